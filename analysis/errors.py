@@ -1,0 +1,21 @@
+"""The failures Lethe reports in words, each with its exit status."""
+
+
+class LetheError(Exception):
+    """A failure that is told in one or two lines instead of a traceback."""
+
+    exit_status = 3
+
+
+class UserError(LetheError):
+    """The user's input cannot be used: names the thing, what was expected and how to mend it."""
+
+    exit_status = 2
+
+
+class CacheError(UserError):
+    """A file of the cache is missing, damaged or of another schema version."""
+
+
+class RunError(LetheError):
+    """A run, or the machine under it, failed."""

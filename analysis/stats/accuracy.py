@@ -1,0 +1,66 @@
+"""Accuracy, top-5 and calibration of single runs, and means over runs with intervals."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import stdtrit
+
+BINS = 15
+
+
+@dataclass(frozen=True)
+class MeanInterval:
+    """Mean over runs, sample standard deviation (n - 1) and 95 % t interval; NaN below two runs."""
+
+    mean: float
+    std: float
+    low: float
+    high: float
+
+
+def mean_interval(values: npt.ArrayLike) -> MeanInterval:
+    """Mean over K runs with its 95 % t interval ``mean +- t(K-1, 0.975) s / sqrt(K)``.
+
+    NaN values are runs without the figure and are left out.
+    """
+    x = np.asarray(values, np.float64)
+    x = x[~np.isnan(x)]
+    if len(x) == 0:
+        return MeanInterval(np.nan, np.nan, np.nan, np.nan)
+    mean = float(x.mean())
+    if len(x) == 1:
+        return MeanInterval(mean, np.nan, np.nan, np.nan)
+    std = float(x.std(ddof=1))
+    margin = float(stdtrit(len(x) - 1, 0.975)) * std / np.sqrt(len(x))
+    return MeanInterval(mean, std, mean - margin, mean + margin)
+
+
+def top_k(true_rank: npt.NDArray[Any], k: int) -> npt.NDArray[np.float64]:
+    """Top-k accuracy of every run, 0..1, shape (K,): the share of images with ``true_rank < k``."""
+    return (true_rank < k).mean(axis=1)
+
+
+def calibration_error(
+    confidence: npt.NDArray[Any], correct: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float64]:
+    """Expected calibration error of every run, 0..1, shape (K,).
+
+    ``sum_b |B_b| / N |accuracy(B_b) - confidence(B_b)|`` over 15 equal-width bins of confidence
+    (lower edge excluded, upper edge included), as in Guo et al. 2017.
+
+    Parameters
+    ----------
+    confidence, correct : arrays, shape (K, N)
+        Softmax probability of the predicted class, and whether that class is the true one. A run
+        with an unknown confidence gets NaN.
+    """
+    n = confidence.shape[1]
+    bins = np.clip(np.ceil(np.nan_to_num(confidence) * BINS).astype(np.int64) - 1, 0, BINS - 1)
+    gap = correct.astype(np.float64) - confidence
+    errors = [
+        np.abs(np.bincount(row_bins, weights=row_gap, minlength=BINS)).sum() / n
+        for row_bins, row_gap in zip(bins, gap, strict=True)
+    ]
+    return np.asarray(errors)

@@ -1,0 +1,120 @@
+"""The modal label of a population on every image, and how ties are broken."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+TieRule = Literal["confidence", "reference", "exclude"]
+TIE_RULES: tuple[TieRule, ...] = get_args(TieRule)
+
+IntArray = npt.NDArray[np.integer[Any]]
+FloatArray = npt.NDArray[np.floating[Any]]
+BoolArray = npt.NDArray[np.bool_]
+
+_CHUNK = 65_536
+_EQUAL = 1e-6
+
+
+@dataclass(frozen=True)
+class Modal:
+    """What a population predicts on each of N images.
+
+    ``label`` [N] is the modal label, ``agreement`` [N] the share of the population that predicts
+    it (0..1), ``tied`` [N] whether another class got as many votes.
+    """
+
+    label: npt.NDArray[np.int32]
+    agreement: npt.NDArray[np.float64]
+    tied: BoolArray
+
+
+def modal(
+    prediction: IntArray, confidence: FloatArray | None = None, *, ties: TieRule = "confidence"
+) -> Modal:
+    r"""Modal label per image: the most frequent prediction of a population.
+
+    ``m[i] = argmax_c n[i, c]`` where ``n[i, c]`` counts the runs that predict c on image i;
+    ``agreement[i] = max_c n[i, c] / K``.
+
+    Parameters
+    ----------
+    prediction : integer array, shape (K, N)
+        Predicted class of K runs on N images.
+    confidence : float array, shape (K, N), optional
+        Softmax probability of the predicted class, 0..1; NaN where it is not known.
+    ties : {"confidence", "reference", "exclude"}
+        Among tied classes, ``confidence`` and ``exclude`` take the one with the larger sum of the
+        confidences of the runs that predict it (float64; within 1e-6 relative counts as equal),
+        then the smallest class index; without confidences the smallest index. ``reference`` takes
+        the largest index.
+
+    Raises
+    ------
+    ValueError
+        The population is empty, the shapes differ, or the rule is unknown.
+
+    Notes
+    -----
+    Definition: Hooker et al. 2019 (arXiv 1911.05248). ``reference`` is the rule of the code
+    released with the paper, ``predictions.mode().max()``.
+    """
+    if prediction.ndim != 2 or prediction.shape[0] == 0:
+        raise ValueError("prediction must have shape (K, N) with K >= 1")
+    if confidence is not None and confidence.shape != prediction.shape:
+        raise ValueError("confidence must have the shape of prediction")
+    if ties not in TIE_RULES:
+        raise ValueError(f"ties must be one of {', '.join(TIE_RULES)}")
+    k, n = prediction.shape
+    label = np.empty(n, np.int32)
+    votes = np.empty(n, np.int64)
+    tied = np.empty(n, np.bool_)
+    for start in range(0, n, _CHUNK):
+        part = slice(start, start + _CHUNK)
+        chosen, votes[part], tied[part] = _most_frequent(
+            prediction[:, part], largest=ties == "reference"
+        )
+        if ties != "reference" and confidence is not None:
+            (rows,) = np.nonzero(tied[part])
+            columns = start + rows
+            chosen[rows] = _most_confident(prediction[:, columns], confidence[:, columns])
+        label[part] = chosen
+    return Modal(label, votes / k, tied)
+
+
+def _most_frequent(
+    prediction: IntArray, *, largest: bool
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64], BoolArray]:
+    """Most frequent class, its votes, and whether it is tied, from one sort an image."""
+    ordered = np.sort(prediction.T, axis=1)
+    length = _running_length(ordered)
+    votes = length.max(axis=1)
+    reaches = length == votes[:, None]
+    first = reaches.argmax(axis=1)
+    last = reaches.shape[1] - 1 - reaches[:, ::-1].argmax(axis=1)
+    chosen = np.take_along_axis(ordered, (last if largest else first)[:, None], axis=1)[:, 0]
+    return chosen.astype(np.int32), votes.astype(np.int64), first != last
+
+
+def _running_length(ordered: IntArray) -> npt.NDArray[np.int16]:
+    """How often the value at each place of a sorted row has occurred so far, from 1."""
+    length = np.ones(ordered.shape, np.int16)
+    for j in range(1, ordered.shape[1]):
+        same = ordered[:, j] == ordered[:, j - 1]
+        length[:, j] += length[:, j - 1] * same
+    return length
+
+
+def _most_confident(prediction: IntArray, confidence: FloatArray) -> npt.NDArray[np.int32]:
+    """Break the ties of images that are all tied, by summed confidence, then the smallest class."""
+    chosen = np.empty(prediction.shape[1], np.int32)
+    for i in range(prediction.shape[1]):
+        classes, inverse, votes = np.unique(
+            prediction[:, i], return_inverse=True, return_counts=True
+        )
+        total = np.bincount(inverse, weights=np.nan_to_num(confidence[:, i].astype(np.float64)))
+        total[votes < votes.max()] = -np.inf
+        largest = total.max()
+        chosen[i] = classes[total >= largest - _EQUAL * abs(largest)].min()
+    return chosen

@@ -1,0 +1,190 @@
+"""The noise floor: how many PIEs the choice of seeds alone makes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis.stats.modal import BoolArray, FloatArray, IntArray, TieRule, modal
+from analysis.stats.pie import is_pie
+
+SPLITS = 20
+SAMPLE = 50_000
+_RANDOM_SEED = 20191113
+
+
+@dataclass(frozen=True)
+class Split:
+    """Positions of the dense runs in half A and in half B, each of floor(K / 2)."""
+
+    a: npt.NDArray[np.intp]
+    b: npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class NoiseFloor:
+    """PIE share between random halves of the dense population, and what those A/A PIEs are like.
+
+    ``share`` is the mean over the splits, ``frequency`` [n] how often each sampled image is an A/A
+    PIE, ``standard_error`` that of sampling images (0 where all were taken),
+    ``dense_top1_on_aa_pies`` the accuracy of the dense runs on A/A PIEs, pooled over the splits
+    (None where there is none).
+    """
+
+    share: float
+    standard_error: float
+    frequency: FloatArray
+    sample: npt.NDArray[np.intp]
+    dense_top1_on_aa_pies: float | None
+
+
+def make_splits(k: int, n_splits: int = SPLITS) -> list[Split]:
+    """Random halves of K seeds, from a fixed random seed; one is left out where K is odd.
+
+    Empty for K < 2, where there is nothing to split.
+    """
+    half = k // 2
+    if half == 0:
+        return []
+    generator = np.random.default_rng([_RANDOM_SEED, k])
+    orders = [generator.permutation(k) for _ in range(n_splits)]
+    return [Split(order[:half], order[half : 2 * half]) for order in orders]
+
+
+def sample_images(n: int, size: int = SAMPLE) -> npt.NDArray[np.intp]:
+    """All of N images, or a fixed random sample of ``size`` where there are more, ascending."""
+    if n <= size:
+        return np.arange(n)
+    generator = np.random.default_rng(_RANDOM_SEED)
+    return np.sort(generator.choice(n, size, replace=False))
+
+
+def noise_floor(
+    prediction: IntArray,
+    confidence: FloatArray | None,
+    label: IntArray,
+    *,
+    ties: TieRule = "confidence",
+    n_splits: int = SPLITS,
+) -> NoiseFloor | None:
+    """Noise floor, 0..1: the mean PIE share between halves A and B of the dense runs.
+
+    Parameters
+    ----------
+    prediction, confidence : arrays, shape (K, N)
+        Of the dense population.
+    label : integer array, shape (N,)
+        True classes.
+
+    Returns
+    -------
+    NoiseFloor or None
+        None where K < 2.
+    """
+    splits = make_splits(len(prediction), n_splits)
+    if not splits:
+        return None
+    sample = sample_images(prediction.shape[1])
+    prediction, confidence = prediction[:, sample], _columns(confidence, sample)
+    accuracy = (prediction == label[sample]).mean(axis=0)
+    count = np.zeros(len(sample))
+    for split in splits:
+        count += _pies_between(
+            (prediction, confidence, split.a), (prediction, confidence, split.b), ties
+        )
+    frequency = count / len(splits)
+    return NoiseFloor(
+        share=float(frequency.mean()),
+        standard_error=_sampling_error(frequency, len(label)),
+        frequency=frequency,
+        sample=sample,
+        dense_top1_on_aa_pies=(
+            float((count * accuracy).sum() / count.sum()) if count.any() else None
+        ),
+    )
+
+
+def half_population_frequency(
+    dense: tuple[IntArray, FloatArray | None],
+    variant: tuple[IntArray, FloatArray | None],
+    *,
+    dense_seeds: tuple[int, ...],
+    variant_seeds: tuple[int, ...],
+    paired: bool,
+    ties: TieRule = "confidence",
+    n_splits: int = SPLITS,
+) -> FloatArray | None:
+    """Share of the splits in which an image is a PIE of a variant half against dense half A, (n,).
+
+    The mean over images is ``pie_share_half``, the like-for-like partner of the noise floor: the
+    same splits, images and half size. An independent variant half is drawn at random; a paired one
+    takes the seeds of dense half B, so that no seed stands on both sides.
+
+    Returns
+    -------
+    float array or None
+        None where K < 2, or where the variant lacks the runs for a half of that size.
+    """
+    splits = make_splits(len(dense_seeds), n_splits)
+    if not splits:
+        return None
+    half = len(splits[0].a)
+    if len(variant_seeds) < half:
+        return None
+    position = {seed: i for i, seed in enumerate(variant_seeds)}
+    generator = np.random.default_rng([_RANDOM_SEED, len(variant_seeds), 1])
+    sample = sample_images(dense[0].shape[1])
+    dense_sample = (dense[0][:, sample], _columns(dense[1], sample))
+    variant_sample = (variant[0][:, sample], _columns(variant[1], sample))
+    count = np.zeros(len(sample))
+    for split in splits:
+        chosen = generator.permutation(len(variant_seeds))[:half]
+        if paired:
+            seeds = [dense_seeds[i] for i in split.b]
+            if any(seed not in position for seed in seeds):
+                return None
+            chosen = np.array([position[seed] for seed in seeds])
+        count += _pies_between((*dense_sample, split.a), (*variant_sample, chosen), ties)
+    return count / len(splits)
+
+
+def excess_interval(half: FloatArray, floor: FloatArray) -> tuple[float, float, float]:
+    """PIE excess and its 95 % interval over images: mean of ``half - floor`` +- 1.96 s / sqrt(n).
+
+    Parameters
+    ----------
+    half, floor : float arrays, shape (n,)
+        How often each image is a PIE of the variant half, and of the other dense half.
+
+    Returns
+    -------
+    excess, low, high : float
+        Shares, -1..1. The interval is that of drawing images; the seeds are taken as they are.
+    """
+    difference = half - floor
+    excess = float(difference.mean())
+    n = len(difference)
+    margin = 1.959963984540054 * float(difference.std(ddof=1)) / np.sqrt(n) if n > 1 else np.nan
+    return excess, excess - margin, excess + margin
+
+
+def _columns(values: FloatArray | None, sample: npt.NDArray[np.intp]) -> FloatArray | None:
+    return None if values is None else values[:, sample]
+
+
+_Half = tuple[IntArray, FloatArray | None, npt.NDArray[np.intp]]
+
+
+def _pies_between(left: _Half, right: _Half, ties: TieRule) -> BoolArray:
+    modals = [
+        modal(prediction[runs], None if confidence is None else confidence[runs], ties=ties)
+        for prediction, confidence, runs in (left, right)
+    ]
+    return is_pie(modals[0], modals[1], ties=ties)
+
+
+def _sampling_error(frequency: FloatArray, n_images: int) -> float:
+    n = len(frequency)
+    if n >= n_images:
+        return 0.0
+    return float(frequency.std(ddof=1) / np.sqrt(n) * np.sqrt(1 - n / n_images))

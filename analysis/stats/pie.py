@@ -1,0 +1,170 @@
+"""Pruning identified exemplars: the images on which compression changed the modal label."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from analysis import schema
+from analysis.stats.modal import BoolArray, FloatArray, IntArray, Modal, TieRule, modal
+
+FORGOTTEN, RECOVERED, CHANGED = "forgotten", "recovered", "changed"
+KINDS = (FORGOTTEN, RECOVERED, CHANGED)
+
+
+def is_pie(dense: Modal, variant: Modal, *, ties: TieRule = "confidence") -> BoolArray:
+    """PIE flag per image: ``m[i, dense] != m[i, variant]``, shape (N,).
+
+    Under the rule ``exclude`` an image tied in either population is a non-PIE.
+
+    Notes
+    -----
+    Source: Hooker et al. 2019. It needs no ground truth.
+    """
+    differs = dense.label != variant.label
+    if ties == "exclude":
+        differs &= ~(dense.tied | variant.tied)
+    return differs
+
+
+def kind_of_pie(
+    label: IntArray, dense: Modal, variant: Modal, pie: BoolArray
+) -> npt.NDArray[np.object_]:
+    """Kind per image, shape (N,): forgotten, recovered or changed; empty for non-PIEs.
+
+    ``forgotten``: dense modal right, variant wrong; ``recovered``: the reverse; ``changed``: both
+    wrong.
+    """
+    kinds = np.select(
+        [~pie, dense.label == label, variant.label == label], ["", FORGOTTEN, RECOVERED], CHANGED
+    )
+    return kinds.astype(object)
+
+
+def vote_distance(dense: IntArray, variant: IntArray) -> npt.NDArray[np.float64]:
+    r"""Vote distance per image, 0..1, shape (N,).
+
+    ``sum_c |n[i,c,t] / K_t - n[i,c,dense] / K_dense| / 2``: half the taxicab distance between the
+    shares of votes, 0 where both populations vote alike, 1 where no class gets votes of both.
+
+    Parameters
+    ----------
+    dense, variant : integer arrays, shapes (K_dense, N) and (K_t, N)
+        Predicted classes.
+
+    Raises
+    ------
+    ValueError
+        A population is empty or the numbers of images differ.
+
+    Notes
+    -----
+    The taxicab distance of Hooker et al. 2020 (arXiv 2010.03058), scaled to 0..1. Votes are counted
+    in whole numbers (a dense vote weighs K_t, a variant's K_dense), so equal distances are exactly
+    equal.
+    """
+    if dense.ndim != 2 or variant.ndim != 2 or dense.shape[1] != variant.shape[1]:
+        raise ValueError("dense and variant must have shapes (K, N) over the same N images")
+    k_dense, k_variant = len(dense), len(variant)
+    if not k_dense or not k_variant:
+        raise ValueError("a population is empty")
+    n = dense.shape[1]
+    distance = np.empty(n, np.float64)
+    for start in range(0, n, 65_536):
+        part = slice(start, start + 65_536)
+        votes = np.concatenate([dense[:, part], variant[:, part]]).T.astype(np.int64)
+        # The source rides in the lowest bit, so one plain sort groups classes and keeps it.
+        coded = votes * 2
+        coded[:, k_dense:] += 1
+        coded.sort(axis=1)
+        weight = np.where(coded & 1, k_dense, -k_variant)
+        running = weight.cumsum(axis=1)
+        ends = np.ones(coded.shape, np.bool_)
+        ends[:, :-1] = coded[:, 1:] >> 1 != coded[:, :-1] >> 1
+        distance[part] = _absolute_run_sums(running, ends)
+    return distance / (2 * k_dense * k_variant)
+
+
+def _absolute_run_sums(
+    running: npt.NDArray[np.int64], ends: BoolArray
+) -> npt.NDArray[np.int64]:
+    """Sum of |sum of each run| a row, from running sums and the flags of run ends."""
+    at_end = running[ends]
+    sums = np.diff(at_end, prepend=0)
+    row = np.nonzero(ends)[0]
+    # Every row's weights sum to 0, so a row starts again from 0 without being told.
+    return np.bincount(row, weights=np.abs(sums), minlength=len(running)).astype(np.int64)
+
+
+def image_table(
+    variant_id: str,
+    label: IntArray,
+    dense: dict[str, npt.NDArray[Any]],
+    variant: dict[str, npt.NDArray[Any]],
+    *,
+    ties: TieRule = "confidence",
+    dense_modal: Modal | None = None,
+) -> pd.DataFrame:
+    """Per-image table of one variant beside dense: the columns of ``export images``.
+
+    Parameters
+    ----------
+    label : integer array, shape (N,)
+        True classes.
+    dense, variant : dict of arrays, shapes (K, N)
+        ``prediction`` and, where known, ``confidence`` of either population.
+    dense_modal : Modal, optional
+        The dense modal labels under the same tie rule, where they are known already.
+
+    Returns
+    -------
+    DataFrame
+        N rows in order of ``image_id``. ``dense_accuracy`` and ``accuracy`` are the shares of runs
+        that are right, ``dense_confidence`` the mean confidence of the dense runs in what they
+        predict; all 0..1.
+    """
+    before = dense_modal or _modal_of(dense, ties)
+    after = _modal_of(variant, ties)
+    pie = is_pie(before, after, ties=ties)
+    return pd.DataFrame(
+        {
+            schema.VARIANT_ID: variant_id,
+            schema.IMAGE_ID: np.arange(len(label), dtype=np.int32),
+            schema.LABEL: label.astype(np.int32),
+            "dense_modal_label": before.label,
+            "modal_label": after.label,
+            "dense_agreement": before.agreement,
+            "agreement": after.agreement,
+            "dense_tied": before.tied,
+            "tied": after.tied,
+            "is_pie": pie,
+            "kind": kind_of_pie(label, before, after, pie),
+            "vote_distance": vote_distance(
+                dense[schema.PREDICTION], variant[schema.PREDICTION]
+            ),
+            "dense_accuracy": (dense[schema.PREDICTION] == label).mean(axis=0),
+            "accuracy": (variant[schema.PREDICTION] == label).mean(axis=0),
+            "dense_confidence": _mean_confidence(dense, len(label)),
+        },
+        columns=list(schema.IMAGES_COLUMNS),
+    )
+
+
+def _modal_of(population: dict[str, npt.NDArray[Any]], ties: TieRule) -> Modal:
+    return modal(population[schema.PREDICTION], population.get(schema.CONFIDENCE), ties=ties)
+
+
+def _mean_confidence(population: dict[str, npt.NDArray[Any]], n: int) -> FloatArray:
+    confidence = population.get(schema.CONFIDENCE)
+    if confidence is None:
+        return np.full(n, np.nan)
+    return confidence.mean(axis=0, dtype=np.float64)
+
+
+def sort_pies(images: pd.DataFrame) -> pd.DataFrame:
+    """PIEs alone, by falling vote distance, equal ones in order of ``image_id``."""
+    pies = images[images["is_pie"]]
+    return pies.sort_values(
+        ["vote_distance", schema.IMAGE_ID], ascending=[False, True], kind="stable"
+    )
