@@ -1,0 +1,172 @@
+"""Class heat map: one figure of merit of every class under every variant."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import plotly.graph_objects as go
+
+from analysis import schema
+from analysis.figures import theme
+
+ALPHA = 0.05
+FloatArray = npt.NDArray[np.float64]
+_NAMES = {
+    "normalized_recall_delta": "Normalized change of recall",
+    "recall_delta": "Change of recall",
+    "recall": "Recall",
+    "dense_recall": "Recall of the dense runs",
+}
+
+
+@dataclass(frozen=True)
+class ClassHeatmapInfo:
+    """Values, p and q of every class under every variant, [C, V]; NaN where nothing is known."""
+
+    class_names: tuple[str, ...]
+    variant_ids: tuple[str, ...]
+    values: FloatArray
+    p: FloatArray
+    q: FloatArray
+
+    @property
+    def p_significant(self) -> npt.NDArray[np.bool_]:
+        """Where p <= 0.05, the paper's rule."""
+        return self.p <= ALPHA
+
+    @property
+    def q_significant(self) -> npt.NDArray[np.bool_]:
+        """Where q <= 0.05."""
+        return self.q <= ALPHA
+
+
+def class_heatmap_info(
+    classes: pd.DataFrame, *, value: str = "normalized_recall_delta"
+) -> ClassHeatmapInfo:
+    """Spread a classes table of any variants to class x variant, in order of appearance.
+
+    Raises
+    ------
+    ValueError
+        ``value`` is no column of the table.
+    """
+    if value not in classes:
+        raise ValueError(f"value must be a column of the classes table, not {value!r}")
+    variants = list(dict.fromkeys(classes[schema.VARIANT_ID]))
+    names = classes.drop_duplicates(schema.CLASS_ID).set_index(schema.CLASS_ID)[schema.CLASS_NAME]
+
+    def spread(column: str) -> FloatArray:
+        wide = classes.pivot(index=schema.CLASS_ID, columns=schema.VARIANT_ID, values=column)
+        return wide.reindex(index=names.index, columns=variants).to_numpy(np.float64)
+
+    return ClassHeatmapInfo(
+        tuple(names), tuple(variants), spread(value), spread("p"), spread("q")
+    )
+
+
+def class_heatmap(
+    classes: pd.DataFrame, *, value: str = "normalized_recall_delta", note: str = ""
+) -> go.Figure:
+    """Draw class x variant on a diverging scale centred on 0; significant cells carry a dot.
+
+    Parameters
+    ----------
+    classes : DataFrame
+        The classes table of any number of variants.
+    value : str
+        Column to draw; a fraction.
+    note : str
+        Footnote, plain text.
+
+    Returns
+    -------
+    Figure
+        ``customdata`` of every cell begins with class name and variant as they are in the data.
+    """
+    info = class_heatmap_info(classes, value=value)
+    quantity = _NAMES.get(value, value.replace("_", " ").capitalize())
+    title = f"{quantity} by class and variant"
+    words = theme.Words(title, "Variant", "", "", note)
+    if not np.isfinite(info.values).any():
+        return theme.empty(words, "No class to show: no compressed variant has runs yet.")
+    n, n_variants = info.values.shape
+    names = [theme.short(name) for name in info.class_names]
+    variants = [theme.short(variant) for variant in info.variant_ids]
+    height = max(min(20 * n, 2200), 120)
+    limit = float(np.nanmax(np.abs(info.values))) or 0.01
+    figure = go.Figure(
+        go.Heatmap(
+            z=info.values, customdata=_custom(info), colorscale=theme.DIVERGING, zmid=0,
+            zmin=-limit, zmax=limit, xgap=1, ygap=1 if n <= 110 else 0, name="",
+            hovertemplate=(
+                "<b>%{customdata[2]}</b><br>%{customdata[3]}<br>" + quantity.lower()
+                + " %{z:+.2%}<br>%{customdata[4]}<extra></extra>"
+            ),
+            colorbar={
+                "title": {"text": "percentage<br>points"}, "tickformat": ".2~%", "thickness": 14,
+                "outlinewidth": 0, "lenmode": "pixels", "len": min(height, 320), "y": 1,
+                "yanchor": "top",
+            },
+        )
+    )  # fmt: skip
+    _mark(figure, info.p_significant & ~info.q_significant, "p ≤ 0.05", "circle-open", n)
+    _mark(figure, info.q_significant, "q ≤ 0.05", "circle", n)
+    step = -(-n * 13 // height)
+    figure.update_yaxes(
+        tickvals=list(range(0, n, step)), ticktext=names[::step], range=[n - 0.5, -0.5],
+        showgrid=False, zeroline=False,
+    )  # fmt: skip
+    angle = 0 if n_variants <= 3 else -90
+    figure.update_xaxes(
+        tickvals=list(range(n_variants)), ticktext=variants, tickangle=angle, side="bottom",
+        range=[-0.5, n_variants - 0.5], showgrid=False, zeroline=False,
+    )  # fmt: skip
+    below = 24 if angle == 0 else theme.label_width(variants) - 20
+    words = theme.Words(title, "Variant", "", _subtitle(info), note)
+    return theme.compose(
+        figure, words, plot_height=height, left=theme.label_width(names), bottom_labels=below
+    )
+
+
+def _mark(
+    figure: go.Figure, where: npt.NDArray[np.bool_], name: str, symbol: str, n: int
+) -> None:
+    y, x = np.nonzero(where)
+    if len(y):
+        figure.add_scatter(
+            x=x, y=y, mode="markers", name=name, hoverinfo="skip",
+            marker={"symbol": symbol, "size": 7 if n <= 110 else 3, "color": "#111111",
+                    "line": {"color": "#111111", "width": 1}},
+        )  # fmt: skip
+
+
+def _custom(info: ClassHeatmapInfo) -> list[list[list[Any]]]:
+    def said(i: int, j: int) -> str:
+        if np.isnan(info.p[i, j]):
+            return "not tested"
+        if info.q_significant[i, j]:
+            return "significant at p and q ≤ 0.05"
+        return "significant at p ≤ 0.05 alone" if info.p_significant[i, j] else "not significant"
+
+    return [
+        [
+            [name, variant, theme.escape(name), theme.escape(variant), said(i, j)]
+            for j, variant in enumerate(info.variant_ids)
+        ]
+        for i, name in enumerate(info.class_names)
+    ]
+
+
+def _subtitle(info: ClassHeatmapInfo) -> str:
+    p, q = int(info.p_significant.sum()), int(info.q_significant.sum())
+    tests = int(np.isfinite(info.p).sum())
+    if not tests:
+        return "No test: significance needs at least two runs of both populations."
+    if not p and not q:
+        return f"No class is significant (p ≤ {ALPHA}) under any variant."
+    return (
+        f"Of {tests:,} cells tested {p:,} are significant at p ≤ {ALPHA} (any dot), {q:,} also at "
+        f"q ≤ {ALPHA} (filled dot)."
+    )

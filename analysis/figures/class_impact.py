@@ -1,0 +1,213 @@
+"""Class impact: what compression does to the recall of each class, and whether it is significant."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from analysis import schema
+from analysis.figures import theme
+
+ALPHA = 0.05
+SIGNS = ("lost", "gained", "not significant", "not tested")
+_DELTA = "normalized_recall_delta"
+_TITLE = "Change of recall by class"
+_X = "Change of recall (percentage points)"
+
+
+@dataclass(frozen=True)
+class ClassImpactInfo:
+    """What the figure shows: ``rows`` is the chosen part of the classes table with a column ``sign``.
+
+    ``n_lost`` and ``n_gained`` count over all ``n_classes`` tested or not, ``n_empty`` the classes
+    without test images, ``n_hidden`` the classes between the lowest and the highest.
+    """
+
+    variant_id: str
+    rows: pd.DataFrame
+    n_classes: int
+    n_lost: int
+    n_gained: int
+    n_tested: int
+    n_empty: int
+    n_hidden: int
+
+
+def class_impact_info(
+    classes: pd.DataFrame,
+    *,
+    rule: Literal["p", "q"] = "p",
+    sort: str = _DELTA,
+    top: int | None = None,
+) -> ClassImpactInfo:
+    """Choose, sort and judge the classes of one variant: significant where ``rule`` <= 0.05.
+
+    Raises
+    ------
+    ValueError
+        The frame holds several variants, or ``rule``, ``sort`` or ``top`` cannot be used.
+    """
+    if rule not in ("p", "q"):
+        raise ValueError("rule must be p or q")
+    if sort not in classes:
+        raise ValueError(f"sort must be a column of the classes table, not {sort!r}")
+    if top is not None and top < 1:
+        raise ValueError("top must be at least 1")
+    if classes[schema.VARIANT_ID].nunique() > 1:
+        raise ValueError("class_impact draws one variant; the frame holds several")
+    kept = classes[classes[_DELTA].notna()].sort_values(sort, kind="stable")
+    sign = np.select(
+        [kept[rule].isna(), kept[rule] > ALPHA, kept[_DELTA] < 0],
+        ["not tested", "not significant", "lost"],
+        "gained",
+    )
+    kept = kept.assign(sign=sign).reset_index(drop=True)
+    shown = kept
+    if top is not None and 2 * top < len(kept):
+        shown = pd.concat([kept.head(top), kept.tail(top)], ignore_index=True)
+    return ClassImpactInfo(
+        variant_id=str(classes[schema.VARIANT_ID].iloc[0]) if len(classes) else "",
+        rows=shown,
+        n_classes=len(kept),
+        n_lost=int((sign == "lost").sum()),
+        n_gained=int((sign == "gained").sum()),
+        n_tested=int((sign != "not tested").sum()),
+        n_empty=len(classes) - len(kept),
+        n_hidden=len(kept) - len(shown),
+    )
+
+
+def class_impact(
+    classes: pd.DataFrame,
+    *,
+    rule: Literal["p", "q"] = "p",
+    sort: str = _DELTA,
+    top: int | None = None,
+    note: str = "",
+) -> go.Figure:
+    """Draw recall delta (bar) and normalized recall delta with its 95 % interval (marker) by class.
+
+    Parameters
+    ----------
+    classes : DataFrame
+        The classes table of one variant; its fractions are drawn on an axis in percentage points.
+    rule : {"p", "q"}
+        What counts as significant: p <= 0.05 as in Hooker et al. 2019, or q <= 0.05.
+    sort : str
+        Column that orders the classes, the lowest on top.
+    top : int, optional
+        Keep the n lowest and the n highest classes.
+    note : str
+        Footnote, plain text.
+
+    Returns
+    -------
+    Figure
+        ``customdata`` of bars and markers begins with the class name as it is in the data.
+    """
+    info = class_impact_info(classes, rule=rule, sort=sort, top=top)
+    title = f"{_TITLE}, {theme.escape(info.variant_id)}" if info.variant_id else _TITLE
+    if info.rows.empty:
+        reason = "No class to show: this variant has no runs yet, or no class has test images."
+        return theme.empty(theme.Words(title, _X, "", "", note), reason)
+    figure = go.Figure()
+    for sign in SIGNS:
+        _draw(figure, info.rows, sign)
+    names = [theme.short(name) for name in info.rows[schema.CLASS_NAME]]
+    n = len(names)
+    height = max(min(20 * n, 2200), 120)
+    figure.add_vline(x=0, line_width=1, line_color=theme.GREY)
+    step = -(-n * 13 // height)
+    figure.update_yaxes(
+        tickvals=list(range(0, n, step)), ticktext=names[::step], range=[n - 0.4, -0.6],
+        showgrid=False, zeroline=False,
+    )  # fmt: skip
+    figure.update_xaxes(tickformat=".2~%")
+    figure.update_layout(barmode="overlay", bargap=0.3)
+    words = theme.Words(title, _X, "", _subtitle(info, rule), note)
+    theme.compose(figure, words, plot_height=height, left=theme.label_width(names))
+    if info.n_hidden:
+        figure.add_hline(y=n / 2 - 0.5, line_dash="dot", line_width=1, line_color=theme.GREY)
+        figure.add_annotation(
+            text=f"{info.n_hidden:,} classes between", name="between", showarrow=False, x=1,
+            xref="paper", xanchor="right", y=n / 2 - 0.5, yanchor="bottom", font={"size": 10},
+        )  # fmt: skip
+    return figure
+
+
+def _draw(figure: go.Figure, rows: pd.DataFrame, sign: str) -> None:
+    part = rows[rows["sign"] == sign]
+    if part.empty:
+        return
+    y, color = part.index.to_numpy(), theme.SIGN_COLORS[sign]
+    custom = _custom(part)
+    hover = (
+        "<b>%{customdata[1]}</b> (%{customdata[7]} images)<br>recall %{customdata[2]:.2%}, dense "
+        "%{customdata[3]:.2%}<br>change %{customdata[8]:+.2%}, normalized %{customdata[9]:+.2%}"
+        "<br>95 % interval %{customdata[4]}<br>%{customdata[5]}, %{customdata[6]}"
+        f"<extra>{sign}</extra>"
+    )
+    figure.add_bar(
+        y=y, x=part["recall_delta"], orientation="h", name=f"{sign}: change", customdata=custom,
+        hovertemplate=hover, legendgroup=sign,
+        marker={
+            "color": theme.faded(color, 0.45), "line": {"width": 0},
+            "pattern": {
+                "shape": theme.SIGN_PATTERNS[sign], "fgcolor": color, "size": 5, "solidity": 0.25
+            },
+        },
+    )  # fmt: skip
+    figure.add_scatter(
+        y=y, x=part[_DELTA], mode="markers", name="normalized", customdata=custom,
+        hovertemplate=hover, legendgroup=sign,
+        marker={
+            "color": color, "symbol": theme.SIGN_SYMBOLS[sign],
+            "size": 9 if len(rows) <= 110 else 4, "line": {"width": 1.5},
+        },
+        error_x={
+            "array": part["ci_high"] - part[_DELTA], "arrayminus": part[_DELTA] - part["ci_low"],
+            "symmetric": False, "thickness": 1.2, "width": 3 if len(rows) <= 110 else 0,
+            "color": color,
+        },
+    )  # fmt: skip
+
+
+def _custom(part: pd.DataFrame) -> list[list[Any]]:
+    return [
+        [
+            row[schema.CLASS_NAME], theme.escape(row[schema.CLASS_NAME]), row["recall"],
+            row["dense_recall"], _interval(row["ci_low"], row["ci_high"]),
+            _level("p", row["p"]), _level("q", row["q"]), int(row["n_images"]),
+            row["recall_delta"], row[_DELTA],
+        ]
+        for row in part.to_dict("records")
+    ]  # fmt: skip
+
+
+def _interval(low: float, high: float) -> str:
+    return "unknown" if np.isnan(low) else f"{low:+.2%} to {high:+.2%}"
+
+
+def _level(name: str, value: float) -> str:
+    return f"{name} unknown" if np.isnan(value) else f"{name} = {value:.3g}"
+
+
+def _subtitle(info: ClassImpactInfo, rule: str) -> str:
+    if not info.n_tested:
+        found = "No test: intervals and significance need at least two runs of both populations."
+    else:
+        chance = (
+            f", {ALPHA * info.n_tested:.3g} expected by chance alone" if rule == "p" else ""
+        )
+        found = (
+            f"{info.n_lost:,} of {info.n_classes:,} classes lost and {info.n_gained:,} gained more "
+            f"than overall accuracy did ({rule} ≤ {ALPHA}{chance})."
+        )
+        if info.n_gained:
+            found += " A gain may only mean that others lost."
+        if not info.n_lost and not info.n_gained:
+            found = f"No class is significant ({rule} ≤ {ALPHA}{chance})."
+    empty = f" {info.n_empty:,} without test images left out." if info.n_empty else ""
+    return f"{found}{empty} Bar: change of recall; marker: minus change of accuracy, 95 % interval."

@@ -1,0 +1,67 @@
+"""Tables as files: CSV, Parquet and JSON, the same bytes from the command line and the screen."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.errors import RunError, UserError
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def to_csv(frame: pd.DataFrame) -> str:
+    r"""Write a frame as CSV: full precision, null is empty, booleans are True and False.
+
+    Text that starts with ``= + - @``, a tab or a carriage return, header included, gets a leading
+    apostrophe, so that no spreadsheet runs it. Numbers are left as they are; lines end in ``\n``.
+    """
+    safe = frame.rename(columns=_without_formula)
+    text = [i for i, dtype in enumerate(frame.dtypes) if not _is_plain(dtype)]
+    for i in text:
+        safe.isetitem(i, [_without_formula(value) for value in frame.iloc[:, i]])
+    return str(safe.to_csv(index=False, lineterminator="\n"))
+
+
+def write_table(frame: pd.DataFrame, path: str | Path) -> None:
+    """Write a frame to ``.csv``, ``.parquet`` or ``.json`` (a list of records), whole or not at all.
+
+    Raises
+    ------
+    UserError
+        The suffix is another one, or the folder does not exist.
+    RunError
+        The disk refused it.
+    """
+    path = Path(path)
+    writers: dict[str, Callable[[Path], object]] = {
+        ".csv": lambda to: to.write_text(to_csv(frame), encoding="utf-8", newline=""),
+        ".parquet": lambda to: frame.to_parquet(to, index=False),
+        ".json": lambda to: frame.to_json(
+            to, orient="records", indent=1, force_ascii=False, double_precision=15
+        ),
+    }
+    write = writers.get(path.suffix.lower())
+    if write is None:
+        raise UserError(f"{path}: expected a name that ends in .csv, .parquet or .json")
+    if not path.parent.is_dir():
+        raise UserError(f"{path}: the folder {path.parent} does not exist; make it first")
+    temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
+    try:
+        write(temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise RunError(f"{path} could not be written: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _is_plain(dtype: object) -> bool:
+    return pd.api.types.is_bool_dtype(dtype) or pd.api.types.is_numeric_dtype(dtype)
+
+
+def _without_formula(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
