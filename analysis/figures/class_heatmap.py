@@ -111,8 +111,8 @@ def class_heatmap(
             },
         )
     )  # fmt: skip
-    _mark(figure, info.p_significant & ~info.q_significant, "p ≤ 0.05", "circle-open", n)
-    _mark(figure, info.q_significant, "q ≤ 0.05", "circle", n)
+    _mark(figure, info.p_significant & ~info.q_significant, "p ≤ 0.05", "#FFFFFF", n)
+    _mark(figure, info.q_significant, "q ≤ 0.05", "#111111", n)
     step = -(-n * 13 // height)
     figure.update_yaxes(
         tickvals=list(range(0, n, step)), ticktext=names[::step], range=[n - 0.5, -0.5],
@@ -123,7 +123,7 @@ def class_heatmap(
         tickvals=list(range(n_variants)), ticktext=variants, tickangle=angle, side="bottom",
         range=[-0.5, n_variants - 0.5], showgrid=False, zeroline=False,
     )  # fmt: skip
-    below = 24 if angle == 0 else theme.label_width(variants) - 20
+    below = 24 if angle == 0 else theme.text_width(variants) + 14
     words = theme.Words(title, "Variant", "", _subtitle(info), note)
     return theme.compose(
         figure, words, plot_height=height, left=theme.label_width(names), bottom_labels=below
@@ -131,14 +131,14 @@ def class_heatmap(
 
 
 def _mark(
-    figure: go.Figure, where: npt.NDArray[np.bool_], name: str, symbol: str, n: int
+    figure: go.Figure, where: npt.NDArray[np.bool_], name: str, color: str, n: int
 ) -> None:
     y, x = np.nonzero(where)
     if len(y):
         figure.add_scatter(
             x=x, y=y, mode="markers", name=name, hoverinfo="skip",
-            marker={"symbol": symbol, "size": 7 if n <= 110 else 3, "color": "#111111",
-                    "line": {"color": "#111111", "width": 1}},
+            marker={"size": 8 if n <= 110 else 4, "color": color, "line": {
+                "color": "#111111" if color == "#FFFFFF" else "#FFFFFF", "width": 1.2}},
         )  # fmt: skip
 
 
@@ -167,6 +167,6 @@ def _subtitle(info: ClassHeatmapInfo) -> str:
     if not p and not q:
         return f"No class is significant (p ≤ {ALPHA}) under any variant."
     return (
-        f"Of {tests:,} cells tested {p:,} are significant at p ≤ {ALPHA} (any dot), {q:,} also at "
-        f"q ≤ {ALPHA} (filled dot)."
+        f"Of {tests:,} cells tested {p:,} are significant at p ≤ {ALPHA} (a dot), {q:,} of them "
+        f"also at q ≤ {ALPHA} (dark dot)."
     )

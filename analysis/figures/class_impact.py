@@ -150,8 +150,8 @@ def _draw(figure: go.Figure, rows: pd.DataFrame, sign: str) -> None:
         f"<extra>{sign}</extra>"
     )
     figure.add_bar(
-        y=y, x=part["recall_delta"], orientation="h", name=f"{sign}: change", customdata=custom,
-        hovertemplate=hover, legendgroup=sign,
+        y=y, x=part["recall_delta"], orientation="h", name=f"{sign}, bar", showlegend=False,
+        customdata=custom, hovertemplate=hover, legendgroup=sign,
         marker={
             "color": theme.faded(color, 0.45), "line": {"width": 0},
             "pattern": {
@@ -160,7 +160,7 @@ def _draw(figure: go.Figure, rows: pd.DataFrame, sign: str) -> None:
         },
     )  # fmt: skip
     figure.add_scatter(
-        y=y, x=part[_DELTA], mode="markers", name="normalized", customdata=custom,
+        y=y, x=part[_DELTA], mode="markers", name=sign, customdata=custom,
         hovertemplate=hover, legendgroup=sign,
         marker={
             "color": color, "symbol": theme.SIGN_SYMBOLS[sign],
@@ -210,4 +210,7 @@ def _subtitle(info: ClassImpactInfo, rule: str) -> str:
         if not info.n_lost and not info.n_gained:
             found = f"No class is significant ({rule} ≤ {ALPHA}{chance})."
     empty = f" {info.n_empty:,} without test images left out." if info.n_empty else ""
-    return f"{found}{empty} Bar: change of recall; marker: minus change of accuracy, 95 % interval."
+    return (
+        f"{found}{empty} Bar: change of recall. Marker: that minus "
+        "the change of accuracy, with its 95 % interval."
+    )

@@ -121,7 +121,7 @@ def confusion_flow(
     words = theme.Words(title, x, y, _subtitle(info, len(class_names)), note)
     width = theme.label_width(names)
     return theme.compose(
-        figure, words, plot_height=max(cell * n, 120), left=width, bottom_labels=width - 28
+        figure, words, plot_height=max(cell * n, 120), left=width, bottom_labels=theme.text_width(names) + 14
     )
 
 

@@ -97,7 +97,10 @@ def metric_curve(curves: pd.DataFrame, *, metric: str = "top1", note: str = "") 
         tickvals=[0, 0.2, 0.4, 0.6, 0.8, 1], tickformat=".0%", range=[left_edge, 1.02],
         zeroline=False,
     )  # fmt: skip
-    figure.update_yaxes(tickformat=_UNITS.get(metric, _PERCENT)[2], zeroline=False)
+    figure.update_yaxes(
+        tickformat=_UNITS.get(metric, _PERCENT)[2], zeroline=False,
+        rangemode="tozero" if metric in _UNITS else "normal",
+    )  # fmt: skip
     words = theme.Words(title, _X, y, _subtitle(info), note)
     return theme.compose(figure, words, plot_height=320, left=80)
 

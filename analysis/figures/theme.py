@@ -3,6 +3,7 @@
 import html
 import re
 import textwrap
+import unicodedata
 from dataclasses import dataclass
 from typing import Any, Literal
 from zlib import crc32
@@ -63,15 +64,19 @@ def short(text: object, width: int = 24) -> str:
 
 
 def method_color(method: str) -> str:
-    """Return the colour of a method, the same whichever methods are drawn beside it."""
-    return _METHOD_COLORS.get(method) or _PALETTE[crc32(method.encode()) % len(_PALETTE)]
+    """Return the colour of a method, the same whichever methods are drawn beside it.
+
+    Combined methods have the colour of their last step, and an open marker on a broken line.
+    """
+    last = method.rpartition("+")[2]
+    return _METHOD_COLORS.get(last) or _PALETTE[crc32(last.encode()) % len(_PALETTE)]
 
 
 def method_symbol(method: str) -> str:
     """Return the marker of a method, so that it is told apart without colour."""
-    known = list(_METHOD_COLORS)
-    place = known.index(method) if method in known else crc32(method.encode()) // 7
-    return _SYMBOLS[place % len(_SYMBOLS)]
+    known, first = list(_METHOD_COLORS), method.partition("+")[0]
+    place = known.index(first) if first in known else crc32(first.encode()) // 7
+    return _SYMBOLS[place % len(_SYMBOLS)] + ("-open" if first != method else "")
 
 
 def method_dash(method: str) -> str:
@@ -97,6 +102,8 @@ def template(ground: Ground = "page") -> go.layout.Template:
         "zerolinewidth": 1.5,
         "tickcolor": f"rgba({rgb},0.6)",
         "automargin": True,
+        "ticks": "outside",
+        "ticklen": 4,
         "title": {"standoff": 10, "font": {"size": 13}},
     }
     paper = {"page": "rgba(0,0,0,0)", "white": "#FFFFFF", "dark": "#0E1117"}[ground]
@@ -221,16 +228,28 @@ def empty(words: Words, reason: str) -> go.Figure:
     return figure
 
 
+def text_width(labels: list[str]) -> int:
+    """Estimate the width of the longest of some escaped labels at 12 px, pixels."""
+    return round(max((sum(map(_width, html.unescape(label))) for label in labels), default=0.0))
+
+
 def label_width(labels: list[str]) -> int:
     """Estimate the width of tick labels and an axis title beside them, pixels."""
-    longest = max((len(html.unescape(label)) for label in labels), default=0)
-    return 44 + round(longest * 6.8)
+    return 44 + text_width(labels)
+
+
+def _width(character: str) -> float:
+    if unicodedata.east_asian_width(character) in "WF":
+        return 12.5
+    if character in "ilj.,:;|'! ()[]tfr-I":
+        return 4.2
+    return 9.0 if character.isupper() or character in "mw@%#&_" else 7.0
 
 
 def _legend_rows(names: list[str], width: int = 600) -> int:
     rows, used = 1, 0.0
     for name in names:
-        needed = 44 + 6.8 * len(html.unescape(name))
+        needed = 48 + text_width([name])
         if used and used + needed > width:
             rows, used = rows + 1, 0.0
         used += needed
