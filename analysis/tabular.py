@@ -25,7 +25,7 @@ def to_csv(frame: pd.DataFrame) -> str:
 
 
 def write_table(frame: pd.DataFrame, path: str | Path) -> None:
-    """Write a frame to ``.csv``, ``.parquet`` or ``.json`` (a list of records), whole or not at all.
+    """Write a frame to ``.csv``, ``.parquet`` or ``.json`` (records), whole or not at all.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
 
 
 def _is_plain(dtype: object) -> bool:
-    return pd.api.types.is_bool_dtype(dtype) or pd.api.types.is_numeric_dtype(dtype)
+    return bool(pd.api.types.is_bool_dtype(dtype) or pd.api.types.is_numeric_dtype(dtype))
 
 
 def _without_formula(value: object) -> object:

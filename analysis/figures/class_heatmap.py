@@ -59,11 +59,9 @@ def class_heatmap_info(
 
     def spread(column: str) -> FloatArray:
         wide = classes.pivot(index=schema.CLASS_ID, columns=schema.VARIANT_ID, values=column)
-        return wide.reindex(index=names.index, columns=variants).to_numpy(np.float64)
+        return np.asarray(wide.reindex(index=names.index, columns=variants), np.float64)
 
-    return ClassHeatmapInfo(
-        tuple(names), tuple(variants), spread(value), spread("p"), spread("q")
-    )
+    return ClassHeatmapInfo(tuple(names), tuple(variants), spread(value), spread("p"), spread("q"))
 
 
 def class_heatmap(
@@ -130,9 +128,7 @@ def class_heatmap(
     )
 
 
-def _mark(
-    figure: go.Figure, where: npt.NDArray[np.bool_], name: str, color: str, n: int
-) -> None:
+def _mark(figure: go.Figure, where: npt.NDArray[np.bool_], name: str, color: str, n: int) -> None:
     y, x = np.nonzero(where)
     if len(y):
         figure.add_scatter(

@@ -1,4 +1,4 @@
-"""Class impact: what compression does to the recall of each class, and whether it is significant."""
+"""Class impact: what compression does to each class's recall, and whether it is significant."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,6 +12,7 @@ from analysis.figures import theme
 
 ALPHA = 0.05
 SIGNS = ("lost", "gained", "not significant", "not tested")
+_CROWDED = 110
 _DELTA = "normalized_recall_delta"
 _TITLE = "Change of recall by class"
 _X = "Change of recall (percentage points)"
@@ -19,7 +20,7 @@ _X = "Change of recall (percentage points)"
 
 @dataclass(frozen=True)
 class ClassImpactInfo:
-    """What the figure shows: ``rows`` is the chosen part of the classes table with a column ``sign``.
+    """What the figure shows: ``rows`` is the chosen part of the classes table, with its ``sign``.
 
     ``n_lost`` and ``n_gained`` count over all ``n_classes`` tested or not, ``n_empty`` the classes
     without test images, ``n_hidden`` the classes between the lowest and the highest.
@@ -141,7 +142,7 @@ def _draw(figure: go.Figure, rows: pd.DataFrame, sign: str) -> None:
     part = rows[rows["sign"] == sign]
     if part.empty:
         return
-    y, color = part.index.to_numpy(), theme.SIGN_COLORS[sign]
+    y, color, crowded = part.index.to_numpy(), theme.SIGN_COLORS[sign], len(rows) > _CROWDED
     custom = _custom(part)
     hover = (
         "<b>%{customdata[1]}</b> (%{customdata[7]} images)<br>recall %{customdata[2]:.2%}, dense "
@@ -153,10 +154,10 @@ def _draw(figure: go.Figure, rows: pd.DataFrame, sign: str) -> None:
         y=y, x=part["recall_delta"], orientation="h", name=f"{sign}, bar", showlegend=False,
         customdata=custom, hovertemplate=hover, legendgroup=sign,
         marker={
-            "color": theme.faded(color, 0.45), "line": {"width": 0},
-            "pattern": {
-                "shape": theme.SIGN_PATTERNS[sign], "fgcolor": color, "size": 5, "solidity": 0.25
-            },
+            "color": theme.faded(color, 0.5 if sign in ("lost", "gained") else 0.25),
+            "line": {"width": 0},
+            "pattern": {"shape": theme.SIGN_PATTERNS[sign], "fgcolor": color, "size": 5,
+                        "solidity": 0.25},
         },
     )  # fmt: skip
     figure.add_scatter(
@@ -164,12 +165,12 @@ def _draw(figure: go.Figure, rows: pd.DataFrame, sign: str) -> None:
         hovertemplate=hover, legendgroup=sign,
         marker={
             "color": color, "symbol": theme.SIGN_SYMBOLS[sign],
-            "size": 9 if len(rows) <= 110 else 4, "line": {"width": 1.5},
+            "size": 4 if crowded else 9, "line": {"width": 0.5 if crowded else 1.5, "color": color},
         },
         error_x={
             "array": part["ci_high"] - part[_DELTA], "arrayminus": part[_DELTA] - part["ci_low"],
-            "symmetric": False, "thickness": 1.2, "width": 3 if len(rows) <= 110 else 0,
-            "color": color,
+            "symmetric": False, "thickness": 0.6 if crowded else 1.2,
+            "width": 0 if crowded else 3, "color": color,
         },
     )  # fmt: skip
 
@@ -198,9 +199,7 @@ def _subtitle(info: ClassImpactInfo, rule: str) -> str:
     if not info.n_tested:
         found = "No test: intervals and significance need at least two runs of both populations."
     else:
-        chance = (
-            f", {ALPHA * info.n_tested:.3g} expected by chance alone" if rule == "p" else ""
-        )
+        chance = f", {ALPHA * info.n_tested:.3g} expected by chance alone" if rule == "p" else ""
         found = (
             f"{info.n_lost:,} of {info.n_classes:,} classes lost and {info.n_gained:,} gained more "
             f"than overall accuracy did ({rule} ≤ {ALPHA}{chance})."

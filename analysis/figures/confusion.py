@@ -34,7 +34,7 @@ class ConfusionFlowInfo:
 def confusion_flow_info(images: pd.DataFrame, *, class_names: Sequence[str]) -> ConfusionFlowInfo:
     """Count the PIEs of one variant by dense and variant modal label.
 
-    All classes up to 20; beyond, those with a flow, and of these the 60 with the largest.
+    All classes up to 20; beyond, those with a flow, at most 60, the largest flows first.
 
     Raises
     ------
@@ -46,11 +46,9 @@ def confusion_flow_info(images: pd.DataFrame, *, class_names: Sequence[str]) -> 
     pies = images[images["is_pie"].astype(bool)]
     source = pies["dense_modal_label"].to_numpy(np.int64)
     target = pies["modal_label"].to_numpy(np.int64)
-    touched = np.bincount(np.concatenate([source, target]), minlength=len(class_names))
     chosen = np.arange(len(class_names))
     if len(class_names) > _ALL_UP_TO:
-        largest = np.argsort(-touched, kind="stable")[:LARGEST]
-        chosen = np.sort(largest[touched[largest] > 0])
+        chosen = _with_largest_flows(source, target)
     place = np.full(len(class_names), -1)
     place[chosen] = np.arange(len(chosen))
     inside = (place[source] >= 0) & (place[target] >= 0)
@@ -59,11 +57,23 @@ def confusion_flow_info(images: pd.DataFrame, *, class_names: Sequence[str]) -> 
     return ConfusionFlowInfo(
         variant_id=str(images[schema.VARIANT_ID].iloc[0]) if len(images) else "",
         class_ids=tuple(int(c) for c in chosen),
-        class_names=tuple(str(class_names[c]) for c in chosen),
+        class_names=tuple(str(class_names[int(c)]) for c in chosen),
         counts=counts,
         n_pies=len(pies),
         n_outside=int((~inside).sum()),
     )
+
+
+def _with_largest_flows(
+    source: npt.NDArray[np.int64], target: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """Class ids of the largest flows, as many as fit into 60 classes, ascending."""
+    pairs, counts = np.unique(np.stack([source, target], axis=1), axis=0, return_counts=True)
+    chosen: set[int] = set()
+    for a, b in pairs[np.argsort(-counts, kind="stable")].tolist():
+        if len(chosen | {a, b}) <= LARGEST:
+            chosen |= {a, b}
+    return np.array(sorted(chosen), np.int64)
 
 
 def confusion_flow(
@@ -109,7 +119,7 @@ def confusion_flow(
             ),
             colorbar={"title": {"text": "PIEs"}, "thickness": 14, "outlinewidth": 0, "tickformat":
                       ",d", "lenmode": "pixels", "len": max(min(cell * n, 300), 100), "y": 1,
-                      "yanchor": "top", "nticks": 6},
+                      "yanchor": "top", "dtick": max(-(-int(info.counts.max()) // 5), 1)},
         )
     )  # fmt: skip
     axis = {"tickvals": list(range(n)), "ticktext": names, "showgrid": False, "zeroline": False}
@@ -121,7 +131,11 @@ def confusion_flow(
     words = theme.Words(title, x, y, _subtitle(info, len(class_names)), note)
     width = theme.label_width(names)
     return theme.compose(
-        figure, words, plot_height=max(cell * n, 120), left=width, bottom_labels=theme.text_width(names) + 14
+        figure,
+        words,
+        plot_height=max(cell * n, 120),
+        left=width,
+        bottom_labels=theme.text_width(names) + 14,
     )
 
 
@@ -131,7 +145,7 @@ def _subtitle(info: ConfusionFlowInfo, n_classes: int) -> str:
     if shown < n_classes:
         text += f" {shown:,} of {n_classes:,} classes shown"
         if info.n_outside:
-            text += f", those with most; {info.n_outside:,} PIEs lie outside"
+            text += f", those of the largest flows; {info.n_outside:,} PIEs lie outside"
         else:
             text += ", all that have any"
         text += "."

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -126,13 +127,11 @@ def _custom(info: MetricCurveInfo, rows: pd.DataFrame) -> list[list[object]]:
     return [list(v) for v in zip(rows[schema.SPARSITY], intervals, rows["n_runs"], strict=True)]
 
 
-def _column(rows: pd.DataFrame, name: str) -> np.ndarray:
-    return rows[name].to_numpy(np.float64)
+def _column(rows: pd.DataFrame, name: str) -> npt.NDArray[np.float64]:
+    return np.asarray(rows[name], np.float64)
 
 
-def _draw_pruned(
-    figure: go.Figure, info: MetricCurveInfo, method: str, rows: pd.DataFrame
-) -> None:
+def _draw_pruned(figure: go.Figure, info: MetricCurveInfo, method: str, rows: pd.DataFrame) -> None:
     color, x = theme.method_color(method), _column(rows, schema.SPARSITY)
     low, high = _column(rows, "ci_low") * info.scale, _column(rows, "ci_high") * info.scale
     known = ~np.isnan(low)

@@ -30,7 +30,7 @@ class FigureExportError(LetheError):
     """A figure could not be written as a picture."""
 
 
-def figure_bytes(figure: go.Figure, format: Format) -> bytes:  # noqa: A002
+def figure_bytes(figure: go.Figure, format: Format) -> bytes:
     """Return a figure on a white ground as the bytes of a file.
 
     Parameters
@@ -52,7 +52,7 @@ def figure_bytes(figure: go.Figure, format: Format) -> bytes:  # noqa: A002
     whole = dress(figure, "white")
     if format == "html":
         html = whole.to_html(include_plotlyjs=True, full_html=True, include_mathjax=False)
-        return html.encode()
+        return str(html).encode()
     if format == "json":
         return str(whole.to_json()).encode()
     width = whole.layout.width or _WIDTH

@@ -87,9 +87,7 @@ def pie_accuracy(summary: pd.DataFrame, *, note: str = "") -> go.Figure:
         "A/A PIEs of its own halves (×)."
     )
     words = theme.Words(_TITLE, _X, "", subtitle, note)
-    return theme.compose(
-        figure, words, plot_height=max(58 * n, 130), left=theme.label_width(names)
-    )
+    return theme.compose(figure, words, plot_height=max(58 * n, 130), left=theme.label_width(names))
 
 
 def _draw(

@@ -61,10 +61,10 @@ def pie_kinds(summary: pd.DataFrame, *, note: str = "") -> go.Figure:
     largest = max(int(rows[list(_SHOWN)].to_numpy().max()), 1)
     y = list(range(len(rows)))
     figure = go.Figure()
-    for kind, (name, sign, axis) in _SHOWN.items():
+    for kind, (name, sign, panel) in _SHOWN.items():
         color = theme.KIND_COLORS[kind]
         figure.add_bar(
-            y=y, x=sign * rows[kind], orientation="h", name=name, xaxis=axis,
+            y=y, x=sign * rows[kind], orientation="h", name=name, xaxis=panel,
             text=[f"{count:,}" for count in rows[kind]], textposition="outside", cliponaxis=False,
             customdata=[
                 [variant, kind, int(count), theme.escape(variant)]

@@ -66,7 +66,8 @@ def pie_share(summary: pd.DataFrame, *, note: str = "") -> go.Figure:
     figure = go.Figure()
     figure.add_bar(
         y=y, x=rows["pie_share_half"], orientation="h", name="dense half against variant half",
-        marker={"color": theme.faded(theme.VERMILLION, 0.6)}, customdata=custom, hovertemplate=hover,
+        marker={"color": theme.faded(theme.VERMILLION, 0.6)}, customdata=custom,
+        hovertemplate=hover,
         error_x={
             "array": rows["pie_excess_high"] - rows["pie_excess"],
             "arrayminus": rows["pie_excess"] - rows["pie_excess_low"],

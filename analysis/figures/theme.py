@@ -23,7 +23,7 @@ SIGN_SYMBOLS = {
     "not significant": "circle-open",
     "not tested": "x-thin-open",
 }
-SIGN_PATTERNS = {"lost": "", "gained": "/", "not significant": ".", "not tested": "."}
+SIGN_PATTERNS = {"lost": "", "gained": "/", "not significant": "", "not tested": ""}
 KIND_COLORS = {"forgotten": VERMILLION, "recovered": BLUE, "changed": PURPLE}
 KIND_PATTERNS = {"forgotten": "", "recovered": "/", "changed": "x"}
 DIVERGING = [
@@ -50,17 +50,21 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 
 def escape(text: object) -> str:
     """Return data text as plotly shows it literally: no tag, no entity, no TeX."""
-    plain = _CONTROL.sub(" ", str(text))
+    plain = _plain(text)
     return html.escape(plain, quote=False).replace("$", "&#36;")
 
 
 def short(text: object, width: int = 24) -> str:
     """Return data text escaped and, where it is long, cut in the middle for an axis."""
-    plain = _CONTROL.sub(" ", str(text))
+    plain = _plain(text)
     if len(plain) > width:
         head = (width - 1) * 2 // 3
         plain = f"{plain[:head]}…{plain[len(plain) - (width - 1 - head) :]}"
     return escape(plain)
+
+
+def _plain(text: object) -> str:
+    return _CONTROL.sub(" ", str(text)).strip() or "(blank)"
 
 
 def method_color(method: str) -> str:
@@ -122,7 +126,7 @@ def template(ground: Ground = "page") -> go.layout.Template:
 
 
 def dress(figure: go.Figure, ground: Ground) -> go.Figure:
-    """Return a copy of a figure for another ground: ``white`` for files, ``dark`` for dark pages."""
+    """Return a copy of a figure for another ground: ``white`` for files, ``dark`` for the dark."""
     dressed = go.Figure(figure)
     dressed.update_layout(template=template(ground))
     return dressed
@@ -173,7 +177,7 @@ def compose(
     """
     lines = textwrap.wrap(words.subtitle, 96)
     names = [str(t.name) for t in figure.data if t.name and t.showlegend is not False]
-    legend = _legend_rows(names) * 22 if len(names) > 1 else 0
+    legend = _legend_rows(names) * 20 + 6 if len(names) > 1 else 0
     top = 44 + _LINE * len(lines) + legend + top_labels + (10 if lines else 0)
     below = bottom_labels + (26 if words.x and not top_labels else 0)
     note = textwrap.wrap(words.note, 110)
@@ -198,8 +202,8 @@ def compose(
         height=top + plot_height + bottom,
         margin={"l": left, "r": 24, "t": top, "b": bottom},
         legend={
-            "orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom",
-            "entrywidthmode": "pixels",
+            "orientation": "h", "xref": "container", "x": 0.01, "xanchor": "left", "y": 1,
+            "yanchor": "bottom",
         },
         showlegend=len(names) > 1,
     )  # fmt: skip
@@ -246,11 +250,7 @@ def _width(character: str) -> float:
     return 9.0 if character.isupper() or character in "mw@%#&_" else 7.0
 
 
-def _legend_rows(names: list[str], width: int = 600) -> int:
-    rows, used = 1, 0.0
-    for name in names:
-        needed = 48 + text_width([name])
-        if used and used + needed > width:
-            rows, used = rows + 1, 0.0
-        used += needed
-    return rows
+def _legend_rows(names: list[str], width: int = 620) -> int:
+    """Rows of a horizontal legend, which stands in columns as wide as its longest name."""
+    columns = max(width // (50 + text_width(names)), 1)
+    return -(-len(names) // columns)
