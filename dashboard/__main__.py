@@ -1,0 +1,115 @@
+"""``python -m dashboard``: the app on this machine, and the demo sweep beside it where asked."""
+
+import argparse
+import os
+import socket
+import sys
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+ADDRESS = "127.0.0.1"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Start the app; return when it ends."""
+    options = _parser().parse_args(arguments)
+    if not 1 <= options.port <= 65_535:
+        return _refuse(f"--port {options.port}: expected a number from 1 to 65535")
+    if not _is_free(options.port):
+        return _refuse(f"port {options.port} is in use; choose another with --port")
+    cache = Path(options.cache)
+    if cache.exists() and not cache.is_dir():
+        return _refuse(f"--cache {cache}: this is a file; expected a folder")
+    os.environ["LETHE_CACHE"] = str(cache)
+    os.environ["LETHE_READ_ONLY"] = "1" if options.read_only else ""
+
+    from streamlit.web import bootstrap
+
+    from dashboard import demo
+
+    flags = dict(_settings(HERE.parent / ".streamlit" / "config.toml"))
+    flags |= {
+        "server.address": ADDRESS,
+        "server.port": options.port,
+        "server.headless": options.headless,
+    }
+    bootstrap.load_config_options(flags)
+    if options.demo and not options.read_only:
+        _start_demo(cache)
+    try:
+        bootstrap.run(str(HERE / "app.py"), False, [], flags)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        demo.stop()
+    return 0
+
+
+def _start_demo(cache: Path) -> None:
+    from analysis.errors import LetheError
+    from dashboard import demo
+
+    try:
+        if demo.is_wanted(cache):
+            demo.start(cache)
+    except LetheError as error:
+        # The page of that sweep tells the same; the app is of use without the demo.
+        print(f"the demo sweep was not started: {error}", file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m dashboard", description="Open the dashboard of Lethe in the browser."
+    )
+    default = os.environ.get("LETHE_CACHE") or "cache"
+    parser.add_argument(
+        "--cache", default=default, metavar="DIR", help="folder of the sweeps (default: %(default)s)"
+    )
+    parser.add_argument("--port", type=int, default=8501, help="port (default: %(default)s)")
+    parser.add_argument("--headless", action="store_true", help="do not open the browser")
+    parser.add_argument("--read-only", action="store_true", help="write nothing to the cache")
+    parser.add_argument(
+        "--demo",
+        action="store_true",
+        help="make the demo sweep beside the app where the cache holds no sweep yet, and finish it "
+        "where it was cut off",
+    )
+    return parser
+
+
+def _settings(path: Path) -> Iterator[tuple[str, Any]]:
+    """Read Streamlit's settings from the project, wherever the app is started from."""
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        yield from _flat(tomllib.load(file))
+
+
+def _flat(settings: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((ADDRESS, port))
+        except OSError:
+            return False
+    return True
+
+
+def _refuse(message: str) -> int:
+    print(f"python -m dashboard: {message}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

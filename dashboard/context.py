@@ -1,0 +1,103 @@
+"""What every page starts from: the sweep that is open, the selection, and what was not usable."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from analysis.errors import LetheError
+from analysis.manifest import Manifest
+from analysis.results import SweepResults
+from dashboard import data, state
+from dashboard.selection import Known, Selection, parse
+
+
+class NothingYet(LetheError):
+    """There is nothing to show so far, and that is no fault."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """An open sweep and what is looked at in it."""
+
+    results: SweepResults
+    selection: Selection
+    default_variant: str | None
+    notes: tuple[str, ...]
+
+    @property
+    def manifest(self) -> Manifest:
+        """The sweep's manifest."""
+        return self.results.manifest
+
+    @property
+    def n_images(self) -> int:
+        """Number of test images, N."""
+        return len(self.results.label)
+
+    @cached_property
+    def variant(self) -> str:
+        """The chosen variant; there must be one."""
+        if self.selection.variant is None:
+            raise NothingYet(
+                "No compressed variant has a finished run yet. The pages fill as runs finish."
+                if not self.manifest.is_complete
+                else "This sweep has no compressed variant beside its dense one, so there is "
+                "nothing to hold against it."
+            )
+        return self.selection.variant
+
+
+def current() -> Context:
+    """Open the sweep that the address names and read the rest of the address against it.
+
+    Raises
+    ------
+    NothingYet
+        The cache holds no sweep.
+    LetheError
+        The sweep cannot be read.
+    """
+    states = data.sweep_states()
+    params = state.params()
+    name, notes = choose_sweep(params.get("sweep", []), states)
+    ties = params.get("ties", ["confidence"])[-1]
+    opened = data.results(name, ties if ties in ("reference", "exclude") else "confidence")
+    variant = opened.default_variant()
+    known = Known(
+        variants=opened.compressed_ids,
+        default_variant=variant,
+        class_names=opened.class_names,
+        n_images=len(opened.label),
+        meta={
+            column: list(values.categories) for column, values in data.categories(opened).items()
+        }
+        if "meta" in params
+        else {},
+    )
+    selection, more = parse(params, known, sweep=name)
+    return Context(opened, selection, variant, (*notes, *more))
+
+
+def default_sweep(states: list[data.SweepState]) -> str | None:
+    """Name the first complete sweep; without one the furthest, without any readable the first."""
+    for one in states:
+        if one.is_complete:
+            return one.name
+    readable = [one for one in states if one.problem is None]
+    if readable:
+        return max(readable, key=lambda one: one.n_done).name
+    return states[0].name if states else None
+
+
+def choose_sweep(asked: list[str], states: list[data.SweepState]) -> tuple[str, list[str]]:
+    """Return the sweep to open, and a note where the one asked for is not there."""
+    default = default_sweep(states)
+    if default is None:
+        raise NothingYet(f"The cache {data.cache_root()} holds no sweep yet.")
+    if not asked or asked[-1] in {one.name for one in states}:
+        name, notes = (asked[-1] if asked else default), []
+    else:
+        name, notes = default, [f"sweep={asked[-1][:80]} is not in the cache: showing {default}."]
+    problem = next(one.problem for one in states if one.name == name)
+    if problem is not None:
+        raise LetheError(problem)
+    return name, notes

@@ -1,0 +1,218 @@
+"""What the pages read, each once: the only caches of the dashboard.
+
+Everything is keyed by the manifest's time and size, so a finished run shows up; every cache is
+bounded.
+"""
+
+import base64
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import streamlit as st
+
+from analysis import schema
+from analysis.errors import LetheError
+from analysis.manifest import Manifest
+from analysis.results import SweepResults
+from analysis.stats.modal import TieRule
+from analysis.store import Cache, SweepFolder
+from dashboard.gallery.query import ImageIndex
+
+META_VALUES = 60
+_SIGNATURES = {
+    b"\x89PNG": "png",
+    b"\xff\xd8\xff": "jpeg",
+    b"GIF8": "gif",
+    b"RIFF": "webp",
+}
+
+
+@dataclass(frozen=True)
+class SweepState:
+    """One sweep of the cache as its manifest tells it; ``problem`` where it cannot be read."""
+
+    name: str
+    key: str
+    n_done: int = 0
+    n_runs: int = 0
+    problem: str | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every run asked is done."""
+        return self.problem is None and 0 < self.n_runs == self.n_done
+
+
+def cache_root() -> Path:
+    """Return the cache folder the app was started with."""
+    return Path(os.environ.get("LETHE_CACHE") or "cache")
+
+
+def sweep_states() -> list[SweepState]:
+    """Describe every sweep of the cache, sorted by name; half-deleted ones too."""
+    cache = Cache(cache_root())
+    states = [_state(cache.sweep(name)) for name in cache.names() if _is_name(name)]
+    known = {state.name for state in states}
+    if cache.root.is_dir():
+        for path in sorted(cache.root.iterdir()):
+            if path.name not in known and _is_name(path.name) and (path / "predictions").is_dir():
+                problem = f"{path} holds predictions but no manifest.json: it is no sweep"
+                states.append(SweepState(path.name, "", problem=problem))
+    return sorted(states, key=lambda state: state.name)
+
+
+def folder_of(name: str) -> SweepFolder:
+    """Return a sweep's folder."""
+    return Cache(cache_root()).sweep(name)
+
+
+def manifest_key(folder: SweepFolder) -> str:
+    """Tell one state of a sweep from another; empty where it has no manifest."""
+    try:
+        stat = (folder.path / "manifest.json").stat()
+    except OSError:
+        return ""
+    return f"{stat.st_mtime_ns}-{stat.st_size}"
+
+
+def manifest(folder: SweepFolder) -> Manifest:
+    """Read a sweep's manifest, once for each of its states."""
+    return _manifest(str(folder.path), manifest_key(folder))
+
+
+def results(name: str, ties: TieRule) -> SweepResults:
+    """Open a sweep under one tie rule; its tables are computed when they are asked for."""
+    folder = folder_of(name)
+    return _results(str(folder.path), ties, manifest_key(folder))
+
+
+def image_index(opened: SweepResults, variant_id: str) -> ImageIndex:
+    """Return the columns that the gallery filters and sorts one variant by."""
+    return _image_index(opened, variant_id, _identity(opened))
+
+
+def metadata(opened: SweepResults) -> pd.DataFrame:
+    """Return path, size and ``meta_*`` columns of every image."""
+    return _metadata(opened, _images_identity(opened))
+
+
+def categories(opened: SweepResults) -> dict[str, pd.Categorical]:
+    """Return the metadata columns with few values, as text, by their names without ``meta_``."""
+    return _categories(opened, _images_identity(opened))
+
+
+def thumbnail_uris(opened: SweepResults, image_ids: Sequence[int]) -> list[str]:
+    """Return thumbnails as data URIs, encoded from the stored bytes; empty where there is none."""
+    column = _thumbnails(opened, _images_identity(opened))
+    return [_data_uri(column[int(image_id)].as_py()) for image_id in image_ids]
+
+
+def _is_name(name: str) -> bool:
+    try:
+        Cache(cache_root()).sweep(name)
+    except LetheError:
+        return False
+    return True
+
+
+def _state(folder: SweepFolder) -> SweepState:
+    key = manifest_key(folder)
+    try:
+        read = _manifest(str(folder.path), key)
+        return SweepState(folder.name, key, read.n_done, read.n_runs)
+    except (LetheError, ValueError, TypeError, AttributeError) as error:
+        return SweepState(folder.name, key, problem=str(error))
+
+
+def _identity(opened: SweepResults) -> tuple[str, str, str, int]:
+    return (str(opened.folder.path), opened.ties, opened.manifest.updated, opened.manifest.n_done)
+
+
+def _images_identity(opened: SweepResults) -> tuple[str, str]:
+    record = opened.manifest.files.get("images.parquet")
+    return (str(opened.folder.path), record.sha256 if record else opened.manifest.updated)
+
+
+def _data_uri(content: bytes | None) -> str:
+    for signature, kind in _SIGNATURES.items():
+        if content and content.startswith(signature):
+            return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
+    return ""
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _manifest(path: str, key: str) -> Manifest:
+    return SweepFolder(Path(path)).manifest()
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _results(path: str, ties: TieRule, key: str) -> SweepResults:
+    return SweepResults(SweepFolder(Path(path)), ties=ties)
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _image_index(
+    _opened: SweepResults, variant_id: str, identity: tuple[str, str, str, int]
+) -> ImageIndex:
+    return ImageIndex.from_frame(_opened.images(variant_id))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _metadata(_opened: SweepResults, identity: tuple[str, str]) -> pd.DataFrame:
+    names = [name for name in _opened.folder.image_columns() if name != schema.IMAGE]
+    return _opened.folder.read_images(names).to_pandas()
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _categories(
+    _opened: SweepResults, identity: tuple[str, str]
+) -> dict[str, pd.Categorical]:
+    frame = metadata(_opened)
+    found = {}
+    for name in frame.columns:
+        values = frame[name]
+        if not name.startswith(schema.META_PREFIX) or pd.api.types.is_float_dtype(values):
+            continue
+        if 1 < values.nunique() <= META_VALUES:
+            text = values.astype("string").where(values.notna())
+            found[name.removeprefix(schema.META_PREFIX)] = pd.Categorical(text)
+    return found
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _image_index(
+    _opened: SweepResults, variant_id: str, identity: tuple[str, str, str, int]
+) -> ImageIndex:
+    return ImageIndex.from_frame(_opened.images(variant_id))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _metadata(_opened: SweepResults, identity: tuple[str, str]) -> pd.DataFrame:
+    names = [name for name in _opened.folder.image_columns() if name != schema.IMAGE]
+    return _opened.folder.read_images(names).to_pandas()
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _meta_values(_opened: SweepResults, identity: tuple[str, str]) -> dict[str, list[str]]:
+    frame = metadata(_opened)
+    values = {}
+    for name in frame.columns:
+        if not name.startswith(schema.META_PREFIX) or pd.api.types.is_float_dtype(frame[name]):
+            continue
+        distinct = frame[name].dropna().unique()
+        if 1 < len(distinct) <= META_VALUES:
+            column = name.removeprefix(schema.META_PREFIX)
+            values[column] = sorted(str(value) for value in distinct)
+    return values
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _thumbnails(_opened: SweepResults, identity: tuple[str, str]) -> pa.ChunkedArray:
+    import pyarrow.compute as pc
+
+    table = _opened.folder.read_images([schema.IMAGE])
+    return pc.struct_field(table[schema.IMAGE], "bytes")

@@ -1,0 +1,109 @@
+"""The demo sweep as a child process of the app: started, watched and ended with it."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from analysis.store import Cache
+
+DEMO = "demo"
+_LAST_LINES = 3
+
+
+@dataclass(frozen=True)
+class DemoState:
+    """Whether the child runs, and in what words it failed where it did."""
+
+    is_running: bool = False
+    failure: str | None = None
+
+
+@dataclass
+class _Child:
+    process: subprocess.Popen[bytes]
+    errors: IO[bytes]
+
+
+_children: list[_Child] = []
+
+
+def is_wanted(root: Path) -> bool:
+    """Whether a demo sweep is to be started: no sweep at all, or an unfinished demo nobody runs."""
+    cache = Cache(root)
+    names = cache.names()
+    if DEMO not in names:
+        return not names and not cache.sweep(DEMO).is_running
+    folder = cache.sweep(DEMO)
+    return not folder.is_running and not folder.manifest().is_complete
+
+
+def start(root: Path) -> None:
+    """Start the demo sweep beside the app; its standard error is kept for :func:`state`."""
+    errors = tempfile.TemporaryFile()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "analysis", "demo", "--cache", str(root)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=errors,
+        cwd=Path.cwd(),
+        env=os.environ | {"PYTHONPATH": _python_path()},
+        start_new_session=True,
+    )
+    _children.append(_Child(process, errors))
+
+
+def state() -> DemoState:
+    """Tell how the child is."""
+    if not _children:
+        return DemoState()
+    child = _children[-1]
+    status = child.process.poll()
+    if status is None:
+        return DemoState(is_running=True)
+    if status == 0:
+        return DemoState()
+    child.errors.seek(0)
+    lines = child.errors.read().decode("utf-8", "replace").split("\n")
+    told = [line.strip() for line in lines if line.strip()][-_LAST_LINES:]
+    return DemoState(failure=" ".join(told) or f"It ended with exit status {status}.")
+
+
+def stop(patience: float = 10.0) -> None:
+    """End the child and its workers: an interrupt first, so that they leave nothing half-written."""
+    for child in _children:
+        for ending in _endings():
+            if child.process.poll() is not None:
+                break
+            _send(child.process, ending)
+            try:
+                child.process.wait(patience)
+            except subprocess.TimeoutExpired:
+                continue
+        child.errors.close()
+    _children.clear()
+
+
+def _endings() -> list[signal.Signals]:
+    if os.name == "nt":
+        return [signal.SIGTERM]
+    return [signal.SIGINT, signal.SIGTERM, signal.SIGKILL]
+
+
+def _send(process: subprocess.Popen[bytes], ending: signal.Signals) -> None:
+    try:
+        if os.name == "nt":
+            process.terminate()
+        else:
+            os.killpg(process.pid, ending)
+    except ProcessLookupError:
+        return
+
+
+def _python_path() -> str:
+    root = str(Path(__file__).resolve().parents[1])
+    return os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])

@@ -1,0 +1,73 @@
+"""What stands around every page: sweep and tie rule, progress, notes on the address."""
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from analysis.stats.modal import TIE_RULES
+from dashboard import context, data, progress, state
+from dashboard.problems import guarded
+from dashboard.selection import Selection
+from dashboard.text import plain
+
+_TIES = {
+    "confidence": "More confident class",
+    "reference": "Largest class index",
+    "exclude": "Leave tied images out",
+}
+
+
+def show(controls: Any, view: Callable[[], None]) -> None:
+    """Draw the controls, the progress of a running sweep, the notes, then the page."""
+    with controls.container(horizontal=True, horizontal_alignment="right"):
+        guarded(_controls)()
+    progress.show()
+    guarded(_notes)()
+    guarded(view)()
+
+
+def _controls() -> None:
+    states = {one.name: one for one in data.sweep_states()}
+    if not states:
+        return
+    asked = state.params().get("sweep", [])
+    name = asked[-1] if asked and asked[-1] in states else context.default_sweep([*states.values()])
+    ties = state.params().get("ties", ["confidence"])[-1]
+    rule = next((known for known in TIE_RULES if known == ties), TIE_RULES[0])
+    # Filters name classes and variants of one sweep: another sweep starts without them.
+    selection, default = Selection(sweep=name, ties=rule), None
+    if states[name or ""].problem is None:
+        here = context.current()
+        selection, default = here.selection, here.default_variant
+    with st.container(key="filter-sweep", width=290):
+        st.selectbox(
+            "Sweep",
+            list(states),
+            format_func=lambda one: _described(states[one]),
+            **state.bound("sweep", name, Selection(ties=rule), None, lambda v: {"sweep": v}),
+        )
+    with st.container(key="filter-ties", width=220):
+        st.selectbox(
+            "Ties are given to",
+            list(TIE_RULES),
+            format_func=lambda one: _TIES[one],
+            help="Where two classes get equally many votes of a population, which of them is its "
+            "modal label. The last rule counts images tied in either population as non-PIEs.",
+            **state.bound("ties", rule, selection, default, lambda v: {"ties": v}),
+        )
+
+
+def _described(one: data.SweepState) -> str:
+    if one.problem is not None:
+        return f"{one.name} (damaged)"
+    return one.name if one.is_complete else f"{one.name} ({one.n_done} of {one.n_runs} runs)"
+
+
+def _notes() -> None:
+    try:
+        notes = context.current().notes
+    except Exception:
+        return  # The page itself tells what is wrong, once.
+    for note in notes:
+        st.info(plain(note), icon=":material/info:")

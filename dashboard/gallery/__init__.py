@@ -1,0 +1,1 @@
+"""The image gallery: filtered, sorted and paged on the server, painted by one small component."""

@@ -1,0 +1,155 @@
+"""The filters of the gallery: Streamlit widgets, each tied to the selection, with counts."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from analysis.stats.pie import KINDS
+from dashboard import state
+from dashboard.context import Context
+from dashboard.gallery.query import Facets
+from dashboard.gallery.tiles import KIND_ICONS
+from dashboard.selection import CLASS_OF, MAX_PER_PAGE, ORDERS, POPULATIONS, SORTS, TILES
+from dashboard.text import count, plain
+
+_POPULATIONS = {"pies": "PIEs", "non-pies": "Non-PIEs", "all": "All images"}
+_CLASS_OF = {"label": "True", "dense": "Dense", "variant": "Variant"}
+_SORTS = {
+    "vote_distance": "Vote distance",
+    "agreement_drop": "Agreement drop",
+    "accuracy_drop": "Accuracy drop",
+    "dense_confidence": "Dense confidence",
+    "label": "True label",
+    "image_id": "Image id",
+}
+_ORDERS = {"desc": "Falling", "asc": "Rising"}
+_TILES = {"small": "S", "medium": "M", "large": "L"}
+_PER_PAGE = (24, 60, 120, MAX_PER_PAGE)
+
+
+def variant_filter(context: Context) -> None:
+    """Choose the variant."""
+    with st.container(key="filter-variant"):
+        st.selectbox(
+            "Variant",
+            context.results.compressed_ids,
+            **_bound(context, "variant", context.variant),
+        )
+
+
+def filters(context: Context, facets: Facets, metadata: dict[str, pd.Categorical]) -> None:
+    """Draw every filter, the number of images each option would show beside it."""
+    selection, names = context.selection, context.results.class_names
+    variant_filter(context)
+    with st.container(key="filter-population"):
+        st.radio(
+            "Population",
+            POPULATIONS,
+            format_func=lambda one: f"{_POPULATIONS[one]} ({count(facets.population[one])})",
+            **_bound(context, "population", selection.population),
+        )
+    with st.container(key="filter-kind"):
+        st.pills(
+            "Kind of PIE",
+            KINDS,
+            selection_mode="multi",
+            format_func=lambda one: f"{KIND_ICONS[one]} {one} ({count(facets.kind[one])})",
+            help="Forgotten: the dense modal label is right, the variant's wrong. Recovered: the "
+            "reverse. Changed: both are wrong.",
+            **_bound(context, "kind", list(selection.kinds), "kinds"),
+        )
+    position = {name: i for i, name in enumerate(names)}
+    with st.container(key="filter-class"):
+        st.multiselect(
+            "Class",
+            names,
+            format_func=lambda one: f"{one} ({count(facets.classes[position[one]])})",
+            placeholder="All classes",
+            **_bound(context, "class", list(selection.classes), "classes"),
+        )
+    with st.container(key="filter-class_of"):
+        st.segmented_control(
+            "Class by",
+            CLASS_OF,
+            required=True,
+            format_func=lambda one: _CLASS_OF[one],
+            help="Whose class is meant: the true label, the modal label of the dense models, or "
+            "that of the chosen variant.",
+            **_bound(context, "class_of", selection.class_of),
+        )
+    with st.container(key="filter-becomes"):
+        st.multiselect(
+            "Variant says",
+            names,
+            format_func=lambda one: f"{one} ({count(facets.becomes[position[one]])})",
+            placeholder="Any class",
+            **_bound(context, "becomes", list(selection.becomes)),
+        )
+    for name, label in (("agreement", "Agreement, %"), ("distance", "Vote distance, %")):
+        with st.container(key=f"filter-{name}"):
+            st.slider(label, 0, 100, **_bound(context, name, getattr(selection, name)))
+    for column, values in metadata.items():
+        _meta_filter(context, column, values, facets.meta[column])
+
+
+def arrangement(context: Context) -> None:
+    """Draw sort, order, tile size and page size in one row."""
+    selection = context.selection
+    with st.container(horizontal=True, vertical_alignment="bottom", key="gallery-arrangement"):
+        with st.container(key="filter-sort", width=190):
+            st.selectbox(
+                "Sort by",
+                SORTS,
+                format_func=lambda one: _SORTS[one],
+                **_bound(context, "sort", selection.sort),
+            )
+        _switch(context, "order", "Order", ORDERS, _ORDERS)
+        _switch(context, "tile", "Tile size", TILES, _TILES)
+        with st.container(key="filter-per_page", width=110):
+            st.selectbox(
+                "A page",
+                sorted({*_PER_PAGE, selection.per_page}),
+                **_bound(context, "per_page", selection.per_page),
+            )
+
+
+def _switch(
+    context: Context, name: str, label: str, options: tuple[str, ...], words: dict[str, str]
+) -> None:
+    with st.container(key=f"filter-{name}", width="content"):
+        st.segmented_control(
+            label,
+            options,
+            required=True,
+            format_func=lambda one: words[one],
+            **_bound(context, name, getattr(context.selection, name)),
+        )
+
+
+def _meta_filter(
+    context: Context, column: str, values: pd.Categorical, counts: dict[str, int]
+) -> None:
+    chosen = [value for name, value in context.selection.meta if name == column]
+    others = tuple(pair for pair in context.selection.meta if pair[0] != column)
+    with st.container(key=f"filter-meta-{column}"):
+        st.multiselect(
+            plain(column),
+            list(values.categories),
+            format_func=lambda one: f"{one} ({count(counts[one])})",
+            placeholder="All values",
+            **state.bound(
+                f"meta-{column}",
+                chosen,
+                context.selection,
+                context.default_variant,
+                lambda now: {"meta": (*others, *((column, value) for value in now))},
+            ),
+        )
+
+
+def _bound(context: Context, name: str, value: Any, field: str | None = None) -> dict[str, Any]:
+    def change(now: Any) -> dict[str, Any]:
+        return {field or name: tuple(now) if isinstance(now, list | tuple) else now}
+
+    return state.bound(name, value, context.selection, context.default_variant, change)

@@ -1,0 +1,201 @@
+"""Which images are shown, in which order, and how many each filter would show: arrays only."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from analysis import schema
+from analysis.stats.pie import KINDS
+from dashboard.selection import POPULATIONS, WHOLE, Selection
+
+Bools = npt.NDArray[np.bool_]
+Ids = npt.NDArray[np.intp]
+_CLASS_COLUMNS = {"label": "label", "dense": "dense_label", "variant": "variant_label"}
+
+
+@dataclass(frozen=True)
+class ImageIndex:
+    """The columns of one variant's images table that filters and sorting need, arrays of N.
+
+    ``kind`` counts from 0 through ``KINDS``, -1 for non-PIEs; agreements, accuracies, confidence
+    and distance are 0..1.
+    """
+
+    label: npt.NDArray[np.int32]
+    dense_label: npt.NDArray[np.int32]
+    variant_label: npt.NDArray[np.int32]
+    pie: Bools
+    tied: Bools
+    kind: npt.NDArray[np.int8]
+    agreement: npt.NDArray[np.float64]
+    dense_agreement: npt.NDArray[np.float64]
+    distance: npt.NDArray[np.float64]
+    accuracy: npt.NDArray[np.float64]
+    dense_accuracy: npt.NDArray[np.float64]
+    dense_confidence: npt.NDArray[np.float64]
+
+    @classmethod
+    def from_frame(cls, images: pd.DataFrame) -> "ImageIndex":
+        """Take what is needed from the images table of one variant."""
+        kind = pd.Categorical(images["kind"], categories=list(KINDS)).codes
+        return cls(
+            label=images[schema.LABEL].to_numpy(),
+            dense_label=images["dense_modal_label"].to_numpy(),
+            variant_label=images["modal_label"].to_numpy(),
+            pie=images["is_pie"].to_numpy(),
+            tied=(images["tied"] | images["dense_tied"]).to_numpy(),
+            kind=np.asarray(kind, np.int8),
+            agreement=images["agreement"].to_numpy(),
+            dense_agreement=images["dense_agreement"].to_numpy(),
+            distance=images["vote_distance"].to_numpy(),
+            accuracy=images["accuracy"].to_numpy(),
+            dense_accuracy=images["dense_accuracy"].to_numpy(),
+            dense_confidence=images["dense_confidence"].to_numpy(),
+        )
+
+    def __len__(self) -> int:
+        """Return the number of images, N."""
+        return len(self.label)
+
+
+@dataclass(frozen=True)
+class Facets:
+    """How many images each option would show, with every other filter as it is."""
+
+    population: dict[str, int]
+    kind: dict[str, int]
+    classes: npt.NDArray[np.int64]
+    becomes: npt.NDArray[np.int64]
+    meta: dict[str, dict[str, int]]
+
+
+@dataclass(frozen=True)
+class Found:
+    """The images of a selection in order, and the facet counts beside them."""
+
+    ids: Ids
+    facets: Facets
+    n_tied: int
+
+    def page(self, page: int, per_page: int) -> Ids:
+        """Return the image ids of one page, from 1."""
+        return self.ids[(page - 1) * per_page : page * per_page]
+
+    def n_pages(self, per_page: int) -> int:
+        """Return the number of pages, at least 1."""
+        return max(1, -(-len(self.ids) // per_page))
+
+
+def find(
+    index: ImageIndex,
+    selection: Selection,
+    class_names: Sequence[str],
+    metadata: Mapping[str, pd.Categorical],
+) -> Found:
+    """Filter and sort: AND across filters, OR within one; equal values in order of image id.
+
+    Parameters
+    ----------
+    class_names
+        Names in order of class id.
+    metadata
+        Values (as text) of each metadata column that can be filtered by, N each.
+    """
+    masks = _masks(index, selection, class_names, metadata)
+    chosen = _all(masks, len(index))
+    ids = _ordered(index, np.flatnonzero(chosen), selection)
+    # Ties are counted as the summary does, over PIEs and non-PIEs alike.
+    held = {name: mask for name, mask in masks.items() if name not in ("population", "kind")}
+    n_tied = int((index.tied & _all(held, len(index))).sum())
+    return Found(ids, _facets(index, selection, class_names, metadata, masks), n_tied)
+
+
+def _masks(
+    index: ImageIndex,
+    selection: Selection,
+    class_names: Sequence[str],
+    metadata: Mapping[str, pd.Categorical],
+) -> dict[str, Bools]:
+    masks: dict[str, Bools] = {}
+    if selection.population != "all":
+        masks["population"] = index.pie if selection.population == "pies" else ~index.pie
+    if selection.kinds:
+        masks["kind"] = np.isin(index.kind, [KINDS.index(kind) for kind in selection.kinds])
+    position = {name: i for i, name in enumerate(class_names)}
+    if selection.classes:
+        wanted = [position[name] for name in selection.classes]
+        masks["class"] = np.isin(_class_column(index, selection), wanted)
+    if selection.becomes:
+        wanted = [position[name] for name in selection.becomes]
+        masks["becomes"] = np.isin(index.variant_label, wanted)
+    for name, shares in (("agreement", index.agreement), ("distance", index.distance)):
+        low, high = getattr(selection, name)
+        if (low, high) != WHOLE:
+            percent = np.round(shares * 100, 6)
+            masks[name] = (percent >= low) & (percent <= high)
+    for column in {column for column, _ in selection.meta}:
+        values = metadata[column]
+        chosen = [value for name, value in selection.meta if name == column]
+        masks[f"meta:{column}"] = np.isin(values.codes, values.categories.get_indexer(chosen))
+    return masks
+
+
+def _facets(
+    index: ImageIndex,
+    selection: Selection,
+    class_names: Sequence[str],
+    metadata: Mapping[str, pd.Categorical],
+    masks: dict[str, Bools],
+) -> Facets:
+    def others(name: str) -> Bools:
+        return _all({key: mask for key, mask in masks.items() if key != name}, len(index))
+
+    rest = others("population")
+    n_pies = int((rest & index.pie).sum())
+    n_all = int(rest.sum())
+    kinds = np.bincount(index.kind[others("kind")] + 1, minlength=len(KINDS) + 1)[1:]
+    n_classes = len(class_names)
+    return Facets(
+        population=dict(zip(POPULATIONS, (n_pies, n_all - n_pies, n_all), strict=True)),
+        kind=dict(zip(KINDS, kinds.tolist(), strict=True)),
+        classes=np.bincount(_class_column(index, selection)[others("class")], minlength=n_classes),
+        becomes=np.bincount(index.variant_label[others("becomes")], minlength=n_classes),
+        meta={
+            column: _value_counts(values, others(f"meta:{column}"))
+            for column, values in metadata.items()
+        },
+    )
+
+
+def _class_column(index: ImageIndex, selection: Selection) -> npt.NDArray[np.int32]:
+    column: npt.NDArray[np.int32] = getattr(index, _CLASS_COLUMNS[selection.class_of])
+    return column
+
+
+def _value_counts(values: pd.Categorical, chosen: Bools) -> dict[str, int]:
+    counts = np.bincount(values.codes[chosen].astype(np.intp) + 1, minlength=len(values.categories) + 1)
+    return dict(zip(values.categories, counts[1:].tolist(), strict=True))
+
+
+def _all(masks: Mapping[str, Bools], n: int) -> Bools:
+    chosen = np.ones(n, np.bool_)
+    for mask in masks.values():
+        chosen &= mask
+    return chosen
+
+
+def _ordered(index: ImageIndex, ids: Ids, selection: Selection) -> Ids:
+    if selection.sort == "image_id":
+        return ids if selection.order == "asc" else ids[::-1]
+    keys = {
+        "vote_distance": index.distance,
+        "agreement_drop": index.dense_agreement - index.agreement,
+        "accuracy_drop": index.dense_accuracy - index.accuracy,
+        "dense_confidence": index.dense_confidence,
+        "label": index.label,
+    }
+    values = keys[selection.sort][ids]
+    return ids[np.argsort(values if selection.order == "asc" else -values, kind="stable")]

@@ -1,0 +1,186 @@
+"""What the browser is sent: plain values for the tiles of one page, and for one image."""
+
+import hashlib
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis import schema
+from analysis.stats.pie import KINDS
+from dashboard import data
+from dashboard.context import Context
+from dashboard.gallery.query import Found, ImageIndex
+from dashboard.selection import WHOLE, Selection
+from dashboard.text import count, is_missing, percent
+
+KIND_ICONS = {"forgotten": "▼", "recovered": "▲", "changed": "◆", "": "○"}
+_NOUNS = {"pies": "PIEs", "non-pies": "non-PIEs", "all": "images"}
+_CLASS_OF = {"label": "true label", "dense": "dense says", "variant": "variant says"}
+_FACTS_LEFT_OUT = {schema.IMAGE_ID, schema.LABEL, schema.PATH, schema.WIDTH, schema.HEIGHT}
+
+
+def grid_data(context: Context, index: ImageIndex, found: Found) -> dict[str, Any]:
+    """Collect what the grid shows: count, chips, pager and the tiles of the page."""
+    selection = context.selection
+    ids = found.page(selection.page, selection.per_page)
+    uris = data.thumbnail_uris(context.results, ids.tolist())
+    shown = {
+        "count": count_line(selection, len(ids), len(found.ids), len(index), found.n_tied),
+        "chips": chips(selection),
+        "page": selection.page,
+        "n_pages": found.n_pages(selection.per_page),
+        "tile": selection.tile,
+        "empty": "" if len(ids) else _why_empty(selection, index),
+        "tiles": [
+            _tile(context, index, image_id, uri)
+            for image_id, uri in zip(ids.tolist(), uris, strict=True)
+        ],
+    }
+    text = json.dumps(shown, sort_keys=True)
+    return shown | {"version": hashlib.sha256(text.encode()).hexdigest()}
+
+
+def count_line(
+    selection: Selection, n_shown: int, n_found: int, n_images: int, n_tied: int
+) -> str:
+    """Say how many are shown, of how many found, of how many there are, and how many are tied."""
+    share = "" if selection.population == "all" and n_found == n_images else (
+        f" ({percent(n_found / n_images)} of {count(n_images)} images)" if n_images else ""
+    )
+    noun = _NOUNS[selection.population]
+    return f"{count(n_shown)} of {count(n_found)} {noun}{share}, {count(n_tied)} tied"
+
+
+def chips(selection: Selection) -> list[dict[str, str]]:
+    """Name every active filter, each removable."""
+    made = [
+        *(("classes", name, f"{_CLASS_OF[selection.class_of]}: {name}") for name in selection.classes),
+        *(("becomes", name, f"compressed says: {name}") for name in selection.becomes),
+        *(("kinds", kind, f"kind: {kind}") for kind in selection.kinds),
+        *(("meta", f"{column}:{value}", f"{column}: {value}") for column, value in selection.meta),
+    ]
+    if selection.population != "pies":
+        made.append(("population", "", f"population: {_NOUNS[selection.population]}"))
+    for field, words in (("agreement", "agreement"), ("distance", "vote distance")):
+        low, high = getattr(selection, field)
+        if (low, high) != WHOLE:
+            made.append((field, "", f"{words}: {low} to {high} %"))
+    return [{"field": field, "value": value, "text": text} for field, value, text in made]
+
+
+def detail_data(context: Context, index: ImageIndex, found: Found) -> dict[str, Any]:
+    """Collect what is shown of one image, with its neighbours in the order of the gallery."""
+    image_id = context.selection.image
+    if image_id is None:
+        return {"shown": False}
+    (places,) = np.nonzero(found.ids == image_id)
+    place = int(places[0]) if len(places) else None
+    tile = _tile(context, index, image_id, data.thumbnail_uris(context.results, [image_id])[0])
+    runs = len(context.manifest.done_seeds(context.variant))
+    return {
+        "shown": True,
+        "id": image_id,
+        "src": tile["src"],
+        "alt": tile["alt"],
+        "title": f"Image {image_id}: {tile['label']}",
+        "position": (
+            f"{count(place + 1)} of {count(len(found.ids))}"
+            if place is not None
+            else "not among the images found"
+        ),
+        "previous": int(found.ids[place - 1]) if place else None,
+        "next": (
+            int(found.ids[place + 1])
+            if place is not None and place + 1 < len(found.ids)
+            else None
+        ),
+        "facts": _facts(context, index, image_id, tile),
+        "heading": "Votes of every variant",
+        "legend": f"Number of runs that predict each class ({runs} runs at {context.variant}); "
+        "✓ marks the true label.",
+        "votes": _votes(context, image_id),
+    }
+
+
+def _tile(context: Context, index: ImageIndex, image_id: int, uri: str) -> dict[str, Any]:
+    names = context.results.class_names
+    code = int(index.kind[image_id])
+    kind = KINDS[code] if code >= 0 else ""
+    tile = {
+        "id": image_id,
+        "src": uri,
+        "label": names[index.label[image_id]],
+        "dense": names[index.dense_label[image_id]],
+        "variant": names[index.variant_label[image_id]],
+        "kind": kind,
+        "icon": KIND_ICONS[kind],
+        "kindText": (kind or "no PIE") + (", tied" if index.tied[image_id] else ""),
+        "agreement": percent(index.agreement[image_id], 0),
+    }
+    tile["alt"] = (
+        f"Image {image_id}, true label {tile['label']}. Dense says {tile['dense']}, "
+        f"{context.variant} says {tile['variant']} ({tile['agreement']} of its runs): "
+        f"{tile['kindText']}."
+    )
+    return tile
+
+
+def _facts(
+    context: Context, index: ImageIndex, image_id: int, tile: dict[str, Any]
+) -> list[tuple[str, str]]:
+    row = data.metadata(context.results).iloc[image_id]
+    facts = [
+        ("True label", tile["label"]),
+        ("Modal label", f"{tile['dense']} (dense) → {tile['variant']} ({context.variant})"),
+        ("Kind", f"{tile['icon']} {tile['kindText']}"),
+        (
+            "Agreement",
+            f"{percent(index.dense_agreement[image_id], 0)} (dense) → {tile['agreement']}",
+        ),
+        ("Vote distance", f"{index.distance[image_id]:.2f}"),
+        (
+            "Runs that are right",
+            f"{percent(index.dense_accuracy[image_id], 0)} (dense) → "
+            f"{percent(index.accuracy[image_id], 0)}",
+        ),
+    ]
+    if not pd.isna(row[schema.PATH]):
+        facts.append(("File", str(row[schema.PATH])))
+    if not pd.isna(row[schema.WIDTH]) and not pd.isna(row[schema.HEIGHT]):
+        facts.append(("Size", f"{int(row[schema.WIDTH])} × {int(row[schema.HEIGHT])} px"))
+    for name, value in row.items():
+        if name not in _FACTS_LEFT_OUT and not is_missing(value) and not pd.isna(value):
+            facts.append((str(name).removeprefix(schema.META_PREFIX), str(value)))
+    return facts
+
+
+def _votes(context: Context, image_id: int) -> list[dict[str, Any]]:
+    names, label = context.results.class_names, int(context.results.label[image_id])
+    votes = context.results.votes(image_id)
+    made = []
+    for variant_id, rows in votes.groupby(schema.VARIANT_ID, sort=False):
+        wrong = 0
+        segments = []
+        for class_id, n in zip(rows[schema.CLASS_ID], rows["votes"], strict=True):
+            right = int(class_id) == label
+            segments.append(
+                {"name": names[class_id], "votes": int(n), "right": right, "rank": min(wrong, 5)}
+            )
+            wrong += not right
+        segments.sort(key=lambda segment: not segment["right"])
+        made.append(
+            {
+                "name": str(variant_id),
+                "chosen": variant_id == context.variant,
+                "segments": segments,
+            }
+        )
+    return made
+
+
+def _why_empty(selection: Selection, index: ImageIndex) -> str:
+    if selection.population == "pies" and not index.pie.any():
+        return "No PIE at all: this variant's modal label is that of the dense models everywhere."
+    return "No image matches all of these filters. Remove one, or reset them."

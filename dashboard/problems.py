@@ -1,0 +1,57 @@
+"""Failures as one plain message on the page; the traceback goes to the log."""
+
+import functools
+import logging
+from collections.abc import Callable
+
+import streamlit as st
+
+from analysis.errors import LetheError
+from dashboard import demo
+from dashboard.context import NothingYet
+from dashboard.text import plain
+
+_LOG = logging.getLogger("lethe.dashboard")
+
+
+def guarded(show: Callable[[], None]) -> Callable[[], None]:
+    """Make a page, or a fragment of one, tell its failures in words."""
+
+    @functools.wraps(show)
+    def safely() -> None:
+        try:
+            show()
+        except NothingYet as nothing:
+            _nothing_yet(nothing)
+        except LetheError as problem:
+            _tell(str(problem))
+        except Exception as error:
+            _LOG.exception("a page could not be shown")
+            _tell(
+                f"This sweep could not be read ({type(error).__name__}). 'python -m analysis "
+                "verify' with its name lists what is wrong; the same sweep started again makes "
+                "missing runs anew."
+            )
+
+    return safely
+
+
+def _nothing_yet(nothing: NothingYet) -> None:
+    child = demo.state()
+    if child.failure is not None:
+        _tell(f"The demo sweep could not be made. {child.failure}")
+    elif child.is_running:
+        st.info(
+            "The demo sweep is starting: 10 dense and 70 compressed digit classifiers. Results "
+            "appear here as they are written.",
+            icon=":material/hourglass_top:",
+        )
+    else:
+        st.info(plain(nothing), icon=":material/inbox:")
+        if "holds no sweep" in str(nothing):
+            st.markdown("Make the demo sweep with this command; this page fills as it runs.")
+            st.code("python -m analysis demo", language="bash")
+
+
+def _tell(message: str) -> None:
+    st.error(plain(message), icon=":material/error:")

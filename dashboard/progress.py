@@ -1,0 +1,78 @@
+"""The progress of a sweep that is being made, on every page, without disturbing who reads it."""
+
+import time
+
+import streamlit as st
+
+from analysis.errors import LetheError
+from analysis.manifest import Manifest
+from dashboard import data, demo, state
+from dashboard.text import duration, plain
+
+EVERY = 2.0
+_AT_MOST_EVERY = 4.0
+
+
+def show() -> None:
+    """Show how far the running sweeps are; nothing where none is running."""
+    if _is_live():
+        st.fragment(_live, run_every=EVERY)()
+    state.remember("shown", _signature())
+
+
+def _is_live() -> bool:
+    return demo.state().is_running or any(
+        data.folder_of(one.name).is_running for one in data.sweep_states() if not one.is_complete
+    )
+
+
+def _live() -> None:
+    """Draw the progress, and run the page again where there is something new on it."""
+    for one in data.sweep_states():
+        if one.problem is None and data.folder_of(one.name).is_running:
+            try:
+                _draw(data.manifest(data.folder_of(one.name)))
+            except LetheError:
+                continue
+    changed = _signature() != state.recall("shown")
+    rested = time.monotonic() - state.recall("rerun-at", 0.0) > _AT_MOST_EVERY
+    if changed and (rested or not _is_live()):
+        state.remember("rerun-at", time.monotonic())
+        st.rerun()
+
+
+def _signature() -> tuple[object, ...]:
+    """Tell one state of what can be shown from another: sweeps, runs done, and who runs."""
+    states = data.sweep_states()
+    done = tuple((one.name, one.n_done, one.problem is None) for one in states)
+    return (done, demo.state(), _is_live())
+
+
+def _draw(manifest: Manifest) -> None:
+    n_done, n_runs = manifest.n_done, max(manifest.n_runs, 1)
+    st.progress(
+        n_done / n_runs,
+        text=plain(
+            f"Sweep {manifest.name} is running: {n_done} of {n_runs} runs{_left(manifest)}"
+        ),
+    )
+    with st.expander("Progress of each variant"):
+        for variant in manifest.variants:
+            done = len(manifest.done_seeds(variant.variant_id))
+            asked = max(len(manifest.seeds), 1)
+            st.progress(
+                min(done / asked, 1.0), text=plain(f"{variant.variant_id}: {done} of {asked}")
+            )
+
+
+def _left(manifest: Manifest) -> str:
+    """Estimate what is left from the pace since this session first saw the sweep."""
+    now = (time.monotonic(), manifest.n_done)
+    first = state.recall(f"pace-{manifest.name}")
+    if first is None or first[1] > now[1]:
+        state.remember(f"pace-{manifest.name}", now)
+        return ""
+    done, elapsed = now[1] - first[1], now[0] - first[0]
+    if done < 2 or elapsed < 2:
+        return ""
+    return f", about {duration((manifest.n_runs - now[1]) * elapsed / done)} left"

@@ -1,0 +1,99 @@
+"""The session: the address is the single source of truth, and this the only file that writes it.
+
+Widgets hold no state of their own. Before one is made, its value is set from the selection; when
+the user moves it, a callback writes the address, from which the next run reads everything again.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from dashboard.selection import Selection, changed, to_params
+
+_CARRIED = "carried"
+_PAGE = "page"
+_LEFT_BEHIND = ("page", "image")
+
+
+def arrive(url_path: str) -> None:
+    """Take the selection along to another page, whose address starts empty.
+
+    What an address says for itself stays: a link opens as it was copied.
+    """
+    if st.session_state.get(_PAGE) != url_path:
+        carried = st.session_state.get(_CARRIED, {})
+        missing = {name: value for name, value in carried.items() if name not in st.query_params}
+        if missing:
+            st.query_params.from_dict(params() | missing)
+        st.session_state[_PAGE] = url_path
+
+
+def params() -> dict[str, list[str]]:
+    """Return the query parameters of the address, every value of each."""
+    return {name: st.query_params.get_all(name) for name in st.query_params}
+
+
+def write(selection: Selection, default_variant: str | None) -> None:
+    """Write a selection into the address."""
+    spelled = to_params(selection, default_variant=default_variant)
+    st.query_params.from_dict(spelled)
+    _carry(spelled)
+
+
+def open_page(page: Any, selection: Selection, default_variant: str | None) -> None:
+    """Go to another page with this selection, leaving what was carried so far behind."""
+    spelled = to_params(selection, default_variant=default_variant)
+    _carry(spelled)
+    st.switch_page(page, query_params=spelled)
+
+
+def _carry(spelled: dict[str, list[str]]) -> None:
+    st.session_state[_CARRIED] = {
+        name: values for name, values in spelled.items() if name not in _LEFT_BEHIND
+    }
+
+
+def bound(
+    name: str,
+    value: Any,
+    selection: Selection,
+    default_variant: str | None,
+    change: Callable[[Any], dict[str, Any]],
+) -> dict[str, Any]:
+    """Tie a widget to the selection: its keyword arguments ``key``, ``on_change`` and ``args``.
+
+    Parameters
+    ----------
+    value
+        What the widget shows.
+    change
+        Turns the widget's new value into changes of the selection.
+    """
+    key = f"widget-{name}"
+    st.session_state[key] = value
+    return {"key": key, "on_change": _moved, "args": (key, selection, default_variant, change)}
+
+
+def _moved(
+    key: str,
+    selection: Selection,
+    default_variant: str | None,
+    change: Callable[[Any], dict[str, Any]],
+) -> None:
+    write(changed(selection, **change(st.session_state[key])), default_variant)
+
+
+def event(key: str, name: str) -> Any:
+    """Return what a component just triggered; for use inside its callback."""
+    return getattr(st.session_state.get(key), name, None)
+
+
+def recall(name: str, default: Any = None) -> Any:
+    """Return a value remembered for this session alone."""
+    return st.session_state.get(f"memory-{name}", default)
+
+
+def remember(name: str, value: Any) -> None:
+    """Remember a value for this session alone."""
+    st.session_state[f"memory-{name}"] = value

@@ -1,0 +1,89 @@
+"""Gallery: the images on which compression changed the modal label, filtered and paged."""
+
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from dashboard import context as contexts
+from dashboard import data, state
+from dashboard.context import Context
+from dashboard.gallery import component, filters, query, tiles
+from dashboard.problems import guarded
+from dashboard.selection import Selection, changed, without_filters
+
+
+def show() -> None:
+    """Show the gallery; as a fragment, so that a filter runs nothing else again."""
+    st.fragment(guarded(_gallery))()
+
+
+def _gallery() -> None:
+    context = contexts.current()
+    index = data.image_index(context.results, context.variant)
+    metadata = data.categories(context.results)
+    found = query.find(index, context.selection, context.results.class_names, metadata)
+    context = _within_pages(context, found)
+    left, right = st.columns([1, 4.4], gap="medium")
+    with right:
+        filters.arrangement(context)
+        component.grid(
+            tiles.grid_data(context, index, found), lambda: _act(component.GRID_KEY, context)
+        )
+        component.detail(
+            tiles.detail_data(context, index, found),
+            lambda: _act(component.DETAIL_KEY, context, found),
+        )
+    with left, st.container(key="gallery-filters"):
+        filters.filters(context, found.facets, metadata)
+
+
+def _within_pages(context: Context, found: query.Found) -> Context:
+    selection = context.selection
+    n_pages = found.n_pages(selection.per_page)
+    if selection.page <= n_pages:
+        return context
+    st.caption(f"page={selection.page} is beyond the last of {n_pages:,}: showing page 1.")
+    return replace(context, selection=replace(selection, page=1))
+
+
+def _act(key: str, context: Context, found: query.Found | None = None) -> None:
+    event = state.event(key, "act")
+    if isinstance(event, dict):
+        moved = _after(event, context.selection, found)
+        state.write(moved, context.default_variant)
+
+
+def _after(event: dict[str, Any], selection: Selection, found: query.Found | None) -> Selection:
+    match event:
+        case {"type": "page", "page": int(page)}:
+            return changed(selection, page=max(page, 1))
+        case {"type": "open", "id": int(image)}:
+            moved = changed(selection, image=image)
+            # Stepping past the end of a page turns the page behind the detail too.
+            return moved if found is None else _turned(moved, found, image)
+        case {"type": "close"}:
+            return changed(selection, image=None)
+        case {"type": "reset"}:
+            return without_filters(selection)
+        case {"type": "remove", "field": str(field), "value": str(value)}:
+            return _removed(selection, field, value)
+    return selection
+
+
+def _turned(selection: Selection, found: query.Found, image: int) -> Selection:
+    places = (found.ids == image).nonzero()[0]
+    if not len(places):
+        return selection
+    return changed(selection, page=int(places[0]) // selection.per_page + 1)
+
+
+def _removed(selection: Selection, field: str, value: str) -> Selection:
+    default = getattr(Selection(), field)
+    if field == "meta":
+        pairs = tuple(pair for pair in selection.meta if ":".join(pair) != value)
+        return changed(selection, meta=pairs)
+    if field in ("classes", "becomes", "kinds"):
+        kept = tuple(one for one in getattr(selection, field) if one != value)
+        return changed(selection, **{field: kept})
+    return changed(selection, **{field: default})
