@@ -76,7 +76,7 @@ def pie_kinds(summary: pd.DataFrame, *, note: str = "") -> go.Figure:
                     "pattern": {"shape": theme.KIND_PATTERNS[kind], "fgcolor": color, "size": 6,
                                 "solidity": 0.3}},
         )  # fmt: skip
-    reach = 1.22 * largest
+    reach = 1.35 * largest
     ticks = _ticks(largest)
     both = [-t for t in ticks[:0:-1]] + ticks
     axis = {"ticktext": [f"{abs(t):,}" for t in both], "tickvals": both}

@@ -45,6 +45,7 @@ _SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "star", "hexa
 _DASHES = ("solid", "dash", "dashdot", "longdash")
 _RGB = {"page": "122,122,122", "white": "34,34,34", "dark": "230,230,230"}
 _LINE = 16
+_NARROW = 640
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
@@ -177,7 +178,7 @@ def compose(
     """
     lines = textwrap.wrap(words.subtitle, 96)
     names = [str(t.name) for t in figure.data if t.name and t.showlegend is not False]
-    legend = _legend_rows(names) * 20 + 6 if len(names) > 1 else 0
+    legend = _legend_rows(names, _NARROW - left - 24) * 20 + 6 if len(names) > 1 else 0
     top = 44 + _LINE * len(lines) + legend + top_labels + (10 if lines else 0)
     below = bottom_labels + (26 if words.x and not top_labels else 0)
     note = textwrap.wrap(words.note, 110)
@@ -202,7 +203,7 @@ def compose(
         height=top + plot_height + bottom,
         margin={"l": left, "r": 24, "t": top, "b": bottom},
         legend={
-            "orientation": "h", "xref": "container", "x": 0.01, "xanchor": "left", "y": 1,
+            "orientation": "h", "x": 0, "xanchor": "left", "y": 1,
             "yanchor": "bottom",
         },
         showlegend=len(names) > 1,
@@ -250,7 +251,7 @@ def _width(character: str) -> float:
     return 9.0 if character.isupper() or character in "mw@%#&_" else 7.0
 
 
-def _legend_rows(names: list[str], width: int = 620) -> int:
+def _legend_rows(names: list[str], width: int) -> int:
     """Rows of a horizontal legend, which stands in columns as wide as its longest name."""
     columns = max(width // (50 + text_width(names)), 1)
     return -(-len(names) // columns)

@@ -1,0 +1,1 @@
+"""Compression methods, one file a family, each registered by name."""

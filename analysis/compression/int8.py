@@ -1,0 +1,140 @@
+"""int8 quantization by ONNX Runtime: static with calibration images, or dynamic."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+import numpy as np
+
+from analysis.compression.registry import register
+from analysis.compression.trained import Batch, Compressed, Logits, Trained
+
+if TYPE_CHECKING:
+    import onnx
+    import onnxruntime
+
+_CALIBRATION_BATCH = 64
+
+
+@register(
+    "int8-static",
+    stage="after-training",
+    takes_level=False,
+    summary="int8 weights per channel and int8 activations, ranges from calibration images",
+)
+def static(trained: Trained, calibration: Batch) -> Compressed:
+    """Quantize weights and activations to int8; activation ranges are the calibration's extremes.
+
+    QDQ format, symmetric int8 weights per output channel, unsigned int8 activations.
+    """
+    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
+
+    with _written(trained) as (source, target), _one_thread():
+        quantize_static(
+            source,
+            target,
+            _Calibration(calibration),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            calibrate_method=CalibrationMethod.MinMax,
+        )
+        return _load(target, trained)
+
+
+@register(
+    "int8-dynamic",
+    stage="after-training",
+    takes_level=False,
+    summary="int8 weights, activation ranges taken anew from every batch",
+)
+def dynamic(trained: Trained, calibration: Batch) -> Compressed:
+    """Quantize weights to int8, one scale a tensor; activations are quantized as they come.
+
+    ``calibration`` is not needed.
+    """
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    with _written(trained) as (source, target), _one_thread():
+        quantize_dynamic(source, target, weight_type=QuantType.QUInt8)
+        return _load(target, trained)
+
+
+class _Calibration:
+    """Hands calibration images to ONNX Runtime batch by batch."""
+
+    def __init__(self, images: Batch) -> None:
+        starts = range(0, len(images), _CALIBRATION_BATCH)
+        self._batches = iter([images[i : i + _CALIBRATION_BATCH] for i in starts])
+
+    def get_next(self) -> dict[str, Batch] | None:
+        batch = next(self._batches, None)
+        return None if batch is None else {"images": batch}
+
+
+def session_options() -> "onnxruntime.SessionOptions":
+    """One thread a session: a population fills the cores with processes, never with threads."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return options
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    # The calibrator makes its own session and takes no options.
+    options = session_options()
+    with mock.patch("onnxruntime.SessionOptions", lambda: options):
+        yield
+
+
+@contextmanager
+def _written(trained: Trained) -> Iterator[tuple[Path, Path]]:
+    """Write the run's graph; yield its path and that of the target."""
+    import onnx
+
+    with tempfile.TemporaryDirectory(prefix="lethe-") as folder:
+        source, target = (Path(folder) / f"{name}.onnx" for name in ("trained", "int8"))
+        onnx.save_model(trained.onnx_model(), source)
+        yield source, target
+
+
+def _load(path: Path, trained: Trained) -> Compressed:
+    import onnx
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(
+        path.read_bytes(), session_options(), providers=["CPUExecutionProvider"]
+    )
+
+    def predict(images: Batch) -> Logits:
+        return np.asarray(session.run(None, {"images": images})[0])
+
+    model = onnx.load(path)
+    return Compressed(
+        predict=predict,
+        size_bytes=_stored_bytes(model),
+        weight_bits=8.0,
+        sparsity=_sparsity(trained),
+    )
+
+
+def _stored_bytes(model: "onnx.ModelProto") -> int:
+    from onnx import numpy_helper
+
+    arrays: list[Any] = [numpy_helper.to_array(tensor) for tensor in model.graph.initializer]
+    return sum(array.nbytes for array in arrays)
+
+
+def _sparsity(trained: Trained) -> float:
+    # Symmetric weights map 0 to 0; what rounds to 0 beyond that is not called pruned.
+    from analysis.training import measured_sparsity
+
+    return measured_sparsity(trained.model)

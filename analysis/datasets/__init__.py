@@ -1,0 +1,5 @@
+"""Datasets: one face for all of them, one file a source."""
+
+from analysis.datasets.registry import dataset_kinds, open_dataset, register
+
+__all__ = ["dataset_kinds", "open_dataset", "register"]

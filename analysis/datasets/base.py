@@ -1,0 +1,211 @@
+"""The face of a dataset: images lazily, labels, class names, metadata and a fingerprint."""
+
+import hashlib
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+from PIL import Image
+
+from analysis.datasets.decode import UnusableImage, upright
+from analysis.errors import UserError
+
+Indices = npt.NDArray[np.intp]
+
+
+class Images(Protocol):
+    """A sequence of pictures, each decoded when it is asked for."""
+
+    def __len__(self) -> int:
+        """Count the pictures."""
+
+    def __getitem__(self, index: int) -> Image.Image:
+        """Decode one picture, upright, as L or RGB; raises UnusableImage."""
+
+    def take(self, indices: Indices) -> "Images":
+        """Return some of the pictures, in that order."""
+
+    def digest(self) -> str:
+        """SHA-256 of the content."""
+
+
+@dataclass(frozen=True)
+class ArrayImages:
+    """Pictures that lie in memory: uint8 [N, H, W] grey or [N, H, W, 3] colour."""
+
+    pixels: npt.NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def __getitem__(self, index: int) -> Image.Image:
+        return Image.fromarray(self.pixels[index])
+
+    def take(self, indices: Indices) -> "ArrayImages":
+        return ArrayImages(self.pixels[indices])
+
+    def digest(self) -> str:
+        return hashlib.sha256(np.ascontiguousarray(self.pixels)).hexdigest()
+
+
+@dataclass(frozen=True)
+class EncodedImages:
+    """Pictures that lie in memory as encoded files (PNG, JPEG and so on), an Arrow column."""
+
+    content: pa.ChunkedArray
+
+    def __len__(self) -> int:
+        return len(self.content)
+
+    def __getitem__(self, index: int) -> Image.Image:
+        content = self.content[index].as_py()
+        if not content:
+            raise UnusableImage("holds no bytes")
+        return upright(io.BytesIO(content))
+
+    def take(self, indices: Indices) -> "EncodedImages":
+        return EncodedImages(self.content.take(pa.array(indices)))
+
+    def digest(self) -> str:
+        digest = hashlib.sha256()
+        for content in self.content:
+            digest.update(hashlib.sha256(content.as_py() or b"").digest())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class FileImages:
+    """Pictures that lie in files below a folder, named by relative POSIX paths."""
+
+    root: Path
+    paths: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> Image.Image:
+        return upright(self.root / self.paths[index])
+
+    def take(self, indices: Indices) -> "FileImages":
+        return FileImages(self.root, tuple(self.paths[i] for i in indices))
+
+    def digest(self) -> str:
+        digest = hashlib.sha256()
+        for path in self.paths:
+            digest.update(path.encode("utf-8", "surrogateescape"))
+            try:
+                with (self.root / path).open("rb") as file:
+                    digest.update(hashlib.file_digest(file, "sha256").digest())
+            except OSError as error:
+                digest.update(str(error.errno).encode())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Split:
+    """One half of a dataset: pictures, class ids [N], paths or None, and ``meta_*`` columns."""
+
+    images: Images
+    labels: npt.NDArray[np.int64]
+    paths: Sequence[str] | None = None
+    metadata: pd.DataFrame | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.images) != len(self.labels):
+            raise ValueError("as many labels as images are needed")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: Indices) -> "Split":
+        """Return some of the images, in that order."""
+        return Split(
+            self.images.take(indices),
+            self.labels[indices],
+            None if self.paths is None else [self.paths[i] for i in indices],
+            None if self.metadata is None else self.metadata.iloc[indices].reset_index(drop=True),
+        )
+
+    def name_of(self, index: int, split: str) -> str:
+        """Name one picture for a person: its path, else its place."""
+        return self.paths[index] if self.paths is not None else f"{split}[{index}]"
+
+    def digest(self) -> str:
+        """SHA-256 of pictures, labels and metadata."""
+        digest = hashlib.sha256(self.images.digest().encode())
+        digest.update(self.labels.astype("<i8").tobytes())
+        if self.metadata is not None:
+            digest.update(self.metadata.to_csv(index=False).encode())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Train and test split over the same classes; ``class_names`` is in order of class id.
+
+    ``native_size`` is (height, width) where all images share one, ``channels`` 1 (grey) or 3.
+    ``left_out`` lists what was not used already when the dataset was opened.
+    """
+
+    class_names: tuple[str, ...]
+    train: Split
+    test: Split
+    channels: int
+    native_size: tuple[int, int] | None = None
+    left_out: tuple[dict[str, str], ...] = ()
+
+    def fingerprint(self) -> str:
+        """SHA-256 of class names and both splits: equal exactly where the data are equal."""
+        digest = hashlib.sha256("\0".join(self.class_names).encode("utf-8", "surrogateescape"))
+        for split in (self.train, self.test):
+            digest.update(split.digest().encode())
+        return digest.hexdigest()
+
+    def limited(self, train_limit: int | None, test_limit: int | None) -> "Dataset":
+        """Keep at most so many images of either split, stratified by class, always the same ones."""
+        return replace(
+            self, train=_limit(self.train, train_limit), test=_limit(self.test, test_limit)
+        )
+
+
+def _limit(split: Split, limit: int | None) -> Split:
+    if limit is None or limit >= len(split):
+        return split
+    return split.take(stratified_sample(split.labels, limit))
+
+
+def stratified_sample(
+    labels: npt.NDArray[np.int64], size: int, *, random_seed: int = 0
+) -> Indices:
+    """Draw ``size`` places, each class in proportion (largest remainders), ascending.
+
+    Raises
+    ------
+    UserError
+        The size is smaller than the number of classes.
+    """
+    classes, counts = np.unique(labels, return_counts=True)
+    if size < len(classes):
+        raise UserError(
+            f"a limit of {size} images leaves classes without one; at least {len(classes)} needed"
+        )
+    exact = counts * (size / len(labels))
+    take = np.maximum(np.floor(exact).astype(int), 1)
+    order = np.argsort(-(exact - np.floor(exact)), kind="stable")
+    for place in np.resize(order, 2 * len(order) * max(1, abs(size - int(take.sum())))):
+        if take.sum() < size and take[place] < counts[place]:
+            take[place] += 1
+        elif take.sum() > size and take[place] > 1:
+            take[place] -= 1
+    generator = np.random.default_rng(random_seed)
+    chosen = [
+        generator.permutation(np.flatnonzero(labels == c))[:n]
+        for c, n in zip(classes, take, strict=True)
+    ]
+    return np.sort(np.concatenate(chosen))

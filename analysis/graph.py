@@ -1,0 +1,101 @@
+"""The ONNX graph of a model: exported once, then filled with the weights of each run."""
+
+import logging
+import warnings
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxscript.optimizer
+import torch
+from onnx import numpy_helper
+from torch import nn
+
+from analysis.compression.int8 import session_options
+from analysis.errors import RunError
+from analysis.models.spec import ModelSpec
+
+_TOLERANCE = 1e-3
+
+
+def export_graph(model: nn.Module, spec: ModelSpec) -> bytes:
+    """Export a model for a dynamic batch, its initializers named as in its state dict.
+
+    Input ``images`` float32 [B, C, H, W], output ``logits`` [B, classes].
+    """
+    example = torch.zeros(2, spec.channels, *spec.image_size)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            model.eval(),
+            (example,),
+            dynamo=True,
+            optimize=False,
+            verbose=False,
+            input_names=["images"],
+            output_names=["logits"],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+        )
+    if program is None:
+        raise RunError(f"model '{spec.name}' could not be exported to ONNX")
+    return program.model_proto.SerializeToString()
+
+
+def fill_graph(graph: bytes, weights: Mapping[str, torch.Tensor]) -> onnx.ModelProto | None:
+    """Put weights into an exported graph; None where a weight has no initializer of its name."""
+    model = onnx.load_model_from_string(graph)
+    missing = {name for name in weights if not name.endswith("num_batches_tracked")}
+    for tensor in model.graph.initializer:
+        if tensor.name in weights:
+            values = weights[tensor.name].detach().cpu().numpy()
+            tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(values), tensor.name))
+            missing.discard(tensor.name)
+    return None if missing else model
+
+
+def onnx_model(model: nn.Module, spec: ModelSpec, graph: bytes) -> onnx.ModelProto:
+    """ONNX form of a trained model: the shared graph with its weights, checked on two images.
+
+    Batch norms are folded into the convolutions before them.
+
+    Where the exporter changed a weight on its way (so that the outputs differ by more than 1e-3
+    relative), the model is exported by itself.
+
+    Raises
+    ------
+    RunError
+        That export does not compute what the model does either.
+    """
+    filled = fill_graph(graph, model.state_dict())
+    if filled is not None:
+        filled = _folded(filled)
+        if _agrees(filled, model, spec):
+            return filled
+    own = _folded(onnx.load_model_from_string(export_graph(model, spec)))
+    if not _agrees(own, model, spec):
+        raise RunError(f"the ONNX export of '{spec.name}' does not compute what the model does")
+    return own
+
+
+def _folded(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Fold constants and batch norms; only now, since a folded weight no longer has its name."""
+    folded = onnxscript.optimizer.optimize(model)
+    del folded.graph.value_info[:]
+    return folded
+
+
+def _agrees(candidate: onnx.ModelProto, model: nn.Module, spec: ModelSpec) -> bool:
+    import onnxruntime
+
+    generator = np.random.default_rng(0)
+    images = generator.normal(size=(2, spec.channels, *spec.image_size)).astype(np.float32)
+    session = onnxruntime.InferenceSession(
+        candidate.SerializeToString(), session_options(), providers=["CPUExecutionProvider"]
+    )
+    got: npt.NDArray[np.float32] = session.run(None, {"images": images})[0]
+    with torch.inference_mode():
+        expected = model.eval()(torch.from_numpy(images)).numpy()
+    scale = max(1.0, float(np.abs(expected).max()))
+    return bool(np.abs(got - expected).max() <= _TOLERANCE * scale)

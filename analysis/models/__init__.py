@@ -1,0 +1,1 @@
+"""Models: every timm name, and small ones registered with timm's own registry."""

@@ -1,0 +1,201 @@
+"""Decoding a dataset once for all runs: model inputs, thumbnails, and what could not be used."""
+
+import io
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from PIL import Image, ImageOps
+
+from analysis import schema
+from analysis.datasets.base import Dataset, Split
+from analysis.datasets.decode import UnusableImage
+from analysis.errors import UserError
+
+_CRISP_PX = 64
+_JPEG_QUALITY = 85
+_STATISTICS_SAMPLE = 10_000
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Where the decoded images lie: uint8 arrays [N, C, H, W] and labels [N], memory-mapped.
+
+    ``mean`` and ``std`` are those of the training pixels, a channel each, on a scale of 0..1.
+    """
+
+    folder: Path
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    n_train: int
+    n_test: int
+
+    def pixels(self, split: str) -> npt.NDArray[np.uint8]:
+        """Model inputs of a split, [N, C, H, W]."""
+        return np.asarray(np.load(self.folder / f"{split}.npy", mmap_mode="r"))
+
+    def labels(self, split: str) -> npt.NDArray[np.int64]:
+        """Class ids of a split, [N]."""
+        return np.asarray(np.load(self.folder / f"{split}-labels.npy"))
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Inputs for the runs, the table of test images, and the files that could not be used."""
+
+    inputs: Inputs
+    images: pa.Table
+    left_out: list[dict[str, str]]
+    train_counts: list[int]
+
+
+def prepare(dataset: Dataset, size: tuple[int, int], folder: Path) -> Prepared:
+    """Decode every image once, to the model's input size, and thumbnails of the test images.
+
+    An image of another size is cropped at the centre to the input's proportions, then resized
+    (bicubic).
+
+    Raises
+    ------
+    UserError
+        No usable image remains in a split, or fewer than two classes in the train split.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    left_out = list(dataset.left_out)
+    rows: list[dict[str, Any]] = []
+    kept = {}
+    for name, split in (("train", dataset.train), ("test", dataset.test)):
+        thumbnails = rows if name == "test" else None
+        kept[name] = _write_split(
+            split, name, size, dataset.channels, folder, left_out, thumbnails
+        )
+    train = dataset.train.labels[kept["train"]]
+    counts = np.bincount(train, minlength=len(dataset.class_names))
+    if (counts > 0).sum() < 2:
+        raise UserError("fewer than two classes of the dataset have a usable training image")
+    mean, std = _channel_statistics(folder / "train.npy")
+    inputs = Inputs(folder, mean, std, len(kept["train"]), len(kept["test"]))
+    images = _image_table(dataset.test.take(kept["test"]), rows)
+    return Prepared(inputs, images, left_out, counts.tolist())
+
+
+def _write_split(
+    split: Split,
+    name: str,
+    size: tuple[int, int],
+    channels: int,
+    folder: Path,
+    left_out: list[dict[str, str]],
+    thumbnails: list[dict[str, Any]] | None,
+) -> npt.NDArray[np.intp]:
+    """Write a split's pixels and labels; return the places of the images that were usable."""
+    path = folder / f"{name}.npy"
+    shape = (len(split), channels, *size)
+    if not len(split):
+        raise UserError(f"the {name} split of the dataset has no image")
+    pixels = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+    kept = []
+    for index, decoded in _decode_all(split, size, channels, with_thumbnail=thumbnails is not None):
+        if isinstance(decoded, UnusableImage):
+            reason = f"{decoded}"
+            left_out.append({"file": split.name_of(index, name), "split": name, "reason": reason})
+            continue
+        pixels[len(kept)], row = decoded
+        kept.append(index)
+        if thumbnails is not None:
+            thumbnails.append(row)
+    del pixels
+    if not kept:
+        raise UserError(f"no image of the {name} split can be used: {left_out[-1]['reason']}")
+    if len(kept) < len(split):
+        np.save(path, np.load(path)[: len(kept)])
+    places = np.asarray(kept, np.intp)
+    np.save(folder / f"{name}-labels.npy", split.labels[places])
+    return places
+
+
+_Decoded = tuple[npt.NDArray[np.uint8], dict[str, Any]]
+
+
+def _decode_all(
+    split: Split, size: tuple[int, int], channels: int, *, with_thumbnail: bool
+) -> Iterator[tuple[int, _Decoded | UnusableImage]]:
+    def decode(index: int) -> _Decoded | UnusableImage:
+        try:
+            image = split.images[index]
+        except UnusableImage as error:
+            return error
+        row = _thumbnail_row(image) if with_thumbnail else {}
+        return model_input(image, size, channels), row
+
+    with ThreadPoolExecutor() as pool:
+        for block in batched_range(len(split), 1024):
+            yield from zip(block, pool.map(decode, block), strict=True)
+
+
+def batched_range(n: int, size: int) -> Iterator[range]:
+    """Ranges that cover 0..n-1, ``size`` at a time."""
+    for start in range(0, n, size):
+        yield range(start, min(start + size, n))
+
+
+def model_input(
+    image: Image.Image, size: tuple[int, int], channels: int
+) -> npt.NDArray[np.uint8]:
+    """Picture as uint8 [C, H, W] at a model's input size."""
+    height, width = size
+    picture = image.convert("L" if channels == 1 else "RGB")
+    if picture.size != (width, height):
+        picture = ImageOps.fit(picture, (width, height), Image.Resampling.BICUBIC)
+    pixels = np.asarray(picture)
+    return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
+
+
+def _thumbnail_row(image: Image.Image) -> dict[str, Any]:
+    width, height = image.size
+    small = image.copy()
+    small.thumbnail((schema.THUMBNAIL_PX, schema.THUMBNAIL_PX), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    if max(small.size) <= _CRISP_PX:
+        small.save(buffer, "PNG")
+    else:
+        small.save(buffer, "JPEG", quality=_JPEG_QUALITY)
+    return {schema.WIDTH: width, schema.HEIGHT: height, "bytes": buffer.getvalue()}
+
+
+def _image_table(split: Split, rows: list[dict[str, Any]]) -> pa.Table:
+    metadata = None
+    if split.metadata is not None and len(split.metadata.columns):
+        metadata = pa.Table.from_pandas(split.metadata, preserve_index=False)
+        metadata = metadata.replace_schema_metadata(None)
+    layout = schema.images_schema(metadata.schema if metadata is not None else None)
+    n = len(split)
+    columns: dict[str, Any] = {
+        schema.IMAGE_ID: np.arange(n, dtype=np.int32),
+        schema.LABEL: split.labels.astype(np.int32),
+        schema.PATH: pa.nulls(n, pa.string()) if split.paths is None else list(split.paths),
+        schema.WIDTH: [row[schema.WIDTH] for row in rows],
+        schema.HEIGHT: [row[schema.HEIGHT] for row in rows],
+        schema.IMAGE: [{"bytes": row["bytes"], "path": None} for row in rows],
+    }
+    arrays = [
+        pa.array(columns[field.name], type=field.type)
+        if field.name in columns
+        else metadata[field.name].combine_chunks()
+        for field in layout
+    ]
+    return pa.table(arrays, schema=layout)
+
+
+def _channel_statistics(path: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    pixels = np.load(path, mmap_mode="r")
+    step = max(1, len(pixels) // _STATISTICS_SAMPLE)
+    sample = pixels[::step].astype(np.float64) / 255
+    mean, std = sample.mean(axis=(0, 2, 3)), sample.std(axis=(0, 2, 3))
+    std = np.maximum(std, 1e-3)
+    return tuple(round(float(m), 6) for m in mean), tuple(round(float(s), 6) for s in std)
