@@ -1,0 +1,1 @@
+"""Statistics against hand-made tables, slow loops and other libraries."""
