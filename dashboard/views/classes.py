@@ -1,2 +1,196 @@
+"""Classes: which classes moved against overall accuracy, by how much, and into what."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from analysis import schema
+from analysis.figures.class_heatmap import class_heatmap
+from analysis.figures.class_impact import class_impact
+from analysis.figures.confusion import confusion_flow
+from dashboard import context as contexts
+from dashboard.context import Context
+from dashboard.figure_panel import figure, note
+from dashboard.gallery.filters import variant_filter
+from dashboard.links import open_gallery
+
+FEW = 40
+_SORTS = {
+    "normalized_recall_delta": "Normalized change",
+    "recall_delta": "Change of recall",
+    "p": "p",
+    "dense_recall": "Dense recall",
+    "n_images": "Images",
+    "class_id": "Class id",
+}
+_RULES = {"p": "p ≤ 0.05", "q": "q ≤ 0.05"}
+_COLUMNS = (
+    schema.CLASS_NAME, "n_images", "dense_recall", "recall", "recall_delta",
+    "normalized_recall_delta", "ci_low", "ci_high", "p", "q", "t", "df", "p_reference",
+    "paired_p", "detectable",
+)  # fmt: skip
+
+
 def show() -> None:
-    pass
+    """Show the classes of one variant, and all variants in a heat map."""
+    context = contexts.current()
+    _ = context.variant
+    classes = context.results.classes(context.variant)
+    shown, rule, sort, top = _controls(context, classes)
+    if classes["p"].isna().all():
+        st.info(
+            "No class can be tested: that takes at least two runs of the dense model and of the "
+            "variant.",
+            icon=":material/info:",
+        )
+    if shown.empty:
+        st.info("No class has that in its name.", icon=":material/search_off:")
+        return
+    figure(
+        class_impact(shown, rule=rule, sort=sort, top=top, note=note(context, context.variant)),
+        shown,
+        name="class-impact",
+        on_click=lambda custom: open_gallery(context, classes=(str(custom[0]),), population="all"),
+    )
+    st.caption(
+        "Changes are against the dense runs; the normalized change is against what overall "
+        "accuracy did, so gains and losses cancel: a gain may only mean that others lost. Click a "
+        "class to see its images."
+    )
+    st.subheader("Table", anchor=False)
+    _table(shown)
+    left, right = st.columns(2, gap="large")
+    with left:
+        _heatmap(context, set(shown[schema.CLASS_ID]))
+    with right:
+        _confusion(context)
+
+
+def _controls(
+    context: Context, classes: pd.DataFrame
+) -> tuple[pd.DataFrame, Any, str, int | None]:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        with st.container(width=220):
+            variant_filter(context)
+        with st.container(key="filter-rule", width="content"):
+            rule = st.segmented_control(
+                "Significant at",
+                list(_RULES),
+                default="p",
+                required=True,
+                format_func=lambda one: _RULES[one],
+                help="p: each class by itself, the paper's rule; one in twenty by chance. q: "
+                "false discoveries held at 5 % (Benjamini-Hochberg).",
+                key="classes-rule",
+            )
+        with st.container(width=200):
+            sort = st.selectbox(
+                "Sort by", list(_SORTS), format_func=lambda one: _SORTS[one], key="classes-sort"
+            )
+        with st.container(width=200):
+            text = st.text_input("Search", placeholder="Part of a class name", key="classes-search")
+        top = None
+        if len(classes) > FEW:
+            with st.container(width=150):
+                top = st.number_input(
+                    "Top and bottom", 5, len(classes), FEW // 2, key="classes-top"
+                )
+    if text.strip():
+        names = classes[schema.CLASS_NAME].astype(str)
+        classes = classes[names.str.contains(text.strip(), case=False, regex=False)]
+    return classes, rule or "p", sort or "normalized_recall_delta", top
+
+
+def _table(classes: pd.DataFrame) -> None:
+    number = st.column_config.NumberColumn
+    points = {
+        name: number(label, format="percent")
+        for name, label in (
+            ("dense_recall", "Dense recall"),
+            ("recall", "Recall"),
+            ("recall_delta", "Change"),
+            ("normalized_recall_delta", "Normalized"),
+            ("ci_low", "95 % from"),
+            ("ci_high", "95 % to"),
+            ("detectable", "Detectable"),
+        )
+    }
+    known = [name for name in _COLUMNS if name in classes and classes[name].notna().any()]
+    st.dataframe(
+        classes[known].astype({schema.CLASS_NAME: "string"}),
+        hide_index=True,
+        column_config=points
+        | {schema.CLASS_NAME: "Class", "n_images": "Images"}
+        | {
+            name: number(label, format="%.3g")
+            for name, label in (
+                ("p", "p"),
+                ("q", "q"),
+                ("t", "t"),
+                ("df", "df"),
+                ("p_reference", "p, reference"),
+                ("paired_p", "p, paired"),
+            )
+        },
+        height=min(38 + 35 * len(classes), 440),
+    )
+
+
+def _heatmap(context: Context, class_ids: set[int]) -> None:
+    classes = context.results.classes()
+    kept = classes[classes[schema.CLASS_ID].isin(class_ids)]
+    if len(class_ids) > FEW * 3:
+        largest = kept.groupby(schema.CLASS_ID)["normalized_recall_delta"].agg(
+            lambda values: values.abs().max()
+        )
+        kept = kept[kept[schema.CLASS_ID].isin(largest.nlargest(FEW).index)]
+        st.caption(f"The {FEW} classes that changed most of {len(class_ids):,}.")
+    figure(
+        _clickable(class_heatmap(kept, note=note(context))),
+        kept,
+        name="class-heatmap",
+        on_click=lambda custom: open_gallery(
+            context, classes=(str(custom[0]),), variant=str(custom[1]), population="all"
+        ),
+    )
+
+
+def _confusion(context: Context) -> None:
+    pies = context.results.pies(context.variant)
+    figure(
+        _clickable(
+            confusion_flow(
+                pies,
+                class_names=context.results.class_names,
+                note=note(context, context.variant),
+            )
+        ),
+        pies,
+        name="confusion",
+        on_click=lambda custom: open_gallery(
+            context, classes=(str(custom[0]),), class_of="dense", becomes=(str(custom[1]),)
+        ),
+    )
+
+
+def _clickable(drawn: Any) -> Any:
+    """Lay unseen points over the cells of a heat map, whose own cells cannot be selected."""
+    for heatmap in [trace for trace in drawn.data if trace.type == "heatmap"]:
+        cells = [
+            (x, y, heatmap.customdata[y][x])
+            for y, row in enumerate(heatmap.z)
+            for x, value in enumerate(row)
+            if value is not None and value == value
+        ]
+        drawn.add_scatter(
+            x=[x for x, _, _ in cells],
+            y=[y for _, y, _ in cells],
+            customdata=[custom for _, _, custom in cells],
+            mode="markers",
+            marker={"size": 22, "symbol": "square", "opacity": 0},
+            hoverinfo="skip",
+            showlegend=False,
+            name="cells",
+        )
+    return drawn

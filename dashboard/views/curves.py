@@ -1,2 +1,39 @@
+"""Curves: every figure of merit against sparsity, all methods overlaid."""
+
+import streamlit as st
+
+from analysis.figures.curves import QUANTITIES, metric_curve
+from analysis.figures.pie_accuracy import pie_accuracy
+from analysis.figures.pie_kinds import pie_kinds
+from analysis.figures.pie_share import pie_share
+from dashboard import context as contexts
+from dashboard.context import Context
+from dashboard.figure_panel import figure, note
+
+
 def show() -> None:
-    pass
+    """Show the curves."""
+    context = contexts.current()
+    _ = context.variant
+    st.fragment(lambda: _metric(context))()
+    summary = context.results.summary()
+    left, right = st.columns(2, gap="large")
+    with left:
+        figure(pie_share(summary, note=note(context)), summary, name="pie-share")
+    with right:
+        figure(pie_accuracy(summary, note=note(context)), summary, name="pie-accuracy")
+    figure(pie_kinds(summary, note=note(context)), summary, name="pie-kinds")
+
+
+def _metric(context: Context) -> None:
+    curves = context.results.curves()
+    there = set(curves["metric"])
+    metrics = [metric for metric in QUANTITIES if metric in there]
+    with st.container(key="filter-metric", width=360):
+        metric = st.selectbox(
+            "Metric", metrics, format_func=lambda one: QUANTITIES[one], key="curves-metric"
+        )
+    if metric is not None:
+        rows = curves[curves["metric"] == metric]
+        drawn = metric_curve(curves, metric=metric, note=note(context))
+        figure(drawn, rows, name=f"curve-{metric}")

@@ -1,2 +1,145 @@
+"""Overview: what the sweep is, what was found, and every variant in one table."""
+
+from html import escape
+
+import streamlit as st
+
+from analysis.config import DENSE_ID
+from analysis.findings import findings
+from dashboard import context as contexts
+from dashboard import pages
+from dashboard.context import Context
+from dashboard.figure_panel import figure, note
+from dashboard.text import count, html_text, plain
+from dashboard.variant_table import HELP, variant_table
+
+
 def show() -> None:
-    pass
+    """Show the Overview."""
+    context = contexts.current()
+    _what_it_is(context)
+    if DENSE_ID not in context.results.variant_ids:
+        st.info(
+            "No dense run is finished yet. The table and the curves fill as runs finish."
+            if not context.manifest.is_complete
+            else "This sweep has no dense runs, so there is nothing to hold its variants against.",
+            icon=":material/hourglass_top:",
+        )
+        return
+    _what_was_found(context)
+    _variants(context)
+    _curves(context)
+    _how_it_was_made(context)
+
+
+def _what_it_is(context: Context) -> None:
+    manifest = context.manifest
+    facts = {
+        "Dataset": manifest.dataset.get("name") or manifest.config.get("dataset") or "unknown",
+        "Model": manifest.model.get("name") or manifest.config.get("model") or "unknown",
+        "Test images": count(context.n_images),
+        "Classes": count(len(manifest.class_names)),
+        "Variants": count(len(manifest.variants)),
+        "Seeds a variant": count(len(manifest.seeds)),
+        "Runs done": f"{manifest.n_done} of {manifest.n_runs}",
+        "Updated": manifest.updated[:16].replace("T", " "),
+    }
+    st.html(
+        '<dl class="lethe-sweep">'
+        + "".join(
+            f"<div><dt>{escape(name)}</dt><dd>{escape(str(value))}</dd></div>"
+            for name, value in facts.items()
+        )
+        + "</dl>"
+    )
+    if len(manifest.seeds) == 1:
+        st.info(
+            "One run a variant (K = 1): there is no noise floor and no test of classes, so a PIE "
+            "here may come from the seed as well as from compression.",
+            icon=":material/info:",
+        )
+    if manifest.left_out:
+        _left_out(manifest.left_out)
+    failed = [(v, seed, run.error) for v, seed, run in manifest.all_runs() if run.state == "failed"]
+    if failed:
+        st.warning(
+            plain(
+                f"{len(failed)} runs failed, the first one {failed[0][0]}, seed {failed[0][1]}: "
+                f"{failed[0][2] or 'no reason given'}"
+            ),
+            icon=":material/warning:",
+        )
+
+
+def _left_out(left_out: list[dict[str, str]]) -> None:
+    images = "1 image was" if len(left_out) == 1 else f"{len(left_out):,} images were"
+    with st.expander(f"{images} left out, being unusable", icon=":material/broken_image:"):
+        st.dataframe(
+            [{"File": one.get("file", ""), "Reason": one.get("reason", "")} for one in left_out],
+            hide_index=True,
+        )
+
+
+def _what_was_found(context: Context) -> None:
+    sentences = findings(context.results.summary(), context.results.classes())
+    if not sentences:
+        return
+    st.subheader("What was found", anchor=False)
+    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
+    st.html(f'<ul class="lethe-findings" data-testid="findings">{items}</ul>')
+    st.page_link(
+        pages.page("gallery"),
+        label="See the images in the gallery",
+        icon=":material/arrow_forward:",
+        query_params={"sweep": context.manifest.name, "ties": context.selection.ties},
+    )
+
+
+def _variants(context: Context) -> None:
+    st.subheader("Variants", anchor=False)
+    summary = context.results.summary()
+    st.dataframe(
+        variant_table(summary, context.manifest),
+        hide_index=True,
+        column_config={
+            name: st.column_config.TextColumn(help=text) for name, text in HELP.items()
+        },
+        height="content",
+    )
+    paired = summary.loc[summary["paired"].eq(True), "variant_id"].tolist()
+    if paired:
+        html_text(
+            f"{', '.join(paired)}: each run was made from its own dense run (paired), so the share "
+            "of PIEs of all runs carries no seed noise: an identical copy would have none at all.",
+            role="lethe-note",
+        )
+
+
+def _curves(context: Context) -> None:
+    from analysis.figures.curves import metric_curve
+    from analysis.figures.pie_share import pie_share
+
+    curves, summary = context.results.curves(), context.results.summary()
+    st.subheader("Curves", anchor=False)
+    left, right = st.columns(2, gap="large")
+    with left:
+        figure(metric_curve(curves, metric="top1", note=note(context)), curves, name="top1")
+    with right:
+        figure(pie_share(summary, note=note(context)), summary, name="pie-share")
+
+
+def _how_it_was_made(context: Context) -> None:
+    manifest = context.manifest
+    with st.expander("How it was made", icon=":material/build:"):
+        st.json(
+            {
+                "config": manifest.config,
+                "dataset": manifest.dataset,
+                "model": manifest.model,
+                "pairing": manifest.pairing,
+                "device": manifest.device,
+                "versions": manifest.versions,
+                "git_commit": manifest.git_commit,
+                "created": manifest.created,
+            }
+        )

@@ -1,0 +1,126 @@
+"""A figure on the page, with its downloads behind one small button."""
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+from analysis import schema
+from analysis.figures.files import csv_bytes, figure_bytes
+from analysis.figures.theme import footnote
+from dashboard.context import Context
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+PICTURES = {
+    "png": "image/png",
+    "svg": "image/svg+xml",
+    "pdf": "application/pdf",
+    "html": "text/html",
+}
+_NEEDS_BROWSER = ("png", "svg", "pdf")
+_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
+
+
+def figure(
+    drawn: "go.Figure",
+    table: pd.DataFrame,
+    *,
+    name: str,
+    on_click: Callable[[list[Any]], None] | None = None,
+    height: int | None = None,
+) -> None:
+    """Show a figure and offer it as PNG, SVG, PDF, HTML and its data as CSV.
+
+    Parameters
+    ----------
+    table
+        The data of the figure.
+    name
+        Key of the figure on the page, and the start of its file names.
+    on_click
+        Called with the ``customdata`` of the point that was clicked.
+    height
+        Height in pixels; that of the figure where none is given.
+    """
+    with st.container(key=f"figure-{name}"):
+        event = st.plotly_chart(
+            drawn,
+            key=f"chart-{name}",
+            on_select="ignore" if on_click is None else "rerun",
+            selection_mode="points",
+            config=_CONFIG,
+            **({} if height is None else {"height": height}),
+        )
+        _downloads(drawn, table, name)
+    if on_click is not None:
+        points = event.selection.points if event else []
+        if points and points[0].get("customdata") is not None:
+            on_click(list(points[0]["customdata"]))
+
+
+def note(context: Context, variant_id: str | None = None) -> str:
+    """Write the footnote of a figure: sweep, variant, runs, tie rule and date of the cache."""
+    manifest = context.manifest
+    seeds = (
+        manifest.done_seeds(variant_id)
+        if variant_id
+        else max((manifest.done_seeds(v) for v in context.results.variant_ids), key=len, default=[])
+    )
+    return footnote(manifest.name, manifest.updated, len(seeds), context.results.ties, variant_id)
+
+
+def file_name(context: Context, *parts: str) -> str:
+    """Join the sweep's name and what a file holds into a name for the file."""
+    return re.sub(r"[^A-Za-z0-9._+-]+", "-", "-".join((context.manifest.name, *parts)))
+
+
+def picture_buttons(drawn: "go.Figure", name: str) -> None:
+    """Offer a figure in every picture format; drawn only when one is asked for."""
+    why_not = missing_browser()
+    for format, mime in PICTURES.items():
+        st.download_button(
+            format.upper(),
+            partial(figure_bytes, drawn, format),
+            file_name=f"{name}.{format}",
+            mime=mime,
+            key=f"{format}-{name}",
+            on_click="ignore",
+            disabled=why_not is not None and format in _NEEDS_BROWSER,
+            width="stretch",
+        )
+    if why_not is not None:
+        st.caption(why_not)
+
+
+def missing_browser() -> str | None:
+    """Say what to install where pictures cannot be drawn; None where they can."""
+    from choreographer.browsers.chromium import Chromium
+
+    if Chromium.find_browser(skip_local=False):
+        return None
+    return (
+        "PNG, SVG and PDF need Chrome or Chromium on this machine, and none was found. HTML and "
+        "the camera above the figure work without."
+    )
+
+
+def _downloads(drawn: "go.Figure", table: pd.DataFrame, name: str) -> None:
+    with (
+        st.container(horizontal=True, horizontal_alignment="right"),
+        st.popover("Download", icon=":material/download:", type="tertiary", key=f"download-{name}"),
+    ):
+        picture_buttons(drawn, name)
+        st.download_button(
+            "CSV",
+            partial(csv_bytes, table.drop(columns=schema.IMAGE, errors="ignore")),
+            file_name=f"{name}.csv",
+            mime="text/csv",
+            key=f"csv-{name}",
+            on_click="ignore",
+            width="stretch",
+        )
