@@ -108,13 +108,23 @@ def _running_length(ordered: IntArray) -> npt.NDArray[np.int16]:
 
 def _most_confident(prediction: IntArray, confidence: FloatArray) -> npt.NDArray[np.int32]:
     """Break the ties of images that are all tied, by summed confidence, then the smallest class."""
-    chosen = np.empty(prediction.shape[1], np.int32)
-    for i in range(prediction.shape[1]):
-        classes, inverse, votes = np.unique(
-            prediction[:, i], return_inverse=True, return_counts=True
-        )
-        total = np.bincount(inverse, weights=np.nan_to_num(confidence[:, i].astype(np.float64)))
-        total[votes < votes.max()] = -np.inf
-        largest = total.max()
-        chosen[i] = classes[total >= largest - _EQUAL * abs(largest)].min()
-    return chosen
+    k, n = prediction.shape
+    if not n:
+        return np.empty(0, np.int32)
+    order = np.argsort(prediction.T, axis=1, kind="stable")
+    classes = np.take_along_axis(prediction.T, order, axis=1)
+    known = np.nan_to_num(np.take_along_axis(confidence.T, order, axis=1).astype(np.float64))
+    starts = np.ones((n, k), np.bool_)
+    starts[:, 1:] = classes[:, 1:] != classes[:, :-1]
+    first = np.flatnonzero(starts)
+    votes = np.diff(first, append=n * k)
+    total = np.add.reduceat(known.ravel(), first)
+    image = first // k
+    new_image = np.flatnonzero(first % k == 0)
+    most = np.maximum.reduceat(votes, new_image)[image]
+    total[votes < most] = -np.inf
+    largest = np.maximum.reduceat(total, new_image)[image]
+    equal = np.flatnonzero(total >= largest - _EQUAL * np.abs(largest))
+    # Runs of equal classes ascend within an image, so the first of them is the smallest class.
+    _, smallest = np.unique(image[equal], return_index=True)
+    return classes.ravel()[first[equal[smallest]]].astype(np.int32)
