@@ -68,9 +68,7 @@ class SweepResults:
     def variant_ids(self) -> list[str]:
         """Variants with at least one run done, dense first, in the order of the manifest."""
         return [
-            v.variant_id
-            for v in self.manifest.variants
-            if self.manifest.done_seeds(v.variant_id)
+            v.variant_id for v in self.manifest.variants if self.manifest.done_seeds(v.variant_id)
         ]
 
     @property
@@ -261,7 +259,7 @@ class SweepResults:
                     "weight_bits": [r.weight_bits for r in records],
                     "size_bytes": [r.size_bytes for r in records],
                     schema.SEED: population.seeds,
-                    "top1": top_k(rank, 1),
+                    "top1": self._correct(variant_id).mean(axis=1),
                     "top5": top_k(rank, 5),
                     "ece": calibration_error(
                         population[schema.CONFIDENCE], self._correct(variant_id)

@@ -38,14 +38,18 @@ def mean_interval(values: npt.ArrayLike) -> MeanInterval:
 
 
 def top_k(true_rank: npt.NDArray[Any], k: int) -> npt.NDArray[np.float64]:
-    """Top-k accuracy of every run, 0..1, shape (K,): the share of images with ``true_rank < k``."""
-    return (true_rank < k).mean(axis=1)
+    """Top-k accuracy of every run, 0..1, shape (K,): the share of images with ``true_rank < k``.
+
+    NaN for a run with an unknown (NaN) rank.
+    """
+    unknown = np.isnan(true_rank).any(axis=1)
+    return np.where(unknown, np.nan, (true_rank < k).mean(axis=1))
 
 
 def calibration_error(
     confidence: npt.NDArray[Any], correct: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.float64]:
-    """Expected calibration error of every run, 0..1, shape (K,).
+    """Calibration error (ECE) of every run, 0..1, shape (K,).
 
     ``sum_b |B_b| / N |accuracy(B_b) - confidence(B_b)|`` over 15 equal-width bins of confidence
     (lower edge excluded, upper edge included), as in Guo et al. 2017.

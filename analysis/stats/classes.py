@@ -77,9 +77,9 @@ def class_table(
 
     Notes
     -----
-    ``t_reference`` and ``p_reference`` shift every run by the population's mean accuracy instead, as
-    the code released with Hooker et al. 2019 does. Since sum_c n_c D_c = 0, a gain may only mean
-    that other classes lost.
+    ``t_reference`` and ``p_reference`` shift every run by the population's mean accuracy instead,
+    as the code released with Hooker et al. 2019 does. Since sum_c n_c D_c = 0, a gain may only
+    mean that other classes lost.
     """
     test = welch(variant.shifted, dense.shifted)
     reference = welch(
@@ -88,7 +88,7 @@ def class_table(
     tied = _paired_test(dense, variant) if is_paired else None
     nothing = np.full(len(class_names), np.nan)
     empty = np.asarray(n_images) == 0
-    table = pd.DataFrame(
+    return pd.DataFrame(
         {
             schema.VARIANT_ID: variant_id,
             schema.CLASS_ID: np.arange(len(class_names), dtype=np.int32),
@@ -113,7 +113,6 @@ def class_table(
         },
         columns=list(schema.CLASSES_COLUMNS),
     )
-    return table
 
 
 def _paired_test(dense: ClassRecall, variant: ClassRecall) -> TTest:

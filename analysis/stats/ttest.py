@@ -110,8 +110,9 @@ def detectable_difference(
 ) -> FloatArray:
     """Power note: the smallest |D| found with 80 % power at alpha 0.05, uncorrected, shape (C,).
 
-    Solves ``P(|T'| > t_crit) = power`` for the noncentrality ``|D| / sqrt(s_x^2/K_x + s_y^2/K_y)`` of
-    a noncentral t with Welch-Satterthwaite df, by bisection. NaN with K < 2 or no variance.
+    Solves ``P(|T'| > t_crit) = power`` for the noncentrality
+    ``|D| / sqrt(s_x^2/K_x + s_y^2/K_y)`` of a noncentral t with Welch-Satterthwaite df, by
+    bisection. NaN with K < 2 or no variance.
 
     Notes
     -----

@@ -1,0 +1,202 @@
+"""Recall by class, its change, and which changes are significant."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from analysis import schema
+from analysis.stats.classes import ClassRecall, class_recall, class_table, impacted
+
+NAMES = ["ant", "bee", "cat"]
+SEEDS = (0, 1, 2, 3)
+
+
+def drawn(k, seed, *, harm=(0.0, 0.0, 0.0), n=300):
+    """Labels and predictions of k runs that are wrong the more often the larger the harm."""
+    label = np.arange(n) % len(NAMES)
+    generator = np.random.default_rng(seed)
+    wrong = generator.random((k, n)) < 0.1 + np.array(harm)[label]
+    return label, np.where(wrong, (label + 1) % len(NAMES), label)
+
+
+def recalls(k, seed, **kwargs):
+    label, prediction = drawn(k, seed, **kwargs)
+    return class_recall(prediction, label, len(NAMES), tuple(range(k)))
+
+
+def table_of(dense, variant, n_images=(100, 100, 100), **kwargs):
+    return class_table("magnitude-0.90", NAMES, np.array(n_images), dense, variant, **kwargs)
+
+
+def test_recall_is_what_a_slow_loop_counts():
+    label, prediction = drawn(3, 0, harm=(0, 0.2, 0.5))
+    found = class_recall(prediction, label, 3, (0, 1, 2))
+    for k in range(3):
+        for c in range(3):
+            hits = [prediction[k, i] == c for i in range(len(label)) if label[i] == c]
+            assert found.recall[k, c] == pytest.approx(sum(hits) / len(hits))
+        assert found.accuracy[k] == pytest.approx(np.mean(prediction[k] == label))
+
+
+def test_a_class_without_images_has_no_recall():
+    found = class_recall(np.array([[0, 1]]), np.array([0, 0]), 3, (0,))
+    np.testing.assert_array_equal(found.recall, [[0.5, np.nan, np.nan]])
+    assert found.accuracy[0] == 0.5
+
+
+def test_the_table_has_the_columns_of_the_contract():
+    table = table_of(recalls(4, 0), recalls(4, 1))
+    assert list(table.columns) == list(schema.CLASSES_COLUMNS)
+    assert table["class_name"].tolist() == NAMES
+
+
+def test_deltas_follow_the_definition():
+    dense, variant = recalls(4, 0), recalls(4, 1, harm=(0, 0.1, 0.3))
+    table = table_of(dense, variant)
+    delta = variant.recall.mean(0) - dense.recall.mean(0)
+    overall = variant.accuracy.mean() - dense.accuracy.mean()
+    np.testing.assert_allclose(table["recall_delta"], delta)
+    np.testing.assert_allclose(table["normalized_recall_delta"], delta - overall)
+
+
+def test_normalized_deltas_weighted_by_class_size_add_up_to_zero():
+    table = table_of(recalls(4, 0), recalls(4, 1, harm=(0, 0.1, 0.3)))
+    weighted = (table["n_images"] * table["normalized_recall_delta"]).sum()
+    assert weighted == pytest.approx(0, abs=1e-9)
+
+
+def test_each_run_is_shifted_by_its_own_accuracy():
+    dense, variant = recalls(5, 0), recalls(6, 1, harm=(0, 0, 0.2))
+    table = table_of(dense, variant)
+    expected = stats.ttest_ind(
+        variant.recall - variant.accuracy[:, None],
+        dense.recall - dense.accuracy[:, None],
+        equal_var=False,
+    )
+    np.testing.assert_allclose(table["t"], expected.statistic)
+    np.testing.assert_allclose(table["p"], expected.pvalue)
+    np.testing.assert_allclose(table["df"], expected.df)
+    np.testing.assert_allclose(table["q"], stats.false_discovery_control(expected.pvalue))
+    interval = expected.confidence_interval(0.95)
+    np.testing.assert_allclose(table["ci_low"], interval.low)
+    np.testing.assert_allclose(table["ci_high"], interval.high)
+
+
+def test_the_reference_shifts_by_the_populations_mean():
+    dense, variant = recalls(5, 0), recalls(6, 1)
+    table = table_of(dense, variant)
+    expected = stats.ttest_ind(
+        variant.recall - variant.accuracy.mean(),
+        dense.recall - dense.accuracy.mean(),
+        equal_var=False,
+    )
+    np.testing.assert_allclose(table["t_reference"], expected.statistic)
+    np.testing.assert_allclose(table["p_reference"], expected.pvalue)
+
+
+def test_a_class_that_lost_more_than_the_others_has_a_negative_t():
+    table = table_of(recalls(10, 0), recalls(10, 1, harm=(0, 0, 0.4)))
+    assert table["t"][2] < 0
+    assert table["p"][2] < 1e-3
+    assert table["t"][0] > 0
+    assert table["recall_delta"][0] == pytest.approx(0, abs=0.05)
+
+
+def test_uniform_harm_is_no_impact():
+    dense = ClassRecall(np.full((3, 2), 0.9), np.full(3, 0.9), (0, 1, 2))
+    variant = ClassRecall(np.full((3, 2), 0.5), np.full(3, 0.5), (0, 1, 2))
+    table = class_table("x", ["a", "b"], np.array([5, 5]), dense, variant)
+    np.testing.assert_allclose(table["recall_delta"], -0.4)
+    np.testing.assert_array_equal(table["p"], 1)
+    assert not table["degenerate"].any()
+
+
+def test_a_change_without_any_spread_is_flagged_degenerate():
+    dense = ClassRecall(np.tile([1.0, 0.8], (3, 1)), np.full(3, 0.9), (0, 1, 2))
+    variant = ClassRecall(np.tile([1.0, 0.6], (3, 1)), np.full(3, 0.8), (0, 1, 2))
+    table = class_table("x", ["a", "b"], np.array([5, 5]), dense, variant)
+    np.testing.assert_array_equal(table["p"], 0)
+    assert table["degenerate"].all()
+    assert table["t"].isna().all()
+
+
+@pytest.mark.parametrize(("k_dense", "k_variant"), [(1, 1), (1, 4), (4, 1)])
+def test_with_one_run_there_is_no_test(k_dense, k_variant):
+    table = table_of(recalls(k_dense, 0), recalls(k_variant, 1))
+    tested = ["t", "df", "p", "q", "ci_low", "ci_high", "t_reference", "p_reference", "detectable"]
+    assert table[tested].isna().all(axis=None)
+    assert table["normalized_recall_delta"].notna().all()
+
+
+def test_two_runs_are_enough_for_a_test():
+    table = table_of(recalls(2, 0), recalls(2, 1))
+    assert table[["t", "df", "p", "q", "ci_low", "detectable"]].notna().all(axis=None)
+
+
+def test_a_class_without_images_is_a_row_of_nulls_outside_the_correction():
+    label, prediction = drawn(4, 0)
+    _, other = drawn(4, 1, harm=(0.3, 0, 0))
+    names = [*NAMES, "dodo"]
+    dense = class_recall(prediction, label, 4, SEEDS)
+    variant = class_recall(other, label, 4, SEEDS)
+    table = class_table("x", names, np.array([100, 100, 100, 0]), dense, variant)
+    numbers = table.drop(columns=["variant_id", "class_id", "class_name", "n_images", "degenerate"])
+    assert numbers.iloc[3].isna().all()
+    assert table["n_images"][3] == 0
+    np.testing.assert_allclose(
+        table["q"][:3], stats.false_discovery_control(table["p"][:3].to_numpy())
+    )
+
+
+def test_paired_variants_also_get_the_paired_t_over_common_seeds():
+    dense = recalls(5, 0)
+    label, prediction = drawn(4, 1, harm=(0, 0, 0.1))
+    variant = class_recall(prediction, label, 3, (4, 2, 1, 9))
+    table = table_of(dense, variant, is_paired=True)
+    expected = stats.ttest_rel(variant.shifted[[0, 1, 2]], dense.shifted[[4, 2, 1]])
+    np.testing.assert_allclose(table["paired_t"], expected.statistic)
+    np.testing.assert_allclose(table["paired_p"], expected.pvalue)
+
+
+def test_paired_variants_without_a_common_seed_have_no_paired_t():
+    label, prediction = drawn(3, 1)
+    variant = class_recall(prediction, label, 3, (7, 8, 9))
+    assert table_of(recalls(3, 0), variant, is_paired=True)["paired_p"].isna().all()
+
+
+def test_independent_variants_have_no_paired_t():
+    assert table_of(recalls(4, 0), recalls(4, 1))["paired_p"].isna().all()
+
+
+def test_the_order_of_seeds_changes_no_number():
+    label, prediction = drawn(4, 1, harm=(0, 0, 0.1))
+    order = [2, 0, 3, 1]
+    dense = recalls(4, 0)
+    one = table_of(dense, class_recall(prediction, label, 3, SEEDS), is_paired=True)
+    shuffled = class_recall(prediction[order], label, 3, tuple(SEEDS[i] for i in order))
+    other = table_of(dense, shuffled, is_paired=True)
+    np.testing.assert_allclose(
+        one.select_dtypes("number").to_numpy(), other.select_dtypes("number").to_numpy()
+    )
+
+
+def test_under_the_null_the_paper_rule_flags_a_twentieth_of_the_classes():
+    generator = np.random.default_rng(11)
+    label = np.arange(2000) % 10
+    flags = []
+    for _ in range(120):
+        runs = [
+            class_recall(
+                np.where(generator.random((10, 2000)) < 0.2, (label + 1) % 10, label),
+                label, 10, tuple(range(10)),
+            )
+            for _ in range(2)
+        ]  # fmt: skip
+        names = [str(c) for c in range(10)]
+        flags.append(impacted(class_table("x", names, np.bincount(label), *runs), "p"))
+    assert np.mean(flags) == pytest.approx(0.05, abs=0.015)
+
+
+def test_impacted_takes_the_level_itself_and_leaves_unknown_out():
+    table = table_of(recalls(4, 0), recalls(4, 1)).assign(p=[0.05, 0.0500001, np.nan])
+    assert impacted(table, "p").tolist() == [True, False, False]
