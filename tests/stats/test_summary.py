@@ -1,0 +1,119 @@
+"""One row a variant."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import schema
+from analysis.stats.noise import NoiseFloor, excess_interval
+from analysis.stats.summary import VariantResults, summary_row
+
+RUNS = pd.DataFrame(
+    {
+        "method": "magnitude",
+        "target_sparsity": 0.9,
+        "sparsity": [0.9, 0.88],
+        "top1": [0.8, 0.9],
+        "top5": [0.95, 0.97],
+        "ece": [0.02, 0.04],
+        "size_bytes": [100, 100],
+        "latency_ms": [1.0, 3.0],
+    }
+)
+IMAGES = pd.DataFrame(
+    {
+        "is_pie": [True, True, True, False, False],
+        "kind": ["forgotten", "forgotten", "changed", "", ""],
+        "tied": [True, False, False, True, False],
+        "dense_tied": [True, True, False, False, False],
+        "accuracy": [0.0, 0.5, 0.1, 1.0, 0.8],
+        "dense_accuracy": [1.0, 0.5, 0.0, 1.0, 0.9],
+    }
+)
+CLASSES = pd.DataFrame({"p": [0.01, 0.04, 0.5, np.nan], "q": [0.03, 0.06, 0.5, np.nan]})
+FLOOR = NoiseFloor(0.1, 0.0, np.array([0.5, 0, 0, 0, 0]), np.arange(5), 0.4)
+HALF = np.array([0.75, 0.25, 0.0, 0.0, 0.0])
+
+
+def row_of(images=IMAGES, classes=CLASSES, half=HALF, floor=FLOOR):
+    return summary_row("magnitude-0.90", RUNS, VariantResults(images, classes, half, False), floor)
+
+
+def test_the_row_has_the_columns_of_the_contract():
+    assert tuple(row_of()) == schema.SUMMARY_COLUMNS
+
+
+def test_counts_and_shares_of_pies():
+    row = row_of()
+    assert (row["n_pies"], row["pie_share"]) == (3, 0.6)
+    assert (row["n_forgotten"], row["n_recovered"], row["n_changed"]) == (2, 0, 1)
+
+
+def test_images_tied_in_either_population_count_once():
+    assert row_of()["n_tied"] == 3
+
+
+def test_accuracies_on_pies_and_beyond():
+    row = row_of()
+    assert row["dense_top1_on_pies"] == pytest.approx(0.5)
+    assert row["top1_on_pies"] == pytest.approx(0.2)
+    assert row["dense_top1_on_non_pies"] == pytest.approx(0.95)
+    assert row["top1_on_non_pies"] == pytest.approx(0.9)
+    assert row["dense_top1_on_aa_pies"] == 0.4
+
+
+def test_means_over_runs():
+    row = row_of()
+    assert row["top1_mean"] == pytest.approx(0.85)
+    assert row["top1_std"] == pytest.approx(np.std([0.8, 0.9], ddof=1))
+    assert (row["n_runs"], row["size_bytes"], row["latency_ms"]) == (2, 100, 2)
+    assert row["sparsity"] == pytest.approx(0.89)
+
+
+def test_impacted_classes_by_both_rules():
+    assert (row_of()["n_impacted_p"], row_of()["n_impacted_q"]) == (2, 1)
+
+
+def test_without_a_test_the_impacted_classes_are_unknown_not_none():
+    row = row_of(classes=CLASSES.assign(p=np.nan, q=np.nan))
+    assert row["n_impacted_p"] is None
+    assert row["n_impacted_q"] is None
+
+
+def test_the_excess_is_the_share_of_halves_minus_the_floor():
+    row = row_of()
+    assert row["pie_share_half"] == pytest.approx(0.2)
+    assert row["noise_floor_share"] == 0.1
+    assert row["pie_excess"] == pytest.approx(0.1)
+    expected = excess_interval(HALF, FLOOR.frequency)
+    assert (row["pie_excess_low"], row["pie_excess_high"]) == pytest.approx(expected[1:])
+
+
+def test_without_halves_there_is_no_share_of_halves():
+    row = row_of(half=None, floor=None)
+    for column in ("pie_share_half", "pie_excess", "noise_floor_share", "dense_top1_on_aa_pies"):
+        assert row[column] is None
+    assert row["n_pies"] == 3
+
+
+def test_dense_has_null_pie_columns():
+    row = summary_row("dense", RUNS, None, FLOOR)
+    unknown = "n_pies pie_share n_tied pie_share_half n_impacted_p top1_on_pies n_forgotten"
+    for column in unknown.split():
+        assert row[column] is None
+    assert row["top1_mean"] == pytest.approx(0.85)
+    assert row["noise_floor_share"] == 0.1
+
+
+def test_without_any_pie_accuracy_on_pies_is_unknown():
+    row = row_of(images=IMAGES.assign(is_pie=False, kind=""))
+    assert row["n_pies"] == 0
+    assert row["top1_on_pies"] is None
+    assert row["top1_on_non_pies"] == pytest.approx(IMAGES["accuracy"].mean())
+
+
+def test_what_an_import_did_not_measure_stays_unknown():
+    unmeasured = RUNS.assign(sparsity=None, size_bytes=None, latency_ms=None, top5=np.nan)
+    row = summary_row("magnitude-0.90", unmeasured, None, None)
+    for column in ("sparsity", "size_bytes", "latency_ms", "top5_mean"):
+        assert np.isnan(row[column])
