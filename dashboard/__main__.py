@@ -6,6 +6,7 @@ import socket
 import sys
 import tomllib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,13 @@ ADDRESS = "127.0.0.1"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Start the app; return when it ends."""
     options = _parser().parse_args(arguments)
+    try:
+        return _serve(options)
+    except KeyboardInterrupt:
+        return 0
+
+
+def _serve(options: argparse.Namespace) -> int:
     if not 1 <= options.port <= 65_535:
         return _refuse(f"--port {options.port}: expected a number from 1 to 65535")
     if not _is_free(options.port):
@@ -28,8 +36,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from streamlit.web import bootstrap
 
-    from dashboard import demo
-
     flags = dict(_settings(HERE.parent / ".streamlit" / "config.toml"))
     flags |= {
         "server.address": ADDRESS,
@@ -37,18 +43,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "server.headless": options.headless,
     }
     bootstrap.load_config_options(flags)
-    if options.demo and not options.read_only:
-        _start_demo(cache)
-    try:
+    with _demo_beside(cache) if options.demo and not options.read_only else nullcontext():
         bootstrap.run(str(HERE / "app.py"), False, [], flags)
-    except KeyboardInterrupt:
-        pass
-    finally:
-        demo.stop()
     return 0
 
 
-def _start_demo(cache: Path) -> None:
+@contextmanager
+def _demo_beside(cache: Path) -> Iterator[None]:
+    """Make the demo sweep while the app runs, where it is not there yet."""
     from analysis.errors import LetheError
     from dashboard import demo
 
@@ -58,6 +60,10 @@ def _start_demo(cache: Path) -> None:
     except LetheError as error:
         # The page of that sweep tells the same; the app is of use without the demo.
         print(f"the demo sweep was not started: {error}", file=sys.stderr)
+    try:
+        yield
+    finally:
+        demo.stop()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,7 +1,9 @@
 """A figure on the page, with its downloads behind one small button."""
 
+import copy
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +34,6 @@ def figure(
     *,
     name: str,
     on_click: Callable[[list[Any]], None] | None = None,
-    height: int | None = None,
 ) -> None:
     """Show a figure and offer it as PNG, SVG, PDF, HTML and its data as CSV.
 
@@ -44,23 +45,27 @@ def figure(
         Key of the figure on the page, and the start of its file names.
     on_click
         Called with the ``customdata`` of the point that was clicked.
-    height
-        Height in pixels; that of the figure where none is given.
     """
     with st.container(key=f"figure-{name}"):
         event = st.plotly_chart(
-            drawn,
+            _for_page(drawn),
             key=f"chart-{name}",
             on_select="ignore" if on_click is None else "rerun",
             selection_mode="points",
             config=_CONFIG,
-            **({} if height is None else {"height": height}),
         )
         _downloads(drawn, table, name)
     if on_click is not None:
         points = event.selection.points if event else []
         if points and points[0].get("customdata") is not None:
             on_click(list(points[0]["customdata"]))
+
+
+@contextmanager
+def side_by_side(name: str) -> Iterator[Callable[[], Any]]:
+    """Put figures beside each other where there is room; yields what makes the next place."""
+    with st.container(horizontal=True, key=f"pair-{name}", gap="large"):
+        yield st.container
 
 
 def note(context: Context, variant_id: str | None = None) -> str:
@@ -107,6 +112,16 @@ def missing_browser() -> str | None:
         "PNG, SVG and PDF need Chrome or Chromium on this machine, and none was found. HTML and "
         "the camera above the figure work without."
     )
+
+
+def _for_page(drawn: "go.Figure") -> "go.Figure":
+    """Move the footnote down a little: the page's letters are larger than those of the files."""
+    moved = copy.deepcopy(drawn)
+    moved.update_layout(margin_b=moved.layout.margin.b + 12, height=moved.layout.height + 12)
+    moved.for_each_annotation(
+        lambda one: one.update(yshift=one.yshift - 12), selector={"name": "footnote"}
+    )
+    return moved
 
 
 def _downloads(drawn: "go.Figure", table: pd.DataFrame, name: str) -> None:

@@ -37,17 +37,17 @@ def _controls() -> None:
     rule = next((known for known in TIE_RULES if known == ties), TIE_RULES[0])
     # Filters name classes and variants of one sweep: another sweep starts without them.
     selection, default = Selection(sweep=name, ties=rule), None
-    if states[name or ""].problem is None:
-        here = context.current()
+    here = _context_or_none()
+    if here is not None:
         selection, default = here.selection, here.default_variant
-    with st.container(key="filter-sweep", width=290):
+    with st.container(key="filter-sweep", width=270):
         st.selectbox(
             "Sweep",
             list(states),
             format_func=lambda one: _described(states[one]),
             **state.bound("sweep", name, Selection(ties=rule), None, lambda v: {"sweep": v}),
         )
-    with st.container(key="filter-ties", width=220):
+    with st.container(key="filter-ties", width=210):
         st.selectbox(
             "Ties are given to",
             list(TIE_RULES),
@@ -65,9 +65,14 @@ def _described(one: data.SweepState) -> str:
 
 
 def _notes() -> None:
-    try:
-        notes = context.current().notes
-    except Exception:
-        return  # The page itself tells what is wrong, once.
-    for note in notes:
+    here = _context_or_none()
+    for note in here.notes if here is not None else ():
         st.info(plain(note), icon=":material/info:")
+
+
+def _context_or_none() -> context.Context | None:
+    """Open the sweep; what is wrong with it is told by the page, once."""
+    try:
+        return context.current()
+    except Exception:
+        return None

@@ -32,7 +32,7 @@ def page(name: str) -> Any:
 
 def _show(name: str) -> Callable[[], None]:
     def show() -> None:
-        heading, controls = st.columns([2, 3], vertical_alignment="bottom")
+        heading, controls = st.columns([1, 3], vertical_alignment="bottom")
         heading.title(_PAGES[name][0], anchor=False)
         # What is heavy is imported only now, with the heading on the screen.
         from dashboard import frame

@@ -11,7 +11,7 @@ from analysis.figures.class_impact import class_impact
 from analysis.figures.confusion import confusion_flow
 from dashboard import context as contexts
 from dashboard.context import Context
-from dashboard.figure_panel import figure, note
+from dashboard.figure_panel import figure, note, side_by_side
 from dashboard.gallery.filters import variant_filter
 from dashboard.links import open_gallery
 
@@ -60,11 +60,11 @@ def show() -> None:
     )
     st.subheader("Table", anchor=False)
     _table(shown)
-    left, right = st.columns(2, gap="large")
-    with left:
-        _heatmap(context, set(shown[schema.CLASS_ID]))
-    with right:
-        _confusion(context)
+    with side_by_side("classes") as place:
+        with place():
+            _heatmap(context, set(shown[schema.CLASS_ID]))
+        with place():
+            _confusion(context)
 
 
 def _controls(

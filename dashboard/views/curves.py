@@ -8,20 +8,20 @@ from analysis.figures.pie_kinds import pie_kinds
 from analysis.figures.pie_share import pie_share
 from dashboard import context as contexts
 from dashboard.context import Context
-from dashboard.figure_panel import figure, note
+from dashboard.figure_panel import figure, note, side_by_side
 
 
 def show() -> None:
     """Show the curves."""
     context = contexts.current()
     _ = context.variant
-    st.fragment(lambda: _metric(context))()
     summary = context.results.summary()
-    left, right = st.columns(2, gap="large")
-    with left:
-        figure(pie_share(summary, note=note(context)), summary, name="pie-share")
-    with right:
-        figure(pie_accuracy(summary, note=note(context)), summary, name="pie-accuracy")
+    st.fragment(lambda: _metric(context))()
+    with side_by_side("curves") as place:
+        with place():
+            figure(pie_share(summary, note=note(context)), summary, name="pie-share")
+        with place():
+            figure(pie_accuracy(summary, note=note(context)), summary, name="pie-accuracy")
     figure(pie_kinds(summary, note=note(context)), summary, name="pie-kinds")
 
 

@@ -9,7 +9,7 @@ from analysis.findings import findings
 from dashboard import context as contexts
 from dashboard import pages
 from dashboard.context import Context
-from dashboard.figure_panel import figure, note
+from dashboard.figure_panel import figure, note, side_by_side
 from dashboard.text import count, html_text, plain
 from dashboard.variant_table import HELP, variant_table
 
@@ -121,11 +121,11 @@ def _curves(context: Context) -> None:
 
     curves, summary = context.results.curves(), context.results.summary()
     st.subheader("Curves", anchor=False)
-    left, right = st.columns(2, gap="large")
-    with left:
-        figure(metric_curve(curves, metric="top1", note=note(context)), curves, name="top1")
-    with right:
-        figure(pie_share(summary, note=note(context)), summary, name="pie-share")
+    with side_by_side("overview") as place:
+        with place():
+            figure(metric_curve(curves, metric="top1", note=note(context)), curves, name="top1")
+        with place():
+            figure(pie_share(summary, note=note(context)), summary, name="pie-share")
 
 
 def _how_it_was_made(context: Context) -> None:

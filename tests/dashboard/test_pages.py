@@ -1,0 +1,225 @@
+import json
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
+
+from analysis.store import Cache
+from tests.synthetic import make_sweep
+
+APP = str(Path(__file__).resolve().parents[2] / "dashboard" / "app.py")
+PAGES = ("", "gallery", "classes", "curves", "export")
+HOSTILE = ("<script>alert(1)</script>", "**bold**", ":red[x]", ":smile: $x^2$", "=1+1")
+
+
+def to_page(app, name):
+    """AppTest.switch_page knows pages that are files; these are functions with an address."""
+    app._page_hash = calc_hash(name)
+    app.run()
+
+
+@pytest.fixture
+def open_page(tmp_path, monkeypatch):
+    st.cache_resource.clear()
+    monkeypatch.setenv("LETHE_CACHE", str(tmp_path))
+
+    def opened(page="", **params):
+        app = AppTest.from_file(APP, default_timeout=60)
+        for name, value in params.items():
+            app.query_params[name] = value
+        app.run()
+        if page:
+            to_page(app, page)
+        assert not app.exception, [e.value for e in app.exception]
+        return app
+
+    return opened
+
+
+def told(app):
+    return " ".join(element.value for element in (*app.error, *app.info, *app.warning))
+
+
+def test_every_page_has_its_heading_and_no_error(tmp_path, open_page):
+    make_sweep(tmp_path)
+    for page in PAGES:
+        app = open_page(page)
+        assert app.title[0].value == (page or "overview").capitalize()
+        assert not app.error
+        assert not told(app)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_an_empty_cache_says_how_to_make_a_sweep(open_page, page):
+    app = open_page(page)
+    assert "holds no sweep yet" in told(app)
+    assert "analysis demo" in app.code[0].value
+    assert not app.error
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_damaged_manifest_is_told_once(tmp_path, open_page, page):
+    make_sweep(tmp_path)
+    (tmp_path / "made" / "manifest.json").write_text('{"schema_version": 1, "runs": 7')
+    app = open_page(page)
+    assert len(app.error) == 1
+    assert "manifest" in app.error[0].value
+
+
+@pytest.mark.parametrize("text", ["[]", "null", '{"schema_version": 99}', '{"schema_version": 1}', ""])
+def test_any_damage_to_a_manifest_is_told(tmp_path, open_page, text):
+    make_sweep(tmp_path)
+    (tmp_path / "made" / "manifest.json").write_text(text)
+    assert len(open_page().error) == 1
+
+
+def test_a_damaged_sweep_does_not_hide_the_others(tmp_path, open_page):
+    make_sweep(tmp_path, "a")
+    make_sweep(tmp_path, "b")
+    (tmp_path / "a" / "manifest.json").write_text("{")
+    app = open_page()
+    assert not app.error
+    assert app.selectbox(key="widget-sweep").value == "b"
+    assert "a (damaged)" in app.selectbox(key="widget-sweep").options
+
+
+def test_a_sweep_without_its_manifest_is_named(tmp_path, open_page):
+    make_sweep(tmp_path)
+    (tmp_path / "made" / "manifest.json").unlink()
+    app = open_page()
+    assert len(app.error) == 1
+    assert "no manifest" in app.error[0].value.replace("\\", "")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_missing_prediction_file_is_told_once(tmp_path, open_page, page):
+    folder = make_sweep(tmp_path)
+    folder.prediction_path("magnitude-0.90", 3).unlink()
+    app = open_page(page)
+    assert len(app.error) == 1
+    assert "is missing" in app.error[0].value
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("name", ["images.parquet", "predictions/dense/seed-0.parquet"])
+def test_a_cut_off_file_is_told_once(tmp_path, open_page, page, name):
+    folder = make_sweep(tmp_path)
+    path = folder.path / name
+    path.write_bytes(path.read_bytes()[:100])
+    app = open_page(page)
+    assert len(app.error) == 1
+    assert "is damaged" in app.error[0].value
+
+
+def undo(tmp_path, runs):
+    path = tmp_path / "made" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    for variant_id, seed in runs:
+        manifest["runs"][variant_id][str(seed)]["state"] = "planned"
+    path.write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_half_finished_sweep_shows_what_is_there(tmp_path, open_page, page):
+    make_sweep(tmp_path)
+    undo(tmp_path, [("int8-static", s) for s in range(6)] + [("magnitude-0.90", 4)])
+    app = open_page(page)
+    assert not app.error
+    assert "11 of 24 runs" in app.selectbox(key="widget-sweep").options[0] or "17 of 24 runs" in (
+        app.selectbox(key="widget-sweep").options[0]
+    )
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_dense_alone_says_that_nothing_is_there_to_hold_against_it(tmp_path, open_page, page):
+    make_sweep(tmp_path)
+    others = ("magnitude-0.50", "magnitude-0.90", "int8-static")
+    undo(tmp_path, [(v, s) for v in others for s in range(6)])
+    app = open_page(page)
+    assert not app.error
+    if page in ("gallery", "classes", "curves"):
+        assert "No compressed variant" in told(app)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_one_run_a_variant_is_shown_without_tests(tmp_path, open_page, page):
+    make_sweep(tmp_path, seeds=1)
+    app = open_page(page)
+    assert not app.error
+    if not page:
+        assert "K = 1" in told(app)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_sweep_without_any_pie_is_no_fault(tmp_path, open_page, page):
+    folder = make_sweep(tmp_path, variants=("int8-static",))
+    for seed in range(6):
+        dense = folder.prediction_path("dense", seed).read_bytes()
+        folder.prediction_path("int8-static", seed).write_bytes(dense)
+    assert not open_page(page).error
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_hostile_class_names_are_no_markup(tmp_path, open_page, page):
+    make_sweep(tmp_path, class_names=HOSTILE)
+    app = open_page(page)
+    assert not app.error
+    for element in (*app.markdown, *app.caption, *app.info, *app.main.get("html")):
+        body = getattr(element, "value", None) or getattr(element.proto, "body", "")
+        assert "<script>alert" not in body
+        assert "**bold**" not in body or element.type == "html"
+
+
+def test_unknown_values_in_the_address_are_noted(tmp_path, open_page):
+    make_sweep(tmp_path)
+    app = open_page(sweep="nope", variant="magnitude-0.77", per_page="0")
+    assert len(app.info) == 3, told(app)
+    assert not app.error
+
+
+def test_the_variant_goes_along_to_another_page(tmp_path, open_page):
+    make_sweep(tmp_path)
+    app = open_page("gallery")
+    app.selectbox(key="widget-variant").select("magnitude-0.50").run()
+    assert app.query_params["variant"] == "magnitude-0.50"
+    to_page(app, "classes")
+    assert app.selectbox(key="widget-variant").value == "magnitude-0.50"
+    assert app.query_params["variant"] in ("magnitude-0.50", ["magnitude-0.50"])
+
+
+def test_a_filter_is_written_to_the_address(tmp_path, open_page):
+    make_sweep(tmp_path)
+    app = open_page("gallery")
+    app.radio(key="widget-population").set_value("all").run()
+    app.multiselect(key="widget-class").set_value(["bee"]).run()
+    assert app.query_params["population"] == "all"
+    assert app.query_params["class"] == "bee"
+    assert app.radio(key="widget-population").value == "all"
+
+
+def test_images_left_out_are_named(tmp_path, open_page):
+    folder = make_sweep(tmp_path)
+    manifest = folder.manifest()
+    manifest.left_out = [{"file": "ant/<b>.png", "reason": "cannot be read"}]
+    folder.write_manifest(manifest)
+    app = open_page()
+    assert "1 image was left out" in app.expander[0].label
+    assert "ant/<b>.png" in app.dataframe[0].value["File"].tolist()
+
+
+def test_a_new_run_shows_up_without_a_restart(tmp_path, open_page):
+    make_sweep(tmp_path)
+    undo(tmp_path, [("int8-static", s) for s in range(6)])
+    app = open_page("export")
+    assert "int8-static" not in app.dataframe[0].value["variant_id"].tolist()
+    make_sweep(tmp_path)
+    app.run()
+    assert "int8-static" in app.dataframe[0].value["variant_id"].tolist()
+
+
+def test_the_cache_of_the_test_is_what_the_app_reads(tmp_path, open_page):
+    make_sweep(tmp_path, "only")
+    assert open_page().selectbox(key="widget-sweep").options == ["only"]
+    assert Cache(tmp_path).names() == ["only"]

@@ -1,0 +1,111 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.results import SweepResults
+from dashboard.gallery.query import ImageIndex, find
+from dashboard.gallery.tiles import chips, count_line
+from dashboard.selection import Selection
+from tests.synthetic import make_sweep
+
+ALL = Selection(population="all")
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    return SweepResults(make_sweep(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture(scope="module")
+def index(results):
+    return ImageIndex.from_frame(results.images("magnitude-0.90"))
+
+
+@pytest.fixture(scope="module")
+def planted(results):
+    column = results.folder.read_images(["meta_planted"])["meta_planted"].to_pylist()
+    return {"planted": pd.Categorical(column)}
+
+
+def search(index, results, planted, **filters):
+    return find(index, replace(ALL, **filters), results.class_names, planted)
+
+
+def test_pies_are_in_the_order_of_the_exported_table(index, results, planted):
+    found = find(index, Selection(), results.class_names, planted)
+    assert found.ids.tolist() == results.pies("magnitude-0.90")["image_id"].tolist()
+
+
+def test_populations_part_the_images(index, results, planted):
+    found = [search(index, results, planted, population=p) for p in ("pies", "non-pies", "all")]
+    pies, rest, everything = (set(f.ids.tolist()) for f in found)
+    assert pies | rest == everything == set(range(len(index)))
+    assert not pies & rest
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {"kinds": ("forgotten",)},
+        {"kinds": ("recovered", "changed"), "classes": ("ant",)},
+        {"classes": ("bee", "cat"), "class_of": "variant", "population": "pies"},
+        {"becomes": ("dog",), "agreement": (30, 80)},
+        {"meta": (("planted", "blur"),), "distance": (10, 100)},
+    ],
+)
+def test_every_count_is_what_its_option_shows(index, results, planted, filters):
+    facets = search(index, results, planted, **filters).facets
+    for kind, n in facets.kind.items():
+        assert n == len(search(index, results, planted, **filters | {"kinds": (kind,)}).ids)
+    for population, n in facets.population.items():
+        assert n == len(search(index, results, planted, **filters | {"population": population}).ids)
+    for name, n in zip(results.class_names, facets.classes, strict=True):
+        assert n == len(search(index, results, planted, **filters | {"classes": (name,)}).ids)
+    for name, n in zip(results.class_names, facets.becomes, strict=True):
+        assert n == len(search(index, results, planted, **filters | {"becomes": (name,)}).ids)
+    for value, n in facets.meta["planted"].items():
+        alone = filters | {"meta": (("planted", value),)}
+        assert n == len(search(index, results, planted, **alone).ids)
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+@pytest.mark.parametrize("sort", ["agreement_drop", "dense_confidence", "label", "vote_distance"])
+def test_equal_values_stand_in_order_of_image_id(index, results, planted, sort, order):
+    ids = search(index, results, planted, sort=sort, order=order).ids
+    values = {
+        "agreement_drop": index.dense_agreement - index.agreement,
+        "dense_confidence": index.dense_confidence,
+        "label": index.label,
+        "vote_distance": index.distance,
+    }[sort][ids]
+    steps = np.diff(values.astype(float)) * (1 if order == "asc" else -1)
+    assert (steps >= 0).all()
+    assert (np.diff(ids)[steps == 0] > 0).all()
+
+
+def test_pages_part_the_images_found(index, results, planted):
+    found = search(index, results, planted)
+    pages = [found.page(i + 1, 7) for i in range(found.n_pages(7))]
+    assert np.concatenate(pages).tolist() == found.ids.tolist()
+
+
+def test_ties_are_counted_as_the_summary_does(index, results, planted):
+    summary = results.summary().set_index("variant_id")
+    found = find(index, Selection(), results.class_names, planted)
+    assert found.n_tied == summary.loc["magnitude-0.90", "n_tied"]
+
+
+def test_the_count_line_says_shown_found_share_and_ties():
+    line = count_line(Selection(), 60, 1243, 10_000, 17)
+    assert line == "60 of 1,243 PIEs (12.4 % of 10,000 images), 17 tied"
+
+
+def test_every_active_filter_has_a_chip():
+    selection = Selection(
+        classes=("<b>", "ant"), becomes=("bee",), kinds=("changed",), population="all",
+        agreement=(0, 50), distance=(1, 100), meta=(("planted", "blur"),),
+    )  # fmt: skip
+    assert len(chips(selection)) == 8
+    assert chips(Selection(variant="v", sort="label", page=2)) == []
