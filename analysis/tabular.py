@@ -15,13 +15,18 @@ def to_csv(frame: pd.DataFrame) -> str:
     r"""Write a frame as CSV: full precision, null is empty, booleans are True and False.
 
     Text that starts with ``= + - @``, a tab or a carriage return, header included, gets a leading
-    apostrophe, so that no spreadsheet runs it. Numbers are left as they are; lines end in ``\n``.
+    apostrophe, so that no spreadsheet runs it. Numbers are left as they are. Lines end in ``\n``,
+    in ``\r\n`` where a text holds a carriage return, which is quoted only then.
     """
     safe = frame.rename(columns=_without_formula)
-    text = [i for i, dtype in enumerate(frame.dtypes) if not _is_plain(dtype)]
-    for i in text:
-        safe.isetitem(i, [_without_formula(value) for value in frame.iloc[:, i]])
-    return str(safe.to_csv(index=False, lineterminator="\n"))
+    texts = list(map(str, frame.columns))
+    for i, dtype in enumerate(frame.dtypes):
+        if not _is_plain(dtype):
+            values = [_without_formula(value) for value in frame.iloc[:, i]]
+            safe.isetitem(i, pd.Series(values, frame.index, dtype=object))
+            texts += [value for value in values if isinstance(value, str)]
+    end = "\r\n" if any("\r" in text for text in texts) else "\n"
+    return str(safe.to_csv(index=False, lineterminator=end))
 
 
 def write_table(frame: pd.DataFrame, path: str | Path) -> None:
@@ -50,7 +55,7 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
     temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
     try:
         write(temporary)
-        with temporary.open("rb") as file:
+        with temporary.open("r+b") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
