@@ -14,7 +14,7 @@ _SWEEP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 
 
 def format_level(level: float) -> str:
-    """Write a level with two decimals, more only where needed: 0.9 -> ``0.90``, 0.995 -> ``0.995``."""
+    """Write a level with two decimals, more where needed: 0.9 -> ``0.90``, 0.995 -> ``0.995``."""
     short = f"{level:.2f}"
     return short if float(short) == level else repr(level)
 
@@ -192,7 +192,7 @@ class Sweep:
 
 
 def default_name(dataset: str, model: str) -> str:
-    """Name a sweep after its dataset and model: ``fashion-mnist:/data`` -> ``fashion-mnist-tiny_cnn``."""
+    """Name a sweep after dataset and model: ``fashion-mnist:DIR`` -> ``fashion-mnist-tiny_cnn``."""
     kind, _, place = dataset.partition(":")
     stem = kind
     if kind in {"folder", "parquet", "hf"} and place:

@@ -8,6 +8,7 @@ import logging
 import os
 import threading
 import time
+from dataclasses import replace
 from functools import cache
 from statistics import median
 from typing import Any
@@ -27,14 +28,13 @@ from analysis.graph import export_graph, onnx_model
 from analysis.manifest import FileRecord
 from analysis.models.factory import create, resolve
 from analysis.models.spec import ModelSpec
+from analysis.models.weights import measured_sparsity, stored_bytes
 from analysis.prediction import prediction_table
 from analysis.preparing import Inputs
 from analysis.run import Context, Outcome
 from analysis.training import (
     Normalizer,
-    measured_sparsity,
     predict,
-    stored_bytes,
     stream,
     train,
 )
@@ -65,7 +65,11 @@ def resolve_device(asked: str) -> str:
     RunError
         The device asked for is not there.
     """
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    there = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
     if asked == "auto":
         return next(device for device in ("cuda", "mps", "cpu") if there[device])
     if not there.get(asked, False):
@@ -83,6 +87,21 @@ def resolve_model(
     return spec, resolve_device(device)
 
 
+def time_step(sweep: Sweep, spec: ModelSpec, device: str, *, steps: int = 10) -> float:
+    """Mean seconds of a training step on drawn pixels."""
+    batch = sweep.training.batch_size
+    generator = np.random.default_rng(0)
+    shape = (batch, spec.channels, *spec.image_size)
+    pixels = generator.integers(0, 256, shape, dtype=np.uint8)
+    labels = np.resize(np.arange(spec.n_classes), batch)
+    model = create(spec).to(device)
+    normalize = Normalizer((0.5,) * spec.channels, (0.5,) * spec.channels, device)
+    train(model, pixels, labels, replace(sweep.training, epochs=2), normalize)
+    started = time.perf_counter()
+    train(model, pixels, labels, replace(sweep.training, epochs=steps), normalize)
+    return (time.perf_counter() - started) / steps
+
+
 def export_shared_graph(context: Context) -> None:
     """Export the model's graph once for the whole sweep."""
     torch.manual_seed(0)
@@ -93,10 +112,10 @@ def export_shared_graph(context: Context) -> None:
 def train_run(context: Context, variant: Variant, seed: int) -> Outcome:
     """Train one run, by itself on its own random stream, and write its predictions and weights."""
     started = time.perf_counter()
-    sweep, options = context.sweep, context.sweep.training
+    options = context.sweep.training
     scope = DENSE_ID if options.paired else variant.variant_id
     torch.manual_seed(stream(scope, seed))
-    model = create(context.spec).to(context.device).to(memory_format=torch.channels_last)
+    model = create(context.spec).to(context.device)
     normalize = _normalizer(context, context.device)
     masks = method(variant.steps[0].method).work if variant.steps else None
     train(
@@ -172,10 +191,12 @@ def load_run(context: Context, variant: Variant, seed: int) -> nn.Module:
     try:
         model.load_state_dict(load_weights(path.read_bytes()))
     except FileNotFoundError:
-        raise RunError(f"{path} is missing; remove that run's predictions to train it anew") from None
+        raise RunError(
+            f"{path} is missing; remove that run's predictions to train it anew"
+        ) from None
     except Exception as error:
         raise RunError(f"{path} cannot be read: {error}") from error
-    return model.eval().to(memory_format=torch.channels_last)
+    return model.eval()
 
 
 def _finish(

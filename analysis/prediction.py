@@ -61,13 +61,13 @@ def prediction_table(
         schema.CONFIDENCE: p[rows, prediction],
         schema.TRUE_CONFIDENCE: p[rows, label],
         schema.TRUE_RANK: true_rank(logits, label),
-        schema.KL_FROM_DENSE: None if dense_logits is None else _kl(log_softmax(dense_logits), log_p),
+        schema.KL_FROM_DENSE: None
+        if dense_logits is None
+        else _kl(log_softmax(dense_logits), log_p),
         schema.EL2N: np.linalg.norm(p - onehot, axis=1),
     }
     layout = schema.predictions_schema(logits.shape[1])
-    return pa.table(
-        [_column(columns[f.name], f.type, len(label)) for f in layout], schema=layout
-    )
+    return pa.table([_column(columns[f.name], f.type, len(label)) for f in layout], schema=layout)
 
 
 def _kl(log_p: npt.NDArray[np.float64], log_q: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """Decoding a dataset once for all runs: model inputs, thumbnails, and what could not be used."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +14,15 @@ from PIL import Image, ImageOps
 
 from analysis import schema
 from analysis.datasets.base import Dataset, Split
-from analysis.datasets.decode import UnusableImage
+from analysis.datasets.decode import UnusableImageError
 from analysis.errors import UserError
 
 _CRISP_PX = 64
 _JPEG_QUALITY = 85
 _STATISTICS_SAMPLE = 10_000
+
+
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,9 @@ class Prepared:
     train_counts: list[int]
 
 
-def prepare(dataset: Dataset, size: tuple[int, int], folder: Path) -> Prepared:
+def prepare(
+    dataset: Dataset, size: tuple[int, int], folder: Path, *, progress: Progress
+) -> Prepared:
     """Decode every image once, to the model's input size, and thumbnails of the test images.
 
     An image of another size is cropped at the centre to the input's proportions, then resized
@@ -72,7 +77,7 @@ def prepare(dataset: Dataset, size: tuple[int, int], folder: Path) -> Prepared:
     for name, split in (("train", dataset.train), ("test", dataset.test)):
         thumbnails = rows if name == "test" else None
         kept[name] = _write_split(
-            split, name, size, dataset.channels, folder, left_out, thumbnails
+            split, name, size, dataset.channels, folder, left_out, thumbnails, progress
         )
     train = dataset.train.labels[kept["train"]]
     counts = np.bincount(train, minlength=len(dataset.class_names))
@@ -92,6 +97,7 @@ def _write_split(
     folder: Path,
     left_out: list[dict[str, str]],
     thumbnails: list[dict[str, Any]] | None,
+    progress: Progress,
 ) -> npt.NDArray[np.intp]:
     """Write a split's pixels and labels; return the places of the images that were usable."""
     path = folder / f"{name}.npy"
@@ -99,9 +105,11 @@ def _write_split(
     if not len(split):
         raise UserError(f"the {name} split of the dataset has no image")
     pixels = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
-    kept = []
+    kept: list[int] = []
     for index, decoded in _decode_all(split, size, channels, with_thumbnail=thumbnails is not None):
-        if isinstance(decoded, UnusableImage):
+        if index % 256 == 0 or index + 1 == len(split):
+            progress(f"decoding {name} images", index + 1, len(split))
+        if isinstance(decoded, UnusableImageError):
             reason = f"{decoded}"
             left_out.append({"file": split.name_of(index, name), "split": name, "reason": reason})
             continue
@@ -124,11 +132,11 @@ _Decoded = tuple[npt.NDArray[np.uint8], dict[str, Any]]
 
 def _decode_all(
     split: Split, size: tuple[int, int], channels: int, *, with_thumbnail: bool
-) -> Iterator[tuple[int, _Decoded | UnusableImage]]:
-    def decode(index: int) -> _Decoded | UnusableImage:
+) -> Iterator[tuple[int, _Decoded | UnusableImageError]]:
+    def decode(index: int) -> _Decoded | UnusableImageError:
         try:
             image = split.images[index]
-        except UnusableImage as error:
+        except UnusableImageError as error:
             return error
         row = _thumbnail_row(image) if with_thumbnail else {}
         return model_input(image, size, channels), row
@@ -144,9 +152,7 @@ def batched_range(n: int, size: int) -> Iterator[range]:
         yield range(start, min(start + size, n))
 
 
-def model_input(
-    image: Image.Image, size: tuple[int, int], channels: int
-) -> npt.NDArray[np.uint8]:
+def model_input(image: Image.Image, size: tuple[int, int], channels: int) -> npt.NDArray[np.uint8]:
     """Picture as uint8 [C, H, W] at a model's input size."""
     height, width = size
     picture = image.convert("L" if channels == 1 else "RGB")
@@ -183,12 +189,9 @@ def _image_table(split: Split, rows: list[dict[str, Any]]) -> pa.Table:
         schema.HEIGHT: [row[schema.HEIGHT] for row in rows],
         schema.IMAGE: [{"bytes": row["bytes"], "path": None} for row in rows],
     }
-    arrays = [
-        pa.array(columns[field.name], type=field.type)
-        if field.name in columns
-        else metadata[field.name].combine_chunks()
-        for field in layout
-    ]
+    if metadata is not None:
+        columns |= {name: metadata[name].combine_chunks() for name in metadata.column_names}
+    arrays = [pa.array(columns[field.name], type=field.type) for field in layout]
     return pa.table(arrays, schema=layout)
 
 

@@ -60,7 +60,7 @@ def _replacing(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f"{_TEMPORARY}{os.getpid()}-{path.name}")
     try:
         yield temporary
-        with temporary.open("rb") as file:
+        with temporary.open("r+b") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
@@ -128,7 +128,7 @@ class SweepFolder:
     def write_predictions(
         self, variant_id: str, seed: int, table: pa.Table, measured: dict[str, Any]
     ) -> FileRecord:
-        """Write one run's predictions atomically, with what was measured of its model beside them."""
+        """Write one run's predictions atomically, with what was measured of its model."""
         metadata = {_RUN_METADATA: json.dumps(measured, sort_keys=True).encode()}
         return self._write_table(
             self.prediction_path(variant_id, seed), table.replace_schema_metadata(metadata)
@@ -206,7 +206,9 @@ class SweepFolder:
 
     def _read_table(self, path: Path, columns: Sequence[str] | None = None) -> pa.Table:
         try:
-            return pq.read_table(path, columns=list(columns) if columns else None, partitioning=None)
+            return pq.read_table(
+                path, columns=list(columns) if columns else None, partitioning=None
+            )
         except (OSError, pa.ArrowException) as error:
             raise self._damaged(path, error) from error
 

@@ -3,7 +3,6 @@
 import platform
 import shutil
 import subprocess
-from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from importlib.metadata import version
@@ -17,13 +16,28 @@ from analysis.datasets import open_dataset
 from analysis.errors import RunError, UserError
 from analysis.manifest import Manifest, VariantRecord
 from analysis.models.spec import ModelSpec
-from analysis.preparing import Prepared, prepare
+from analysis.preparing import Prepared, Progress, prepare
 from analysis.run import Context, Outcome
 from analysis.store import Cache, SweepFolder
 
 Run = tuple[Variant, int]
-Progress = Callable[[Manifest], None]
-_LIBRARIES = ("torch", "timm", "numpy", "scipy", "pandas", "pyarrow", "pillow", "onnx", "onnxruntime")
+
+
+def _silent(phase: str, done: int, total: int) -> None:
+    pass
+
+
+_LIBRARIES = (
+    "torch",
+    "timm",
+    "numpy",
+    "scipy",
+    "pandas",
+    "pyarrow",
+    "pillow",
+    "onnx",
+    "onnxruntime",
+)
 
 
 def asked_variants(sweep: Sweep) -> tuple[Variant, ...]:
@@ -47,7 +61,7 @@ def run_sweep(
     *,
     n_workers: int | None = None,
     device: str = "auto",
-    progress: Progress = lambda manifest: None,
+    progress: Progress = _silent,
 ) -> Manifest:
     """Run what of a sweep is not done yet; return its manifest.
 
@@ -80,7 +94,7 @@ def run_sweep(
         with folder.locked():
             folder.sweep_leftovers()
             inputs = folder.derived / "inputs"
-            prepared = prepare(dataset, spec.image_size, inputs)
+            prepared = prepare(dataset, spec.image_size, inputs, progress=progress)
             manifest = (
                 _extended(folder.manifest(), sweep, variants)
                 if was_there
@@ -109,13 +123,15 @@ def planned(manifest: Manifest | None, sweep: Sweep) -> list[Run]:
 
 # --- the manifest ---------------------------------------------------------------------------
 def _check_options(manifest: Manifest, sweep: Sweep) -> None:
-    before, now = manifest.config.get("options", {}), sweep.options()
-    flat_before, flat_now = _flat(before), _flat(now)
-    for key in sorted(flat_before.keys() | flat_now.keys()):
-        if flat_before.get(key) != flat_now.get(key):
+    now = _flat(sweep.options())
+    # An option newer than the sweep was at its default when the sweep was made.
+    plain = Sweep(sweep.name, sweep.dataset, sweep.model, sweep.variants, sweep.seeds)
+    before = _flat(plain.options()) | _flat(manifest.config.get("options", {}))
+    for key in sorted(now.keys() - {"dataset"}):
+        if before[key] != now[key]:
             raise UserError(
-                f"sweep '{sweep.name}' was made with {key} = {flat_before.get(key)}, now "
-                f"{flat_now.get(key)} is asked; repeat its options, or give another --name"
+                f"sweep '{sweep.name}' was made with {key} = {before[key]}, now {now[key]} is "
+                "asked; repeat its options, or give another --name"
             )
 
 
@@ -223,7 +239,7 @@ def _git_commit() -> str | None:
 
 
 def _reconcile(folder: SweepFolder, manifest: Manifest) -> None:
-    """Make the manifest agree with the files: adopt finished runs, drop those whose file is gone."""
+    """Make the manifest agree with the files: adopt finished runs, drop those without a file."""
     for variant_id, seed, run in manifest.all_runs():
         relative = folder.relative(folder.prediction_path(variant_id, seed))
         weights = folder.weights_path(variant_id, seed)
@@ -265,7 +281,7 @@ class _Engine:
 
     def run(self, variants: tuple[Variant, ...]) -> None:
         """Make every run of these variants that is not done."""
-        self.progress(self.manifest)
+        self._tell()
         waiting = self._with_missing_bases(
             [
                 (variant, seed)
@@ -289,6 +305,9 @@ class _Engine:
                 run_or_graph = running.pop(future)
                 self._record(run_or_graph, future)
                 unfinished.discard(run_or_graph)
+
+    def _tell(self) -> None:
+        self.progress("runs", self.manifest.n_done, self.manifest.n_runs)
 
     def _needs(self, variant: Variant, seed: int) -> set[Run | None]:
         """What must be finished first: the run it starts from, and (None) the shared graph."""
@@ -331,7 +350,7 @@ class _Engine:
             record.latency_ms, record.seconds = outcome.latency_ms, round(outcome.seconds, 3)
             self.manifest.files |= outcome.files
         self.folder.write_manifest(self.manifest)
-        self.progress(self.manifest)
+        self._tell()
 
 
 def demo_sweep() -> Sweep:
@@ -340,9 +359,7 @@ def demo_sweep() -> Sweep:
         name="demo",
         dataset="digits-longtail",
         model="tiny_cnn",
-        variants=parse_variants(
-            ["magnitude=0.3,0.5,0.7,0.9,0.95", "int8-static", "int8-dynamic"]
-        ),
+        variants=parse_variants(["magnitude=0.3,0.5,0.7,0.9,0.95", "int8-static", "int8-dynamic"]),
         seeds=10,
         training=Training(epochs=50),
     )

@@ -13,7 +13,7 @@ from torch.nn.utils import prune
 
 from analysis.compression.schedule import CubicSchedule
 from analysis.config import Training
-from analysis.models.factory import prunable
+from analysis.models.weights import prunable
 
 Masks = Callable[..., dict[str, torch.Tensor]]
 
@@ -38,7 +38,7 @@ class Normalizer:
 
     def __call__(self, pixels: npt.NDArray[np.uint8]) -> torch.Tensor:
         """Return the batch as the model takes it."""
-        batch = torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device, torch.float32)
+        batch = torch.tensor(pixels, device=self.device).to(torch.float32)
         return ((batch - self.mean) * self.scale).contiguous(memory_format=torch.channels_last)
 
 
@@ -60,9 +60,11 @@ class GradualPruning:
         """Make the masks anew where the schedule has an update at this step."""
         if not self.schedule.is_update(step):
             return
-        weights = {name: module.weight_orig for name, module in self.modules.items()}
+        weights = {
+            name: module.get_parameter("weight_orig") for name, module in self.modules.items()
+        }
         for name, mask in self.masks(weights, self.schedule.sparsity(step)).items():
-            self.modules[name].weight_mask.copy_(mask)
+            self.modules[name].get_buffer("weight_mask").copy_(mask)
 
     def finish(self) -> None:
         """Put the masked weights in place for good."""
@@ -118,7 +120,7 @@ def train(
 
 
 def rate(step: int, total: int, warmup: int) -> float:
-    """Share of the learning rate at a step: linear over ``warmup`` steps, then a half cosine to 0."""
+    """Share of the learning rate at a step: linear warm-up, then a half cosine to 0."""
     if step < warmup:
         return (step + 1) / warmup
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
@@ -133,19 +135,6 @@ def _optimizer(model: nn.Module, options: Training) -> torch.optim.Optimizer:
     return torch.optim.SGD(
         groups, lr=options.lr, momentum=options.momentum, nesterov=options.momentum > 0
     )
-
-
-def measured_sparsity(model: nn.Module) -> float:
-    """Sparsity, 0..1: the share of prunable weights that are exactly 0."""
-    weights = [module.weight for module in prunable(model).values()]
-    total = sum(weight.numel() for weight in weights)
-    return sum(int((weight == 0).sum()) for weight in weights) / total if total else 0.0
-
-
-def stored_bytes(model: nn.Module) -> int:
-    """Bytes of all parameters and buffers as stored."""
-    tensors = [*model.parameters(), *model.buffers()]
-    return sum(t.numel() * t.element_size() for t in tensors)
 
 
 def predict(

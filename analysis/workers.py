@@ -61,9 +61,14 @@ def resolve(
     device: str,
 ) -> "Future[tuple[ModelSpec, str]]":
     """Resolve the sweep's model and device."""
-    return executor.submit(
-        _call, "resolve_model", sweep, n_classes, channels, native_size, device
-    )
+    return executor.submit(_call, "resolve_model", sweep, n_classes, channels, native_size, device)
+
+
+def time_step(
+    executor: ProcessPoolExecutor, sweep: Sweep, spec: ModelSpec, device: str
+) -> "Future[float]":
+    """Time one training step of a sweep, seconds."""
+    return executor.submit(_call, "time_step", sweep, spec, device)
 
 
 def export_graph(executor: ProcessPoolExecutor, context: Context) -> "Future[None]":

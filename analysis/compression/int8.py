@@ -52,11 +52,8 @@ def static(trained: Trained, calibration: Batch) -> Compressed:
     takes_level=False,
     summary="int8 weights, activation ranges taken anew from every batch",
 )
-def dynamic(trained: Trained, calibration: Batch) -> Compressed:
-    """Quantize weights to int8, one scale a tensor; activations are quantized as they come.
-
-    ``calibration`` is not needed.
-    """
+def dynamic(trained: Trained, _: Batch) -> Compressed:
+    """Quantize weights to int8, one scale a tensor; activations are quantized as they come."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     with _written(trained) as (source, target), _one_thread():
@@ -91,7 +88,7 @@ def session_options() -> "onnxruntime.SessionOptions":
 def _one_thread() -> Iterator[None]:
     # The calibrator makes its own session and takes no options.
     options = session_options()
-    with mock.patch("onnxruntime.SessionOptions", lambda: options):
+    with mock.patch("onnxruntime.SessionOptions", return_value=options):
         yield
 
 
@@ -135,6 +132,6 @@ def _stored_bytes(model: "onnx.ModelProto") -> int:
 
 def _sparsity(trained: Trained) -> float:
     # Symmetric weights map 0 to 0; what rounds to 0 beyond that is not called pruned.
-    from analysis.training import measured_sparsity
+    from analysis.models.weights import measured_sparsity
 
     return measured_sparsity(trained.model)

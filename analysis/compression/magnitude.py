@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     takes_level=True,
     summary="removes the smallest weights, the same share in every layer",
 )
-def masks(
-    weights: Mapping[str, "torch.Tensor"], sparsity: float
-) -> dict[str, "torch.Tensor"]:
+def masks(weights: Mapping[str, "torch.Tensor"], sparsity: float) -> dict[str, "torch.Tensor"]:
     """Masks that keep the largest magnitudes of each layer: 1 kept, 0 removed.
 
     In a layer of n weights exactly ``round(sparsity * n)`` are removed; among equal magnitudes the

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 from PIL import Image
 
-from analysis.datasets.decode import UnusableImage, upright
+from analysis.datasets.decode import UnusableImageError, upright
 from analysis.errors import UserError
 
 Indices = npt.NDArray[np.intp]
@@ -26,7 +26,7 @@ class Images(Protocol):
         """Count the pictures."""
 
     def __getitem__(self, index: int) -> Image.Image:
-        """Decode one picture, upright, as L or RGB; raises UnusableImage."""
+        """Decode one picture, upright, as L or RGB; raises UnusableImageError."""
 
     def take(self, indices: Indices) -> "Images":
         """Return some of the pictures, in that order."""
@@ -51,7 +51,7 @@ class ArrayImages:
         return ArrayImages(self.pixels[indices])
 
     def digest(self) -> str:
-        return hashlib.sha256(np.ascontiguousarray(self.pixels)).hexdigest()
+        return hashlib.sha256(np.ascontiguousarray(self.pixels).data).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class EncodedImages:
     def __getitem__(self, index: int) -> Image.Image:
         content = self.content[index].as_py()
         if not content:
-            raise UnusableImage("holds no bytes")
+            raise UnusableImageError("holds no bytes")
         return upright(io.BytesIO(content))
 
     def take(self, indices: Indices) -> "EncodedImages":
@@ -168,7 +168,7 @@ class Dataset:
         return digest.hexdigest()
 
     def limited(self, train_limit: int | None, test_limit: int | None) -> "Dataset":
-        """Keep at most so many images of either split, stratified by class, always the same ones."""
+        """Keep at most so many images of a split, stratified by class, always the same ones."""
         return replace(
             self, train=_limit(self.train, train_limit), test=_limit(self.test, test_limit)
         )
@@ -180,9 +180,7 @@ def _limit(split: Split, limit: int | None) -> Split:
     return split.take(stratified_sample(split.labels, limit))
 
 
-def stratified_sample(
-    labels: npt.NDArray[np.int64], size: int, *, random_seed: int = 0
-) -> Indices:
+def stratified_sample(labels: npt.NDArray[np.int64], size: int, *, random_seed: int = 0) -> Indices:
     """Draw ``size`` places, each class in proportion (largest remainders), ascending.
 
     Raises

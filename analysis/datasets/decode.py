@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 _SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "F")
 
 
-class UnusableImage(Exception):
+class UnusableImageError(Exception):
     """The picture cannot be decoded; says why in a few words."""
 
 
@@ -22,7 +22,7 @@ def upright(source: Path | IO[bytes]) -> Image.Image:
 
     Raises
     ------
-    UnusableImage
+    UnusableImageError
         The file is missing, empty, truncated, no picture, or a decompression bomb.
     """
     try:
@@ -33,13 +33,13 @@ def upright(source: Path | IO[bytes]) -> Image.Image:
                 opened.load()
                 return _to_eight_bits(ImageOps.exif_transpose(opened))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise UnusableImage(f"has more than {Image.MAX_IMAGE_PIXELS:,} pixels") from None
+        raise UnusableImageError(f"has more than {Image.MAX_IMAGE_PIXELS:,} pixels") from None
     except FileNotFoundError:
-        raise UnusableImage("is missing") from None
-    except Image.UnidentifiedImageError:
-        raise UnusableImage("is no image that can be read") from None
+        raise UnusableImageError("is missing") from None
+    except UnidentifiedImageError:
+        raise UnusableImageError("is no image that can be read") from None
     except (OSError, ValueError, SyntaxError, EOFError, struct.error, MemoryError) as error:
-        raise UnusableImage(f"cannot be decoded: {error}") from None
+        raise UnusableImageError(f"cannot be decoded: {error}") from None
 
 
 def _to_eight_bits(image: Image.Image) -> Image.Image:

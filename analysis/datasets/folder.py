@@ -18,9 +18,9 @@ _TESTS = ("test", "val")
 def open_folder(place: str | None) -> Dataset:
     """Open a folder whose first-level folders are the classes, deeper files included.
 
-    ``train/`` and ``test/`` (or ``val/``) are the splits where both exist; else a stratified, seeded
-    split takes 30 % for test. Hidden files and folders are passed over; folders behind symbolic
-    links are not entered.
+    ``train/`` and ``test/`` (or ``val/``) are the splits where both exist; else a stratified,
+    seeded split takes 30 % for test. Hidden files and folders are passed over; folders behind
+    symbolic links are not entered.
 
     Raises
     ------
@@ -37,9 +37,8 @@ def open_folder(place: str | None) -> Dataset:
         return _with_splits(root, test)
     files = _files_by_class(root, "")
     names = _class_names(files, root)
-    paths, labels = _flatten(files, names)
-    train, held_out = stratified_split(labels)
-    whole = Split(FileImages(root, tuple(paths)), labels, paths)
+    whole = _split(root, files, names)
+    train, held_out = stratified_split(whole.labels)
     return Dataset(tuple(names), whole.take(train), whole.take(held_out), channels=3)
 
 
@@ -52,13 +51,15 @@ def _with_splits(root: Path, test: str) -> Dataset:
         if name not in names
         for path in paths
     )
-    splits = []
-    for files in (train_files, test_files):
-        paths, labels = _flatten(files, names)
-        splits.append(Split(FileImages(root, tuple(paths)), labels, paths))
-    if not len(splits[1]):
+    train, held_out = _split(root, train_files, names), _split(root, test_files, names)
+    if not len(held_out):
         raise UserError(f"{root / test} holds no file of the classes in {_TRAIN}/")
-    return Dataset(tuple(names), *splits, channels=3, left_out=left_out)
+    return Dataset(tuple(names), train, held_out, channels=3, left_out=left_out)
+
+
+def _split(root: Path, files: dict[str, list[str]], names: list[str]) -> Split:
+    paths, labels = _flatten(files, names)
+    return Split(FileImages(root, tuple(paths)), labels, paths)
 
 
 def _class_names(files: dict[str, list[str]], where: Path) -> list[str]:

@@ -34,7 +34,9 @@ def read_split(folder: Path, split: str, n_classes: int) -> Split:
     image = _column(table, _IMAGE_COLUMNS, files[0])
     label = _column(table, _LABEL_COLUMNS, files[0])
     kind = table.schema.field(image).type
-    if not pa.types.is_struct(kind) or "bytes" not in {kind.field(i).name for i in range(kind.num_fields)}:
+    if not pa.types.is_struct(kind) or "bytes" not in {
+        kind.field(i).name for i in range(kind.num_fields)
+    }:
         raise UserError(f"{files[0]}: column '{image}' is no struct with 'bytes'")
     if table[label].null_count or not pa.types.is_integer(table[label].type):
         raise UserError(f"{files[0]}: column '{label}' must hold a class id in every row")

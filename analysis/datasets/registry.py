@@ -55,7 +55,7 @@ def open_dataset(spec: str) -> Dataset:
     opener = _OPENERS.get(kind)
     if opener is None:
         raise UserError(
-            f"dataset '{spec}': unknown kind '{kind}'; expected one of {', '.join(sorted(_OPENERS))}"
+            f"dataset '{spec}': unknown kind '{kind}'; expected {', '.join(sorted(_OPENERS))}"
         )
     if colon and not place:
         raise UserError(f"dataset '{spec}': nothing stands after the colon")

@@ -5,12 +5,13 @@ import difflib
 import torch
 from torch import nn
 
+import analysis.models.tiny_cnn  # noqa: F401
 from analysis.errors import UserError
 from analysis.models.spec import ModelSpec, Size
 from analysis.models.torchvision_shim import import_timm
+from analysis.models.weights import prunable_weights
 
 timm = import_timm()
-from analysis.models import tiny_cnn as _tiny_cnn  # noqa: E402, F401
 
 
 def resolve(
@@ -41,15 +42,19 @@ def resolve(
         channels=channels,
         image_size=(int(size[0]), int(size[1])),
         parameters=sum(p.numel() for p in model.parameters()),
-        prunable=sum(m.weight.numel() for m in prunable(model).values()),
+        prunable=sum(weight.numel() for weight in prunable_weights(model).values()),
     )
     _check_forward(model, spec)
     return spec
 
 
 def create(spec: ModelSpec) -> nn.Module:
-    """Make the model with newly drawn weights; seed torch's generator first."""
-    return _create(spec.name, spec.n_classes, spec.channels, spec.image_size)
+    """Make the model with newly drawn weights, channels last; seed torch's generator first."""
+    model = _create(spec.name, spec.n_classes, spec.channels, spec.image_size)
+    for parameter in model.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    return model
 
 
 def _create(name: str, n_classes: int, channels: int, size: Size | None) -> nn.Module:
@@ -80,20 +85,3 @@ def _check_forward(model: nn.Module, spec: ModelSpec) -> None:
             f"model '{spec.name}' gives outputs of shape {shape} where (2, {spec.n_classes}) was "
             "expected: it is no plain image classifier"
         )
-
-
-def prunable(model: nn.Module) -> dict[str, nn.Module]:
-    """Modules whose ``weight`` pruning may remove, by name.
-
-    All convolutions and linear layers except the classifier head; batch norm and biases stay. The
-    rule is that of Hooker et al. 2019.
-    """
-    head = model.get_classifier() if hasattr(model, "get_classifier") else None
-    heads = head if isinstance(head, tuple | list) else [head]
-    kept = {id(module) for top in heads if isinstance(top, nn.Module) for module in top.modules()}
-    kinds = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
-    return {
-        name: module
-        for name, module in model.named_modules()
-        if isinstance(module, kinds) and id(module) not in kept
-    }

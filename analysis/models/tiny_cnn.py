@@ -7,8 +7,7 @@ from torch import nn
 
 from analysis.models.torchvision_shim import import_timm
 
-import_timm()
-from timm.models import register_model  # noqa: E402
+register_model = import_timm().models.register_model
 
 WIDTHS = (16, 32, 64)
 

@@ -86,9 +86,7 @@ def vote_distance(dense: IntArray, variant: IntArray) -> npt.NDArray[np.float64]
     return distance / (2 * k_dense * k_variant)
 
 
-def _absolute_run_sums(
-    running: npt.NDArray[np.int64], ends: BoolArray
-) -> npt.NDArray[np.int64]:
+def _absolute_run_sums(running: npt.NDArray[np.int64], ends: BoolArray) -> npt.NDArray[np.int64]:
     """Sum of |sum of each run| a row, from running sums and the flags of run ends."""
     at_end = running[ends]
     sums = np.diff(at_end, prepend=0)
@@ -140,9 +138,7 @@ def image_table(
             "tied": after.tied,
             "is_pie": pie,
             "kind": kind_of_pie(label, before, after, pie),
-            "vote_distance": vote_distance(
-                dense[schema.PREDICTION], variant[schema.PREDICTION]
-            ),
+            "vote_distance": vote_distance(dense[schema.PREDICTION], variant[schema.PREDICTION]),
             "dense_accuracy": (dense[schema.PREDICTION] == label).mean(axis=0),
             "accuracy": (variant[schema.PREDICTION] == label).mean(axis=0),
             "dense_confidence": _mean_confidence(dense, len(label)),

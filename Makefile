@@ -1,0 +1,41 @@
+# make run: the dashboard, and the demo sweep where there is none yet.   make test: all tests.
+PORT ?= 8501
+CACHE ?= cache
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run demo test check bench clean
+
+run: $(VENV)/.installed
+	@exec $(BIN)/python -m dashboard --demo --port $(PORT) --cache $(CACHE)
+
+demo: $(VENV)/.installed
+	$(BIN)/python -m analysis demo --cache $(CACHE)
+
+test: $(VENV)/.installed-dev
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.installed-dev
+	HF_HUB_OFFLINE=1 $(BIN)/python -m analysis bench
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Lethe needs Python 3.11 or later; make PYTHON=python3.11 run")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements.txt requirements-dev.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements-dev.txt
+	@touch $@ $(VENV)/.installed

@@ -1,0 +1,99 @@
+"""``list``, ``show``, ``rename``, ``remove`` and ``verify``."""
+
+import argparse
+from typing import Any
+
+from analysis.errors import CacheError
+from analysis.manifest import Manifest
+from analysis.store import Cache, SweepFolder
+
+
+def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
+    """Add the verbs to the parser."""
+    listing = verbs.add_parser("list", parents=[common], help="name the sweeps of the cache")
+    listing.set_defaults(run=run_list)
+    for verb, run, text in (
+        ("show", run_show, "how complete a sweep is, how large, how it was made"),
+        ("remove", run_remove, "delete a sweep and all its files"),
+        ("verify", run_verify, "hold every file of a sweep against its manifest"),
+    ):
+        parser = verbs.add_parser(verb, parents=[common], help=text)
+        parser.add_argument("sweep", metavar="SWEEP")
+        parser.set_defaults(run=run)
+    rename = verbs.add_parser("rename", parents=[common], help="give a sweep another name")
+    rename.add_argument("sweep", metavar="SWEEP")
+    rename.add_argument("new", metavar="NEW")
+    rename.set_defaults(run=run_rename)
+
+
+def run_list(_: argparse.Namespace, cache: Cache) -> int:
+    """Print a line a sweep."""
+    names = cache.names()
+    if not names:
+        print(f"no sweep in {cache.root}; 'python -m analysis demo' makes one")
+    for name in names:
+        folder = cache.sweep(name)
+        try:
+            print(_line(folder, folder.manifest()))
+        except CacheError as error:
+            print(f"{name}: {error}")
+    return 0
+
+
+def _line(folder: SweepFolder, manifest: Manifest) -> str:
+    state = "complete" if manifest.is_complete else "running" if folder.is_running else "unfinished"
+    return (
+        f"{folder.name}: {manifest.n_done} of {manifest.n_runs} runs ({state}), "
+        f"{len(manifest.variants)} variants x {len(manifest.seeds)} seeds, "
+        f"{folder.size_bytes() / 1e6:.1f} MB"
+    )
+
+
+def run_show(options: argparse.Namespace, cache: Cache) -> int:
+    """Print what a sweep is."""
+    folder = cache.existing(options.sweep)
+    manifest = folder.manifest()
+    print(_line(folder, manifest))
+    dataset, model = manifest.dataset, manifest.model
+    print(
+        f"dataset: {dataset.get('spec')}, {dataset.get('n_train')} train and "
+        f"{dataset.get('n_test')} test images, {len(manifest.class_names)} classes"
+    )
+    if model:
+        size = " x ".join(str(side) for side in model["image_size"])
+        print(f"model: {model['name']}, {model['parameters']:,} parameters, input {size}")
+    print(f"pairing: {manifest.pairing}")
+    print(f"made: {manifest.created}, last changed {manifest.updated}")
+    for variant in manifest.variants:
+        runs = manifest.runs.get(variant.variant_id, {})
+        failed = [f"seed {s}: {r.error}" for s, r in runs.items() if r.state == "failed"]
+        done = len(manifest.done_seeds(variant.variant_id))
+        print(f"  {variant.variant_id}: {done} of {len(manifest.seeds)} runs", *failed, sep="; ")
+    if manifest.left_out:
+        print(f"left out: {len(manifest.left_out)} images")
+        for entry in manifest.left_out:
+            print(f"  {entry['file']!r}: {entry['reason']}")
+    return 0
+
+
+def run_rename(options: argparse.Namespace, cache: Cache) -> int:
+    """Give a sweep another name."""
+    cache.rename(options.sweep, options.new)
+    return 0
+
+
+def run_remove(options: argparse.Namespace, cache: Cache) -> int:
+    """Delete a sweep."""
+    cache.remove(options.sweep)
+    return 0
+
+
+def run_verify(options: argparse.Namespace, cache: Cache) -> int:
+    """Print what is wrong with a sweep's files; 1 where anything is."""
+    folder = cache.existing(options.sweep)
+    problems = folder.verify()
+    for problem in problems:
+        print(problem)
+    if not problems:
+        print(f"{folder.name}: {len(folder.manifest().files)} files, all as the manifest says")
+    return 1 if problems else 0

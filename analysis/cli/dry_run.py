@@ -1,0 +1,39 @@
+"""What a sweep would do: its data, its model, the runs that are missing, and about how long."""
+
+import argparse
+
+from analysis import workers
+from analysis.config import Sweep
+from analysis.datasets import open_dataset
+from analysis.store import Cache
+from analysis.sweep import planned
+
+
+def describe(sweep: Sweep, cache: Cache, options: argparse.Namespace) -> str:
+    """Describe a sweep without writing anything; training steps are timed on drawn pixels."""
+    folder = cache.sweep(sweep.name)
+    dataset = open_dataset(sweep.dataset).limited(sweep.train_limit, sweep.test_limit)
+    todo = planned(folder.manifest() if folder.exists else None, sweep)
+    n_workers = options.workers or workers.usable_cores()
+    with workers.pool(1) as pool:
+        spec, device = workers.resolve(
+            pool, sweep, len(dataset.class_names), dataset.channels, dataset.native_size,
+            options.device,
+        ).result()  # fmt: skip
+        seconds_a_step = workers.time_step(pool, sweep, spec, device).result()
+    batch = min(sweep.training.batch_size, len(dataset.train))
+    steps = sweep.training.epochs * (len(dataset.train) // batch)
+    trained = sum(not variant.steps or variant.steps[-1].level is not None for variant, _ in todo)
+    minutes = trained * steps * seconds_a_step / n_workers / 60
+    size = " x ".join(str(side) for side in spec.image_size)
+    variants = ", ".join(dict.fromkeys(variant.variant_id for variant, _ in todo)) or "none left"
+    return (
+        f"{sweep.name}: {len(todo)} runs to do, in {folder.path}\n"
+        f"dataset: {len(dataset.train)} train and {len(dataset.test)} test images, "
+        f"{len(dataset.class_names)} classes\n"
+        f"model: {spec.name}, {spec.parameters:,} parameters ({spec.prunable:,} prunable), "
+        f"input {size}\n"
+        f"variants: {variants}\n"
+        f"training: {trained} runs of {steps} steps at {1000 * seconds_a_step:.1f} ms on "
+        f"{device}, {n_workers} at a time: about {minutes:.1f} min, besides evaluation"
+    )

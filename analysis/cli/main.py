@@ -1,0 +1,73 @@
+"""Parsing a command and turning failures into one message and an exit status."""
+
+import argparse
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+from analysis import __version__
+from analysis.cli import cache_verbs, export_verbs, sweep_verbs
+from analysis.errors import LetheError, RunError
+from analysis.store import Cache
+
+_STOPPED = 130
+_DISK_FULL = 28
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser of all verbs."""
+    parser = argparse.ArgumentParser(
+        prog="python -m analysis",
+        description="Lethe: see what a compressed vision model forgot.",
+    )
+    parser.add_argument("--version", action="version", version=f"lethe {__version__}")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--cache",
+        default=os.environ.get("LETHE_CACHE", "cache"),
+        metavar="DIR",
+        help="folder of the sweeps (default: LETHE_CACHE, else 'cache')",
+    )
+    common.add_argument("--verbose", action="store_true", help="show the traceback of a failure")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for group in (sweep_verbs, cache_verbs, export_verbs):
+        group.add_verbs(verbs, common)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a verb; return 0 done, 1 damage found, 2 unusable input, 3 a failed run or machine."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        return int(options.run(options, Cache(options.cache)) or 0)
+    except KeyboardInterrupt:
+        _say("stopped; what was done is kept, and the same command resumes")
+        return _STOPPED
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        return 0
+    except LetheError as error:
+        return _fail(error, options.verbose, error.exit_status)
+    except OSError as error:
+        reason = "the disk is full" if error.errno == _DISK_FULL else f"{error}"
+        return _fail(RunError(reason), options.verbose, RunError.exit_status)
+
+
+def _fail(error: Exception, verbose: bool, status: int) -> int:
+    if verbose:
+        traceback.print_exc()
+    _say(f"error: {error}")
+    return status
+
+
+def _say(text: str) -> None:
+    print(f"lethe: {text}", file=sys.stderr)
+
+
+def _stop(*_: Any) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,197 @@
+"""``demo`` and ``sweep``."""
+
+import argparse
+import sys
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from analysis.cli.progress import ProgressBars
+from analysis.config import Sweep, Training, default_name, parse_variants
+from analysis.errors import UserError
+from analysis.manifest import Manifest
+from analysis.store import Cache
+
+_DEFAULTS = Training()
+_SWEEP_OPTIONS = ("image_size", "train_limit", "test_limit", "calibration_images")
+
+
+def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
+    """Add the verbs to the parser."""
+    demo = verbs.add_parser(
+        "demo",
+        parents=[common],
+        help="make the sweep 'demo': 80 runs on handwritten digits, about a minute on two cores",
+    )
+    _add_machine(demo)
+    demo.set_defaults(run=run_demo)
+
+    sweep = verbs.add_parser(
+        "sweep",
+        parents=[common],
+        help="compress a population of models and keep every prediction",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        argument_default=argparse.SUPPRESS,
+    )
+    sweep.add_argument("--dataset", metavar="SPEC", help="such as digits or folder:DIR")
+    sweep.add_argument("--model", metavar="NAME", help="tiny_cnn or any timm name")
+    sweep.add_argument(
+        "--variants",
+        action="append",
+        metavar="METHOD[=LEVEL,LEVEL]",
+        help="repeatable; A=0.9+B combines; dense is always included",
+    )
+    sweep.add_argument("--seeds", type=int, metavar="K", help="runs a variant (default: 10)")
+    sweep.add_argument("--name", help="name of the sweep (default: after dataset and model)")
+    sweep.add_argument("--config", metavar="FILE.toml", help="the same options, from a file")
+    sweep.add_argument("--dry-run", action="store_true", help="say what would be done, and stop")
+    data = sweep.add_argument_group("data")
+    data.add_argument("--train-limit", type=int, metavar="N", help="train images, stratified")
+    data.add_argument("--test-limit", type=int, metavar="N", help="test images, stratified")
+    data.add_argument("--image-size", type=int, metavar="PX", help="input size of the model")
+    data.add_argument(
+        "--calibration-images", type=int, metavar="N", help="for int8-static (default: 128)"
+    )
+    _add_training(sweep.add_argument_group("training"))
+    _add_machine(sweep)
+    sweep.set_defaults(run=run_sweep_verb)
+
+
+def _add_training(group: Any) -> None:
+    described = {
+        "epochs": "passes over the train split",
+        "batch_size": "images a step",
+        "lr": "largest learning rate",
+        "momentum": "Nesterov momentum",
+        "weight_decay": "on weights, not on biases and norms",
+        "warmup": "share of the steps with a rising rate",
+        "label_smoothing": "of the loss",
+        "prune_begin": "share of the steps before the first mask",
+        "prune_end": "share of the steps at which the asked sparsity is reached",
+        "prune_every": "steps between two masks",
+    }
+    for name, text in described.items():
+        default = getattr(_DEFAULTS, name)
+        group.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=type(default),
+            metavar="N" if isinstance(default, int) else "X",
+            help=f"{text} (default: {default})",
+        )
+    group.add_argument(
+        "--schedule", choices=["gradual"], help="how runs are pruned (default: gradual)"
+    )
+    group.add_argument(
+        "--paired",
+        action="store_true",
+        help="runs of one seed share the dense run's random stream, up to the first mask",
+    )
+
+
+def _add_machine(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("machine")
+    group.add_argument(
+        "--device", choices=["auto", "cpu", "cuda", "mps"], default="auto", help="to train on"
+    )
+    group.add_argument(
+        "--workers", type=int, default=None, metavar="N", help="processes (default: one a core)"
+    )
+
+
+def run_demo(options: argparse.Namespace, cache: Cache) -> int:
+    """Make the sweep named ``demo``."""
+    from analysis.sweep import demo_sweep
+
+    return _run(demo_sweep(), options, cache)
+
+
+def run_sweep_verb(options: argparse.Namespace, cache: Cache) -> int:
+    """Make, resume or extend a sweep."""
+    sweep = sweep_from(_with_config(vars(options)))
+    if vars(options).get("dry_run"):
+        from analysis.cli.dry_run import describe
+
+        print(describe(sweep, cache, options))
+        return 0
+    return _run(sweep, options, cache)
+
+
+def sweep_from(given: dict[str, Any]) -> Sweep:
+    """Build a sweep from options, those left out at their defaults.
+
+    Raises
+    ------
+    UserError
+        The dataset is missing or a value is out of range.
+    """
+    dataset = given.get("dataset")
+    if not dataset:
+        raise UserError("--dataset is missing: such as --dataset digits or --dataset folder:DIR")
+    model = given.get("model", "tiny_cnn")
+    training = {f.name: given[f.name] for f in fields(Training) if f.name in given}
+    return Sweep(
+        name=given.get("name") or default_name(dataset, model),
+        dataset=dataset,
+        model=model,
+        variants=parse_variants(given.get("variants", [])),
+        seeds=given.get("seeds", 10),
+        training=Training(**training),
+        **{name: given[name] for name in _SWEEP_OPTIONS if name in given},
+    )
+
+
+def _with_config(given: dict[str, Any]) -> dict[str, Any]:
+    """Options of the configuration file, those of the command line over them."""
+    if "config" not in given:
+        return given
+    path = Path(given["config"])
+    try:
+        read = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"--config {path}: there is no such file") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UserError(f"--config {path} cannot be read: {error}") from None
+    options = {key.replace("-", "_"): value for key, value in read.items()}
+    _check_types(options, path)
+    return options | given
+
+
+def _check_types(options: dict[str, Any], path: Path) -> None:
+    defaults = {f.name: getattr(_DEFAULTS, f.name) for f in fields(Training)}
+    kinds: dict[str, type | tuple[type, ...]] = {
+        name: (int, float) if isinstance(value, float) else type(value)
+        for name, value in defaults.items()
+    }
+    kinds |= dict.fromkeys(("dataset", "model", "name"), str) | {"seeds": int, "variants": list}
+    kinds |= dict.fromkeys(_SWEEP_OPTIONS, int)
+    for key, value in options.items():
+        if key not in kinds:
+            raise UserError(f"--config {path}: unknown option '{key}'; see 'sweep --help'")
+        if not isinstance(value, kinds[key]):
+            raise UserError(f"--config {path}: '{key}' has the wrong type ({value!r})")
+
+
+def _run(sweep: Sweep, options: argparse.Namespace, cache: Cache) -> int:
+    from analysis.sweep import run_sweep
+
+    if options.workers is not None and options.workers < 1:
+        raise UserError(f"--workers {options.workers}: expected at least 1")
+    with ProgressBars(sys.stderr) as bars:
+        manifest = run_sweep(
+            sweep, cache, n_workers=options.workers, device=options.device, progress=bars
+        )
+    return _report(manifest, cache)
+
+
+def _report(manifest: Manifest, cache: Cache) -> int:
+    failed = [(v, s, run.error) for v, s, run in manifest.all_runs() if run.state == "failed"]
+    left_out = len(manifest.left_out)
+    print(
+        f"{manifest.name}: {manifest.n_done} of {manifest.n_runs} runs done in "
+        f"{cache.root / manifest.name}"
+        + (f"; {left_out} images left out (see 'show {manifest.name}')" if left_out else "")
+    )
+    for variant_id, seed, error in failed:
+        print(f"lethe: error: {variant_id}, seed {seed} failed: {error}", file=sys.stderr)
+    return 3 if failed else 0

@@ -1,0 +1,41 @@
+"""The prunable weights of a model, their sparsity, and what a model takes to store."""
+
+import torch
+from torch import nn
+
+
+def prunable(model: nn.Module) -> dict[str, nn.Module]:
+    """Modules whose ``weight`` pruning may remove, by name.
+
+    All convolutions and linear layers except the classifier head; batch norm and biases stay. The
+    rule is that of Hooker et al. 2019.
+    """
+    find_head = getattr(model, "get_classifier", None)
+    head = find_head() if callable(find_head) else None
+    heads = head if isinstance(head, tuple | list) else [head]
+    kept = {id(module) for top in heads if isinstance(top, nn.Module) for module in top.modules()}
+    kinds = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
+    return {
+        name: module
+        for name, module in model.named_modules()
+        if isinstance(module, kinds) and id(module) not in kept
+    }
+
+
+def prunable_weights(model: nn.Module) -> dict[str, torch.Tensor]:
+    """Weights that pruning may remove, by module name."""
+    return {name: module.get_parameter("weight") for name, module in prunable(model).items()}
+
+
+def measured_sparsity(model: nn.Module) -> float:
+    """Sparsity, 0..1: the share of prunable weights that are exactly 0."""
+    weights = prunable_weights(model).values()
+    total = sum(weight.numel() for weight in weights)
+    zeros = sum(int(weight.eq(0).sum()) for weight in weights)
+    return zeros / total if total else 0.0
+
+
+def stored_bytes(model: nn.Module) -> int:
+    """Bytes of all parameters and buffers as stored."""
+    tensors = [*model.parameters(), *model.buffers()]
+    return sum(t.numel() * t.element_size() for t in tensors)
