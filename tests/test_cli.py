@@ -1,0 +1,168 @@
+"""The command line: exit status, one clear message, and tables as the contract says."""
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from analysis.cli.main import build_parser, main
+from analysis.results import TABLES
+from analysis.store import SweepFolder
+from tests.synthetic import make_sweep
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> SweepFolder:
+    return make_sweep(tmp_path)
+
+
+def _run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    status = main(arguments)
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["sweep"], "--dataset is missing"),
+        (["sweep", "--dataset", "folder:/there/is/none"], "there is no such folder"),
+        (["sweep", "--dataset", "nope"], "unknown kind"),
+        (["sweep", "--dataset", "digits", "--variants", "magnitude=1.5"], "from 0 to 1"),
+        (["sweep", "--dataset", "digits", "--variants", "magnitude=-0.1"], "from 0 to 1"),
+        (["sweep", "--dataset", "digits", "--variants", "magnitude=90"], "did you mean 0.9"),
+        (["sweep", "--dataset", "digits", "--variants", "magnitude=nan"], "is no number"),
+        (["sweep", "--dataset", "digits", "--variants", "magnitudo=0.5"], "unknown method"),
+        (["sweep", "--dataset", "digits", "--seeds", "0"], "--seeds 0: expected at least 1"),
+        (["sweep", "--dataset", "digits", "--epochs", "0"], "--epochs 0: out of range"),
+        (["sweep", "--dataset", "digits", "--workers", "0"], "--workers 0"),
+        (["sweep", "--dataset", "digits", "--name", "../x"], "sweep name '../x'"),
+        (["sweep", "--config", "/there/is/none.toml"], "there is no such file"),
+        (["show", "nope"], "no sweep 'nope'"),
+        (["export", "nope", "runs"], "no sweep 'nope'"),
+    ],
+)
+def test_a_mistake_gets_one_message_and_status_2(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    status, out, err = _run(capsys, *arguments, "--cache", str(tmp_path / "none"))
+    assert (status, out) == (2, "")
+    assert message in err
+    assert len(err.splitlines()) <= 2
+    assert not (tmp_path / "none").exists()
+
+
+def test_an_unknown_model_leaves_nothing_behind(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    status, _, err = _run(
+        capsys, "sweep", "--dataset", "digits", "--model", "resnet81", "--cache", str(tmp_path)
+    )
+    assert status == 2
+    assert "timm has no model of that name" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".json"])
+def test_every_table_is_the_same_in_every_format(
+    capsys: pytest.CaptureFixture[str], made: SweepFolder, tmp_path: Path, table: str, suffix: str
+) -> None:
+    cache = str(made.path.parent)
+    _, out, _ = _run(capsys, "export", "made", table, "--cache", cache)
+    path = tmp_path / f"table{suffix}"
+    status, nothing, _ = _run(
+        capsys, "export", "made", table, "--cache", cache, "--out", str(path)
+    )
+    assert (status, nothing) == (0, "")
+    readers = {".csv": pd.read_csv, ".parquet": pd.read_parquet, ".json": pd.read_json}
+    written, printed = readers[suffix](path), pd.read_csv(io.StringIO(out))
+    assert list(written.columns) == list(printed.columns)
+    assert len(written) == len(printed) > 0
+    numbers = printed.select_dtypes("number").columns
+    pd.testing.assert_frame_equal(
+        written[numbers].astype(float), printed[numbers].astype(float), rtol=1e-12
+    )
+
+
+def test_one_variant_of_an_unknown_name_is_refused(
+    capsys: pytest.CaptureFixture[str], made: SweepFolder
+) -> None:
+    status, _, err = _run(
+        capsys, "export", "made", "pies", "--variant", "nope", "--cache", str(made.path.parent)
+    )
+    assert status == 2
+    assert "no variant 'nope'; it has dense, magnitude-0.50" in err
+
+
+def test_a_half_deleted_cache_gets_one_message_and_is_left_alone(
+    capsys: pytest.CaptureFixture[str], made: SweepFolder
+) -> None:
+    gone = made.prediction_path("magnitude-0.90", 2)
+    gone.unlink()
+    status, _, err = _run(capsys, "export", "made", "summary", "--cache", str(made.path.parent))
+    assert status == 2
+    assert "seed-2.parquet is missing" in err
+    status, out, _ = _run(capsys, "verify", "made", "--cache", str(made.path.parent))
+    assert status == 1
+    assert out == "missing: predictions/magnitude-0.90/seed-2.parquet\n"
+
+
+def test_a_damaged_manifest_gets_one_message(
+    capsys: pytest.CaptureFixture[str], made: SweepFolder
+) -> None:
+    (made.path / "manifest.json").write_text('{"schema_version": 1,')
+    status, _, err = _run(capsys, "show", "made", "--cache", str(made.path.parent))
+    assert status == 2
+    assert "manifest.json is damaged" in err
+    status, out, _ = _run(capsys, "list", "--cache", str(made.path.parent))
+    assert status == 0
+    assert "damaged" in out
+
+
+def test_sweeps_are_listed_shown_renamed_and_removed(
+    capsys: pytest.CaptureFixture[str], made: SweepFolder
+) -> None:
+    cache = str(made.path.parent)
+    assert "made: 24 of 24 runs (complete)" in _run(capsys, "list", "--cache", cache)[1]
+    assert "magnitude-0.90: 6 of 6 runs" in _run(capsys, "show", "made", "--cache", cache)[1]
+    assert _run(capsys, "rename", "made", "other", "--cache", cache)[0] == 0
+    assert _run(capsys, "verify", "other", "--cache", cache)[0] == 0
+    assert _run(capsys, "remove", "other", "--cache", cache)[0] == 0
+    assert "no sweep" in _run(capsys, "list", "--cache", cache)[1]
+
+
+def test_a_config_file_gives_the_same_options(tmp_path: Path) -> None:
+    from analysis.cli.sweep_verbs import _with_config, sweep_from
+
+    path = tmp_path / "sweep.toml"
+    path.write_text('dataset = "digits"\nvariants = ["magnitude=0.5"]\nseeds = 3\nbatch-size = 32\n')
+    parser = build_parser()
+    options = parser.parse_args(["sweep", "--config", str(path), "--seeds", "4"])
+    sweep = sweep_from(_with_config(vars(options)))
+    assert (sweep.seeds, sweep.training.batch_size, sweep.dataset) == (4, 32, "digits")
+    assert [variant.variant_id for variant in sweep.variants] == ["dense", "magnitude-0.50"]
+
+
+def test_every_verb_has_help_and_stands_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    actions = build_parser()._subparsers._group_actions  # type: ignore[union-attr]
+    verbs = list(actions[0].choices)  # type: ignore[arg-type]
+    assert {"demo", "sweep", "list", "show", "export", "verify"} <= set(verbs)
+    for verb in verbs:
+        assert f"`{verb}" in readme, verb
+
+
+def test_listing_and_help_never_load_torch() -> None:
+    code = (
+        "import sys; from analysis.cli.main import main\n"
+        "from analysis.compression.registry import methods; methods()\n"
+        "main(['list', '--cache', 'nowhere'])\n"
+        "assert not {'torch', 'timm', 'streamlit'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)
