@@ -1,0 +1,153 @@
+"""Class impact: chosen, sorted and judged classes, and how they are drawn."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.figures.class_impact import class_impact, class_impact_info
+from tests.figures.frames import HOSTILE, classes
+
+
+def test_classes_are_judged_by_rule_and_sign():
+    by_p, by_q = class_impact_info(classes()), class_impact_info(classes(), rule="q")
+    assert by_p.rows["sign"].tolist() == ["lost", "not significant", "not significant", "gained"]
+    assert (by_p.n_lost, by_p.n_gained) == (1, 1)
+    assert by_q.rows["sign"].tolist() == ["lost"] + ["not significant"] * 3
+    assert (by_q.n_lost, by_q.n_gained) == (1, 0)
+
+
+def test_the_sign_is_that_of_the_normalized_delta_not_of_the_bar():
+    row = class_impact_info(classes()).rows.iloc[-1]
+    frame = classes(recall_delta=-0.3)
+    assert class_impact_info(frame).rows.iloc[-1]["sign"] == row["sign"] == "gained"
+
+
+def test_classes_are_sorted_by_the_column_asked():
+    frame = classes(n_images=[30, 10, 40, 20])
+    assert class_impact_info(frame, sort="n_images").rows["n_images"].tolist() == [10, 20, 30, 40]
+    assert class_impact_info(frame).rows["class_name"].tolist() == ["ant", "bee", "cat", "dog"]
+
+
+def test_top_keeps_the_lowest_and_the_highest_and_counts_the_rest():
+    info = class_impact_info(classes([f"c{i}" for i in range(10)]), top=2)
+    assert info.rows["class_name"].tolist() == ["c0", "c1", "c8", "c9"]
+    assert info.n_hidden == 6
+    assert info.n_classes == 10
+
+
+@pytest.mark.parametrize("top", [2, 3, 99])
+def test_top_that_covers_all_classes_shows_each_once(top):
+    info = class_impact_info(classes(), top=top)
+    assert info.rows["class_name"].tolist() == ["ant", "bee", "cat", "dog"]
+    assert info.n_hidden == 0
+
+
+def test_counts_are_over_all_classes_not_over_the_shown():
+    frame = classes([f"c{i}" for i in range(10)], p=0.01)
+    info = class_impact_info(frame, top=1)
+    assert info.n_lost + info.n_gained == 10
+
+
+def test_classes_without_images_are_left_out_and_counted():
+    frame = classes()
+    frame.loc[1, ["normalized_recall_delta", "recall_delta", "p", "q"]] = np.nan
+    info = class_impact_info(frame)
+    assert "bee" not in set(info.rows["class_name"])
+    assert info.n_empty == 1
+    assert "1 without test images left out" in class_impact(frame).layout.title.subtitle.text
+
+
+def test_without_a_test_nothing_is_called_significant_or_not():
+    frame = classes(p=np.nan, q=np.nan, ci_low=np.nan, ci_high=np.nan)
+    info = class_impact_info(frame)
+    assert set(info.rows["sign"]) == {"not tested"}
+    assert info.n_tested == 0
+    assert class_impact(frame).layout.title.subtitle.text.startswith("No test")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"rule": "t"}, {"sort": "size"}, {"top": 0}],
+)  # fmt: skip
+def test_what_cannot_be_used_is_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        class_impact(classes(), **wrong)
+
+
+def test_several_variants_are_refused():
+    both = pd.concat([classes(), classes(variant_id="int8-static")])
+    with pytest.raises(ValueError, match="one variant"):
+        class_impact(both)
+
+
+def bars_and_markers(figure):
+    return ([t for t in figure.data if t.type == kind] for kind in ("bar", "scatter"))
+
+
+def test_bars_are_recall_deltas_and_markers_normalized_deltas_with_their_interval():
+    frame = classes()
+    bars, markers = bars_and_markers(class_impact(frame))
+    drawn = {y: x for t in bars for y, x in zip(t.y, t.x, strict=True)}
+    assert [drawn[i] for i in range(4)] == pytest.approx(frame["recall_delta"].tolist())
+    for trace in markers:
+        for y, x, up, down in zip(
+            trace.y, trace.x, trace.error_x.array, trace.error_x.arrayminus, strict=True
+        ):
+            assert x == pytest.approx(frame["normalized_recall_delta"][y])
+            assert x + up == pytest.approx(frame["ci_high"][y])
+            assert x - down == pytest.approx(frame["ci_low"][y])
+
+
+def test_significance_is_told_by_symbol_and_name_not_by_colour_alone():
+    _, markers = bars_and_markers(class_impact(classes()))
+    assert {t.name for t in markers} == {"lost", "gained", "not significant"}
+    assert len({t.marker.symbol for t in markers}) == 3
+
+
+def test_clicks_carry_the_class_name_as_it_is_in_the_data():
+    figure = class_impact(classes(HOSTILE))
+    assert {row[0] for t in figure.data for row in t.customdata} == set(HOSTILE)
+
+
+def test_the_lowest_class_is_on_top():
+    low, high = class_impact(classes()).layout.yaxis.range
+    assert low > high
+    assert class_impact(classes()).layout.yaxis.ticktext[0] == "ant"
+
+
+def test_title_axis_and_expected_number_by_chance():
+    layout = class_impact(classes(), note="Sweep made").layout
+    assert layout.title.text == "Change of recall by class, magnitude-0.90"
+    assert layout.xaxis.title.text == "Change of recall (percentage points)"
+    assert "0.2 expected" in layout.title.subtitle.text
+    assert "expected" not in class_impact(classes(), rule="q").layout.title.subtitle.text
+    assert [a.text for a in layout.annotations if a.name == "footnote"] == ["Sweep made"]
+
+
+def test_gains_come_with_their_caution_and_nothing_significant_is_said_plainly():
+    def said(**kwargs):
+        return class_impact(classes(**kwargs)).layout.title.subtitle.text.replace("<br>", " ")
+
+    assert "A gain may only mean that others lost" in said()
+    assert said(p=0.5).startswith("No class is significant")
+
+
+def test_what_lies_between_is_said_on_the_figure():
+    figure = class_impact(classes([f"c{i}" for i in range(30)]), top=3)
+    assert [a.text for a in figure.layout.annotations if a.name == "between"] == [
+        "24 classes between"
+    ]
+
+
+def test_a_thousand_classes_have_a_bounded_height_and_labels_that_fit():
+    figure = class_impact(classes([f"class {i}" for i in range(1000)]))
+    assert figure.layout.height < 3000
+    assert len(figure.layout.yaxis.ticktext) < 200
+    assert sum(len(t.y) for t in figure.data if t.type == "bar") == 1000
+
+
+def test_no_class_gives_an_empty_figure_that_says_why():
+    figure = class_impact(classes().iloc[:0])
+    assert not figure.data
+    assert figure.layout.title.text == "Change of recall by class"
+    assert figure.layout.xaxis.title.text == "Change of recall (percentage points)"
+    assert "No class to show" in figure.layout.annotations[0].text
