@@ -19,6 +19,10 @@ def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
     ):
         parser = verbs.add_parser(verb, parents=[common], help=text)
         parser.add_argument("sweep", metavar="SWEEP")
+        if verb == "show":
+            parser.add_argument(
+                "--results", action="store_true", help="the summary of all variants, as Markdown"
+            )
         parser.set_defaults(run=run)
     rename = verbs.add_parser("rename", parents=[common], help="give a sweep another name")
     rename.add_argument("sweep", metavar="SWEEP")
@@ -50,9 +54,15 @@ def _line(folder: SweepFolder, manifest: Manifest) -> str:
 
 
 def run_show(options: argparse.Namespace, cache: Cache) -> int:
-    """Print what a sweep is."""
+    """Print what a sweep is, or what it found."""
     folder = cache.existing(options.sweep)
     manifest = folder.manifest()
+    if options.results:
+        from analysis.cli.summary_text import summary_text
+        from analysis.results import SweepResults
+
+        print(summary_text(SweepResults(folder).summary()))
+        return 0
     print(_line(folder, manifest))
     dataset, model = manifest.dataset, manifest.model
     print(

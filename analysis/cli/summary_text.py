@@ -1,0 +1,59 @@
+"""The summary of a sweep as a Markdown table, for terminals and documents."""
+
+from typing import Any
+
+import pandas as pd
+
+_NOTHING = "–"
+
+
+def summary_text(summary: pd.DataFrame) -> str:
+    """Write the summary as Markdown; accuracies and shares in percent, excess with 95 % interval."""
+    header = (
+        "variant", "runs", "top-1 %", "PIEs (% of images)", "tied", "floor %", "halves %",
+        "excess, points [95 %]", "impacted p / q", "dense on PIEs %", "on A/A PIEs %",
+        "on non-PIEs %",
+    )  # fmt: skip
+    rows = [header, tuple(["---", *["---:"] * (len(header) - 1)])]
+    rows += [_cells(row) for row in summary.to_dict("records")]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
+
+
+def _cells(row: dict[Any, Any]) -> tuple[str, ...]:
+    return (
+        row["variant_id"],
+        str(row["n_runs"]),
+        _joined(" ± ", _percent(row["top1_mean"], 2), _percent(row["top1_std"], 2)),
+        _with_share(row["n_pies"], row["pie_share"]),
+        _whole(row["n_tied"]),
+        _percent(row["noise_floor_share"], 2),
+        _percent(row["pie_share_half"], 2),
+        _excess(row),
+        _joined(" / ", _whole(row["n_impacted_p"]), _whole(row["n_impacted_q"])),
+        _percent(row["dense_top1_on_pies"]),
+        _percent(row["dense_top1_on_aa_pies"]),
+        _percent(row["dense_top1_on_non_pies"]),
+    )
+
+
+def _percent(value: Any, digits: int = 1) -> str:
+    return _NOTHING if pd.isna(value) else f"{100 * value:.{digits}f}"
+
+
+def _whole(value: Any) -> str:
+    return _NOTHING if pd.isna(value) else f"{int(value):,}"
+
+
+def _with_share(count: Any, share: Any) -> str:
+    return _NOTHING if pd.isna(count) else f"{int(count):,} ({100 * share:.2f})"
+
+
+def _joined(between: str, first: str, second: str) -> str:
+    return first if second == _NOTHING else f"{first}{between}{second}"
+
+
+def _excess(row: dict[Any, Any]) -> str:
+    if pd.isna(row["pie_excess"]):
+        return _NOTHING
+    low, high = row["pie_excess_low"], row["pie_excess_high"]
+    return f"{100 * row['pie_excess']:+.2f} [{100 * low:+.2f}, {100 * high:+.2f}]"
