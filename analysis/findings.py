@@ -1,4 +1,4 @@
-"""What a sweep found, in three plain sentences: computed from the tables, both signs, no verdict."""
+"""What a sweep found, in three plain sentences: from the tables, both signs, no verdict."""
 
 import math
 from typing import Any
@@ -27,7 +27,7 @@ def findings(summary: pd.DataFrame, classes: pd.DataFrame) -> list[str]:
     Returns
     -------
     list of str
-        Sentences in plain text, percent with one decimal; empty where no variant but dense is there.
+        Sentences in plain text, percent with one decimal; empty where there is dense alone.
     """
     compressed = summary[summary[schema.VARIANT_ID] != DENSE_ID]
     dense = summary[summary[schema.VARIANT_ID] == DENSE_ID]
@@ -51,7 +51,8 @@ def _pies(focus: pd.Series, dense: pd.Series, classes: pd.DataFrame) -> str:
     change = (
         f"stays at {_percent(after)}"
         if _percent(before) == _percent(after)
-        else f"{'falls' if after < before else 'rises'} from {_percent(before)} to {_percent(after)}"
+        else f"{'falls' if after < before else 'rises'} from {_percent(before)}"
+        f" to {_percent(after)}"
     )
     top1 = f"mean top-1 {change}"
     n_pies = int(focus["n_pies"])
@@ -96,8 +97,8 @@ def _with_excess(rows: pd.DataFrame) -> str:
         rows["pie_excess"].astype(float).abs().sort_values(ascending=False).index
     )
     named = [
-        f"{row[schema.VARIANT_ID]} ({100 * row['pie_excess']:+.1f} points, 95 % interval over images "
-        f"{100 * row['pie_excess_low']:.1f} to {100 * row['pie_excess_high']:.1f})"
+        f"{row[schema.VARIANT_ID]} ({100 * row['pie_excess']:+.1f} points, 95 % interval over "
+        f"images {100 * row['pie_excess_low']:.1f} to {100 * row['pie_excess_high']:.1f})"
         if place == 0
         else f"{row[schema.VARIANT_ID]} ({100 * row['pie_excess']:+.1f})"
         for place, (_, row) in enumerate(largest.head(_NAMED).iterrows())

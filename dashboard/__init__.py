@@ -1,1 +1,1 @@
-"""The Streamlit side of Lethe: what was computed, shown; it never trains and never imports torch."""
+"""The Streamlit side of Lethe: what was computed, shown; it never imports torch."""

@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     default = os.environ.get("LETHE_CACHE") or "cache"
     parser.add_argument(
-        "--cache", default=default, metavar="DIR", help="folder of the sweeps (default: %(default)s)"
+        "--cache", default=default, metavar="DIR", help="folder of sweeps (default: %(default)s)"
     )
     parser.add_argument("--port", type=int, default=8501, help="port (default: %(default)s)")
     parser.add_argument("--headless", action="store_true", help="do not open the browser")

@@ -6,17 +6,22 @@ from functools import cached_property
 from analysis.errors import LetheError
 from analysis.manifest import Manifest
 from analysis.results import SweepResults
+from analysis.stats.modal import TIE_RULES, TieRule
 from dashboard import data, state
 from dashboard.selection import Known, Selection, parse
 
 
-class NothingYet(LetheError):
+class NothingYetError(LetheError):
     """There is nothing to show so far, and that is no fault."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """An open sweep and what is looked at in it."""
+    """An open sweep and what is looked at in it.
+
+    ``default_variant`` is what an address need not name: None while the sweep is unfinished and its
+    most compressed variant may be another one soon.
+    """
 
     results: SweepResults
     selection: Selection
@@ -37,7 +42,7 @@ class Context:
     def variant(self) -> str:
         """The chosen variant; there must be one."""
         if self.selection.variant is None:
-            raise NothingYet(
+            raise NothingYetError(
                 "No compressed variant has a finished run yet. The pages fill as runs finish."
                 if not self.manifest.is_complete
                 else "This sweep has no compressed variant beside its dense one, so there is "
@@ -51,7 +56,7 @@ def current() -> Context:
 
     Raises
     ------
-    NothingYet
+    NothingYetError
         The cache holds no sweep.
     LetheError
         The sweep cannot be read.
@@ -59,22 +64,25 @@ def current() -> Context:
     states = data.sweep_states()
     params = state.params()
     name, notes = choose_sweep(params.get("sweep", []), states)
-    ties = params.get("ties", ["confidence"])[-1]
-    opened = data.results(name, ties if ties in ("reference", "exclude") else "confidence")
+    opened = data.results(name, tie_rule(params.get("ties", [])))
     variant = opened.default_variant()
     known = Known(
         variants=opened.compressed_ids,
         default_variant=variant,
         class_names=opened.class_names,
         n_images=len(opened.label),
-        meta={
-            column: list(values.categories) for column, values in data.categories(opened).items()
-        }
+        meta={column: list(values.categories) for column, values in data.categories(opened).items()}
         if "meta" in params
         else {},
     )
     selection, more = parse(params, known, sweep=name)
-    return Context(opened, selection, variant, (*notes, *more))
+    settled = variant if opened.manifest.is_complete else None
+    return Context(opened, selection, settled, (*notes, *more))
+
+
+def tie_rule(asked: list[str]) -> TieRule:
+    """Return the tie rule asked for, the default where it is none."""
+    return next((rule for rule in TIE_RULES if [rule] == asked[-1:]), TIE_RULES[0])
 
 
 def default_sweep(states: list[data.SweepState]) -> str | None:
@@ -92,7 +100,7 @@ def choose_sweep(asked: list[str], states: list[data.SweepState]) -> tuple[str, 
     """Return the sweep to open, and a note where the one asked for is not there."""
     default = default_sweep(states)
     if default is None:
-        raise NothingYet(f"The cache {data.cache_root()} holds no sweep yet.")
+        raise NothingYetError(f"The cache {data.cache_root()} holds no sweep yet.")
     if not asked or asked[-1] in {one.name for one in states}:
         name, notes = (asked[-1] if asked else default), []
     else:

@@ -1,8 +1,10 @@
 """What the pages read, each once: the only caches of the dashboard.
 
 Everything is keyed by the manifest's time and size, so a finished run shows up; every cache is
-bounded.
+bounded. The arguments named ``key`` and ``identity`` are those keys and nothing else.
 """
+
+# ruff: noqa: ARG001
 
 import base64
 import os
@@ -33,12 +35,16 @@ _SIGNATURES = {
 
 @dataclass(frozen=True)
 class SweepState:
-    """One sweep of the cache as its manifest tells it; ``problem`` where it cannot be read."""
+    """One sweep of the cache as its manifest tells it; ``problem`` where it cannot be read.
+
+    ``variants_done`` names the variants of which every run is done.
+    """
 
     name: str
     key: str
     n_done: int = 0
     n_runs: int = 0
+    variants_done: tuple[str, ...] = ()
     problem: str | None = None
 
     @property
@@ -123,7 +129,12 @@ def _state(folder: SweepFolder) -> SweepState:
     key = manifest_key(folder)
     try:
         read = _manifest(str(folder.path), key)
-        return SweepState(folder.name, key, read.n_done, read.n_runs)
+        done = tuple(
+            variant.variant_id
+            for variant in read.variants
+            if len(read.done_seeds(variant.variant_id)) >= len(read.seeds)
+        )
+        return SweepState(folder.name, key, read.n_done, read.n_runs, done)
     except (LetheError, ValueError, TypeError, AttributeError) as error:
         return SweepState(folder.name, key, problem=str(error))
 
@@ -168,9 +179,7 @@ def _metadata(_opened: SweepResults, identity: tuple[str, str]) -> pd.DataFrame:
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _categories(
-    _opened: SweepResults, identity: tuple[str, str]
-) -> dict[str, pd.Categorical]:
+def _categories(_opened: SweepResults, identity: tuple[str, str]) -> dict[str, pd.Categorical]:
     frame = metadata(_opened)
     found = {}
     for name in frame.columns:
@@ -181,33 +190,6 @@ def _categories(
             text = values.astype("string").where(values.notna())
             found[name.removeprefix(schema.META_PREFIX)] = pd.Categorical(text)
     return found
-
-
-@st.cache_resource(max_entries=24, show_spinner=False)
-def _image_index(
-    _opened: SweepResults, variant_id: str, identity: tuple[str, str, str, int]
-) -> ImageIndex:
-    return ImageIndex.from_frame(_opened.images(variant_id))
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _metadata(_opened: SweepResults, identity: tuple[str, str]) -> pd.DataFrame:
-    names = [name for name in _opened.folder.image_columns() if name != schema.IMAGE]
-    return _opened.folder.read_images(names).to_pandas()
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _meta_values(_opened: SweepResults, identity: tuple[str, str]) -> dict[str, list[str]]:
-    frame = metadata(_opened)
-    values = {}
-    for name in frame.columns:
-        if not name.startswith(schema.META_PREFIX) or pd.api.types.is_float_dtype(frame[name]):
-            continue
-        distinct = frame[name].dropna().unique()
-        if 1 < len(distinct) <= META_VALUES:
-            column = name.removeprefix(schema.META_PREFIX)
-            values[column] = sorted(str(value) for value in distinct)
-    return values
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)

@@ -44,7 +44,7 @@ def is_wanted(root: Path) -> bool:
 
 def start(root: Path) -> None:
     """Start the demo sweep beside the app; its standard error is kept for :func:`state`."""
-    errors = tempfile.TemporaryFile()
+    errors = tempfile.TemporaryFile()  # noqa: SIM115  (closed when the child is ended)
     process = subprocess.Popen(
         [sys.executable, "-m", "analysis", "demo", "--cache", str(root)],
         stdin=subprocess.DEVNULL,
@@ -74,7 +74,7 @@ def state() -> DemoState:
 
 
 def stop(patience: float = 10.0) -> None:
-    """End the child and its workers: an interrupt first, so that they leave nothing half-written."""
+    """End the child and its workers, by an interrupt first: it leaves nothing half-written."""
     for child in _children:
         for ending in _endings():
             if child.process.poll() is not None:

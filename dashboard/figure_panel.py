@@ -11,14 +11,14 @@ import pandas as pd
 import streamlit as st
 
 from analysis import schema
-from analysis.figures.files import csv_bytes, figure_bytes
+from analysis.figures.files import Format, csv_bytes, figure_bytes
 from analysis.figures.theme import footnote
 from dashboard.context import Context
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-PICTURES = {
+PICTURES: dict[Format, str] = {
     "png": "image/png",
     "svg": "image/svg+xml",
     "pdf": "application/pdf",
@@ -29,10 +29,12 @@ _CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d
 
 
 def figure(
+    context: Context,
     drawn: "go.Figure",
     table: pd.DataFrame,
     *,
     name: str,
+    variant_id: str | None = None,
     on_click: Callable[[list[Any]], None] | None = None,
 ) -> None:
     """Show a figure and offer it as PNG, SVG, PDF, HTML and its data as CSV.
@@ -42,21 +44,22 @@ def figure(
     table
         The data of the figure.
     name
-        Key of the figure on the page, and the start of its file names.
+        Key of the figure on the page; with the sweep's name and ``variant_id`` it names the files.
     on_click
         Called with the ``customdata`` of the point that was clicked.
     """
     with st.container(key=f"figure-{name}"):
-        event = st.plotly_chart(
+        event: Any = st.plotly_chart(
             _for_page(drawn),
             key=f"chart-{name}",
             on_select="ignore" if on_click is None else "rerun",
             selection_mode="points",
             config=_CONFIG,
         )
-        _downloads(drawn, table, name)
+        stem = file_name(context, name, *([variant_id] if variant_id else []))
+        _downloads(drawn, table, name, stem)
     if on_click is not None:
-        points = event.selection.points if event else []
+        points = event["selection"]["points"] if event else []
         if points and points[0].get("customdata") is not None:
             on_click(list(points[0]["customdata"]))
 
@@ -124,18 +127,18 @@ def _for_page(drawn: "go.Figure") -> "go.Figure":
     return moved
 
 
-def _downloads(drawn: "go.Figure", table: pd.DataFrame, name: str) -> None:
+def _downloads(drawn: "go.Figure", table: pd.DataFrame, name: str, stem: str) -> None:
     with (
         st.container(horizontal=True, horizontal_alignment="right"),
         st.popover("Download", icon=":material/download:", type="tertiary", key=f"download-{name}"),
     ):
-        picture_buttons(drawn, name)
+        picture_buttons(drawn, stem)
         st.download_button(
             "CSV",
             partial(csv_bytes, table.drop(columns=schema.IMAGE, errors="ignore")),
-            file_name=f"{name}.csv",
+            file_name=f"{stem}.csv",
             mime="text/csv",
-            key=f"csv-{name}",
+            key=f"csv-{stem}",
             on_click="ignore",
             width="stretch",
         )

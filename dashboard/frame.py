@@ -33,8 +33,7 @@ def _controls() -> None:
         return
     asked = state.params().get("sweep", [])
     name = asked[-1] if asked and asked[-1] in states else context.default_sweep([*states.values()])
-    ties = state.params().get("ties", ["confidence"])[-1]
-    rule = next((known for known in TIE_RULES if known == ties), TIE_RULES[0])
+    rule = context.tie_rule(state.params().get("ties", []))
     # Filters name classes and variants of one sweep: another sweep starts without them.
     selection, default = Selection(sweep=name, ties=rule), None
     here = _context_or_none()

@@ -8,7 +8,7 @@ import streamlit as st
 
 from analysis.errors import LetheError
 from dashboard import demo
-from dashboard.context import NothingYet
+from dashboard.context import NothingYetError
 from dashboard.text import plain
 
 _LOG = logging.getLogger("lethe.dashboard")
@@ -21,7 +21,7 @@ def guarded(show: Callable[[], None]) -> Callable[[], None]:
     def safely() -> None:
         try:
             show()
-        except NothingYet as nothing:
+        except NothingYetError as nothing:
             _nothing_yet(nothing)
         except LetheError as problem:
             _tell(str(problem))
@@ -36,7 +36,7 @@ def guarded(show: Callable[[], None]) -> Callable[[], None]:
     return safely
 
 
-def _nothing_yet(nothing: NothingYet) -> None:
+def _nothing_yet(nothing: NothingYetError) -> None:
     child = demo.state()
     if child.failure is not None:
         _tell(f"The demo sweep could not be made. {child.failure}")

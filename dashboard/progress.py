@@ -42,9 +42,14 @@ def _live() -> None:
 
 
 def _signature() -> tuple[object, ...]:
-    """Tell one state of what can be shown from another: sweeps, runs done, and who runs."""
-    states = data.sweep_states()
-    done = tuple((one.name, one.n_done, one.problem is None) for one in states)
+    """Tell one state of what can be shown from another.
+
+    The Overview follows every run; elsewhere, where somebody reads, only a finished variant counts.
+    """
+    done = tuple(
+        (one.name, one.problem is None, one.n_done if state.is_home() else one.variants_done)
+        for one in data.sweep_states()
+    )
     return (done, demo.state(), _is_live())
 
 
@@ -52,9 +57,7 @@ def _draw(manifest: Manifest) -> None:
     n_done, n_runs = manifest.n_done, max(manifest.n_runs, 1)
     st.progress(
         n_done / n_runs,
-        text=plain(
-            f"Sweep {manifest.name} is running: {n_done} of {n_runs} runs{_left(manifest)}"
-        ),
+        text=plain(f"Sweep {manifest.name} is running: {n_done} of {n_runs} runs{_left(manifest)}"),
     )
     with st.expander("Progress of each variant"):
         for variant in manifest.variants:

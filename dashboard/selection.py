@@ -175,9 +175,7 @@ class _Reader:
                 self._note(name, value, None)
         return tuple(dict.fromkeys(kept))
 
-    def pairs(
-        self, name: str, known: Mapping[str, Sequence[str]]
-    ) -> tuple[tuple[str, str], ...]:
+    def pairs(self, name: str, known: Mapping[str, Sequence[str]]) -> tuple[tuple[str, str], ...]:
         kept = []
         for text in self.params.get(name, ()):
             column, _, value = text.partition(":")

@@ -29,6 +29,11 @@ def arrive(url_path: str) -> None:
         st.session_state[_PAGE] = url_path
 
 
+def is_home() -> bool:
+    """Whether the page shown is the Overview."""
+    return st.session_state.get(_PAGE) == ""
+
+
 def params() -> dict[str, list[str]]:
     """Return the query parameters of the address, every value of each."""
     return {name: st.query_params.get_all(name) for name in st.query_params}

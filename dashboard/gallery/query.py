@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -176,8 +177,9 @@ def _class_column(index: ImageIndex, selection: Selection) -> npt.NDArray[np.int
 
 
 def _value_counts(values: pd.Categorical, chosen: Bools) -> dict[str, int]:
-    counts = np.bincount(values.codes[chosen].astype(np.intp) + 1, minlength=len(values.categories) + 1)
-    return dict(zip(values.categories, counts[1:].tolist(), strict=True))
+    codes = values.codes[chosen].astype(np.intp) + 1  # 0 counts what is missing
+    counts = np.bincount(codes, minlength=len(values.categories) + 1)[1:]
+    return dict(zip(values.categories, counts.tolist(), strict=True))
 
 
 def _all(masks: Mapping[str, Bools], n: int) -> Bools:
@@ -190,7 +192,7 @@ def _all(masks: Mapping[str, Bools], n: int) -> Bools:
 def _ordered(index: ImageIndex, ids: Ids, selection: Selection) -> Ids:
     if selection.sort == "image_id":
         return ids if selection.order == "asc" else ids[::-1]
-    keys = {
+    keys: dict[str, npt.NDArray[Any]] = {
         "vote_distance": index.distance,
         "agreement_drop": index.dense_agreement - index.agreement,
         "accuracy_drop": index.dense_accuracy - index.accuracy,

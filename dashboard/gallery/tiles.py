@@ -42,12 +42,12 @@ def grid_data(context: Context, index: ImageIndex, found: Found) -> dict[str, An
     return shown | {"version": hashlib.sha256(text.encode()).hexdigest()}
 
 
-def count_line(
-    selection: Selection, n_shown: int, n_found: int, n_images: int, n_tied: int
-) -> str:
+def count_line(selection: Selection, n_shown: int, n_found: int, n_images: int, n_tied: int) -> str:
     """Say how many are shown, of how many found, of how many there are, and how many are tied."""
-    share = "" if selection.population == "all" and n_found == n_images else (
-        f" ({percent(n_found / n_images)} of {count(n_images)} images)" if n_images else ""
+    share = (
+        ""
+        if selection.population == "all" and n_found == n_images
+        else (f" ({percent(n_found / n_images)} of {count(n_images)} images)" if n_images else "")
     )
     noun = _NOUNS[selection.population]
     return f"{count(n_shown)} of {count(n_found)} {noun}{share}, {count(n_tied)} tied"
@@ -55,8 +55,9 @@ def count_line(
 
 def chips(selection: Selection) -> list[dict[str, str]]:
     """Name every active filter, each removable."""
+    whose = _CLASS_OF[selection.class_of]
     made = [
-        *(("classes", name, f"{_CLASS_OF[selection.class_of]}: {name}") for name in selection.classes),
+        *(("classes", name, f"{whose}: {name}") for name in selection.classes),
         *(("becomes", name, f"compressed says: {name}") for name in selection.becomes),
         *(("kinds", kind, f"kind: {kind}") for kind in selection.kinds),
         *(("meta", f"{column}:{value}", f"{column}: {value}") for column, value in selection.meta),
@@ -92,9 +93,7 @@ def detail_data(context: Context, index: ImageIndex, found: Found) -> dict[str, 
         ),
         "previous": int(found.ids[place - 1]) if place else None,
         "next": (
-            int(found.ids[place + 1])
-            if place is not None and place + 1 < len(found.ids)
-            else None
+            int(found.ids[place + 1]) if place is not None and place + 1 < len(found.ids) else None
         ),
         "facts": _facts(context, index, image_id, tile),
         "heading": "Votes of every variant",

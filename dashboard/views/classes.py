@@ -48,9 +48,11 @@ def show() -> None:
         st.info("No class has that in its name.", icon=":material/search_off:")
         return
     figure(
+        context,
         class_impact(shown, rule=rule, sort=sort, top=top, note=note(context, context.variant)),
         shown,
         name="class-impact",
+        variant_id=context.variant,
         on_click=lambda custom: open_gallery(context, classes=(str(custom[0]),), population="all"),
     )
     st.caption(
@@ -67,9 +69,7 @@ def show() -> None:
             _confusion(context)
 
 
-def _controls(
-    context: Context, classes: pd.DataFrame
-) -> tuple[pd.DataFrame, Any, str, int | None]:
+def _controls(context: Context, classes: pd.DataFrame) -> tuple[pd.DataFrame, Any, str, int | None]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         with st.container(width=220):
             variant_filter(context)
@@ -147,6 +147,7 @@ def _heatmap(context: Context, class_ids: set[int]) -> None:
         kept = kept[kept[schema.CLASS_ID].isin(largest.nlargest(FEW).index)]
         st.caption(f"The {FEW} classes that changed most of {len(class_ids):,}.")
     figure(
+        context,
         _clickable(class_heatmap(kept, note=note(context))),
         kept,
         name="class-heatmap",
@@ -159,6 +160,7 @@ def _heatmap(context: Context, class_ids: set[int]) -> None:
 def _confusion(context: Context) -> None:
     pies = context.results.pies(context.variant)
     figure(
+        context,
         _clickable(
             confusion_flow(
                 pies,
@@ -168,6 +170,7 @@ def _confusion(context: Context) -> None:
         ),
         pies,
         name="confusion",
+        variant_id=context.variant,
         on_click=lambda custom: open_gallery(
             context, classes=(str(custom[0]),), class_of="dense", becomes=(str(custom[1]),)
         ),

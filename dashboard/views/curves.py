@@ -19,10 +19,10 @@ def show() -> None:
     st.fragment(lambda: _metric(context))()
     with side_by_side("curves") as place:
         with place():
-            figure(pie_share(summary, note=note(context)), summary, name="pie-share")
+            figure(context, pie_share(summary, note=note(context)), summary, name="pie-share")
         with place():
-            figure(pie_accuracy(summary, note=note(context)), summary, name="pie-accuracy")
-    figure(pie_kinds(summary, note=note(context)), summary, name="pie-kinds")
+            figure(context, pie_accuracy(summary, note=note(context)), summary, name="pie-accuracy")
+    figure(context, pie_kinds(summary, note=note(context)), summary, name="pie-kinds")
 
 
 def _metric(context: Context) -> None:
@@ -36,4 +36,4 @@ def _metric(context: Context) -> None:
     if metric is not None:
         rows = curves[curves["metric"] == metric]
         drawn = metric_curve(curves, metric=metric, note=note(context))
-        figure(drawn, rows, name=f"curve-{metric}")
+        figure(context, drawn, rows, name=f"curve-{metric}")

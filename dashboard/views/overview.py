@@ -35,7 +35,7 @@ def show() -> None:
 def _what_it_is(context: Context) -> None:
     manifest = context.manifest
     facts = {
-        "Dataset": manifest.dataset.get("name") or manifest.config.get("dataset") or "unknown",
+        "Dataset": manifest.dataset.get("spec") or manifest.config.get("dataset") or "unknown",
         "Model": manifest.model.get("name") or manifest.config.get("model") or "unknown",
         "Test images": count(context.n_images),
         "Classes": count(len(manifest.class_names)),
@@ -101,9 +101,7 @@ def _variants(context: Context) -> None:
     st.dataframe(
         variant_table(summary, context.manifest),
         hide_index=True,
-        column_config={
-            name: st.column_config.TextColumn(help=text) for name, text in HELP.items()
-        },
+        column_config={name: st.column_config.TextColumn(help=text) for name, text in HELP.items()},
         height="content",
     )
     paired = summary.loc[summary["paired"].eq(True), "variant_id"].tolist()
@@ -123,9 +121,11 @@ def _curves(context: Context) -> None:
     st.subheader("Curves", anchor=False)
     with side_by_side("overview") as place:
         with place():
-            figure(metric_curve(curves, metric="top1", note=note(context)), curves, name="top1")
+            drawn = metric_curve(curves, metric="top1", note=note(context))
+            rows = curves[curves["metric"] == "top1"]
+            figure(context, drawn, rows, name="top1")
         with place():
-            figure(pie_share(summary, note=note(context)), summary, name="pie-share")
+            figure(context, pie_share(summary, note=note(context)), summary, name="pie-share")
 
 
 def _how_it_was_made(context: Context) -> None:

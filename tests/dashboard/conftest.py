@@ -1,0 +1,75 @@
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.synthetic import make_sweep
+
+ROOT = Path(__file__).resolve().parents[2]
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+HOSTILE = (
+    "<script>window.struck = 1</script>",
+    "<img src=x onerror='window.struck = 1'>",
+    "**bold**",
+    ":red[x] $x^2$",
+    "=1+1 & a/b?c#d",
+)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser of the tests; a machine without one is told what to install."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    found = os.environ.get("LETHE_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    if not found:
+        pytest.fail(
+            "the browser tests need Chromium or Chrome: install one ('apt install chromium'), or "
+            "set LETHE_CHROMIUM to its program"
+        )
+    return found
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running dashboard with two sweeps, ``plain`` and ``hostile``."""
+    cache = tmp_path_factory.mktemp("browser")
+    variants = ("magnitude=0.5,0.9,0.95", "int8-static")
+    names = [f"class {i}" for i in range(10)]
+    make_sweep(cache, "plain", n_images=1500, seeds=4, variants=variants, class_names=names)
+    make_sweep(cache, "hostile", n_images=300, seeds=4, variants=variants, class_names=HOSTILE)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "dashboard", "--cache", str(cache), "--port", str(port)]
+    log = (cache / "dashboard.log").open("wb")
+    server = subprocess.Popen([*command, "--headless"], cwd=ROOT, stdout=log, stderr=log)
+    try:
+        _wait(server, port, cache / "dashboard.log")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+        log.close()
+
+
+def _wait(server: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+    for _ in range(600):
+        if server.poll() is not None:
+            pytest.fail(f"the dashboard ended at once: {log.read_text()[-2000:]}")
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    pytest.fail("the dashboard did not answer within a minute")
