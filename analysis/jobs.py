@@ -10,7 +10,6 @@ import threading
 import time
 from dataclasses import replace
 from functools import cache
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from analysis.config import DENSE, DENSE_ID, Sweep, Variant
 from analysis.datasets.base import stratified_sample
 from analysis.errors import RunError
 from analysis.graph import export_graph, onnx_model
+from analysis.latency import median_latency
 from analysis.manifest import FileRecord
 from analysis.models.factory import create, resolve
 from analysis.models.spec import ModelSpec
@@ -40,8 +40,6 @@ from analysis.training import (
 )
 
 _GRAPH = "graph.onnx"
-_LATENCY_SECONDS = 0.25
-_LATENCY_RUNS = 30
 
 
 def start_worker(parent: int) -> None:
@@ -141,7 +139,7 @@ def train_run(context: Context, variant: Variant, seed: int) -> Outcome:
     weights = store.weights_path(variant.variant_id, seed)
     state = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
     files = {store.relative(weights): store.write_bytes(weights, save_weights(state))}
-    latency = _latency(lambda batch: model(batch), _one_image(context, normalize))
+    latency = median_latency(lambda batch: model(batch), _one_image(context, normalize))
     return _finish(context, variant, seed, table, measured, latency, started, files)
 
 
@@ -174,7 +172,7 @@ def quantize_run(context: Context, variant: Variant, seed: int) -> Outcome:
         "size_bytes": compressed.size_bytes,
     }
     one = _one_image(context, normalize).contiguous().numpy()
-    latency = _latency(compressed.predict, one)
+    latency = median_latency(compressed.predict, one)
     return _finish(context, variant, seed, table, measured, latency, started, {})
 
 
@@ -238,21 +236,6 @@ def _calibration(context: Context, normalize: Normalizer) -> Any:
 
 def _one_image(context: Context, normalize: Normalizer) -> torch.Tensor:
     return normalize(_pixels(context.inputs, "test")[:1])
-
-
-def _latency(forward: Any, image: Any) -> float:
-    """Median time of a forward pass of one image, ms, within a bounded time."""
-    times: list[float] = []
-    begun = time.perf_counter()
-    with torch.inference_mode():
-        forward(image)
-        while len(times) < _LATENCY_RUNS and time.perf_counter() - begun < _LATENCY_SECONDS:
-            started = time.perf_counter()
-            forward(image)
-            if isinstance(image, torch.Tensor) and image.is_cuda:
-                torch.cuda.synchronize()
-            times.append(time.perf_counter() - started)
-    return 1000 * median(times) if times else 1000 * (time.perf_counter() - begun)
 
 
 def compute_run(context: Context, variant: Variant, seed: int) -> Outcome:

@@ -1,6 +1,5 @@
 """The cache on disk: the only module that knows file names, and the only one that writes them."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -19,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis import schema
+from analysis.atomic import TEMPORARY, replacing, sha256
 from analysis.config import check_sweep_name
 from analysis.errors import CacheError, RunError, UserError
 from analysis.manifest import FileRecord, Manifest
@@ -26,7 +26,6 @@ from analysis.manifest import FileRecord, Manifest
 _MANIFEST = "manifest.json"
 _IMAGES = "images.parquet"
 _LOCK = ".lock"
-_TEMPORARY = ".tmp-"
 _RUN_METADATA = b"lethe.run"
 
 
@@ -46,27 +45,6 @@ class Population:
     def prediction(self) -> npt.NDArray[Any]:
         """Predicted classes, [K, N]."""
         return self.columns[schema.PREDICTION]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """Give a path to write to; what was written there replaces ``path`` once it is on disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{_TEMPORARY}{os.getpid()}-{path.name}")
-    try:
-        yield temporary
-        with temporary.open("r+b") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise RunError(f"{path} could not be written: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 class SweepFolder:
@@ -117,7 +95,7 @@ class SweepFolder:
         """Write the manifest atomically, stamped with the time."""
         manifest.updated = datetime.now(UTC).isoformat(timespec="seconds")
         manifest.created = manifest.created or manifest.updated
-        with _replacing(self.path / _MANIFEST) as temporary:
+        with replacing(self.path / _MANIFEST) as temporary:
             temporary.write_text(manifest.to_json(), encoding="utf-8")
 
     # --- writing ----------------------------------------------------------------------------
@@ -136,18 +114,18 @@ class SweepFolder:
 
     def write_bytes(self, path: Path, content: bytes) -> FileRecord:
         """Write a file atomically."""
-        with _replacing(path) as temporary:
+        with replacing(path) as temporary:
             temporary.write_bytes(content)
         return self.record(path)
 
     def _write_table(self, path: Path, table: pa.Table) -> FileRecord:
-        with _replacing(path) as temporary:
+        with replacing(path) as temporary:
             pq.write_table(table, temporary, row_group_size=schema.ROW_GROUP, compression="zstd")
         return self.record(path, rows=table.num_rows)
 
     def record(self, path: Path, rows: int | None = None) -> FileRecord:
         """Describe a file as it lies on disk."""
-        return FileRecord(sha256=_sha256(path), size=path.stat().st_size, rows=rows)
+        return FileRecord(sha256=sha256(path), size=path.stat().st_size, rows=rows)
 
     def adopt(self, variant_id: str, seed: int) -> tuple[FileRecord, dict[str, Any]] | None:
         """Describe a finished run that the manifest does not know yet; None where there is none."""
@@ -258,7 +236,7 @@ class SweepFolder:
 
     def sweep_leftovers(self) -> None:
         """Remove what a killed process left half-written. Call it while the sweep is locked."""
-        for path in self.path.rglob(f"{_TEMPORARY}*"):
+        for path in self.path.rglob(f"{TEMPORARY}*"):
             path.unlink(missing_ok=True)
 
     def verify(self) -> list[str]:
@@ -269,7 +247,7 @@ class SweepFolder:
             path = self.path / relative
             if not path.is_file():
                 problems.append(f"missing: {relative}")
-            elif _sha256(path) != record.sha256:
+            elif sha256(path) != record.sha256:
                 problems.append(f"damaged: {relative} (its SHA-256 is not the manifest's)")
         for variant_id, seed, run in manifest.all_runs():
             relative = self.relative(self.prediction_path(variant_id, seed))

@@ -1,12 +1,12 @@
 """Tables as files: CSV, Parquet and JSON, the same bytes from the command line and the screen."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 
-from analysis.errors import RunError, UserError
+from analysis.atomic import replacing
+from analysis.errors import UserError
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -52,16 +52,8 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
         raise UserError(f"{path}: expected a name that ends in .csv, .parquet or .json")
     if not path.parent.is_dir():
         raise UserError(f"{path}: the folder {path.parent} does not exist; make it first")
-    temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
-    try:
+    with replacing(path) as temporary:
         write(temporary)
-        with temporary.open("r+b") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise RunError(f"{path} could not be written: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _is_plain(dtype: object) -> bool:

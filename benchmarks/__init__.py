@@ -1,1 +1,1 @@
-"""Benchmarks: one file each; each prints the figures it exists for. ``python -m benchmarks [NAME]``."""
+"""Benchmarks, one file each, that print the figures they exist for: ``python -m benchmarks``."""

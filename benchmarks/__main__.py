@@ -1,23 +1,25 @@
-"""Run all benchmarks, or those named."""
+"""Run all benchmarks, or those named, each in a process of its own."""
 
-import importlib
 import pkgutil
+import subprocess
 import sys
 
 import benchmarks
 
 
 def main(names: list[str]) -> int:
-    """Run benchmarks in turn; return 2 where one is unknown."""
+    """Run benchmarks in turn; return 2 where one is unknown, 3 where one failed."""
     known = [m.name for m in pkgutil.iter_modules(benchmarks.__path__) if m.name[0] != "_"]
     for name in names:
         if name not in known:
             print(f"no benchmark '{name}'; there: {', '.join(known)}", file=sys.stderr)
             return 2
+    failed = False
     for name in names or known:
         print(f"== {name}", flush=True)
-        importlib.import_module(f"benchmarks.{name}").main()
-    return 0
+        command = [sys.executable, "-m", f"benchmarks.{name}"]
+        failed |= subprocess.run(command, check=False).returncode != 0
+    return 3 if failed else 0
 
 
 if __name__ == "__main__":

@@ -61,3 +61,7 @@ def _running_threads(root: int) -> int:
     while grown := {pid for pid, parent in parents.items() if parent in family} - family:
         family |= grown
     return sum(states.get(pid, 0) for pid in family)
+
+
+if __name__ == "__main__":
+    main()

@@ -49,3 +49,7 @@ def _median_seconds(work: Callable[[], None]) -> float:
         work()
         times.append(time.perf_counter() - started)
     return median(times)
+
+
+if __name__ == "__main__":
+    main()

@@ -76,9 +76,7 @@ def test_every_table_is_the_same_in_every_format(
     cache = str(made.path.parent)
     _, out, _ = _run(capsys, "export", "made", table, "--cache", cache)
     path = tmp_path / f"table{suffix}"
-    status, nothing, _ = _run(
-        capsys, "export", "made", table, "--cache", cache, "--out", str(path)
-    )
+    status, nothing, _ = _run(capsys, "export", "made", table, "--cache", cache, "--out", str(path))
     assert (status, nothing) == (0, "")
     readers = {".csv": pd.read_csv, ".parquet": pd.read_parquet, ".json": pd.read_json}
     written, printed = readers[suffix](path), pd.read_csv(io.StringIO(out))
@@ -141,7 +139,9 @@ def test_a_config_file_gives_the_same_options(tmp_path: Path) -> None:
     from analysis.cli.sweep_verbs import _with_config, sweep_from
 
     path = tmp_path / "sweep.toml"
-    path.write_text('dataset = "digits"\nvariants = ["magnitude=0.5"]\nseeds = 3\nbatch-size = 32\n')
+    path.write_text(
+        'dataset = "digits"\nvariants = ["magnitude=0.5"]\nseeds = 3\nbatch-size = 32\n'
+    )
     parser = build_parser()
     options = parser.parse_args(["sweep", "--config", str(path), "--seeds", "4"])
     sweep = sweep_from(_with_config(vars(options)))

@@ -1,5 +1,7 @@
 """Properties over the registry of methods, and the schedule."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -112,7 +114,7 @@ def test_sparsity_never_falls_and_ends_as_asked(
 ) -> None:
     schedule = CubicSchedule(final, begin, begin + length, every)
     asked = [schedule.sparsity(step) for step in range(begin + length + 5)]
-    assert all(later >= earlier for earlier, later in zip(asked, asked[1:], strict=False))
+    assert all(later >= earlier for earlier, later in pairwise(asked))
     assert asked[-1] == final
     updates = [step for step in range(begin + length + 5) if schedule.is_update(step)]
     assert updates[0] == begin

@@ -39,7 +39,7 @@ def test_a_timm_model_has_the_size_it_was_designed_for_unless_asked() -> None:
 
 
 def test_an_unknown_model_is_refused_with_near_names() -> None:
-    with pytest.raises(UserError, match="did you mean .*resnet18"):
+    with pytest.raises(UserError, match=r"did you mean .*resnet18"):
         resolve("resnet81", 4, 3, image_size=None, native_size=None)
 
 

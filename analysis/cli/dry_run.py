@@ -5,8 +5,8 @@ import argparse
 from analysis import workers
 from analysis.config import Sweep
 from analysis.datasets import open_dataset
+from analysis.plan import planned
 from analysis.store import Cache
-from analysis.sweep import planned
 
 
 def describe(sweep: Sweep, cache: Cache, options: argparse.Namespace) -> str:

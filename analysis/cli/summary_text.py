@@ -8,13 +8,13 @@ _NOTHING = "–"
 
 
 def summary_text(summary: pd.DataFrame) -> str:
-    """Write the summary as Markdown; accuracies and shares in percent, excess with 95 % interval."""
+    """Write the summary as Markdown; shares in percent, the excess with its 95 % interval."""
     header = (
         "variant", "runs", "top-1 %", "PIEs (% of images)", "tied", "floor %", "halves %",
         "excess, points [95 %]", "impacted p / q", "dense on PIEs %", "on A/A PIEs %",
         "on non-PIEs %",
     )  # fmt: skip
-    rows = [header, tuple(["---", *["---:"] * (len(header) - 1)])]
+    rows = [header, ("---", *["---:"] * (len(header) - 1))]
     rows += [_cells(row) for row in summary.to_dict("records")]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
 

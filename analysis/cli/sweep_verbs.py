@@ -101,7 +101,7 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
 
 def run_demo(options: argparse.Namespace, cache: Cache) -> int:
     """Make the sweep named ``demo``."""
-    from analysis.sweep import demo_sweep
+    from analysis.plan import demo_sweep
 
     return _run(demo_sweep(), options, cache)
 

@@ -1,0 +1,183 @@
+"""Keeping the manifest of a sweep: made, extended, held against what is asked and what is there."""
+
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from analysis.compression.registry import trained_part
+from analysis.config import Sweep, Variant
+from analysis.errors import UserError
+from analysis.manifest import Manifest, VariantRecord
+from analysis.models.spec import ModelSpec
+from analysis.preparing import Prepared
+from analysis.store import SweepFolder
+
+_LIBRARIES = (
+    "torch",
+    "timm",
+    "numpy",
+    "scipy",
+    "pandas",
+    "pyarrow",
+    "pillow",
+    "onnx",
+    "onnxruntime",
+)
+
+
+def check_options(manifest: Manifest, sweep: Sweep) -> None:
+    """Check that a sweep repeats the options it was made with.
+
+    Raises
+    ------
+    UserError
+        An option that results depend on differs.
+    """
+    now = _flat(sweep.options())
+    # An option newer than the sweep was at its default when the sweep was made.
+    plain = Sweep(sweep.name, sweep.dataset, sweep.model, sweep.variants, sweep.seeds)
+    before = _flat(plain.options()) | _flat(manifest.config.get("options", {}))
+    for key in sorted(now.keys() - {"dataset"}):
+        if before[key] != now[key]:
+            raise UserError(
+                f"sweep '{sweep.name}' was made with {key} = {before[key]}, now {now[key]} is "
+                "asked; repeat its options, or give another --name"
+            )
+
+
+def _flat(options: dict[str, Any]) -> dict[str, Any]:
+    training = options.get("training", {})
+    return {k: v for k, v in options.items() if k != "training"} | training
+
+
+def check_fingerprint(manifest: Manifest, fingerprint: str) -> None:
+    """Check that the data are those the sweep was made with.
+
+    Raises
+    ------
+    UserError
+        The fingerprint differs.
+    """
+    if manifest.dataset_fingerprint != fingerprint:
+        raise UserError(
+            f"the data of sweep '{manifest.name}' have changed since it was made (their "
+            "fingerprint differs); give another --name"
+        )
+
+
+def new_manifest(
+    sweep: Sweep, variants: tuple[Variant, ...], class_names: tuple[str, ...], fingerprint: str
+) -> Manifest:
+    """Start the manifest of a new sweep."""
+    manifest = Manifest(
+        name=sweep.name,
+        config={},
+        dataset={"spec": sweep.dataset},
+        dataset_fingerprint=fingerprint,
+        class_names=list(class_names),
+        variants=[],
+        seeds=[],
+    )
+    return extended(manifest, sweep, variants)
+
+
+def extended(manifest: Manifest, sweep: Sweep, variants: tuple[Variant, ...]) -> Manifest:
+    """Add the variants and seeds of a sweep to its manifest, in place."""
+    known = {record.variant_id for record in manifest.variants}
+    for variant in variants:
+        if variant.variant_id not in known:
+            manifest.variants.append(_variant_record(variant, sweep))
+    manifest.seeds = sorted({*manifest.seeds, *range(sweep.seeds)})
+    manifest.config = {
+        "variants": [record.variant_id for record in manifest.variants],
+        "seeds": len(manifest.seeds),
+        "options": sweep.options(),
+    }
+    manifest.pairing = (
+        "runs of equal seed share the dense run's first phase; quantized runs are made from their "
+        "dense run"
+        if sweep.training.paired
+        else "pruned runs are independent of the dense ones; quantized runs are made from their "
+        "dense run"
+    )
+    return manifest
+
+
+def _variant_record(variant: Variant, sweep: Sweep) -> VariantRecord:
+    base = trained_part(variant)
+    return VariantRecord(
+        variant_id=variant.variant_id,
+        method=variant.method,
+        target_sparsity=base.steps[0].level if base.steps else (0.0 if variant.is_dense else None),
+        paired=not variant.is_dense and (base.is_dense or sweep.training.paired),
+    )
+
+
+def describe(
+    manifest: Manifest, prepared: Prepared, spec: ModelSpec, device: str, n_workers: int
+) -> None:
+    """Write into the manifest what data, model and machine turned out to be."""
+    manifest.dataset |= {
+        "n_train": prepared.inputs.n_train,
+        "n_test": prepared.inputs.n_test,
+        "train_counts": prepared.train_counts,
+        "mean": list(prepared.inputs.mean),
+        "std": list(prepared.inputs.std),
+    }
+    manifest.left_out = prepared.left_out
+    manifest.model = {
+        "name": spec.name,
+        "image_size": list(spec.image_size),
+        "parameters": spec.parameters,
+        "prunable": spec.prunable,
+    }
+    manifest.device = {
+        "device": device,
+        "machine": platform.machine(),
+        "workers": n_workers,
+        "threads_per_run": 1,
+        "latency_batch_size": 1,
+    }
+    manifest.versions = {name: version(name) for name in _LIBRARIES}
+    manifest.versions["python"] = platform.python_version()
+    manifest.git_commit = _git_commit()
+
+
+def _git_commit() -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def reconcile(folder: SweepFolder, manifest: Manifest) -> None:
+    """Make the manifest agree with the files: adopt finished runs, drop those without a file."""
+    for variant_id, seed, run in manifest.all_runs():
+        relative = folder.relative(folder.prediction_path(variant_id, seed))
+        weights = folder.weights_path(variant_id, seed)
+        record = manifest.files.get(relative)
+        if record is not None and folder.is_intact(relative, record):
+            continue
+        manifest.files.pop(relative, None)
+        adopted = folder.adopt(variant_id, seed)
+        if adopted is None:
+            run.state, run.error = "planned", None
+            continue
+        manifest.files[relative], measured = adopted
+        for key, value in measured.items():
+            setattr(run, key, value)
+        run.state = "done"
+        if weights.is_file():
+            manifest.files[folder.relative(weights)] = folder.record(weights)
+    for relative in [r for r, f in manifest.files.items() if not folder.is_intact(r, f)]:
+        del manifest.files[relative]

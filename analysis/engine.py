@@ -1,0 +1,106 @@
+"""Running what a plan asks for on a process pool, in the order in which runs need each other."""
+
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+from analysis import workers
+from analysis.compression.registry import quantization, trained_part
+from analysis.config import DENSE, Variant
+from analysis.errors import RunError
+from analysis.manifest import Manifest
+from analysis.plan import Run
+from analysis.preparing import Progress
+from analysis.run import Context, Outcome
+from analysis.store import SweepFolder
+
+
+class Engine:
+    """Sends runs to the pool as soon as what they start from is there, and records outcomes."""
+
+    def __init__(
+        self,
+        pool: ProcessPoolExecutor,
+        folder: SweepFolder,
+        manifest: Manifest,
+        context: Context,
+        progress: Progress,
+    ) -> None:
+        self.pool = pool
+        self.folder = folder
+        self.manifest = manifest
+        self.context = context
+        self.progress = progress
+
+    def run(self, variants: tuple[Variant, ...]) -> None:
+        """Make every run of these variants that is not done."""
+        self._tell()
+        waiting = self._with_missing_bases(
+            [
+                (variant, seed)
+                for variant in variants
+                for seed in range(self.context.sweep.seeds)
+                if self.manifest.run(variant.variant_id, seed).state != "done"
+            ]
+        )
+        unfinished: set[Run | None] = set(waiting)
+        running: dict[Future[Any], Run | None] = {}
+        if any(quantization(variant) for variant, _ in waiting):
+            running[workers.export_graph(self.pool, self.context)] = None
+            unfinished.add(None)
+        while waiting or running:
+            ready = [run for run in waiting if not unfinished.intersection(self._needs(*run))]
+            waiting = [run for run in waiting if run not in ready]
+            for run in ready:
+                running[workers.compute(self.pool, self.context, *run)] = run
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                run_or_graph = running.pop(future)
+                self._record(run_or_graph, future)
+                unfinished.discard(run_or_graph)
+
+    def _tell(self) -> None:
+        self.progress("runs", self.manifest.n_done, self.manifest.n_runs)
+
+    def _needs(self, variant: Variant, seed: int) -> set[Run | None]:
+        """What must be finished first: the run it starts from, and (None) the shared graph."""
+        if quantization(variant) is not None:
+            return {(trained_part(variant), seed), None}
+        if self.context.sweep.training.paired and not variant.is_dense:
+            return {(DENSE, seed)}
+        return set()
+
+    def _with_missing_bases(self, todo: list[Run]) -> list[Run]:
+        """Put those runs first that are done, but whose weights are gone and needed now."""
+        bases = {base for run in todo for base in self._needs(*run) if base is not None}
+        gone = [
+            (variant, seed)
+            for variant, seed in bases.difference(todo)
+            if not self.folder.weights_path(variant.variant_id, seed).is_file()
+        ]
+        return sorted(gone, key=lambda run: (run[0].variant_id, run[1])) + todo
+
+    def _record(self, run: Run | None, future: "Future[Outcome | None]") -> None:
+        try:
+            outcome = future.result()
+        except BrokenProcessPool as error:
+            raise RunError(
+                "a worker process died (out of memory, or killed); the same command resumes"
+            ) from error
+        except Exception as error:
+            if run is None:
+                raise RunError(f"the model could not be exported to ONNX: {error}") from error
+            record = self.manifest.run(run[0].variant_id, run[1])
+            record.state = "failed"
+            record.error = (str(error).strip() or type(error).__name__).splitlines()[0]
+        else:
+            if outcome is None:
+                return
+            record = self.manifest.run(outcome.variant_id, outcome.seed)
+            for key, value in outcome.measured.items():
+                setattr(record, key, value)
+            record.state, record.error = "done", None
+            record.latency_ms, record.seconds = outcome.latency_ms, round(outcome.seconds, 3)
+            self.manifest.files |= outcome.files
+        self.folder.write_manifest(self.manifest)
+        self._tell()

@@ -1,0 +1,45 @@
+"""The plan of a sweep: the runs it asks for, and those of them that are missing."""
+
+from analysis.compression.registry import check_variant, trained_part
+from analysis.config import Sweep, Training, Variant, parse_variants
+from analysis.manifest import Manifest
+
+Run = tuple[Variant, int]
+
+
+def asked_variants(sweep: Sweep) -> tuple[Variant, ...]:
+    """Variants of a sweep, and the pruned ones that a combined one starts from.
+
+    Raises
+    ------
+    UserError
+        A variant does not fit the registered methods.
+    """
+    variants: list[Variant] = []
+    for variant in sweep.variants:
+        check_variant(variant)
+        variants += [trained_part(variant), variant]
+    return tuple(dict.fromkeys(variants))
+
+
+def planned(manifest: Manifest | None, sweep: Sweep) -> list[Run]:
+    """Runs that are asked and not done, variant by variant."""
+    done = {} if manifest is None else {v: manifest.done_seeds(v) for v in manifest.runs}
+    return [
+        (variant, seed)
+        for variant in asked_variants(sweep)
+        for seed in range(sweep.seeds)
+        if seed not in done.get(variant.variant_id, [])
+    ]
+
+
+def demo_sweep() -> Sweep:
+    """Describe the sweep named ``demo``."""
+    return Sweep(
+        name="demo",
+        dataset="digits-longtail",
+        model="tiny_cnn",
+        variants=parse_variants(["magnitude=0.3,0.5,0.7,0.9,0.95", "int8-static", "int8-dynamic"]),
+        seeds=10,
+        training=Training(epochs=50),
+    )

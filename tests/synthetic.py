@@ -1,0 +1,129 @@
+"""Sweeps made of drawn predictions, written through the real store: quick, and known in advance."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from PIL import Image
+
+from analysis import schema
+from analysis.config import DENSE_ID, parse_variants
+from analysis.manifest import Manifest, VariantRecord
+from analysis.store import Cache, SweepFolder
+
+VARIANTS = ("magnitude=0.5,0.9", "int8-static")
+
+
+def thumbnail(image_id: int, size: int = 16) -> bytes:
+    """A small picture that differs from image to image."""
+    y, x = np.mgrid[:size, :size]
+    pixels = (x * (image_id % 7 + 1) + y * (image_id % 11 + 1) * 3) % 256
+    buffer = io.BytesIO()
+    Image.fromarray(pixels.astype(np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def make_sweep(
+    root: Path,
+    name: str = "made",
+    *,
+    n_images: int = 200,
+    class_names: Sequence[str] = ("ant", "bee", "cat", "dog", "eel"),
+    seeds: int = 6,
+    variants: Sequence[str] = VARIANTS,
+    random_seed: int = 0,
+) -> SweepFolder:
+    """Write a sweep in which stronger compression makes more errors; paired where it quantizes."""
+    generator = np.random.default_rng(random_seed)
+    folder = Cache(root).sweep(name)
+    n_classes = len(class_names)
+    label = generator.integers(0, n_classes, n_images).astype(np.int32)
+    difficulty = generator.beta(0.3, 3.0, n_images)
+    parsed = parse_variants(variants)
+    manifest = Manifest(
+        name=name,
+        config={
+            "dataset": "synthetic",
+            "model": "none",
+            "variants": list(variants),
+            "seeds": seeds,
+        },
+        dataset={"spec": "synthetic", "n_train": 0, "n_test": n_images},
+        dataset_fingerprint="synthetic",
+        class_names=list(class_names),
+        variants=[
+            VariantRecord(
+                v.variant_id,
+                v.method,
+                0.0 if v.is_dense else (v.steps[0].level if v.steps[0].level else None),
+                paired=bool(v.steps) and v.steps[-1].method.startswith("int8"),
+            )
+            for v in parsed
+        ],
+        seeds=list(range(seeds)),
+        device={"device": "cpu", "threads": 1},
+    )
+    planted = np.where(difficulty > np.quantile(difficulty, 0.9), "blur", "none")
+    images = pa.table(
+        {
+            schema.IMAGE_ID: pa.array(np.arange(n_images, dtype=np.int32)),
+            schema.LABEL: pa.array(label),
+            schema.PATH: pa.array([f"test/{i:05d}.png" for i in range(n_images)]),
+            schema.WIDTH: pa.array(np.full(n_images, 16, np.int32)),
+            schema.HEIGHT: pa.array(np.full(n_images, 16, np.int32)),
+            schema.IMAGE: pa.array(
+                [{"bytes": thumbnail(i), "path": None} for i in range(n_images)],
+                type=schema.images_schema().field(schema.IMAGE).type,
+            ),
+            "meta_planted": pa.array(planted.tolist()),
+        }
+    )
+    manifest.files["images.parquet"] = folder.write_images(images)
+    for variant, record in zip(parsed, manifest.variants, strict=True):
+        harm = 1 + 2 * (record.target_sparsity or 0) ** 3
+        for seed in range(seeds):
+            write_run(
+                folder, manifest, variant.variant_id, seed, label, difficulty * harm, generator
+            )
+    folder.write_manifest(manifest)
+    return folder
+
+
+def write_run(
+    folder: SweepFolder,
+    manifest: Manifest,
+    variant_id: str,
+    seed: int,
+    label: np.ndarray,
+    error: np.ndarray,
+    generator: np.random.Generator,
+) -> None:
+    """Draw one run's predictions: wrong with probability ``error``, and write them."""
+    n, n_classes = len(label), len(manifest.class_names)
+    wrong = generator.random(n) < np.clip(error, 0, 0.95)
+    other = (label + generator.integers(1, max(n_classes, 2), n)) % n_classes
+    prediction = np.where(wrong, other, label)
+    confidence = generator.uniform(0.4, 1.0, n).astype(np.float32)
+    right = prediction == label
+    columns = {
+        schema.IMAGE_ID: np.arange(n, dtype=np.int32),
+        schema.PREDICTION: prediction,
+        schema.CONFIDENCE: confidence,
+        schema.TRUE_CONFIDENCE: np.where(right, confidence, (1 - confidence) / 2),
+        schema.TRUE_RANK: np.where(right, 0, 1),
+        schema.KL_FROM_DENSE: np.full(n, np.nan),
+        schema.EL2N: 1 - confidence,
+    }
+    layout = schema.predictions_schema(n_classes)
+    table = pa.table(
+        {f.name: pa.array(columns[f.name].astype(f.type.to_pandas_dtype())) for f in layout},
+        schema=layout,
+    )
+    path = folder.relative(folder.prediction_path(variant_id, seed))
+    manifest.files[path] = folder.write_predictions(variant_id, seed, table, {})
+    run = manifest.run(variant_id, seed)
+    run.state, run.size_bytes, run.latency_ms = "done", 100_000, 0.5
+    run.sparsity = manifest.variant(variant_id).target_sparsity or 0.0
+    run.weight_bits = 8.0 if variant_id != DENSE_ID and variant_id.startswith("int8") else 32.0
