@@ -97,10 +97,10 @@ def _with_excess(rows: pd.DataFrame) -> str:
         rows["pie_excess"].astype(float).abs().sort_values(ascending=False).index
     )
     named = [
-        f"{row[schema.VARIANT_ID]} ({100 * row['pie_excess']:+.1f} points, 95 % interval over "
-        f"images {100 * row['pie_excess_low']:.1f} to {100 * row['pie_excess_high']:.1f})"
+        f"{row[schema.VARIANT_ID]} ({_points(row['pie_excess'])} points, 95 % interval over "
+        f"images {_points(row['pie_excess_low'])} to {_points(row['pie_excess_high'])})"
         if place == 0
-        else f"{row[schema.VARIANT_ID]} ({100 * row['pie_excess']:+.1f})"
+        else f"{row[schema.VARIANT_ID]} ({_points(row['pie_excess'])})"
         for place, (_, row) in enumerate(largest.head(_NAMED).iterrows())
     ]
     rest = len(rows) - len(named)
@@ -139,9 +139,13 @@ def _most(rows: pd.DataFrame) -> str:
     first = rows.iloc[0]
     word = "most: " if len(rows) > 1 else ""
     return (
-        f" ({word}{first[schema.CLASS_NAME]}, {100 * first['normalized_recall_delta']:+.1f} points)"
+        f" ({word}“{first[schema.CLASS_NAME]}”, {_points(first['normalized_recall_delta'])} points)"
     )
 
 
 def _percent(value: Any) -> str:
     return "–" if value is None or math.isnan(float(value)) else f"{100 * float(value):.1f} %"
+
+
+def _points(value: Any) -> str:
+    return f"{round(100 * float(value), 1) + 0.0:+.1f}"

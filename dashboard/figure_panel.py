@@ -49,19 +49,24 @@ def figure(
         Called with the ``customdata`` of the point that was clicked.
     """
     with st.container(key=f"figure-{name}"):
-        event: Any = st.plotly_chart(
-            _for_page(drawn),
-            key=f"chart-{name}",
-            on_select="ignore" if on_click is None else "rerun",
-            selection_mode="points",
-            config=_CONFIG,
-        )
+        event = chart(drawn, key=f"chart-{name}", is_clickable=on_click is not None)
         stem = file_name(context, name, *([variant_id] if variant_id else []))
         _downloads(drawn, table, name, stem)
     if on_click is not None:
         points = event["selection"]["points"] if event else []
         if points and points[0].get("customdata") is not None:
             on_click(list(points[0]["customdata"]))
+
+
+def chart(drawn: "go.Figure", *, key: str, is_clickable: bool = False) -> Any:
+    """Show a figure alone; returns what was clicked."""
+    return st.plotly_chart(
+        _for_page(drawn),
+        key=key,
+        on_select="rerun" if is_clickable else "ignore",
+        selection_mode="points",
+        config=_CONFIG,
+    )
 
 
 @contextmanager

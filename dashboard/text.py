@@ -47,6 +47,11 @@ def percent(value: Any, digits: int = 1) -> str:
     return NOTHING if is_missing(value) else f"{100 * value:.{digits}f} %"
 
 
+def points(value: Any) -> str:
+    """Write a difference of fractions in percentage points, with its sign."""
+    return NOTHING if is_missing(value) else f"{round(100 * value, 1) + 0.0:+.1f}"
+
+
 def size(value: Any) -> str:
     """Write a number of bytes."""
     if is_missing(value):

@@ -7,7 +7,7 @@ import pandas as pd
 from analysis import schema
 from analysis.config import DENSE_ID
 from analysis.manifest import Manifest
-from dashboard.text import NOTHING, count, is_missing, percent, size
+from dashboard.text import NOTHING, count, is_missing, percent, points, size
 
 HELP = {
     "Runs": "Finished runs of those asked, one a seed.",
@@ -64,8 +64,8 @@ def _excess(row: dict[str, Any]) -> str:
     if is_missing(row["pie_excess"]):
         return NOTHING
     interval = (
-        f" ({100 * row['pie_excess_low']:+.1f} to {100 * row['pie_excess_high']:+.1f})"
+        f" ({points(row['pie_excess_low'])} to {points(row['pie_excess_high'])})"
         if not is_missing(row["pie_excess_low"])
         else ""
     )
-    return f"{100 * row['pie_excess']:+.1f}{interval}"
+    return f"{points(row['pie_excess'])}{interval}"

@@ -60,7 +60,7 @@ function makeSegment(segment) {
   const made = element("span", `lethe-segment ${segment.right ? "lethe-right" : "lethe-wrong"}`);
   made.style.flexGrow = String(segment.votes);
   made.style.setProperty("--rank", String(segment.rank));
-  made.textContent = `${segment.right ? "✓ " : ""}${segment.name} ${segment.votes}`;
+  made.textContent = `${segment.right ? "✓ " : ""}${segment.name} (${segment.votes})`;
   made.title = `${segment.name}: ${segment.votes} votes${segment.right ? ", the true label" : ""}`;
   return made;
 }

@@ -97,8 +97,8 @@ def detail_data(context: Context, index: ImageIndex, found: Found) -> dict[str, 
         ),
         "facts": _facts(context, index, image_id, tile),
         "heading": "Votes of every variant",
-        "legend": f"Number of runs that predict each class ({runs} runs at {context.variant}); "
-        "✓ marks the true label.",
+        "legend": "In brackets the number of runs that predict the class, "
+        f"{runs} in all at {context.variant}; ✓ marks the true label.",
         "votes": _votes(context, image_id),
     }
 

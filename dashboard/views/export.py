@@ -12,7 +12,7 @@ from analysis.figures.files import csv_bytes
 from analysis.results import TABLES
 from dashboard import context as contexts
 from dashboard.context import Context
-from dashboard.figure_panel import file_name, note, picture_buttons
+from dashboard.figure_panel import chart, file_name, note, picture_buttons, side_by_side
 
 PREVIEW = 200
 _ALL = "All variants"
@@ -30,13 +30,13 @@ _ABOUT = {
 def show() -> None:
     """Offer tables and figures to take away."""
     context = contexts.current()
-    left, right = st.columns(2, gap="large")
-    with left:
-        st.subheader("Tables", anchor=False)
-        _tables(context)
-    with right:
-        st.subheader("Figures", anchor=False)
-        _figures(context)
+    with side_by_side("export") as place:
+        with place():
+            st.subheader("Tables", anchor=False)
+            _tables(context)
+        with place():
+            st.subheader("Figures", anchor=False)
+            _figures(context)
 
 
 def _tables(context: Context) -> None:
@@ -81,7 +81,7 @@ def _figures(context: Context) -> None:
     drawn = figures[name]()
     with st.container(horizontal=True):
         picture_buttons(drawn, file_name(context, name.lower()))
-    st.plotly_chart(drawn, key="export-chart", config={"displaylogo": False})
+    chart(drawn, key="export-chart")
 
 
 def _drawable(context: Context) -> dict[str, Callable[[], Any]]:
