@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from analysis import schema
-from analysis.figures import theme
+from analysis.figures import labels, layout, theme
 
 ALPHA = 0.05
 FloatArray = npt.NDArray[np.float64]
@@ -86,12 +86,12 @@ def class_heatmap(
     info = class_heatmap_info(classes, value=value)
     quantity = _NAMES.get(value, value.replace("_", " ").capitalize())
     title = f"{quantity} by class and variant"
-    words = theme.Words(title, "Variant", "", "", note)
+    words = layout.Words(title, "Variant", "", "", note)
     if not np.isfinite(info.values).any():
-        return theme.empty(words, "No class to show: no compressed variant has runs yet.")
+        return layout.empty(words, "No class to show: no compressed variant has runs yet.")
     n, n_variants = info.values.shape
-    names = [theme.short(name) for name in info.class_names]
-    variants = [theme.short(variant) for variant in info.variant_ids]
+    names = [labels.short(name) for name in info.class_names]
+    variants = [labels.short(variant) for variant in info.variant_ids]
     height = max(min(20 * n, 2200), 120)
     limit = float(np.nanmax(np.abs(info.values))) or 0.01
     figure = go.Figure(
@@ -111,21 +111,14 @@ def class_heatmap(
     )  # fmt: skip
     _mark(figure, info.p_significant & ~info.q_significant, "p ≤ 0.05", "#FFFFFF", n)
     _mark(figure, info.q_significant, "q ≤ 0.05", "#111111", n)
-    step = -(-n * 13 // height)
-    figure.update_yaxes(
-        tickvals=list(range(0, n, step)), ticktext=names[::step], range=[n - 0.5, -0.5],
-        showgrid=False, zeroline=False,
-    )  # fmt: skip
     angle = 0 if n_variants <= 3 else -90
     figure.update_xaxes(
         tickvals=list(range(n_variants)), ticktext=variants, tickangle=angle, side="bottom",
         range=[-0.5, n_variants - 0.5], showgrid=False, zeroline=False,
     )  # fmt: skip
-    below = 24 if angle == 0 else theme.text_width(variants) + 14
-    words = theme.Words(title, "Variant", "", _subtitle(info), note)
-    return theme.compose(
-        figure, words, plot_height=height, left=theme.label_width(names), bottom_labels=below
-    )
+    below = 24 if angle == 0 else labels.text_width(variants) + 14
+    words = layout.Words(title, "Variant", "", _subtitle(info), note)
+    return layout.compose(figure, words, plot_height=height, rows=names, bottom_labels=below)
 
 
 def _mark(figure: go.Figure, where: npt.NDArray[np.bool_], name: str, color: str, n: int) -> None:
@@ -148,7 +141,7 @@ def _custom(info: ClassHeatmapInfo) -> list[list[list[Any]]]:
 
     return [
         [
-            [name, variant, theme.escape(name), theme.escape(variant), said(i, j)]
+            [name, variant, labels.escape(name), labels.escape(variant), said(i, j)]
             for j, variant in enumerate(info.variant_ids)
         ]
         for i, name in enumerate(info.class_names)

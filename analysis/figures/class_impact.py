@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from analysis import schema
-from analysis.figures import theme
+from analysis.figures import labels, layout, theme
 
 ALPHA = 0.05
 SIGNS = ("lost", "gained", "not significant", "not tested")
@@ -109,26 +109,21 @@ def class_impact(
         ``customdata`` of bars and markers begins with the class name as it is in the data.
     """
     info = class_impact_info(classes, rule=rule, sort=sort, top=top)
-    title = f"{_TITLE}, {theme.escape(info.variant_id)}" if info.variant_id else _TITLE
+    title = f"{_TITLE}, {labels.escape(info.variant_id)}" if info.variant_id else _TITLE
     if info.rows.empty:
         reason = "No class to show: this variant has no runs yet, or no class has test images."
-        return theme.empty(theme.Words(title, _X, "", "", note), reason)
+        return layout.empty(layout.Words(title, _X, "", "", note), reason)
     figure = go.Figure()
     for sign in SIGNS:
         _draw(figure, info.rows, sign)
-    names = [theme.short(name) for name in info.rows[schema.CLASS_NAME]]
+    names = [labels.short(name) for name in info.rows[schema.CLASS_NAME]]
     n = len(names)
     height = max(min(20 * n, 2200), 120)
     figure.add_vline(x=0, line_width=1, line_color=theme.GREY)
-    step = -(-n * 13 // height)
-    figure.update_yaxes(
-        tickvals=list(range(0, n, step)), ticktext=names[::step], range=[n - 0.4, -0.6],
-        showgrid=False, zeroline=False,
-    )  # fmt: skip
     figure.update_xaxes(tickformat=".2~%")
     figure.update_layout(barmode="overlay", bargap=0.3)
-    words = theme.Words(title, _X, "", _subtitle(info, rule), note)
-    theme.compose(figure, words, plot_height=height, left=theme.label_width(names))
+    words = layout.Words(title, _X, "", _subtitle(info, rule), note)
+    layout.compose(figure, words, plot_height=height, rows=names)
     if info.n_hidden:
         figure.add_hline(y=n / 2 - 0.5, line_dash="dot", line_width=1, line_color=theme.GREY)
         figure.add_annotation(
@@ -178,7 +173,7 @@ def _draw(figure: go.Figure, rows: pd.DataFrame, sign: str) -> None:
 def _custom(part: pd.DataFrame) -> list[list[Any]]:
     return [
         [
-            row[schema.CLASS_NAME], theme.escape(row[schema.CLASS_NAME]), row["recall"],
+            row[schema.CLASS_NAME], labels.escape(row[schema.CLASS_NAME]), row["recall"],
             row["dense_recall"], _interval(row["ci_low"], row["ci_high"]),
             _level("p", row["p"]), _level("q", row["q"]), int(row["n_images"]),
             row["recall_delta"], row[_DELTA],

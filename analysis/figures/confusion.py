@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from analysis import schema
-from analysis.figures import theme
+from analysis.figures import labels, layout, theme
 
 LARGEST = 60
 _ALL_UP_TO = 20
@@ -96,13 +96,13 @@ def confusion_flow(
         ``customdata`` of every cell begins with the dense and the variant class name.
     """
     info = confusion_flow_info(images, class_names=class_names)
-    title = f"{_TITLE}, {theme.escape(info.variant_id)}" if info.variant_id else _TITLE
+    title = f"{_TITLE}, {labels.escape(info.variant_id)}" if info.variant_id else _TITLE
     x, y = "Modal label of the variant", "Modal label of the dense runs"
     if not info.n_pies:
         reason = "No PIE: the modal label of every image is the same as without compression."
-        return theme.empty(theme.Words(title, x, y, "", note), reason)
+        return layout.empty(layout.Words(title, x, y, "", note), reason)
     n = len(info.class_names)
-    names = [theme.short(name) for name in info.class_names]
+    names = [labels.short(name) for name in info.class_names]
     cell = 32 if n <= 20 else 16
     figure = go.Figure(
         go.Heatmap(
@@ -110,7 +110,7 @@ def confusion_flow(
             hoverongaps=False, colorscale=theme.SEQUENTIAL,
             texttemplate="%{z}" if n <= 20 else None,
             customdata=[
-                [[a, b, theme.escape(a), theme.escape(b)] for b in info.class_names]
+                [[a, b, labels.escape(a), labels.escape(b)] for b in info.class_names]
                 for a in info.class_names
             ],
             hovertemplate=(
@@ -124,18 +124,16 @@ def confusion_flow(
     )  # fmt: skip
     axis = {"tickvals": list(range(n)), "ticktext": names, "showgrid": False, "zeroline": False}
     figure.update_xaxes(tickangle=-90, range=[-0.5, n - 0.5], **axis)
-    figure.update_yaxes(range=[n - 0.5, -0.5], **axis)
     if n > 20:
         figure.update_xaxes(tickfont={"size": 10})
         figure.update_yaxes(tickfont={"size": 10})
-    words = theme.Words(title, x, y, _subtitle(info, len(class_names)), note)
-    width = theme.label_width(names)
-    return theme.compose(
+    words = layout.Words(title, x, y, _subtitle(info, len(class_names)), note)
+    return layout.compose(
         figure,
         words,
         plot_height=max(cell * n, 120),
-        left=width,
-        bottom_labels=theme.text_width(names) + 14,
+        rows=names,
+        bottom_labels=labels.text_width(names) + 14,
     )
 
 

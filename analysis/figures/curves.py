@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from analysis import schema
-from analysis.figures import theme
+from analysis.figures import labels, layout, theme
 
 QUANTITIES = {
     "top1": "Top-1 accuracy",
@@ -83,11 +83,11 @@ def metric_curve(curves: pd.DataFrame, *, metric: str = "top1", note: str = "") 
         Footnote, plain text.
     """
     info = metric_curve_info(curves, metric=metric)
-    title = f"{theme.escape(info.quantity)} against sparsity"
-    y = f"{theme.escape(info.quantity)} ({info.unit})"
+    title = f"{labels.escape(info.quantity)} against sparsity"
+    y = f"{labels.escape(info.quantity)} ({info.unit})"
     if info.is_empty:
         reason = f"Nothing to show: no variant has {info.quantity.lower()} yet."
-        return theme.empty(theme.Words(title, _X, y, "", note), reason)
+        return layout.empty(layout.Words(title, _X, y, "", note), reason)
     figure = go.Figure()
     for method, rows in info.pruned.items():
         _draw_pruned(figure, info, method, rows)
@@ -102,15 +102,15 @@ def metric_curve(curves: pd.DataFrame, *, metric: str = "top1", note: str = "") 
         tickformat=_UNITS.get(metric, _PERCENT)[2], zeroline=False,
         rangemode="tozero" if metric in _UNITS else "normal",
     )  # fmt: skip
-    words = theme.Words(title, _X, y, _subtitle(info), note)
-    return theme.compose(figure, words, plot_height=320, left=80)
+    words = layout.Words(title, _X, y, _subtitle(info), note)
+    return layout.compose(figure, words, plot_height=320)
 
 
 def _hover(info: MetricCurveInfo, name: str) -> str:
     format_y = _UNITS.get(info.metric, _PERCENT)[2]
     unit = "" if info.unit == "%" else f" {info.unit}"
     return (
-        f"<b>{theme.escape(name)}</b><br>sparsity %{{customdata[0]:.2%}}<br>"
+        f"<b>{labels.escape(name)}</b><br>sparsity %{{customdata[0]:.2%}}<br>"
         f"%{{y:{format_y}}}{unit}, 95 % interval %{{customdata[1]}}<br>"
         "%{customdata[2]} runs<extra></extra>"
     )
@@ -140,10 +140,10 @@ def _draw_pruned(figure: go.Figure, info: MetricCurveInfo, method: str, rows: pd
             x=np.concatenate([x[known], x[known][::-1]]),
             y=np.concatenate([high[known], low[known][::-1]]), fill="toself", mode="none",
             fillcolor=theme.faded(color, 0.2), hoverinfo="skip", showlegend=False,
-            legendgroup=method, name=f"{theme.escape(method)} band",
+            legendgroup=method, name=f"{labels.escape(method)} band",
         )  # fmt: skip
     figure.add_scatter(
-        x=x, y=_column(rows, "mean") * info.scale, name=theme.escape(method), legendgroup=method,
+        x=x, y=_column(rows, "mean") * info.scale, name=labels.escape(method), legendgroup=method,
         mode="lines+markers", customdata=_custom(info, rows), hovertemplate=_hover(info, method),
         line={"color": color, "dash": theme.method_dash(method), "width": 2},
         marker={"symbol": theme.method_symbol(method), "size": 8},
@@ -157,7 +157,7 @@ def _draw_unpruned(figure: go.Figure, info: MetricCurveInfo) -> None:
         color = theme.method_color(method)
         figure.add_scatter(
             x=[-0.05 * (len(info.unpruned) - i)], y=_column(row, "mean") * info.scale,
-            mode="markers", name=theme.escape(method), customdata=_custom(info, row),
+            mode="markers", name=labels.escape(method), customdata=_custom(info, row),
             hovertemplate=_hover(info, method), error_y=_error(info, row),
             marker={"color": color, "symbol": theme.method_symbol(method), "size": 10},
         )  # fmt: skip

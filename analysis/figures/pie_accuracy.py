@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from analysis import schema
-from analysis.figures import theme
+from analysis.figures import labels, layout, theme
 
 _TITLE = "Top-1 accuracy on PIEs, non-PIEs and all images"
 _X = "Top-1 accuracy (%)"
@@ -68,26 +68,22 @@ def pie_accuracy(summary: pd.DataFrame, *, note: str = "") -> go.Figure:
     info = pie_accuracy_info(summary)
     if info.points.empty:
         reason = "Nothing to show: no compressed variant has runs to hold against dense yet."
-        return theme.empty(theme.Words(_TITLE, _X, "", "", note), reason)
+        return layout.empty(layout.Words(_TITLE, _X, "", "", note), reason)
     figure = go.Figure()
     for images, (_, _, offset, _) in _SETS.items():
         for population, color in (("dense", theme.BLUE), ("variant", theme.ORANGE)):
             _draw(figure, info, images, population, color, _SYMBOLS[images], offset)
     _draw(figure, info, "A/A PIEs", "dense", theme.BLUE, "x-thin-open", -0.24)
     _connect(figure, info)
-    names = [theme.short(name, 32) for name in info.variant_ids]
+    names = [labels.short(name, 32) for name in info.variant_ids]
     n = len(names)
-    figure.update_yaxes(
-        tickvals=list(range(n)), ticktext=names, range=[n - 0.5, -0.5], showgrid=False,
-        zeroline=False,
-    )  # fmt: skip
     figure.update_xaxes(tickformat=".3~%", zeroline=False)
     subtitle = (
         "Any images chosen by disagreement are hard: hold dense on PIEs (●) against dense on the "
         "A/A PIEs of its own halves (×)."
     )
-    words = theme.Words(_TITLE, _X, "", subtitle, note)
-    return theme.compose(figure, words, plot_height=max(58 * n, 130), left=theme.label_width(names))
+    words = layout.Words(_TITLE, _X, "", subtitle, note)
+    return layout.compose(figure, words, plot_height=max(58 * n, 130), rows=names)
 
 
 def _draw(
@@ -101,7 +97,7 @@ def _draw(
     name = f"{population} on {images}"
     figure.add_scatter(
         x=part["accuracy"], y=part["place"] + offset, mode="markers", name=name,
-        customdata=[[v, theme.escape(v)] for v in part[schema.VARIANT_ID]],
+        customdata=[[v, labels.escape(v)] for v in part[schema.VARIANT_ID]],
         hovertemplate="<b>%{customdata[1]}</b><br>%{x:.2%}<extra>" + name + "</extra>",
         marker={"color": color, "symbol": symbol, "size": 10, "line": {"width": 2, "color": color}},
     )  # fmt: skip

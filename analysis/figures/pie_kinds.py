@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from analysis import schema
-from analysis.figures import theme
+from analysis.figures import labels, layout, theme
 
 _TITLE = "PIEs forgotten, recovered and changed"
 _X = "Images"
@@ -56,8 +56,8 @@ def pie_kinds(summary: pd.DataFrame, *, note: str = "") -> go.Figure:
     rows = pie_kinds_info(summary).rows
     if rows.empty:
         reason = "Nothing to show: no compressed variant has runs to hold against dense yet."
-        return theme.empty(theme.Words(_TITLE, _X, "", "", note), reason)
-    names = [theme.short(name, 32) for name in rows[schema.VARIANT_ID]]
+        return layout.empty(layout.Words(_TITLE, _X, "", "", note), reason)
+    names = [labels.short(name, 32) for name in rows[schema.VARIANT_ID]]
     largest = max(int(rows[list(_SHOWN)].to_numpy().max()), 1)
     y = list(range(len(rows)))
     figure = go.Figure()
@@ -67,7 +67,7 @@ def pie_kinds(summary: pd.DataFrame, *, note: str = "") -> go.Figure:
             y=y, x=sign * rows[kind], orientation="h", name=name, xaxis=panel,
             text=[f"{count:,}" for count in rows[kind]], textposition="outside", cliponaxis=False,
             customdata=[
-                [variant, kind, int(count), theme.escape(variant)]
+                [variant, kind, int(count), labels.escape(variant)]
                 for variant, count in zip(rows[schema.VARIANT_ID], rows[kind], strict=True)
             ],
             hovertemplate="<b>%{customdata[3]}</b><br>%{customdata[2]:,} " + kind
@@ -86,14 +86,10 @@ def pie_kinds(summary: pd.DataFrame, *, note: str = "") -> go.Figure:
         xaxis2={"domain": [0.68, 1], "range": [0, reach], "anchor": "y",
                 "tickvals": ticks, "ticktext": [f"{t:,}" for t in ticks],
                 "title": {"text": "Images, both wrong"}},
-        yaxis={"tickvals": y, "ticktext": names, "range": [len(rows) - 0.5, -0.5],
-               "showgrid": False, "zeroline": False},
     )  # fmt: skip
     figure.add_vline(x=0, line_width=1.5, line_color=theme.GREY)
-    words = theme.Words(_TITLE, "Images: forgotten ← → recovered", "", _subtitle(rows), note)
-    return theme.compose(
-        figure, words, plot_height=max(34 * len(rows), 100), left=theme.label_width(names)
-    )
+    words = layout.Words(_TITLE, "Images: forgotten ← → recovered", "", _subtitle(rows), note)
+    return layout.compose(figure, words, plot_height=max(34 * len(rows), 100), rows=names)
 
 
 def _ticks(largest: int) -> list[int]:

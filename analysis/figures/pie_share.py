@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from analysis import schema
-from analysis.figures import theme
+from analysis.figures import labels, layout, theme
 
 _TITLE = "PIE share beside the noise floor"
 _X = "Share of the test images (%)"
@@ -51,10 +51,10 @@ def pie_share(summary: pd.DataFrame, *, note: str = "") -> go.Figure:
             "Nothing to hold against the noise floor: it needs at least two dense runs and a "
             "compressed variant with as many runs as half of them."
         )
-        return theme.empty(theme.Words(_TITLE, _X, "", "", note), reason)
-    names = [theme.short(name, 32) for name in rows[schema.VARIANT_ID]]
+        return layout.empty(layout.Words(_TITLE, _X, "", "", note), reason)
+    names = [labels.short(name, 32) for name in rows[schema.VARIANT_ID]]
     custom = [
-        [row[schema.VARIANT_ID], theme.escape(row[schema.VARIANT_ID]), row["pie_excess"],
+        [row[schema.VARIANT_ID], labels.escape(row[schema.VARIANT_ID]), row["pie_excess"],
          row["pie_excess_low"], row["pie_excess_high"]]
         for row in rows.to_dict("records")
     ]  # fmt: skip
@@ -80,15 +80,10 @@ def pie_share(summary: pd.DataFrame, *, note: str = "") -> go.Figure:
         marker={"color": theme.faded(theme.GREY, 0.5),
                 "pattern": {"shape": "/", "fgcolor": theme.GREY, "size": 6, "solidity": 0.3}},
     )  # fmt: skip
-    figure.update_yaxes(
-        tickvals=y, ticktext=names, range=[len(rows) - 0.5, -0.5], showgrid=False, zeroline=False
-    )
     figure.update_xaxes(tickformat=".2~%", rangemode="tozero")
     figure.update_layout(barmode="group", bargap=0.3)
-    words = theme.Words(_TITLE, _X, "", _subtitle(info), note)
-    return theme.compose(
-        figure, words, plot_height=max(44 * len(rows), 110), left=theme.label_width(names)
-    )
+    words = layout.Words(_TITLE, _X, "", _subtitle(info), note)
+    return layout.compose(figure, words, plot_height=max(44 * len(rows), 110), rows=names)
 
 
 def _subtitle(info: PieShareInfo) -> str:

@@ -1,11 +1,6 @@
-"""How every figure looks: one template, fixed colours, escaped labels, and where text stands."""
+"""How every figure looks: one template, fixed colours and marks, and the footnote."""
 
-import html
-import re
-import textwrap
-import unicodedata
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 from zlib import crc32
 
 import plotly.graph_objects as go
@@ -44,28 +39,6 @@ _PALETTE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
 _SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "star", "hexagon", "pentagon")
 _DASHES = ("solid", "dash", "dashdot", "longdash")
 _RGB = {"page": "122,122,122", "white": "34,34,34", "dark": "230,230,230"}
-_LINE = 16
-_NARROW = 640
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
-
-
-def escape(text: object) -> str:
-    """Return data text as plotly shows it literally: no tag, no entity, no TeX."""
-    plain = _plain(text)
-    return html.escape(plain, quote=False).replace("$", "&#36;")
-
-
-def short(text: object, width: int = 24) -> str:
-    """Return data text escaped and, where it is long, cut in the middle for an axis."""
-    plain = _plain(text)
-    if len(plain) > width:
-        head = (width - 1) * 2 // 3
-        plain = f"{plain[:head]}…{plain[len(plain) - (width - 1 - head) :]}"
-    return escape(plain)
-
-
-def _plain(text: object) -> str:
-    return _CONTROL.sub(" ", str(text)).strip() or "(blank)"
 
 
 def method_color(method: str) -> str:
@@ -140,118 +113,3 @@ def footnote(
     variant = f", variant {variant_id}" if variant_id else ""
     date = f" · cache of {manifest_updated[:10]}" if manifest_updated else ""
     return f"Sweep {name}{variant} · K = {k} runs a variant · ties: {ties}{date}"
-
-
-@dataclass(frozen=True)
-class Words:
-    """The words around a figure: ``title`` says the quantity, ``x`` and ``y`` the units.
-
-    ``subtitle`` and ``note`` are plain text and are escaped here.
-    """
-
-    title: str
-    x: str = ""
-    y: str = ""
-    subtitle: str = ""
-    note: str = ""
-
-
-def compose(
-    figure: go.Figure,
-    words: Words,
-    *,
-    plot_height: int = 340,
-    left: int = 70,
-    top_labels: int = 0,
-    bottom_labels: int = 24,
-) -> go.Figure:
-    """Give a figure its words and margins, with room for each so that none covers another.
-
-    Parameters
-    ----------
-    plot_height : int
-        Height of the plotting area, pixels.
-    left : int
-        Width of the tick labels and title on the left, pixels.
-    top_labels, bottom_labels : int
-        Height of tick labels above and below the plotting area, pixels.
-    """
-    lines = textwrap.wrap(words.subtitle, 96)
-    names = [str(t.name) for t in figure.data if t.name and t.showlegend is not False]
-    legend = _legend_rows(names, _NARROW - left - 24) * 20 + 6 if len(names) > 1 else 0
-    top = 44 + _LINE * len(lines) + legend + top_labels + (10 if lines else 0)
-    below = bottom_labels + (26 if words.x and not top_labels else 0)
-    note = textwrap.wrap(words.note, 110)
-    bottom = below + 14 * len(note) + 16
-    title: dict[str, Any] = {
-        "text": words.title,
-        "x": 0,
-        "xanchor": "left",
-        "xref": "container",
-        "y": 1,
-        "yanchor": "top",
-        "yref": "container",
-        "pad": {"l": 14, "t": 14},
-    }
-    if lines:
-        title["subtitle"] = {
-            "text": "<br>".join(escape(line) for line in lines), "font": {"size": 12}
-        }  # fmt: skip
-    figure.update_layout(
-        template=template(),
-        title=title,
-        height=top + plot_height + bottom,
-        margin={"l": left, "r": 24, "t": top, "b": bottom},
-        legend={
-            "orientation": "h", "x": 0, "xanchor": "left", "y": 1,
-            "yanchor": "bottom",
-        },
-        showlegend=len(names) > 1,
-    )  # fmt: skip
-    figure.update_layout(xaxis={"title": {"text": words.x}}, yaxis={"title": {"text": words.y}})
-    if note:
-        figure.add_annotation(
-            name="footnote", text="<br>".join(escape(line) for line in note), showarrow=False,
-            xref="paper", yref="paper", x=0, y=0, xanchor="left", yanchor="top", align="left",
-            xshift=14 - left, yshift=-below - 4, font={"size": 10},
-        )  # fmt: skip
-    return figure
-
-
-def empty(words: Words, reason: str) -> go.Figure:
-    """Return a figure without data: its title, its axes and a line that says why."""
-    figure = go.Figure()
-    compose(figure, words, plot_height=220)
-    figure.update_layout(
-        xaxis={"range": [0, 1], "showticklabels": False},
-        yaxis={"range": [0, 1], "showticklabels": False},
-    )
-    figure.add_annotation(
-        name="reason", text="<br>".join(escape(line) for line in textwrap.wrap(reason, 70)),
-        showarrow=False, xref="paper", yref="paper", x=0.5, y=0.5, font={"size": 14},
-    )  # fmt: skip
-    return figure
-
-
-def text_width(labels: list[str]) -> int:
-    """Estimate the width of the longest of some escaped labels at 12 px, pixels."""
-    return round(max((sum(map(_width, html.unescape(label))) for label in labels), default=0.0))
-
-
-def label_width(labels: list[str]) -> int:
-    """Estimate the width of tick labels and an axis title beside them, pixels."""
-    return 44 + text_width(labels)
-
-
-def _width(character: str) -> float:
-    if unicodedata.east_asian_width(character) in "WF":
-        return 12.5
-    if character in "ilj.,:;|'! ()[]tfr-I":
-        return 4.2
-    return 9.0 if character.isupper() or character in "mw@%#&_" else 7.0
-
-
-def _legend_rows(names: list[str], width: int) -> int:
-    """Rows of a horizontal legend, which stands in columns as wide as its longest name."""
-    columns = max(width // (50 + text_width(names)), 1)
-    return -(-len(names) // columns)

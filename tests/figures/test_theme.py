@@ -3,7 +3,7 @@
 import plotly.graph_objects as go
 import pytest
 
-from analysis.figures import theme
+from analysis.figures import labels, layout, theme
 from analysis.figures.class_heatmap import class_heatmap
 from analysis.figures.class_impact import class_impact
 from analysis.figures.confusion import confusion_flow
@@ -26,22 +26,22 @@ METHODS = ["dense", "magnitude", "random", "structured", "int8-static", "int8-dy
     ],
 )
 def test_data_text_is_shown_literally(text, shown):
-    assert theme.escape(text) == shown
+    assert labels.escape(text) == shown
 
 
 def test_long_names_are_cut_in_the_middle_before_they_are_escaped():
-    cut = theme.short("<" * 100, 10)
+    cut = labels.short("<" * 100, 10)
     assert cut == "&lt;" * 6 + "…" + "&lt;" * 3
-    assert theme.short("n01440764 tench", 24) == "n01440764 tench"
-    assert theme.short("class number 1001 of many", 12).endswith("many")
+    assert labels.short("n01440764 tench", 24) == "n01440764 tench"
+    assert labels.short("class number 1001 of many", 12).endswith("many")
 
 
 def texts_of(figure):
     """Everything of a figure that plotly renders with its tags."""
-    layout = figure.layout
-    found = [layout.title.text, layout.title.subtitle.text, layout.xaxis.title.text]
-    found += [a.text for a in layout.annotations] + [t.name for t in figure.data]
-    found += list(layout.xaxis.ticktext or ()) + list(layout.yaxis.ticktext or ())
+    whole = figure.layout
+    found = [whole.title.text, whole.title.subtitle.text, whole.xaxis.title.text]
+    found += [a.text for a in whole.annotations] + [t.name for t in figure.data]
+    found += list(whole.xaxis.ticktext or ()) + list(whole.yaxis.ticktext or ())
     return [text for text in found if text]
 
 
@@ -69,7 +69,7 @@ def test_no_data_text_reaches_a_figure_as_a_tag(figure):
 def test_hover_shows_the_whole_name_where_the_axis_cuts_it():
     figure = class_impact(classes(HOSTILE))
     full = {row[1] for t in figure.data for row in t.customdata}
-    assert theme.escape(HOSTILE[3]) in full
+    assert labels.escape(HOSTILE[3]) in full
     assert max(len(text) for text in figure.layout.yaxis.ticktext) < 80
 
 
@@ -153,7 +153,7 @@ def test_the_footnote_names_sweep_variant_runs_ties_and_date():
 
 def composed(**kwargs):
     figure = go.Figure(go.Scatter(x=[1], y=[1], name="one"))
-    return theme.compose(figure, theme.Words("Title", "x", "y", **kwargs))
+    return layout.compose(figure, layout.Words("Title", "x", "y", **kwargs))
 
 
 def test_more_words_get_more_room():
@@ -173,7 +173,7 @@ def test_the_footnote_stands_below_the_axis_title_and_inside_the_figure():
 
 
 def test_an_empty_figure_has_title_axes_and_reason():
-    figure = theme.empty(theme.Words("Title", "the x", "the y", "", "note"), "Because <it> is.")
+    figure = layout.empty(layout.Words("Title", "the x", "the y", "", "note"), "Because <it> is.")
     assert figure.layout.title.text == "Title"
     assert (figure.layout.xaxis.title.text, figure.layout.yaxis.title.text) == ("the x", "the y")
     assert {a.name: a.text for a in figure.layout.annotations} == {

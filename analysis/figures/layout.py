@@ -1,0 +1,126 @@
+"""Where the words of a figure stand: room for each, so that none covers or cuts another."""
+
+import textwrap
+from dataclasses import dataclass
+from typing import Any
+
+import plotly.graph_objects as go
+
+from analysis.figures.labels import escape, label_width, text_width
+from analysis.figures.theme import template
+
+_LINE = 16
+_NARROW = 640
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words around a figure: ``title`` says the quantity, ``x`` and ``y`` the units.
+
+    ``subtitle`` and ``note`` are plain text and are escaped here.
+    """
+
+    title: str
+    x: str = ""
+    y: str = ""
+    subtitle: str = ""
+    note: str = ""
+
+
+def compose(
+    figure: go.Figure,
+    words: Words,
+    *,
+    plot_height: int = 340,
+    rows: list[str] | None = None,
+    top_labels: int = 0,
+    bottom_labels: int = 24,
+) -> go.Figure:
+    """Give a figure its words and margins, with room for each so that none covers another.
+
+    Parameters
+    ----------
+    plot_height : int
+        Height of the plotting area, pixels.
+    rows : list of str, optional
+        Escaped names of the rows at 0, 1, ... from the top.
+    top_labels, bottom_labels : int
+        Height of tick labels above and below the plotting area, pixels.
+    """
+    left = 80
+    if rows is not None:
+        left = label_width(rows)
+        _name_rows(figure, rows, plot_height)
+    lines = textwrap.wrap(words.subtitle, 96)
+    names = [str(t.name) for t in figure.data if t.name and t.showlegend is not False]
+    legend = _legend_rows(names, _NARROW - left - 24) * 20 + 6 if len(names) > 1 else 0
+    top = 44 + _LINE * len(lines) + legend + top_labels + (10 if lines else 0)
+    below = bottom_labels + (26 if words.x and not top_labels else 0)
+    note = textwrap.wrap(words.note, 110)
+    bottom = below + 14 * len(note) + 16
+    title: dict[str, Any] = {
+        "text": words.title,
+        "x": 0,
+        "xanchor": "left",
+        "xref": "container",
+        "y": 1,
+        "yanchor": "top",
+        "yref": "container",
+        "pad": {"l": 14, "t": 14},
+    }
+    if lines:
+        title["subtitle"] = {
+            "text": "<br>".join(escape(line) for line in lines), "font": {"size": 12}
+        }  # fmt: skip
+    figure.update_layout(
+        template=template(),
+        title=title,
+        height=top + plot_height + bottom,
+        margin={"l": left, "r": 24, "t": top, "b": bottom},
+        legend={
+            "orientation": "h", "x": 0, "xanchor": "left", "y": 1,
+            "yanchor": "bottom",
+        },
+        showlegend=len(names) > 1,
+    )  # fmt: skip
+    figure.update_layout(xaxis={"title": {"text": words.x}}, yaxis={"title": {"text": words.y}})
+    if note:
+        figure.add_annotation(
+            name="footnote", text="<br>".join(escape(line) for line in note), showarrow=False,
+            xref="paper", yref="paper", x=0, y=0, xanchor="left", yanchor="top", align="left",
+            xshift=14 - left, yshift=-below - 4, font={"size": 10},
+        )  # fmt: skip
+    return figure
+
+
+def empty(words: Words, reason: str) -> go.Figure:
+    """Return a figure without data: its title, its axes and a line that says why."""
+    figure = go.Figure()
+    compose(figure, words, plot_height=220)
+    figure.update_layout(
+        xaxis={"range": [0, 1], "showticklabels": False},
+        yaxis={"range": [0, 1], "showticklabels": False},
+    )
+    figure.add_annotation(
+        name="reason", text="<br>".join(escape(line) for line in textwrap.wrap(reason, 70)),
+        showarrow=False, xref="paper", yref="paper", x=0.5, y=0.5, font={"size": 14},
+    )  # fmt: skip
+    return figure
+
+
+def _name_rows(figure: go.Figure, labels: list[str], height: int) -> None:
+    """Name rows from the top, as many as there is room for; classes of one name stay apart."""
+    step = -(-len(labels) * 13 // height)
+    figure.update_yaxes(
+        tickvals=list(range(0, len(labels), step)),
+        ticktext=labels[::step],
+        range=[len(labels) - 0.5, -0.5],
+        showgrid=False,
+        zeroline=False,
+    )
+
+
+def _legend_rows(names: list[str], width: int) -> int:
+    """Rows of a horizontal legend, which stands in columns as wide as its longest name."""
+    columns = max(width // (50 + text_width(names)), 1)
+    return -(-len(names) // columns)
