@@ -118,13 +118,6 @@ def test_confidence_sums_within_a_millionth_count_as_equal(gap, expected):
     assert modal(TIED, confidence).label[0] == expected
 
 
-def test_sums_count_in_double_precision():
-    k = 3000
-    prediction = np.repeat([1, 0], k)[:, None]
-    confidence = np.repeat(np.float32([0.9, 0.9 + 2e-5]), k)[:, None]
-    assert modal(prediction, confidence).label[0] == 0
-
-
 def test_unknown_confidences_fall_back_to_the_smallest_class():
     assert modal(TIED, np.full(TIED.shape, np.nan, np.float32)).label[0] == 2
 
