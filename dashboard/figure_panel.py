@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from analysis import schema
 from analysis.figures.files import Format, csv_bytes, figure_bytes
 from analysis.figures.theme import footnote
 from dashboard.context import Context
@@ -35,7 +34,7 @@ def figure(
     *,
     name: str,
     variant_id: str | None = None,
-    on_click: Callable[[list[Any]], None] | None = None,
+    on_click: Callable[[dict[str, Any]], None] | None = None,
 ) -> None:
     """Show a figure and offer it as PNG, SVG, PDF, HTML and its data as CSV.
 
@@ -46,16 +45,22 @@ def figure(
     name
         Key of the figure on the page; with the sweep's name and ``variant_id`` it names the files.
     on_click
-        Called with the ``customdata`` of the point that was clicked.
+        Called with the point that was clicked, where it has ``customdata``.
     """
     with st.container(key=f"figure-{name}"):
         event = chart(drawn, key=f"chart-{name}", is_clickable=on_click is not None)
         stem = file_name(context, name, *([variant_id] if variant_id else []))
-        _downloads(drawn, table, name, stem)
+        with (
+            st.container(horizontal=True, horizontal_alignment="right"),
+            st.popover(
+                "Download", icon=":material/download:", type="tertiary", key=f"download-{name}"
+            ),
+        ):
+            download_buttons(drawn, table, stem)
     if on_click is not None:
         points = event["selection"]["points"] if event else []
         if points and points[0].get("customdata") is not None:
-            on_click(list(points[0]["customdata"]))
+            on_click(points[0])
 
 
 def chart(drawn: "go.Figure", *, key: str, is_clickable: bool = False) -> Any:
@@ -92,20 +97,29 @@ def file_name(context: Context, *parts: str) -> str:
     return re.sub(r"[^A-Za-z0-9._+-]+", "-", "-".join((context.manifest.name, *parts)))
 
 
-def picture_buttons(drawn: "go.Figure", name: str) -> None:
-    """Offer a figure in every picture format; drawn only when one is asked for."""
+def download_buttons(drawn: "go.Figure", table: pd.DataFrame, stem: str) -> None:
+    """Offer a figure in every format and its data as CSV; each made only when it is asked for."""
     why_not = missing_browser()
     for format, mime in PICTURES.items():
         st.download_button(
             format.upper(),
             partial(figure_bytes, drawn, format),
-            file_name=f"{name}.{format}",
+            file_name=f"{stem}.{format}",
             mime=mime,
-            key=f"{format}-{name}",
+            key=f"{format}-{stem}",
             on_click="ignore",
             disabled=why_not is not None and format in _NEEDS_BROWSER,
             width="stretch",
         )
+    st.download_button(
+        "CSV",
+        partial(csv_bytes, table),
+        file_name=f"{stem}.csv",
+        mime="text/csv",
+        key=f"csv-{stem}",
+        on_click="ignore",
+        width="stretch",
+    )
     if why_not is not None:
         st.caption(why_not)
 
@@ -130,20 +144,3 @@ def _for_page(drawn: "go.Figure") -> "go.Figure":
         lambda one: one.update(yshift=one.yshift - 12), selector={"name": "footnote"}
     )
     return moved
-
-
-def _downloads(drawn: "go.Figure", table: pd.DataFrame, name: str, stem: str) -> None:
-    with (
-        st.container(horizontal=True, horizontal_alignment="right"),
-        st.popover("Download", icon=":material/download:", type="tertiary", key=f"download-{name}"),
-    ):
-        picture_buttons(drawn, stem)
-        st.download_button(
-            "CSV",
-            partial(csv_bytes, table.drop(columns=schema.IMAGE, errors="ignore")),
-            file_name=f"{stem}.csv",
-            mime="text/csv",
-            key=f"csv-{stem}",
-            on_click="ignore",
-            width="stretch",
-        )

@@ -1,5 +1,6 @@
 """What stands around every page: sweep and tie rule, progress, notes on the address."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +25,9 @@ def show(controls: Any, view: Callable[[], None]) -> None:
         guarded(_controls)()
     progress.show()
     guarded(_notes)()
+    start = time.monotonic()
     guarded(view)()
+    progress.took(time.monotonic() - start)
 
 
 def _controls() -> None:

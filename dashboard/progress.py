@@ -10,7 +10,8 @@ from dashboard import data, demo, state
 from dashboard.text import duration, plain
 
 EVERY = 2.0
-_AT_MOST_EVERY = 4.0
+_REST = 4.0
+_REST_PER_SECOND = 15.0
 
 
 def show() -> None:
@@ -18,6 +19,11 @@ def show() -> None:
     if _is_live():
         st.fragment(_live, run_every=EVERY)()
     state.remember("shown", _signature())
+
+
+def took(seconds: float) -> None:
+    """Note how long the page took to compute."""
+    state.remember("took", seconds)
 
 
 def _is_live() -> bool:
@@ -35,7 +41,9 @@ def _live() -> None:
             except LetheError:
                 continue
     changed = _signature() != state.recall("shown")
-    rested = time.monotonic() - state.recall("rerun-at", 0.0) > _AT_MOST_EVERY
+    # A page that takes long to compute must not take the processor from the sweep it shows.
+    rest = max(_REST, _REST_PER_SECOND * state.recall("took", 0.0))
+    rested = time.monotonic() - state.recall("rerun-at", 0.0) > rest
     if changed and (rested or not _is_live()):
         state.remember("rerun-at", time.monotonic())
         st.rerun()

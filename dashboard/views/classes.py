@@ -53,7 +53,9 @@ def show() -> None:
         shown,
         name="class-impact",
         variant_id=context.variant,
-        on_click=lambda custom: open_gallery(context, classes=(str(custom[0]),), population="all"),
+        on_click=lambda point: open_gallery(
+            context, classes=(str(point["customdata"][0]),), population="all"
+        ),
     )
     st.caption(
         "Changes are against the dense runs; the normalized change is against what overall "
@@ -151,8 +153,11 @@ def _heatmap(context: Context, class_ids: set[int]) -> None:
         _clickable(class_heatmap(kept, note=note(context))),
         kept,
         name="class-heatmap",
-        on_click=lambda custom: open_gallery(
-            context, classes=(str(custom[0]),), variant=str(custom[1]), population="all"
+        on_click=lambda point: open_gallery(
+            context,
+            classes=(str(point["customdata"][0]),),
+            variant=str(point["customdata"][1]),
+            population="all",
         ),
     )
 
@@ -171,8 +176,11 @@ def _confusion(context: Context) -> None:
         pies,
         name="confusion",
         variant_id=context.variant,
-        on_click=lambda custom: open_gallery(
-            context, classes=(str(custom[0]),), class_of="dense", becomes=(str(custom[1]),)
+        on_click=lambda point: open_gallery(
+            context,
+            classes=(str(point["customdata"][0]),),
+            class_of="dense",
+            becomes=(str(point["customdata"][1]),),
         ),
     )
 
@@ -181,19 +189,21 @@ def _clickable(drawn: Any) -> Any:
     """Lay unseen points over the cells of a heat map, whose own cells cannot be selected."""
     for heatmap in [trace for trace in drawn.data if trace.type == "heatmap"]:
         cells = [
-            (x, y, heatmap.customdata[y][x])
+            (x, y, [*heatmap.customdata[y][x], value])
             for y, row in enumerate(heatmap.z)
             for x, value in enumerate(row)
             if value is not None and value == value
         ]
+        last = len(cells[0][2]) - 1 if cells else 0
+        # The points lie above the cells and take the pointer, so they say what the cells would.
         drawn.add_scatter(
             x=[x for x, _, _ in cells],
             y=[y for _, y, _ in cells],
             customdata=[custom for _, _, custom in cells],
+            hovertemplate=heatmap.hovertemplate.replace("%{z", f"%{{customdata[{last}]"),
             mode="markers",
             marker={"size": 22, "symbol": "square", "opacity": 0},
-            hoverinfo="skip",
             showlegend=False,
-            name="cells",
+            name="",
         )
     return drawn

@@ -1,7 +1,10 @@
 """Curves: every figure of merit against sparsity, all methods overlaid."""
 
+from typing import Any
+
 import streamlit as st
 
+from analysis import schema
 from analysis.figures.curves import QUANTITIES, metric_curve
 from analysis.figures.pie_accuracy import pie_accuracy
 from analysis.figures.pie_kinds import pie_kinds
@@ -9,13 +12,15 @@ from analysis.figures.pie_share import pie_share
 from dashboard import context as contexts
 from dashboard.context import Context
 from dashboard.figure_panel import figure, note, side_by_side
+from dashboard.links import open_gallery
 
 
 def show() -> None:
     """Show the curves."""
     context = contexts.current()
     _ = context.variant
-    summary = context.results.summary()
+    with st.spinner("Computing the curves"):
+        summary = context.results.summary()
     st.fragment(lambda: _metric(context))()
     with side_by_side("curves") as place:
         with place():
@@ -36,4 +41,23 @@ def _metric(context: Context) -> None:
     if metric is not None:
         rows = curves[curves["metric"] == metric]
         drawn = metric_curve(curves, metric=metric, note=note(context))
-        figure(context, drawn, rows, name=f"curve-{metric}")
+        figure(
+            context,
+            drawn,
+            rows,
+            name=f"curve-{metric}",
+            on_click=lambda point: _open(context, drawn.data[point["curve_number"]].name, point),
+        )
+        st.caption("Click a point to see the PIEs of its variant.")
+
+
+def _open(context: Context, method: str, point: dict[str, Any]) -> None:
+    """Open the gallery at the variant whose point was clicked, if it is one."""
+    summary = context.results.summary()
+    ids = context.results.compressed_ids
+    ours = summary[summary[schema.VARIANT_ID].isin(ids) & (summary[schema.METHOD] == method)]
+    if ours.empty:
+        return
+    distance = (ours[schema.SPARSITY].astype(float) - float(point["customdata"][0])).abs()
+    nearest = ours[schema.VARIANT_ID].iloc[int(distance.fillna(0).to_numpy().argmin())]
+    open_gallery(context, variant=str(nearest))

@@ -1,20 +1,33 @@
 """Export: any table as CSV, Parquet or JSON, any figure in any format."""
 
-import io
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from analysis.figures.files import csv_bytes
+from analysis.figures.class_heatmap import class_heatmap
+from analysis.figures.class_impact import class_impact
+from analysis.figures.confusion import confusion_flow
+from analysis.figures.curves import QUANTITIES, metric_curve
+from analysis.figures.pie_accuracy import pie_accuracy
+from analysis.figures.pie_kinds import pie_kinds
+from analysis.figures.pie_share import pie_share
 from analysis.results import TABLES
+from analysis.tabular import write_table
 from dashboard import context as contexts
 from dashboard.context import Context
-from dashboard.figure_panel import chart, file_name, note, picture_buttons, side_by_side
+from dashboard.figure_panel import chart, download_buttons, file_name, note, side_by_side
 
 PREVIEW = 200
+_FORMATS = {
+    "csv": ("CSV", "text/csv"),
+    "parquet": ("Parquet", "application/vnd.apache.parquet"),
+    "json": ("JSON", "application/json"),
+}
 _ALL = "All variants"
 _BY_VARIANT = ("images", "pies", "classes")
 _ABOUT = {
@@ -30,6 +43,8 @@ _ABOUT = {
 def show() -> None:
     """Offer tables and figures to take away."""
     context = contexts.current()
+    with st.spinner("Computing the tables"):
+        context.results.summary()
     with side_by_side("export") as place:
         with place():
             st.subheader("Tables", anchor=False)
@@ -52,17 +67,13 @@ def _tables(context: Context) -> None:
     st.caption(_ABOUT[name])
     stem = file_name(context, name, *([variant_id] if variant_id else []))
     with st.container(horizontal=True):
-        for label, mime, write in (
-            ("CSV", "text/csv", csv_bytes),
-            ("Parquet", "application/vnd.apache.parquet", _parquet_bytes),
-            ("JSON", "application/json", _json_bytes),
-        ):
+        for suffix, (label, mime) in _FORMATS.items():
             st.download_button(
                 label,
-                partial(write, table),
-                file_name=f"{stem}.{label.lower()}",
+                partial(_table_bytes, table, suffix),
+                file_name=f"{stem}.{suffix}",
                 mime=mime,
-                key=f"table-{label.lower()}",
+                key=f"table-{suffix}",
                 icon=":material/download:",
                 on_click="ignore",
             )
@@ -78,54 +89,51 @@ def _figures(context: Context) -> None:
     figures = _drawable(context)
     with st.container(width=320):
         name = st.selectbox("Figure", list(figures), key="export-figure")
-    drawn = figures[name]()
+    drawn, table = figures[name]()
     with st.container(horizontal=True):
-        picture_buttons(drawn, file_name(context, name.lower()))
+        download_buttons(drawn, table, file_name(context, name.lower()))
     chart(drawn, key="export-chart")
 
 
-def _drawable(context: Context) -> dict[str, Callable[[], Any]]:
-    from analysis.figures import (
-        class_heatmap,
-        class_impact,
-        confusion,
-        curves,
-        pie_accuracy,
-        pie_kinds,
-        pie_share,
-    )
-
-    results, whole = context.results, note(context)
-    made: dict[str, Callable[[], Any]] = {
-        "PIE share": lambda: pie_share.pie_share(results.summary(), note=whole),
-        "Accuracy on PIEs": lambda: pie_accuracy.pie_accuracy(results.summary(), note=whole),
-        "Kinds of PIE": lambda: pie_kinds.pie_kinds(results.summary(), note=whole),
-        "Classes by variant": lambda: class_heatmap.class_heatmap(results.classes(), note=whole),
+def _drawable(context: Context) -> dict[str, Callable[[], tuple[Any, pd.DataFrame]]]:
+    """Name every figure, with what draws it and the table that holds its data."""
+    whole = note(context)
+    summary, classes, curves = (context.results.table(t) for t in ("summary", "classes", "curves"))
+    made: dict[str, Callable[[], tuple[Any, pd.DataFrame]]] = {
+        "PIE share": lambda: (pie_share(summary, note=whole), summary),
+        "Accuracy on PIEs": lambda: (pie_accuracy(summary, note=whole), summary),
+        "Kinds of PIE": lambda: (pie_kinds(summary, note=whole), summary),
+        "Classes by variant": lambda: (class_heatmap(classes, note=whole), classes),
     }
     if context.selection.variant is not None:
-        variant, one = context.variant, note(context, context.variant)
-        made[f"Class impact, {variant}"] = lambda: class_impact.class_impact(
-            results.classes(variant), note=one
-        )
-        made[f"Confusion flow, {variant}"] = lambda: confusion.confusion_flow(
-            results.pies(variant), class_names=results.class_names, note=one
-        )
-    for metric, quantity in curves.QUANTITIES.items():
-        made[quantity] = partial(_curve, results, metric, whole)
+        made |= _of_variant(context, context.variant)
+    for metric, quantity in QUANTITIES.items():
+        made[quantity] = partial(_curve, curves, metric, whole)
     return made
 
 
-def _curve(results: Any, metric: str, footnote: str) -> Any:
-    from analysis.figures.curves import metric_curve
+def _of_variant(
+    context: Context, variant: str
+) -> dict[str, Callable[[], tuple[Any, pd.DataFrame]]]:
+    one, names = note(context, variant), context.results.class_names
+    classes, pies = context.results.classes(variant), context.results.pies(variant)
+    return {
+        f"Class impact, {variant}": lambda: (class_impact(classes, note=one), classes),
+        f"Confusion flow, {variant}": lambda: (
+            confusion_flow(pies, class_names=names, note=one),
+            pies,
+        ),
+    }
 
-    return metric_curve(results.curves(), metric=metric, note=footnote)
+
+def _curve(curves: pd.DataFrame, metric: str, footnote: str) -> tuple[Any, pd.DataFrame]:
+    rows = curves[curves["metric"] == metric]
+    return metric_curve(curves, metric=metric, note=footnote), rows
 
 
-def _parquet_bytes(table: pd.DataFrame) -> bytes:
-    buffer = io.BytesIO()
-    table.to_parquet(buffer, index=False)
-    return buffer.getvalue()
-
-
-def _json_bytes(table: pd.DataFrame) -> bytes:
-    return str(table.to_json(orient="records", force_ascii=False)).encode()
+def _table_bytes(table: pd.DataFrame, suffix: str) -> bytes:
+    """Write a table just as the command line does."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"table.{suffix}"
+        write_table(table, path)
+        return path.read_bytes()

@@ -26,6 +26,9 @@ def show() -> None:
             icon=":material/hourglass_top:",
         )
         return
+    with st.spinner("Computing the tables"):
+        context.results.summary()
+        context.results.classes()
     _what_was_found(context)
     _variants(context)
     _curves(context)

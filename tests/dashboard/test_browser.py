@@ -194,14 +194,48 @@ def test_a_figure_downloads(page, address, format):
 
 def test_a_class_bar_opens_the_gallery_of_that_class(page, address):
     page.goto(f"{address}/classes?sweep=plain")
-    bar = page.locator(".st-key-figure-class-impact .bars .point path").first
-    bar.wait_for()
-    box = bar.bounding_box()
-    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    click(page, page.locator(".st-key-figure-class-impact .bars .point path").first)
     page.wait_for_url("**/gallery?**")
     painted(page)
     assert len(query(page)["class"]) == 1
     assert set(page.locator(f"{TILE} strong").all_inner_texts()) == set(query(page)["class"])
+
+
+def click(page, locator):
+    locator.wait_for(state="attached")
+    locator.scroll_into_view_if_needed()
+    page.wait_for_timeout(500)
+    box = locator.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+
+
+def test_a_confusion_cell_opens_the_gallery_of_that_flow(page, address):
+    page.goto(f"{address}/classes?sweep=plain")
+    click(page, page.locator(".st-key-figure-confusion .scatterlayer .point").first)
+    page.wait_for_url("**/gallery?**")
+    painted(page)
+    asked = query(page)
+    assert asked["class_of"] == ["dense"]
+    flow = f"{asked['class'][0]} → {asked['becomes'][0]}"
+    assert set(page.locator(f"{TILE} .lethe-line:nth-child(2)").all_inner_texts()) == {flow}
+
+
+def test_a_point_of_a_curve_opens_the_gallery_of_its_variant(page, address):
+    page.goto(f"{address}/curves?sweep=plain")
+    click(page, page.locator(".st-key-figure-curve-top1 .scatterlayer .trace .point").first)
+    page.wait_for_url("**/gallery?**")
+    painted(page)
+    assert query(page)["variant"] == ["magnitude-0.50"]
+
+
+def test_a_table_downloads_as_csv_parquet_and_json(page, address):
+    page.goto(f"{address}/export?sweep=plain")
+    for label, start in (("CSV", b"variant_id,"), ("Parquet", b"PAR1"), ("JSON", b"[")):
+        button = page.locator(f".st-key-table-{label.lower()} button")
+        with page.expect_download() as waiting:
+            button.click()
+        assert waiting.value.suggested_filename == f"plain-summary.{label.lower()}"
+        assert Path(waiting.value.path()).read_bytes().startswith(start)
 
 
 @pytest.mark.parametrize("name", ["", "gallery", "classes", "curves", "export"])
