@@ -24,10 +24,10 @@ def guarded(show: Callable[[], None]) -> Callable[[], None]:
         except NothingYetError as nothing:
             _nothing_yet(nothing)
         except LetheError as problem:
-            _tell(str(problem))
+            tell(str(problem))
         except Exception as error:
             _LOG.exception("a page could not be shown")
-            _tell(
+            tell(
                 f"This sweep could not be read ({type(error).__name__}). 'python -m analysis "
                 "verify' with its name lists what is wrong; the same sweep started again makes "
                 "missing runs anew."
@@ -39,8 +39,8 @@ def guarded(show: Callable[[], None]) -> Callable[[], None]:
 def _nothing_yet(nothing: NothingYetError) -> None:
     child = demo.state()
     if child.failure is not None:
-        _tell(f"The demo sweep could not be made. {child.failure}")
-    elif child.is_running:
+        return  # Told above the page already.
+    if child.is_running:
         st.info(
             "The demo sweep is starting: 10 dense and 70 compressed digit classifiers. Results "
             "appear here as they are written.",
@@ -53,5 +53,6 @@ def _nothing_yet(nothing: NothingYetError) -> None:
             st.code("python -m analysis demo", language="bash")
 
 
-def _tell(message: str) -> None:
+def tell(message: str) -> None:
+    """Show one failure, in words."""
     st.error(plain(message), icon=":material/error:")

@@ -7,6 +7,7 @@ import streamlit as st
 from analysis.errors import LetheError
 from analysis.manifest import Manifest
 from dashboard import data, demo, state
+from dashboard.problems import tell
 from dashboard.text import duration, plain
 
 EVERY = 2.0
@@ -16,6 +17,9 @@ _REST_PER_SECOND = 15.0
 
 def show() -> None:
     """Show how far the running sweeps are; nothing where none is running."""
+    failure = demo.state().failure
+    if failure is not None:
+        tell(f"The demo sweep stopped before its end. {failure}")
     if _is_live():
         st.fragment(_live, run_every=EVERY)()
     state.remember("shown", _signature())

@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
 from analysis.store import Cache
+from dashboard import demo
 from tests.synthetic import make_sweep
 
 APP = str(Path(__file__).resolve().parents[2] / "dashboard" / "app.py")
@@ -170,6 +171,33 @@ def test_hostile_class_names_are_no_markup(tmp_path, open_page, page):
         body = getattr(element, "value", None) or getattr(element.proto, "body", "")
         assert "<script>alert" not in body
         assert "**bold**" not in body or element.type == "html"
+
+
+def test_a_demo_that_is_starting_is_announced(open_page, monkeypatch):
+    monkeypatch.setattr(demo, "state", lambda: demo.DemoState(is_running=True))
+    app = open_page("gallery")
+    assert "demo sweep is starting" in told(app)
+    assert not app.code
+
+
+def test_a_demo_that_failed_says_why_once(open_page, monkeypatch):
+    monkeypatch.setattr(demo, "state", lambda: demo.DemoState(failure="disk full"))
+    app = open_page()
+    assert [element.value for element in app.error] == [
+        "The demo sweep stopped before its end\\. disk full"
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_running_sweep_shows_its_progress_on_every_page(tmp_path, open_page, page):
+    folder = make_sweep(tmp_path)
+    undo(tmp_path, [("int8-static", s) for s in range(4)])
+    with folder.locked():
+        app = open_page(page)
+    assert not app.error
+    texts = [element.proto.text for element in app.get("progress")]
+    assert "Sweep made is running\\: 20 of 24 runs" in texts
+    assert "int8\\-static\\: 2 of 6" in texts
 
 
 def test_unknown_values_in_the_address_are_noted(tmp_path, open_page):
