@@ -6,6 +6,9 @@ import json
 import re
 import subprocess
 import threading
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 from xml.etree import ElementTree
 
 import plotly.graph_objects as go
@@ -95,6 +98,14 @@ def test_a_browser_that_died_is_started_again(fresh):
     fresh._kaleido.subprocess.kill()
     fresh._kaleido.subprocess.wait()
     assert figure_bytes(bar, "png") == first
+
+
+@needs_browser
+def test_drawing_fetches_nothing_over_the_network(fresh):
+    figure_bytes(go.Figure(go.Bar(y=[1, 2])), "svg")
+    page = Path(url2pathname(urlsplit(fresh._kaleido._index).path)).read_text()
+    assert "plotly.min.js" in page
+    assert "http" not in page
 
 
 @needs_browser

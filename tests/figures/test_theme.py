@@ -78,10 +78,11 @@ def test_known_methods_have_a_colour_and_a_marker_each():
     assert len({theme.method_symbol(m) for m in METHODS}) == len(METHODS)
 
 
-def test_a_method_nobody_knows_has_the_same_look_every_time():
-    looks = {(theme.method_color("brand-new"), theme.method_symbol("brand-new")) for _ in range(3)}
-    assert len(looks) == 1
-    assert theme.method_color("brand-new").startswith("#")
+def test_a_method_nobody_knows_has_the_same_look_in_every_process():
+    look = (theme.method_color, theme.method_symbol, theme.method_dash)
+    assert [of("brand-new") for of in look] == [
+        "#D55E00", "pentagon", "longdash"
+    ]  # fmt: skip
 
 
 def test_combined_methods_are_told_apart_from_their_parts():
@@ -162,6 +163,14 @@ def test_more_words_get_more_room():
     assert long.layout.margin.t > short.layout.margin.t
     heights = [f.layout.height - f.layout.margin.t - f.layout.margin.b for f in (short, long)]
     assert heights[0] == heights[1]
+
+
+def test_longer_row_names_get_more_room_and_the_footnote_stays_at_the_edge():
+    for name in ("ant", "a name of twenty-four ch"):
+        figure = class_impact(classes([name, "b"]), note="n")
+        assert figure.layout.margin.l >= 5 * len(name) + 20
+        (note,) = [a for a in figure.layout.annotations if a.name == "footnote"]
+        assert figure.layout.margin.l + note.xshift == 14
 
 
 def test_the_footnote_stands_below_the_axis_title_and_inside_the_figure():
