@@ -12,6 +12,8 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ADDRESS = "127.0.0.1"
+# Training takes every core, and the first page needs one until it stands.
+DEMO_DELAY = 2.5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,15 +53,9 @@ def _serve(options: argparse.Namespace) -> int:
 @contextmanager
 def _demo_beside(cache: Path) -> Iterator[None]:
     """Make the demo sweep while the app runs, where it is not there yet."""
-    from analysis.errors import LetheError
     from dashboard import demo
 
-    try:
-        if demo.is_wanted(cache):
-            demo.start(cache)
-    except LetheError as error:
-        # The page of that sweep tells the same; the app is of use without the demo.
-        print(f"the demo sweep was not started: {error}", file=sys.stderr)
+    demo.start_soon(cache, DEMO_DELAY)
     try:
         yield
     finally:

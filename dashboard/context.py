@@ -15,6 +15,10 @@ class NothingYetError(LetheError):
     """There is nothing to show so far, and that is no fault."""
 
 
+class EmptyCacheError(NothingYetError):
+    """There is no sweep at all."""
+
+
 @dataclass(frozen=True)
 class Context:
     """An open sweep and what is looked at in it.
@@ -56,7 +60,7 @@ def current() -> Context:
 
     Raises
     ------
-    NothingYetError
+    EmptyCacheError
         The cache holds no sweep.
     LetheError
         The sweep cannot be read.
@@ -100,7 +104,7 @@ def choose_sweep(asked: list[str], states: list[data.SweepState]) -> tuple[str, 
     """Return the sweep to open, and a note where the one asked for is not there."""
     default = default_sweep(states)
     if default is None:
-        raise NothingYetError(f"The cache {data.cache_root()} holds no sweep yet.")
+        raise EmptyCacheError(f"The cache {data.cache_root()} holds no sweep yet.")
     if not asked or asked[-1] in {one.name for one in states}:
         name, notes = (asked[-1] if asked else default), []
     else:

@@ -5,11 +5,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
-
-from analysis.store import Cache
 
 DEMO = "demo"
 _LAST_LINES = 3
@@ -17,7 +16,7 @@ _LAST_LINES = 3
 
 @dataclass(frozen=True)
 class DemoState:
-    """Whether the child runs, and in what words it failed where it did."""
+    """Whether the child runs or is about to, and in what words it failed where it did."""
 
     is_running: bool = False
     failure: str | None = None
@@ -30,16 +29,40 @@ class _Child:
 
 
 _children: list[_Child] = []
+_waiting: list[threading.Timer] = []
 
 
 def is_wanted(root: Path) -> bool:
     """Whether a demo sweep is to be started: no sweep at all, or an unfinished demo nobody runs."""
+    from analysis.store import Cache
+
     cache = Cache(root)
     names = cache.names()
     if DEMO not in names:
         return not names and not cache.sweep(DEMO).is_running
     folder = cache.sweep(DEMO)
     return not folder.is_running and not folder.manifest().is_complete
+
+
+def start_soon(root: Path, delay: float) -> None:
+    """Start the demo sweep where it is wanted, ``delay`` seconds from now: the page comes first."""
+    timer = threading.Timer(delay, _start_if_wanted, [root])
+    timer.daemon = True
+    _waiting.append(timer)
+    timer.start()
+
+
+def _start_if_wanted(root: Path) -> None:
+    from analysis.errors import LetheError
+
+    try:
+        if is_wanted(root):
+            start(root)
+    except LetheError as error:
+        # The page of that sweep tells the same; the app is of use without the demo.
+        print(f"the demo sweep was not started: {error}", file=sys.stderr)
+    finally:
+        _waiting.clear()
 
 
 def start(root: Path) -> None:
@@ -60,7 +83,7 @@ def start(root: Path) -> None:
 def state() -> DemoState:
     """Tell how the child is."""
     if not _children:
-        return DemoState()
+        return DemoState(is_running=bool(_waiting))
     child = _children[-1]
     status = child.process.poll()
     if status is None:
@@ -75,6 +98,10 @@ def state() -> DemoState:
 
 def stop(patience: float = 10.0) -> None:
     """End the child and its workers, by an interrupt first: it leaves nothing half-written."""
+    for timer in list(_waiting):
+        timer.cancel()
+        timer.join(patience)
+    _waiting.clear()
     for child in _children:
         for ending in _endings():
             if child.process.poll() is not None:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from analysis.errors import LetheError
 from dashboard import demo
-from dashboard.context import NothingYetError
+from dashboard.context import EmptyCacheError, NothingYetError
 from dashboard.text import plain
 
 _LOG = logging.getLogger("lethe.dashboard")
@@ -40,7 +40,8 @@ def _nothing_yet(nothing: NothingYetError) -> None:
     child = demo.state()
     if child.failure is not None:
         return  # Told above the page already.
-    if child.is_running:
+    is_empty = isinstance(nothing, EmptyCacheError)
+    if child.is_running and is_empty:
         st.info(
             "The demo sweep is starting: 10 dense and 70 compressed digit classifiers. Results "
             "appear here as they are written.",
@@ -48,7 +49,7 @@ def _nothing_yet(nothing: NothingYetError) -> None:
         )
     else:
         st.info(plain(nothing), icon=":material/inbox:")
-        if "holds no sweep" in str(nothing):
+        if is_empty:
             st.markdown("Make the demo sweep with this command; this page fills as it runs.")
             st.code("python -m analysis demo", language="bash")
 
