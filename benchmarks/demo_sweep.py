@@ -39,9 +39,7 @@ def main() -> None:
     print(f"CPU time: {cpu:.1f} s, {cpu / wall:.2f} cores busy of {cores}")
     if any(busy):
         over = mean(count > cores for count in busy)
-        print(
-            f"threads running at once: mean {mean(busy):.2f}, above {cores} in {over:.0%} of samples"
-        )
+        print(f"running threads: mean {mean(busy):.2f}, above {cores} in {over:.0%} of samples")
 
 
 def _running_threads(root: int) -> int:

@@ -45,6 +45,8 @@ def _serve(options: argparse.Namespace) -> int:
         "server.headless": options.headless,
     }
     bootstrap.load_config_options(flags)
+    # Streamlit's own welcome is off: it advertises, on the terminal and over the page.
+    print(f"Lethe is at http://{ADDRESS}:{options.port} (Ctrl-C ends it)", flush=True)
     with _demo_beside(cache) if options.demo and not options.read_only else nullcontext():
         bootstrap.run(str(HERE / "app.py"), False, [], flags)
     return 0

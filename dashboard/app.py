@@ -16,7 +16,7 @@ HERE = Path(__file__).resolve().parent
 
 def main() -> None:
     """Configure the page, draw the navigation and run the page chosen."""
-    st.set_page_config(page_title="Lethe", page_icon=":material/water:", layout="wide")
+    st.set_page_config(page_title="Lethe", page_icon=str(HERE / "icon.svg"), layout="wide")
     st.logo(str(HERE / "logo.svg"), size="large")
     st.html(HERE / "style.css")
     page = st.navigation(pages.all_pages(), position="top")
