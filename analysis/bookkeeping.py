@@ -90,11 +90,7 @@ def extended(manifest: Manifest, sweep: Sweep, variants: tuple[Variant, ...]) ->
         if variant.variant_id not in known:
             manifest.variants.append(_variant_record(variant, sweep))
     manifest.seeds = sorted({*manifest.seeds, *range(sweep.seeds)})
-    manifest.config = {
-        "variants": [record.variant_id for record in manifest.variants],
-        "seeds": len(manifest.seeds),
-        "options": sweep.options(),
-    }
+    describe_config(manifest, sweep.options())
     manifest.pairing = (
         "runs of equal seed share the dense run's first phase; quantized runs are made from their "
         "dense run"
@@ -103,6 +99,15 @@ def extended(manifest: Manifest, sweep: Sweep, variants: tuple[Variant, ...]) ->
         "dense run"
     )
     return manifest
+
+
+def describe_config(manifest: Manifest, options: dict[str, Any]) -> None:
+    """Write into the manifest what was asked altogether."""
+    manifest.config = {
+        "variants": [record.variant_id for record in manifest.variants],
+        "seeds": len(manifest.seeds),
+        "options": options,
+    }
 
 
 def _variant_record(variant: Variant, sweep: Sweep) -> VariantRecord:

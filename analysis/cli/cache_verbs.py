@@ -1,4 +1,4 @@
-"""``list``, ``show``, ``rename``, ``remove`` and ``verify``."""
+"""``list``, ``show``, ``rename``, ``remove``, ``merge`` and ``verify``."""
 
 import argparse
 from typing import Any
@@ -28,6 +28,13 @@ def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
     rename.add_argument("sweep", metavar="SWEEP")
     rename.add_argument("new", metavar="NEW")
     rename.set_defaults(run=run_rename)
+    merging = verbs.add_parser(
+        "merge", parents=[common], help="join the runs of one sweep made on two machines"
+    )
+    merging.add_argument("first", metavar="A")
+    merging.add_argument("second", metavar="B")
+    merging.add_argument("--name", required=True, metavar="C", help="name of the new sweep")
+    merging.set_defaults(run=run_merge)
 
 
 def run_list(_: argparse.Namespace, cache: Cache) -> int:
@@ -95,6 +102,15 @@ def run_rename(options: argparse.Namespace, cache: Cache) -> int:
 def run_remove(options: argparse.Namespace, cache: Cache) -> int:
     """Delete a sweep."""
     cache.remove(options.sweep)
+    return 0
+
+
+def run_merge(options: argparse.Namespace, cache: Cache) -> int:
+    """Merge two sweeps into a new one."""
+    from analysis.merging import merge
+
+    merged = merge(cache, options.first, options.second, options.name)
+    print(f"{merged.name}: {merged.n_done} of {merged.n_runs} runs done")
     return 0
 
 

@@ -1,0 +1,94 @@
+"""Merging the runs of one sweep made on two machines."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from analysis.cli.main import main
+from analysis.errors import UserError
+from analysis.merging import merge
+from analysis.results import SweepResults
+from analysis.store import Cache
+from tests.conftest import prediction_bytes
+from tests.synthetic import make_sweep
+
+VARIANTS = ("magnitude=0.5,0.9", "int8-static")
+
+
+@pytest.fixture
+def halves(tmp_path: Path) -> Cache:
+    """One sweep, and two copies of it that each lack some of its runs."""
+    whole = make_sweep(tmp_path, "whole", variants=VARIANTS, seeds=4)
+    cache = Cache(tmp_path)
+    for name, lacks in (("left", "magnitude-0.90"), ("right", "int8-static")):
+        shutil.copytree(whole.path, tmp_path / name)
+        folder = cache.sweep(name)
+        shutil.rmtree(folder.path / "predictions" / lacks)
+        manifest = folder.manifest()
+        manifest.name = name
+        manifest.variants = [v for v in manifest.variants if v.variant_id != lacks]
+        del manifest.runs[lacks]
+        manifest.files = {p: f for p, f in manifest.files.items() if lacks not in p}
+        folder.write_manifest(manifest)
+    return cache
+
+
+def test_a_merged_sweep_has_the_runs_of_both_and_the_tables_of_the_whole(halves: Cache) -> None:
+    before = prediction_bytes(halves.sweep("left"))
+    merged = merge(halves, "left", "right", "both")
+    assert merged.is_complete
+    assert merged.n_runs == 16
+    both, whole = halves.sweep("both"), halves.sweep("whole")
+    assert both.verify() == []
+    assert prediction_bytes(both) == prediction_bytes(whole)
+    assert prediction_bytes(halves.sweep("left")) == before
+    columns = ["variant_id", "n_pies", "top1_mean", "noise_floor_share", "pie_share_half"]
+    tables = [
+        SweepResults(f).summary()[columns].sort_values("variant_id").reset_index(drop=True)
+        for f in (both, whole)
+    ]
+    assert tables[0].equals(tables[1])
+
+
+def test_runs_that_differ_are_refused_and_nothing_is_left(halves: Cache) -> None:
+    folder = halves.sweep("right")
+    manifest = folder.manifest()
+    manifest.files["predictions/dense/seed-0.parquet"].sha256 = "0" * 64
+    folder.write_manifest(manifest)
+    with pytest.raises(UserError, match=r"both have predictions/dense/seed-0.parquet"):
+        merge(halves, "left", "right", "both")
+    assert not list(halves.root.glob("*both*"))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("dataset_fingerprint", "other", "different data"),
+        ("config", {"options": {"model": "other"}}, "different options"),
+    ],
+)
+def test_sweeps_of_something_else_are_refused(
+    halves: Cache, field: str, value: object, message: str
+) -> None:
+    path = halves.sweep("right").path / "manifest.json"
+    raw = json.loads(path.read_text())
+    path.write_text(json.dumps(raw | {field: value}))
+    with pytest.raises(UserError, match=message):
+        merge(halves, "left", "right", "both")
+
+
+def test_a_missing_file_is_named_and_nothing_is_left(halves: Cache) -> None:
+    halves.sweep("right").prediction_path("magnitude-0.90", 1).unlink()
+    with pytest.raises(UserError, match=r"seed-1.parquet is missing"):
+        merge(halves, "left", "right", "both")
+    assert not list(halves.root.glob("*both*"))
+
+
+def test_merge_from_the_command_line(halves: Cache, capsys: pytest.CaptureFixture[str]) -> None:
+    cache = str(halves.root)
+    assert main(["merge", "left", "right", "--name", "both", "--cache", cache]) == 0
+    assert "both: 16 of 16 runs done" in capsys.readouterr().out
+    assert main(["merge", "left", "right", "--name", "both", "--cache", cache]) == 2
+    assert "is there already" in capsys.readouterr().err
