@@ -130,6 +130,8 @@ def describe(
         "train_counts": prepared.train_counts,
         "mean": list(prepared.inputs.mean),
         "std": list(prepared.inputs.std),
+        "n_duplicates_across_splits": prepared.n_duplicates_across_splits,
+        "notes": prepared.notes,
     }
     manifest.left_out = prepared.left_out
     manifest.model = {

@@ -1,6 +1,7 @@
 """Decoding a dataset once for all runs: model inputs, thumbnails, and what could not be used."""
 
 import io
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from PIL import Image, ImageOps
 
 from analysis import schema
 from analysis.datasets.base import Dataset, Split
-from analysis.datasets.decode import UnusableImageError
+from analysis.datasets.decode import UnusableImageError, original_size
 from analysis.errors import UserError
 
 _CRISP_PX = 64
@@ -49,12 +50,17 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Inputs for the runs, the table of test images, and the files that could not be used."""
+    """Inputs for the runs, the table of test images, and what is to be said of the data.
+
+    ``n_duplicates_across_splits`` counts the test images whose very bytes are trained on too.
+    """
 
     inputs: Inputs
     images: pa.Table
     left_out: list[dict[str, str]]
     train_counts: list[int]
+    n_duplicates_across_splits: int
+    notes: list[str]
 
 
 def prepare(
@@ -86,7 +92,17 @@ def prepare(
     mean, std = _channel_statistics(folder / "train.npy")
     inputs = Inputs(folder, mean, std, len(kept["train"]), len(kept["test"]))
     images = _image_table(dataset.test.take(kept["test"]), rows)
-    return Prepared(inputs, images, left_out, counts.tolist())
+    leaked = _duplicates_across_splits(dataset, kept)
+    notes = list(dataset.notes)
+    if leaked:
+        notes.append(f"{leaked} test images are in the train split too, byte for byte")
+    return Prepared(inputs, images, left_out, counts.tolist(), leaked, notes)
+
+
+def _duplicates_across_splits(dataset: Dataset, kept: dict[str, npt.NDArray[np.intp]]) -> int:
+    train, test = dataset.train.images.digests(), dataset.test.images.digests()
+    trained_on = {train[i] for i in kept["train"]} - {b""}
+    return sum(test[i] in trained_on for i in kept["test"])
 
 
 def _write_split(
@@ -141,7 +157,9 @@ def _decode_all(
         row = _thumbnail_row(image) if with_thumbnail else {}
         return model_input(image, size, channels), row
 
-    with ThreadPoolExecutor() as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
+        # Pillow warns of odd EXIF data and of large pictures; what matters comes as an exception.
+        warnings.simplefilter("ignore")
         for block in batched_range(len(split), 1024):
             yield from zip(block, pool.map(decode, block), strict=True)
 
@@ -163,7 +181,7 @@ def model_input(image: Image.Image, size: tuple[int, int], channels: int) -> npt
 
 
 def _thumbnail_row(image: Image.Image) -> dict[str, Any]:
-    width, height = image.size
+    width, height = original_size(image)
     small = image.copy()
     small.thumbnail((schema.THUMBNAIL_PX, schema.THUMBNAIL_PX), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()

@@ -86,8 +86,10 @@ def run_show(options: argparse.Namespace, cache: Cache) -> int:
         failed = [f"seed {s}: {r.error}" for s, r in runs.items() if r.state == "failed"]
         done = len(manifest.done_seeds(variant.variant_id))
         print(f"  {variant.variant_id}: {done} of {len(manifest.seeds)} runs", *failed, sep="; ")
+    for note in dataset.get("notes", []):
+        print(f"note: {note}")
     if manifest.left_out:
-        print(f"left out: {len(manifest.left_out)} images")
+        print(f"left out: {len(manifest.left_out)} files")
         for entry in manifest.left_out:
             print(f"  {entry['file']!r}: {entry['reason']}")
     return 0

@@ -190,8 +190,10 @@ def _report(manifest: Manifest, cache: Cache) -> int:
     print(
         f"{manifest.name}: {manifest.n_done} of {manifest.n_runs} runs done in "
         f"{cache.root / manifest.name}"
-        + (f"; {left_out} images left out (see 'show {manifest.name}')" if left_out else "")
+        + (f"; {left_out} files left out (see 'show {manifest.name}')" if left_out else "")
     )
+    for note in manifest.dataset.get("notes", []):
+        print(f"{manifest.name}: {note}")
     for variant_id, seed, error in failed:
         print(f"lethe: error: {variant_id}, seed {seed} failed: {error}", file=sys.stderr)
     return 3 if failed else 0

@@ -3,7 +3,9 @@
 import hashlib
 import io
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +16,7 @@ import pyarrow as pa
 from PIL import Image
 
 from analysis.datasets.decode import UnusableImageError, upright
+from analysis.datasets.files import LeftOut, open_regular
 from analysis.errors import UserError
 
 Indices = npt.NDArray[np.intp]
@@ -34,6 +37,9 @@ class Images(Protocol):
     def digest(self) -> str:
         """SHA-256 of the content."""
 
+    def digests(self) -> list[bytes]:
+        """SHA-256 of each picture as it is stored; empty where it cannot be read."""
+
 
 @dataclass(frozen=True)
 class ArrayImages:
@@ -52,6 +58,9 @@ class ArrayImages:
 
     def digest(self) -> str:
         return hashlib.sha256(np.ascontiguousarray(self.pixels).data).hexdigest()
+
+    def digests(self) -> list[bytes]:
+        return [hashlib.sha256(np.ascontiguousarray(one).data).digest() for one in self.pixels]
 
 
 @dataclass(frozen=True)
@@ -73,10 +82,10 @@ class EncodedImages:
         return EncodedImages(self.content.take(pa.array(indices)))
 
     def digest(self) -> str:
-        digest = hashlib.sha256()
-        for content in self.content:
-            digest.update(hashlib.sha256(content.as_py() or b"").digest())
-        return digest.hexdigest()
+        return hashlib.sha256(b"".join(self.digests())).hexdigest()
+
+    def digests(self) -> list[bytes]:
+        return [hashlib.sha256(content.as_py() or b"").digest() for content in self.content]
 
 
 @dataclass(frozen=True)
@@ -97,14 +106,26 @@ class FileImages:
 
     def digest(self) -> str:
         digest = hashlib.sha256()
-        for path in self.paths:
+        for path, content in zip(self.paths, self.digests(), strict=True):
             digest.update(path.encode("utf-8", "surrogateescape"))
-            try:
-                with (self.root / path).open("rb") as file:
-                    digest.update(hashlib.file_digest(file, "sha256").digest())
-            except OSError as error:
-                digest.update(str(error.errno).encode())
+            digest.update(content)
         return digest.hexdigest()
+
+    def digests(self) -> list[bytes]:
+        return list(self._digests)
+
+    @cached_property
+    def _digests(self) -> tuple[bytes, ...]:
+        # Read once: the fingerprint and the search for duplicates both ask.
+        with ThreadPoolExecutor() as pool:
+            return tuple(pool.map(self._digest_of, self.paths))
+
+    def _digest_of(self, path: str) -> bytes:
+        try:
+            with open_regular(self.root / path) as file:
+                return hashlib.file_digest(file, "sha256").digest()
+        except OSError:
+            return b""
 
 
 @dataclass(frozen=True)
@@ -150,7 +171,8 @@ class Dataset:
     """Train and test split over the same classes; ``class_names`` is in order of class id.
 
     ``native_size`` is (height, width) where all images share one, ``channels`` 1 (grey) or 3.
-    ``left_out`` lists what was not used already when the dataset was opened.
+    ``left_out`` lists what was not used already when the dataset was opened, ``notes`` says in
+    sentences what else a person should know of the data.
     """
 
     class_names: tuple[str, ...]
@@ -158,7 +180,8 @@ class Dataset:
     test: Split
     channels: int
     native_size: tuple[int, int] | None = None
-    left_out: tuple[dict[str, str], ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def fingerprint(self) -> str:
         """SHA-256 of class names and both splits: equal exactly where the data are equal."""

@@ -1,26 +1,38 @@
-"""``folder:DIR``: a folder of class folders, with or without splits."""
+"""``folder:DIR``: a folder of class folders, or of files with a table of labels."""
 
-import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from analysis.datasets.base import Dataset, FileImages, Split
+from analysis.datasets.files import LeftOut, left_out, scan, shown
+from analysis.datasets.folder_table import LABEL, TABLES, FolderTable, read_tables
+from analysis.datasets.metadata import meta_frame
 from analysis.datasets.registry import register
 from analysis.datasets.split import stratified_split
 from analysis.errors import UserError
 
 _TRAIN = "train"
-_TESTS = ("test", "val")
+_TESTS = ("test", "val", "validation", "valid")
+
+
+@dataclass(frozen=True)
+class _File:
+    path: str
+    split: str
+    label: str
 
 
 @register("folder")
 def open_folder(place: str | None) -> Dataset:
-    """Open a folder whose first-level folders are the classes, deeper files included.
+    """Open a folder of images; every file in it is used, or left out with a reason.
 
-    ``train/`` and ``test/`` (or ``val/``) are the splits where both exist; else a stratified,
-    seeded split takes 30 % for test. Hidden files and folders are passed over; folders behind
-    symbolic links are not entered.
+    The first-level folders are the classes, deeper files included; where there are none, the
+    column ``label`` of ``labels.csv`` or ``metadata.csv`` says them. ``train/`` and ``test/`` (or
+    ``val/``) are the splits where both exist; else a stratified, seeded split takes 30 % for test.
 
     Raises
     ------
@@ -32,69 +44,101 @@ def open_folder(place: str | None) -> Dataset:
     root = Path(place)
     if not root.is_dir():
         raise UserError(f"dataset 'folder:{root}': there is no such folder")
-    test = next((name for name in _TESTS if (root / name).is_dir()), None)
-    if (root / _TRAIN).is_dir() and test is not None:
-        return _with_splits(root, test)
-    files = _files_by_class(root, "")
-    names = _class_names(files, root)
-    whole = _split(root, files, names)
-    train, held_out = stratified_split(whole.labels)
-    return Dataset(tuple(names), whole.take(train), whole.take(held_out), channels=3)
-
-
-def _with_splits(root: Path, test: str) -> Dataset:
-    train_files, test_files = _files_by_class(root, _TRAIN), _files_by_class(root, test)
-    names = _class_names(train_files, root / _TRAIN)
-    left_out = tuple(
-        {"file": path, "reason": f"its class is not among those of {_TRAIN}/"}
-        for name, paths in test_files.items()
-        if name not in names
-        for path in paths
-    )
-    train, held_out = _split(root, train_files, names), _split(root, test_files, names)
-    if not len(held_out):
-        raise UserError(f"{root / test} holds no file of the classes in {_TRAIN}/")
-    return Dataset(tuple(names), train, held_out, channels=3, left_out=left_out)
-
-
-def _split(root: Path, files: dict[str, list[str]], names: list[str]) -> Split:
-    paths, labels = _flatten(files, names)
-    return Split(FileImages(root, tuple(paths)), labels, paths)
-
-
-def _class_names(files: dict[str, list[str]], where: Path) -> list[str]:
-    names = sorted(name for name, paths in files.items() if paths)
+    found = scan(root)
+    splits = _splits(found.files)
+    table = read_tables(root, found.files, dict.fromkeys(("", *splits)))
+    images = [path for path in found.files if path not in (*table.files, *table.unusable)]
+    by_folder = len({_class_folder(path, splits[0]) for path in images} - {""}) >= 2
+    files, gone = _labelled(images, splits, table, by_folder=by_folder)
+    names = sorted({file.label for file in files if file.split == splits[0]})
     if len(names) < 2:
-        found = f"one class, '{names[0]}'" if names else "no class folder with files"
-        raise UserError(
-            f"{where} has {found}; expected at least two class folders with images in them"
-        )
-    return names
+        raise UserError(_too_few(root / splits[0], names, table))
+    for file in files:
+        if file.label not in names:
+            gone.append(left_out(file.path, f"its class is not among those of {_TRAIN}/"))
+    columns = table.columns if by_folder else table.columns.drop(columns=LABEL, errors="ignore")
+    parts = [
+        _split(root, [f for f in files if f.split == split and f.label in names], names, columns)
+        for split in splits
+    ]
+    if len(parts) == 1:
+        parts = [parts[0].take(places) for places in stratified_split(parts[0].labels)]
+    elif not len(parts[1]):
+        raise UserError(f"{root / splits[1]} holds no file of the classes in {_TRAIN}/")
+    return Dataset(
+        tuple(shown(name) for name in names),
+        parts[0],
+        parts[1],
+        channels=3,
+        left_out=(*found.left_out, *table.left_out, *gone),
+        notes=tuple(_notes(files, table, by_folder=by_folder)),
+    )
 
 
-def _files_by_class(root: Path, split: str) -> dict[str, list[str]]:
-    """Relative POSIX paths of all files below each first-level folder, sorted."""
-    start = root / split
-    return {
-        folder.name: sorted(_walk(folder, root))
-        for folder in sorted(start.iterdir())
-        if folder.is_dir() and not folder.name.startswith(".")
-    }
+def _splits(files: Sequence[str]) -> tuple[str, ...]:
+    folders = {path.partition("/")[0] for path in files if "/" in path}
+    test = next((name for name in _TESTS if name in folders), None)
+    return (_TRAIN, test) if _TRAIN in folders and test is not None else ("",)
 
 
-def _walk(folder: Path, root: Path) -> list[str]:
-    found = []
-    for place, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in files:
-            if not name.startswith("."):
-                found.append((Path(place) / name).relative_to(root).as_posix())
-    return found
+def _class_folder(path: str, split: str) -> str:
+    """First-level folder of a file within a split; empty where it lies in none."""
+    inside = path.removeprefix(f"{split}/") if split else path
+    if split and inside == path:
+        return ""
+    return inside.rpartition("/")[0].partition("/")[0]
 
 
-def _flatten(
-    files: dict[str, list[str]], names: list[str]
-) -> tuple[list[str], np.ndarray[tuple[int], np.dtype[np.int64]]]:
-    paths = [path for name in names for path in files.get(name, [])]
-    labels = [i for i, name in enumerate(names) for _ in files.get(name, [])]
-    return paths, np.asarray(labels, np.int64)
+def _labelled(
+    images: Sequence[str], splits: Sequence[str], table: FolderTable, *, by_folder: bool
+) -> tuple[list[_File], list[LeftOut]]:
+    files, gone = [], []
+    by_table = table.has_labels and not by_folder
+    labels = table.labels()
+    for path in images:
+        split = next((name for name in splits if not name or path.startswith(f"{name}/")), None)
+        if split is None:
+            gone.append(left_out(path, f"lies outside {splits[0]}/ and {splits[1]}/"))
+            continue
+        label = labels.get(shown(path)) if by_table else _class_folder(path, split)
+        if label:
+            files.append(_File(path, split, label))
+        else:
+            why = f"has no label in {table.name}" if by_table else "lies in no class folder"
+            gone.append(left_out(path, why))
+    return files, gone
+
+
+def _split(
+    root: Path, files: Sequence[_File], names: Sequence[str], columns: pd.DataFrame
+) -> Split:
+    ids = {name: i for i, name in enumerate(names)}
+    # A class stays together: what was drawn of a split depends on the order.
+    files = sorted(files, key=lambda file: (ids[file.label], file.path))
+    paths = [shown(file.path) for file in files]
+    return Split(
+        FileImages(root, tuple(file.path for file in files)),
+        np.asarray([ids[file.label] for file in files], np.int64),
+        paths,
+        meta_frame(columns.reindex(paths)),
+    )
+
+
+def _notes(files: Sequence[_File], table: FolderTable, *, by_folder: bool) -> list[str]:
+    notes = []
+    if by_folder and table.has_labels:
+        notes.append(f"classes come from the folders; '{LABEL}' of {table.name} is a column beside")
+    without = [shown(file.path) for file in files if shown(file.path) not in table.columns.index]
+    if table.files and without:
+        some = ", ".join(without[:3]) + (", …" if len(without) > 3 else "")
+        notes.append(f"{len(without)} files have no row in {table.name}: {some}")
+    return notes
+
+
+def _too_few(where: Path, names: Sequence[str], table: FolderTable) -> str:
+    found = f"one class, '{shown(names[0])}'" if names else "no class folder with files"
+    why = "".join(f"; {entry['file']} {entry['reason']}" for entry in table.left_out[:1])
+    return (
+        f"{where} has {found}; expected at least two class folders with images in them, or a "
+        f"{TABLES[0]} with the columns path and {LABEL}{why}"
+    )

@@ -1,13 +1,16 @@
 """Pictures as they come: every mode becomes upright grey or colour, or a reason."""
 
 import io
+import os
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from analysis.datasets.decode import UnusableImageError, upright
+from analysis.datasets import decode
+from analysis.datasets.decode import UnusableImageError, original_size, upright
 from analysis.preparing import model_input
 
 
@@ -75,8 +78,54 @@ def test_a_missing_file_gives_a_reason(tmp_path: Path) -> None:
 
 def test_a_decompression_bomb_gives_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    with pytest.raises(UnusableImageError, match="more than 100 pixels"):
+    with pytest.raises(UnusableImageError, match="more than 200 pixels"):
         upright(_encoded(Image.new("L", (20, 20))))
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [("RGB", "JPEG"), ("CMYK", "JPEG"), ("RGB", "PNG"), ("RGBA", "PNG"), ("P", "PNG"),
+     ("I;16", "PNG"), ("L", "PNG"), ("1", "PNG")],
+)  # fmt: skip
+def test_a_large_picture_is_kept_small_and_remembers_its_size(
+    mode: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decode, "LARGE_PIXELS", 100_000)
+    monkeypatch.setattr(decode, "KEPT_SIDE", 50)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = upright(_encoded(Image.new(mode, (800, 400), 0), kind, exif=exif))
+    assert original_size(image) == (400, 800)
+    assert 50 <= image.size[0] <= 100
+    assert image.size[1] == 2 * image.size[0]
+    assert image.mode in ("L", "RGB")
+    assert original_size(upright(_encoded(Image.new("L", (30, 20))))) == (30, 20)
+
+
+def test_a_picture_of_108_megapixels_can_be_used() -> None:
+    picture = _encoded(Image.new("L", (12_000, 9_000), 70))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        image = upright(picture)
+    assert original_size(image) == (12_000, 9_000)
+    assert image.getextrema() == (70, 70)
+
+
+def test_a_named_pipe_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(UnusableImageError, match="named pipe"):
+        upright(tmp_path / "pipe.jpg")
+
+
+def test_a_file_that_may_not_be_read_gives_a_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refused)
+    with pytest.raises(UnusableImageError, match="permission denied"):
+        upright(tmp_path / "a.png")
 
 
 def test_a_model_input_is_cropped_at_the_centre_and_has_channels_first() -> None:

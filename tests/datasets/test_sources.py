@@ -160,7 +160,11 @@ def test_a_folder_with_splits_keeps_them(tmp_path: Path) -> None:
     assert dataset.class_names == ("a", "b")
     assert list(dataset.train.paths or ()) == ["train/a/deep/er/2.PNG", "train/b/1.png"]
     assert list(dataset.test.paths or ()) == ["val/a/3.png", "val/b/4.png"]
-    assert [entry["file"] for entry in dataset.left_out] == ["val/zebra/5.png"]
+    assert {entry["file"]: entry["reason"] for entry in dataset.left_out} == {
+        "train/.hidden/6.png": "is hidden",
+        "train/a/.7.png": "is hidden",
+        "val/zebra/5.png": "its class is not among those of train/",
+    }
 
 
 def test_a_folder_without_splits_is_split_by_class_always_alike(tmp_path: Path) -> None:

@@ -1,0 +1,118 @@
+"""Finding the files below a folder, and opening them without ever hanging on one."""
+
+import io
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_KINDS = {
+    stat.S_IFIFO: "is a named pipe, no file",
+    stat.S_IFSOCK: "is a socket, no file",
+    stat.S_IFCHR: "is a device, no file",
+    stat.S_IFBLK: "is a device, no file",
+}
+
+LeftOut = dict[str, str]
+
+
+class NoRegularFileError(OSError):
+    """What lies there is a pipe, a socket, a device or a folder."""
+
+
+def shown(path: str) -> str:
+    r"""Write a path as valid Unicode: bytes of a name that are no UTF-8 become ``\xNN``."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def left_out(path: str, reason: str) -> LeftOut:
+    """Name a file that is not used, with the reason."""
+    return {"file": shown(path), "reason": reason}
+
+
+def open_regular(path: Path) -> io.BufferedReader:
+    """Open a regular file for reading; a pipe put in its place is refused instead of waited for.
+
+    Raises
+    ------
+    NoRegularFileError
+        It is no regular file.
+    OSError
+        It is missing or may not be read.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags)
+    try:
+        kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
+        if kind != stat.S_IFREG:
+            raise NoRegularFileError(_KINDS.get(kind, "is no file"))
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+@dataclass
+class Scan:
+    """Regular files below a folder, relative POSIX paths in sorted order, and all the rest."""
+
+    files: list[str] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+
+
+def scan(root: Path) -> Scan:
+    """Find every file below a folder.
+
+    A link to a folder is entered unless it leads into, or to above, a folder that is read anyway:
+    so no loop is followed and no file is used twice. Hidden files (also those in hidden folders),
+    empty folders and what is no regular file are left out with a reason.
+    """
+    found = Scan()
+    entered = [os.path.realpath(root)]
+    folders = [""]
+    while folders:
+        place = folders.pop()
+        try:
+            with os.scandir(root / place) as entries:
+                inside = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            found.left_out.append(left_out(place, f"cannot be listed: {error.strerror}"))
+            continue
+        if not inside and place:
+            found.left_out.append(left_out(place, "is a folder with nothing in it"))
+        for entry in inside:
+            path = f"{place}/{entry.name}" if place else entry.name
+            reason = _unusable(entry, entered)
+            if reason is not None:
+                found.left_out.append(left_out(path, reason))
+            elif entry.is_dir():
+                folders.append(path)
+            elif any(part.startswith(".") for part in path.split("/")):
+                found.left_out.append(left_out(path, "is hidden"))
+            else:
+                found.files.append(path)
+    found.files.sort()
+    return found
+
+
+def _unusable(entry: "os.DirEntry[str]", entered: list[str]) -> str | None:
+    """Why an entry can be neither a file nor a folder to enter; notes the links that are."""
+    try:
+        if entry.is_dir():
+            return _loop(entry, entered) if entry.is_symlink() else None
+        if entry.is_file():
+            return None
+        return _KINDS.get(stat.S_IFMT(entry.stat().st_mode), "is no file")
+    except FileNotFoundError:
+        return "is a link to nothing" if entry.is_symlink() else "is missing"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+
+
+def _loop(link: "os.DirEntry[str]", entered: list[str]) -> str | None:
+    target = os.path.realpath(link.path)
+    for tree in entered:
+        if os.path.commonpath([tree, target]) in (tree, target):
+            return "is a link into or above a folder that is read anyway"
+    entered.append(target)
+    return None
