@@ -6,7 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from analysis.compression.registry import trained_part
+from analysis.compression.registry import asked_sparsity, trained_part
 from analysis.config import Sweep, Variant
 from analysis.errors import UserError
 from analysis.manifest import Manifest, VariantRecord
@@ -24,6 +24,7 @@ _LIBRARIES = (
     "pillow",
     "onnx",
     "onnxruntime",
+    "torch-pruning",
 )
 
 
@@ -91,14 +92,16 @@ def extended(manifest: Manifest, sweep: Sweep, variants: tuple[Variant, ...]) ->
             manifest.variants.append(_variant_record(variant, sweep))
     manifest.seeds = sorted({*manifest.seeds, *range(sweep.seeds)})
     describe_config(manifest, sweep.options())
-    manifest.pairing = (
-        "runs of equal seed share the dense run's first phase; quantized runs are made from their "
-        "dense run"
-        if sweep.training.paired
-        else "pruned runs are independent of the dense ones; quantized runs are made from their "
-        "dense run"
-    )
+    manifest.pairing = f"{_pairing(sweep)}; quantized runs are made from their dense run"
     return manifest
+
+
+def _pairing(sweep: Sweep) -> str:
+    if sweep.training.from_dense:
+        return "pruned runs are made from the dense run of their seed"
+    if sweep.training.paired:
+        return "runs of equal seed share the dense run's first phase"
+    return "pruned runs are independent of the dense ones"
 
 
 def describe_config(manifest: Manifest, options: dict[str, Any]) -> None:
@@ -115,8 +118,8 @@ def _variant_record(variant: Variant, sweep: Sweep) -> VariantRecord:
     return VariantRecord(
         variant_id=variant.variant_id,
         method=variant.method,
-        target_sparsity=base.steps[0].level if base.steps else (0.0 if variant.is_dense else None),
-        paired=not variant.is_dense and (base.is_dense or sweep.training.paired),
+        target_sparsity=asked_sparsity(variant),
+        paired=not variant.is_dense and (base.is_dense or sweep.training.pairs_runs),
     )
 
 
@@ -128,8 +131,8 @@ def describe(
         "n_train": prepared.inputs.n_train,
         "n_test": prepared.inputs.n_test,
         "train_counts": prepared.train_counts,
-        "mean": list(prepared.inputs.mean),
-        "std": list(prepared.inputs.std),
+        "mean": list(spec.mean or prepared.inputs.mean),
+        "std": list(spec.std or prepared.inputs.std),
         "n_duplicates_across_splits": prepared.n_duplicates_across_splits,
         "notes": prepared.notes,
     }
@@ -140,6 +143,12 @@ def describe(
         "parameters": spec.parameters,
         "prunable": spec.prunable,
     }
+    if spec.pretrained or spec.checkpoint is not None:
+        manifest.model |= {
+            "weights": spec.checkpoint or "pretrained",
+            "weights_sha256": spec.weights_sha256,
+            "weights_note": spec.weights_note,
+        }
     manifest.device = {
         "device": device,
         "machine": platform.machine(),

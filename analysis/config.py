@@ -9,6 +9,7 @@ from typing import Any
 from analysis.errors import UserError
 
 DENSE_ID = "dense"
+SCHEDULES = ("gradual", "finetune", "oneshot")
 _METHOD = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _SWEEP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 
@@ -123,7 +124,9 @@ class Training:
     """How every run is trained: all the options a result depends on.
 
     ``prune_begin`` and ``prune_end`` are fractions of the training steps, ``prune_every`` the
-    number of steps between two mask updates.
+    number of steps between two mask updates, ``gradient_batches`` the batches a gradient is
+    averaged over. ``finetune_epochs`` is for each of the ``finetune_steps``. No epoch at all takes
+    a given model as it is.
     """
 
     epochs: int = 20
@@ -138,10 +141,14 @@ class Training:
     prune_end: float = 0.75
     prune_every: int = 8
     paired: bool = False
+    finetune_steps: int = 3
+    finetune_epochs: int = 2
+    finetune_lr: float = 0.01
+    gradient_batches: int = 4
 
     def __post_init__(self) -> None:
         checks = {
-            "epochs": self.epochs >= 1,
+            "epochs": self.epochs >= 0,
             "batch-size": self.batch_size >= 2,
             "lr": 0 < self.lr < math.inf,
             "momentum": 0 <= self.momentum < 1,
@@ -151,17 +158,35 @@ class Training:
             "prune-begin": 0 <= self.prune_begin <= 1,
             "prune-end": self.prune_begin <= self.prune_end <= 1,
             "prune-every": self.prune_every >= 1,
-            "schedule": self.schedule == "gradual",
+            "schedule": self.schedule in SCHEDULES,
+            "finetune-steps": self.finetune_steps >= 1,
+            "finetune-epochs": self.finetune_epochs >= 1,
+            "finetune-lr": 0 < self.finetune_lr < math.inf,
+            "gradient-batches": self.gradient_batches >= 1,
         }
         for option, ok in checks.items():
             if not ok:
                 value = getattr(self, option.replace("-", "_"))
                 raise UserError(f"--{option} {value}: out of range; see 'sweep --help'")
 
+    @property
+    def from_dense(self) -> bool:
+        """Whether pruned runs are made from the trained dense run of their seed."""
+        return self.schedule != "gradual"
+
+    @property
+    def pairs_runs(self) -> bool:
+        """Whether a pruned run is tied to the dense run of its seed, whose weights it needs."""
+        return self.paired or self.from_dense
+
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep as asked: dataset x model x variants x seeds, and how it is trained."""
+    """A sweep as asked: dataset x model x variants x seeds, and how it is trained.
+
+    ``pretrained`` starts from timm's own weights, ``checkpoint`` from those of a file;
+    ``method_files`` are Python files that register methods of the user's own.
+    """
 
     name: str
     dataset: str
@@ -173,6 +198,9 @@ class Sweep:
     train_limit: int | None = None
     test_limit: int | None = None
     calibration_images: int = 128
+    pretrained: bool = False
+    checkpoint: str | None = None
+    method_files: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_sweep_name(self.name)
@@ -182,11 +210,30 @@ class Sweep:
                 raise UserError(f"--{option.replace('_', '-')} {value}: expected at least 1")
         if not self.variants or not self.variants[0].is_dense:
             raise UserError("a sweep starts from its dense variant")
+        if self.pretrained and self.checkpoint is not None:
+            raise UserError("--pretrained and --checkpoint: a model starts from one of the two")
+        if self.training.epochs == 0:
+            self._check_untrained()
+
+    def _check_untrained(self) -> None:
+        if not self.pretrained and self.checkpoint is None:
+            raise UserError(
+                "--epochs 0: only a model with --pretrained or --checkpoint is trained yet"
+            )
+        if not self.training.from_dense:
+            raise UserError(
+                "--epochs 0 leaves no training to prune in; add --schedule oneshot or finetune"
+            )
+        if self.seeds > 1:
+            raise UserError(
+                f"--seeds {self.seeds}: one model given as it is makes one dense run; use --seeds "
+                "1, or let every seed train it on with --epochs"
+            )
 
     def options(self) -> dict[str, Any]:
         """What a result depends on besides variant and seed: a resumed sweep must repeat these."""
         kept = asdict(self)
-        for key in ("name", "variants", "seeds"):
+        for key in ("name", "variants", "seeds", "method_files"):
             del kept[key]
         return kept
 

@@ -2,10 +2,11 @@
 
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from itertools import chain
 from typing import Any
 
 from analysis import workers
-from analysis.compression.registry import quantization, trained_part
+from analysis.compression.registry import needs_graph, quantization, trained_part
 from analysis.config import DENSE, Variant
 from analysis.errors import RunError
 from analysis.manifest import Manifest
@@ -45,7 +46,7 @@ class Engine:
         )
         unfinished: set[Run | None] = set(waiting)
         running: dict[Future[Any], Run | None] = {}
-        if any(quantization(variant) for variant, _ in waiting):
+        if any(needs_graph(variant) for variant, _ in waiting):
             running[workers.export_graph(self.pool, self.context)] = None
             unfinished.add(None)
         while waiting or running:
@@ -64,20 +65,25 @@ class Engine:
 
     def _needs(self, variant: Variant, seed: int) -> set[Run | None]:
         """What must be finished first: the run it starts from, and (None) the shared graph."""
+        needs: set[Run | None] = {None} if needs_graph(variant) else set()
         if quantization(variant) is not None:
-            return {(trained_part(variant), seed), None}
-        if self.context.sweep.training.paired and not variant.is_dense:
-            return {(DENSE, seed)}
-        return set()
+            needs.add((trained_part(variant), seed))
+        if self.context.sweep.training.pairs_runs and not variant.is_dense:
+            needs.add((DENSE, seed))
+        return needs
 
     def _with_missing_bases(self, todo: list[Run]) -> list[Run]:
         """Put those runs first that are done, but whose weights are gone and needed now."""
-        bases = {base for run in todo for base in self._needs(*run) if base is not None}
-        gone = [
-            (variant, seed)
-            for variant, seed in bases.difference(todo)
-            if not self.folder.weights_path(variant.variant_id, seed).is_file()
-        ]
+        gone: list[Run] = []
+        for run in chain(todo, gone):  # what is gone can itself start from what is gone
+            gone += [
+                base
+                for base in self._needs(*run)
+                if base is not None
+                and base not in todo
+                and base not in gone
+                and not self.folder.weights_path(base[0].variant_id, base[1]).is_file()
+            ]
         return sorted(gone, key=lambda run: (run[0].variant_id, run[1])) + todo
 
     def _record(self, run: Run | None, future: "Future[Outcome | None]") -> None:

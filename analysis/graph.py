@@ -44,11 +44,14 @@ def export_graph(model: nn.Module, spec: ModelSpec) -> bytes:
 
 
 def fill_graph(graph: bytes, weights: Mapping[str, torch.Tensor]) -> onnx.ModelProto | None:
-    """Put weights into an exported graph; None where a weight has no initializer of its name."""
+    """Put weights into an exported graph; None where a weight has no initializer of its name.
+
+    One of another shape does not count: a model that lost channels has its own graph.
+    """
     model = onnx.load_model_from_string(graph)
     missing = {name for name in weights if not name.endswith("num_batches_tracked")}
     for tensor in model.graph.initializer:
-        if tensor.name in weights:
+        if tensor.name in weights and list(tensor.dims) == list(weights[tensor.name].shape):
             values = weights[tensor.name].detach().cpu().numpy()
             tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(values), tensor.name))
             missing.discard(tensor.name)

@@ -17,7 +17,7 @@ class RunRecord:
 
     ``sparsity`` is a fraction of the prunable weights, ``size_bytes`` counts weights, scales,
     zero points and buffers as stored, ``latency_ms`` is the median forward pass of one image on
-    the device and threads named in the manifest.
+    the device and threads named in the manifest, ``compute_dtype`` what its layers compute in.
     """
 
     state: RunState = "planned"
@@ -27,6 +27,7 @@ class RunRecord:
     size_bytes: int | None = None
     latency_ms: float | None = None
     seconds: float | None = None
+    compute_dtype: str | None = None
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """The plan of a sweep: the runs it asks for, and those of them that are missing."""
 
-from analysis.compression.registry import check_variant, trained_part
+from analysis.compression.registry import check_variant, load_files, trained_part
 from analysis.config import Sweep, Training, Variant, parse_variants
 from analysis.manifest import Manifest
 
@@ -13,8 +13,9 @@ def asked_variants(sweep: Sweep) -> tuple[Variant, ...]:
     Raises
     ------
     UserError
-        A variant does not fit the registered methods.
+        A variant does not fit the registered methods, or a file of methods cannot be used.
     """
+    load_files(sweep.method_files)
     variants: list[Variant] = []
     for variant in sweep.variants:
         check_variant(variant)

@@ -265,6 +265,7 @@ class SweepResults:
                         population[schema.CONFIDENCE], self._correct(variant_id)
                     ),
                     "latency_ms": [r.latency_ms for r in records],
+                    "compute_dtype": [r.compute_dtype for r in records],
                 },
                 columns=list(schema.RUNS_COLUMNS),
             )

@@ -68,7 +68,7 @@ def predictions_schema(n_classes: int) -> pa.Schema:
 
 RUNS_COLUMNS: Final = (
     VARIANT_ID, METHOD, TARGET_SPARSITY, SPARSITY, "weight_bits", "size_bytes", SEED,
-    "top1", "top5", "ece", "latency_ms",
+    "top1", "top5", "ece", "latency_ms", "compute_dtype",
 )  # fmt: skip
 IMAGES_COLUMNS: Final = (
     VARIANT_ID, IMAGE_ID, LABEL, "dense_modal_label", "modal_label", "dense_agreement",

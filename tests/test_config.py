@@ -143,7 +143,7 @@ def test_a_sweep_without_dense_is_refused():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"lr": 0.0}, {"lr": math.inf}, {"epochs": 0}, {"batch_size": 1}, {"momentum": 1.0},
+    [{"lr": 0.0}, {"lr": math.inf}, {"epochs": -1}, {"batch_size": 1}, {"momentum": 1.0},
      {"prune_begin": 0.8, "prune_end": 0.5}, {"label_smoothing": 1.0}],
 )  # fmt: skip
 def test_training_options_out_of_range_are_refused_by_name(wrong):

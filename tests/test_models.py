@@ -1,11 +1,13 @@
 """Models by their timm names."""
 
 import pytest
-import timm
 import torch
 
 from analysis.errors import UserError
 from analysis.models.factory import create, resolve
+from analysis.models.torchvision_shim import import_timm
+
+timm = import_timm()
 
 
 def test_tiny_cnn_is_created_by_timm_like_any_other() -> None:

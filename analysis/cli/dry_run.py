@@ -3,6 +3,7 @@
 import argparse
 
 from analysis import workers
+from analysis.compression.registry import quantization
 from analysis.config import Sweep
 from analysis.datasets import open_dataset
 from analysis.plan import planned
@@ -23,7 +24,7 @@ def describe(sweep: Sweep, cache: Cache, options: argparse.Namespace) -> str:
         seconds_a_step = workers.time_step(pool, sweep, spec, device).result()
     batch = min(sweep.training.batch_size, len(dataset.train))
     steps = sweep.training.epochs * (len(dataset.train) // batch)
-    trained = sum(not variant.steps or variant.steps[-1].level is not None for variant, _ in todo)
+    trained = sum(quantization(variant) is None for variant, _ in todo)
     minutes = trained * steps * seconds_a_step / n_workers / 60
     size = " x ".join(str(side) for side in spec.image_size)
     variants = ", ".join(dict.fromkeys(variant.variant_id for variant, _ in todo)) or "none left"

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from analysis.cli.progress import ProgressBars
-from analysis.config import Sweep, Training, default_name, parse_variants
+from analysis.config import SCHEDULES, Sweep, Training, default_name, parse_variants
 from analysis.errors import UserError
 from analysis.manifest import Manifest
 from analysis.store import Cache
 
 _DEFAULTS = Training()
 _SWEEP_OPTIONS = ("image_size", "train_limit", "test_limit", "calibration_images")
+_WEIGHT_OPTIONS: dict[str, type] = {"pretrained": bool, "checkpoint": str}
 
 
 def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
@@ -46,6 +47,20 @@ def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
     sweep.add_argument("--name", help="name of the sweep (default: after dataset and model)")
     sweep.add_argument("--config", metavar="FILE.toml", help="the same options, from a file")
     sweep.add_argument("--dry-run", action="store_true", help="say what would be done, and stop")
+    sweep.add_argument(
+        "--method-file",
+        action="append",
+        dest="methods",
+        metavar="FILE.py",
+        help="repeatable; registers methods of your own (docs/methods.md)",
+    )
+    weights = sweep.add_argument_group("first weights")
+    weights.add_argument(
+        "--pretrained", action="store_true", help="start from timm's own weights of the model"
+    )
+    weights.add_argument(
+        "--checkpoint", metavar="PATH", help="start from these: safetensors, or a state dict"
+    )
     data = sweep.add_argument_group("data")
     data.add_argument("--train-limit", type=int, metavar="N", help="train images, stratified")
     data.add_argument("--test-limit", type=int, metavar="N", help="test images, stratified")
@@ -70,6 +85,10 @@ def _add_training(group: Any) -> None:
         "prune_begin": "share of the steps before the first mask",
         "prune_end": "share of the steps at which the asked sparsity is reached",
         "prune_every": "steps between two masks",
+        "finetune_steps": "steps in which --schedule finetune prunes",
+        "finetune_epochs": "epochs of retraining after each of them",
+        "finetune_lr": "largest learning rate of retraining",
+        "gradient_batches": "batches that 'gradient' averages over",
     }
     for name, text in described.items():
         default = getattr(_DEFAULTS, name)
@@ -80,7 +99,10 @@ def _add_training(group: Any) -> None:
             help=f"{text} (default: {default})",
         )
     group.add_argument(
-        "--schedule", choices=["gradual"], help="how runs are pruned (default: gradual)"
+        "--schedule",
+        choices=SCHEDULES,
+        help="gradual: during training; finetune: the dense run in steps, retrained after each; "
+        "oneshot: the dense run once, not trained again (default: gradual)",
     )
     group.add_argument(
         "--paired",
@@ -130,14 +152,20 @@ def sweep_from(given: dict[str, Any]) -> Sweep:
         raise UserError("--dataset is missing: such as --dataset digits or --dataset folder:DIR")
     model = given.get("model", "tiny_cnn")
     training = {f.name: given[f.name] for f in fields(Training) if f.name in given}
+    seeds = given.get("seeds", 10)
+    if training.get("schedule") == "oneshot" and (given.get("pretrained") or "checkpoint" in given):
+        # One given model, not trained on unless that is asked: one dense run.
+        training.setdefault("epochs", 0)
+        seeds = given.get("seeds", 10 if training["epochs"] else 1)
     return Sweep(
         name=given.get("name") or default_name(dataset, model),
         dataset=dataset,
         model=model,
         variants=parse_variants(given.get("variants", [])),
-        seeds=given.get("seeds", 10),
+        seeds=seeds,
         training=Training(**training),
-        **{name: given[name] for name in _SWEEP_OPTIONS if name in given},
+        method_files=tuple(given.get("methods", ())),
+        **{name: given[name] for name in (*_SWEEP_OPTIONS, *_WEIGHT_OPTIONS) if name in given},
     )
 
 
@@ -164,7 +192,7 @@ def _check_types(options: dict[str, Any], path: Path) -> None:
         for name, value in defaults.items()
     }
     kinds |= dict.fromkeys(("dataset", "model", "name"), str) | {"seeds": int, "variants": list}
-    kinds |= dict.fromkeys(_SWEEP_OPTIONS, int)
+    kinds |= dict.fromkeys(_SWEEP_OPTIONS, int) | _WEIGHT_OPTIONS | {"methods": list}
     for key, value in options.items():
         if key not in kinds:
             raise UserError(f"--config {path}: unknown option '{key}'; see 'sweep --help'")
@@ -192,6 +220,8 @@ def _report(manifest: Manifest, cache: Cache) -> int:
         f"{cache.root / manifest.name}"
         + (f"; {left_out} files left out (see 'show {manifest.name}')" if left_out else "")
     )
+    if note := manifest.model.get("weights_note"):
+        print(f"{manifest.name}: {note}")
     for note in manifest.dataset.get("notes", []):
         print(f"{manifest.name}: {note}")
     for variant_id, seed, error in failed:

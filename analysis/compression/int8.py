@@ -23,6 +23,7 @@ _CALIBRATION_BATCH = 64
     "int8-static",
     stage="after-training",
     takes_level=False,
+    needs=("graph",),
     summary="int8 weights per channel and int8 activations, ranges from calibration images",
 )
 def static(trained: Trained, calibration: Batch) -> Compressed:
@@ -43,13 +44,14 @@ def static(trained: Trained, calibration: Batch) -> Compressed:
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.MinMax,
         )
-        return _load(target, trained)
+        return _load(target)
 
 
 @register(
     "int8-dynamic",
     stage="after-training",
     takes_level=False,
+    needs=("graph",),
     summary="int8 weights, activation ranges taken anew from every batch",
 )
 def dynamic(trained: Trained, _: Batch) -> Compressed:
@@ -58,7 +60,7 @@ def dynamic(trained: Trained, _: Batch) -> Compressed:
 
     with _written(trained) as (source, target), _one_thread():
         quantize_dynamic(source, target, weight_type=QuantType.QUInt8)
-        return _load(target, trained)
+        return _load(target)
 
 
 class _Calibration:
@@ -103,7 +105,7 @@ def _written(trained: Trained) -> Iterator[tuple[Path, Path]]:
         yield source, target
 
 
-def _load(path: Path, trained: Trained) -> Compressed:
+def _load(path: Path) -> Compressed:
     import onnx
     import onnxruntime
 
@@ -119,7 +121,7 @@ def _load(path: Path, trained: Trained) -> Compressed:
         predict=predict,
         size_bytes=_stored_bytes(model),
         weight_bits=8.0,
-        sparsity=_sparsity(trained),
+        compute_dtype="int8",
     )
 
 
@@ -128,10 +130,3 @@ def _stored_bytes(model: "onnx.ModelProto") -> int:
 
     arrays: list[Any] = [numpy_helper.to_array(tensor) for tensor in model.graph.initializer]
     return sum(array.nbytes for array in arrays)
-
-
-def _sparsity(trained: Trained) -> float:
-    # Symmetric weights map 0 to 0; what rounds to 0 beyond that is not called pruned.
-    from analysis.models.weights import measured_sparsity
-
-    return measured_sparsity(trained.model)

@@ -1,8 +1,9 @@
-"""Magnitude pruning: the smallest weights of every layer are removed."""
+"""Magnitude pruning: the smallest weights are removed, layer by layer or over the whole model."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from analysis.compression.masking import in_each_layer, over_all_layers
 from analysis.compression.registry import register
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def masks(weights: Mapping[str, "torch.Tensor"], sparsity: float) -> dict[str, "
     """Masks that keep the largest magnitudes of each layer: 1 kept, 0 removed.
 
     In a layer of n weights exactly ``round(sparsity * n)`` are removed; among equal magnitudes the
-    earlier ones go first.
+    earlier ones go first. The rule of Zhu and Gupta 2017 and Hooker et al. 2019.
 
     Parameters
     ----------
@@ -28,10 +29,26 @@ def masks(weights: Mapping[str, "torch.Tensor"], sparsity: float) -> dict[str, "
     sparsity : float
         Share to remove, 0..1.
     """
-    result = {}
-    for name, weight in weights.items():
-        mask = weight.new_ones(weight.numel())
-        order = weight.detach().abs().flatten().argsort(stable=True)
-        mask[order[: round(sparsity * weight.numel())]] = 0
-        result[name] = mask.view(weight.shape)
-    return result
+    return in_each_layer(_magnitudes(weights), sparsity)
+
+
+@register(
+    "magnitude-global",
+    stage="training",
+    takes_level=True,
+    summary="removes the smallest weights of the model, one threshold over all layers",
+)
+def global_masks(
+    weights: Mapping[str, "torch.Tensor"], sparsity: float
+) -> dict[str, "torch.Tensor"]:
+    """Masks that keep the largest magnitudes of the whole model: 1 kept, 0 removed.
+
+    Of n prunable weights exactly ``round(sparsity * n)`` are removed, from wide layers more than
+    from narrow ones ("global magnitude" of Blalock et al. 2020); at a sparsity near 1 a layer can
+    lose all its weights.
+    """
+    return over_all_layers(_magnitudes(weights), sparsity)
+
+
+def _magnitudes(weights: Mapping[str, "torch.Tensor"]) -> dict[str, "torch.Tensor"]:
+    return {name: weight.detach().abs() for name, weight in weights.items()}

@@ -6,16 +6,21 @@ and the methods' modules import torch only where they work, so that listing them
 """
 
 import importlib
+import importlib.util
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from analysis.config import DENSE_ID, Variant
 from analysis.errors import UserError
 
 Stage = Literal["training", "after-training"]
+Removes = Literal["weights", "channels"]
+Need = Literal["gradients", "generator", "graph"]
 _METHODS: dict[str, "Method"] = {}
+_FILES: set[Path] = set()
 _PACKAGE = "analysis.compression"
 
 
@@ -23,8 +28,12 @@ _PACKAGE = "analysis.compression"
 class Method:
     """A registered method.
 
-    ``work`` of a training method is ``masks(weights, sparsity) -> masks``; of a method after
-    training it is ``compress(trained, calibration) -> Compressed``.
+    ``work`` of a training method is ``masks(weights, sparsity) -> masks``, and of one that removes
+    channels ``scores(group) -> scores``; of a method after training it is
+    ``compress(trained, calibration) -> Compressed``. ``needs`` names what masks are given besides,
+    by keyword: ``gradients``, the mean absolute gradient of every weight, or ``generator``, the
+    run's own random numbers; a method after training that asks for the ONNX form of the model needs
+    ``graph``. ``sparsity`` is what a training method without a level asks.
     """
 
     name: str
@@ -32,23 +41,38 @@ class Method:
     takes_level: bool
     summary: str
     work: Callable[..., Any]
+    needs: tuple[Need, ...] = ()
+    removes: Removes = "weights"
+    sparsity: float | None = None
 
 
 def register(
-    name: str, *, stage: Stage, takes_level: bool, summary: str
+    name: str,
+    *,
+    stage: Stage,
+    takes_level: bool,
+    summary: str,
+    needs: tuple[Need, ...] = (),
+    removes: Removes = "weights",
+    sparsity: float | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a compression method under a name.
 
     Raises
     ------
     ValueError
-        The name is taken.
+        The name is taken, or a method that prunes without a level does not say its sparsity.
     """
 
     def add(work: Callable[..., Any]) -> Callable[..., Any]:
         if name in _METHODS or name == DENSE_ID:
             raise ValueError(f"compression method '{name}' is registered already")
-        _METHODS[name] = Method(name, stage, takes_level, summary, work)
+        if (stage == "training" and not takes_level) != (sparsity is not None):
+            raise ValueError(
+                f"compression method '{name}': 'sparsity' is for methods of training without a "
+                "level, and those need it"
+            )
+        _METHODS[name] = Method(name, stage, takes_level, summary, work, needs, removes, sparsity)
         return work
 
     return add
@@ -60,6 +84,39 @@ def methods() -> dict[str, Method]:
     for module in pkgutil.iter_modules(package.__path__, f"{_PACKAGE}."):
         importlib.import_module(module.name)
     return dict(_METHODS)
+
+
+def load_files(paths: Iterable[str]) -> None:
+    """Run Python files that register methods of a user's own, each once in a process.
+
+    Raises
+    ------
+    UserError
+        A file is missing, does not run, registers nothing, or a name of its is taken.
+    """
+    for path in paths:
+        file = Path(path).resolve()
+        if file not in _FILES:
+            _load_file(file)
+            _FILES.add(file)
+
+
+def _load_file(file: Path) -> None:
+    before = methods()
+    loader = importlib.util.spec_from_file_location(f"lethe_method_{file.stem}", file)
+    if not file.is_file() or loader is None or loader.loader is None:
+        raise UserError(f"--method-file {file}: there is no such Python file")
+    try:
+        loader.loader.exec_module(importlib.util.module_from_spec(loader))
+    except Exception as error:
+        # Nothing half-registered: the corrected file can be loaded in the same process.
+        for name in _METHODS.keys() - before.keys():
+            del _METHODS[name]
+        raise UserError(f"--method-file {file} cannot be used: {error}") from error
+    if _METHODS.keys() == before.keys():
+        raise UserError(
+            f"--method-file {file} registers no method; see docs/methods.md for an example"
+        )
 
 
 def method(name: str) -> Method:
@@ -106,7 +163,25 @@ def trained_part(variant: Variant) -> Variant:
     return Variant(tuple(steps))
 
 
+def asked_sparsity(variant: Variant) -> float | None:
+    """Return the sparsity a variant asks for: 0 where dense, None where nothing is pruned.
+
+    Of a method that removes channels it is the share of the channels.
+    """
+    if variant.is_dense:
+        return 0.0
+    for step in trained_part(variant).steps:
+        return method(step.method).sparsity if step.level is None else step.level
+    return None
+
+
 def quantization(variant: Variant) -> Method | None:
     """Return the method that is applied after training, if any."""
     found = [method(step.method) for step in variant.steps]
     return next((m for m in found if m.stage == "after-training"), None)
+
+
+def needs_graph(variant: Variant) -> bool:
+    """Whether a variant starts from the ONNX form of its model."""
+    found = quantization(variant)
+    return found is not None and "graph" in found.needs

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 if TYPE_CHECKING:
     import onnx
+    import torch
     from torch import nn
 
 Batch = npt.NDArray[np.float32]
@@ -17,10 +18,14 @@ Logits = npt.NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained run: the torch model in evaluation mode, and its ONNX graph on demand."""
+    """A trained run: the torch model in evaluation mode, and its ONNX graph on demand.
+
+    The model lies on the CPU; ``device`` is where it may compute.
+    """
 
     model: "nn.Module"
     onnx_model: "Callable[[], onnx.ModelProto]"
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -28,10 +33,27 @@ class Compressed:
     """A compressed model: normalized float32 images [B, C, H, W] -> logits [B, classes].
 
     ``size_bytes`` counts weights, scales, zero points and buffers as stored, ``weight_bits`` the
-    width of a stored weight, ``sparsity`` the share of prunable weights that are 0.
+    width of a stored weight; ``compute_dtype`` is what the layers compute in.
     """
 
     predict: Callable[[Batch], Logits]
     size_bytes: int
     weight_bits: float
-    sparsity: float
+    compute_dtype: str = "float32"
+
+
+def torch_predict(
+    model: "nn.Module", device: str = "cpu", dtype: "torch.dtype | None" = None
+) -> Callable[[Batch], Logits]:
+    """Make ``predict`` of a torch model that computes in a dtype (float32) on a device."""
+    import torch
+
+    model.eval()
+
+    def predict(images: Batch) -> Logits:
+        with torch.inference_mode():
+            inputs = torch.from_numpy(images).to(device, dtype or torch.float32)
+            logits = model(inputs.contiguous(memory_format=torch.channels_last))
+            return np.asarray(logits.float().cpu().numpy())
+
+    return predict

@@ -1,12 +1,17 @@
 """Making a model by name, and naming its prunable weights."""
 
 import difflib
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 import analysis.models.tiny_cnn  # noqa: F401
 from analysis.errors import UserError
+from analysis.models.checkpoint import load_checkpoint, read_checkpoint
 from analysis.models.spec import ModelSpec, Size
 from analysis.models.torchvision_shim import import_timm
 from analysis.models.weights import prunable_weights
@@ -15,17 +20,26 @@ timm = import_timm()
 
 
 def resolve(
-    name: str, n_classes: int, channels: int, *, image_size: int | None, native_size: Size | None
+    name: str,
+    n_classes: int,
+    channels: int,
+    *,
+    image_size: int | None,
+    native_size: Size | None,
+    pretrained: bool = False,
+    checkpoint: str | None = None,
 ) -> ModelSpec:
-    """Find the input size of a model and count its weights.
+    """Find the input size of a model, count its weights, and see that given ones fit.
 
     The size asked for wins; a model for tiny images takes the dataset's own size; any other takes
-    the size it was designed for.
+    the size it was designed for. With given weights the input is normalized as timm's
+    configuration of the model says, where it says so.
 
     Raises
     ------
     UserError
-        timm knows no model of that name, or it cannot be made for such an input.
+        timm knows no model of that name, it cannot be made for such an input, or the weights
+        cannot be had or do not fit.
     """
     if not timm.is_model(name):
         near = difflib.get_close_matches(name, timm.list_models(), n=3)
@@ -45,20 +59,79 @@ def resolve(
         prunable=sum(weight.numel() for weight in prunable_weights(model).values()),
     )
     _check_forward(model, spec)
-    return spec
+    if not pretrained and checkpoint is None:
+        return spec
+    return _with_weights(replace(spec, pretrained=pretrained, checkpoint=checkpoint), cfg)
+
+
+def _with_weights(spec: ModelSpec, cfg: dict[str, Any]) -> ModelSpec:
+    _, note = start(spec)
+    if cfg.get("mean") is not None:
+        data = timm.data.resolve_data_config({}, pretrained_cfg=cfg)
+        mean, std = (_per_channel(data[key], spec.channels) for key in ("mean", "std"))
+        spec = replace(spec, mean=mean, std=std)
+    digest = None
+    if spec.checkpoint is not None:
+        digest = hashlib.sha256(Path(spec.checkpoint).read_bytes()).hexdigest()
+    return replace(spec, weights_note=note, weights_sha256=digest)
+
+
+def _per_channel(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
+    # Weights for colour are summed to grey by timm; the input is normalized by the mean.
+    return tuple(values) if len(values) == channels else (sum(values) / len(values),) * channels
+
+
+def start(spec: ModelSpec) -> tuple[nn.Module, str | None]:
+    """Make the model with the weights training starts from; say what of given ones is not used.
+
+    Drawn weights come from torch's generator: seed it first.
+
+    Raises
+    ------
+    UserError
+        The given weights cannot be had, or do not fit.
+    """
+    if spec.pretrained:
+        model = _create_pretrained(spec)
+        classes = (getattr(model, "pretrained_cfg", None) or {}).get("num_classes")
+        if classes == spec.n_classes:
+            return _channels_last(model), None
+        return _channels_last(model), f"the head was drawn anew: the weights have {classes} classes"
+    model = create(spec)
+    if spec.checkpoint is None:
+        return model, None
+    return model, load_checkpoint(model, read_checkpoint(spec.checkpoint), spec.checkpoint)
+
+
+def _create_pretrained(spec: ModelSpec) -> nn.Module:
+    try:
+        return _create(spec.name, spec.n_classes, spec.channels, spec.image_size, pretrained=True)
+    except Exception as error:
+        # Whatever the hub's client raises: offline, no such host, no such file, no such weights.
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise UserError(
+            f"--pretrained: the weights of '{spec.name}' cannot be had ({reason}); they are "
+            "fetched from the Hugging Face hub once, which needs a network and HF_HUB_OFFLINE "
+            "unset; --checkpoint FILE takes weights you have"
+        ) from error
 
 
 def create(spec: ModelSpec) -> nn.Module:
     """Make the model with newly drawn weights, channels last; seed torch's generator first."""
-    model = _create(spec.name, spec.n_classes, spec.channels, spec.image_size)
+    return _channels_last(_create(spec.name, spec.n_classes, spec.channels, spec.image_size))
+
+
+def _channels_last(model: nn.Module) -> nn.Module:
     for parameter in model.parameters():
         if parameter.ndim == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     return model
 
 
-def _create(name: str, n_classes: int, channels: int, size: Size | None) -> nn.Module:
-    options = {"num_classes": n_classes, "in_chans": channels}
+def _create(
+    name: str, n_classes: int, channels: int, size: Size | None, *, pretrained: bool = False
+) -> nn.Module:
+    options = {"num_classes": n_classes, "in_chans": channels, "pretrained": pretrained}
     try:
         if size is not None and name != "tiny_cnn":
             try:

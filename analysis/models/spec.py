@@ -10,7 +10,9 @@ class ModelSpec:
     """What it takes to make the same model again, and what it is like.
 
     ``image_size`` is (height, width) of its input, ``parameters`` counts all weights, ``prunable``
-    those that pruning may remove.
+    those that pruning may remove. ``pretrained`` and ``checkpoint`` say where its first weights
+    come from, ``weights_note`` what of them could not be used, and ``mean`` and ``std``, a channel
+    each, how its input is normalized where they ask for it.
     """
 
     name: str
@@ -19,3 +21,9 @@ class ModelSpec:
     image_size: Size
     parameters: int = 0
     prunable: int = 0
+    pretrained: bool = False
+    checkpoint: str | None = None
+    weights_note: str | None = None
+    weights_sha256: str | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None

@@ -4,16 +4,21 @@ import torch
 from torch import nn
 
 
+def head_modules(model: nn.Module) -> list[nn.Module]:
+    """Return the classifier head of a model: mostly one layer, in distilled models two."""
+    find_head = getattr(model, "get_classifier", None)
+    head = find_head() if callable(find_head) else None
+    heads = head if isinstance(head, tuple | list) else [head]
+    return [module for module in heads if isinstance(module, nn.Module)]
+
+
 def prunable(model: nn.Module) -> dict[str, nn.Module]:
     """Modules whose ``weight`` pruning may remove, by name.
 
     All convolutions and linear layers except the classifier head; batch norm and biases stay. The
     rule is that of Hooker et al. 2019.
     """
-    find_head = getattr(model, "get_classifier", None)
-    head = find_head() if callable(find_head) else None
-    heads = head if isinstance(head, tuple | list) else [head]
-    kept = {id(module) for top in heads if isinstance(top, nn.Module) for module in top.modules()}
+    kept = {id(module) for top in head_modules(model) for module in top.modules()}
     kinds = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
     return {
         name: module
@@ -27,12 +32,18 @@ def prunable_weights(model: nn.Module) -> dict[str, torch.Tensor]:
     return {name: module.get_parameter("weight") for name, module in prunable(model).items()}
 
 
-def measured_sparsity(model: nn.Module) -> float:
-    """Sparsity, 0..1: the share of prunable weights that are exactly 0."""
+def measured_sparsity(model: nn.Module, dense: int | None = None) -> float:
+    """Sparsity, 0..1: the share of the dense model's prunable weights that are 0 or removed.
+
+    Parameters
+    ----------
+    dense : int, optional
+        Number of prunable weights of the dense model; by default, that of the model itself.
+    """
     weights = prunable_weights(model).values()
-    total = sum(weight.numel() for weight in weights)
-    zeros = sum(int(weight.eq(0).sum()) for weight in weights)
-    return zeros / total if total else 0.0
+    total = sum(weight.numel() for weight in weights) if dense is None else dense
+    left = sum(int(weight.count_nonzero()) for weight in weights)
+    return (total - left) / total if total else 0.0
 
 
 def stored_bytes(model: nn.Module) -> int:

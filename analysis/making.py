@@ -1,0 +1,189 @@
+"""Making one run: train and prune it, or quantize a trained one; predict, measure and write."""
+
+import time
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import save as save_weights
+from torch import nn
+
+from analysis.compression.registry import asked_sparsity, method, quantization, trained_part
+from analysis.compression.trained import Trained
+from analysis.config import DENSE, DENSE_ID, Variant
+from analysis.datasets.base import stratified_sample
+from analysis.errors import RunError
+from analysis.graph import export_graph, onnx_model
+from analysis.latency import median_latency
+from analysis.manifest import FileRecord
+from analysis.models.factory import create, start
+from analysis.models.weights import measured_sparsity, stored_bytes
+from analysis.prediction import prediction_table
+from analysis.preparing import Inputs
+from analysis.pruning import reshape
+from analysis.run import Context, Outcome
+from analysis.schedules import prune_run
+from analysis.training import Lessons, Normalizer, predict, stream, train
+
+_GRAPH = "graph.onnx"
+
+
+def export_shared_graph(context: Context) -> None:
+    """Export the model's graph once for the whole sweep."""
+    torch.manual_seed(0)
+    content = export_graph(create(context.spec), context.spec)
+    context.store.write_bytes(context.store.derived / _GRAPH, content)
+
+
+def train_run(context: Context, variant: Variant, seed: int) -> Outcome:
+    """Train one run, by itself on its own random stream, and write its predictions and weights."""
+    started = time.perf_counter()
+    options = context.sweep.training
+    normalize = _normalizer(context, context.device)
+    model, notes = _trained_model(context, variant, seed, normalize)
+    logits = predict(model, _pixels(context.inputs, "test"), normalize)
+    is_tied = options.pairs_runs and not variant.is_dense
+    dense = _logits_of(context, DENSE, seed) if is_tied else None
+    measured = {
+        "sparsity": measured_sparsity(model, context.spec.prunable),
+        "weight_bits": 32.0,
+        "size_bytes": stored_bytes(model),
+        "compute_dtype": "float32",
+    }
+    table = prediction_table(logits, context.inputs.labels("test"), dense_logits=dense)
+    store = context.store
+    weights = store.weights_path(variant.variant_id, seed)
+    state = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
+    content = save_weights(state, metadata=notes or None)
+    files = {store.relative(weights): store.write_bytes(weights, content)}
+    latency = median_latency(lambda batch: model(batch), _one_image(context, normalize))
+    return _finish(context, variant, seed, table, measured, latency, started, files)
+
+
+def _trained_model(
+    context: Context, variant: Variant, seed: int, normalize: Normalizer
+) -> tuple[nn.Module, dict[str, str]]:
+    """Train a dense or pruned model; return it with what its weights do not say of its shape."""
+    options, spec = context.sweep.training, context.spec
+    lessons = Lessons(_pixels(context.inputs, "train"), context.inputs.labels("train"), normalize)
+    torch.manual_seed(stream(DENSE_ID if options.paired else variant.variant_id, seed))
+    if variant.is_dense or not options.from_dense:
+        model = start(spec)[0].to(context.device)
+    else:
+        model = load_run(context, DENSE, seed).to(context.device)
+    if variant.is_dense:
+        train(model, lessons, options)
+        return model, {}
+    own = stream(f"{variant.variant_id}/pruning", seed)
+    pruning, sparsity = method(variant.steps[0].method), asked_sparsity(variant) or 0.0
+    return model, prune_run(model, spec, pruning, sparsity, lessons, options, stream=own)
+
+
+def quantize_run(context: Context, variant: Variant, seed: int) -> Outcome:
+    """Quantize the trained run a variant starts from, and write the predictions."""
+    started = time.perf_counter()
+    base = trained_part(variant)
+    quantize = quantization(variant)
+    if quantize is None:
+        raise RunError(f"'{variant.variant_id}' has no method after training")
+    model = load_run(context, base, seed)
+    normalize = _normalizer(context, "cpu")
+    compressed = quantize.work(
+        Trained(model, lambda: onnx_model(model, context.spec, _graph(context)), context.device),
+        _calibration(context, normalize),
+    )
+    pixels = _pixels(context.inputs, "test")
+    logits = np.concatenate(
+        [
+            compressed.predict(normalize(pixels[i : i + 256]).contiguous().numpy())
+            for i in range(0, len(pixels), 256)
+        ]
+    )
+    dense = None
+    if base.is_dense:
+        dense = predict(model, pixels, normalize)
+    elif context.sweep.training.pairs_runs:
+        dense = _logits_of(context, DENSE, seed)
+    table = prediction_table(logits, context.inputs.labels("test"), dense_logits=dense)
+    measured = {
+        # What rounds to 0 on the way is not called pruned.
+        "sparsity": measured_sparsity(model, context.spec.prunable),
+        "weight_bits": compressed.weight_bits,
+        "size_bytes": compressed.size_bytes,
+        "compute_dtype": compressed.compute_dtype,
+    }
+    one = _one_image(context, normalize).contiguous().numpy()
+    latency = median_latency(compressed.predict, one)
+    return _finish(context, variant, seed, table, measured, latency, started, {})
+
+
+def load_run(context: Context, variant: Variant, seed: int) -> nn.Module:
+    """Make the model of a trained run again from its weights, on the CPU, in evaluation mode.
+
+    Raises
+    ------
+    RunError
+        The weights are missing or damaged.
+    """
+    path = context.store.weights_path(variant.variant_id, seed)
+    model = create(context.spec)
+    try:
+        with safe_open(path, framework="pt") as file:
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            reshape(model, context.spec, file.metadata() or {})
+        model.load_state_dict(state)
+    except FileNotFoundError:
+        raise RunError(
+            f"{path} is missing; remove that run's predictions to train it anew"
+        ) from None
+    except Exception as error:
+        raise RunError(f"{path} cannot be read: {error}") from error
+    return model.eval()
+
+
+def _finish(
+    context: Context,
+    variant: Variant,
+    seed: int,
+    table: Any,
+    measured: dict[str, Any],
+    latency: float | None,
+    started: float,
+    files: dict[str, FileRecord],
+) -> Outcome:
+    store, variant_id = context.store, variant.variant_id
+    record = store.write_predictions(variant_id, seed, table, measured)
+    files = files | {store.relative(store.prediction_path(variant_id, seed)): record}
+    return Outcome(variant_id, seed, measured, latency, time.perf_counter() - started, files)
+
+
+def _graph(context: Context) -> bytes:
+    return (context.store.derived / _GRAPH).read_bytes()
+
+
+@cache
+def _pixels(inputs: Inputs, split: str) -> Any:
+    return inputs.pixels(split)
+
+
+def _normalizer(context: Context, device: str) -> Normalizer:
+    spec, inputs = context.spec, context.inputs
+    return Normalizer(spec.mean or inputs.mean, spec.std or inputs.std, device)
+
+
+def _logits_of(context: Context, variant: Variant, seed: int) -> Any:
+    model = load_run(context, variant, seed)
+    return predict(model, _pixels(context.inputs, "test"), _normalizer(context, "cpu"))
+
+
+def _calibration(context: Context, normalize: Normalizer) -> Any:
+    labels = context.inputs.labels("train")
+    size = min(max(context.sweep.calibration_images, len(np.unique(labels))), len(labels))
+    chosen = stratified_sample(labels, size)
+    return normalize(_pixels(context.inputs, "train")[chosen]).contiguous().numpy()
+
+
+def _one_image(context: Context, normalize: Normalizer) -> torch.Tensor:
+    return normalize(_pixels(context.inputs, "test")[:1])

@@ -1,0 +1,122 @@
+"""Weights given in a file: read without unpickling anything else, and fitted to a model."""
+
+import pickle
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from analysis.errors import UserError
+from analysis.models.weights import head_modules
+
+State = dict[str, torch.Tensor]
+_NESTED = ("state_dict", "model_state_dict", "model")
+_PREFIXES = ("module.", "model.", "_orig_mod.")
+_NAMED = 3
+
+
+def read_checkpoint(path: str) -> State:
+    """Read a state dict from a safetensors file, or from a torch file that holds tensors only.
+
+    A state dict nested under ``state_dict``, ``model_state_dict`` or ``model`` is taken out.
+
+    Raises
+    ------
+    UserError
+        The file is missing, damaged, or holds anything but tensors and plain values.
+    """
+    where = f"--checkpoint {path}"
+    try:
+        if path.endswith(".safetensors"):
+            return load_file(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise UserError(f"{where}: there is no such file") from None
+    except pickle.UnpicklingError:
+        raise UserError(
+            f"{where} holds pickled objects besides tensors, which can run any code, and is not "
+            "opened; save model.state_dict() instead, best as safetensors"
+        ) from None
+    except (OSError, RuntimeError, ValueError, EOFError, KeyError, SafetensorError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise UserError(f"{where} cannot be read: {reason}") from None
+    return _tensors(content, where)
+
+
+def _tensors(content: Any, where: str) -> State:
+    while isinstance(content, Mapping):
+        nested = next((n for n in _NESTED if isinstance(content.get(n), Mapping)), None)
+        if nested is None:
+            break
+        content = content[nested]
+    if not isinstance(content, Mapping) or not content:
+        raise UserError(f"{where} holds no state dict: expected tensors by name")
+    other = [str(key) for key, value in content.items() if not isinstance(value, torch.Tensor)]
+    if other:
+        raise UserError(f"{where} holds no state dict: {_first(other)} are no tensors")
+    return dict(content)
+
+
+def load_checkpoint(model: nn.Module, state: State, path: str) -> str | None:
+    """Put a state dict into a model; return what could not be used, in words.
+
+    A prefix that all names share (``module.``, ``model.``) is taken off. The head keeps its drawn
+    weights where the file has none, or one of another shape: another number of classes.
+
+    Raises
+    ------
+    UserError
+        Anything else is missing, left over or of another shape; the first few names are given.
+    """
+    own = model.state_dict()
+    given = _without_prefix(state, own)
+    head = _head_names(model)
+    fits = {name: t for name, t in given.items() if name in own and t.shape == own[name].shape}
+    # Counters of batches that old versions of torch did not keep.
+    optional = {name for name in own if name.endswith("num_batches_tracked")}
+    head_left = {name for name in head if name not in fits}
+    if head_left:
+        # A weight alone, beside a drawn bias, would be no head at all.
+        fits = {name: t for name, t in fits.items() if name not in head}
+    missing = sorted(own.keys() - given.keys() - head - optional)
+    shaped = sorted((given.keys() & own.keys()) - fits.keys() - head)
+    unknown = sorted(given.keys() - own.keys() - head)
+    for names, what in (
+        (missing, "not in the file"),
+        (unknown, "not in the model"),
+        (shaped, "of another shape in the model"),
+    ):
+        if names:
+            raise UserError(f"--checkpoint {path} does not fit the model; {what}: {_first(names)}")
+    model.load_state_dict(fits, strict=False)
+    if not head_left:
+        return None
+    classes = next((len(given[name]) for name in sorted(head_left) if name in given), None)
+    found = "none" if classes is None else f"one of {classes} classes"
+    return f"the head was drawn anew: the checkpoint has {found}"
+
+
+def _without_prefix(state: State, own: Mapping[str, torch.Tensor]) -> State:
+    while True:
+        prefix = next((p for p in _PREFIXES if all(name.startswith(p) for name in state)), None)
+        if prefix is None or any(name.startswith(prefix) for name in own):
+            return state
+        state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+
+
+def _head_names(model: nn.Module) -> set[str]:
+    heads = {id(module) for module in head_modules(model)}
+    return {
+        f"{name}.{key}"
+        for name, module in model.named_modules()
+        if id(module) in heads
+        for key in module.state_dict()
+    }
+
+
+def _first(names: list[str]) -> str:
+    rest = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,64 @@
+"""Weights stored in few bits a piece, and unpacked whenever they are used."""
+
+import torch
+from torch import nn
+from torch.nn.utils import parametrize
+
+_KINDS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
+
+
+def pack_weights(model: nn.Module, bits: int) -> None:
+    """Replace the weights of all convolutions and linear layers, in place, by packed ones.
+
+    Symmetric, one scale an output channel: ``q = round(w / s)`` in ``-m..m`` with
+    ``m = 2^(bits - 1) - 1`` and ``s = max |w| / m``; the layer computes with ``q s``. 0 stays 0.
+
+    Parameters
+    ----------
+    bits : int
+        8, a byte a weight, or 4, two weights a byte.
+    """
+    for module in list(model.modules()):
+        if isinstance(module, _KINDS):
+            module.weight.requires_grad_(False)
+            packed = Packed(module.weight.shape, bits)
+            # Unsafe: what is stored has another type and shape than the weight it stands for.
+            parametrize.register_parametrization(module, "weight", packed, unsafe=True)
+
+
+class Packed(nn.Module):
+    """Between a float weight [outputs, ...] and its integers with a float32 scale an output."""
+
+    def __init__(self, shape: torch.Size, bits: int) -> None:
+        super().__init__()
+        self.shape = shape
+        self.bits = bits
+        self.largest = 2 ** (bits - 1) - 1
+
+    def right_inverse(self, weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pack a weight: integers (int8 [outputs, n], or uint8 [outputs, ceil(n / 2)]), scales."""
+        rows = weight.detach().flatten(1).float()
+        scale = rows.abs().amax(dim=1) / self.largest
+        safe = torch.where(scale > 0, scale, 1.0)
+        quantized = (rows / safe[:, None]).round().clamp(-self.largest, self.largest)
+        quantized = quantized.to(torch.int8)
+        return (quantized if self.bits == 8 else pack_pairs(quantized)), scale
+
+    def forward(self, stored: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+        """Unpack: the weight the layer computes with."""
+        n = self.shape[1:].numel()
+        quantized = stored if self.bits == 8 else unpack_pairs(stored, n)
+        return (quantized * scale[:, None]).view(self.shape)
+
+
+def pack_pairs(values: torch.Tensor) -> torch.Tensor:
+    """Pack int8 values -8..7, [rows, n], two a byte, low half first: uint8 [rows, ceil(n / 2)]."""
+    even = nn.functional.pad(values, (0, values.shape[1] % 2))
+    halves = (even & 0xF).to(torch.uint8)
+    return halves[:, ::2] | (halves[:, 1::2] << 4)
+
+
+def unpack_pairs(packed: torch.Tensor, n: int) -> torch.Tensor:
+    """Unpack what :func:`pack_pairs` packed: int8 [rows, n]."""
+    halves = torch.stack([packed & 0xF, packed >> 4], dim=2).flatten(1)[:, :n].to(torch.int8)
+    return torch.where(halves > 7, halves - 16, halves)
