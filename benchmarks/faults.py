@@ -7,6 +7,7 @@ predictions whose bytes differ from the uninterrupted sweep: all must be 0.
 import argparse
 import os
 import random
+import shlex
 import signal
 import subprocess
 import sys
@@ -16,10 +17,10 @@ from pathlib import Path
 
 from analysis.store import Cache, SweepFolder
 
-_OPTIONS = (
+_OPTIONS = shlex.split(
     "sweep --dataset digits --name faults --variants magnitude=0.5,0.9 --variants int8-static "
     "--seeds 6 --epochs 40 --device cpu"
-).split()
+)
 _LONGEST_SECONDS = 20.0
 
 
