@@ -1,7 +1,6 @@
-"""Running what a plan asks for on a process pool, in the order in which runs need each other."""
+"""Running what a plan asks for on a pool of workers, in the order in which runs need each other."""
 
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from itertools import chain
 from typing import Any
 
@@ -11,6 +10,7 @@ from analysis.config import DENSE, Variant
 from analysis.errors import RunError
 from analysis.manifest import Manifest
 from analysis.plan import Run
+from analysis.pools import Pool
 from analysis.preparing import Progress
 from analysis.run import Context, Outcome
 from analysis.store import SweepFolder
@@ -21,7 +21,7 @@ class Engine:
 
     def __init__(
         self,
-        pool: ProcessPoolExecutor,
+        pool: Pool,
         folder: SweepFolder,
         manifest: Manifest,
         context: Context,
@@ -89,10 +89,6 @@ class Engine:
     def _record(self, run: Run | None, future: "Future[Outcome | None]") -> None:
         try:
             outcome = future.result()
-        except BrokenProcessPool as error:
-            raise RunError(
-                "a worker process died (out of memory, or killed); the same command resumes"
-            ) from error
         except Exception as error:
             if run is None:
                 raise RunError(f"the model could not be exported to ONNX: {error}") from error

@@ -27,9 +27,14 @@ __all__ = ["compute_run", "export_shared_graph", "resolve_model", "start_worker"
 
 def start_worker(parent: int) -> None:
     """Set a worker process up: one thread, and an end when its parent has gone."""
+    use_one_thread()
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def use_one_thread() -> None:
+    """Set up what a run's result and its speed depend on in whatever process it is made."""
     torch.set_num_threads(1)
     logging.getLogger().setLevel(logging.ERROR)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
 def _end_with(parent: int) -> None:

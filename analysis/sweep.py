@@ -31,6 +31,8 @@ def run_sweep(
     *,
     n_workers: int | None = None,
     device: str = "auto",
+    engine: str = "local",
+    scheduler: str | None = None,
     progress: Progress = _silent,
 ) -> Manifest:
     """Run what of a sweep is not done yet; return its manifest.
@@ -44,7 +46,7 @@ def run_sweep(
         The dataset, the model or a variant cannot be used, a training option differs from that of
         the sweep in the cache, or another process is writing to it.
     RunError
-        A worker process died.
+        The machine failed before the runs began.
     """
     variants = asked_variants(sweep)
     dataset = open_dataset(sweep.dataset).limited(sweep.train_limit, sweep.test_limit)
@@ -52,8 +54,10 @@ def run_sweep(
     was_there = folder.exists
     if was_there:
         check_options(folder.manifest(), sweep)
-    n_workers = n_workers or workers.usable_cores()
-    with workers.pool(n_workers) as pool:
+    root = cache.root.absolute()  # workers may have other working folders
+    with workers.pool(
+        n_workers, engine=engine, scheduler=scheduler, device=device, shared=root
+    ) as pool:
         resolving = workers.resolve(
             pool, sweep, len(dataset.class_names), dataset.channels, dataset.native_size, device
         )
@@ -63,18 +67,19 @@ def run_sweep(
         spec, device = resolving.result()
         with folder.locked():
             folder.sweep_leftovers()
-            inputs = folder.derived / "inputs"
+            inputs = folder.derived.absolute() / "inputs"
             prepared = prepare(dataset, spec.image_size, inputs, progress=progress)
             manifest = (
                 extended(folder.manifest(), sweep, variants)
                 if was_there
                 else new_manifest(sweep, variants, dataset.class_names, fingerprint)
             )
-            describe(manifest, prepared, spec, device, n_workers)
+            describe(manifest, prepared, spec, device, pool.n_workers)
+            manifest.device["engine"] = engine
             manifest.files["images.parquet"] = folder.write_images(prepared.images)
             reconcile(folder, manifest)
             folder.write_manifest(manifest)
-            context = Context(sweep, folder.path, spec, prepared.inputs, device)
+            context = Context(sweep, folder.path.absolute(), spec, prepared.inputs, device)
             Engine(pool, folder, manifest, context, progress).run(variants)
             shutil.rmtree(inputs, ignore_errors=True)
     return manifest

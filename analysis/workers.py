@@ -1,59 +1,60 @@
-"""The process pool: one single-threaded worker a core, and the jobs it can be given.
+"""The jobs a pool can be given, and the pool a sweep runs on.
 
 The main process never imports torch; jobs are looked up in the worker by name.
 """
 
-import multiprocessing
 import os
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from analysis.config import Sweep, Variant
+from analysis.errors import UserError
 from analysis.models.spec import ModelSpec, Size
+from analysis.pools import Pool
+from analysis.pools.cluster import cluster_pool
+from analysis.pools.gpus import bind_own_gpu
+from analysis.pools.local import local_pool, usable_cores
 from analysis.run import Context, Outcome
 
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-
-
-def usable_cores() -> int:
-    """Cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+ENGINES = ("local", "dask")
 
 
 @contextmanager
-def pool(n_workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Open a pool of spawned workers of one thread each; on an error they are ended at once."""
-    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
-    executor = ProcessPoolExecutor(
-        n_workers,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_start,
-        initargs=(os.getpid(),),
-    )
-    try:
-        yield executor
-        executor.shutdown()
-    except BaseException:
-        processes = list((getattr(executor, "_processes", None) or {}).values())
-        executor.shutdown(wait=False, cancel_futures=True)
-        for process in processes:
-            process.terminate()
-        raise
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+def pool(
+    n_workers: int | None,
+    *,
+    engine: str = "local",
+    scheduler: str | None = None,
+    device: str = "auto",
+    shared: Path = Path(),
+) -> Iterator[Pool]:
+    """Open the pool of an engine; ``shared`` is the folder that all its workers must see.
+
+    Raises
+    ------
+    UserError
+        There is no such engine, or it cannot be used.
+    """
+    if engine not in ENGINES:
+        raise UserError(f"--engine {engine}: expected {' or '.join(ENGINES)}")
+    if scheduler is not None and engine != "dask":
+        raise UserError("--scheduler needs --engine dask")
+    n_workers = n_workers or usable_cores()
+    if engine == "dask":
+        with cluster_pool(
+            n_workers, _start_on_cluster, scheduler=scheduler, device=device, shared=shared
+        ) as opened:
+            yield opened
+    else:
+        with local_pool(n_workers, _start, (os.getpid(), device != "cpu")) as opened_here:
+            yield opened_here
 
 
 def resolve(
-    executor: ProcessPoolExecutor,
+    executor: Pool,
     sweep: Sweep,
     n_classes: int,
     channels: int,
@@ -64,29 +65,36 @@ def resolve(
     return executor.submit(_call, "resolve_model", sweep, n_classes, channels, native_size, device)
 
 
-def time_step(
-    executor: ProcessPoolExecutor, sweep: Sweep, spec: ModelSpec, device: str
-) -> "Future[float]":
+def time_step(executor: Pool, sweep: Sweep, spec: ModelSpec, device: str) -> "Future[float]":
     """Time one training step of a sweep, seconds."""
     return executor.submit(_call, "time_step", sweep, spec, device)
 
 
-def export_graph(executor: ProcessPoolExecutor, context: Context) -> "Future[None]":
+def export_graph(executor: Pool, context: Context) -> "Future[None]":
     """Export the graph that all quantized runs share."""
     return executor.submit(_call, "export_shared_graph", context)
 
 
-def compute(
-    executor: ProcessPoolExecutor, context: Context, variant: Variant, seed: int
-) -> "Future[Outcome]":
+def compute(executor: Pool, context: Context, variant: Variant, seed: int) -> "Future[Outcome]":
     """Make one run."""
     return executor.submit(_call, "compute_run", context, variant, seed)
 
 
-def _start(parent: int) -> None:
+def _start(parent: int, has_gpu: bool) -> None:
+    if has_gpu:
+        bind_own_gpu()
     from analysis import jobs
 
     jobs.start_worker(parent)
+
+
+def _start_on_cluster(has_gpu: bool) -> None:
+    # Dask ends its workers itself; the parent of one may be a shell that has gone long ago.
+    if has_gpu:
+        bind_own_gpu()
+    from analysis import jobs
+
+    jobs.use_one_thread()
 
 
 def _call(job: str, *arguments: Any) -> Any:

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 from statistics import mean
 
+from analysis.pools.local import usable_cores
 from analysis.store import Cache
-from analysis.workers import usable_cores
 
 _SAMPLE_SECONDS = 0.25
 

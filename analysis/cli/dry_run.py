@@ -7,6 +7,7 @@ from analysis.compression.registry import quantization
 from analysis.config import Sweep
 from analysis.datasets import open_dataset
 from analysis.plan import planned
+from analysis.pools.local import usable_cores
 from analysis.store import Cache
 
 
@@ -15,7 +16,7 @@ def describe(sweep: Sweep, cache: Cache, options: argparse.Namespace) -> str:
     folder = cache.sweep(sweep.name)
     dataset = open_dataset(sweep.dataset).limited(sweep.train_limit, sweep.test_limit)
     todo = planned(folder.manifest() if folder.exists else None, sweep)
-    n_workers = options.workers or workers.usable_cores()
+    n_workers = options.workers or usable_cores()
     with workers.pool(1) as pool:
         spec, device = workers.resolve(
             pool, sweep, len(dataset.class_names), dataset.channels, dataset.native_size,

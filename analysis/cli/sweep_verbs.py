@@ -14,6 +14,12 @@ from analysis.manifest import Manifest
 from analysis.store import Cache
 
 _DEFAULTS = Training()
+_MACHINE: dict[str, Any] = {
+    "device": "auto",
+    "workers": None,
+    "engine": "local",
+    "scheduler": None,
+}
 _SWEEP_OPTIONS = ("image_size", "train_limit", "test_limit", "calibration_images")
 _WEIGHT_OPTIONS: dict[str, type] = {"pretrained": bool, "checkpoint": str}
 
@@ -114,10 +120,29 @@ def _add_training(group: Any) -> None:
 def _add_machine(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("machine")
     group.add_argument(
-        "--device", choices=["auto", "cpu", "cuda", "mps"], default="auto", help="to train on"
+        "--device",
+        choices=["auto", "cpu", "cuda", "mps"],
+        default=argparse.SUPPRESS,
+        help="to train on (default: auto)",
     )
     group.add_argument(
-        "--workers", type=int, default=None, metavar="N", help="processes (default: one a core)"
+        "--workers",
+        type=int,
+        default=argparse.SUPPRESS,
+        metavar="N",
+        help="processes (default: one a core)",
+    )
+    group.add_argument(
+        "--engine",
+        choices=["local", "dask"],
+        default=argparse.SUPPRESS,
+        help="local: processes here; dask: a Dask cluster, here or elsewhere (default: local)",
+    )
+    group.add_argument(
+        "--scheduler",
+        default=argparse.SUPPRESS,
+        metavar="ADDRESS",
+        help="of a running Dask scheduler, such as tcp://host:8786, for --engine dask",
     )
 
 
@@ -125,12 +150,13 @@ def run_demo(options: argparse.Namespace, cache: Cache) -> int:
     """Make the sweep named ``demo``."""
     from analysis.plan import demo_sweep
 
-    return _run(demo_sweep(), options, cache)
+    return _run(demo_sweep(), argparse.Namespace(**_MACHINE | vars(options)), cache)
 
 
 def run_sweep_verb(options: argparse.Namespace, cache: Cache) -> int:
     """Make, resume or extend a sweep."""
-    sweep = sweep_from(_with_config(vars(options)))
+    given = _MACHINE | _with_config(vars(options))
+    sweep, options = sweep_from(given), argparse.Namespace(**given)
     if vars(options).get("dry_run"):
         from analysis.cli.dry_run import describe
 
@@ -193,6 +219,7 @@ def _check_types(options: dict[str, Any], path: Path) -> None:
     }
     kinds |= dict.fromkeys(("dataset", "model", "name"), str) | {"seeds": int, "variants": list}
     kinds |= dict.fromkeys(_SWEEP_OPTIONS, int) | _WEIGHT_OPTIONS | {"methods": list}
+    kinds |= {"device": str, "workers": int, "engine": str, "scheduler": str}
     for key, value in options.items():
         if key not in kinds:
             raise UserError(f"--config {path}: unknown option '{key}'; see 'sweep --help'")
@@ -207,7 +234,13 @@ def _run(sweep: Sweep, options: argparse.Namespace, cache: Cache) -> int:
         raise UserError(f"--workers {options.workers}: expected at least 1")
     with ProgressBars(sys.stderr) as bars:
         manifest = run_sweep(
-            sweep, cache, n_workers=options.workers, device=options.device, progress=bars
+            sweep,
+            cache,
+            n_workers=options.workers,
+            device=options.device,
+            engine=options.engine,
+            scheduler=options.scheduler,
+            progress=bars,
         )
     return _report(manifest, cache)
 

@@ -1,0 +1,161 @@
+"""Workers of a Dask cluster: one made here on loopback, or a running one on any machines."""
+
+import logging
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from analysis.errors import UserError
+from analysis.pools import ATTEMPTS
+from analysis.pools.gpus import visible_gpus
+
+T = TypeVar("T")
+_GPU = "GPU"
+_ANSWER_SECONDS = 10
+
+
+class ClusterPool(Executor):
+    """A Dask client as a pool; Dask itself begins a job anew when its worker dies."""
+
+    def __init__(self, client: Any, n_workers: int, resources: dict[str, int] | None) -> None:
+        self.n_workers = n_workers
+        # Two equal jobs are two jobs: Dask would run the second from the memory of the first.
+        self._executor = client.get_executor(pure=False, resources=resources)
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> "Future[T]":
+        """Run a function in a worker process."""
+        return self._executor.submit(fn, *args, **kwargs)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Wait for the jobs, or cancel them."""
+        self._executor.shutdown(wait=wait and not cancel_futures)
+
+
+@contextmanager
+def cluster_pool(
+    n_workers: int,
+    start: Callable[[bool], None],
+    *,
+    scheduler: str | None,
+    device: str,
+    shared: Path,
+) -> Iterator[ClusterPool]:
+    """Open a pool on Dask, its workers set up by ``start(has_gpu)``; ``shared`` is the cache.
+
+    Raises
+    ------
+    UserError
+        Dask is not installed, no scheduler answers, or its workers cannot be used.
+    """
+    try:
+        import dask
+        from distributed import Client
+    except ImportError:
+        raise UserError(
+            "--engine dask needs dask: python -m pip install -r requirements-extra.txt"
+        ) from None
+    with dask.config.set({"distributed.scheduler.allowed-failures": ATTEMPTS - 1}):
+        if scheduler is not None:
+            with _connected(scheduler) as client:
+                _check_shared(client, shared, scheduler)
+                yield from _pool(client, start, device)
+            return
+        with _local_cluster(n_workers, device) as cluster, Client(cluster) as client:
+            yield from _pool(client, start, device)
+
+
+def _pool(client: Any, start: Callable[[bool], None], device: str) -> Iterator[ClusterPool]:
+    workers = client.scheduler_info(n_workers=-1)["workers"]
+    for address, worker in workers.items():
+        # Runs set the random state of their process, so no two may share one.
+        if worker["nthreads"] != 1:
+            raise UserError(
+                f"worker {address} has {worker['nthreads']} threads; start it with --nthreads 1"
+            )
+    on_gpus = [w for w in workers.values() if w["resources"].get(_GPU)]
+    if device == "cuda" and not on_gpus:
+        raise UserError("no worker offers a GPU; start those with one with --resources GPU=1")
+    use_gpus = bool(on_gpus) and device in ("auto", "cuda")
+    client.register_plugin(_setup_plugin(start))
+    pool = ClusterPool(
+        client, len(on_gpus if use_gpus else workers), {_GPU: 1} if use_gpus else None
+    )
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(cancel_futures=True)
+        raise
+
+
+def _setup_plugin(start: Callable[[bool], None]) -> Any:
+    from distributed import WorkerPlugin
+
+    class Setup(WorkerPlugin):
+        """Runs in each worker once, also in one that takes a dead one's place."""
+
+        name = "lethe-setup"
+
+        def setup(self, worker: Any) -> None:
+            start(bool(worker.state.total_resources.get(_GPU)))
+
+    return Setup()
+
+
+@contextmanager
+def _connected(scheduler: str) -> Iterator[Any]:
+    from distributed import Client
+
+    try:
+        client = Client(scheduler, timeout=_ANSWER_SECONDS, set_as_default=False)
+    except (OSError, ValueError, TimeoutError):
+        raise UserError(
+            f"--scheduler {scheduler}: no Dask scheduler answers there; expected an address such "
+            "as tcp://host:8786"
+        ) from None
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=_ANSWER_SECONDS)
+        except TimeoutError:
+            raise UserError(
+                f"--scheduler {scheduler}: it has no worker; start one with "
+                f"python -m dask worker {scheduler} --nthreads 1"
+            ) from None
+        yield client
+
+
+def _check_shared(client: Any, shared: Path, scheduler: str) -> None:
+    """See that every worker finds in the cache what is put there now."""
+    shared.mkdir(parents=True, exist_ok=True)
+    token = shared / f".lethe-{uuid.uuid4().hex}"
+    token.touch()
+    try:
+        found = client.run(os.path.exists, os.fspath(token))
+    finally:
+        token.unlink()
+    blind = sorted(address for address, there in found.items() if not there)
+    if blind:
+        raise UserError(
+            f"--scheduler {scheduler}: worker {blind[0]} does not see {shared}; the cache must lie "
+            "in a folder that all machines share under the same path"
+        )
+
+
+def _local_cluster(n_workers: int, device: str) -> Any:
+    from distributed import LocalCluster
+
+    gpus = visible_gpus() if device in ("auto", "cuda") else []
+    return LocalCluster(
+        n_workers=min(n_workers, len(gpus)) if gpus else n_workers,
+        threads_per_worker=1,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address=None,
+        # What is mapped from disk counts as a worker's memory and would have it ended.
+        memory_limit=0,
+        resources={_GPU: 1} if gpus else None,
+        silence_logs=logging.CRITICAL,
+    )

@@ -1,0 +1,115 @@
+"""Worker processes on this machine, any of which may die without taking the sweep along."""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from queue import LifoQueue
+from typing import Any, TypeVar
+
+from analysis.errors import RunError
+from analysis.pools import ATTEMPTS
+
+T = TypeVar("T")
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+def usable_cores() -> int:
+    """Cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class LocalPool(Executor):
+    """Spawned processes, each in a pool of its own, so that a death is known to be one job's.
+
+    In a shared process pool one death breaks every job that is waiting or running, and nobody can
+    say which of them caused it.
+    """
+
+    def __init__(self, n_workers: int, start: Callable[..., None], arguments: tuple[Any, ...]):
+        self.n_workers = n_workers
+        self._start = start
+        self._arguments = arguments
+        self._threads = ThreadPoolExecutor(n_workers)
+        self._stopped = False
+        # Last in, first out: a worker that runs already comes before one still to be started.
+        self._idle: LifoQueue[_Worker] = LifoQueue()
+        self._workers = [_Worker(start, arguments) for _ in range(n_workers)]
+        for worker in self._workers:
+            self._idle.put(worker)
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> "Future[T]":
+        """Run a function in a worker process."""
+        return self._threads.submit(self._run, fn, args, kwargs)
+
+    def _run(self, fn: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
+        worker = self._idle.get()
+        try:
+            for _ in range(ATTEMPTS):
+                try:
+                    return worker.executor.submit(fn, *args, **kwargs).result()
+                except BrokenProcessPool:
+                    if self._stopped:
+                        raise
+                    worker.replace()
+            raise RunError(f"its worker process died {ATTEMPTS} times (out of memory, or killed)")
+        finally:
+            self._idle.put(worker)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the workers once their jobs are done; at once where that is not waited for."""
+        self._stopped = not wait
+        if not wait:
+            for worker in self._workers:
+                worker.kill()
+        self._threads.shutdown(wait=wait, cancel_futures=cancel_futures)
+        for worker in self._workers:
+            worker.executor.shutdown(wait=wait)
+
+
+class _Worker:
+    """One process, and the pool that holds it."""
+
+    def __init__(self, start: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+        self._start = start
+        self._arguments = arguments
+        self.replace()
+
+    def replace(self) -> None:
+        """Take a new process in place of a dead one; it is started when a job comes."""
+        self.executor = ProcessPoolExecutor(
+            1,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=self._start,
+            initargs=self._arguments,
+        )
+
+    def kill(self) -> None:
+        for process in list((getattr(self.executor, "_processes", None) or {}).values()):
+            process.terminate()
+
+
+@contextmanager
+def local_pool(
+    n_workers: int, start: Callable[..., None], arguments: tuple[Any, ...]
+) -> Iterator[LocalPool]:
+    """Open a pool of single-threaded workers, each set up by ``start``; an error ends them."""
+    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
+    pool = LocalPool(n_workers, start, arguments)
+    try:
+        yield pool
+        pool.shutdown()
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
