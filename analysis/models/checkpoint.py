@@ -1,6 +1,7 @@
 """Weights given in a file: read without unpickling anything else, and fitted to a model."""
 
 import pickle
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,13 +33,15 @@ def read_checkpoint(path: str) -> State:
     try:
         if path.endswith(".safetensors"):
             return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of old forms of pickle
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise UserError(f"{where}: there is no such file") from None
     except pickle.UnpicklingError:
         raise UserError(
-            f"{where} holds pickled objects besides tensors, which can run any code, and is not "
-            "opened; save model.state_dict() instead, best as safetensors"
+            f"{where} is damaged, or holds pickled objects besides tensors, which can run any "
+            "code: it is not opened; save model.state_dict() instead, best as safetensors"
         ) from None
     except (OSError, RuntimeError, ValueError, EOFError, KeyError, SafetensorError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
