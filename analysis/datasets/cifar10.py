@@ -1,13 +1,14 @@
 """``cifar10[:DIR]``: Parquet in Hugging Face's image layout, or the publisher's binary version."""
 
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from analysis.datasets.base import ArrayImages, Dataset, Split
 from analysis.datasets.download import data_home, fetch
-from analysis.datasets.parquet_images import read_split
+from analysis.datasets.parquet import open_folder_of_parquet
 from analysis.datasets.registry import register
 from analysis.errors import UserError
 
@@ -27,9 +28,9 @@ def open_cifar10(place: str | None) -> Dataset:
     if not folder.is_dir():
         raise UserError(f"dataset 'cifar10:{folder}': there is no such folder")
     if any(folder.rglob("*.parquet")):
-        train, test = (read_split(folder, name, len(CLASS_NAMES)) for name in ("train", "test"))
-    else:
-        train, test = _binary_splits(folder)
+        dataset = open_folder_of_parquet(folder, class_names=CLASS_NAMES)
+        return replace(dataset, native_size=(32, 32))
+    train, test = _binary_splits(folder)
     return Dataset(CLASS_NAMES, train, test, channels=3, native_size=(32, 32))
 
 
