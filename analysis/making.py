@@ -20,12 +20,13 @@ from analysis.latency import median_latency
 from analysis.manifest import FileRecord
 from analysis.models.factory import create, start
 from analysis.models.weights import measured_sparsity, stored_bytes
+from analysis.phase import SharedPhase
 from analysis.prediction import prediction_table
 from analysis.preparing import Inputs
 from analysis.pruning import reshape
 from analysis.run import Context, Outcome
-from analysis.schedules import prune_run
-from analysis.training import Lessons, Normalizer, predict, stream, train
+from analysis.schedules import first_pruning, prune_run
+from analysis.training import Lessons, Normalizer, n_steps, predict, stream, train
 
 _GRAPH = "graph.onnx"
 
@@ -73,12 +74,28 @@ def _trained_model(
         model = start(spec)[0].to(context.device)
     else:
         model = load_run(context, DENSE, seed).to(context.device)
+    phase = _shared_phase(context, seed, len(lessons.labels))
     if variant.is_dense:
-        train(model, lessons, options)
+        train(model, lessons, options, phase=phase)
         return model, {}
     own = stream(f"{variant.variant_id}/pruning", seed)
     pruning, sparsity = method(variant.steps[0].method), asked_sparsity(variant) or 0.0
-    return model, prune_run(model, spec, pruning, sparsity, lessons, options, stream=own)
+    return model, prune_run(
+        model, spec, pruning, sparsity, lessons, options, stream=own, phase=phase
+    )
+
+
+def _shared_phase(context: Context, seed: int, n_images: int) -> SharedPhase | None:
+    """Find where a seed's runs share their first phase: paired, gradual, and on the CPU.
+
+    Elsewhere the device has random states of its own.
+    """
+    options = context.sweep.training
+    if not (options.paired and options.schedule == "gradual" and context.device == "cpu"):
+        return None
+    step = first_pruning(options, n_steps(options, n_images))
+    path = context.store.derived / "phases" / f"seed-{seed}.safetensors"
+    return SharedPhase(path, step) if step else None
 
 
 def quantize_run(context: Context, variant: Variant, seed: int) -> Outcome:

@@ -10,6 +10,7 @@ from analysis.compression.registry import Method
 from analysis.compression.schedule import CubicSchedule
 from analysis.config import Training
 from analysis.models.spec import ModelSpec
+from analysis.phase import SharedPhase
 from analysis.pruning import Pruning, start
 from analysis.training import GradualPruning, Lessons, mean_gradients, n_steps, train
 
@@ -26,6 +27,7 @@ def prune_run(
     options: Training,
     *,
     stream: int,
+    phase: SharedPhase | None = None,
 ) -> dict[str, str]:
     """Prune a model in place as the schedule of the options says.
 
@@ -37,6 +39,8 @@ def prune_run(
     ----------
     stream : int
         Random stream of what the method draws, apart from that of training.
+    phase : SharedPhase, optional
+        What the runs of one seed share before the first pruning; for ``gradual``.
 
     Returns
     -------
@@ -56,7 +60,7 @@ def prune_run(
         },
     )
     if options.schedule == "gradual":
-        _gradual(model, method, pruning, sparsity, lessons, options)
+        _gradual(model, method, pruning, sparsity, lessons, options, phase)
     elif options.schedule == "finetune":
         _finetune(model, pruning, sparsity, lessons, options)
     else:
@@ -72,18 +76,24 @@ def _gradual(
     sparsity: float,
     lessons: Lessons,
     options: Training,
+    phase: SharedPhase | None,
 ) -> None:
     """Prune on the cubic schedule during training (Zhu and Gupta 2017, as in Hooker et al. 2019).
 
     Channels are removed for good on the same schedule, in at most eight removals.
     """
     total = n_steps(options, len(lessons.labels))
-    begin, end = round(options.prune_begin * total), round(options.prune_end * total)
+    begin, end = first_pruning(options, total), round(options.prune_end * total)
     every = options.prune_every
     if method.removes == "channels":
         every = max(every, math.ceil((end - begin) / (_CHANNEL_REMOVALS - 1)))
     schedule = CubicSchedule(sparsity, begin, max(begin, end), every)
-    train(model, lessons, options, gradual=GradualPruning(pruning, schedule))
+    train(model, lessons, options, gradual=GradualPruning(pruning, schedule), phase=phase)
+
+
+def first_pruning(options: Training, total: int) -> int:
+    """Step of the first pruning under the schedule ``gradual``."""
+    return round(options.prune_begin * total)
 
 
 def _finetune(

@@ -81,5 +81,6 @@ def run_sweep(
             folder.write_manifest(manifest)
             context = Context(sweep, folder.path.absolute(), spec, prepared.inputs, device)
             Engine(pool, folder, manifest, context, progress).run(variants)
-            shutil.rmtree(inputs, ignore_errors=True)
+            for done in (inputs, folder.derived / "phases"):
+                shutil.rmtree(done, ignore_errors=True)
     return manifest

@@ -14,6 +14,7 @@ from torch.nn.utils import prune
 from analysis.compression.schedule import CubicSchedule
 from analysis.config import Training
 from analysis.models.weights import prunable
+from analysis.phase import SharedPhase
 from analysis.pruning import Pruning
 
 
@@ -84,12 +85,14 @@ def train(
     options: Training,
     *,
     gradual: GradualPruning | None = None,
+    phase: SharedPhase | None = None,
 ) -> None:
     """Train a model in place: SGD with Nesterov momentum, linear warm-up, then cosine to 0.
 
     Weight decay falls on weights alone, not on biases and norms. With ``gradual`` the model is
     pruned on the way; where that removes channels the momentum starts anew. Images are drawn
-    without replacement within an epoch from torch's generator: seed it first.
+    without replacement within an epoch from torch's generator: seed it first. A shared ``phase`` is
+    written by a dense run, and skipped by a pruned one that finds it.
     """
     n_images = len(lessons.labels)
     batch = min(options.batch_size, n_images)
@@ -97,10 +100,21 @@ def train(
     optimizer, warmup = _optimizer(model, options), max(1, round(options.warmup * total))
     loss_function = nn.CrossEntropyLoss(label_smoothing=options.label_smoothing)
     model.train()
-    step = 0
-    for _ in range(options.epochs):
-        order = torch.randperm(n_images)[: n_images // batch * batch].view(-1, batch)
-        for chosen in order:
+    shared = phase.read(model, optimizer) if phase is not None and gradual is not None else None
+    first = phase.step if phase is not None and shared is not None else 0
+    per_epoch = n_images // batch
+    for epoch in range(first // per_epoch, options.epochs):
+        if shared is not None and epoch == first // per_epoch:
+            torch.set_rng_state(shared.epoch)
+        epoch_random = torch.get_rng_state()
+        order = torch.randperm(n_images)[: per_epoch * batch].view(-1, batch)
+        for step, chosen in enumerate(order, start=epoch * per_epoch):
+            if step < first:
+                continue
+            if shared is not None and step == first:
+                torch.set_rng_state(shared.step)
+            if phase is not None and gradual is None and step == phase.step:
+                phase.write(model, optimizer, epoch_random)
             if gradual is not None and gradual.step(step):
                 optimizer = _optimizer(model, options)
             for group in optimizer.param_groups:
@@ -110,9 +124,8 @@ def train(
             loss = loss_function(model(inputs), targets)
             loss.backward()
             optimizer.step()
-            step += 1
     if gradual is not None:
-        gradual.step(step)
+        gradual.step(total)
     model.eval()
 
 

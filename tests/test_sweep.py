@@ -260,3 +260,16 @@ def test_a_combined_variant_brings_the_pruned_one_it_starts_from() -> None:
 def test_a_variant_that_cannot_be_made_is_refused(variants: list[str], message: str) -> None:
     with pytest.raises(UserError, match=message):
         asked_variants(small_sweep(variants=parse_variants(variants)))
+
+
+@pytest.mark.parametrize("begin", [0.2, 0.5])
+def test_a_shared_first_phase_changes_no_byte(tmp_path: Path, begin: float) -> None:
+    options = Training(epochs=3, batch_size=50, paired=True, prune_begin=begin, prune_every=2)
+    sweep = small_sweep(training=options, variants=parse_variants(["magnitude=0.9"]), seeds=1)
+    run_sweep(sweep, Cache(tmp_path / "shared"), n_workers=1, device="cpu")
+    alone = replace(sweep, variants=parse_variants([]))
+    run_sweep(alone, Cache(tmp_path / "alone"), n_workers=1, device="cpu")
+    assert not list(tmp_path.glob("*/small/derived/phases"))
+    run_sweep(sweep, Cache(tmp_path / "alone"), n_workers=1, device="cpu")
+    shared, by_itself = (Cache(tmp_path / name).sweep("small") for name in ("shared", "alone"))
+    assert prediction_bytes(shared) == prediction_bytes(by_itself)

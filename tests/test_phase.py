@@ -1,0 +1,66 @@
+"""The first phase that paired runs share: skipped where it is there, and to the same bytes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from analysis.compression.registry import method
+from analysis.compression.schedule import CubicSchedule
+from analysis.config import Training
+from analysis.models.factory import create, resolve
+from analysis.phase import SharedPhase
+from analysis.pruning import start
+from analysis.training import GradualPruning, Lessons, Normalizer, n_steps, train
+
+OPTIONS = Training(epochs=4, batch_size=16)
+N_IMAGES = 80
+
+
+class Counted(Lessons):
+    """Lessons that count the batches taken."""
+
+    taken = 0
+
+    def batch(self, chosen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        Counted.taken += 1
+        return super().batch(chosen)
+
+
+def _lessons() -> Counted:
+    generator = np.random.default_rng(0)
+    pixels = generator.integers(0, 256, (N_IMAGES, 1, 8, 8)).astype(np.uint8)
+    return Counted(pixels, np.arange(N_IMAGES) % 4, Normalizer((0.5,), (0.5,), "cpu"))
+
+
+def _run(phase: SharedPhase | None, *, pruned: bool) -> tuple[dict[str, torch.Tensor], int]:
+    spec = resolve("tiny_cnn", 4, 1, image_size=None, native_size=(8, 8))
+    torch.manual_seed(1)
+    torch.set_num_threads(1)
+    model = create(spec)
+    gradual, pruning = None, None
+    if pruned:
+        pruning = start(model, method("magnitude"), spec, {})
+        gradual = GradualPruning(pruning, CubicSchedule(0.8, 8, 16, 2))
+    Counted.taken = 0
+    train(model, _lessons(), OPTIONS, gradual=gradual, phase=phase)
+    if pruning is not None:
+        pruning.finish()
+    return model.state_dict(), Counted.taken
+
+
+@pytest.mark.parametrize("step", [1, 5, 7, 8])
+def test_a_pruned_run_goes_on_from_the_shared_phase_to_the_same_bytes(
+    tmp_path: Path, step: int
+) -> None:
+    phase = SharedPhase(tmp_path / "phase.safetensors", step)
+    total = n_steps(OPTIONS, N_IMAGES)
+    alone, taken_alone = _run(phase, pruned=True)
+    assert not phase.path.exists()
+    dense, taken_dense = _run(phase, pruned=False)
+    assert phase.path.exists()
+    shared, taken_shared = _run(phase, pruned=True)
+    assert (taken_alone, taken_dense, taken_shared) == (total, total, total - step)
+    assert all(torch.equal(alone[name], shared[name]) for name in alone)
+    assert any(not torch.equal(dense[name], shared[name]) for name in dense)
