@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from analysis.atomic import sha256
 from analysis.compression.registry import asked_sparsity, trained_part
 from analysis.config import Sweep, Variant
 from analysis.errors import UserError
@@ -91,7 +92,8 @@ def extended(manifest: Manifest, sweep: Sweep, variants: tuple[Variant, ...]) ->
         if variant.variant_id not in known:
             manifest.variants.append(_variant_record(variant, sweep))
     manifest.seeds = sorted({*manifest.seeds, *range(sweep.seeds)})
-    describe_config(manifest, sweep.options())
+    digests = {path: sha256(Path(path)) for path in sweep.method_files}
+    describe_config(manifest, sweep.options(), digests)
     manifest.pairing = f"{_pairing(sweep)}; quantized runs are made from their dense run"
     return manifest
 
@@ -104,13 +106,18 @@ def _pairing(sweep: Sweep) -> str:
     return "pruned runs are independent of the dense ones"
 
 
-def describe_config(manifest: Manifest, options: dict[str, Any]) -> None:
-    """Write into the manifest what was asked altogether."""
+def describe_config(
+    manifest: Manifest, options: dict[str, Any], method_files: dict[str, str] | None = None
+) -> None:
+    """Write into the manifest what was asked altogether; files of methods by their SHA-256."""
+    digests = manifest.config.get("method_files", {}) | (method_files or {})
     manifest.config = {
         "variants": [record.variant_id for record in manifest.variants],
         "seeds": len(manifest.seeds),
         "options": options,
     }
+    if digests:
+        manifest.config["method_files"] = digests
 
 
 def _variant_record(variant: Variant, sweep: Sweep) -> VariantRecord:
@@ -126,7 +133,18 @@ def _variant_record(variant: Variant, sweep: Sweep) -> VariantRecord:
 def describe(
     manifest: Manifest, prepared: Prepared, spec: ModelSpec, device: str, n_workers: int
 ) -> None:
-    """Write into the manifest what data, model and machine turned out to be."""
+    """Write into the manifest what data, model and machine turned out to be.
+
+    Raises
+    ------
+    UserError
+        The checkpoint is not the one the sweep was made with.
+    """
+    if manifest.model.get("weights_sha256", spec.weights_sha256) != spec.weights_sha256:
+        raise UserError(
+            f"--checkpoint {spec.checkpoint} has changed since sweep '{manifest.name}' was made "
+            "with it; give another --name"
+        )
     manifest.dataset |= {
         "n_train": prepared.inputs.n_train,
         "n_test": prepared.inputs.n_test,

@@ -220,10 +220,6 @@ class Sweep:
             raise UserError(
                 "--epochs 0: only a model with --pretrained or --checkpoint is trained yet"
             )
-        if not self.training.from_dense:
-            raise UserError(
-                "--epochs 0 leaves no training to prune in; add --schedule oneshot or finetune"
-            )
         if self.seeds > 1:
             raise UserError(
                 f"--seeds {self.seeds}: one model given as it is makes one dense run; use --seeds "

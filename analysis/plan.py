@@ -1,7 +1,8 @@
 """The plan of a sweep: the runs it asks for, and those of them that are missing."""
 
-from analysis.compression.registry import check_variant, load_files, trained_part
+from analysis.compression.registry import check_variant, load_files, quantization, trained_part
 from analysis.config import Sweep, Training, Variant, parse_variants
+from analysis.errors import UserError
 from analysis.manifest import Manifest
 
 Run = tuple[Variant, int]
@@ -20,7 +21,27 @@ def asked_variants(sweep: Sweep) -> tuple[Variant, ...]:
     for variant in sweep.variants:
         check_variant(variant)
         variants += [trained_part(variant), variant]
+        if not trained_part(variant).is_dense and not _can_prune(sweep.training):
+            raise UserError(
+                f"variant '{variant.variant_id}': --epochs 0 leaves no training to prune in; add "
+                "--schedule oneshot or finetune"
+            )
     return tuple(dict.fromkeys(variants))
+
+
+def _can_prune(training: Training) -> bool:
+    return training.epochs > 0 or training.from_dense
+
+
+def training_steps(training: Training, variant: Variant, n_images: int) -> int:
+    """Number of training steps of one run of a variant; 0 where nothing is trained."""
+    if quantization(variant) is not None:
+        return 0
+    epochs = training.epochs
+    if training.from_dense and not variant.is_dense:
+        retraining = training.finetune_steps * training.finetune_epochs
+        epochs = retraining if training.schedule == "finetune" else 0
+    return epochs * (n_images // min(training.batch_size, n_images))
 
 
 def planned(manifest: Manifest | None, sweep: Sweep) -> list[Run]:

@@ -13,6 +13,7 @@ from safetensors.numpy import load_file
 from analysis import schema
 from analysis.config import Training, parse_variants
 from analysis.errors import UserError
+from analysis.plan import asked_variants, training_steps
 from analysis.results import SweepResults
 from analysis.schedules import finetune_levels
 from analysis.store import Cache, SweepFolder
@@ -143,7 +144,6 @@ def test_a_checkpoint_is_taken_as_it_is_where_nothing_is_trained(
     ("changes", "message"),
     [
         ({"training": Training(epochs=0, schedule="oneshot")}, "only a model with --pretrained"),
-        ({"training": Training(epochs=0), "pretrained": True}, "no training to prune in"),
         (
             {"training": Training(epochs=0, schedule="finetune"), "checkpoint": "w.pt"},
             "one model given as it is",
@@ -156,6 +156,46 @@ def test_given_weights_that_cannot_make_a_sweep_are_refused(
 ) -> None:
     with pytest.raises(UserError, match=message):
         small_sweep(**changes)
+
+
+def test_without_training_there_is_nothing_to_prune_in_but_quantizing_is_fine() -> None:
+    given = {"training": Training(epochs=0), "checkpoint": "w.pt", "seeds": 1}
+    with pytest.raises(UserError, match="no training to prune in"):
+        asked_variants(small_sweep(variants=parse_variants(["magnitude=0.5"]), **given))
+    assert asked_variants(small_sweep(variants=parse_variants(["int8-weight"]), **given))
+
+
+@pytest.mark.parametrize(
+    ("schedule", "variant", "steps"),
+    [
+        ("gradual", "dense", 30),
+        ("gradual", "magnitude=0.5", 30),
+        ("gradual", "magnitude=0.5+float16", 0),
+        ("finetune", "semi-structured", 40),
+        ("oneshot", "dense", 30),
+        ("oneshot", "magnitude=0.5", 0),
+    ],
+)
+def test_the_plan_counts_the_steps_each_schedule_trains(
+    schedule: str, variant: str, steps: int
+) -> None:
+    training = Training(
+        epochs=3, batch_size=10, schedule=schedule, finetune_steps=2, finetune_epochs=2
+    )
+    assert training_steps(training, parse_variants([variant])[-1], 105) == steps
+
+
+def test_a_checkpoint_that_changed_is_refused(oneshot: SweepFolder, tmp_path: Path) -> None:
+    given = tmp_path / "given.safetensors"
+    given.write_bytes(oneshot.weights_path("dense", 0).read_bytes())
+    training = Training(epochs=0)
+    sweep = small_sweep(
+        variants=parse_variants([]), seeds=1, training=training, checkpoint=str(given)
+    )
+    run_sweep(sweep, Cache(tmp_path), n_workers=1, device="cpu")
+    given.write_bytes(oneshot.weights_path("dense", 1).read_bytes())
+    with pytest.raises(UserError, match="has changed since sweep 'small' was made"):
+        run_sweep(sweep, Cache(tmp_path), n_workers=1, device="cpu")
 
 
 def _lethe(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
@@ -197,6 +237,8 @@ def test_the_example_of_a_method_of_ones_own_works_in_every_process(tmp_path: Pa
     assert done.returncode == 0, done.stderr
     folder = Cache(tmp_path).sweep("own")
     runs = SweepResults(folder).runs().groupby("variant_id").first()
+    digests = folder.manifest().config["method_files"]
+    assert [len(digest) for digest in digests.values()] == [64]
     assert runs.loc["magnitude-noisy-0.50", "sparsity"] == pytest.approx(0.5, abs=0.001)
     assert runs.loc["magnitude-noisy-0.50+int6-weight", "weight_bits"] == 6
 

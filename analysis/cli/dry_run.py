@@ -3,10 +3,9 @@
 import argparse
 
 from analysis import workers
-from analysis.compression.registry import quantization
 from analysis.config import Sweep
 from analysis.datasets import open_dataset
-from analysis.plan import planned
+from analysis.plan import planned, training_steps
 from analysis.pools.local import usable_cores
 from analysis.store import Cache
 
@@ -23,10 +22,9 @@ def describe(sweep: Sweep, cache: Cache, options: argparse.Namespace) -> str:
             options.device,
         ).result()  # fmt: skip
         seconds_a_step = workers.time_step(pool, sweep, spec, device).result()
-    batch = min(sweep.training.batch_size, len(dataset.train))
-    steps = sweep.training.epochs * (len(dataset.train) // batch)
-    trained = sum(quantization(variant) is None for variant, _ in todo)
-    minutes = trained * steps * seconds_a_step / n_workers / 60
+    n_train = len(dataset.train)
+    steps = [training_steps(sweep.training, variant, n_train) for variant, _ in todo]
+    minutes = sum(steps) * seconds_a_step / n_workers / 60
     size = " x ".join(str(side) for side in spec.image_size)
     variants = ", ".join(dict.fromkeys(variant.variant_id for variant, _ in todo)) or "none left"
     return (
@@ -36,6 +34,7 @@ def describe(sweep: Sweep, cache: Cache, options: argparse.Namespace) -> str:
         f"model: {spec.name}, {spec.parameters:,} parameters ({spec.prunable:,} prunable), "
         f"input {size}\n"
         f"variants: {variants}\n"
-        f"training: {trained} runs of {steps} steps at {1000 * seconds_a_step:.1f} ms on "
-        f"{device}, {n_workers} at a time: about {minutes:.1f} min, besides evaluation"
+        f"training: {sum(map(bool, steps))} runs, {sum(steps)} steps at "
+        f"{1000 * seconds_a_step:.1f} ms on {device}, {n_workers} at a time: about "
+        f"{minutes:.1f} min, besides evaluation"
     )
