@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.pools.local import usable_cores
+
 _PLAIN_MODELS = 6
 
 
@@ -51,14 +53,18 @@ def main() -> None:
         name, *numbers = options.plain
         _plain_loop(name, *(int(n) for n in numbers))
         return
+    rate = _matrix_rate()
+    print(f"matrix rate of one thread: {rate / 1e9:.0f} GFLOP/s in float32")
     for case in CASES:
         plain = _plain_seconds(case)
+        floor = _training_flops(case) / rate / usable_cores()
         for paired, target in ((False, case.target), (True, case.paired_target)):
             seconds = _sweep_seconds(case, paired=paired)
             kind = "paired" if paired else "independent"
             print(
                 f"{case.model}, {case.n_models} models, {kind}: {seconds:.1f} s, plain loop "
-                f"{plain:.1f} s, {plain / seconds:.1f} times as fast (target {target:g})",
+                f"{plain:.1f} s, {plain / seconds:.1f} times as fast (target {target:g}); "
+                f"{seconds / floor:.1f} times the floor of {floor:.1f} s",
                 flush=True,
             )
 
@@ -89,6 +95,37 @@ def _plain_seconds(case: Case) -> float:
     (few, short), (many, long) = times
     each = (long - short) / (many - few)
     return short + each * (case.n_models - few)
+
+
+def _matrix_rate() -> float:
+    """FLOP/s of a large matrix product on one thread."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    matrix = torch.randn(1536, 1536)
+    times = []
+    for _ in range(8):
+        started = time.perf_counter()
+        matrix @ matrix
+        times.append(time.perf_counter() - started)
+    torch.set_num_threads(before)
+    return 2 * 1536**3 / min(times)
+
+
+def _training_flops(case: Case) -> float:
+    """FLOPs of all training steps of the case: forward and backward, convolutions and products."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from analysis.models.factory import create, resolve
+
+    spec = resolve(case.model, 10, 1, image_size=case.image_size, native_size=None)
+    model = create(spec)
+    with FlopCounterMode(display=False) as counter:
+        model(torch.zeros(64, 1, case.image_size, case.image_size)).sum().backward()
+    steps = case.epochs * (case.train_limit // 64)
+    return float(counter.get_total_flops()) * steps * case.n_models
 
 
 def _plain_loop(name: str, n: int, size: int, epochs: int, train_limit: int) -> None:
