@@ -207,18 +207,23 @@ class SweepFolder:
         UserError
             Another process is writing to it.
         """
+        lock = filelock.FileLock(self.path / _LOCK, timeout=1)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(self.path / _LOCK, timeout=1)
-            with lock:
-                yield
+            lock.acquire()
         except filelock.Timeout:
             raise UserError(
                 f"sweep '{self.name}' is being written by another process; wait for it, or give "
                 "this one another --name"
             ) from None
-        except PermissionError as error:
-            raise RunError(f"the cache {self.path.parent} cannot be written: {error}") from error
+        except OSError as error:
+            raise RunError(
+                f"the cache {self.path.parent} cannot be written: {error.strerror or error}"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     @property
     def is_running(self) -> bool:

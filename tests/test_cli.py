@@ -1,5 +1,6 @@
 """The command line: exit status, one clear message, and tables as the contract says."""
 
+import errno
 import io
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 
 from analysis.cli.main import build_parser, main
 from analysis.results import TABLES
-from analysis.store import SweepFolder
+from analysis.store import Cache, SweepFolder
 from tests.synthetic import make_sweep
 
 ROOT = Path(__file__).parent.parent
@@ -166,3 +167,42 @@ def test_listing_and_help_never_load_torch() -> None:
         "assert not {'torch', 'timm', 'streamlit'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)
+
+
+def test_a_full_disk_gets_one_message_and_status_3(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("analysis.atomic.os.fsync", full)
+    status, _, err = _run(
+        capsys, "sweep", "--dataset", "digits", "--epochs", "1", "--cache", str(tmp_path)
+    )
+    assert status == 3
+    assert "images.parquet could not be written: No space left on device" in err
+    assert len(err.splitlines()) == 1
+    assert not list(tmp_path.rglob("*.parquet"))
+    assert not list(tmp_path.rglob(".tmp-*"))
+
+
+def test_a_cache_that_cannot_be_written_gets_one_message(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    status, _, err = _run(
+        capsys, "sweep", "--dataset", "digits", "--epochs", "1", "--cache", str(tmp_path / "file")
+    )
+    assert status == 3
+    assert "cannot be written: Not a directory" in err
+
+
+def test_two_sweeps_of_one_name_at_once_are_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with Cache(tmp_path).sweep("digits-tiny_cnn").locked():
+        status, _, err = _run(
+            capsys, "sweep", "--dataset", "digits", "--epochs", "1", "--cache", str(tmp_path)
+        )
+    assert status == 2
+    assert "is being written by another process" in err
