@@ -1,22 +1,35 @@
 """Local processes and Dask: the same bytes from either, and no death of a worker ends a sweep."""
 
+import importlib.util
 import multiprocessing
 import os
 import signal
+import socket
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from analysis.errors import RunError
+from analysis.config import parse_variants
+from analysis.errors import RunError, UserError
 from analysis.manifest import Manifest
-from analysis.pools import ATTEMPTS
+from analysis.pools import ATTEMPTS, cluster
+from analysis.pools.cluster import cluster_pool
+from analysis.pools.gpus import bind_own_gpu
 from analysis.pools.local import local_pool
 from analysis.store import Cache, SweepFolder
 from analysis.sweep import run_sweep
 from tests.conftest import prediction_bytes, small_sweep
 
 ROOT = Path(__file__).parent.parent
+pytestmark = pytest.mark.timeout(150)
+needs_dask = pytest.mark.skipif(
+    importlib.util.find_spec("distributed") is None, reason="the extra 'dask' is not installed"
+)
 
 
 def _nothing() -> None:
@@ -68,6 +81,149 @@ def test_an_error_in_the_main_process_ends_workers_that_are_busy() -> None:
     assert time.monotonic() - started < 20
 
 
+def _own_gpu(*_: object) -> None:
+    bind_own_gpu()
+
+
+def _gpu_after(seconds: float) -> str:
+    time.sleep(seconds)
+    return os.environ["CUDA_VISIBLE_DEVICES"]
+
+
+@pytest.fixture
+def two_gpus(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_local_workers_are_spread_over_the_gpus() -> None:
+    with local_pool(3, _own_gpu, ()) as pool:
+        gpus = [pool.submit(_gpu_after, 2.0) for _ in range(3)]
+        assert sorted(gpu.result() for gpu in gpus) == ["3", "3", "5"]
+
+
+@needs_dask
+@pytest.mark.usefixtures("two_gpus")
+def test_a_cluster_made_here_has_a_worker_a_gpu_and_listens_on_loopback_alone(
+    tmp_path: Path,
+) -> None:
+    import psutil
+
+    counter = tmp_path / "counter"
+    with cluster_pool(4, _own_gpu, scheduler=None, device="cuda", shared=tmp_path) as pool:
+        assert pool.n_workers == 2
+        gpus = [pool.submit(_gpu_after, 1.0) for _ in range(2)]
+        assert sorted(gpu.result() for gpu in gpus) == ["3", "5"]
+        here = psutil.Process()
+        listening = [
+            connection.laddr.ip
+            for process in (here, *here.children(recursive=True))
+            for connection in process.net_connections("inet")
+            if connection.status == psutil.CONN_LISTEN
+        ]
+        assert len(listening) >= 3
+        assert set(listening) == {"127.0.0.1"}
+        deadly = pool.submit(_die, counter)
+        others = [pool.submit(_gpu_after, 0.0) for _ in range(4)]
+        with pytest.raises(Exception, match="on 3 different workers"):
+            deadly.result()
+        assert {other.result() for other in others} <= {"3", "5"}
+    assert len(counter.read_text()) == ATTEMPTS
+
+
+@contextmanager
+def _dask(folder: Path, *command: str) -> Iterator[None]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dask", *command], cwd=folder, start_new_session=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(20)
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+@needs_dask
+def test_a_running_scheduler_gives_the_same_bytes_and_says_what_it_lacks(
+    swept: SweepFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = f"tcp://127.0.0.1:{_free_port()}"
+    sweep = small_sweep(variants=parse_variants(["magnitude=0.9"]), seeds=1)
+    monkeypatch.chdir(tmp_path)
+    cache = Cache("cache")  # a relative path, which is another one where the workers are
+
+    def run() -> Manifest:
+        return run_sweep(sweep, cache, device="cpu", engine="dask", scheduler=address)
+
+    monkeypatch.setattr(cluster, "_ANSWER_SECONDS", 2)
+    with pytest.raises(UserError, match="no Dask scheduler answers there"):
+        run()
+    port = address.rpartition(":")[2]
+    other = tmp_path / "other"
+    other.mkdir()
+    with _dask(other, "scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard"):
+        monkeypatch.setattr(cluster, "_ANSWER_SECONDS", 20)
+        with (
+            _dask(other, "worker", address, "--nthreads", "2", "--no-dashboard"),
+            pytest.raises(UserError, match="has 2 threads; start it with --nthreads 1"),
+        ):
+            run()
+        with _dask(other, "worker", address, "--nthreads", "1", "--no-dashboard"):
+            with pytest.raises(UserError, match="no worker offers a GPU"):
+                run_sweep(sweep, cache, device="cuda", engine="dask", scheduler=address)
+            manifest = run()
+    assert manifest.is_complete
+    assert manifest.device["workers"] == 1
+    made = prediction_bytes(cache.sweep("small"))
+    assert len(made) == 2
+    assert made.items() <= prediction_bytes(swept).items()
+
+
+def test_a_worker_that_does_not_see_the_cache_is_named(tmp_path: Path) -> None:
+    class Client:
+        def run(self, _function: object, path: str) -> dict[str, bool]:
+            assert os.path.exists(path)
+            return {"tcp://a:1": True, "tcp://b:2": False}
+
+    with pytest.raises(UserError, match=r"worker tcp://b:2 does not see .*cache"):
+        cluster._check_shared(Client(), tmp_path / "cache", "tcp://a:0")
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--scheduler", "tcp://127.0.0.1:1"], "--scheduler needs --engine dask"),
+        (["--engine", "dask"], "python -m pip install -r requirements-extra.txt"),
+    ],
+)
+def test_an_engine_that_cannot_be_used_is_refused_with_words(
+    options: list[str], message: str, tmp_path: Path
+) -> None:
+    code = (
+        "import sys; sys.modules['dask'] = None\nfrom analysis.cli.main import main\n"
+        f"sys.exit(main(['sweep', '--dataset', 'digits', '--cache', {str(tmp_path)!r}, "
+        f"*{options!r}]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=100
+    )
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def _stop_while_busy() -> None:
     with local_pool(2, _nothing, ()) as pool:
         pool.submit(pow, 2, 2).result()
@@ -99,7 +255,7 @@ def _with_a_death(tmp_path: Path, engine: str) -> tuple[Manifest, SweepFolder, i
     return manifest, cache.sweep("small"), killer.killed
 
 
-@pytest.mark.parametrize("engine", ["local", "dask"])
+@pytest.mark.parametrize("engine", ["local", pytest.param("dask", marks=needs_dask)])
 def test_a_sweep_whose_worker_is_killed_ends_with_the_same_bytes(
     engine: str, swept: SweepFolder, tmp_path: Path
 ) -> None:

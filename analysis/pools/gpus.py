@@ -43,7 +43,7 @@ def bind_own_gpu() -> str | None:
     user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "")
     folder = Path(tempfile.gettempdir()) / f"lethe-gpus-{user}"
     folder.mkdir(exist_ok=True)
-    for share, gpu in itertools.product(itertools.count(), gpus):
+    for share, gpu in ((share, gpu) for share in itertools.count() for gpu in gpus):
         lock = filelock.FileLock(folder / f"{gpu}-{share}.lock", timeout=0)
         try:
             lock.acquire()
