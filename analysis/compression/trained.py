@@ -52,8 +52,9 @@ def torch_predict(
 
     def predict(images: Batch) -> Logits:
         with torch.inference_mode():
-            inputs = torch.from_numpy(images).to(device, dtype or torch.float32)
-            logits = model(inputs.contiguous(memory_format=torch.channels_last))
+            # Channels last by way of NHWC, as in training: with one channel torch cannot tell.
+            last = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 2, 3, 1)))
+            logits = model(last.to(device, dtype or torch.float32).permute(0, 3, 1, 2))
             return np.asarray(logits.float().cpu().numpy())
 
     return predict
