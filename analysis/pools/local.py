@@ -68,7 +68,7 @@ class LocalPool(Executor):
                 worker.kill()
         self._threads.shutdown(wait=wait, cancel_futures=cancel_futures)
         for worker in self._workers:
-            worker.executor.shutdown(wait=wait)
+            worker.executor.shutdown()
 
 
 class _Worker:
