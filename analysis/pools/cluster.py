@@ -2,6 +2,8 @@
 
 import logging
 import os
+import signal
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
@@ -148,14 +150,28 @@ def _local_cluster(n_workers: int, device: str) -> Any:
     from distributed import LocalCluster
 
     gpus = visible_gpus() if device in ("auto", "cuda") else []
-    return LocalCluster(
-        n_workers=min(n_workers, len(gpus)) if gpus else n_workers,
-        threads_per_worker=1,
-        processes=True,
-        host="127.0.0.1",
-        dashboard_address=None,
-        # What is mapped from disk counts as a worker's memory and would have it ended.
-        memory_limit=0,
-        resources={_GPU: 1} if gpus else None,
-        silence_logs=logging.CRITICAL,
-    )
+    with _interrupts_ignored():
+        return LocalCluster(
+            n_workers=min(n_workers, len(gpus)) if gpus else n_workers,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address=None,
+            # What is mapped from disk counts as a worker's memory and would have it ended.
+            memory_limit=0,
+            resources={_GPU: 1} if gpus else None,
+            silence_logs=logging.CRITICAL,
+        )
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Start processes that leave Ctrl-C to this one, which then ends them in order."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
