@@ -89,7 +89,7 @@ def run_show(options: argparse.Namespace, cache: Cache) -> int:
     for note in dataset.get("notes", []):
         print(f"note: {note}")
     if manifest.left_out:
-        print(f"left out: {len(manifest.left_out)} files")
+        print(f"files left out: {len(manifest.left_out)}")
         for entry in manifest.left_out:
             print(f"  {entry['file']!r}: {entry['reason']}")
     return 0
