@@ -45,6 +45,7 @@ def trained(
     sparsity: float = 0.0,
     seed: int = 0,
 ) -> torch.nn.Module:
+    """Train a model for four epochs, pruned gradually by a method where one is named."""
     torch.manual_seed(stream("test", seed))
     model = create(spec)
     options = Training(epochs=4, batch_size=32, prune_every=2)
@@ -57,6 +58,7 @@ def trained(
 
 
 def images(data: Data) -> np.ndarray:
+    """Inputs as a method after training is given them."""
     return GREY(data[0]).contiguous().numpy()
 
 
@@ -67,4 +69,5 @@ def graph(spec: ModelSpec) -> bytes:
 
 
 def trained_run(model: torch.nn.Module, spec: ModelSpec) -> Trained:
+    """A model as a method after training is given it."""
     return Trained(model, lambda: onnx_model(model, spec, graph(spec)))

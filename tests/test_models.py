@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from analysis.errors import UserError
+from analysis.models.checkpoint import read_checkpoint
 from analysis.models.factory import create, resolve, start
 from analysis.models.spec import ModelSpec
 from analysis.models.torchvision_shim import import_timm
@@ -174,6 +175,16 @@ def test_a_checkpoint_never_runs_code(
     with pytest.raises(UserError, match="holds pickled objects besides tensors"):
         _given(tmp_path / "given.pt")
     assert not (tmp_path / "touched-by-a-checkpoint").exists()
+
+
+def test_any_damage_of_a_checkpoint_is_refused_in_words(weights: State, tmp_path: Path) -> None:
+    path = tmp_path / "given.pt"
+    torch.save(weights, path, _use_new_zipfile_serialization=False)
+    whole = path.read_bytes()
+    for length in range(0, 1500, 25):
+        path.write_bytes(whole[:length])
+        with pytest.raises(UserError, match="--checkpoint"):
+            read_checkpoint(str(path))
 
 
 @pytest.mark.parametrize("name", ["given.pt", "given.safetensors"])
