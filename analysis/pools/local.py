@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -63,10 +64,12 @@ class LocalPool(Executor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the workers once their jobs are done; at once where that is not waited for."""
         self._stopped = not wait
-        if not wait:
+        self._threads.shutdown(wait=wait, cancel_futures=cancel_futures)
+        # A worker may only just be starting, so one round of this would not do.
+        while self._stopped and self._idle.qsize() < self.n_workers:
             for worker in self._workers:
                 worker.kill()
-        self._threads.shutdown(wait=wait, cancel_futures=cancel_futures)
+            time.sleep(0.02)
         for worker in self._workers:
             worker.executor.shutdown()
 
