@@ -143,6 +143,12 @@ def test_gradient_removes_what_the_loss_does_not_depend_on() -> None:
     assert method("magnitude").work({"1": model[1].weight}, 0.5)["1"].tolist() == [[0, 1], [0, 1]]
 
 
+def test_gradient_weighs_a_gradient_by_the_weight_that_would_go() -> None:
+    weights, gradients = {"a": torch.tensor([-1.0, 3.0])}, {"a": torch.tensor([2.0, 1.0])}
+    mask = method("gradient").work(weights, 0.5, gradients=gradients)["a"]
+    assert mask.tolist() == [0, 1]
+
+
 def test_looking_at_gradients_changes_neither_the_model_nor_the_random_numbers(
     spec: ModelSpec, data: Data
 ) -> None:
