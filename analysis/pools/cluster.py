@@ -6,12 +6,12 @@ import signal
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from analysis.errors import UserError
+from analysis.errors import RunError, UserError
 from analysis.pools import ATTEMPTS
 from analysis.pools.gpus import visible_gpus
 
@@ -21,20 +21,35 @@ _ANSWER_SECONDS = 10
 
 
 class ClusterPool(Executor):
-    """A Dask client as a pool; Dask itself begins a job anew when its worker dies."""
+    """A Dask client as a pool; Dask itself begins a job anew when its worker dies.
+
+    No more jobs are handed out than there are workers: Dask holds a death against every job that
+    waits at the dead worker.
+    """
 
     def __init__(self, client: Any, n_workers: int, resources: dict[str, int] | None) -> None:
         self.n_workers = n_workers
+        self._threads = ThreadPoolExecutor(n_workers)
         # Two equal jobs are two jobs: Dask would run the second from the memory of the first.
         self._executor = client.get_executor(pure=False, resources=resources)
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> "Future[T]":
         """Run a function in a worker process."""
-        return self._executor.submit(fn, *args, **kwargs)
+        return self._threads.submit(self._run, fn, args, kwargs)
+
+    def _run(self, fn: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
+        from distributed import KilledWorker
+
+        try:
+            result: T = self._executor.submit(fn, *args, **kwargs).result()
+        except KilledWorker:
+            raise RunError("its worker process died again and again (out of memory?)") from None
+        return result
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Wait for the jobs, or cancel them."""
-        self._executor.shutdown(wait=wait and not cancel_futures)
+        self._threads.shutdown(wait=wait, cancel_futures=cancel_futures)
+        self._executor.shutdown(wait=wait)
 
 
 @contextmanager
@@ -89,7 +104,7 @@ def _pool(client: Any, start: Callable[[bool], None], device: str) -> Iterator[C
     try:
         yield pool
     except BaseException:
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown(wait=False, cancel_futures=True)
         raise
 
 
