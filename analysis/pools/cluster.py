@@ -75,6 +75,9 @@ def cluster_pool(
         raise UserError(
             "--engine dask needs dask: python -m pip install -r requirements-extra.txt"
         ) from None
+    for name in ("distributed", "asyncio"):
+        # What matters comes as an exception; a stopped sweep shall end in one line.
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     with dask.config.set({"distributed.scheduler.allowed-failures": ATTEMPTS - 1}):
         if scheduler is not None:
             with _connected(scheduler) as client:
