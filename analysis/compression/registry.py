@@ -10,6 +10,7 @@ import importlib.util
 import pkgutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -80,10 +81,15 @@ def register(
 
 def methods() -> dict[str, Method]:
     """Return all registered methods by name."""
+    _load_all()
+    return dict(_METHODS)
+
+
+@cache
+def _load_all() -> None:
     package = importlib.import_module(_PACKAGE)
     for module in pkgutil.iter_modules(package.__path__, f"{_PACKAGE}."):
         importlib.import_module(module.name)
-    return dict(_METHODS)
 
 
 def load_files(paths: Iterable[str]) -> None:

@@ -6,8 +6,6 @@ import sys
 import threading
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from analysis.datasets.files import open_regular
 from analysis.datasets.hf_layout import dataset_of
 from analysis.datasets.parquet import TESTS, TRAIN
 from analysis.datasets.registry import register
+from analysis.environment import environment
 from analysis.errors import UserError
 
 _REACHABLE_SECONDS = 4.0
@@ -37,7 +36,8 @@ def open_hf(place: str | None) -> Dataset:
         raise UserError("dataset 'hf' needs a name: hf:NAME")
     local = Path(place).exists()
     offline = local or _is_offline()
-    with _environment(offline=offline):
+    # The Hub's libraries read it when they are imported.
+    with environment(dict.fromkeys(_OFFLINE, "1") if offline else {}):
         try:
             import datasets
         except ImportError:
@@ -114,19 +114,3 @@ def _is_offline() -> bool:
     asking.start()
     asking.join(_REACHABLE_SECONDS)
     return not answered.is_set()
-
-
-@contextmanager
-def _environment(*, offline: bool) -> Iterator[None]:
-    """Tell the Hub's libraries, which read it when they are imported, not to try the network."""
-    before = {name: os.environ.get(name) for name in _OFFLINE}
-    if offline:
-        os.environ.update(dict.fromkeys(_OFFLINE, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 from collections.abc import Callable
+from functools import cache
 
 from analysis.datasets.base import Dataset
 from analysis.errors import UserError
@@ -30,6 +31,7 @@ def register(kind: str) -> Callable[[Opener], Opener]:
     return add
 
 
+@cache
 def _load_all() -> None:
     package = importlib.import_module(_PACKAGE)
     for module in pkgutil.iter_modules(package.__path__, f"{_PACKAGE}."):

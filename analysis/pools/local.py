@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from queue import LifoQueue
 from typing import Any, TypeVar
 
+from analysis.environment import environment
 from analysis.errors import RunError
 from analysis.pools import ATTEMPTS
 
@@ -101,18 +102,11 @@ def local_pool(
     n_workers: int, start: Callable[..., None], arguments: tuple[Any, ...]
 ) -> Iterator[LocalPool]:
     """Open a pool of single-threaded workers, each set up by ``start``; an error ends them."""
-    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
-    pool = LocalPool(n_workers, start, arguments)
-    try:
-        yield pool
-        pool.shutdown()
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+    with environment(dict.fromkeys(_THREAD_VARIABLES, "1")):
+        pool = LocalPool(n_workers, start, arguments)
+        try:
+            yield pool
+            pool.shutdown()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

@@ -75,8 +75,8 @@ def _what_it_is(context: Context) -> None:
 
 
 def _left_out(left_out: list[dict[str, str]]) -> None:
-    images = "1 image was" if len(left_out) == 1 else f"{len(left_out):,} images were"
-    with st.expander(f"{images} left out, being unusable", icon=":material/broken_image:"):
+    files = "1 file was" if len(left_out) == 1 else f"{len(left_out):,} files were"
+    with st.expander(f"{files} left out", icon=":material/broken_image:"):
         st.dataframe(
             [{"File": one.get("file", ""), "Reason": one.get("reason", "")} for one in left_out],
             hide_index=True,

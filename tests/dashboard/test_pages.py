@@ -233,7 +233,7 @@ def test_images_left_out_are_named(tmp_path, open_page):
     manifest.left_out = [{"file": "ant/<b>.png", "reason": "cannot be read"}]
     folder.write_manifest(manifest)
     app = open_page()
-    assert "1 image was left out" in app.expander[0].label
+    assert "1 file was left out" in app.expander[0].label
     assert "ant/<b>.png" in app.dataframe[0].value["File"].tolist()
 
 
