@@ -41,6 +41,11 @@ def painted(page, n=None):
     return page.eval_on_selector_all(TILE, "tiles => tiles.map(t => t.dataset.imageId)")
 
 
+def settled(page):
+    """Wait until the script rests: Streamlit can drop what is chosen while a page is being made."""
+    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
+
+
 def query(page):
     return parse_qs(urlsplit(page.url).query)
 
@@ -53,6 +58,7 @@ def found(page):
 def change(page, action):
     """Do something and wait until the count line or the tiles are others."""
     seen = "document.querySelector('.lethe-gallery').dataset.version"
+    settled(page)
     before = page.evaluate(seen)
     action()
     page.wait_for_function(f"before => {seen} !== before", arg=before)
