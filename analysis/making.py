@@ -15,7 +15,6 @@ from analysis.compression.trained import Trained
 from analysis.config import DENSE, DENSE_ID, Variant
 from analysis.datasets.base import stratified_sample
 from analysis.errors import RunError
-from analysis.graph import export_graph, onnx_model
 from analysis.latency import median_latency
 from analysis.manifest import FileRecord
 from analysis.models.factory import create, start
@@ -33,6 +32,8 @@ _GRAPH = "graph.onnx"
 
 def export_shared_graph(context: Context) -> None:
     """Export the model's graph once for the whole sweep."""
+    from analysis.graph import export_graph  # half a second that pruning alone need not wait
+
     torch.manual_seed(0)
     content = export_graph(create(context.spec), context.spec)
     context.store.write_bytes(context.store.derived / _GRAPH, content)
@@ -100,6 +101,8 @@ def _shared_phase(context: Context, seed: int, n_images: int) -> SharedPhase | N
 
 def quantize_run(context: Context, variant: Variant, seed: int) -> Outcome:
     """Quantize the trained run a variant starts from, and write the predictions."""
+    from analysis.graph import onnx_model
+
     started = time.perf_counter()
     base = trained_part(variant)
     quantize = quantization(variant)

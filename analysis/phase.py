@@ -57,7 +57,9 @@ class SharedPhase:
         for name, parameter in model.named_parameters():
             momentum = tensors.get(_MOMENTUM + _unmasked(name))
             if momentum is not None:
-                optimizer.state[parameter]["momentum_buffer"] = momentum
+                # As the parameter lies in memory: the fused step takes both as they lie.
+                own = torch.empty_like(parameter).copy_(momentum)
+                optimizer.state[parameter]["momentum_buffer"] = own
         return Shared(tensors[_EPOCH_RANDOM], tensors[_STEP_RANDOM])
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import torch
 from torch import nn
 from torch.nn.utils import prune
 
@@ -41,7 +42,7 @@ class MaskPruning:
         self.sources = sources
         self.modules = prunable(model)
         for module in self.modules.values():
-            prune.identity(module, "weight")
+            _Mask.apply(module, "weight")
 
     def prune(self, sparsity: float) -> bool:
         """Make the masks anew."""
@@ -58,6 +59,19 @@ class MaskPruning:
         for module in self.modules.values():
             prune.remove(module, "weight")
         return {}
+
+
+class _Mask(prune.Identity):
+    """A mask of ones to begin with, whose masked weight lies in memory as the weight does."""
+
+    def apply_mask(self, module: nn.Module) -> torch.Tensor:
+        """Return ``weight_orig * weight_mask``."""
+        masked: torch.Tensor = super().apply_mask(module)
+        if masked.stride() == module.get_parameter("weight_orig").stride():
+            return masked
+        # A product of depthwise or 1 x 1 weights forgets that they are channels last, and the
+        # convolution then takes the slow path.
+        return masked.clone(memory_format=torch.channels_last)
 
 
 class ChannelPruning:

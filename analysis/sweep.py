@@ -56,7 +56,12 @@ def run_sweep(
         check_options(folder.manifest(), sweep)
     root = cache.root.absolute()  # workers may have other working folders
     with workers.pool(
-        n_workers, engine=engine, scheduler=scheduler, device=device, shared=root
+        n_workers,
+        engine=engine,
+        scheduler=scheduler,
+        device=device,
+        shared=root,
+        n_jobs=len(variants) * sweep.seeds,
     ) as pool:
         resolving = workers.resolve(
             pool, sweep, len(dataset.class_names), dataset.channels, dataset.native_size, device

@@ -177,7 +177,7 @@ def _optimizer(model: nn.Module, options: Training) -> torch.optim.Optimizer:
         {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
     ]
     return torch.optim.SGD(
-        groups, lr=options.lr, momentum=options.momentum, nesterov=options.momentum > 0
+        groups, lr=options.lr, momentum=options.momentum, nesterov=options.momentum > 0, fused=True
     )
 
 

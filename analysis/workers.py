@@ -30,8 +30,11 @@ def pool(
     scheduler: str | None = None,
     device: str = "auto",
     shared: Path = Path(),
+    n_jobs: int | None = None,
 ) -> Iterator[Pool]:
     """Open the pool of an engine; ``shared`` is the folder that all its workers must see.
+
+    No more workers are started here than there will be jobs.
 
     Raises
     ------
@@ -49,6 +52,7 @@ def pool(
         ) as opened:
             yield opened
     else:
+        n_workers = min(n_workers, max(1, n_jobs or n_workers))
         with local_pool(n_workers, _start, (os.getpid(), device != "cpu")) as opened_here:
             yield opened_here
 

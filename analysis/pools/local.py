@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from queue import LifoQueue
+from queue import Queue
 from typing import Any, TypeVar
 
 from analysis.environment import environment
@@ -38,8 +38,7 @@ class LocalPool(Executor):
         self._arguments = arguments
         self._threads = ThreadPoolExecutor(n_workers)
         self._stopped = False
-        # Last in, first out: a worker that runs already comes before one still to be started.
-        self._idle: LifoQueue[_Worker] = LifoQueue()
+        self._idle: Queue[_Worker] = Queue()
         self._workers = [_Worker(start, arguments) for _ in range(n_workers)]
         for worker in self._workers:
             self._idle.put(worker)
@@ -84,13 +83,17 @@ class _Worker:
         self.replace()
 
     def replace(self) -> None:
-        """Take a new process in place of a dead one; it is started when a job comes."""
+        """Start a process, in place of a dead one where there was one.
+
+        At once and not with the first job: its imports take seconds, which pass while others work.
+        """
         self.executor = ProcessPoolExecutor(
             1,
             mp_context=multiprocessing.get_context("spawn"),
             initializer=self._start,
             initargs=self._arguments,
         )
+        self.executor.submit(os.getpid)
 
     def kill(self) -> None:
         for process in list((getattr(self.executor, "_processes", None) or {}).values()):
