@@ -2,24 +2,39 @@
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from analysis.errors import RunError
-
-TEMPORARY = ".tmp-"
+from analysis.remote import Location, RemotePath
+from analysis.remote.copies import locally
+from analysis.remote.path import TEMPORARY
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Location) -> Iterator[Path]:
     """Give a path to write to; what was written there replaces ``path`` once it is on disk.
+
+    A remote file is written here first, then put there whole.
 
     Raises
     ------
+    UserError
+        The other machine refused it; ``path`` is as it was.
     RunError
-        The disk refused it; ``path`` is as it was.
+        The disk or the connection refused it; ``path`` is as it was.
     """
+    try:
+        with _uploaded(path) if isinstance(path, RemotePath) else _renamed(path) as temporary:
+            yield temporary
+    except OSError as error:
+        raise RunError(f"{path} could not be written: {error.strerror or error}") from error
+
+
+@contextmanager
+def _renamed(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -27,13 +42,19 @@ def replacing(path: Path) -> Iterator[Path]:
         with temporary.open("r+b") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except OSError as error:
-        raise RunError(f"{path} could not be written: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def sha256(path: Path) -> str:
+@contextmanager
+def _uploaded(path: RemotePath) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="lethe-") as folder:
+        temporary = Path(folder) / path.name
+        yield temporary
+        path.upload(temporary)
+
+
+def sha256(path: Location) -> str:
     """SHA-256 of a file's bytes, hexadecimal."""
-    with path.open("rb") as file:
+    with locally(path) as here, here.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

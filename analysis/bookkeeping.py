@@ -8,7 +8,7 @@ from typing import Any
 
 from analysis.atomic import sha256
 from analysis.compression.registry import asked_sparsity, trained_part
-from analysis.config import Sweep, Variant
+from analysis.config import DENSE, Sweep, Variant
 from analysis.errors import UserError
 from analysis.manifest import Manifest, VariantRecord
 from analysis.models.spec import ModelSpec
@@ -37,16 +37,27 @@ def check_options(manifest: Manifest, sweep: Sweep) -> None:
     UserError
         An option that results depend on differs.
     """
-    now = _flat(sweep.options())
-    # An option newer than the sweep was at its default when the sweep was made.
-    plain = Sweep(sweep.name, sweep.dataset, sweep.model, sweep.variants, sweep.seeds)
-    before = _flat(plain.options()) | _flat(manifest.config.get("options", {}))
-    for key in sorted(now.keys() - {"dataset"}):
-        if before[key] != now[key]:
-            raise UserError(
-                f"sweep '{sweep.name}' was made with {key} = {before[key]}, now {now[key]} is "
-                "asked; repeat its options, or give another --name"
-            )
+    different = differing_options(manifest.config.get("options", {}), sweep.options())
+    if different is not None:
+        key, before, now = different
+        raise UserError(
+            f"sweep '{sweep.name}' was made with {key} = {before}, now {now} is asked; repeat its "
+            "options, or give another --name"
+        )
+
+
+def differing_options(one: dict[str, Any], other: dict[str, Any]) -> tuple[str, Any, Any] | None:
+    """First option that two sweeps were made with different values of, and both values.
+
+    An option newer than a sweep was at its default when the sweep was made. The dataset is held
+    against its fingerprint instead: machines may keep it in different places.
+    """
+    plain = _flat(Sweep("plain", "any", "any", (DENSE,), seeds=1).options())
+    left, right = plain | _flat(one), plain | _flat(other)
+    for key in sorted((left.keys() | right.keys()) - {"dataset"}):
+        if left.get(key) != right.get(key):
+            return key, left.get(key), right.get(key)
+    return None
 
 
 def _flat(options: dict[str, Any]) -> dict[str, Any]:
@@ -196,14 +207,14 @@ def _git_commit() -> str | None:
 
 def reconcile(folder: SweepFolder, manifest: Manifest) -> None:
     """Make the manifest agree with the files: adopt finished runs, drop those without a file."""
+    there = folder.sizes()
     for variant_id, seed, run in manifest.all_runs():
         relative = folder.relative(folder.prediction_path(variant_id, seed))
-        weights = folder.weights_path(variant_id, seed)
         record = manifest.files.get(relative)
-        if record is not None and folder.is_intact(relative, record):
+        if record is not None and there.get(relative) == record.size:
             continue
         manifest.files.pop(relative, None)
-        adopted = folder.adopt(variant_id, seed)
+        adopted = folder.adopt(variant_id, seed) if relative in there else None
         if adopted is None:
             run.state, run.error = "planned", None
             continue
@@ -211,7 +222,8 @@ def reconcile(folder: SweepFolder, manifest: Manifest) -> None:
         for key, value in measured.items():
             setattr(run, key, value)
         run.state = "done"
-        if weights.is_file():
+        weights = folder.weights_path(variant_id, seed)
+        if folder.relative(weights) in there:
             manifest.files[folder.relative(weights)] = folder.record(weights)
-    for relative in [r for r, f in manifest.files.items() if not folder.is_intact(r, f)]:
+    for relative in [r for r, f in manifest.files.items() if there.get(r) != f.size]:
         del manifest.files[relative]

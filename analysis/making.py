@@ -23,6 +23,7 @@ from analysis.phase import SharedPhase
 from analysis.prediction import prediction_table
 from analysis.preparing import Inputs
 from analysis.pruning import reshape
+from analysis.remote.copies import locally
 from analysis.run import Context, Outcome
 from analysis.schedules import first_pruning, prune_run
 from analysis.training import Lessons, Normalizer, n_steps, predict, stream, train
@@ -150,7 +151,7 @@ def load_run(context: Context, variant: Variant, seed: int) -> nn.Module:
     path = context.store.weights_path(variant.variant_id, seed)
     model = create(context.spec)
     try:
-        with safe_open(path, framework="pt") as file:
+        with locally(path) as here, safe_open(here, framework="pt") as file:
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             reshape(model, context.spec, file.metadata() or {})
         model.load_state_dict(state)

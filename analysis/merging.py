@@ -1,13 +1,10 @@
 """Merging two sweeps: the runs of one sweep that were made on two machines."""
 
-import os
-import shutil
-from pathlib import Path
-
-from analysis.bookkeeping import describe_config
+from analysis.bookkeeping import describe_config, differing_options
 from analysis.errors import UserError
 from analysis.manifest import Manifest
-from analysis.store import Cache, SweepFolder
+from analysis.store import Cache
+from analysis.store.moving import building, copy_files
 
 
 def merge(cache: Cache, first: str, second: str, name: str) -> Manifest:
@@ -20,20 +17,14 @@ def merge(cache: Cache, first: str, second: str, name: str) -> Manifest:
     UserError
         The two are not of one sweep, a run of theirs differs, or the new name is taken.
     """
-    one, other, target = cache.existing(first), cache.existing(second), cache.sweep(name)
-    if target.path.exists():
-        raise UserError(f"'{name}' is there already in {cache.root}; choose another name")
-    kept, added = one.manifest(), other.manifest()
-    _check_same(kept, added)
-    merged = _joined(kept, added, name)
-    building = SweepFolder(target.path.with_name(f".tmp-{os.getpid()}-{name}"))
-    try:
-        for folder, manifest in ((other, added), (one, kept)):
-            _copy(folder, manifest, building.path)
-        building.write_manifest(merged)
-        os.replace(building.path, target.path)
-    finally:
-        shutil.rmtree(building.path, ignore_errors=True)
+    one, other = cache.existing(first), cache.existing(second)
+    with building(cache.sweep(name)) as target:
+        kept, added = one.manifest(), other.manifest()
+        _check_same(kept, added)
+        merged = _joined(kept, added, name)
+        copy_files(other, target, added.files.keys() - kept.files.keys())
+        copy_files(one, target, kept.files)
+        target.write_manifest(merged)
     return merged
 
 
@@ -42,13 +33,12 @@ def _check_same(kept: Manifest, added: Manifest) -> None:
         raise UserError(
             f"'{kept.name}' and '{added.name}' are of different data (their fingerprints differ)"
         )
-    before, after = (dict(m.config.get("options", {})) for m in (kept, added))
-    for options in (before, after):
-        options.pop("dataset", None)
-    if before != after:
+    different = differing_options(kept.config.get("options", {}), added.config.get("options", {}))
+    if different is not None:
+        key, before, after = different
         raise UserError(
-            f"'{kept.name}' and '{added.name}' were made with different options: {before} and "
-            f"{after}"
+            f"'{kept.name}' and '{added.name}' were made with different options: {key} = {before} "
+            f"and {after}"
         )
 
 
@@ -72,16 +62,3 @@ def _joined(kept: Manifest, added: Manifest, name: str) -> Manifest:
     merged.created = ""
     describe_config(merged, kept.config.get("options", {}))
     return merged
-
-
-def _copy(folder: SweepFolder, manifest: Manifest, target: Path) -> None:
-    for relative in manifest.files:
-        place = target / relative
-        place.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            shutil.copyfile(folder.path / relative, place)
-        except FileNotFoundError:
-            raise UserError(
-                f"{folder.path / relative} is missing; 'python -m analysis verify {folder.name}' "
-                "lists what is wrong"
-            ) from None

@@ -1,13 +1,13 @@
 """The first phase of paired runs: what the runs of one seed share until pruning starts."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from safetensors.torch import load, save
 from torch import nn
 
 from analysis.atomic import replacing
+from analysis.remote import Location
 
 _MODEL, _MOMENTUM = "model.", "momentum."
 _EPOCH_RANDOM, _STEP_RANDOM = "random.epoch", "random.step"
@@ -28,7 +28,7 @@ class SharedPhase:
     A pruned run that does not find it trains those steps itself, to the same bytes.
     """
 
-    path: Path
+    path: Location
     step: int
 
     def write(

@@ -17,6 +17,7 @@ from analysis import schema
 from analysis.datasets.base import Dataset, Split
 from analysis.datasets.decode import UnusableImageError, original_size
 from analysis.errors import UserError
+from analysis.remote.copies import SharedFolder
 
 _CRISP_PX = 64
 _JPEG_QUALITY = 85
@@ -31,6 +32,7 @@ class Inputs:
     """Where the decoded images lie: uint8 arrays [N, C, H, W] and labels [N], memory-mapped.
 
     ``mean`` and ``std`` are those of the training pixels, a channel each, on a scale of 0..1.
+    ``shared`` is where other machines fetch them from, where ``folder`` is this machine's alone.
     """
 
     folder: Path
@@ -38,14 +40,19 @@ class Inputs:
     std: tuple[float, ...]
     n_train: int
     n_test: int
+    shared: SharedFolder | None = None
+
+    @property
+    def _here(self) -> Path:
+        return self.folder if self.shared is None else self.shared.here()
 
     def pixels(self, split: str) -> npt.NDArray[np.uint8]:
         """Model inputs of a split, [N, C, H, W]."""
-        return np.asarray(np.load(self.folder / f"{split}.npy", mmap_mode="r"))
+        return np.asarray(np.load(self._here / f"{split}.npy", mmap_mode="r"))
 
     def labels(self, split: str) -> npt.NDArray[np.int64]:
         """Class ids of a split, [N]."""
-        return np.asarray(np.load(self.folder / f"{split}-labels.npy"))
+        return np.asarray(np.load(self._here / f"{split}-labels.npy"))
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,13 @@
 """One run as it goes to a worker and comes back: importable without torch."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from analysis.config import Sweep
 from analysis.manifest import FileRecord
 from analysis.models.spec import ModelSpec
 from analysis.preparing import Inputs
+from analysis.remote import Location
 from analysis.store import SweepFolder
 
 
@@ -16,7 +16,7 @@ class Context:
     """What all runs of a sweep share; small enough to send along with each."""
 
     sweep: Sweep
-    folder: Path
+    folder: Location
     spec: ModelSpec
     inputs: Inputs
     device: str

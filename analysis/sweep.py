@@ -1,6 +1,7 @@
 """Running a sweep: plan = what is asked minus what exists; the rest goes to worker processes."""
 
-import shutil
+from dataclasses import replace
+from pathlib import Path
 
 from analysis import workers
 from analysis.bookkeeping import (
@@ -13,12 +14,19 @@ from analysis.bookkeeping import (
 )
 from analysis.config import Sweep
 from analysis.datasets import open_dataset
+from analysis.datasets.base import Dataset
 from analysis.engine import Engine
 from analysis.manifest import Manifest
+from analysis.models.spec import ModelSpec
 from analysis.plan import asked_variants
-from analysis.preparing import Progress, prepare
+from analysis.preparing import Prepared, Progress, prepare
+from analysis.remote import RemotePath
+from analysis.remote.copies import share, working_folder
 from analysis.run import Context
-from analysis.store import Cache
+from analysis.store import Cache, SweepFolder
+from analysis.store.places import remove_tree
+
+_INPUTS = "inputs"
 
 
 def _silent(_phase: str, _done: int, _total: int) -> None:
@@ -55,6 +63,8 @@ def run_sweep(
     if was_there:
         check_options(folder.manifest(), sweep)
     root = cache.root.absolute()  # workers may have other working folders
+    if isinstance(root, RemotePath):
+        root.check_shared()
     with workers.pool(
         n_workers,
         engine=engine,
@@ -72,8 +82,7 @@ def run_sweep(
         spec, device = resolving.result()
         with folder.locked():
             folder.sweep_leftovers()
-            inputs = folder.derived.absolute() / "inputs"
-            prepared = prepare(dataset, spec.image_size, inputs, progress=progress)
+            prepared = _prepared(dataset, spec, folder, progress)
             manifest = (
                 extended(folder.manifest(), sweep, variants)
                 if was_there
@@ -86,6 +95,25 @@ def run_sweep(
             folder.write_manifest(manifest)
             context = Context(sweep, folder.path.absolute(), spec, prepared.inputs, device)
             Engine(pool, folder, manifest, context, progress).run(variants)
-            for done in (inputs, folder.derived / "phases"):
-                shutil.rmtree(done, ignore_errors=True)
+            _remove_what_runs_shared(folder, prepared)
     return manifest
+
+
+def _prepared(
+    dataset: Dataset, spec: ModelSpec, folder: SweepFolder, progress: Progress
+) -> Prepared:
+    """Decode the data to where every worker finds them."""
+    place = folder.derived.absolute() / _INPUTS
+    if isinstance(place, Path):
+        return prepare(dataset, spec.image_size, place, progress=progress)
+    with working_folder() as here:
+        prepared = prepare(dataset, spec.image_size, here, progress=progress)
+        shared = share(here, place)
+    return replace(prepared, inputs=replace(prepared.inputs, shared=shared))
+
+
+def _remove_what_runs_shared(folder: SweepFolder, prepared: Prepared) -> None:
+    if prepared.inputs.shared is not None:
+        prepared.inputs.shared.remove_here()
+    for name in (_INPUTS, "phases"):
+        remove_tree(folder.derived / name, missing_ok=True)

@@ -17,6 +17,7 @@ from analysis.pools import Pool
 from analysis.pools.cluster import cluster_pool
 from analysis.pools.gpus import bind_own_gpu
 from analysis.pools.local import local_pool, usable_cores
+from analysis.remote import Location
 from analysis.run import Context, Outcome
 
 ENGINES = ("local", "dask")
@@ -29,7 +30,7 @@ def pool(
     engine: str = "local",
     scheduler: str | None = None,
     device: str = "auto",
-    shared: Path = Path(),
+    shared: Location = Path(),
     n_jobs: int | None = None,
 ) -> Iterator[Pool]:
     """Open the pool of an engine; ``shared`` is the folder that all its workers must see.

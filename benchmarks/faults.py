@@ -82,7 +82,7 @@ def _start_and_kill(cache: str, seconds: float) -> bool:
 
 
 def _stamps(folder: SweepFolder) -> dict[Path, int]:
-    paths = folder.path.glob("predictions/*/seed-*.parquet")
+    paths = Path(str(folder.path)).glob("predictions/*/seed-*.parquet")
     return {path: path.stat().st_mtime_ns for path in paths}
 
 

@@ -30,10 +30,30 @@ def _serve(options: argparse.Namespace) -> int:
         return _refuse(f"--port {options.port}: expected a number from 1 to 65535")
     if not _is_free(options.port):
         return _refuse(f"port {options.port} is in use; choose another with --port")
+    if "://" in options.cache:
+        return _refuse_unreachable(options.cache) or _open(options)
     cache = Path(options.cache)
     if cache.exists() and not cache.is_dir():
         return _refuse(f"--cache {cache}: this is a file; expected a folder")
-    os.environ["LETHE_CACHE"] = str(cache)
+    return _open(options)
+
+
+def _refuse_unreachable(cache: str) -> int:
+    """Say why a remote cache cannot be used; 0 where it can."""
+    from analysis.errors import LetheError
+    from analysis.remote import RemotePath, location
+
+    try:
+        place = location(cache)
+        if isinstance(place, RemotePath):
+            place.check_reachable()
+    except LetheError as error:
+        return _refuse(f"--cache {error}", error.exit_status)
+    return 0
+
+
+def _open(options: argparse.Namespace) -> int:
+    os.environ["LETHE_CACHE"] = options.cache
     os.environ["LETHE_READ_ONLY"] = "1" if options.read_only else ""
 
     from streamlit.web import bootstrap
@@ -47,13 +67,13 @@ def _serve(options: argparse.Namespace) -> int:
     bootstrap.load_config_options(flags)
     # Streamlit's own welcome is off: it advertises, on the terminal and over the page.
     print(f"Lethe is at http://{ADDRESS}:{options.port} (Ctrl-C ends it)", flush=True)
-    with _demo_beside(cache) if options.demo and not options.read_only else nullcontext():
+    with _demo_beside(options.cache) if options.demo and not options.read_only else nullcontext():
         bootstrap.run(str(HERE / "app.py"), False, [], flags)
     return 0
 
 
 @contextmanager
-def _demo_beside(cache: Path) -> Iterator[None]:
+def _demo_beside(cache: str) -> Iterator[None]:
     """Make the demo sweep while the app runs, where it is not there yet."""
     from dashboard import demo
 
@@ -70,7 +90,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     default = os.environ.get("LETHE_CACHE") or "cache"
     parser.add_argument(
-        "--cache", default=default, metavar="DIR", help="folder of sweeps (default: %(default)s)"
+        "--cache",
+        default=default,
+        metavar="DIR",
+        help="folder of sweeps, or its fsspec URL (default: %(default)s)",
     )
     parser.add_argument("--port", type=int, default=8501, help="port (default: %(default)s)")
     parser.add_argument("--headless", action="store_true", help="do not open the browser")
@@ -110,9 +133,9 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def _refuse(message: str) -> int:
+def _refuse(message: str, status: int = 2) -> int:
     print(f"python -m dashboard: {message}", file=sys.stderr)
-    return 2
+    return status
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What the pages read, each once: the only caches of the dashboard.
 
-Everything is keyed by the manifest's time and size, so a finished run shows up; every cache is
+Everything is keyed by the manifest's stamp, so a finished run shows up; every cache is
 bounded. The arguments named ``key`` and ``identity`` are those keys and nothing else.
 """
 
@@ -10,7 +10,6 @@ import base64
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -19,6 +18,7 @@ import streamlit as st
 from analysis import schema
 from analysis.errors import LetheError
 from analysis.manifest import Manifest
+from analysis.remote import Location, address, location
 from analysis.results import SweepResults
 from analysis.stats.modal import TieRule
 from analysis.store import Cache, SweepFolder
@@ -53,21 +53,18 @@ class SweepState:
         return self.problem is None and 0 < self.n_runs == self.n_done
 
 
-def cache_root() -> Path:
-    """Return the cache folder the app was started with."""
-    return Path(os.environ.get("LETHE_CACHE") or "cache")
+def cache_root() -> Location:
+    """Return the cache the app was started with."""
+    return location(os.environ.get("LETHE_CACHE") or "cache")
 
 
 def sweep_states() -> list[SweepState]:
     """Describe every sweep of the cache, sorted by name; half-deleted ones too."""
     cache = Cache(cache_root())
     states = [_state(cache.sweep(name)) for name in cache.names() if _is_name(name)]
-    known = {state.name for state in states}
-    if cache.root.is_dir():
-        for path in sorted(cache.root.iterdir()):
-            if path.name not in known and _is_name(path.name) and (path / "predictions").is_dir():
-                problem = f"{path} holds predictions but no manifest.json: it is no sweep"
-                states.append(SweepState(path.name, "", problem=problem))
+    for name in filter(_is_name, cache.headless()):
+        problem = f"{cache.root / name} holds predictions but no manifest.json: it is no sweep"
+        states.append(SweepState(name, "", problem=problem))
     return sorted(states, key=lambda state: state.name)
 
 
@@ -76,24 +73,15 @@ def folder_of(name: str) -> SweepFolder:
     return Cache(cache_root()).sweep(name)
 
 
-def manifest_key(folder: SweepFolder) -> str:
-    """Tell one state of a sweep from another; empty where it has no manifest."""
-    try:
-        stat = (folder.path / "manifest.json").stat()
-    except OSError:
-        return ""
-    return f"{stat.st_mtime_ns}-{stat.st_size}"
-
-
 def manifest(folder: SweepFolder) -> Manifest:
     """Read a sweep's manifest, once for each of its states."""
-    return _manifest(str(folder.path), manifest_key(folder))
+    return _manifest(address(folder.path), folder.stamp())
 
 
 def results(name: str, ties: TieRule) -> SweepResults:
     """Open a sweep under one tie rule; its tables are computed when they are asked for."""
     folder = folder_of(name)
-    return _results(str(folder.path), ties, manifest_key(folder))
+    return _results(address(folder.path), ties, folder.stamp())
 
 
 def image_index(opened: SweepResults, variant_id: str) -> ImageIndex:
@@ -126,9 +114,9 @@ def _is_name(name: str) -> bool:
 
 
 def _state(folder: SweepFolder) -> SweepState:
-    key = manifest_key(folder)
+    key = folder.stamp()
     try:
-        read = _manifest(str(folder.path), key)
+        read = _manifest(address(folder.path), key)
         done = tuple(
             variant.variant_id
             for variant in read.variants
@@ -157,12 +145,12 @@ def _data_uri(content: bytes | None) -> str:
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _manifest(path: str, key: str) -> Manifest:
-    return SweepFolder(Path(path)).manifest()
+    return SweepFolder(location(path)).manifest()
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _results(path: str, ties: TieRule, key: str) -> SweepResults:
-    return SweepResults(SweepFolder(Path(path)), ties=ties)
+    return SweepResults(SweepFolder(location(path)), ties=ties)
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)

@@ -32,7 +32,7 @@ _children: list[_Child] = []
 _waiting: list[threading.Timer] = []
 
 
-def is_wanted(root: Path) -> bool:
+def is_wanted(root: str | Path) -> bool:
     """Whether a demo sweep is to be started: no sweep at all, or an unfinished demo nobody runs."""
     from analysis.store import Cache
 
@@ -44,7 +44,7 @@ def is_wanted(root: Path) -> bool:
     return not folder.is_running and not folder.manifest().is_complete
 
 
-def start_soon(root: Path, delay: float) -> None:
+def start_soon(root: str | Path, delay: float) -> None:
     """Start the demo sweep where it is wanted, ``delay`` seconds from now: the page comes first."""
     timer = threading.Timer(delay, _start_if_wanted, [root])
     timer.daemon = True
@@ -52,7 +52,7 @@ def start_soon(root: Path, delay: float) -> None:
     timer.start()
 
 
-def _start_if_wanted(root: Path) -> None:
+def _start_if_wanted(root: str | Path) -> None:
     from analysis.errors import LetheError
 
     try:
@@ -65,7 +65,7 @@ def _start_if_wanted(root: Path) -> None:
         _waiting.clear()
 
 
-def start(root: Path) -> None:
+def start(root: str | Path) -> None:
     """Start the demo sweep beside the app; its standard error is kept for :func:`state`."""
     errors = tempfile.TemporaryFile()  # noqa: SIM115  (closed when the child is ended)
     process = subprocess.Popen(

@@ -51,7 +51,7 @@ def test_a_writer_that_fails_leaves_the_old_file_and_nothing_else(folder, monkey
         where.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("analysis.store.pq.write_table", half_a_file)
+    monkeypatch.setattr("analysis.store.sweep_folder.pq.write_table", half_a_file)
     table = pa.table({"image_id": pa.array([0], pa.int32())})
     with pytest.raises(RunError, match="No space left on device"):
         folder.write_predictions("magnitude-0.50", 1, table, {})

@@ -56,7 +56,7 @@ def _line(folder: SweepFolder, manifest: Manifest) -> str:
     return (
         f"{folder.name}: {manifest.n_done} of {manifest.n_runs} runs ({state}), "
         f"{len(manifest.variants)} variants x {len(manifest.seeds)} seeds, "
-        f"{folder.size_bytes() / 1e6:.1f} MB"
+        f"{sum(folder.sizes().values()) / 1e6:.1f} MB"
     )
 
 

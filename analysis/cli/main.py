@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from analysis import __version__
-from analysis.cli import bench_verb, cache_verbs, export_verbs, sweep_verbs
+from analysis.cli import bench_verb, cache_verbs, export_verbs, join_verb, sweep_verbs
 from analysis.errors import LetheError, RunError
 from analysis.store import Cache
 
@@ -29,11 +29,11 @@ def build_parser() -> argparse.ArgumentParser:
         "--cache",
         default=os.environ.get("LETHE_CACHE", "cache"),
         metavar="DIR",
-        help="folder of the sweeps (default: LETHE_CACHE, else 'cache')",
+        help="folder of the sweeps, or its fsspec URL (default: LETHE_CACHE, else 'cache')",
     )
     common.add_argument("--verbose", action="store_true", help="show the traceback of a failure")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for group in (sweep_verbs, cache_verbs, export_verbs, bench_verb):
+    for group in (sweep_verbs, cache_verbs, export_verbs, join_verb, bench_verb):
         group.add_verbs(verbs, common)
     return parser
 

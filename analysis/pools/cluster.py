@@ -8,12 +8,12 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, TypeVar
 
 from analysis.errors import RunError, UserError
 from analysis.pools import ATTEMPTS
 from analysis.pools.gpus import visible_gpus
+from analysis.remote import Location, RemotePath
 
 T = TypeVar("T")
 _GPU = "GPU"
@@ -59,7 +59,7 @@ def cluster_pool(
     *,
     scheduler: str | None,
     device: str,
-    shared: Path,
+    shared: Location,
 ) -> Iterator[ClusterPool]:
     """Open a pool on Dask, its workers set up by ``start(has_gpu)``; ``shared`` is the cache.
 
@@ -147,20 +147,27 @@ def _connected(scheduler: str) -> Iterator[Any]:
         yield client
 
 
-def _check_shared(client: Any, shared: Path, scheduler: str) -> None:
+def _check_shared(client: Any, shared: Location, scheduler: str) -> None:
     """See that every worker finds in the cache what is put there now."""
-    shared.mkdir(parents=True, exist_ok=True)
     token = shared / f".lethe-{uuid.uuid4().hex}"
-    token.touch()
-    try:
-        found = client.run(os.path.exists, os.fspath(token))
-    finally:
-        token.unlink()
+    if isinstance(token, RemotePath):
+        token.write_bytes(b"")
+        try:
+            found = client.run(token.exists)
+        finally:
+            token.unlink()
+    else:
+        token.parent.mkdir(parents=True, exist_ok=True)
+        token.touch()
+        try:
+            found = client.run(os.path.exists, os.fspath(token))
+        finally:
+            token.unlink()
     blind = sorted(address for address, there in found.items() if not there)
     if blind:
         raise UserError(
             f"--scheduler {scheduler}: worker {blind[0]} does not see {shared}; the cache must lie "
-            "in a folder that all machines share under the same path"
+            "where all machines find it: in a folder shared under the same path, or at a URL"
         )
 
 

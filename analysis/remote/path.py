@@ -1,0 +1,284 @@
+"""A place on another machine: what the cache uses of ``pathlib.Path``, over fsspec."""
+
+import os
+import re
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import total_ordering
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
+
+from analysis.errors import RunError, UserError
+from analysis.remote import connection
+from analysis.remote.problems import told
+from analysis.remote.reading import RemoteFile
+
+T = TypeVar("T")
+TEMPORARY = ".tmp-"
+_STAMPS = ("ETag", "etag", "mtime", "modify", "LastModified", "last_modified", "updated", "created")
+
+
+@total_ordering
+@dataclass(frozen=True)
+class RemotePath:
+    """A file or folder by its fsspec URL; two of equal URL are equal.
+
+    Errors are those of ``pathlib`` where a file is missing or there already, and in words
+    (:mod:`analysis.remote.problems`) where the other machine is the matter.
+    """
+
+    url: str
+
+    def __post_init__(self) -> None:
+        protocol, _, rest = self.url.partition("://")
+        object.__setattr__(self, "url", f"{protocol}://{rest.rstrip('/')}")
+
+    # --- names ------------------------------------------------------------------------------
+    def __str__(self) -> str:
+        return re.sub(r"://([^/@:]*):[^/@]*@", r"://\1:***@", self.url)
+
+    def __lt__(self, other: "RemotePath") -> bool:
+        return self.url < other.url
+
+    def __truediv__(self, name: str) -> "RemotePath":
+        return RemotePath(f"{self._start}{name}")
+
+    @property
+    def _start(self) -> str:
+        return self.url if self.url.endswith("://") else f"{self.url}/"
+
+    @property
+    def name(self) -> str:
+        """The last part."""
+        return self.url.partition("://")[2].rpartition("/")[2]
+
+    @property
+    def parent(self) -> "RemotePath":
+        """The folder it lies in."""
+        protocol, _, rest = self.url.partition("://")
+        return RemotePath(f"{protocol}://{rest.rpartition('/')[0]}")
+
+    def with_name(self, name: str) -> "RemotePath":
+        """Another name in the same folder."""
+        return self.parent / name
+
+    def relative_to(self, folder: "RemotePath") -> PurePosixPath:
+        """Name it as seen from a folder that it lies in."""
+        if not self.url.startswith(folder._start):
+            raise ValueError(f"{self} does not lie in {folder}")
+        return PurePosixPath(self.url.removeprefix(folder._start))
+
+    def absolute(self) -> "RemotePath":
+        """Return itself: a URL means the same everywhere."""
+        return self
+
+    # --- what is there ----------------------------------------------------------------------
+    def exists(self) -> bool:
+        """Whether a file lies there, or anything lies under it."""
+        return bool(self._do(lambda fs, path: fs.exists(path)))
+
+    def is_file(self) -> bool:
+        """Whether a file lies there."""
+        return bool(self._do(lambda fs, path: fs.isfile(path)))
+
+    def is_dir(self) -> bool:
+        """Whether it is a folder with something in it."""
+        return bool(self._do(lambda fs, path: fs.isdir(path)))
+
+    def size(self) -> int:
+        """Bytes of a file."""
+        return int(self._info()["size"])
+
+    def stamp(self) -> str:
+        """Tell one content of a file from another, without reading it."""
+        info = self._info()
+        return f"{next((info[key] for key in _STAMPS if info.get(key)), '')}-{info['size']}"
+
+    def _info(self) -> dict[str, Any]:
+        found: dict[str, Any] = self._do(lambda fs, path: fs.info(path))
+        return found
+
+    def iterdir(self) -> Iterator["RemotePath"]:
+        """Name what lies in the folder."""
+        names: list[str] = self._do(lambda fs, path: fs.ls(path, detail=False))
+        yield from (self / name.rstrip("/").rpartition("/")[2] for name in names)
+
+    def files(self) -> dict[str, int]:
+        """Sizes of all files below, by their names as seen from here; one listing."""
+
+        def listed(fs: Any, path: str) -> dict[str, int]:
+            start = path.strip("/") + "/"
+            found: dict[str, Any] = fs.find(path, detail=True)
+            return {
+                name.strip("/").removeprefix(start if start != "/" else ""): int(info["size"])
+                for name, info in found.items()
+            }
+
+        try:
+            return self._do(listed)
+        except FileNotFoundError:
+            return {}
+
+    # --- reading ----------------------------------------------------------------------------
+    @contextmanager
+    def open(self) -> Iterator[RemoteFile]:
+        """Open a file for reading: what is read of it is fetched, and no more."""
+        fs, path = self._connected()
+        with self._told(fs):
+            # Object stores make one request of each read; others are better at small ones.
+            file = fs.open(path, "rb", **({"cache_type": "none"} if fs.async_impl else {}))
+        with RemoteFile(file, lambda: self._told(fs)) as opened:
+            yield opened
+
+    def read_bytes(self) -> bytes:
+        """Read a whole file."""
+        content: bytes = self._do(lambda fs, path: fs.cat_file(path))
+        return content
+
+    def read_text(self, encoding: str = "utf-8") -> str:
+        """Read a whole file as text."""
+        return self.read_bytes().decode(encoding)
+
+    def download(self, to: Path) -> None:
+        """Copy a file to this machine."""
+        self._do(lambda fs, path: fs.get_file(path, str(to)))
+
+    # --- writing ----------------------------------------------------------------------------
+    def upload(self, source: Path) -> None:
+        """Put a file of this machine here: whole under this name, or not at all."""
+        self._replace(lambda fs, path: fs.put_file(str(source), path))
+
+    def write_bytes(self, content: bytes) -> None:
+        """Put bytes here: whole under this name, or not at all."""
+        self._replace(lambda fs, path: fs.pipe_file(path, content))
+
+    def create(self, content: bytes) -> None:
+        """Put bytes here unless a file is there.
+
+        Raises
+        ------
+        FileExistsError
+            There is one.
+        """
+        fs, path = self._connected()
+        with self._told(fs):
+            if connection.is_object_store(self.url):
+                fs.pipe_file(path, content, mode="create")
+                return
+            fs.makedirs(fs._parent(path), exist_ok=True)
+            if fs.exists(path):
+                raise FileExistsError(path)
+            with fs.open(path, "xb") as file:
+                file.write(content)
+
+    def copy_to(self, target: "RemotePath") -> None:
+        """Copy a file to another place of the same file system, there if it can."""
+
+        def copy(fs: Any, path: str) -> None:
+            try:
+                fs.cp_file(self._connected()[1], path)
+            except NotImplementedError:
+                fs.pipe_file(path, self.read_bytes())
+
+        target._replace(copy)
+
+    def move_folder_to(self, target: "RemotePath") -> None:
+        """Give a folder another name, where the file system can."""
+        to = target._connected()[1]
+        self._do(lambda fs, path: fs.mv(path, to, recursive=True), again=False)
+
+    def unlink(self, missing_ok: bool = False) -> None:
+        """Delete a file."""
+        try:
+            self._do(lambda fs, path: fs.rm_file(path))
+        except FileNotFoundError:
+            if not missing_ok:
+                raise
+
+    def remove_tree(self) -> None:
+        """Delete a folder and everything below; nothing where there is none."""
+        try:
+            self._do(lambda fs, path: fs.exists(path) and fs.rm(path, recursive=True))
+        except FileNotFoundError:
+            return
+
+    def _replace(self, write: Callable[[Any, str], object]) -> None:
+        try:
+            if connection.is_object_store(self.url):
+                self._do(write)
+            else:
+                self._do(lambda fs, path: _by_rename(fs, path, write))
+        except FileNotFoundError as error:
+            raise UserError(
+                f"{self} cannot be written: its bucket or folder does not exist"
+            ) from error
+
+    # --- the connection ---------------------------------------------------------------------
+    def check_reachable(self) -> None:
+        """Raise in words where the place cannot be reached or read; it need not exist yet."""
+        self.exists()
+
+    def check_shared(self) -> None:
+        """Check that the workers of a sweep can see the place.
+
+        Raises
+        ------
+        UserError
+            Other processes do not.
+        """
+        if not connection.is_seen_by_others(self.url):
+            raise UserError(
+                f"{self} is seen by this process alone, so the workers of a sweep could not use "
+                "it; expected a path, or a URL such as s3://bucket/folder"
+            )
+
+    def bears_threads(self) -> bool:
+        """Whether several threads may read there at once."""
+        return connection.bears_threads(self.url, self._connected()[0])
+
+    def _connected(self) -> tuple[Any, str]:
+        return connection.filesystem(self.url, str(self))
+
+    @contextmanager
+    def _told(self, fs: Any) -> Iterator[None]:
+        with told(str(self)), connection.turn(self.url, fs):
+            yield
+
+    def _do(self, action: Callable[[Any, str], T], *, again: bool = True) -> T:
+        """Act on the file system as it is now, not as it was listed before.
+
+        A connection that lay idle may have been closed, so it is opened anew once.
+        """
+        fs, path = self._connected()
+        try:
+            with self._told(fs):
+                fs.invalidate_cache()
+                return action(fs, path)
+        except RunError:
+            if fs.async_impl or not again:
+                raise
+            fs.clear_instance_cache()
+            return self._do(action, again=False)
+
+
+def _by_rename(fs: Any, path: str, write: Callable[[Any, str], object]) -> None:
+    parent, _, name = path.rpartition("/")
+    temporary = f"{parent}/{TEMPORARY}{socket.gethostname()}-{os.getpid()}-{name}"
+    fs.makedirs(parent, exist_ok=True)
+    try:
+        write(fs, temporary)
+        try:
+            fs.mv(temporary, path)
+        except Exception:
+            # Some servers rename onto no file that is there.
+            if not fs.exists(path):
+                raise
+            fs.rm_file(path)
+            fs.mv(temporary, path)
+    except BaseException:
+        fs.invalidate_cache()
+        if fs.exists(temporary):
+            fs.rm_file(temporary)
+        raise

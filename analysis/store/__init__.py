@@ -1,0 +1,7 @@
+"""The cache: the only package that knows file names, and the only one that writes them."""
+
+from analysis.store.cache import Cache
+from analysis.store.population import Population
+from analysis.store.sweep_folder import SweepFolder
+
+__all__ = ["Cache", "Population", "SweepFolder"]

@@ -1,0 +1,54 @@
+"""The folder of sweeps, and what is done to a sweep as a whole."""
+
+from analysis.config import check_sweep_name
+from analysis.errors import UserError
+from analysis.remote import Location, location
+from analysis.store import moving
+from analysis.store.places import child_names
+from analysis.store.sweep_folder import MANIFEST, PREDICTIONS, SweepFolder
+
+
+class Cache:
+    """The folder of sweeps: a path, or an fsspec URL."""
+
+    def __init__(self, root: str | Location) -> None:
+        self.root = location(root)
+
+    def sweep(self, name: str) -> SweepFolder:
+        """Return a sweep's folder, there already or not."""
+        return SweepFolder(self.root / check_sweep_name(name))
+
+    def existing(self, name: str) -> SweepFolder:
+        """Return the folder of a sweep that must exist.
+
+        Raises
+        ------
+        UserError
+            There is none of that name; the message lists those there are.
+        """
+        sweep = self.sweep(name)
+        if not sweep.exists:
+            known = ", ".join(self.names()) or "none yet; 'python -m analysis demo' makes one"
+            raise UserError(f"no sweep '{name}' in {self.root}; there: {known}")
+        return sweep
+
+    def names(self) -> list[str]:
+        """Name the sweeps of the cache, sorted."""
+        return [name for name in child_names(self.root) if (self.root / name / MANIFEST).is_file()]
+
+    def headless(self) -> list[str]:
+        """Name the folders that hold predictions but no manifest, sorted."""
+        return [
+            name
+            for name in child_names(self.root)
+            if (self.root / name / PREDICTIONS).is_dir()
+            and not (self.root / name / MANIFEST).is_file()
+        ]
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a sweep another name."""
+        moving.rename(self.existing(old), self.sweep(new))
+
+    def remove(self, name: str) -> None:
+        """Delete a sweep and all its files."""
+        moving.remove(self.existing(name))

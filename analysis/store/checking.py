@@ -1,0 +1,55 @@
+"""Holding the files of a sweep against its manifest, and removing what a killed one left."""
+
+from collections.abc import Collection
+
+from analysis.atomic import sha256
+from analysis.manifest import Manifest
+from analysis.remote import Location
+from analysis.remote.path import TEMPORARY
+from analysis.store.places import sizes
+
+
+def problems(
+    folder: Location,
+    manifest: Manifest,
+    done: Collection[str],
+    *,
+    own: Collection[str],
+    derived: str,
+) -> list[str]:
+    """Say what is wrong, a line each: files missing, damaged, unlisted or foreign.
+
+    Parameters
+    ----------
+    folder : Location
+        The sweep's folder.
+    manifest : Manifest
+        What should lie in it.
+    done : collection of str
+        Files of the runs that are done.
+    own : collection of str
+        Files that belong to every sweep, besides.
+    derived : str
+        Folder of what can be computed again, which is passed over.
+    """
+    there = sizes(folder)
+    found = []
+    for relative, record in manifest.files.items():
+        if relative not in there:
+            found.append(f"missing: {relative}")
+        elif there[relative] != record.size or sha256(folder / relative) != record.sha256:
+            found.append(f"damaged: {relative} (its SHA-256 is not the manifest's)")
+    for relative in done:
+        if relative not in manifest.files:
+            found.append(f"unlisted: {relative} (done, but not in the manifest's files)")
+    for relative in sorted(there.keys() - manifest.files.keys() - set(own)):
+        if not relative.startswith(f"{derived}/"):
+            found.append(f"foreign: {relative} (not in the manifest)")
+    return found
+
+
+def remove_leftovers(folder: Location) -> None:
+    """Remove every file that a killed process left half-written."""
+    for relative in sizes(folder):
+        if relative.rpartition("/")[2].startswith(TEMPORARY):
+            (folder / relative).unlink(missing_ok=True)

@@ -1,0 +1,72 @@
+"""What the cache does alike with a folder of this machine and one of another."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from analysis.remote import Location, RemotePath
+
+
+def sizes(folder: Location) -> dict[str, int]:
+    """Bytes of every file below a folder, by name as seen from it; none where it is not there."""
+    if isinstance(folder, RemotePath):
+        return folder.files()
+    return {
+        path.relative_to(folder).as_posix(): path.stat().st_size
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def relative(path: Location, folder: Location) -> str:
+    """Name a file as seen from a folder that it lies in."""
+    match path, folder:
+        case RemotePath(), RemotePath():
+            return path.relative_to(folder).as_posix()
+        case Path(), Path():
+            return path.relative_to(folder).as_posix()
+    raise ValueError(f"{path} does not lie in {folder}")
+
+
+def size(path: Location) -> int:
+    """Bytes of a file."""
+    return path.size() if isinstance(path, RemotePath) else path.stat().st_size
+
+
+def stamp(path: Location) -> str:
+    """Tell one content of a file from another, without reading it; empty where there is none."""
+    try:
+        if isinstance(path, RemotePath):
+            return path.stamp()
+        stat = path.stat()
+        return f"{stat.st_mtime_ns}-{stat.st_size}"
+    except OSError:
+        return ""
+
+
+def child_names(folder: Location) -> list[str]:
+    """Names of what lies in a folder, sorted; none where there is no such folder."""
+    try:
+        return sorted(path.name for path in folder.iterdir())
+    except OSError:
+        return []
+
+
+@contextmanager
+def readable(path: Location) -> Iterator[Any]:
+    """Give what pyarrow reads a file from: its path, or an open remote file."""
+    if isinstance(path, RemotePath):
+        with path.open() as file:
+            yield file
+    else:
+        yield path
+
+
+def remove_tree(folder: Location, *, missing_ok: bool = False) -> None:
+    """Delete a folder and all below it; with ``missing_ok`` whatever of it is there."""
+    if isinstance(folder, RemotePath):
+        folder.remove_tree()
+    else:
+        shutil.rmtree(folder, ignore_errors=missing_ok)

@@ -1,0 +1,208 @@
+"""The folder of one sweep: the names of its files, writing them whole, and reading them."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from analysis import schema
+from analysis.atomic import replacing, sha256
+from analysis.errors import CacheError
+from analysis.manifest import FileRecord, Manifest
+from analysis.remote import Location
+from analysis.store import checking, locking, places
+from analysis.store.population import Population
+from analysis.store.tables import column_names, read_table
+
+MANIFEST = "manifest.json"
+PREDICTIONS = "predictions"
+_IMAGES = "images.parquet"
+_DERIVED = "derived"
+_RUN_METADATA = b"lethe.run"
+
+
+class SweepFolder:
+    """One sweep of the cache, ``cache/<sweep>/``."""
+
+    def __init__(self, path: Location) -> None:
+        self.path = path
+        self.name = path.name
+        self._check_held: Callable[[], None] | None = None
+
+    # --- names ------------------------------------------------------------------------------
+    @property
+    def derived(self) -> Location:
+        """The folder of what can be computed again."""
+        return self.path / _DERIVED
+
+    def prediction_path(self, variant_id: str, seed: int) -> Location:
+        """Return the file of one run's predictions."""
+        return self.path / PREDICTIONS / variant_id / f"seed-{seed}.parquet"
+
+    def weights_path(self, variant_id: str, seed: int) -> Location:
+        """Return the file of one trained run's weights."""
+        return self.path / "weights" / variant_id / f"seed-{seed}.safetensors"
+
+    def relative(self, path: Location) -> str:
+        """Name a file of the sweep the way the manifest does."""
+        return places.relative(path, self.path)
+
+    # --- manifest ---------------------------------------------------------------------------
+    @property
+    def exists(self) -> bool:
+        """Whether the sweep has a manifest."""
+        return (self.path / MANIFEST).is_file()
+
+    def stamp(self) -> str:
+        """Tell one state of the sweep from another, unread; empty where it has no manifest."""
+        return places.stamp(self.path / MANIFEST)
+
+    def manifest_text(self) -> str:
+        """Return the manifest's text: what every cache of derived results is keyed by."""
+        try:
+            return (self.path / MANIFEST).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise CacheError(f"{self.path} holds no {MANIFEST}: it is no sweep") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise CacheError(f"{self.path / MANIFEST} cannot be read: {error}") from error
+
+    def manifest(self) -> Manifest:
+        """Read the manifest."""
+        return Manifest.from_json(self.manifest_text(), str(self.path / MANIFEST))
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Write the manifest atomically, stamped with the time."""
+        if self._check_held is not None:
+            self._check_held()
+        manifest.updated = datetime.now(UTC).isoformat(timespec="seconds")
+        manifest.created = manifest.created or manifest.updated
+        with replacing(self.path / MANIFEST) as temporary:
+            temporary.write_text(manifest.to_json(), encoding="utf-8")
+
+    # --- writing ----------------------------------------------------------------------------
+    def write_images(self, table: pa.Table) -> FileRecord:
+        """Write ``images.parquet`` atomically."""
+        return _write_table(self.path / _IMAGES, table)
+
+    def write_predictions(
+        self, variant_id: str, seed: int, table: pa.Table, measured: dict[str, Any]
+    ) -> FileRecord:
+        """Write one run's predictions atomically, with what was measured of its model."""
+        metadata = {_RUN_METADATA: json.dumps(measured, sort_keys=True).encode()}
+        return _write_table(
+            self.prediction_path(variant_id, seed), table.replace_schema_metadata(metadata)
+        )
+
+    def write_bytes(self, path: Location, content: bytes) -> FileRecord:
+        """Write a file atomically."""
+        with replacing(path) as temporary:
+            temporary.write_bytes(content)
+            return _record(temporary)
+
+    def record(self, path: Location, rows: int | None = None) -> FileRecord:
+        """Describe a file as it lies there."""
+        return _record(path, rows)
+
+    def adopt(self, variant_id: str, seed: int) -> tuple[FileRecord, dict[str, Any]] | None:
+        """Describe a finished run that the manifest does not know yet; None where there is none."""
+        path = self.prediction_path(variant_id, seed)
+        if not path.is_file():
+            return None
+        try:
+            with places.readable(path) as source:
+                metadata = pq.read_metadata(source)
+            measured = json.loads((metadata.metadata or {}).get(_RUN_METADATA, b"{}"))
+        except (pa.ArrowException, OSError, ValueError):
+            return None
+        return self.record(path, rows=metadata.num_rows), measured
+
+    # --- reading ----------------------------------------------------------------------------
+    def read_images(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """Read ``images.parquet``, or some of its columns."""
+        return read_table(self.path / _IMAGES, self.name, columns)
+
+    def image_columns(self) -> list[str]:
+        """Name the columns of ``images.parquet``."""
+        return column_names(self.path / _IMAGES, self.name)
+
+    def read_population(
+        self, variant_id: str, columns: Sequence[str], seeds: Sequence[int], n_images: int
+    ) -> Population:
+        """Read columns of the runs of one variant as arrays [K, N]; nulls become NaN or 0.
+
+        Raises
+        ------
+        CacheError
+            A file is missing, damaged, or has not one row an image.
+        """
+        files = [self.prediction_path(variant_id, seed) for seed in seeds]
+        with ThreadPoolExecutor() as pool:
+            tables = list(pool.map(lambda path: read_table(path, self.name, columns), files))
+        for path, table in zip(files, tables, strict=True):
+            if table.num_rows != n_images:
+                raise CacheError(
+                    f"{path} has {table.num_rows} rows where the sweep has {n_images} images; "
+                    "run the same sweep again to make it anew"
+                )
+        arrays = {
+            name: np.stack([table[name].to_numpy() for table in tables])
+            for name in (columns if tables else ())
+        }
+        return Population(variant_id, tuple(seeds), arrays)
+
+    # --- housekeeping -----------------------------------------------------------------------
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the sweep for writing.
+
+        Raises
+        ------
+        UserError
+            Another process is writing to it.
+        """
+        with locking.held(self.path) as check:
+            self._check_held = check
+            try:
+                yield
+            finally:
+                self._check_held = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a process holds the sweep for writing now."""
+        return locking.is_held(self.path)
+
+    def sweep_leftovers(self) -> None:
+        """Remove what a killed process left half-written. Call it while the sweep is locked."""
+        checking.remove_leftovers(self.path)
+
+    def verify(self) -> list[str]:
+        """Hold every file against the manifest; return what is wrong, a line each."""
+        manifest = self.manifest()
+        done = [
+            self.relative(self.prediction_path(variant_id, seed))
+            for variant_id, seed, run in manifest.all_runs()
+            if run.state == "done"
+        ]
+        own = {MANIFEST, locking.LOCK, locking.LEASE}
+        return checking.problems(self.path, manifest, done, own=own, derived=_DERIVED)
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of every file of the sweep, by its name in the manifest."""
+        return places.sizes(self.path)
+
+
+def _write_table(path: Location, table: pa.Table) -> FileRecord:
+    with replacing(path) as temporary:
+        pq.write_table(table, temporary, row_group_size=schema.ROW_GROUP, compression="zstd")
+        return _record(temporary, rows=table.num_rows)
+
+
+def _record(path: Location, rows: int | None = None) -> FileRecord:
+    return FileRecord(sha256=sha256(path), size=places.size(path), rows=rows)
