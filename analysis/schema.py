@@ -70,15 +70,20 @@ RUNS_COLUMNS: Final = (
     VARIANT_ID, METHOD, TARGET_SPARSITY, SPARSITY, "weight_bits", "size_bytes", SEED,
     "top1", "top5", "ece", "latency_ms", "compute_dtype",
 )  # fmt: skip
-IMAGES_COLUMNS: Final = (
+PIE_COLUMNS: Final = (
     VARIANT_ID, IMAGE_ID, LABEL, "dense_modal_label", "modal_label", "dense_agreement",
     "agreement", "dense_tied", "tied", "is_pie", "kind", "vote_distance", "dense_accuracy",
     "accuracy", "dense_confidence",
 )  # fmt: skip
+DIFFICULTY_COLUMNS: Final = ("dense_vote_entropy", "dense_true_confidence", "dense_el2n")
+PAIRED_COLUMNS: Final = ("flips_to_wrong", "flips_to_right", KL_FROM_DENSE)
+BREAKING_POINT: Final = "breaking_point"
+IMAGES_COLUMNS: Final = (*PIE_COLUMNS, *DIFFICULTY_COLUMNS, *PAIRED_COLUMNS, BREAKING_POINT)
 CLASSES_COLUMNS: Final = (
     VARIANT_ID, CLASS_ID, CLASS_NAME, "n_images", "dense_recall", "recall", "recall_delta",
     "normalized_recall_delta", "t", "df", "p", "q", "ci_low", "ci_high", "t_reference",
-    "p_reference", "degenerate", "paired_t", "paired_p", "detectable",
+    "p_reference", "degenerate", "paired_t", "paired_p", "detectable", "holm", "excess_gap",
+    "dense_fpr", "fpr", "dense_fnr", "fnr", "mcnemar_p", "mcnemar_q",
 )  # fmt: skip
 SUMMARY_COLUMNS: Final = (
     VARIANT_ID, "n_runs", "top1_mean", "top1_std", "top5_mean", "n_pies", "pie_share", "n_tied",
@@ -87,6 +92,34 @@ SUMMARY_COLUMNS: Final = (
     "pie_excess_low", "pie_excess_high",
     "dense_top1_on_aa_pies", "n_forgotten", "n_recovered", "n_changed", METHOD, TARGET_SPARSITY,
     SPARSITY, "size_bytes", "latency_ms", "ece_mean", "paired",
+    "top1_ci_low", "top1_ci_high", "share_forgotten", "share_recovered", "share_changed",
+    "dense_top1_on_random", "top1_on_random", "dense_top1_on_half_pies", "dense_entropy_on_pies",
+    "dense_entropy_on_non_pies", "dense_entropy_on_half_pies", "dense_entropy_on_aa_pies",
+    "n_impacted_holm", "cev", "sde", "n_classes_left_out", "intensification",
+    "intensification_dense", "flips_to_wrong", "flips_to_right", KL_FROM_DENSE,
+)  # fmt: skip
+STABILITY_COLUMNS: Final = (VARIANT_ID, IMAGE_ID, LABEL, "is_pie", "stability")
+OVERLAP_COLUMNS: Final = (VARIANT_ID, "other_variant_id", "n_both", "n_either", "jaccard")
+ATTRIBUTES_COLUMNS: Final = (
+    VARIANT_ID, "attribute", "value", "n_images", "n_pies", "n_missing", "image_share",
+    "pie_share", "over_representation", "ci_low", "ci_high", "half_over_representation",
+    "aa_over_representation", "aa_ci_low", "aa_ci_high", "difference", "difference_low",
+    "difference_high",
+)  # fmt: skip
+NUMERIC_COLUMNS: Final = (
+    VARIANT_ID, "attribute", "n_pies", "n_non_pies", "n_missing", "mean_on_pies",
+    "mean_on_non_pies", "u", "p", "probability_larger", "matched_mean_on_pies",
+    "matched_mean_on_non_pies", "van_elteren_z", "van_elteren_p", "n_classes_matched",
+    "n_classes_unmatched", "n_pies_unmatched", "half_mean", "aa_mean", "difference",
+    "difference_low", "difference_high",
+)  # fmt: skip
+SUBGROUPS_COLUMNS: Final = (
+    VARIANT_ID, "attribute", "value", CLASS_ID, CLASS_NAME, "n_images", "n_positive",
+    "n_negative", "dense_fpr", "fpr", "fpr_change", "dense_fnr", "fnr", "fnr_change",
+)  # fmt: skip
+ROBUSTNESS_COLUMNS: Final = (
+    VARIANT_ID, "metric", "clean", "shifted", "relative", "dense_clean", "dense_shifted",
+    "dense_relative", "difference", "ci_low", "ci_high", "p", "n_runs", "dense_n_runs",
 )  # fmt: skip
 CURVES_COLUMNS: Final = (
     METHOD, TARGET_SPARSITY, SPARSITY, "metric", "mean", "std", "ci_low", "ci_high", "n_runs",

@@ -8,8 +8,18 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis import schema
+from analysis.stats.mcnemar import Counts, mcnemar
 from analysis.stats.modal import IntArray
-from analysis.stats.ttest import TTest, benjamini_hochberg, detectable_difference, paired, welch
+from analysis.stats.pairing import paired_rows
+from analysis.stats.rates import false_positive_rate
+from analysis.stats.ttest import (
+    TTest,
+    benjamini_hochberg,
+    detectable_difference,
+    holm,
+    paired,
+    welch,
+)
 
 ALPHA = 0.05
 FloatArray = npt.NDArray[np.float64]
@@ -19,12 +29,14 @@ FloatArray = npt.NDArray[np.float64]
 class ClassRecall:
     """Recall of every run in every class, and each run's accuracy.
 
-    ``recall`` [K, C] (NaN for a class without images), ``accuracy`` [K], ``seeds`` the K seeds.
+    ``recall`` [K, C] and ``fpr`` [K, C], the false positive rate (one versus rest), are NaN for a
+    class without images; ``accuracy`` [K], ``seeds`` the K seeds.
     """
 
     recall: FloatArray
     accuracy: FloatArray
     seeds: tuple[int, ...]
+    fpr: FloatArray
 
     @property
     def shifted(self) -> FloatArray:
@@ -35,7 +47,7 @@ class ClassRecall:
 def class_recall(
     prediction: IntArray, label: IntArray, n_classes: int, seeds: tuple[int, ...]
 ) -> ClassRecall:
-    """Recall per class and run: the share of a class's images that a run gets right, 0..1.
+    """Recall per class and run, the share of a class's images that a run gets right, and FPR.
 
     Parameters
     ----------
@@ -48,7 +60,8 @@ def class_recall(
     right = np.stack([np.bincount(label[row], minlength=n_classes) for row in correct])
     with np.errstate(invalid="ignore"):
         recall = np.where(counts > 0, right / np.maximum(counts, 1), np.nan)
-    return ClassRecall(recall, correct.mean(axis=1), seeds)
+    fpr = np.where(counts > 0, false_positive_rate(prediction, label, n_classes), np.nan)
+    return ClassRecall(recall, correct.mean(axis=1), seeds, fpr)
 
 
 def class_table(
@@ -59,6 +72,7 @@ def class_table(
     variant: ClassRecall,
     *,
     is_paired: bool = False,
+    flips: tuple[Counts, Counts] | None = None,
 ) -> pd.DataFrame:
     r"""Per-class table of one variant beside dense: the columns of ``export classes``.
 
@@ -66,7 +80,9 @@ def class_table(
     ``D = (mean_k recall[c,k,t] - A_t) - (mean_k recall[c,k,dense] - A_dense)``, both in -1..1. The
     test is Welch's two-sided t between ``recall[c,k,t] - a[k,t]`` and the same of dense: negative t
     means that the class lost more than overall accuracy did. ``q`` is Benjamini-Hochberg over the
-    classes of this variant, ``ci_low`` and ``ci_high`` the 95 % interval of D.
+    classes of this variant, ``holm`` Holm's adjusted p, ``ci_low`` and ``ci_high`` the 95 %
+    interval of D. ``excess_gap`` is -D: by how much more than overall accuracy the class fell. FPR
+    and FNR are one versus rest, means over the runs.
 
     Parameters
     ----------
@@ -74,6 +90,9 @@ def class_table(
         Test images of each class; a class without any is a row of nulls.
     is_paired : bool
         Whether equal seeds tie the runs; adds the paired t.
+    flips : two integer arrays, shape (C,), optional
+        Of a single pair of models, where no t test is possible: images of each class that flip to
+        wrong and to right. They give ``mcnemar_p`` and, by Benjamini-Hochberg, ``mcnemar_q``.
 
     Notes
     -----
@@ -88,6 +107,8 @@ def class_table(
     tied = _paired_test(dense, variant) if is_paired else None
     nothing = np.full(len(class_names), np.nan)
     empty = np.asarray(n_images) == 0
+    p = np.where(empty, np.nan, test.p)
+    flipped = nothing if flips is None else np.where(empty, np.nan, mcnemar(*flips))
     return pd.DataFrame(
         {
             schema.VARIANT_ID: variant_id,
@@ -101,7 +122,7 @@ def class_table(
             "t": test.t,
             "df": test.df,
             "p": test.p,
-            "q": benjamini_hochberg(np.where(empty, np.nan, test.p)),
+            "q": benjamini_hochberg(p),
             "ci_low": test.low,
             "ci_high": test.high,
             "t_reference": reference.t,
@@ -110,15 +131,21 @@ def class_table(
             "paired_t": nothing if tied is None else tied.t,
             "paired_p": nothing if tied is None else tied.p,
             "detectable": _detectable(dense, variant),
+            "holm": holm(p),
+            "excess_gap": -test.difference,
+            "dense_fpr": dense.fpr.mean(axis=0),
+            "fpr": variant.fpr.mean(axis=0),
+            "dense_fnr": 1 - dense.recall.mean(axis=0),
+            "fnr": 1 - variant.recall.mean(axis=0),
+            "mcnemar_p": flipped,
+            "mcnemar_q": benjamini_hochberg(flipped),
         },
         columns=list(schema.CLASSES_COLUMNS),
     )
 
 
 def _paired_test(dense: ClassRecall, variant: ClassRecall) -> TTest:
-    common = [seed for seed in variant.seeds if seed in dense.seeds]
-    rows_variant = [variant.seeds.index(seed) for seed in common]
-    rows_dense = [dense.seeds.index(seed) for seed in common]
+    rows_dense, rows_variant = paired_rows(dense.seeds, variant.seeds, paired=True)
     return paired(variant.shifted[rows_variant], dense.shifted[rows_dense])
 
 
@@ -132,7 +159,7 @@ def _detectable(dense: ClassRecall, variant: ClassRecall) -> FloatArray:
 
 
 def impacted(classes: pd.DataFrame, column: str = "p") -> Any:
-    """Flag the impacted classes: ``p <= 0.05`` (the paper's rule), or ``q <= 0.05``.
+    """Flag the impacted classes: ``p <= 0.05`` (the paper's rule), ``q <= 0.05`` or ``holm``.
 
     Under the null hypothesis 0.05 C classes are impacted by chance at the paper's rule.
     """

@@ -88,7 +88,7 @@ def _most_frequent(
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64], BoolArray]:
     """Most frequent class, its votes, and whether it is tied, from one sort an image."""
     ordered = np.sort(prediction.T, axis=1)
-    length = _running_length(ordered)
+    length = running_length(ordered)
     votes = length.max(axis=1)
     reaches = length == votes[:, None]
     first = reaches.argmax(axis=1)
@@ -97,7 +97,7 @@ def _most_frequent(
     return chosen.astype(np.int32), votes.astype(np.int64), first != last
 
 
-def _running_length(ordered: IntArray) -> npt.NDArray[np.int16]:
+def running_length(ordered: IntArray) -> npt.NDArray[np.int16]:
     """How often the value at each place of a sorted row has occurred so far, from 1."""
     length = np.ones(ordered.shape, np.int16)
     for j in range(1, ordered.shape[1]):

@@ -104,7 +104,7 @@ def image_table(
     ties: TieRule = "confidence",
     dense_modal: Modal | None = None,
 ) -> pd.DataFrame:
-    """Per-image table of one variant beside dense: the columns of ``export images``.
+    """Per-image table of one variant beside dense: the first columns of ``export images``.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def image_table(
             "accuracy": (variant[schema.PREDICTION] == label).mean(axis=0),
             "dense_confidence": _mean_confidence(dense, len(label)),
         },
-        columns=list(schema.IMAGES_COLUMNS),
+        columns=list(schema.PIE_COLUMNS),
     )
 
 

@@ -9,19 +9,32 @@ import pandas as pd
 from analysis import schema
 from analysis.stats.accuracy import mean_interval
 from analysis.stats.classes import impacted
+from analysis.stats.flips import Flips
+from analysis.stats.intensification import Intensification
 from analysis.stats.modal import FloatArray
-from analysis.stats.noise import NoiseFloor, excess_interval
+from analysis.stats.noise import NoiseFloor, excess_interval, sample_images
 from analysis.stats.pie import KINDS
+from analysis.stats.rates import rate_change
+
+_RATES = ("dense_fpr", "dense_fnr", "fpr", "fnr")
 
 
 @dataclass(frozen=True)
 class VariantResults:
-    """What the summary of one variant is made of; ``half_frequency`` is None without two halves."""
+    """What the summary of one variant is made of; ``half_frequency`` is None without two halves.
+
+    ``entropy`` [N] is the vote entropy of the dense runs, ``kl_from_dense`` the mean over images
+    and paired runs in nats, None where nothing is paired.
+    """
 
     images: pd.DataFrame
     classes: pd.DataFrame
     half_frequency: FloatArray | None
     paired: bool
+    entropy: FloatArray
+    flips: Flips
+    intensification: Intensification | None
+    kl_from_dense: float | None
 
 
 def summary_row(
@@ -31,8 +44,11 @@ def summary_row(
 
     Shares are 0..1. ``pie_share_half`` is the PIE share of halves, like for like with
     ``noise_floor_share``; ``pie_excess`` is their difference with a 95 % interval over images. The
-    accuracies on PIEs and non-PIEs are means over the runs; ``dense_top1_on_aa_pies`` is the same
-    property of the A/A PIEs of the dense halves, the figure any claim is held against.
+    accuracies on PIEs and non-PIEs are means over the runs, ``..._on_random`` those on a fixed
+    random sample of as many images as there are PIEs. Any set of images chosen by disagreement is
+    hard: ``..._on_half_pies`` (PIEs of variant halves) stands like for like with
+    ``..._on_aa_pies`` (A/A PIEs of the dense halves, which seed noise alone makes), both pooled
+    over the splits, and a claim rests on their difference. Entropies are of dense votes, in nats.
     """
     top1, top5 = mean_interval(runs["top1"]), mean_interval(runs["top5"])
     first = runs.iloc[0]
@@ -45,6 +61,8 @@ def summary_row(
         "n_runs": len(runs),
         "top1_mean": top1.mean,
         "top1_std": top1.std,
+        "top1_ci_low": top1.low,
+        "top1_ci_high": top1.high,
         "top5_mean": top5.mean,
         "ece_mean": runs["ece"].mean(),
         "size_bytes": runs["size_bytes"].median(),
@@ -55,6 +73,7 @@ def summary_row(
     if results is not None:
         row |= _pie_columns(results.images) | _class_columns(results.classes)
         row |= {"paired": results.paired} | _excess_columns(results.half_frequency, floor)
+        row |= _hardness_columns(results, floor) | _single_run_columns(results)
     return row
 
 
@@ -62,9 +81,13 @@ def _pie_columns(images: pd.DataFrame) -> dict[str, Any]:
     pie = images["is_pie"].to_numpy()
     kinds = images["kind"].value_counts()
     accuracy, dense = images["accuracy"].to_numpy(), images["dense_accuracy"].to_numpy()
+    sample = sample_images(len(pie), int(pie.sum()))
     return {
         "n_pies": int(pie.sum()),
         "pie_share": float(pie.mean()),
+        **{f"share_{kind}": kinds.get(kind, 0) / len(pie) for kind in KINDS},
+        "dense_top1_on_random": _mean(dense[sample]),
+        "top1_on_random": _mean(accuracy[sample]),
         "n_tied": int((images["tied"] | images["dense_tied"]).sum()),
         **{f"n_{kind}": int(kinds.get(kind, 0)) for kind in KINDS},
         "dense_top1_on_pies": _mean(dense[pie]),
@@ -75,9 +98,44 @@ def _pie_columns(images: pd.DataFrame) -> dict[str, Any]:
 
 
 def _class_columns(classes: pd.DataFrame) -> dict[str, Any]:
-    if classes["p"].isna().all():
-        return {}
-    return {f"n_impacted_{rule}": int(impacted(classes, rule).sum()) for rule in ("p", "q")}
+    rates = rate_change(*(classes[name].to_numpy() for name in _RATES))
+    columns: dict[str, Any] = {
+        "cev": rates.cev,
+        "sde": rates.sde,
+        "n_classes_left_out": rates.n_left_out,
+    }
+    if classes["p"].notna().any():
+        for rule in ("p", "q", "holm"):
+            columns[f"n_impacted_{rule}"] = int(impacted(classes, rule).sum())
+    return columns
+
+
+def _hardness_columns(results: VariantResults, floor: NoiseFloor | None) -> dict[str, Any]:
+    pie, entropy = results.images["is_pie"].to_numpy(), results.entropy
+    columns = {
+        "dense_entropy_on_pies": _mean(entropy[pie]),
+        "dense_entropy_on_non_pies": _mean(entropy[~pie]),
+    }
+    if floor is None:
+        return columns
+    entropy = entropy[floor.sample]
+    columns["dense_entropy_on_aa_pies"] = _weighted(entropy, floor.frequency)
+    if results.half_frequency is not None:
+        accuracy = results.images["dense_accuracy"].to_numpy()[floor.sample]
+        columns["dense_top1_on_half_pies"] = _weighted(accuracy, results.half_frequency)
+        columns["dense_entropy_on_half_pies"] = _weighted(entropy, results.half_frequency)
+    return columns
+
+
+def _single_run_columns(results: VariantResults) -> dict[str, Any]:
+    columns: dict[str, Any] = {schema.KL_FROM_DENSE: results.kl_from_dense}
+    if results.flips.n_pairs:
+        columns["flips_to_wrong"] = _mean(results.flips.to_wrong)
+        columns["flips_to_right"] = _mean(results.flips.to_right)
+    if results.intensification is not None:
+        columns["intensification"] = results.intensification.slope
+        columns["intensification_dense"] = results.intensification.dense_slope
+    return columns
 
 
 def _excess_columns(half: FloatArray | None, floor: NoiseFloor | None) -> dict[str, Any]:
@@ -90,6 +148,10 @@ def _excess_columns(half: FloatArray | None, floor: NoiseFloor | None) -> dict[s
         "pie_excess_low": low,
         "pie_excess_high": high,
     }
+
+
+def _weighted(values: FloatArray, weight: FloatArray) -> float | None:
+    return float((weight * values).sum() / weight.sum()) if weight.any() else None
 
 
 def _mean(values: Any) -> float | None:

@@ -105,6 +105,21 @@ def benjamini_hochberg(p: FloatArray) -> FloatArray:
     return q
 
 
+def holm(p: FloatArray) -> FloatArray:
+    """Holm's adjusted p values, which bound the chance of any false rejection.
+
+    ``p_(i)' = max_{j <= i} min(1, (m - j + 1) p_(j))`` over the m tests with a p value; NaN stays
+    NaN. Source: Holm 1979.
+    """
+    adjusted = np.full(len(p), np.nan)
+    (tested,) = np.nonzero(~np.isnan(p))
+    order = tested[np.argsort(p[tested], kind="stable")]
+    m = len(order)
+    raw = p[order] * np.arange(m, 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(raw), 1.0)
+    return adjusted
+
+
 def detectable_difference(
     variance_x: FloatArray, k_x: int, variance_y: FloatArray, k_y: int, *, power: float = 0.8
 ) -> FloatArray:

@@ -103,8 +103,8 @@ def test_a_class_that_lost_more_than_the_others_has_a_negative_t():
 
 
 def test_uniform_harm_is_no_impact():
-    dense = ClassRecall(np.full((3, 2), 0.9), np.full(3, 0.9), (0, 1, 2))
-    variant = ClassRecall(np.full((3, 2), 0.5), np.full(3, 0.5), (0, 1, 2))
+    dense = ClassRecall(np.full((3, 2), 0.9), np.full(3, 0.9), (0, 1, 2), np.full((3, 2), 0.1))
+    variant = ClassRecall(np.full((3, 2), 0.5), np.full(3, 0.5), (0, 1, 2), np.full((3, 2), 0.5))
     table = class_table("x", ["a", "b"], np.array([5, 5]), dense, variant)
     np.testing.assert_allclose(table["recall_delta"], -0.4)
     np.testing.assert_array_equal(table["p"], 1)
@@ -112,8 +112,9 @@ def test_uniform_harm_is_no_impact():
 
 
 def test_a_change_without_any_spread_is_flagged_degenerate():
-    dense = ClassRecall(np.tile([1.0, 0.8], (3, 1)), np.full(3, 0.9), (0, 1, 2))
-    variant = ClassRecall(np.tile([1.0, 0.6], (3, 1)), np.full(3, 0.8), (0, 1, 2))
+    fpr = np.zeros((3, 2))
+    dense = ClassRecall(np.tile([1.0, 0.8], (3, 1)), np.full(3, 0.9), (0, 1, 2), fpr)
+    variant = ClassRecall(np.tile([1.0, 0.6], (3, 1)), np.full(3, 0.8), (0, 1, 2), fpr)
     table = class_table("x", ["a", "b"], np.array([5, 5]), dense, variant)
     np.testing.assert_array_equal(table["p"], 0)
     assert table["degenerate"].all()

@@ -129,7 +129,7 @@ def table():
 
 
 def test_image_table_has_a_row_an_image_and_the_columns_of_the_contract(table):
-    assert list(table.columns) == list(schema.IMAGES_COLUMNS)
+    assert list(table.columns) == list(schema.PIE_COLUMNS)
     assert table["image_id"].tolist() == [0, 1, 2, 3]
     assert table["is_pie"].tolist() == [False, True, True, True]
     assert table["kind"].tolist() == ["", "forgotten", "forgotten", "recovered"]

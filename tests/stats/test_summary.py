@@ -1,10 +1,16 @@
 """One row a variant."""
 
+import itertools
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from analysis import schema
+from analysis.stats.flips import Flips
+from analysis.stats.intensification import Intensification
 from analysis.stats.noise import NoiseFloor, excess_interval
 from analysis.stats.summary import VariantResults, summary_row
 
@@ -30,13 +36,35 @@ IMAGES = pd.DataFrame(
         "dense_accuracy": [1.0, 0.5, 0.0, 1.0, 0.9],
     }
 )
-CLASSES = pd.DataFrame({"p": [0.01, 0.04, 0.5, np.nan], "q": [0.03, 0.06, 0.5, np.nan]})
+CLASSES = pd.DataFrame(
+    {
+        "p": [0.01, 0.04, 0.5, np.nan],
+        "q": [0.03, 0.06, 0.5, np.nan],
+        "holm": [0.03, 0.08, 0.5, np.nan],
+        "dense_fpr": [0.1, 0.2, 0.0, np.nan],
+        "fpr": [0.2, 0.2, 0.1, np.nan],
+        "dense_fnr": [0.1, 0.2, 0.3, np.nan],
+        "fnr": [0.1, 0.4, 0.3, np.nan],
+    }
+)
+ENTROPY = np.array([0.6, 0.4, 0.2, 0.0, 0.1])
+FLIPS = Flips(np.array([1.0, 0.5, 0, 0, 0]), np.array([0, 0, 0.5, 0, 0]), 2)
 FLOOR = NoiseFloor(0.1, 0.0, np.array([0.5, 0, 0, 0, 0]), np.arange(5), 0.4)
 HALF = np.array([0.75, 0.25, 0.0, 0.0, 0.0])
 
 
-def row_of(images=IMAGES, classes=CLASSES, half=HALF, floor=FLOOR):
-    return summary_row("magnitude-0.90", RUNS, VariantResults(images, classes, half, False), floor)
+def row_of(images=IMAGES, classes=CLASSES, half=HALF, floor=FLOOR, **changes):
+    results = VariantResults(
+        images=images,
+        classes=classes,
+        half_frequency=half,
+        paired=False,
+        entropy=ENTROPY,
+        flips=FLIPS,
+        intensification=Intensification(1.5, 0.9),
+        kl_from_dense=0.25,
+    )
+    return summary_row("magnitude-0.90", RUNS, replace(results, **changes), floor)
 
 
 def test_the_row_has_the_columns_of_the_contract():
@@ -117,3 +145,55 @@ def test_what_an_import_did_not_measure_stays_unknown():
     row = summary_row("magnitude-0.90", unmeasured, None, None)
     for column in ("sparsity", "size_bytes", "latency_ms", "top5_mean"):
         assert np.isnan(row[column])
+
+
+def test_shares_by_kind_add_up_to_the_pie_share():
+    row = row_of()
+    assert (row["share_forgotten"], row["share_recovered"], row["share_changed"]) == (0.4, 0, 0.2)
+
+
+def test_top_1_has_its_t_interval():
+    row = row_of()
+    expected = stats.t.interval(0.95, 1, 0.85, stats.sem([0.8, 0.9]))
+    assert (row["top1_ci_low"], row["top1_ci_high"]) == pytest.approx(expected)
+
+
+def test_the_random_sample_is_as_large_as_the_pies_and_is_the_same_every_time():
+    row, again = row_of(), row_of()
+    means = [np.mean(c) for c in itertools.combinations(IMAGES["accuracy"], 3)]
+    assert any(row["top1_on_random"] == pytest.approx(mean) for mean in means)
+    assert row["top1_on_random"] == again["top1_on_random"]
+    assert row_of(images=IMAGES.assign(is_pie=True))["top1_on_random"] == pytest.approx(
+        IMAGES["accuracy"].mean()
+    )
+
+
+def test_hardness_of_half_pies_stands_like_for_like_with_that_of_aa_pies():
+    row = row_of()
+    assert row["dense_top1_on_half_pies"] == pytest.approx((0.75 * 1.0 + 0.25 * 0.5) / 1.0)
+    assert row["dense_entropy_on_half_pies"] == pytest.approx(0.75 * 0.6 + 0.25 * 0.4)
+    assert row["dense_entropy_on_aa_pies"] == pytest.approx(0.6)
+    assert row["dense_entropy_on_pies"] == pytest.approx(0.4)
+    assert row["dense_entropy_on_non_pies"] == pytest.approx(0.05)
+
+
+def test_rates_flips_and_slopes_are_those_of_the_variant():
+    row = row_of()
+    assert row["n_classes_left_out"] == 2
+    assert row["sde"] == pytest.approx(np.mean([1.0, 1.0]) / np.sqrt(2))
+    assert (row["flips_to_wrong"], row["flips_to_right"]) == pytest.approx((0.3, 0.1))
+    assert (row["intensification"], row["intensification_dense"]) == (1.5, 0.9)
+    assert row["kl_from_dense"] == 0.25
+
+
+def test_what_is_not_defined_is_null():
+    nothing = Flips(np.full(5, np.nan), np.full(5, np.nan), 0)
+    row = row_of(flips=nothing, intensification=None, kl_from_dense=None, floor=None, half=None)
+    for column in (
+        "flips_to_wrong", "intensification", "kl_from_dense", "dense_entropy_on_aa_pies",
+        "dense_top1_on_half_pies",
+    ):  # fmt: skip
+        assert row[column] is None
+    no_pie = row_of(images=IMAGES.assign(is_pie=False, kind=""), half=np.zeros(5))
+    for column in ("top1_on_random", "dense_entropy_on_pies", "dense_top1_on_half_pies"):
+        assert no_pie[column] is None

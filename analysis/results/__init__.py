@@ -1,0 +1,9 @@
+"""A sweep's results: every table, computed from the cache on demand, each once.
+
+``opened`` is the face; ``source`` reads, ``variants`` computes one variant's tables, ``metadata``
+and ``attributes`` what the metadata columns say, ``notebook`` how a sweep looks in a notebook.
+"""
+
+from analysis.results.opened import MORE_TABLES, TABLES, SweepResults, load_sweep
+
+__all__ = ["MORE_TABLES", "TABLES", "SweepResults", "load_sweep"]

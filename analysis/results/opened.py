@@ -1,0 +1,335 @@
+"""An opened sweep: the tables of the contract and those beyond it, computed when asked for."""
+
+import copy
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from analysis import joining, schema
+from analysis.config import DENSE_ID
+from analysis.manifest import Manifest
+from analysis.results import notebook
+from analysis.results.attributes import AttributeTables
+from analysis.results.frames import stack, typed
+from analysis.results.metadata import Attribute, attributes_of, choose, kinds_table
+from analysis.results.source import Source
+from analysis.results.variants import VariantTables
+from analysis.stats.curves import accuracy_on, curve_rows, curve_table
+from analysis.stats.modal import TieRule
+from analysis.stats.overlap import pie_overlap
+from analysis.stats.pie import sort_pies
+from analysis.stats.stability import RESAMPLES
+from analysis.store import Cache, Population, SweepFolder
+
+TABLES = ("runs", "images", "pies", "classes", "summary", "curves")
+MORE_TABLES = ("stability", "overlap", "attributes", "numeric-attributes", "subgroups")
+
+
+def load_sweep(
+    name: str, *, cache: str | Path = "cache", ties: TieRule = "confidence"
+) -> "SweepResults":
+    """Open a sweep of the cache; nothing but its manifest is read until a table is asked for.
+
+    Raises
+    ------
+    UserError
+        There is no sweep of that name, or its manifest is damaged.
+    """
+    return SweepResults(Cache(cache).existing(name), ties=ties)
+
+
+class SweepResults:
+    """The results of one sweep under one tie rule.
+
+    Variants count as soon as one of their runs is done; ``n_runs`` says how many there are.
+    """
+
+    def __init__(self, folder: SweepFolder, *, ties: TieRule = "confidence") -> None:
+        self._source = Source(folder, ties)
+        self._variants = VariantTables(self._source)
+        self._attributes = AttributeTables(self._source, self._variants)
+        self._joined: pa.Table | None = None
+
+    # --- what there is ----------------------------------------------------------------------
+    @property
+    def folder(self) -> SweepFolder:
+        """The sweep's folder in the cache."""
+        return self._source.folder
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest as it was when the sweep was opened."""
+        return self._source.manifest
+
+    @property
+    def ties(self) -> TieRule:
+        """How tied modal labels are broken."""
+        return self._source.ties
+
+    @property
+    def class_names(self) -> list[str]:
+        """Class names in order of class id."""
+        return self._source.class_names
+
+    @property
+    def label(self) -> npt.NDArray[np.int32]:
+        """True classes, shape (N,)."""
+        return self._source.label
+
+    @property
+    def variant_ids(self) -> list[str]:
+        """Variants with at least one run done, dense first, in the order of the manifest."""
+        return self._source.variant_ids
+
+    @property
+    def compressed_ids(self) -> list[str]:
+        """Variants besides dense, where the dense population has runs to hold them against."""
+        return self._source.compressed_ids
+
+    def default_variant(self) -> str | None:
+        """Name the most compressed pruned variant; without any, the last one."""
+        ids = self.compressed_ids
+        pruned = [v for v in ids if self.manifest.variant(v).target_sparsity]
+        if pruned:
+            return max(pruned, key=lambda v: self.manifest.variant(v).target_sparsity or 0)
+        return ids[-1] if ids else None
+
+    def population(self, variant_id: str) -> Population:
+        """Return all runs of one variant: predictions, confidences and ranks, [K, N].
+
+        Raises
+        ------
+        CacheError
+            There is no such variant, none of its runs is done, or a file is missing or damaged.
+        """
+        return self._source.population(variant_id)
+
+    def __repr__(self) -> str:
+        return notebook.as_text(self.manifest, self.ties)
+
+    def _repr_html_(self) -> str:
+        return notebook.as_html(self.manifest, self.ties)
+
+    # --- the tables of the contract -----------------------------------------------------------
+    def runs(self) -> pd.DataFrame:
+        """One row a run, dense included: accuracy, calibration error, size and latency."""
+        return stack([self._variants.runs(v) for v in self.variant_ids], schema.RUNS_COLUMNS)
+
+    def images(
+        self, variant_id: str | None = None, *, columns: Iterable[str] | None = None
+    ) -> pd.DataFrame:
+        """One row an image (and variant, where none is named): modal labels, PIE, kind, votes.
+
+        Further on difficulty, flips, KL and breaking point. ``columns`` names those wanted, besides
+        ``variant_id`` and ``image_id``; only what they need is read and computed.
+        """
+        wanted = None if columns is None else tuple(columns)
+        frames = [self._variants.images(v, wanted) for v in self._source.asked(variant_id)]
+        return stack(frames, schema.IMAGES_COLUMNS)
+
+    def pies(self, variant_id: str | None = None) -> pd.DataFrame:
+        """Return the PIEs of ``images``, by falling vote distance within a variant."""
+        frames = [sort_pies(self._variants.images(v)) for v in self._source.asked(variant_id)]
+        return stack(frames, schema.IMAGES_COLUMNS)
+
+    def classes(self, variant_id: str | None = None) -> pd.DataFrame:
+        """One row a class (and variant): recall deltas, Welch's t, p, q and intervals, rates."""
+        frames = [self._variants.classes(v) for v in self._source.asked(variant_id)]
+        return stack(frames, schema.CLASSES_COLUMNS)
+
+    def summary(self) -> pd.DataFrame:
+        """One row a variant, dense first; empty without dense runs."""
+        ids = self.variant_ids if DENSE_ID in self.variant_ids else []
+        rows = [self._variants.summary(v) for v in ids]
+        return typed(pd.DataFrame(rows, columns=list(schema.SUMMARY_COLUMNS)))
+
+    def curves(self) -> pd.DataFrame:
+        """One row a variant and metric, with 95 % intervals over runs."""
+        rows = []
+        for variant_id in self.variant_ids if DENSE_ID in self.variant_ids else []:
+            summary, runs = self._variants.summary(variant_id), self._variants.runs(variant_id)
+            if variant_id == DENSE_ID:
+                agreement = float(self._variants.dense_modal.agreement.mean())
+                rows.extend(curve_rows(summary, runs, agreement=agreement))
+                continue
+            images, correct = self._variants.pies(variant_id), self._source.correct(variant_id)
+            pie = images["is_pie"].to_numpy()
+            rows.extend(
+                curve_rows(
+                    summary,
+                    runs,
+                    agreement=float(images["agreement"].mean()),
+                    on_pies=accuracy_on(correct, pie),
+                    on_non_pies=accuracy_on(correct, ~pie),
+                )
+            )
+        return typed(curve_table(rows))
+
+    # --- and beyond it --------------------------------------------------------------------------
+    def stability(
+        self, variant_id: str | None = None, *, n_resamples: int = RESAMPLES
+    ) -> pd.DataFrame:
+        """One row an image: in which share of resamples of the seeds it is a PIE, 0..1.
+
+        Null where a population has fewer than two runs. It takes seconds on large sweeps, so it is
+        computed anew each time and no part of ``images``.
+        """
+        asked = self._source.asked(variant_id)
+        frames = [self._variants.stability(v, n_resamples) for v in asked]
+        return stack(frames, schema.STABILITY_COLUMNS)
+
+    def overlap(self) -> pd.DataFrame:
+        """One row a pair of variants: how much their PIE sets have in common (Jaccard, 0..1)."""
+        ids = self.compressed_ids
+        if not ids:
+            return stack([], schema.OVERLAP_COLUMNS)
+        flags = np.stack([self._variants.pies(v)["is_pie"].to_numpy() for v in ids])
+        return pie_overlap(ids, flags)
+
+    def metadata(self) -> pd.DataFrame:
+        """One row an image: ``image_id label path width height`` and the ``meta_*`` columns."""
+        return self._metadata.to_pandas()
+
+    def attribute_kinds(self) -> pd.DataFrame:
+        """One row a ``meta_*`` column: whether it is categorical or numeric, or why it is not."""
+        return kinds_table(self._known_attributes)
+
+    def attributes(
+        self, variant_id: str | None = None, *, attribute: str | None = None
+    ) -> pd.DataFrame:
+        """One row a variant, categorical attribute and value: over-representation among PIEs."""
+        asked = self._source.asked(variant_id)
+        return self._attributes.over_representation(asked, self._chosen(attribute))
+
+    def numeric_attributes(
+        self, variant_id: str | None = None, *, attribute: str | None = None
+    ) -> pd.DataFrame:
+        """One row a variant and numeric attribute: PIEs against non-PIEs, matched by class too."""
+        return self._attributes.numeric(self._source.asked(variant_id), self._chosen(attribute))
+
+    def subgroups(
+        self,
+        variant_id: str | None = None,
+        *,
+        by: str | Sequence[str] | None = None,
+        positive: str | int | None = None,
+    ) -> pd.DataFrame:
+        """FPR and FNR within subgroups of the images, dense and variant, and their change.
+
+        Parameters
+        ----------
+        by : str or sequence of str, optional
+            One attribute, or several for the intersections of their values; without it every
+            categorical attribute by itself.
+        positive : str or int, optional
+            The positive class, by name or id, against the rest. Of two classes the second is taken
+            by default, of more each in turn.
+
+        Raises
+        ------
+        UserError
+            There is no such attribute or class, or the attribute is not categorical.
+        """
+        asked = self._source.asked(variant_id)
+        if by is None:
+            return self._attributes.subgroups(asked, self._chosen(None), positive)
+        names = [by] if isinstance(by, str) else list(by)
+        group = self._attributes.crossed([self._chosen(name)[0] for name in names])
+        return self._attributes.subgroups(asked, [group], positive)
+
+    def join(self, table: joining.Joinable, *, overwrite: bool = False) -> "SweepResults":
+        """Return these results with the columns of a table as ``meta_*`` columns of the images.
+
+        Nothing is written: ``python -m analysis join`` keeps the columns in the cache.
+
+        Parameters
+        ----------
+        table : DataFrame, pyarrow Table, or path of a CSV, Parquet or JSON-lines file
+            Rows are matched by ``image_id``, or by ``path`` without it.
+        overwrite : bool
+            Whether a column that is there already is replaced.
+
+        Raises
+        ------
+        UserError
+            The table cannot be read or matched; the message says what is wrong with it.
+        """
+        added = joining.matched(
+            joining.as_table(table), self._metadata, overwrite=overwrite, sweep=self.folder.name
+        )
+        view = copy.copy(self)
+        view._joined = joining.with_columns(self._metadata, added)
+        view.__dict__.pop("_known_attributes", None)
+        view.__dict__.pop("_metadata", None)
+        return view
+
+    def table(self, name: str, variant_id: str | None = None) -> pd.DataFrame:
+        """Return a table by its name on the command line; ``variant_id`` keeps one variant's rows.
+
+        Raises
+        ------
+        CacheError
+            The sweep has no such variant.
+        """
+        by_variant = {
+            "images": self.images,
+            "pies": self.pies,
+            "classes": self.classes,
+            "stability": self.stability,
+            "attributes": self.attributes,
+            "numeric-attributes": self.numeric_attributes,
+            "subgroups": self.subgroups,
+        }
+        if name in by_variant:
+            return by_variant[name](variant_id)
+        whole = {
+            "runs": self.runs,
+            "summary": self.summary,
+            "curves": self.curves,
+            "overlap": self.overlap,
+        }[name]()
+        return whole if variant_id is None else self._rows_of(whole, variant_id)
+
+    def votes(self, image_id: int) -> pd.DataFrame:
+        """Votes of every variant on one image: ``variant_id class_id votes share``, most first."""
+        rows = []
+        for variant_id in self.variant_ids:
+            prediction = self.population(variant_id).prediction[:, image_id]
+            classes, votes = np.unique(prediction, return_counts=True)
+            for class_id, count in sorted(zip(classes, votes, strict=True), key=lambda v: -v[1]):
+                rows.append((variant_id, int(class_id), int(count), count / len(prediction)))
+        return pd.DataFrame(rows, columns=[schema.VARIANT_ID, schema.CLASS_ID, "votes", "share"])
+
+    # --- how ------------------------------------------------------------------------------------
+    @cached_property
+    def _metadata(self) -> pa.Table:
+        if self._joined is not None:
+            return self._joined
+        names = [name for name in self.folder.image_columns() if name != schema.IMAGE]
+        return self.folder.read_images(names)
+
+    @cached_property
+    def _known_attributes(self) -> dict[str, Attribute]:
+        return attributes_of(self._metadata)
+
+    def _chosen(self, attribute: str | None) -> list[Attribute]:
+        if attribute is None:
+            return list(self._known_attributes.values())
+        return [choose(self._known_attributes, attribute, self.folder.name)]
+
+    def _rows_of(self, whole: pd.DataFrame, variant_id: str) -> pd.DataFrame:
+        record = self.manifest.variant(variant_id)
+        if schema.VARIANT_ID in whole:
+            return whole[whole[schema.VARIANT_ID] == variant_id].reset_index(drop=True)
+        same_level = (
+            whole[schema.TARGET_SPARSITY].isna()
+            if record.target_sparsity is None
+            else whole[schema.TARGET_SPARSITY] == record.target_sparsity
+        )
+        kept = whole[(whole[schema.METHOD] == record.method) & same_level]
+        return kept.reset_index(drop=True)

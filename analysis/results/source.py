@@ -1,0 +1,116 @@
+"""What the results of a sweep are computed from: read from the cache on demand, each once."""
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis import schema
+from analysis.config import DENSE_ID
+from analysis.errors import CacheError
+from analysis.manifest import Manifest
+from analysis.stats.modal import TieRule
+from analysis.store import Population, SweepFolder
+
+_VOTES = (schema.PREDICTION, schema.CONFIDENCE, schema.TRUE_RANK)
+
+
+class Source:
+    """Manifest, labels and populations of one sweep, under one tie rule."""
+
+    def __init__(self, folder: SweepFolder, ties: TieRule) -> None:
+        self.folder = folder
+        self.ties: TieRule = ties
+        self.manifest: Manifest = folder.manifest()
+        self._populations: dict[str, Population] = {}
+        self._means: dict[tuple[str, str], npt.NDArray[np.float64]] = {}
+
+    @property
+    def class_names(self) -> list[str]:
+        """Class names in order of class id."""
+        return self.manifest.class_names
+
+    @cached_property
+    def label(self) -> npt.NDArray[np.int32]:
+        """True classes, shape (N,)."""
+        return np.asarray(self.folder.read_images([schema.LABEL])[schema.LABEL].to_numpy())
+
+    @cached_property
+    def class_sizes(self) -> npt.NDArray[np.int64]:
+        """Test images of each class, shape (C,)."""
+        return np.bincount(self.label, minlength=len(self.class_names))
+
+    @property
+    def variant_ids(self) -> list[str]:
+        """Variants with at least one run done, dense first, in the order of the manifest."""
+        return [
+            v.variant_id for v in self.manifest.variants if self.manifest.done_seeds(v.variant_id)
+        ]
+
+    @property
+    def compressed_ids(self) -> list[str]:
+        """Variants besides dense, where the dense population has runs to hold them against."""
+        ids = self.variant_ids
+        return [v for v in ids if v != DENSE_ID] if DENSE_ID in ids else []
+
+    def asked(self, variant_id: str | None) -> list[str]:
+        """Return the one variant that is asked for, checked, or all that can be held against dense.
+
+        Raises
+        ------
+        CacheError
+            There is no such variant, it is dense itself, or a file of either cannot be read.
+        """
+        if variant_id is None:
+            return self.compressed_ids
+        self.manifest.variant(variant_id)
+        if variant_id == DENSE_ID:
+            raise CacheError(
+                "'dense' is what the other variants are held against and has no such table; "
+                f"choose among {', '.join(self.compressed_ids) or 'none yet'}"
+            )
+        self.population(variant_id), self.population(DENSE_ID)
+        return [variant_id]
+
+    def population(self, variant_id: str) -> Population:
+        """Return all runs of one variant: predictions, confidences and ranks, [K, N].
+
+        Raises
+        ------
+        CacheError
+            There is no such variant, none of its runs is done, or a file is missing or damaged.
+        """
+        if variant_id not in self._populations:
+            self._populations[variant_id] = self.folder.read_population(
+                variant_id, _VOTES, self._seeds(variant_id), len(self.label)
+            )
+        return self._populations[variant_id]
+
+    def mean_of(self, variant_id: str, column: str) -> npt.NDArray[np.float64]:
+        """Mean of one prediction column over the runs that have it, shape (N,); NaN without any."""
+        key = (variant_id, column)
+        if key not in self._means:
+            values: npt.NDArray[Any] = self.folder.read_population(
+                variant_id, (column,), self._seeds(variant_id), len(self.label)
+            )[column]
+            known = ~np.isnan(values)
+            count = known.sum(axis=0)
+            total = np.where(known, values, 0.0).sum(axis=0, dtype=np.float64)
+            self._means[key] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+        return self._means[key]
+
+    def correct(self, variant_id: str) -> npt.NDArray[np.bool_]:
+        """Whether each run is right on each image, [K, N]."""
+        return np.asarray(self.population(variant_id).prediction == self.label)
+
+    def is_paired(self, variant_id: str) -> bool:
+        """Whether equal seeds tie the variant's runs to the dense ones."""
+        return self.manifest.variant(variant_id).paired
+
+    def _seeds(self, variant_id: str) -> list[int]:
+        self.manifest.variant(variant_id)
+        seeds = self.manifest.done_seeds(variant_id)
+        if not seeds:
+            raise CacheError(f"sweep '{self.folder.name}' has no run of '{variant_id}' yet")
+        return seeds

@@ -1,0 +1,174 @@
+"""Over-representation: which values of a metadata column PIEs have more often than all images."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from analysis import schema
+from analysis.stats.modal import BoolArray, FloatArray, IntArray
+
+RESAMPLES = 1000
+_RANDOM_SEED = 20191113
+_CELLS = 4_000_000
+MISSING = -1
+
+
+@dataclass(frozen=True)
+class HalfPies:
+    """PIEs of halves over the R splits of the noise floor, on the images ``sample`` [n].
+
+    ``variant`` and ``aa`` [n] count in how many splits an image is a PIE of the variant half
+    against dense half A, and of dense half B against A.
+    """
+
+    sample: npt.NDArray[np.intp]
+    variant: npt.NDArray[np.int64]
+    aa: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Ratios:
+    """Over-representation of V values in M sets of images, and in B resamples of the images.
+
+    ``point`` [M, V], ``drawn`` [B, M, V]; NaN where a set or a value has no image.
+    """
+
+    point: FloatArray
+    drawn: FloatArray
+
+
+def over_representation(
+    code: IntArray, n_values: int, members: IntArray, *, n_resamples: int = RESAMPLES
+) -> Ratios:
+    """Over-representation of each value in each set: ``P(value | set) / P(value | all)``.
+
+    Parameters
+    ----------
+    code : integer array, shape (N,)
+        Value of each image, 0..V-1.
+    members : integer array, shape (M, N)
+        How often each image is in each set: 0 or 1, or the number of splits in which it is a PIE.
+    n_resamples : int
+        B, bootstrap resamples of the images, from a fixed random seed.
+
+    Notes
+    -----
+    Images that agree in value and membership are exchangeable, so a resample is one multinomial
+    draw of how many images of each such kind there are: the bootstrap over images, exactly, at a
+    cost that does not grow with N. The order of images changes nothing.
+    """
+    n_sets, n = members.shape
+    if not n:
+        return Ratios(
+            np.full((n_sets, n_values), np.nan), np.full((n_resamples, n_sets, n_values), np.nan)
+        )
+    kind = code.astype(np.int64)
+    for row in members:
+        kind = kind * (int(row.max()) + 1) + row
+    _, first, counts = np.unique(kind, return_index=True, return_counts=True)
+    generator = np.random.default_rng([_RANDOM_SEED, n])
+    value = np.zeros((len(first), n_values))
+    value[np.arange(len(first)), code[first]] = 1.0
+    weight = members[:, first].astype(np.float64)
+    drawn = np.empty((n_resamples, n_sets, n_values))
+    step = max(1, _CELLS // len(first))
+    for start in range(0, n_resamples, step):
+        part = drawn[start : start + step]
+        part[:] = _ratio(generator.multinomial(n, counts / n, len(part)), value, weight)
+    return Ratios(_ratio(counts[None], value, weight)[0], drawn)
+
+
+def _ratio(counts: IntArray, value: FloatArray, weight: FloatArray) -> FloatArray:
+    """Ratios of shares from counts of kinds [B, cells], shape (B, M, V)."""
+    in_set = np.stack([(counts * row) @ value for row in weight], axis=1)
+    everywhere = (counts @ value)[:, None, :] / counts.sum(axis=1)[:, None, None]
+    size = in_set.sum(axis=2, keepdims=True)
+    share = np.divide(in_set, size, out=np.full_like(in_set, np.nan), where=size > 0)
+    known = np.broadcast_to(everywhere > 0, share.shape)
+    return np.divide(share, everywhere, out=np.full_like(share, np.nan), where=known)
+
+
+def interval(point: FloatArray, drawn: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """95 % percentile interval of each value, shapes (V,), from ``drawn`` [B, V].
+
+    NaN where ``point`` is 0 or NaN: resampling cannot tell how rare a value is that never occurs.
+    """
+    low, high = np.full(len(point), np.nan), np.full(len(point), np.nan)
+    for v in np.flatnonzero(np.nan_to_num(point) != 0):
+        known = drawn[:, v][~np.isnan(drawn[:, v])]
+        low[v], high[v] = np.quantile(known, [0.025, 0.975])
+    return low, high
+
+
+def attribute_table(
+    variant_id: str,
+    attribute: str,
+    values: list[str],
+    code: IntArray,
+    pie: BoolArray,
+    halves: HalfPies | None,
+    *,
+    n_resamples: int = RESAMPLES,
+) -> pd.DataFrame:
+    """Over-representation of every value of one attribute among the PIEs of one variant.
+
+    ``over_representation`` is that of the PIEs; ``aa_over_representation`` that of the A/A PIEs
+    of the dense halves, which seed noise alone makes; ``half_over_representation`` that of the
+    PIEs of variant halves, like for like with them, and ``difference`` the last minus the A/A
+    one: what a claim about compression rests on. Intervals are 95 % bootstrap intervals over
+    images; the seeds are taken as they are.
+
+    Parameters
+    ----------
+    values : list of V names
+    code : integer array, shape (N,)
+        Index into ``values``; -1 where the image has no value: left out, and counted in
+        ``n_missing``.
+    pie : bool array, shape (N,)
+    halves : HalfPies or None
+        None where there are too few runs: the columns that rest on it are null.
+
+    Returns
+    -------
+    DataFrame
+        V rows. Ratios are null where there is no PIE; an interval is null where no PIE has the
+        value.
+    """
+    known = code != MISSING
+    table = pd.DataFrame(
+        {
+            schema.VARIANT_ID: variant_id,
+            "attribute": attribute,
+            "value": values,
+            "n_images": np.bincount(code[known], minlength=len(values)),
+            "n_pies": np.bincount(code[known & pie], minlength=len(values)),
+            "n_missing": int((~known).sum()),
+        }
+    )
+    of_pies = over_representation(
+        code[known], len(values), pie[known][None].astype(np.int64), n_resamples=n_resamples
+    )
+    table["image_share"] = table["n_images"] / max(int(known.sum()), 1)
+    n_pies = int(table["n_pies"].sum())
+    table["pie_share"] = table["n_pies"] / n_pies if n_pies else np.nan
+    table["over_representation"] = of_pies.point[0]
+    table["ci_low"], table["ci_high"] = interval(of_pies.point[0], of_pies.drawn[:, 0])
+    if halves is not None:
+        chosen = code[halves.sample]
+        here = chosen != MISSING
+        both = over_representation(
+            chosen[here], len(values), np.stack([halves.variant, halves.aa])[:, here],
+            n_resamples=n_resamples,
+        )  # fmt: skip
+        half, aa = both.point
+        difference = half - aa
+        table["half_over_representation"], table["aa_over_representation"] = half, aa
+        table["aa_ci_low"], table["aa_ci_high"] = interval(aa, both.drawn[:, 1])
+        table["difference"] = difference
+        # A value that neither set has differs by 0 in every resample, which is no knowledge.
+        table["difference_low"], table["difference_high"] = interval(
+            np.where(half + aa > 0, 1.0, np.nan), both.drawn[:, 0] - both.drawn[:, 1]
+        )
+    return table.reindex(columns=list(schema.ATTRIBUTES_COLUMNS))
