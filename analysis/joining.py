@@ -13,7 +13,7 @@ import pyarrow.json
 import pyarrow.parquet as pq
 
 from analysis import schema
-from analysis.errors import UserError
+from analysis.errors import CacheError, UserError
 from analysis.store import SweepFolder
 
 Joinable: TypeAlias = pd.DataFrame | pa.Table | str | Path
@@ -44,9 +44,11 @@ def join(folder: SweepFolder, table: Joinable, *, overwrite: bool = False) -> li
 
 def keep_joined(folder: SweepFolder, images: pa.Table) -> pa.Table:
     """Add to freshly made images what had been joined to those that lie in the sweep."""
-    if not folder.exists:
+    try:
+        before = folder.read_images([n for n in folder.image_columns() if n != schema.IMAGE])
+    except CacheError:
+        # None there yet, or damaged: then what was joined is lost as well.
         return images
-    before = folder.read_images([name for name in folder.image_columns() if name != schema.IMAGE])
     lost = [
         name
         for name in before.column_names

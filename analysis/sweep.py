@@ -16,6 +16,7 @@ from analysis.config import Sweep
 from analysis.datasets import open_dataset
 from analysis.datasets.base import Dataset
 from analysis.engine import Engine
+from analysis.joining import keep_joined
 from analysis.manifest import Manifest
 from analysis.models.spec import ModelSpec
 from analysis.plan import asked_variants
@@ -90,7 +91,9 @@ def run_sweep(
             )
             describe(manifest, prepared, spec, device, pool.n_workers)
             manifest.device["engine"] = engine
-            manifest.files["images.parquet"] = folder.write_images(prepared.images)
+            manifest.files["images.parquet"] = folder.write_images(
+                keep_joined(folder, prepared.images)
+            )
             reconcile(folder, manifest)
             folder.write_manifest(manifest)
             context = Context(sweep, folder.path.absolute(), spec, prepared.inputs, device)

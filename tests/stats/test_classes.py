@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn.metrics import multilabel_confusion_matrix
+from statsmodels.stats.multitest import multipletests
 
 from analysis import schema
 from analysis.stats.classes import ClassRecall, class_recall, class_table, impacted
@@ -201,3 +203,82 @@ def test_under_the_null_the_paper_rule_flags_a_twentieth_of_the_classes():
 def test_impacted_takes_the_level_itself_and_leaves_unknown_out():
     table = table_of(recalls(4, 0), recalls(4, 1)).assign(p=[0.05, 0.0500001, np.nan])
     assert impacted(table, "p").tolist() == [True, False, False]
+
+
+def test_holm_stands_beside_q_and_is_selectable():
+    table = table_of(recalls(4, 0), recalls(4, 1, harm=(0, 0, 0.3)))
+    np.testing.assert_allclose(table["holm"], multipletests(table["p"], method="holm")[1])
+    assert impacted(table, "holm").sum() <= impacted(table, "q").sum()
+
+
+def test_the_excess_gap_is_what_a_class_lost_beyond_the_rest():
+    table = table_of(recalls(4, 0), recalls(4, 1, harm=(0, 0, 0.3)))
+    np.testing.assert_array_equal(table["excess_gap"], -table["normalized_recall_delta"])
+    assert table["excess_gap"][2] > 0
+
+
+def test_rates_are_means_over_the_runs():
+    label, before = drawn(4, 0)
+    _, after = drawn(3, 1, harm=(0, 0, 0.3))
+    dense = class_recall(before, label, 3, SEEDS)
+    table = table_of(dense, class_recall(after, label, 3, (0, 1, 2)))
+    for prefix, prediction in (("dense_", before), ("", after)):
+        matrices = np.array([multilabel_confusion_matrix(label, row) for row in prediction])
+        (tn, fp), (fn, tp) = matrices.mean(axis=0).transpose(1, 2, 0)
+        np.testing.assert_allclose(table[f"{prefix}fpr"], fp / (fp + tn))
+        np.testing.assert_allclose(table[f"{prefix}fnr"], fn / (fn + tp))
+
+
+def test_one_pair_of_models_gets_mcnemar_and_its_q_while_p_and_q_stay_null():
+    flips = (np.array([9, 1, 0, 5]), np.array([1, 1, 0, 0]))
+    label, prediction = drawn(1, 0)
+    _, other = drawn(1, 1)
+    dense, variant = (class_recall(p, label, 4, (0,)) for p in (prediction, other))
+    table = class_table(
+        "x", [*NAMES, "dodo"], np.array([100, 100, 100, 0]), dense, variant, flips=flips
+    )
+    expected = [stats.binomtest(9, 10).pvalue, 1.0, 1.0]
+    np.testing.assert_allclose(table["mcnemar_p"][:3], expected)
+    np.testing.assert_allclose(table["mcnemar_q"][:3], stats.false_discovery_control(expected))
+    assert table.loc[3, ["mcnemar_p", "mcnemar_q"]].isna().all()
+    assert table[["p", "q", "holm"]].isna().all(axis=None)
+
+
+def test_populations_have_no_mcnemar():
+    table = table_of(recalls(4, 0), recalls(4, 1))
+    assert table[["mcnemar_p", "mcnemar_q"]].isna().all(axis=None)
+
+
+def test_renaming_classes_reorders_the_rows_and_changes_no_number():
+    label, before = drawn(4, 0)
+    _, after = drawn(4, 1, harm=(0, 0.1, 0.3))
+    names = np.array([2, 0, 1])
+    one = class_table(
+        "x", NAMES, np.bincount(label), *(class_recall(p, label, 3, SEEDS) for p in (before, after))
+    )
+    renamed = [class_recall(names[p], names[label], 3, SEEDS) for p in (before, after)]
+    other = class_table("x", NAMES, np.bincount(names[label]), *renamed)
+    for column in one.columns.drop(["variant_id", "class_id", "class_name"]):
+        np.testing.assert_allclose(
+            other[column].to_numpy(float)[names], one[column].to_numpy(float), err_msg=column
+        )
+
+
+def test_a_class_with_a_single_image_is_tested_as_any_other():
+    label = np.array([0, 0, 0, 1])
+    dense = class_recall(np.array([[0, 0, 1, 1], [0, 0, 0, 0], [0, 1, 0, 1]]), label, 2, (0, 1, 2))
+    variant = class_recall(
+        np.array([[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1]]), label, 2, (0, 1, 2)
+    )
+    table = class_table("x", ["a", "b"], np.array([3, 1]), dense, variant)
+    assert table["p"].between(0, 1).all()
+    assert table["recall"][1] == pytest.approx(1 / 3)
+
+
+def test_the_only_class_of_a_dataset_moves_by_what_overall_accuracy_does():
+    label = np.zeros(4, int)
+    dense = class_recall(np.zeros((3, 4), int), label, 1, (0, 1, 2))
+    variant = class_recall(np.zeros((2, 4), int), label, 1, (0, 1))
+    row = class_table("x", ["a"], np.array([4]), dense, variant).iloc[0]
+    assert (row["normalized_recall_delta"], row["p"]) == (0, 1)
+    assert np.isnan(row["fpr"])

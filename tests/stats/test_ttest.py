@@ -2,9 +2,18 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
-from analysis.stats.ttest import benjamini_hochberg, detectable_difference, paired, welch
+from analysis.stats.ttest import (
+    benjamini_hochberg,
+    detectable_difference,
+    holm,
+    paired,
+    welch,
+)
 
 
 @pytest.fixture
@@ -164,3 +173,30 @@ def test_detectable_difference_is_unknown_without_variance_or_with_one_run():
     mixed = detectable_difference(np.array([np.nan, 1.0]), 5, one, 5)
     assert np.isnan(mixed[0])
     assert mixed[1] > 0
+
+
+P_VALUES = st.lists(st.one_of(st.floats(0, 1), st.just(np.nan), st.just(0.03)), max_size=12)
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(benjamini_hochberg, "fdr_bh"), (holm, "holm")])
+@settings(deadline=None)
+@given(values=P_VALUES)
+def test_corrections_are_those_of_statsmodels_over_the_tests_there_are(ours, theirs, values):
+    p = np.array(values, np.float64)
+    tested = ~np.isnan(p)
+    found = ours(p)
+    assert np.isnan(found[~tested]).all()
+    if tested.any():
+        expected = multipletests(p[tested], method=theirs)[1]
+        np.testing.assert_allclose(found[tested], expected, atol=1e-15)
+
+
+@settings(deadline=None)
+@given(P_VALUES, st.randoms(use_true_random=False))
+def test_holm_is_never_below_p_or_q_and_order_changes_nothing(values, random):
+    p = np.array([v for v in values if not np.isnan(v)])
+    adjusted = holm(p)
+    assert (adjusted >= p).all()
+    assert (adjusted >= benjamini_hochberg(p) - 1e-15).all()
+    order = random.sample(range(len(p)), len(p))
+    np.testing.assert_array_equal(holm(p[order]), adjusted[order])

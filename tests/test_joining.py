@@ -1,0 +1,262 @@
+"""Columns of a table brought to the images: in memory, in the cache, and what is refused."""
+
+import gzip
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from analysis.cli.main import main
+from analysis.errors import UserError
+from analysis.joining import join, keep_joined
+from analysis.results import load_sweep
+from analysis.store import SweepFolder
+from tests.synthetic import make_sweep
+
+N = 20
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> SweepFolder:
+    return make_sweep(tmp_path, n_images=N, seeds=2, variants=("magnitude=0.5",))
+
+
+def labels(**changes: object) -> pd.DataFrame:
+    """What people said of six images, in no order."""
+    columns: dict[str, object] = {
+        "image_id": [7, 3, 0, 19, 4, 5],
+        "human": ["atypical", "none", "none", None, "fine-grained", "none"],
+        "annotators": [3, 2, 2, 5, 4, 1],
+        "sharp": [True, False, True, True, False, True],
+        "angle": [0.5, 1.5, 2.5, 3.5, None, 5.5],
+    }
+    return pd.DataFrame(columns | changes)
+
+
+def written(frame: pd.DataFrame, path: Path) -> Path:
+    if path.suffix == ".parquet":
+        frame.to_parquet(path, index=False)
+    elif ".csv" in path.name:
+        frame.to_csv(path, index=False)
+    else:
+        frame.to_json(path, orient="records", lines=True)
+    return path
+
+
+NAMES = ["meta_human", "meta_annotators", "meta_sharp", "meta_angle"]
+
+
+@pytest.mark.parametrize(
+    "name", ["t.csv", "t.csv.gz", "t.parquet", "t.jsonl", "t.jsonl.gz", "t.json", "t.ndjson"]
+)
+def test_every_format_brings_the_same_columns(
+    folder: SweepFolder, tmp_path: Path, name: str
+) -> None:
+    assert join(folder, written(labels(), tmp_path / name)) == NAMES
+    images = folder.read_images(NAMES).to_pandas()
+    assert images["meta_human"].dropna().to_dict() == {
+        7: "atypical", 3: "none", 0: "none", 4: "fine-grained", 5: "none"
+    }  # fmt: skip
+    assert images["meta_annotators"].dropna().to_dict() == {7: 3, 3: 2, 0: 2, 19: 5, 4: 4, 5: 1}
+    assert images["meta_angle"].dropna().to_dict() == {7: 0.5, 3: 1.5, 0: 2.5, 19: 3.5, 5: 5.5}
+    assert images["meta_sharp"].dropna().to_dict()[4] is False
+
+
+def test_the_cache_is_as_its_manifest_says_and_all_else_stays(folder: SweepFolder) -> None:
+    before = folder.read_images()
+    join(folder, labels())
+    assert folder.verify() == []
+    after = folder.read_images()
+    assert after.select(before.column_names).equals(before)
+    assert after.column_names == [*before.column_names, *NAMES]
+    assert after.schema.field("meta_annotators").type == pa.int64()
+    assert not list(folder.path.glob(".tmp-*"))
+
+
+def test_images_can_be_named_by_path(folder: SweepFolder) -> None:
+    frame = labels().drop(columns="image_id").assign(path=[f"test/{i:05d}.png" for i in range(6)])
+    join(folder, frame)
+    assert folder.read_images(["meta_annotators"])["meta_annotators"].to_pylist()[:7] == [
+        3, 2, 2, 5, 4, 1, None
+    ]  # fmt: skip
+
+
+def test_an_index_of_that_name_counts_as_the_column(folder: SweepFolder) -> None:
+    results = load_sweep("made", cache=folder.path.parent)
+    joined = results.join(labels().set_index("image_id"))
+    assert joined.metadata().loc[7, "meta_human"] == "atypical"
+
+
+def test_joining_in_memory_writes_nothing_and_leaves_the_first_results_as_they_are(
+    folder: SweepFolder,
+) -> None:
+    files = {path: path.read_bytes() for path in folder.path.rglob("*.parquet")}
+    results = load_sweep("made", cache=folder.path.parent)
+    assert "sharp" not in set(results.attribute_kinds()["attribute"])
+    joined = results.join(labels())
+    assert {"sharp", "human", "planted"} <= set(joined.attribute_kinds()["attribute"])
+    assert "sharp" not in set(results.attribute_kinds()["attribute"])
+    assert joined.attributes("magnitude-0.50", attribute="sharp")["n_images"].tolist() == [2, 4]
+    twice = joined.join(labels()[["image_id", "angle"]].rename(columns={"angle": "tilt"}))
+    assert {"sharp", "tilt"} <= set(twice.attribute_kinds()["attribute"])
+    assert {path: path.read_bytes() for path in folder.path.rglob("*.parquet")} == files
+
+
+def test_joining_in_memory_and_in_the_cache_give_the_same_tables(folder: SweepFolder) -> None:
+    cache = folder.path.parent
+    memory = load_sweep("made", cache=cache).join(labels())
+    join(folder, labels())
+    disk = load_sweep("made", cache=cache)
+    pd.testing.assert_frame_equal(memory.attributes(), disk.attributes())
+    pd.testing.assert_frame_equal(memory.numeric_attributes(), disk.numeric_attributes())
+
+
+def test_a_column_that_is_there_already_is_replaced_only_when_asked(folder: SweepFolder) -> None:
+    join(folder, labels())
+    again = labels(human=["multiple"] * 6)
+    with pytest.raises(UserError, match=r"has a column 'meta_human' already.*--overwrite"):
+        join(folder, again)
+    join(folder, again, overwrite=True)
+    columns = folder.image_columns()
+    assert columns.count("meta_human") == 1
+    assert set(folder.read_images(["meta_human"])["meta_human"].to_pylist()) == {"multiple", None}
+    assert folder.verify() == []
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (labels().drop(columns="image_id"), r"no column 'image_id' or 'path'.*it has human"),
+        (labels(image_id=[7, 3, 7, 19, 4, 5]), "more than one row of the table has image_id 7"),
+        (labels(image_id=[7, 3, 99, 20, 4, -1]), r"no image with image_id 99, 20, -1"),
+        (labels(image_id=[20, 21, 22, 23, 24, 25]), r"image_id 20, 21, 22 and 3 more"),
+        (labels(image_id=[7, 3, None, 19, 4, 5]), "1 rows of the table have no image_id"),
+        (labels(image_id=[7.5, 3, 0, 19, 4, 5]), "'image_id' holds double; expected int32"),
+        (labels(image_id=list("abcdef")), "'image_id' holds .*string; expected int32"),
+        (labels()[["image_id"]], "no column to join"),
+        (labels(meta_human=1), "both become 'meta_human'"),
+        (labels(angle=[[1]] * 6), "'angle' holds list<.*>; expected text, numbers or booleans"),
+        (labels().rename(columns={"angle": ""}), "has no name"),
+        (labels(angle=[1, "x", 2, 3, 4, 5]), "the frame cannot be joined"),
+        (pd.DataFrame([[1, 2, 3]], columns=["image_id", "a", "a"]), "Duplicate|two columns 'a'"),
+        ("there/is/none.csv", "there is no such file"),
+        ("labels.xlsx", r"expected a name that ends in \.csv, \.parquet"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_joined_is_said_in_a_line_and_nothing_is_changed(
+    folder: SweepFolder, table: pd.DataFrame | str, message: str
+) -> None:
+    before = (folder.path / "images.parquet").read_bytes()
+    with pytest.raises(UserError, match=message) as error:
+        join(folder, table)
+    assert len(str(error.value).splitlines()) == 1
+    assert (folder.path / "images.parquet").read_bytes() == before
+    assert folder.verify() == []
+
+
+def test_an_empty_table_adds_columns_of_nulls(folder: SweepFolder) -> None:
+    empty = pa.table({"image_id": pa.array([], pa.int32()), "note": pa.array([], pa.string())})
+    join(folder, empty)
+    assert folder.read_images(["meta_note"])["meta_note"].null_count == N
+
+
+def test_images_without_paths_cannot_be_named_by_them(folder: SweepFolder) -> None:
+    images = folder.read_images()
+    place = images.schema.get_field_index("path")
+    manifest = folder.manifest()
+    manifest.files["images.parquet"] = folder.write_images(
+        images.set_column(place, "path", pa.nulls(N, pa.string()))
+    )
+    folder.write_manifest(manifest)
+    with pytest.raises(UserError, match="have no path; join by image_id"):
+        join(folder, pd.DataFrame({"path": ["a"], "note": ["b"]}))
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"image_id,a\n1\n2,3,4\n", b""])
+def test_a_file_that_cannot_be_read_is_named(
+    folder: SweepFolder, tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"labels\.csv cannot be read|no column") as error:
+        join(folder, path)
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_a_gzipped_file_that_is_none_is_named(folder: SweepFolder, tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv.gz"
+    path.write_bytes(gzip.compress(b"image_id,a\n1,2\n")[:12])
+    with pytest.raises(UserError, match="cannot be read"):
+        join(folder, path)
+
+
+def test_the_verb_joins_and_verify_still_passes(
+    capsys: pytest.CaptureFixture[str], folder: SweepFolder, tmp_path: Path
+) -> None:
+    path, cache = written(labels(), tmp_path / "people.csv"), str(folder.path.parent)
+    assert main(["join", "made", str(path), "--cache", cache]) == 0
+    assert "meta_human, meta_annotators" in capsys.readouterr().out
+    assert main(["verify", "made", "--cache", cache]) == 0
+    assert main(["join", "made", str(path), "--cache", cache]) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert main(["join", "made", str(path), "--overwrite", "--cache", cache]) == 0
+
+
+def test_a_sweep_that_is_being_written_is_not_touched(folder: SweepFolder) -> None:
+    with folder.locked(), pytest.raises(UserError, match="being written"):
+        join(SweepFolder(folder.path), labels())
+
+
+def test_a_full_disk_leaves_the_images_as_they_were(
+    folder: SweepFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    before = (folder.path / "images.parquet").read_bytes()
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(Exception, match="No space left"):
+        join(folder, labels())
+    monkeypatch.undo()
+    assert (folder.path / "images.parquet").read_bytes() == before
+    assert folder.verify() == []
+
+
+def test_what_was_joined_stays_when_the_images_are_made_anew(folder: SweepFolder) -> None:
+    fresh = folder.read_images()
+    join(folder, labels())
+    kept = keep_joined(folder, fresh)
+    assert kept.equals(folder.read_images())
+    changed = fresh.set_column(
+        fresh.schema.get_field_index("meta_planted"), "meta_planted", pa.array(["new"] * N)
+    )
+    assert keep_joined(folder, changed)["meta_planted"].to_pylist() == ["new"] * N
+    assert keep_joined(folder, fresh.slice(0, 5)).equals(fresh.slice(0, 5))
+
+
+def test_where_no_images_lie_there_is_nothing_to_keep(folder: SweepFolder) -> None:
+    fresh = folder.read_images()
+    for damage in (b"garbage", None):
+        path = folder.path / "images.parquet"
+        path.write_bytes(damage) if damage else path.unlink()
+        assert keep_joined(folder, fresh).equals(fresh)
+
+
+def test_joined_columns_survive_a_resumed_sweep(tmp_path: Path) -> None:
+    from analysis.config import parse_variants
+    from analysis.store import Cache
+    from analysis.sweep import run_sweep
+    from tests.conftest import small_sweep
+
+    sweep = small_sweep(variants=parse_variants([]), seeds=1, test_limit=40, train_limit=80)
+    cache = Cache(tmp_path)
+    run_sweep(sweep, cache, n_workers=1, device="cpu")
+    join(cache.sweep("small"), pd.DataFrame({"image_id": [3], "human": ["atypical"]}))
+    run_sweep(sweep, cache, n_workers=1, device="cpu")
+    values = pq.read_table(cache.sweep("small").path / "images.parquet")["meta_human"]
+    assert np.flatnonzero(values.is_valid()).tolist() == [3]
+    assert cache.sweep("small").verify() == []
