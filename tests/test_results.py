@@ -7,7 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from analysis.errors import CacheError, UserError
-from analysis.results import TABLES, SweepResults, load_sweep
+from analysis.results import MORE_TABLES, TABLES, SweepResults, load_sweep
+from analysis.stats.breaking import breaking_point
+from analysis.stats.modal import modal
 from tests.synthetic import make_sweep
 
 CONTRACT = {
@@ -50,7 +52,7 @@ def test_columns_begin_with_those_of_the_contract_in_their_order(results, table)
     assert list(results.table(table).columns)[: len(expected)] == expected
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", [*TABLES, *MORE_TABLES])
 def test_columns_are_the_same_with_a_variant_and_in_an_empty_sweep(results, tmp_path, table):
     whole = list(results.table(table).columns)
     assert list(results.table(table, "magnitude-0.90").columns) == whole
@@ -225,7 +227,7 @@ def test_without_dense_runs_there_is_nothing_to_hold_against(tmp_path):
     assert len(results.runs()) == 3
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", [*TABLES, *MORE_TABLES])
 def test_an_unknown_variant_is_named_with_those_there_are(results, table):
     with pytest.raises(
         CacheError, match=r"no variant 'magnitude-0.80'; it has dense, magnitude-0.50"
@@ -233,7 +235,9 @@ def test_an_unknown_variant_is_named_with_those_there_are(results, table):
         results.table(table, "magnitude-0.80")
 
 
-@pytest.mark.parametrize("table", ["images", "pies", "classes"])
+@pytest.mark.parametrize(
+    "table", ["images", "pies", "classes", "stability", "attributes", "subgroups"]
+)
 def test_dense_is_what_others_are_held_against(results, table):
     with pytest.raises(CacheError, match=r"'dense' is what .* choose among magnitude-0.50"):
         results.table(table, "dense")
@@ -303,3 +307,269 @@ def test_nothing_but_the_manifest_is_read_until_a_table_is_asked_for(tmp_path):
     results = load_sweep("made", cache=tmp_path)
     assert results.variant_ids[0] == "dense"
     assert results.class_names[0] == "ant"
+
+
+# --- beyond the contract ------------------------------------------------------------------------
+@pytest.mark.parametrize("table", [*TABLES, *MORE_TABLES])
+def test_columns_have_one_type_whatever_is_in_them(results, root, table):
+    many, single = results.table(table), load_sweep("single", cache=root).table(table)
+    for column in many.columns.drop("paired", errors="ignore"):
+        numeric = [pd.api.types.is_numeric_dtype(frame[column]) for frame in (many, single)]
+        assert numeric[0] == numeric[1], column
+        if not numeric[0]:
+            assert not many[column].map(lambda v: isinstance(v, float)).any(), column
+
+
+def test_images_say_how_hard_each_image_is_for_the_dense_runs(results):
+    images, dense = results.images("magnitude-0.90"), results.population("dense")
+    counts = [np.bincount(column) for column in dense.prediction.T]
+    entropy = [-sum(n / 6 * np.log(n / 6) for n in count if n) for count in counts]
+    np.testing.assert_allclose(images["dense_vote_entropy"], entropy, atol=1e-12)
+    folder = results.folder
+    for column in ("true_confidence", "el2n"):
+        runs = [
+            pq.read_table(folder.prediction_path("dense", seed), partitioning=None)[column]
+            for seed in range(6)
+        ]
+        mean = np.mean([run.to_numpy().astype(float) for run in runs], axis=0)
+        np.testing.assert_allclose(images[f"dense_{column}"], mean)
+
+
+def test_flips_are_known_for_paired_variants_alone(results):
+    images = results.images().set_index("variant_id")
+    assert images.loc["magnitude-0.90", ["flips_to_wrong", "flips_to_right"]].isna().all(axis=None)
+    paired = images.loc["int8-static"]
+    change = paired["flips_to_right"] - paired["flips_to_wrong"]
+    np.testing.assert_allclose(change, paired["accuracy"] - paired["dense_accuracy"], atol=1e-12)
+
+
+def test_kl_is_the_mean_over_the_paired_runs_that_know_it(tmp_path):
+    folder = make_sweep(tmp_path, n_images=20, seeds=3, variants=("int8-static",))
+    for seed in (0, 2):
+        path = folder.prediction_path("int8-static", seed)
+        table = pq.read_table(path, partitioning=None)
+        place = table.schema.get_field_index("kl_from_dense")
+        values = pa.array(np.full(20, seed + 1.0, np.float32))
+        pq.write_table(table.set_column(place, "kl_from_dense", values), path)
+    results = load_sweep("made", cache=tmp_path)
+    assert (results.images()["kl_from_dense"] == 2).all()
+    assert results.summary()["kl_from_dense"].tolist()[1] == 2
+
+
+def test_the_breaking_point_looks_at_every_level_of_the_method(results):
+    levels = {v: results.images(v) for v in ("magnitude-0.50", "magnitude-0.90")}
+    flags = np.stack([frame["is_pie"] for frame in levels.values()])
+    expected = breaking_point([0.5, 0.9], flags)
+    for frame in levels.values():
+        np.testing.assert_array_equal(frame["breaking_point"], expected)
+    assert results.images("int8-static")["breaking_point"].isna().all()
+
+
+def test_only_the_columns_asked_for_are_computed(tmp_path):
+    folder = make_sweep(tmp_path, n_images=20, seeds=2, variants=("magnitude=0.5,0.9",))
+    folder.prediction_path("magnitude-0.90", 0).unlink()
+    results = load_sweep("made", cache=tmp_path)
+    asked = results.images("magnitude-0.50", columns=["is_pie", "dense_el2n"])
+    assert list(asked.columns) == ["variant_id", "image_id", "is_pie", "dense_el2n"]
+    with pytest.raises(CacheError, match="is missing"):
+        results.images("magnitude-0.50")
+
+
+def test_stability_is_a_table_of_its_own(results):
+    table = results.stability("magnitude-0.90", n_resamples=50)
+    assert table["stability"].between(0, 1).all()
+    pies = results.images("magnitude-0.90")["is_pie"]
+    assert table.loc[pies, "stability"].mean() > table.loc[~pies, "stability"].mean() + 0.3
+    assert "stability" not in results.images().columns
+
+
+def test_stability_of_single_runs_is_null(root):
+    table = load_sweep("single", cache=root).stability("magnitude-0.90")
+    assert table["stability"].isna().all()
+    assert table["is_pie"].any()
+
+
+def test_overlap_has_a_row_a_pair_and_keeps_a_variants_rows(results):
+    assert len(results.overlap()) == len(COMPRESSED) ** 2
+    part = results.table("overlap", "int8-static")
+    assert part["other_variant_id"].tolist() == COMPRESSED
+    assert part.set_index("other_variant_id").loc["int8-static", "jaccard"] == 1
+
+
+def test_planted_difficulty_is_over_represented_among_pies(results):
+    table = results.attributes("magnitude-0.90").set_index("value")
+    assert table.loc["blur", "over_representation"] > 2
+    assert table.loc["blur", "ci_low"] > 1
+    assert table["n_images"].sum() == 200
+
+
+def test_attributes_rest_on_the_same_halves_as_the_noise_floor(results):
+    row = results.attributes("magnitude-0.90").set_index("value").loc["blur"]
+    dense = results.population("dense")
+    planted = results.metadata()["meta_planted"].to_numpy() == "blur"
+    from analysis.stats.noise import make_splits
+
+    inside = total = 0
+    for split in make_splits(6):
+        one, other = (
+            modal(dense.prediction[half], dense["confidence"][half]).label
+            for half in (split.a, split.b)
+        )
+        inside += (one != other)[planted].sum()
+        total += (one != other).sum()
+    assert row["aa_over_representation"] == pytest.approx(inside / total / planted.mean())
+
+
+def joined(results):
+    generator = np.random.default_rng(0)
+    n = len(results.label)
+    return results.join(
+        pd.DataFrame(
+            {
+                "image_id": np.arange(n),
+                "rating": generator.integers(1, 6, n),
+                "size": generator.normal(size=n),
+                "whole": np.arange(n),
+                "flag": generator.random(n) < 0.5,
+                "note": [f"image {i}" for i in range(n)],
+                "nothing": pd.array([None] * n, "string"),
+                "when": pd.Timestamp("2020-01-01"),
+                "gap": np.where(np.arange(n) % 2, np.inf, 1.5),
+            }
+        )
+    )
+
+
+def test_what_an_attribute_can_be_compared_by_is_told_from_its_values(results):
+    kinds = joined(results).attribute_kinds().set_index("attribute")
+    assert kinds.loc["rating", ["categorical", "numeric"]].tolist() == [True, True]
+    assert kinds.loc["size", ["categorical", "numeric"]].tolist() == [False, True]
+    assert kinds.loc["whole", ["categorical", "numeric"]].tolist() == [False, True]
+    assert kinds.loc["flag", ["categorical", "numeric"]].tolist() == [True, False]
+    for name, why in (("note", "200 values"), ("nothing", "no value"), ("when", "timestamp")):
+        assert not kinds.loc[name, ["categorical", "numeric"]].any()
+        assert why in kinds.loc[name, "reason"]
+    numeric = joined(results).numeric_attributes("magnitude-0.90").set_index("attribute")
+    assert numeric.index.tolist() == ["rating", "size", "whole", "gap"]
+    assert numeric.loc["gap", "n_missing"] == 100
+
+
+def test_subgroups_of_one_attribute_and_of_two(results):
+    opened = joined(results)
+    one = opened.subgroups("magnitude-0.90", by="flag", positive="bee")
+    assert one["value"].tolist() == ["False", "True"]
+    two = opened.subgroups("magnitude-0.90", by=["meta_flag", "planted"], positive=1)
+    assert two["attribute"].unique().tolist() == ["flag & planted"]
+    assert set(two["value"]) == {
+        "False & blur", "False & none", "True & blur", "True & none"
+    }  # fmt: skip
+    assert two["n_images"].sum() == 200
+    cell = two.set_index("value").loc["True & blur"]
+    meta = opened.metadata()
+    inside = (meta["meta_flag"] & (meta["meta_planted"] == "blur")).to_numpy(bool)
+    wrong = opened.population("magnitude-0.90").prediction[:, inside] == 1
+    negative = results.label[inside] != 1
+    assert cell["n_images"] == inside.sum()
+    assert cell["fpr"] == pytest.approx(wrong[:, negative].mean())
+    every = opened.subgroups("magnitude-0.90")
+    assert set(every["attribute"]) == {"planted", "rating", "flag"}
+    assert set(every["class_name"]) == set(results.class_names)
+
+
+def test_of_two_classes_the_second_is_the_positive_one(tmp_path):
+    make_sweep(tmp_path, class_names=("dark", "blond"), seeds=2, n_images=40)
+    table = load_sweep("made", cache=tmp_path).subgroups("int8-static", by="planted")
+    assert set(table["class_name"]) == {"blond"}
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda r: r.attributes(attribute="age"), r"no attribute 'age'; it has planted, rating"),
+        (lambda r: r.subgroups(by="size"), "'size' makes no subgroups: it is numeric"),
+        (lambda r: r.subgroups(by=["flag", "note"]), "'note' makes no subgroups: it has 200"),
+        (lambda r: r.subgroups(by="flag", positive="fox"), "no class 'fox'.*ant, bee"),
+        (lambda r: r.subgroups(by="flag", positive=5), "no class '5'"),
+    ],
+)
+def test_what_cannot_be_compared_is_said(results, call, message):
+    with pytest.raises(UserError, match=message):
+        call(joined(results))
+
+
+def test_a_sweep_without_metadata_says_how_to_get_some(tmp_path):
+    folder = make_sweep(tmp_path, n_images=20, seeds=2)
+    folder.write_images(folder.read_images().drop_columns(["meta_planted"]))
+    results = load_sweep("made", cache=tmp_path)
+    assert results.attributes().empty
+    with pytest.raises(UserError, match="none; 'python -m analysis join' adds columns"):
+        results.attributes(attribute="planted")
+
+
+def test_a_pair_of_single_models_has_flips_and_mcnemar(root):
+    results = load_sweep("single", cache=root)
+    classes, images = results.classes("magnitude-0.90"), results.images("magnitude-0.90")
+    assert classes["mcnemar_p"].between(0, 1).all()
+    assert (classes["mcnemar_q"] >= classes["mcnemar_p"]).all()
+    assert set(images["flips_to_wrong"]) == {0.0, 1.0}
+    row = results.summary().set_index("variant_id").loc["magnitude-0.90"]
+    assert row["flips_to_wrong"] == pytest.approx(images["flips_to_wrong"].mean())
+
+
+def test_two_runs_and_unequal_numbers_of_runs_have_every_table(tmp_path):
+    folder = make_sweep(tmp_path, n_images=40, seeds=5)
+    manifest = folder.manifest()
+    missing = {"magnitude-0.50": (0, 1, 2), "dense": (4,), "int8-static": (1,)}
+    for variant_id, seeds in missing.items():
+        for seed in seeds:
+            manifest.run(variant_id, seed).state = "planned"
+    folder.write_manifest(manifest)
+    results = load_sweep("made", cache=tmp_path)
+    for table in (*TABLES, *MORE_TABLES):
+        assert len(results.table(table)) or table == "numeric-attributes"
+    summary = results.summary().set_index("variant_id")
+    assert summary["n_runs"].to_dict()["magnitude-0.50"] == 2
+    assert np.isfinite(summary.loc["magnitude-0.50", "pie_excess"])
+    assert np.isnan(summary.loc["int8-static", "pie_share_half"])
+    assert np.isnan(summary.loc["int8-static", "intensification"])
+    assert results.stability("int8-static")["stability"].notna().all()
+
+
+def test_order_of_runs_changes_no_table(tmp_path):
+    one, other = (make_sweep(tmp_path / name, n_images=60, seeds=4) for name in "ab")
+    for variant_id in ("magnitude-0.90", "dense"):
+        paths = [other.prediction_path(variant_id, seed) for seed in range(4)]
+        contents = [path.read_bytes() for path in paths]
+        for path, content in zip(paths, contents[::-1], strict=True):
+            path.write_bytes(content)
+    first, second = (load_sweep("made", cache=folder.path.parent) for folder in (one, other))
+    pd.testing.assert_frame_equal(first.images("magnitude-0.90"), second.images("magnitude-0.90"))
+    pd.testing.assert_frame_equal(first.classes("magnitude-0.90"), second.classes("magnitude-0.90"))
+
+
+# --- how it looks -------------------------------------------------------------------------------
+def test_a_sweep_says_what_it_is_without_reading_a_table(tmp_path):
+    folder = make_sweep(tmp_path, n_images=20, seeds=2)
+    for path in folder.path.rglob("*.parquet"):
+        path.unlink()
+    results = load_sweep("made", cache=tmp_path)
+    assert repr(results) == (
+        "<SweepResults 'made': synthetic, unknown model, 5 classes; 4 variants x 2 seeds, "
+        "8 of 8 runs done, ties=confidence>"
+    )
+    html = results._repr_html_()
+    assert "magnitude-0.90" in html
+    assert "2 of 2" in html
+
+
+def test_the_notebook_table_escapes_every_text(tmp_path):
+    folder = make_sweep(tmp_path, n_images=20, seeds=1)
+    manifest = folder.manifest()
+    manifest.dataset["spec"] = "folder:<script>alert(1)</script>"
+    manifest.model["name"] = 'a"b<i>'
+    manifest.variants[1].variant_id = "<b>bold</b>"
+    folder.write_manifest(manifest)
+    html = load_sweep("made", cache=tmp_path)._repr_html_()
+    for text in ("<script>", "<i>", "<b>"):
+        assert text not in html
+    assert "&lt;script&gt;" in html

@@ -64,8 +64,8 @@ class AttributeTables:
     ) -> pd.DataFrame:
         """One row a variant, group, subgroup and positive class."""
         classes = self._positive(positive)
-        frames = []
-        for one in groups:
+        frames: list[pd.DataFrame] = []
+        for one in groups if variant_ids else ():
             if one.values is None:
                 continue
             dense = self._rates(DENSE_ID, one)

@@ -97,7 +97,9 @@ def _attribute(name: str, values: pa.Array) -> Attribute:
 
 
 def _categorical(name: str, values: pa.Array) -> Attribute:
-    text = values.cast(pa.string())
+    # Written as pandas and CSV files write them.
+    is_flag = pa.types.is_boolean(values.type)
+    text = pc.if_else(values, "True", "False") if is_flag else values.cast(pa.string())
     distinct = sorted(value for value in pc.unique(text).to_pylist() if value is not None)
     if not distinct:
         return Attribute(name, reason="has no value")
