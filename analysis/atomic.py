@@ -10,7 +10,7 @@ from pathlib import Path
 from analysis.errors import RunError
 from analysis.remote import Location, RemotePath
 from analysis.remote.copies import locally
-from analysis.remote.path import TEMPORARY
+from analysis.remote.renaming import TEMPORARY
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from PIL import Image
 from analysis import schema
 from analysis.config import DENSE_ID, parse_variants
 from analysis.manifest import Manifest, VariantRecord
+from analysis.remote import RemotePath
 from analysis.store import Cache, SweepFolder
 
 VARIANTS = ("magnitude=0.5,0.9", "int8-static")
@@ -26,7 +27,7 @@ def thumbnail(image_id: int, size: int = 16) -> bytes:
 
 
 def make_sweep(
-    root: Path,
+    root: str | Path | RemotePath,
     name: str = "made",
     *,
     n_images: int = 200,

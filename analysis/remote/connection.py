@@ -1,11 +1,14 @@
 """File systems of fsspec: opened once a process, and what is known of their kinds."""
 
 import threading
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any, TypeVar
 
-from analysis.errors import UserError
+from analysis.errors import RunError, UserError
 from analysis.remote.problems import told
+
+T = TypeVar("T")
 
 # A file appears there in one piece when its upload ends; a rename would be a copy.
 OBJECT_STORES = frozenset(
@@ -62,11 +65,30 @@ def is_seen_by_others(url: str) -> bool:
     return protocol_of(url) not in _ONE_PROCESS
 
 
-def bears_threads(url: str, system: Any) -> bool:
-    """Whether several threads may use a file system at once: not where they share a connection."""
-    return bool(system.async_impl) or protocol_of(url) in _THREADED
+@contextmanager
+def using(fs: Any, url: str, shown: str) -> Iterator[None]:
+    """Use a file system: one thread at a time where it has one connection, failures in words."""
+    turn = nullcontext() if _bears_threads(fs, url) else _turn
+    with told(shown), turn:
+        yield
 
 
-def turn(url: str, system: Any) -> AbstractContextManager[Any]:
-    """Wait for this thread's turn where a file system bears one thread at a time."""
-    return nullcontext() if bears_threads(url, system) else _turn
+def act(url: str, shown: str, action: Callable[[Any, str], T], *, again: bool = True) -> T:
+    """Act on a file system as it is now, not as it was listed before.
+
+    A connection that lay idle may have been closed, so with ``again`` it is opened anew once.
+    """
+    fs, path = filesystem(url, shown)
+    try:
+        with using(fs, url, shown):
+            fs.invalidate_cache()
+            return action(fs, path)
+    except RunError:
+        if not again or _bears_threads(fs, url):
+            raise
+        fs.clear_instance_cache()
+        return act(url, shown, action, again=False)
+
+
+def _bears_threads(fs: Any, url: str) -> bool:
+    return bool(fs.async_impl) or protocol_of(url) in _THREADED

@@ -20,7 +20,8 @@ import filelock
 
 from analysis.errors import RunError
 from analysis.remote import Location
-from analysis.remote.path import TEMPORARY, RemotePath
+from analysis.remote.path import RemotePath
+from analysis.remote.renaming import TEMPORARY
 
 _UNUSED_SECONDS = 24 * 3600.0
 

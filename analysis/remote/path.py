@@ -1,8 +1,6 @@
 """A place on another machine: what the cache uses of ``pathlib.Path``, over fsspec."""
 
-import os
 import re
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,13 +8,12 @@ from functools import total_ordering
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
-from analysis.errors import RunError, UserError
+from analysis.errors import LetheError, UserError
 from analysis.remote import connection
-from analysis.remote.problems import told
 from analysis.remote.reading import RemoteFile
+from analysis.remote.renaming import create_exclusively, replace_by_rename
 
 T = TypeVar("T")
-TEMPORARY = ".tmp-"
 _STAMPS = ("ETag", "etag", "mtime", "modify", "LastModified", "last_modified", "updated", "created")
 
 
@@ -125,11 +122,11 @@ class RemotePath:
     @contextmanager
     def open(self) -> Iterator[RemoteFile]:
         """Open a file for reading: what is read of it is fetched, and no more."""
-        fs, path = self._connected()
-        with self._told(fs):
+        fs, path = connection.filesystem(self.url, str(self))
+        with connection.using(fs, self.url, str(self)):
             # Object stores make one request of each read; others are better at small ones.
             file = fs.open(path, "rb", **({"cache_type": "none"} if fs.async_impl else {}))
-        with RemoteFile(file, lambda: self._told(fs)) as opened:
+        with RemoteFile(file, lambda: connection.using(fs, self.url, str(self))) as opened:
             yield opened
 
     def read_bytes(self) -> bytes:
@@ -162,39 +159,42 @@ class RemotePath:
         FileExistsError
             There is one.
         """
-        fs, path = self._connected()
-        with self._told(fs):
+
+        def put(fs: Any, path: str) -> None:
             if connection.is_object_store(self.url):
                 fs.pipe_file(path, content, mode="create")
-                return
-            fs.makedirs(fs._parent(path), exist_ok=True)
-            if fs.exists(path):
-                raise FileExistsError(path)
-            with fs.open(path, "xb") as file:
-                file.write(content)
+            else:
+                create_exclusively(fs, path, content)
+
+        with self._missing_told():
+            self._do(put, again=False)
 
     def copy_to(self, target: "RemotePath") -> None:
         """Copy a file to another place of the same file system, there if it can."""
 
         def copy(fs: Any, path: str) -> None:
             try:
-                fs.cp_file(self._connected()[1], path)
+                fs.cp_file(source, path)
             except NotImplementedError:
                 fs.pipe_file(path, self.read_bytes())
 
+        if not self.is_file():
+            raise FileNotFoundError(self.url)
+        source = connection.filesystem(self.url, str(self))[1]
         target._replace(copy)
 
     def move_folder_to(self, target: "RemotePath") -> None:
         """Give a folder another name, where the file system can."""
-        to = target._connected()[1]
+        to = connection.filesystem(target.url, str(target))[1]
         self._do(lambda fs, path: fs.mv(path, to, recursive=True), again=False)
 
     def unlink(self, missing_ok: bool = False) -> None:
         """Delete a file."""
         try:
             self._do(lambda fs, path: fs.rm_file(path))
-        except FileNotFoundError:
-            if not missing_ok:
+        except (FileNotFoundError, LetheError):
+            # Not every server says in so many words that there is none.
+            if not missing_ok or self.is_file():
                 raise
 
     def remove_tree(self) -> None:
@@ -205,11 +205,16 @@ class RemotePath:
             return
 
     def _replace(self, write: Callable[[Any, str], object]) -> None:
-        try:
+        with self._missing_told():
             if connection.is_object_store(self.url):
                 self._do(write)
             else:
-                self._do(lambda fs, path: _by_rename(fs, path, write))
+                self._do(lambda fs, path: replace_by_rename(fs, path, write))
+
+    @contextmanager
+    def _missing_told(self) -> Iterator[None]:
+        try:
+            yield
         except FileNotFoundError as error:
             raise UserError(
                 f"{self} cannot be written: its bucket or folder does not exist"
@@ -234,51 +239,5 @@ class RemotePath:
                 "it; expected a path, or a URL such as s3://bucket/folder"
             )
 
-    def bears_threads(self) -> bool:
-        """Whether several threads may read there at once."""
-        return connection.bears_threads(self.url, self._connected()[0])
-
-    def _connected(self) -> tuple[Any, str]:
-        return connection.filesystem(self.url, str(self))
-
-    @contextmanager
-    def _told(self, fs: Any) -> Iterator[None]:
-        with told(str(self)), connection.turn(self.url, fs):
-            yield
-
     def _do(self, action: Callable[[Any, str], T], *, again: bool = True) -> T:
-        """Act on the file system as it is now, not as it was listed before.
-
-        A connection that lay idle may have been closed, so it is opened anew once.
-        """
-        fs, path = self._connected()
-        try:
-            with self._told(fs):
-                fs.invalidate_cache()
-                return action(fs, path)
-        except RunError:
-            if fs.async_impl or not again:
-                raise
-            fs.clear_instance_cache()
-            return self._do(action, again=False)
-
-
-def _by_rename(fs: Any, path: str, write: Callable[[Any, str], object]) -> None:
-    parent, _, name = path.rpartition("/")
-    temporary = f"{parent}/{TEMPORARY}{socket.gethostname()}-{os.getpid()}-{name}"
-    fs.makedirs(parent, exist_ok=True)
-    try:
-        write(fs, temporary)
-        try:
-            fs.mv(temporary, path)
-        except Exception:
-            # Some servers rename onto no file that is there.
-            if not fs.exists(path):
-                raise
-            fs.rm_file(path)
-            fs.mv(temporary, path)
-    except BaseException:
-        fs.invalidate_cache()
-        if fs.exists(temporary):
-            fs.rm_file(temporary)
-        raise
+        return connection.act(self.url, str(self), action, again=again)

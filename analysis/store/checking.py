@@ -5,7 +5,7 @@ from collections.abc import Collection
 from analysis.atomic import sha256
 from analysis.manifest import Manifest
 from analysis.remote import Location
-from analysis.remote.path import TEMPORARY
+from analysis.remote.renaming import TEMPORARY
 from analysis.store.places import sizes
 
 
