@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from analysis.cli.main import main
+from analysis.config import Training
 from analysis.errors import UserError
 from analysis.merging import merge
 from analysis.results import SweepResults
@@ -77,6 +78,27 @@ def test_sweeps_of_something_else_are_refused(
     path.write_text(json.dumps(raw | {field: value}))
     with pytest.raises(UserError, match=message):
         merge(halves, "left", "right", "both")
+
+
+@pytest.mark.parametrize(
+    ("options", "are_same"),
+    [
+        ({}, True),
+        ({"image_size": None, "training": {"lr": Training().lr}}, True),
+        ({"training": {"lr": 0.7}}, False),
+    ],
+)
+def test_an_option_that_one_sweep_does_not_know_is_taken_for_its_default(
+    halves: Cache, options: dict[str, object], are_same: bool
+) -> None:
+    for name, known in (("left", {}), ("right", options)):
+        path = halves.sweep(name).path / "manifest.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"config": {"options": known}}))
+    if are_same:
+        assert merge(halves, "left", "right", "both").is_complete
+    else:
+        with pytest.raises(UserError, match=f"lr = {Training().lr} and 0.7"):
+            merge(halves, "left", "right", "both")
 
 
 def test_a_missing_file_is_named_and_nothing_is_left(halves: Cache) -> None:

@@ -20,22 +20,27 @@ def ftp_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, 
     if importlib.util.find_spec("pyftpdlib") is None:
         pytest.skip("pyftpdlib is not installed (requirements-dev.txt)")
     served = tmp_path_factory.mktemp("ftp")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "pyftpdlib", "-i", "127.0.0.1", "-p", str(port), "-w"]
     command += ["-d", str(served), "-u", "me", "-P", "secret"]
     with (served / "log").open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        _wait(server, port)
+        wait_for(server, port)
         yield f"ftp://me:secret@127.0.0.1:{port}", served
     finally:
         server.terminate()
         server.wait(20)
 
 
-def _wait(server: "subprocess.Popen[bytes]", port: int) -> None:
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_for(server: "subprocess.Popen[bytes]", port: int) -> None:
     for _ in range(600):
         assert server.poll() is None, "the file server ended at once"
         with socket.socket() as probe:

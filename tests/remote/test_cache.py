@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from analysis.cli.main import main
 from analysis.config import parse_variants
 from analysis.errors import CacheError, UserError
 from analysis.merging import merge
+from analysis.pools import cluster
 from analysis.remote import RemotePath, lease
 from analysis.store import Cache, SweepFolder
 from analysis.sweep import run_sweep
@@ -164,8 +166,16 @@ def test_every_verb_takes_a_url(made: SweepFolder, capsys: pytest.CaptureFixture
 # --- sweeps -------------------------------------------------------------------------------------
 @pytest.mark.parametrize("engine", ["local", pytest.param("dask", marks=needs_dask)])
 def test_a_sweep_at_a_url_makes_the_same_predictions(
-    engine: str, swept: SweepFolder, ftp_server: tuple[str, Path], scratch: Path
+    engine: str,
+    swept: SweepFolder,
+    ftp_server: tuple[str, Path],
+    scratch: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    workers = tmp_path / "workers"  # They have another temporary folder, as on another machine.
+    workers.mkdir()
+    monkeypatch.setenv("TMPDIR", str(workers))
     cache = Cache(f"{ftp_server[0]}/sweep-{engine}")
     manifest = run_sweep(small_sweep(), cache, n_workers=2, device="cpu", engine=engine)
     folder = cache.sweep("small")
@@ -174,6 +184,7 @@ def test_a_sweep_at_a_url_makes_the_same_predictions(
     assert folder.verify() == []
     assert not [name for name in folder.sizes() if "inputs" in name or ".tmp-" in name]
     assert not list(scratch.rglob("*.npy"))
+    assert len(list(workers.rglob("train.npy"))) == 1
     assert not folder.is_running
 
 
@@ -238,6 +249,16 @@ def test_paired_runs_share_their_first_phase_at_a_url_too(
     there, here = Cache(f"{ftp_server[0]}/paired").sweep("small"), Cache(tmp_path).sweep("small")
     assert _bytes(there) == prediction_bytes(here)
     assert not [name for name in there.sizes() if "phases" in name]
+
+
+def test_a_worker_of_a_cluster_that_does_not_see_the_url_is_named(root: RemotePath) -> None:
+    class Client:
+        def run(self, exists: Callable[[], bool]) -> dict[str, bool]:
+            return {"tcp://a:1": exists(), "tcp://b:2": False}
+
+    with pytest.raises(UserError, match=r"worker tcp://b:2 does not see"):
+        cluster._check_shared(Client(), root, "tcp://a:0")
+    assert root.files() == {}
 
 
 # --- the dashboard ------------------------------------------------------------------------------
