@@ -7,8 +7,8 @@ import pandas as pd
 from analysis import schema
 from analysis.config import DENSE_ID
 from analysis.errors import UserError
+from analysis.results.attribute import Attribute, intersection
 from analysis.results.frames import stack
-from analysis.results.metadata import Attribute, intersection
 from analysis.results.source import Source
 from analysis.results.variants import VariantTables
 from analysis.stats.attributes import attribute_table

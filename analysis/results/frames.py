@@ -3,6 +3,7 @@
 import pandas as pd
 
 from analysis import schema
+from analysis.manifest import VariantRecord
 
 _NOT_NUMBERS = frozenset(
     {
@@ -27,3 +28,15 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
         if pd.api.types.is_object_dtype(frame[name]) and name not in _NOT_NUMBERS
     ]
     return frame.astype(dict.fromkeys(untyped, "float64"))
+
+
+def rows_of(whole: pd.DataFrame, variant: VariantRecord) -> pd.DataFrame:
+    """Keep one variant's rows; curves name it by method and target sparsity alone."""
+    if schema.VARIANT_ID in whole:
+        return whole[whole[schema.VARIANT_ID] == variant.variant_id].reset_index(drop=True)
+    same_level = (
+        whole[schema.TARGET_SPARSITY].isna()
+        if variant.target_sparsity is None
+        else whole[schema.TARGET_SPARSITY] == variant.target_sparsity
+    )
+    return whole[(whole[schema.METHOD] == variant.method) & same_level].reset_index(drop=True)

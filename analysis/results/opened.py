@@ -2,24 +2,23 @@
 
 import copy
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 
 from analysis import joining, schema
 from analysis.config import DENSE_ID
 from analysis.manifest import Manifest
 from analysis.results import notebook
 from analysis.results.attributes import AttributeTables
-from analysis.results.frames import stack, typed
-from analysis.results.metadata import Attribute, attributes_of, choose, kinds_table
-from analysis.results.source import Source
+from analysis.results.frames import rows_of, stack, typed
+from analysis.results.images import ImageTables
+from analysis.results.metadata import Metadata
+from analysis.results.source import Source, votes_on
 from analysis.results.variants import VariantTables
-from analysis.stats.curves import accuracy_on, curve_rows, curve_table
+from analysis.stats.curves import curve_table
 from analysis.stats.modal import TieRule
 from analysis.stats.overlap import pie_overlap
 from analysis.stats.pie import sort_pies
@@ -52,8 +51,9 @@ class SweepResults:
     def __init__(self, folder: SweepFolder, *, ties: TieRule = "confidence") -> None:
         self._source = Source(folder, ties)
         self._variants = VariantTables(self._source)
+        self._images = ImageTables(self._source, self._variants)
         self._attributes = AttributeTables(self._source, self._variants)
-        self._joined: pa.Table | None = None
+        self._metadata = Metadata(folder)
 
     # --- what there is ----------------------------------------------------------------------
     @property
@@ -129,12 +129,12 @@ class SweepResults:
         ``variant_id`` and ``image_id``; only what they need is read and computed.
         """
         wanted = None if columns is None else tuple(columns)
-        frames = [self._variants.images(v, wanted) for v in self._source.asked(variant_id)]
+        frames = [self._images.images(v, wanted) for v in self._source.asked(variant_id)]
         return stack(frames, schema.IMAGES_COLUMNS)
 
     def pies(self, variant_id: str | None = None) -> pd.DataFrame:
         """Return the PIEs of ``images``, by falling vote distance within a variant."""
-        frames = [sort_pies(self._variants.images(v)) for v in self._source.asked(variant_id)]
+        frames = [sort_pies(self._images.images(v)) for v in self._source.asked(variant_id)]
         return stack(frames, schema.IMAGES_COLUMNS)
 
     def classes(self, variant_id: str | None = None) -> pd.DataFrame:
@@ -150,24 +150,8 @@ class SweepResults:
 
     def curves(self) -> pd.DataFrame:
         """One row a variant and metric, with 95 % intervals over runs."""
-        rows = []
-        for variant_id in self.variant_ids if DENSE_ID in self.variant_ids else []:
-            summary, runs = self._variants.summary(variant_id), self._variants.runs(variant_id)
-            if variant_id == DENSE_ID:
-                agreement = float(self._variants.dense_modal.agreement.mean())
-                rows.extend(curve_rows(summary, runs, agreement=agreement))
-                continue
-            images, correct = self._variants.pies(variant_id), self._source.correct(variant_id)
-            pie = images["is_pie"].to_numpy()
-            rows.extend(
-                curve_rows(
-                    summary,
-                    runs,
-                    agreement=float(images["agreement"].mean()),
-                    on_pies=accuracy_on(correct, pie),
-                    on_non_pies=accuracy_on(correct, ~pie),
-                )
-            )
+        ids = self.variant_ids if DENSE_ID in self.variant_ids else []
+        rows = [row for v in ids for row in self._variants.curve_rows(v)]
         return typed(curve_table(rows))
 
     # --- and beyond it --------------------------------------------------------------------------
@@ -180,7 +164,7 @@ class SweepResults:
         computed anew each time and no part of ``images``.
         """
         asked = self._source.asked(variant_id)
-        frames = [self._variants.stability(v, n_resamples) for v in asked]
+        frames = [self._images.stability(v, n_resamples) for v in asked]
         return stack(frames, schema.STABILITY_COLUMNS)
 
     def overlap(self) -> pd.DataFrame:
@@ -193,24 +177,27 @@ class SweepResults:
 
     def metadata(self) -> pd.DataFrame:
         """One row an image: ``image_id label path width height`` and the ``meta_*`` columns."""
-        return self._metadata.to_pandas()
+        frame: pd.DataFrame = self._metadata.table.to_pandas()
+        return frame
 
     def attribute_kinds(self) -> pd.DataFrame:
         """One row a ``meta_*`` column: whether it is categorical or numeric, or why it is not."""
-        return kinds_table(self._known_attributes)
+        return self._metadata.kinds()
 
     def attributes(
         self, variant_id: str | None = None, *, attribute: str | None = None
     ) -> pd.DataFrame:
         """One row a variant, categorical attribute and value: over-representation among PIEs."""
         asked = self._source.asked(variant_id)
-        return self._attributes.over_representation(asked, self._chosen(attribute))
+        return self._attributes.over_representation(asked, self._metadata.chosen(attribute))
 
     def numeric_attributes(
         self, variant_id: str | None = None, *, attribute: str | None = None
     ) -> pd.DataFrame:
         """One row a variant and numeric attribute: PIEs against non-PIEs, matched by class too."""
-        return self._attributes.numeric(self._source.asked(variant_id), self._chosen(attribute))
+        return self._attributes.numeric(
+            self._source.asked(variant_id), self._metadata.chosen(attribute)
+        )
 
     def subgroups(
         self,
@@ -237,9 +224,9 @@ class SweepResults:
         """
         asked = self._source.asked(variant_id)
         if by is None:
-            return self._attributes.subgroups(asked, self._chosen(None), positive)
+            return self._attributes.subgroups(asked, self._metadata.chosen(None), positive)
         names = [by] if isinstance(by, str) else list(by)
-        group = self._attributes.crossed([self._chosen(name)[0] for name in names])
+        group = self._attributes.crossed([self._metadata.chosen(name)[0] for name in names])
         return self._attributes.subgroups(asked, [group], positive)
 
     def join(self, table: joining.Joinable, *, overwrite: bool = False) -> "SweepResults":
@@ -259,13 +246,8 @@ class SweepResults:
         UserError
             The table cannot be read or matched; the message says what is wrong with it.
         """
-        added = joining.matched(
-            joining.as_table(table), self._metadata, overwrite=overwrite, sweep=self.folder.name
-        )
         view = copy.copy(self)
-        view._joined = joining.with_columns(self._metadata, added)
-        view.__dict__.pop("_known_attributes", None)
-        view.__dict__.pop("_metadata", None)
+        view._metadata = self._metadata.joined(table, overwrite=overwrite)
         return view
 
     def table(self, name: str, variant_id: str | None = None) -> pd.DataFrame:
@@ -293,43 +275,8 @@ class SweepResults:
             "curves": self.curves,
             "overlap": self.overlap,
         }[name]()
-        return whole if variant_id is None else self._rows_of(whole, variant_id)
+        return whole if variant_id is None else rows_of(whole, self.manifest.variant(variant_id))
 
     def votes(self, image_id: int) -> pd.DataFrame:
         """Votes of every variant on one image: ``variant_id class_id votes share``, most first."""
-        rows = []
-        for variant_id in self.variant_ids:
-            prediction = self.population(variant_id).prediction[:, image_id]
-            classes, votes = np.unique(prediction, return_counts=True)
-            for class_id, count in sorted(zip(classes, votes, strict=True), key=lambda v: -v[1]):
-                rows.append((variant_id, int(class_id), int(count), count / len(prediction)))
-        return pd.DataFrame(rows, columns=[schema.VARIANT_ID, schema.CLASS_ID, "votes", "share"])
-
-    # --- how ------------------------------------------------------------------------------------
-    @cached_property
-    def _metadata(self) -> pa.Table:
-        if self._joined is not None:
-            return self._joined
-        names = [name for name in self.folder.image_columns() if name != schema.IMAGE]
-        return self.folder.read_images(names)
-
-    @cached_property
-    def _known_attributes(self) -> dict[str, Attribute]:
-        return attributes_of(self._metadata)
-
-    def _chosen(self, attribute: str | None) -> list[Attribute]:
-        if attribute is None:
-            return list(self._known_attributes.values())
-        return [choose(self._known_attributes, attribute, self.folder.name)]
-
-    def _rows_of(self, whole: pd.DataFrame, variant_id: str) -> pd.DataFrame:
-        record = self.manifest.variant(variant_id)
-        if schema.VARIANT_ID in whole:
-            return whole[whole[schema.VARIANT_ID] == variant_id].reset_index(drop=True)
-        same_level = (
-            whole[schema.TARGET_SPARSITY].isna()
-            if record.target_sparsity is None
-            else whole[schema.TARGET_SPARSITY] == record.target_sparsity
-        )
-        kept = whole[(whole[schema.METHOD] == record.method) & same_level]
-        return kept.reset_index(drop=True)
+        return votes_on(self._source, image_id)

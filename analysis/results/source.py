@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from analysis import schema
 from analysis.config import DENSE_ID
@@ -114,3 +115,14 @@ class Source:
         if not seeds:
             raise CacheError(f"sweep '{self.folder.name}' has no run of '{variant_id}' yet")
         return seeds
+
+
+def votes_on(source: Source, image_id: int) -> pd.DataFrame:
+    """Votes of every variant on one image: ``variant_id class_id votes share``, most first."""
+    rows = []
+    for variant_id in source.variant_ids:
+        prediction = source.population(variant_id).prediction[:, image_id]
+        classes, votes = np.unique(prediction, return_counts=True)
+        for class_id, count in sorted(zip(classes, votes, strict=True), key=lambda v: -v[1]):
+            rows.append((variant_id, int(class_id), int(count), count / len(prediction)))
+    return pd.DataFrame(rows, columns=[schema.VARIANT_ID, schema.CLASS_ID, "votes", "share"])

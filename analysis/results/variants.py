@@ -1,7 +1,7 @@
 """The tables of one variant, each computed once."""
 
-from collections.abc import Callable, Iterable
-from functools import cached_property, partial
+from collections.abc import Callable
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,8 +12,8 @@ from analysis.config import DENSE_ID
 from analysis.results.source import Source
 from analysis.stats.accuracy import calibration_error, top_k
 from analysis.stats.attributes import HalfPies
-from analysis.stats.breaking import breaking_point
 from analysis.stats.classes import ClassRecall, class_recall, class_table
+from analysis.stats.curves import accuracy_on, curve_rows
 from analysis.stats.difficulty import vote_entropy
 from analysis.stats.flips import Flips, flips
 from analysis.stats.intensification import intensification
@@ -22,7 +22,6 @@ from analysis.stats.modal import FloatArray, IntArray, Modal, modal
 from analysis.stats.noise import SPLITS, NoiseFloor, half_population_frequency, noise_floor
 from analysis.stats.pairing import paired_rows
 from analysis.stats.pie import image_table
-from analysis.stats.stability import pie_stability
 from analysis.stats.summary import VariantResults, summary_row
 from analysis.store import Population
 
@@ -36,7 +35,8 @@ class VariantTables:
         self._source = source
         self._kept: dict[tuple[str, str], Any] = {}
 
-    def _once(self, what: str, variant_id: str, compute: Callable[[], T]) -> T:
+    def once(self, what: str, variant_id: str, compute: Callable[[], T]) -> T:
+        """Return what was computed under that name for that variant, computed the first time."""
         key = (what, variant_id)
         if key not in self._kept:
             self._kept[key] = compute()
@@ -66,12 +66,12 @@ class VariantTables:
     # --- tables -------------------------------------------------------------------------------
     def runs(self, variant_id: str) -> pd.DataFrame:
         """One row a run."""
-        return self._once("runs", variant_id, lambda: self._make_runs(variant_id))
+        return self.once("runs", variant_id, lambda: self._make_runs(variant_id))
 
     def pies(self, variant_id: str) -> pd.DataFrame:
         """One row an image: votes, PIE and kind."""
         source = self._source
-        return self._once(
+        return self.once(
             "pies",
             variant_id,
             lambda: image_table(
@@ -84,31 +84,13 @@ class VariantTables:
             ),
         )
 
-    def images(self, variant_id: str, columns: Iterable[str] | None = None) -> pd.DataFrame:
-        """One row an image, with the columns asked for (all by default); no others are computed."""
-        wanted = [
-            name
-            for name in schema.IMAGES_COLUMNS
-            if columns is None or name in (schema.VARIANT_ID, schema.IMAGE_ID, *columns)
-        ]
-        frame = self.pies(variant_id)
-        more: dict[str, Any] = {}
-        for names, compute in (
-            (schema.DIFFICULTY_COLUMNS, self._difficulty),
-            (schema.PAIRED_COLUMNS, self._paired_columns),
-            ((schema.BREAKING_POINT,), self._breaking_point),
-        ):
-            if set(names) & set(wanted):
-                more |= self._once(names[0], variant_id, partial(compute, variant_id))
-        return frame.assign(**more)[wanted]
-
     def classes(self, variant_id: str) -> pd.DataFrame:
         """One row a class."""
-        return self._once("classes", variant_id, lambda: self._make_classes(variant_id))
+        return self.once("classes", variant_id, lambda: self._make_classes(variant_id))
 
     def summary(self, variant_id: str) -> dict[str, Any]:
         """The variant's row of the summary."""
-        return self._once(
+        return self.once(
             "summary",
             variant_id,
             lambda: summary_row(
@@ -116,20 +98,19 @@ class VariantTables:
             ),
         )
 
-    def stability(self, variant_id: str, n_resamples: int) -> pd.DataFrame:
-        """One row an image: in which share of the resamples of the seeds it is a PIE."""
-        frame = self.pies(variant_id)[[schema.VARIANT_ID, schema.IMAGE_ID, schema.LABEL, "is_pie"]]
-        dense, variant = self._both(variant_id)
-        return frame.assign(
-            stability=pie_stability(
-                _votes(dense),
-                _votes(variant),
-                dense_seeds=dense.seeds,
-                variant_seeds=variant.seeds,
-                paired=self._source.is_paired(variant_id),
-                ties=self._source.ties,
-                n_resamples=n_resamples,
-            )
+    def curve_rows(self, variant_id: str) -> list[dict[str, Any]]:
+        """The variant's rows of the curves, one a metric."""
+        summary, runs = self.summary(variant_id), self.runs(variant_id)
+        if variant_id == DENSE_ID:
+            return curve_rows(summary, runs, agreement=float(self.dense_modal.agreement.mean()))
+        images, correct = self.pies(variant_id), self._source.correct(variant_id)
+        pie = images["is_pie"].to_numpy()
+        return curve_rows(
+            summary,
+            runs,
+            agreement=float(images["agreement"].mean()),
+            on_pies=accuracy_on(correct, pie),
+            on_non_pies=accuracy_on(correct, ~pie),
         )
 
     def half_pies(self, variant_id: str) -> HalfPies | None:
@@ -142,13 +123,13 @@ class VariantTables:
 
     def half_frequency(self, variant_id: str) -> FloatArray | None:
         """How often each sampled image is a PIE of a variant half, (n,)."""
-        dense, variant = self._both(variant_id)
-        return self._once(
+        dense, variant = self.both(variant_id)
+        return self.once(
             "half",
             variant_id,
             lambda: half_population_frequency(
-                _votes(dense),
-                _votes(variant),
+                votes(dense),
+                votes(variant),
                 dense_seeds=dense.seeds,
                 variant_seeds=variant.seeds,
                 paired=self._source.is_paired(variant_id),
@@ -156,13 +137,25 @@ class VariantTables:
             ),
         )
 
-    # --- how ----------------------------------------------------------------------------------
-    def _both(self, variant_id: str) -> tuple[Population, Population]:
+    def flips(self, variant_id: str) -> Flips:
+        """What single runs lost and won, image by image."""
+        source = self._source
+        dense, variant = self.both(variant_id)
+        pairs = paired_rows(dense.seeds, variant.seeds, paired=source.is_paired(variant_id))
+        return self.once(
+            "flips",
+            variant_id,
+            lambda: flips(source.correct(DENSE_ID), source.correct(variant_id), pairs),
+        )
+
+    def both(self, variant_id: str) -> tuple[Population, Population]:
+        """Return the dense population and the variant's."""
         return self._source.population(DENSE_ID), self._source.population(variant_id)
 
+    # --- how ----------------------------------------------------------------------------------
     def _recall(self, variant_id: str) -> ClassRecall:
         population = self._source.population(variant_id)
-        return self._once(
+        return self.once(
             "recall",
             variant_id,
             lambda: class_recall(
@@ -172,39 +165,6 @@ class VariantTables:
                 population.seeds,
             ),
         )
-
-    def _flips(self, variant_id: str) -> Flips:
-        source = self._source
-        dense, variant = self._both(variant_id)
-        pairs = paired_rows(dense.seeds, variant.seeds, paired=source.is_paired(variant_id))
-        return self._once(
-            "flips",
-            variant_id,
-            lambda: flips(source.correct(DENSE_ID), source.correct(variant_id), pairs),
-        )
-
-    def _difficulty(self, _: str) -> dict[str, FloatArray]:
-        means = (self._source.mean_of(DENSE_ID, c) for c in (schema.TRUE_CONFIDENCE, schema.EL2N))
-        return dict(zip(schema.DIFFICULTY_COLUMNS, (self.entropy, *means), strict=True))
-
-    def _paired_columns(self, variant_id: str) -> dict[str, FloatArray]:
-        found = self._flips(variant_id)
-        kl = self._source.mean_of(variant_id, schema.KL_FROM_DENSE)
-        return dict(zip(schema.PAIRED_COLUMNS, (found.to_wrong, found.to_right, kl), strict=True))
-
-    def _breaking_point(self, variant_id: str) -> dict[str, FloatArray]:
-        manifest = self._source.manifest
-        method = manifest.variant(variant_id).method
-        of_method = [manifest.variant(v) for v in self._source.compressed_ids]
-        levels = {
-            record.variant_id: record.target_sparsity
-            for record in of_method
-            if record.method == method and record.target_sparsity is not None
-        }
-        if not levels:
-            return {schema.BREAKING_POINT: np.full(len(self._source.label), np.nan)}
-        pies = np.stack([self.pies(v)["is_pie"].to_numpy() for v in levels])
-        return {schema.BREAKING_POINT: breaking_point(list(levels.values()), pies)}
 
     def _make_runs(self, variant_id: str) -> pd.DataFrame:
         source = self._source
@@ -263,7 +223,7 @@ class VariantTables:
             half_frequency=self.half_frequency(variant_id),
             paired=paired,
             entropy=self.entropy,
-            flips=self._flips(variant_id),
+            flips=self.flips(variant_id),
             intensification=intensification(
                 self._recall(DENSE_ID), self._recall(variant_id), paired=paired
             ),
@@ -271,5 +231,6 @@ class VariantTables:
         )
 
 
-def _votes(population: Population) -> tuple[IntArray, FloatArray]:
+def votes(population: Population) -> tuple[IntArray, FloatArray]:
+    """Predictions and confidences of a population, [K, N] each."""
     return population.prediction, population[schema.CONFIDENCE]

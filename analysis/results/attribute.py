@@ -1,0 +1,92 @@
+"""What a metadata column of the test images can be compared by."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analysis import schema
+from analysis.stats.attributes import MISSING
+
+MAX_VALUES = 60
+_MAX_WHOLE_VALUES = 20
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One ``meta_*`` column, its name without ``meta_``.
+
+    Where it is categorical: ``values`` and, per image, ``code`` [N] (-1 without a value). Where it
+    is numeric: ``number`` [N] (NaN without). Where it is neither, ``reason`` says why.
+    """
+
+    name: str
+    values: list[str] | None = None
+    code: npt.NDArray[np.int64] | None = None
+    number: npt.NDArray[np.float64] | None = None
+    reason: str | None = None
+
+
+def attributes_of(columns: pa.Table) -> dict[str, Attribute]:
+    """Tell what each ``meta_*`` column of a table can be compared by.
+
+    Text and booleans are categorical up to 60 values; whole numbers are categorical up to 20
+    values, numeric above 2 values (both between); other numbers are numeric. Infinite numbers
+    count as missing.
+    """
+    found = {}
+    for name in columns.column_names:
+        if name.startswith(schema.META_PREFIX):
+            short = name.removeprefix(schema.META_PREFIX)
+            found[short] = _attribute(short, columns[name].combine_chunks())
+    return found
+
+
+def intersection(parts: list[Attribute]) -> Attribute:
+    """Combine categorical attributes into one whose values are those that occur together."""
+    codes = np.stack([part.code for part in parts if part.code is not None])
+    known = (codes != MISSING).all(axis=0)
+    cells, inverse = np.unique(codes[:, known], axis=1, return_inverse=True)
+    code = np.full(codes.shape[1], MISSING, np.int64)
+    code[known] = inverse.ravel()
+    names = [part.values or [] for part in parts]
+    values = [
+        " & ".join(value[i] for value, i in zip(names, cell, strict=True)) for cell in cells.T
+    ]
+    return Attribute(" & ".join(part.name for part in parts), values, code)
+
+
+def _attribute(name: str, values: pa.Array) -> Attribute:
+    kind = values.type
+    if pa.types.is_dictionary(kind):
+        values = values.cast(kind.value_type)
+        kind = values.type
+    if pa.types.is_boolean(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return _categorical(name, values)
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
+        return Attribute(name, reason=f"of type {kind}, neither text nor number")
+    number = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    number = np.where(np.isfinite(number), number, np.nan)
+    distinct = np.unique(number[~np.isnan(number)])
+    if not len(distinct):
+        return Attribute(name, reason="has no value")
+    if (distinct % 1 != 0).any() or len(distinct) > _MAX_WHOLE_VALUES:
+        return Attribute(name, number=number)
+    code = np.where(np.isnan(number), MISSING, np.searchsorted(distinct, number))
+    texts = [str(int(value)) for value in distinct]
+    return Attribute(name, texts, code, number if len(distinct) > 2 else None)
+
+
+def _categorical(name: str, values: pa.Array) -> Attribute:
+    # Written as pandas and CSV files write them.
+    is_flag = pa.types.is_boolean(values.type)
+    text = pc.if_else(values, "True", "False") if is_flag else values.cast(pa.string())
+    distinct = sorted(value for value in pc.unique(text).to_pylist() if value is not None)
+    if not distinct:
+        return Attribute(name, reason="has no value")
+    if len(distinct) > MAX_VALUES:
+        return Attribute(name, reason=f"has {len(distinct)} values, more than {MAX_VALUES}")
+    place = pc.index_in(text, pa.array(distinct, pa.string())).fill_null(MISSING)
+    return Attribute(name, distinct, place.to_numpy(zero_copy_only=False).astype(np.int64))

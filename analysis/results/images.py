@@ -1,0 +1,83 @@
+"""The per-image table of one variant: what it rests on is read and computed as it is asked for."""
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis import schema
+from analysis.config import DENSE_ID
+from analysis.results.source import Source
+from analysis.results.variants import VariantTables, votes
+from analysis.stats.breaking import breaking_point
+from analysis.stats.modal import FloatArray
+from analysis.stats.stability import pie_stability
+
+
+class ImageTables:
+    """Per-image tables, which may need other variants, other columns or resampling."""
+
+    def __init__(self, source: Source, variants: VariantTables) -> None:
+        self._source = source
+        self._variants = variants
+
+    def images(self, variant_id: str, columns: Iterable[str] | None = None) -> pd.DataFrame:
+        """One row an image, with the columns asked for (all by default); no others are computed."""
+        wanted = [
+            name
+            for name in schema.IMAGES_COLUMNS
+            if columns is None or name in (schema.VARIANT_ID, schema.IMAGE_ID, *columns)
+        ]
+        frame = self._variants.pies(variant_id)
+        more: dict[str, Any] = {}
+        for names, compute in (
+            (schema.DIFFICULTY_COLUMNS, self._difficulty),
+            (schema.PAIRED_COLUMNS, self._paired_columns),
+            ((schema.BREAKING_POINT,), self._breaking_point),
+        ):
+            if set(names) & set(wanted):
+                more |= self._variants.once(names[0], variant_id, partial(compute, variant_id))
+        return frame.assign(**more)[wanted]
+
+    def stability(self, variant_id: str, n_resamples: int) -> pd.DataFrame:
+        """One row an image: in which share of the resamples of the seeds it is a PIE."""
+        frame = self._variants.pies(variant_id)[
+            [schema.VARIANT_ID, schema.IMAGE_ID, schema.LABEL, "is_pie"]
+        ]
+        dense, variant = self._variants.both(variant_id)
+        return frame.assign(
+            stability=pie_stability(
+                votes(dense),
+                votes(variant),
+                dense_seeds=dense.seeds,
+                variant_seeds=variant.seeds,
+                paired=self._source.is_paired(variant_id),
+                ties=self._source.ties,
+                n_resamples=n_resamples,
+            )
+        )
+
+    def _difficulty(self, _: str) -> dict[str, FloatArray]:
+        means = (self._source.mean_of(DENSE_ID, c) for c in (schema.TRUE_CONFIDENCE, schema.EL2N))
+        return dict(zip(schema.DIFFICULTY_COLUMNS, (self._variants.entropy, *means), strict=True))
+
+    def _paired_columns(self, variant_id: str) -> dict[str, FloatArray]:
+        found = self._variants.flips(variant_id)
+        kl = self._source.mean_of(variant_id, schema.KL_FROM_DENSE)
+        return dict(zip(schema.PAIRED_COLUMNS, (found.to_wrong, found.to_right, kl), strict=True))
+
+    def _breaking_point(self, variant_id: str) -> dict[str, FloatArray]:
+        manifest = self._source.manifest
+        method = manifest.variant(variant_id).method
+        of_method = [manifest.variant(v) for v in self._source.compressed_ids]
+        levels = {
+            record.variant_id: record.target_sparsity
+            for record in of_method
+            if record.method == method and record.target_sparsity is not None
+        }
+        if not levels:
+            return {schema.BREAKING_POINT: np.full(len(self._source.label), np.nan)}
+        pies = np.stack([self._variants.pies(v)["is_pie"].to_numpy() for v in levels])
+        return {schema.BREAKING_POINT: breaking_point(list(levels.values()), pies)}
