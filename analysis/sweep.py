@@ -22,6 +22,7 @@ from analysis.models.spec import ModelSpec
 from analysis.plan import asked_variants
 from analysis.preparing import Prepared, Progress, prepare
 from analysis.remote import RemotePath
+from analysis.remote.connection import check_seen_by_others
 from analysis.remote.copies import share, working_folder
 from analysis.run import Context
 from analysis.store import Cache, SweepFolder
@@ -65,7 +66,7 @@ def run_sweep(
         check_options(folder.manifest(), sweep)
     root = cache.root.absolute()  # workers may have other working folders
     if isinstance(root, RemotePath):
-        root.check_shared()
+        check_seen_by_others(root.url, str(root))
     with workers.pool(
         n_workers,
         engine=engine,

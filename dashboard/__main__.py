@@ -46,7 +46,7 @@ def _refuse_unreachable(cache: str) -> int:
     try:
         place = location(cache)
         if isinstance(place, RemotePath):
-            place.check_reachable()
+            place.exists()
     except LetheError as error:
         return _refuse(f"--cache {error}", error.exit_status)
     return 0

@@ -18,7 +18,7 @@ import streamlit as st
 from analysis import schema
 from analysis.errors import LetheError
 from analysis.manifest import Manifest
-from analysis.remote import Location, address, location
+from analysis.remote import Location, RemotePath, address, location
 from analysis.results import SweepResults
 from analysis.stats.modal import TieRule
 from analysis.store import Cache, SweepFolder
@@ -60,7 +60,18 @@ def cache_root() -> Location:
 
 def sweep_states() -> list[SweepState]:
     """Describe every sweep of the cache, sorted by name; half-deleted ones too."""
-    cache = Cache(cache_root())
+    root = cache_root()
+    return _recent_states(address(root)) if isinstance(root, RemotePath) else _states(root)
+
+
+@st.cache_data(max_entries=4, ttl=2.0, show_spinner=False)
+def _recent_states(url: str) -> list[SweepState]:
+    """States of a remote cache, asked for once where one page asks several times."""
+    return _states(location(url))
+
+
+def _states(root: Location) -> list[SweepState]:
+    cache = Cache(root)
     states = [_state(cache.sweep(name)) for name in cache.names() if _is_name(name)]
     for name in filter(_is_name, cache.headless()):
         problem = f"{cache.root / name} holds predictions but no manifest.json: it is no sweep"

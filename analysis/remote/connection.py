@@ -60,9 +60,19 @@ def creates_exclusively(url: str) -> bool:
     return protocol_of(url) in _EXCLUSIVE
 
 
-def is_seen_by_others(url: str) -> bool:
-    """Whether other processes see what is written there."""
-    return protocol_of(url) not in _ONE_PROCESS
+def check_seen_by_others(url: str, shown: str) -> None:
+    """Check that the workers of a sweep see what is written there.
+
+    Raises
+    ------
+    UserError
+        No other process does.
+    """
+    if protocol_of(url) in _ONE_PROCESS:
+        raise UserError(
+            f"{shown} is seen by this process alone, so the workers of a sweep could not use it; "
+            "expected a path, or a URL such as s3://bucket/folder"
+        )
 
 
 @contextmanager
@@ -88,6 +98,30 @@ def act(url: str, shown: str, action: Callable[[Any, str], T], *, again: bool = 
             raise
         fs.clear_instance_cache()
         return act(url, shown, action, again=False)
+
+
+def kind(fs: Any, path: str) -> str | None:
+    """Kind of what lies there, such as ``file`` or ``directory``; None where nothing does.
+
+    fsspec's own ``exists`` and ``isfile`` say no where the server does not answer.
+    """
+    try:
+        return str(fs.info(path)["type"])
+    except FileNotFoundError:
+        return None
+
+
+def find(fs: Any, path: str) -> dict[str, Any]:
+    """Describe every file below a folder; what vanishes meanwhile is left out, and nothing else."""
+
+    def raise_unless_gone(error: Exception) -> None:
+        if not isinstance(error, FileNotFoundError):
+            raise error
+
+    # The others list everything in one go and fail as a whole.
+    options = {} if fs.async_impl else {"on_error": raise_unless_gone}
+    found: dict[str, Any] = fs.find(path, detail=True, **options)
+    return found
 
 
 def _bears_threads(fs: Any, url: str) -> bool:

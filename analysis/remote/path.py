@@ -74,28 +74,27 @@ class RemotePath:
     # --- what is there ----------------------------------------------------------------------
     def exists(self) -> bool:
         """Whether a file lies there, or anything lies under it."""
-        return bool(self._do(lambda fs, path: fs.exists(path)))
+        return self._kind() is not None
 
     def is_file(self) -> bool:
         """Whether a file lies there."""
-        return bool(self._do(lambda fs, path: fs.isfile(path)))
+        return self._kind() not in (None, "directory")
 
     def is_dir(self) -> bool:
         """Whether it is a folder with something in it."""
-        return bool(self._do(lambda fs, path: fs.isdir(path)))
+        return self._kind() == "directory"
+
+    def _kind(self) -> str | None:
+        return self._do(connection.kind)
 
     def size(self) -> int:
         """Bytes of a file."""
-        return int(self._info()["size"])
+        return int(self._do(lambda fs, path: fs.info(path))["size"])
 
     def stamp(self) -> str:
         """Tell one content of a file from another, without reading it."""
-        info = self._info()
+        info: dict[str, Any] = self._do(lambda fs, path: fs.info(path))
         return f"{next((info[key] for key in _STAMPS if info.get(key)), '')}-{info['size']}"
-
-    def _info(self) -> dict[str, Any]:
-        found: dict[str, Any] = self._do(lambda fs, path: fs.info(path))
-        return found
 
     def iterdir(self) -> Iterator["RemotePath"]:
         """Name what lies in the folder."""
@@ -107,7 +106,7 @@ class RemotePath:
 
         def listed(fs: Any, path: str) -> dict[str, int]:
             start = path.strip("/") + "/"
-            found: dict[str, Any] = fs.find(path, detail=True)
+            found: dict[str, Any] = connection.find(fs, path)
             return {
                 name.strip("/").removeprefix(start if start != "/" else ""): int(info["size"])
                 for name, info in found.items()
@@ -122,10 +121,12 @@ class RemotePath:
     @contextmanager
     def open(self) -> Iterator[RemoteFile]:
         """Open a file for reading: what is read of it is fetched, and no more."""
-        fs, path = connection.filesystem(self.url, str(self))
-        with connection.using(fs, self.url, str(self)):
+
+        def opened_by(fs: Any, path: str) -> tuple[Any, Any]:
             # Object stores make one request of each read; others are better at small ones.
-            file = fs.open(path, "rb", **({"cache_type": "none"} if fs.async_impl else {}))
+            return fs, fs.open(path, "rb", **({"cache_type": "none"} if fs.async_impl else {}))
+
+        fs, file = self._do(opened_by)
         with RemoteFile(file, lambda: connection.using(fs, self.url, str(self))) as opened:
             yield opened
 
@@ -200,7 +201,7 @@ class RemotePath:
     def remove_tree(self) -> None:
         """Delete a folder and everything below; nothing where there is none."""
         try:
-            self._do(lambda fs, path: fs.exists(path) and fs.rm(path, recursive=True))
+            self._do(lambda fs, path: fs.rm(path, recursive=True))
         except FileNotFoundError:
             return
 
@@ -221,23 +222,5 @@ class RemotePath:
             ) from error
 
     # --- the connection ---------------------------------------------------------------------
-    def check_reachable(self) -> None:
-        """Raise in words where the place cannot be reached or read; it need not exist yet."""
-        self.exists()
-
-    def check_shared(self) -> None:
-        """Check that the workers of a sweep can see the place.
-
-        Raises
-        ------
-        UserError
-            Other processes do not.
-        """
-        if not connection.is_seen_by_others(self.url):
-            raise UserError(
-                f"{self} is seen by this process alone, so the workers of a sweep could not use "
-                "it; expected a path, or a URL such as s3://bucket/folder"
-            )
-
     def _do(self, action: Callable[[Any, str], T], *, again: bool = True) -> T:
         return connection.act(self.url, str(self), action, again=again)

@@ -38,12 +38,8 @@ class Cache:
 
     def headless(self) -> list[str]:
         """Name the folders that hold predictions but no manifest, sorted."""
-        return [
-            name
-            for name in child_names(self.root)
-            if (self.root / name / PREDICTIONS).is_dir()
-            and not (self.root / name / MANIFEST).is_file()
-        ]
+        others = set(child_names(self.root)) - set(self.names())
+        return [name for name in sorted(others) if (self.root / name / PREDICTIONS).is_dir()]
 
     def rename(self, old: str, new: str) -> None:
         """Give a sweep another name."""

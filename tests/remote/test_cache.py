@@ -270,6 +270,7 @@ def test_the_dashboard_shows_a_cache_at_a_url_and_what_is_new_in_it(
     app = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=60).run()
     assert "holds no sweep yet" in " ".join(element.value for element in app.info)
     folder = make_sweep(root, "made", **SMALL)  # type: ignore[arg-type]
+    st.cache_data.clear()
     app.run()
     assert not app.exception
     assert not app.error

@@ -236,3 +236,36 @@ def test_a_bucket_that_does_not_exist_is_named_when_it_is_written(
     for write in (RemotePath.write_bytes, RemotePath.create):
         with pytest.raises(UserError, match="its bucket or folder does not exist"):
             write(RemotePath("memory://nowhere/file"), b"")
+
+
+def test_a_server_that_fails_is_not_taken_for_a_missing_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ConnectionResetError("Connection reset by peer")
+
+    file = RemotePath(f"local://{tmp_path}/file")
+    file.write_bytes(b"there")
+    for name in ("info", "ls"):
+        monkeypatch.setattr(f"fsspec.implementations.local.LocalFileSystem.{name}", broken)
+    for asked in (file.exists, file.is_file, file.is_dir, file.parent.files, file.stamp):
+        with pytest.raises(RunError, match="cannot be reached: Connection reset"):
+            asked()
+
+
+def test_folders_that_two_workers_make_at_once_are_made(
+    ftp_server: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fsspec.implementations.ftp import FTPFileSystem
+
+    url, served = ftp_server
+    make = FTPFileSystem.makedirs
+
+    def late(fs: FTPFileSystem, path: str, **options: bool) -> None:
+        (served / "raced" / "a").mkdir(parents=True, exist_ok=True)
+        fs.mkdir(path, create_parents=False)  # As where it was not there a moment ago.
+        make(fs, path, **options)
+
+    monkeypatch.setattr(FTPFileSystem, "makedirs", late)
+    RemotePath(f"{url}/raced/a/file").write_bytes(b"1")
+    assert (served / "raced" / "a" / "file").read_bytes() == b"1"
