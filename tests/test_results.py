@@ -547,6 +547,100 @@ def test_order_of_runs_changes_no_table(tmp_path):
     pd.testing.assert_frame_equal(first.classes("magnitude-0.90"), second.classes("magnitude-0.90"))
 
 
+def rewritten(folder, variant_id, prediction):
+    """Give the runs of a variant predictions [K, N] of one's own, all with one confidence."""
+    label = folder.read_images(["label"])["label"].to_numpy()
+    for seed, row in enumerate(prediction):
+        path = folder.prediction_path(variant_id, seed)
+        table = pq.read_table(path, partitioning=None)
+        columns = {
+            "prediction": row,
+            "confidence": np.full(len(row), 0.5),
+            "true_rank": np.where(row == label, 0, 1),
+        }
+        for name, values in columns.items():
+            field = table.schema.field(name)
+            values = pa.array(values.astype(field.type.to_pandas_dtype()))
+            table = table.set_column(table.schema.get_field_index(name), field, values)
+        pq.write_table(table, path)
+
+
+def drawn_sweep(root, dense, variant):
+    """A sweep of one variant with the predictions given, made by functions of the labels."""
+    folder = make_sweep(root, n_images=40, seeds=2, variants=("magnitude=0.5",))
+    label = folder.read_images(["label"])["label"].to_numpy()
+    rewritten(folder, "dense", dense(label))
+    rewritten(folder, "magnitude-0.50", variant(label))
+    return load_sweep("made", cache=root)
+
+
+def right(label):
+    return np.stack([label, label])
+
+
+def tied(label):
+    return np.stack([label, (label + 1) % 5])
+
+
+def constant(label):
+    return np.zeros((2, len(label)), int)
+
+
+@pytest.mark.parametrize("ties", ["confidence", "reference", "exclude"])
+@pytest.mark.parametrize(
+    ("dense", "variant"),
+    [(right, right), (tied, tied), (tied, right), (constant, constant), (right, constant)],
+)
+def test_degenerate_populations_have_every_table_without_an_infinite_number(
+    tmp_path, dense, variant, ties
+):
+    results = drawn_sweep(tmp_path, dense, variant)
+    results = load_sweep("made", cache=tmp_path, ties=ties)
+    for name in (*TABLES, *MORE_TABLES):
+        numbers = results.table(name).select_dtypes("number").to_numpy(float)
+        assert not np.isinf(numbers).any(), name
+
+
+def test_without_any_pie_what_rests_on_pies_is_null_and_the_rest_is_there(tmp_path):
+    results = drawn_sweep(tmp_path, right, right)
+    row = results.summary().iloc[1]
+    assert (row["n_pies"], row["pie_share"], row["pie_excess"], row["noise_floor_share"]) == (
+        0, 0, 0, 0
+    )  # fmt: skip
+    unknown = [
+        "top1_on_pies", "dense_top1_on_aa_pies", "top1_on_random", "dense_entropy_on_half_pies",
+        "intensification", "cev", "sde",
+    ]  # fmt: skip
+    assert row[unknown].isna().all()
+    assert row["n_classes_left_out"] == 5
+    assert (results.classes()["p"] == 1).all()
+    assert results.pies().empty
+    assert results.overlap()["jaccard"].isna().all()
+    assert results.attributes()["over_representation"].isna().all()
+    assert (results.stability()["stability"] == 0).all()
+
+
+def test_where_every_image_is_tied_the_rule_decides_and_ties_are_counted(tmp_path):
+    drawn_sweep(tmp_path, tied, right)
+    shares = {
+        ties: load_sweep("made", cache=tmp_path, ties=ties).summary().iloc[1]
+        for ties in ("confidence", "reference", "exclude")
+    }
+    assert all(row["n_tied"] == 40 for row in shares.values())
+    assert shares["exclude"]["n_pies"] == 0
+    wraps = shares["confidence"]["n_pies"]
+    assert shares["reference"]["n_pies"] == 40 - wraps
+
+
+def test_a_population_that_always_says_the_same_is_tested_without_noise(tmp_path):
+    results = drawn_sweep(tmp_path, right, constant)
+    classes = results.classes()
+    assert (classes["p"] == 0).all()
+    assert classes["degenerate"].all()
+    assert classes["t"].isna().all()
+    assert (classes["excess_gap"] == -classes["normalized_recall_delta"]).all()
+
+
 # --- how it looks -------------------------------------------------------------------------------
 def test_a_sweep_says_what_it_is_without_reading_a_table(tmp_path):
     folder = make_sweep(tmp_path, n_images=20, seeds=2)

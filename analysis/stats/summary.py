@@ -118,12 +118,16 @@ def _hardness_columns(results: VariantResults, floor: NoiseFloor | None) -> dict
     }
     if floor is None:
         return columns
-    entropy = entropy[floor.sample]
-    columns["dense_entropy_on_aa_pies"] = _weighted(entropy, floor.frequency)
-    if results.half_frequency is not None:
-        accuracy = results.images["dense_accuracy"].to_numpy()[floor.sample]
-        columns["dense_top1_on_half_pies"] = _weighted(accuracy, results.half_frequency)
-        columns["dense_entropy_on_half_pies"] = _weighted(entropy, results.half_frequency)
+    properties = {
+        "dense_top1": results.images["dense_accuracy"].to_numpy(),
+        "top1": results.images["accuracy"].to_numpy(),
+        "dense_entropy": entropy,
+    }
+    for name, values in properties.items():
+        here = values[floor.sample]
+        columns[f"{name}_on_aa_pies"] = _weighted(here, floor.frequency)
+        if results.half_frequency is not None:
+            columns[f"{name}_on_half_pies"] = _weighted(here, results.half_frequency)
     return columns
 
 

@@ -49,7 +49,7 @@ CLASSES = pd.DataFrame(
 )
 ENTROPY = np.array([0.6, 0.4, 0.2, 0.0, 0.1])
 FLIPS = Flips(np.array([1.0, 0.5, 0, 0, 0]), np.array([0, 0, 0.5, 0, 0]), 2)
-FLOOR = NoiseFloor(0.1, 0.0, np.array([0.5, 0, 0, 0, 0]), np.arange(5), 0.4)
+FLOOR = NoiseFloor(0.1, 0.0, np.array([0.5, 0, 0, 0, 0]), np.arange(5), 1.0)
 HALF = np.array([0.75, 0.25, 0.0, 0.0, 0.0])
 
 
@@ -87,7 +87,7 @@ def test_accuracies_on_pies_and_beyond():
     assert row["top1_on_pies"] == pytest.approx(0.2)
     assert row["dense_top1_on_non_pies"] == pytest.approx(0.95)
     assert row["top1_on_non_pies"] == pytest.approx(0.9)
-    assert row["dense_top1_on_aa_pies"] == 0.4
+    assert row["dense_top1_on_aa_pies"] == 1
 
 
 def test_means_over_runs():
@@ -171,6 +171,9 @@ def test_the_random_sample_is_as_large_as_the_pies_and_is_the_same_every_time():
 def test_hardness_of_half_pies_stands_like_for_like_with_that_of_aa_pies():
     row = row_of()
     assert row["dense_top1_on_half_pies"] == pytest.approx((0.75 * 1.0 + 0.25 * 0.5) / 1.0)
+    assert row["top1_on_half_pies"] == pytest.approx(0.75 * 0.0 + 0.25 * 0.5)
+    assert row["top1_on_aa_pies"] == 0
+    assert row["dense_top1_on_aa_pies"] == 1
     assert row["dense_entropy_on_half_pies"] == pytest.approx(0.75 * 0.6 + 0.25 * 0.4)
     assert row["dense_entropy_on_aa_pies"] == pytest.approx(0.6)
     assert row["dense_entropy_on_pies"] == pytest.approx(0.4)
