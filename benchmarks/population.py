@@ -1,8 +1,9 @@
 """Training a population: the sweep against the plain loop, as whole processes in one run.
 
-The plain loop trains one model after another as a tutorial would: a DataLoader over decoded images,
-torch's default threads, the same steps, pruning by ``torch.nn.utils.prune``, nothing shared. It is
-timed on a few models and extrapolated to as many as the sweep trains.
+The plain loop trains one model after another as a tutorial would: a dataset of pictures that are
+transformed when they are drawn, a DataLoader, torch's default threads, the same steps, pruning by
+``torch.nn.utils.prune``, nothing shared. It is timed on a few models and extrapolated to as many as
+the sweep trains; beside it stands the same loop with its images as tensors in memory already.
 """
 
 import argparse
@@ -11,12 +12,14 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from analysis.pools.local import usable_cores
 
 _PLAIN_MODELS = 6
+_LATE = 0.4
 
 
 @dataclass(frozen=True)
@@ -27,10 +30,10 @@ class Case:
     image_size: int
     seeds: int
     epochs: int
-    levels: str
-    train_limit: int
     target: float
     paired_target: float
+    levels: str = "0.3,0.5,0.7,0.9,0.95"
+    train_limit: int = 440
 
     @property
     def n_models(self) -> int:
@@ -39,56 +42,64 @@ class Case:
 
 
 CASES = (
-    Case("tiny_cnn", 8, 10, 50, "0.3,0.5,0.7,0.9,0.95", 440, 4.0, 6.0),
-    Case("resnet10t", 32, 2, 15, "0.5,0.9", 440, 1.5, 2.5),
+    Case("tiny_cnn", 8, 10, 50, 4.0, 6.0),
+    Case("resnet10t", 32, 2, 15, 1.5, 2.5),
 )
 
 
 def main() -> None:
-    """Print, for each case, both times and their ratio."""
+    """Print, for each case, the times of both loops and of the sweep, and their ratios."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.population")
-    parser.add_argument("--plain", nargs=5, metavar="X", help=argparse.SUPPRESS)
+    parser.add_argument("--plain", nargs=6, metavar="X", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.plain:
-        name, *numbers = options.plain
-        _plain_loop(name, *(int(n) for n in numbers))
+        name, kind, *numbers = options.plain
+        _plain_loop(name, kind, *(int(n) for n in numbers))
         return
     rate = _matrix_rate()
     print(f"matrix rate of one thread: {rate / 1e9:.0f} GFLOP/s in float32")
     for case in CASES:
-        plain = _plain_seconds(case)
         floor = _training_flops(case) / rate / usable_cores()
-        for paired, target in ((False, case.target), (True, case.paired_target)):
-            seconds = _sweep_seconds(case, paired=paired)
-            kind = "paired" if paired else "independent"
+        plain, tensors = _plain_seconds(case, "pictures"), _plain_seconds(case, "tensors")
+        print(
+            f"{case.model}, {case.n_models} models: plain loop {plain:.1f} s, with tensors in "
+            f"memory {tensors:.1f} s, arithmetic floor on all cores {floor:.1f} s",
+            flush=True,
+        )
+        for kind, arguments, target in (
+            ("independent", [], f"{case.target:g}"),
+            ("paired", ["--paired"], f"{case.paired_target:g}"),
+            (f"paired, --prune-begin {_LATE}", ["--paired", "--prune-begin", str(_LATE)], "none"),
+        ):
+            seconds = _sweep_seconds(case, arguments)
             print(
-                f"{case.model}, {case.n_models} models, {kind}: {seconds:.1f} s, plain loop "
-                f"{plain:.1f} s, {plain / seconds:.1f} times as fast (target {target:g}); "
-                f"{seconds / floor:.1f} times the floor of {floor:.1f} s",
+                f"  {kind}: {seconds:.1f} s, {plain / seconds:.1f} times as fast as the plain loop "
+                f"(target {target}), {tensors / seconds:.1f} times as with tensors in memory, "
+                f"{seconds / floor:.1f} times the floor",
                 flush=True,
             )
 
 
-def _sweep_seconds(case: Case, *, paired: bool) -> float:
+def _sweep_seconds(case: Case, arguments: list[str]) -> float:
     with tempfile.TemporaryDirectory() as cache:
         command = [
             sys.executable, "-m", "analysis", "sweep", "--dataset", "digits", "--cache", cache,
             "--model", case.model, "--image-size", str(case.image_size),
             "--seeds", str(case.seeds), "--epochs", str(case.epochs), "--device", "cpu",
             "--variants", f"magnitude={case.levels}", "--train-limit", str(case.train_limit),
-            *(["--paired"] if paired else []),
+            *arguments,
         ]  # fmt: skip
         started = time.perf_counter()
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         return time.perf_counter() - started
 
 
-def _plain_seconds(case: Case) -> float:
-    """Seconds of the plain loop for all models of the case, its start counted once."""
+def _plain_seconds(case: Case, kind: str) -> float:
+    """Seconds of a plain loop for all models of the case, its start counted once."""
     times = []
     for n in (1, min(_PLAIN_MODELS, case.n_models)):
         numbers = [n, case.image_size, case.epochs, case.train_limit]
-        command = [sys.executable, "-m", "benchmarks.population", "--plain", case.model]
+        command = [sys.executable, "-m", "benchmarks.population", "--plain", case.model, kind]
         started = time.perf_counter()
         subprocess.run([*command, *map(str, numbers)], check=True)
         times.append((n, time.perf_counter() - started))
@@ -128,35 +139,60 @@ def _training_flops(case: Case) -> float:
     return float(counter.get_total_flops()) * steps * case.n_models
 
 
-def _plain_loop(name: str, n: int, size: int, epochs: int, train_limit: int) -> None:
+def _examples(split: Any, kind: str, size: int) -> Any:
+    """Examples of a split as a tutorial's dataset gives them, or all of them as tensors."""
+    import torch
+    from torch.utils.data import Dataset, TensorDataset
+
+    from analysis.models.torchvision_shim import import_timm
+
+    import_timm()
+    from torchvision import transforms
+
+    transform = transforms.Compose(
+        [transforms.Resize(size), transforms.ToTensor(), transforms.Normalize((0.3,), (0.3,))]
+    )
+    images = [split.images[i].convert("L") for i in range(len(split))]
+
+    class Pictures(Dataset[tuple[Any, int]]):
+        def __len__(self) -> int:
+            return len(images)
+
+        def __getitem__(self, index: int) -> tuple[Any, int]:
+            return transform(images[index]), int(split.labels[index])
+
+    if kind == "pictures":
+        return Pictures()
+    pixels = torch.from_numpy(np.stack([transform(image).numpy() for image in images]))
+    return TensorDataset(pixels, torch.from_numpy(split.labels))
+
+
+def _plain_loop(name: str, kind: str, n: int, size: int, epochs: int, train_limit: int) -> None:
     import torch
     from torch import nn
     from torch.nn.utils import prune
-    from torch.utils.data import DataLoader, TensorDataset
+    from torch.utils.data import DataLoader
 
     from analysis.compression.schedule import CubicSchedule
     from analysis.datasets import open_dataset
-    from analysis.models.factory import create, resolve
+    from analysis.models.torchvision_shim import import_timm
     from analysis.models.weights import prunable
-    from analysis.preparing import model_input
+
+    timm = import_timm()
+    import analysis.models.tiny_cnn  # noqa: F401 (registers itself with timm)
 
     dataset = open_dataset("digits").limited(train_limit, None)
-    splits = []
-    for split in (dataset.train, dataset.test):
-        pixels = [model_input(split.images[i], (size, size), 1) for i in range(len(split))]
-        images = torch.from_numpy(np.stack(pixels)).float().div(255).sub(0.3).div(0.3)
-        splits.append(TensorDataset(images, torch.from_numpy(split.labels)))
-    spec = resolve(name, 10, 1, image_size=size, native_size=None)
+    train, test = (_examples(s, kind, size) for s in (dataset.train, dataset.test))
     for seed in range(n):
         torch.manual_seed(seed)
-        model = create(spec)
+        model = timm.create_model(name, num_classes=10, in_chans=1)
         modules = list(prunable(model).values())
         for module in modules:
             prune.identity(module, "weight")
         optimizer = torch.optim.SGD(
             model.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=1e-4
         )
-        loader = DataLoader(splits[0], batch_size=64, shuffle=True, drop_last=True)
+        loader = DataLoader(train, batch_size=64, shuffle=True, drop_last=True)
         steps = epochs * len(loader)
         schedule = CubicSchedule(0.9, round(0.2 * steps), round(0.75 * steps), 8)
         step = 0
@@ -173,7 +209,7 @@ def _plain_loop(name: str, n: int, size: int, epochs: int, train_limit: int) -> 
                 step += 1
         model.eval()
         with torch.inference_mode():
-            for images, _ in DataLoader(splits[1], batch_size=256):
+            for images, _ in DataLoader(test, batch_size=256):
                 model(images)
 
 
