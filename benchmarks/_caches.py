@@ -1,0 +1,137 @@
+"""Caches as large as ImageNet's, drawn and written through the real store.
+
+Every image has a difficulty and three classes it is taken for; a run errs with the difficulty,
+the more the stronger the compression, and mostly in the image's own way. So most images are voted
+on as one, and the hard ones fall apart, as in real populations.
+"""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from analysis import schema
+from analysis.config import DENSE_ID, Variant, parse_variants
+from analysis.manifest import Manifest, VariantRecord
+from analysis.store import Cache, SweepFolder
+
+VARIANTS = (
+    "magnitude=0.1,0.3,0.5,0.7,0.9",
+    "magnitude-global=0.3,0.5,0.7,0.9",
+    "int8-static",
+    "int8-dynamic",
+)
+_CONFUSIONS = np.array([0.72, 0.92])  # cumulative shares of the first and second wrong class
+
+
+def make_cache(
+    root: Path,
+    *,
+    n_images: int,
+    n_classes: int = 1_000,
+    seeds: int = 30,
+    variants: tuple[str, ...] = VARIANTS,
+    thumbnail: Callable[[int], bytes] | None = None,
+    name: str = "large",
+) -> SweepFolder:
+    """Write a sweep of drawn predictions; without ``thumbnail`` its pictures are null."""
+    folder = Cache(root).sweep(name)
+    parsed = parse_variants(list(variants))
+    generator = np.random.default_rng(0)
+    label = generator.integers(0, n_classes, n_images).astype(np.int32)
+    wrong = (label + generator.integers(1, n_classes, (3, n_images))) % n_classes
+    difficulty = 0.95 * generator.beta(0.22, 0.75, n_images).astype(np.float32)
+    manifest = Manifest(
+        name=name,
+        config={"variants": [v.variant_id for v in parsed], "seeds": seeds, "options": {}},
+        dataset={"spec": "drawn", "n_train": 0, "n_test": n_images},
+        dataset_fingerprint="drawn",
+        class_names=[f"class {c:04d}" for c in range(n_classes)],
+        variants=[_record(variant) for variant in parsed],
+        seeds=list(range(seeds)),
+        device={"device": "cpu", "threads": 1},
+    )
+    manifest.files["images.parquet"] = folder.write_images(_images(label, thumbnail))
+
+    def write(run: tuple[int, VariantRecord, int]) -> None:
+        number, record, seed = run
+        harm = 1 + 0.8 * (record.target_sparsity or 0.0) ** 3
+        drawn = np.random.default_rng([1, number])
+        table = _draw_run(label, wrong, np.minimum(difficulty * harm, 0.97), n_classes, drawn)
+        written = folder.write_predictions(record.variant_id, seed, table, {})
+        path = folder.relative(folder.prediction_path(record.variant_id, seed))
+        manifest.files[path] = written
+        state = manifest.run(record.variant_id, seed)
+        state.state, state.size_bytes, state.latency_ms = "done", 100_000, 0.5
+        state.sparsity, state.weight_bits = record.target_sparsity or 0.0, 32.0
+
+    runs = [(record, seed) for record in manifest.variants for seed in manifest.seeds]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(write, [(i, *run) for i, run in enumerate(runs)]))
+    folder.write_manifest(manifest)
+    return folder
+
+
+def _record(variant: Variant) -> VariantRecord:
+    is_int8 = variant.method.startswith("int8")
+    level = variant.steps[0].level if variant.steps else None
+    asked = 0.0 if variant.variant_id == DENSE_ID else level
+    return VariantRecord(variant.variant_id, variant.method, asked, paired=is_int8)
+
+
+def _images(label: npt.NDArray[np.int32], thumbnail: Callable[[int], bytes] | None) -> pa.Table:
+    n, layout = len(label), schema.images_schema()
+    size = pa.array(np.full(n, 256, np.int32))
+    kind = layout.field(schema.IMAGE).type
+    pictures: Any = pa.nulls(n, kind)
+    if thumbnail is not None:
+        parts = [
+            pa.array(
+                [{"bytes": thumbnail(i), "path": None} for i in range(start, min(start + 8192, n))],
+                type=kind,
+            )
+            for start in range(0, n, 8192)
+        ]
+        pictures = pa.chunked_array(parts)
+    paths = pa.array([f"class {c:04d}/{i:07d}.jpg" for i, c in enumerate(label)])
+    ids = pa.array(np.arange(n, dtype=np.int32))
+    return pa.table([ids, pa.array(label), paths, size, size, pictures], schema=layout)
+
+
+def _draw_run(
+    label: npt.NDArray[np.int32],
+    wrong: npt.NDArray[np.int64],
+    error: npt.NDArray[np.float32],
+    n_classes: int,
+    generator: np.random.Generator,
+) -> pa.Table:
+    n = len(label)
+    errs = generator.random(n, np.float32) < error
+    which = np.searchsorted(_CONFUSIONS, generator.random(n, np.float32))
+    prediction = np.where(errs, wrong[which, np.arange(n)], label)
+    noise = generator.random(n, np.float32)
+    confidence = (0.35 + 0.6 * (1 - error) * (0.6 + 0.4 * noise)).astype(np.float32)
+    right = prediction == label
+    columns = {
+        schema.IMAGE_ID: np.arange(n),
+        schema.PREDICTION: prediction,
+        schema.CONFIDENCE: confidence,
+        schema.TRUE_CONFIDENCE: np.where(right, confidence, (1 - confidence) / 2),
+        schema.TRUE_RANK: np.where(right, 0, 1 + (noise * 8).astype(np.int64)),
+        schema.EL2N: 1 - confidence,
+    }
+    fields = schema.predictions_schema(n_classes)
+    return pa.table(
+        [
+            pa.array(columns[f.name].astype(f.type.to_pandas_dtype()))
+            if f.name in columns
+            else pa.nulls(n, f.type)
+            for f in fields
+        ],
+        schema=fields,
+    )
