@@ -123,13 +123,16 @@ class VariantTables:
 
     def half_frequency(self, variant_id: str) -> FloatArray | None:
         """How often each sampled image is a PIE of a variant half, (n,)."""
+        floor = self.floor
+        if floor is None:
+            return None
         dense, variant = self.both(variant_id)
         return self.once(
             "half",
             variant_id,
             lambda: half_population_frequency(
-                votes(dense),
-                votes(variant),
+                floor,
+                *votes(variant),
                 dense_seeds=dense.seeds,
                 variant_seeds=variant.seeds,
                 paired=self._source.is_paired(variant_id),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from analysis.stats.modal import FloatArray, IntArray, running_length
+from analysis.stats.modal import FloatArray, IntArray, is_contested, running_length
 
 _CHUNK = 65_536
 
@@ -28,12 +28,13 @@ def vote_entropy(prediction: IntArray) -> FloatArray:
         raise ValueError("the population is empty")
     votes = np.arange(k + 1, dtype=np.float64)
     weighed = votes * np.log(np.maximum(votes, 1))
-    entropy = np.empty(n)
-    for start in range(0, n, _CHUNK):
-        part = slice(start, start + _CHUNK)
-        ordered = np.sort(prediction[:, part].T, axis=1)
+    entropy = np.zeros(n)
+    (contested,) = np.nonzero(is_contested(prediction))
+    for start in range(0, len(contested), _CHUNK):
+        images = contested[start : start + _CHUNK]
+        ordered = np.sort(prediction[:, images], axis=0)
         ends = np.ones(ordered.shape, np.bool_)
-        ends[:, :-1] = ordered[:, 1:] != ordered[:, :-1]
-        entropy[part] = np.log(k) - (weighed[running_length(ordered)] * ends).sum(axis=1) / k
-    # Rounding can leave a unanimous vote a hair below 0.
-    return np.maximum(entropy, 0.0)
+        ends[:-1] = ordered[1:] != ordered[:-1]
+        counted = (weighed[running_length(ordered)] * ends).sum(axis=0)
+        entropy[images] = np.log(k) - counted / k
+    return entropy

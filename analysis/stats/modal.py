@@ -14,7 +14,7 @@ FloatArray = npt.NDArray[np.floating[Any]]
 BoolArray = npt.NDArray[np.bool_]
 
 _CHUNK = 65_536
-_EQUAL = 1e-6
+EQUAL = 1e-6
 
 
 @dataclass(frozen=True)
@@ -67,42 +67,57 @@ def modal(
     if ties not in TIE_RULES:
         raise ValueError(f"ties must be one of {', '.join(TIE_RULES)}")
     k, n = prediction.shape
-    label = np.empty(n, np.int32)
-    votes = np.empty(n, np.int64)
-    tied = np.empty(n, np.bool_)
-    for start in range(0, n, _CHUNK):
-        part = slice(start, start + _CHUNK)
-        chosen, votes[part], tied[part] = _most_frequent(
-            prediction[:, part], largest=ties == "reference"
-        )
+    label = prediction[0].astype(np.int32)
+    votes = np.full(n, k, np.int64)
+    tied = np.zeros(n, np.bool_)
+    (contested,) = np.nonzero(is_contested(prediction))
+    for start in range(0, len(contested), _CHUNK):
+        images = contested[start : start + _CHUNK]
+        part = prediction[:, images]
+        chosen, votes[images], tied[images] = _most_frequent(part, largest=ties == "reference")
         if ties != "reference" and confidence is not None:
-            (rows,) = np.nonzero(tied[part])
-            columns = start + rows
-            chosen[rows] = _most_confident(prediction[:, columns], confidence[:, columns])
-        label[part] = chosen
+            (rows,) = np.nonzero(tied[images])
+            chosen[rows] = _most_confident(part[:, rows], confidence[:, images[rows]])
+        label[images] = chosen
     return Modal(label, votes / k, tied)
+
+
+def is_contested(*populations: IntArray) -> BoolArray:
+    """Whether the runs of populations, arrays [K, N], disagree on an image, shape (N,).
+
+    On most images they do not, and what is counted of votes is known there without counting.
+    """
+    first = populations[0][0]
+    contested = np.zeros(first.shape, np.bool_)
+    for population in populations:
+        for row in population:
+            contested |= row != first
+    return contested
 
 
 def _most_frequent(
     prediction: IntArray, *, largest: bool
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64], BoolArray]:
-    """Most frequent class, its votes, and whether it is tied, from one sort an image."""
-    ordered = np.sort(prediction.T, axis=1)
-    length = running_length(ordered)
-    votes = length.max(axis=1)
-    reaches = length == votes[:, None]
-    first = reaches.argmax(axis=1)
-    last = reaches.shape[1] - 1 - reaches[:, ::-1].argmax(axis=1)
-    chosen = np.take_along_axis(ordered, (last if largest else first)[:, None], axis=1)[:, 0]
-    return chosen.astype(np.int32), votes.astype(np.int64), first != last
+    """Most frequent class, its votes, and whether it is tied, from one sort and one scan."""
+    ordered = np.sort(prediction, axis=0)
+    label, length = ordered[0].copy(), np.ones(ordered.shape[1], np.int16)
+    votes, tied = length.copy(), np.zeros(length.shape, np.bool_)
+    for j in range(1, len(ordered)):
+        length = length * (ordered[j] == ordered[j - 1]) + np.int16(1)
+        more = length > votes
+        equal = length == votes
+        tied = (tied | equal) & ~more
+        np.copyto(label, ordered[j], where=more | equal if largest else more)
+        np.maximum(votes, length, out=votes)
+    return label.astype(np.int32), votes.astype(np.int64), tied
 
 
 def running_length(ordered: IntArray) -> npt.NDArray[np.int16]:
-    """How often the value at each place of a sorted row has occurred so far, from 1."""
+    """How often the value at each place of a sorted column [K, n] has occurred so far, from 1."""
     length = np.ones(ordered.shape, np.int16)
-    for j in range(1, ordered.shape[1]):
-        same = ordered[:, j] == ordered[:, j - 1]
-        length[:, j] += length[:, j - 1] * same
+    for j in range(1, len(ordered)):
+        same = ordered[j] == ordered[j - 1]
+        np.add(length[j], length[j - 1], out=length[j], where=same)
     return length
 
 
@@ -124,7 +139,7 @@ def _most_confident(prediction: IntArray, confidence: FloatArray) -> npt.NDArray
     most = np.maximum.reduceat(votes, new_image)[image]
     total[votes < most] = -np.inf
     largest = np.maximum.reduceat(total, new_image)[image]
-    equal = np.flatnonzero(total >= largest - _EQUAL * np.abs(largest))
+    equal = np.flatnonzero(total >= largest - EQUAL * np.abs(largest))
     # Runs of equal classes ascend within an image, so the first of them is the smallest class.
     _, smallest = np.unique(image[equal], return_index=True)
     return classes.ravel()[first[equal[smallest]]].astype(np.int32)

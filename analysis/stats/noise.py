@@ -1,12 +1,13 @@
 """The noise floor: how many PIEs the choice of seeds alone makes."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from analysis.stats.modal import BoolArray, FloatArray, IntArray, TieRule, modal
-from analysis.stats.pie import is_pie
+from analysis.stats.modal import FloatArray, IntArray, TieRule
+from analysis.stats.resampling import DrawnModal, drawn_modal
 
 SPLITS = 20
 SAMPLE = 50_000
@@ -28,7 +29,8 @@ class NoiseFloor:
     ``share`` is the mean over the splits, ``frequency`` [n] how often each sampled image is an A/A
     PIE, ``standard_error`` that of sampling images (0 where all were taken),
     ``dense_top1_on_aa_pies`` the accuracy of the dense runs on A/A PIEs, pooled over the splits
-    (None where there is none).
+    (None where there is none). ``half`` holds the modal labels of half A in every split: what a
+    variant's halves are held against.
     """
 
     share: float
@@ -36,6 +38,7 @@ class NoiseFloor:
     frequency: FloatArray
     sample: npt.NDArray[np.intp]
     dense_top1_on_aa_pies: float | None
+    half: DrawnModal
 
 
 def make_splits(k: int, n_splits: int = SPLITS) -> list[Split]:
@@ -85,13 +88,13 @@ def noise_floor(
     if not splits:
         return None
     sample = sample_images(prediction.shape[1])
-    prediction, confidence = prediction[:, sample], _columns(confidence, sample)
+    prediction, confidence = _columns(prediction, sample), _columns(confidence, sample)
     accuracy = (prediction == label[sample]).mean(axis=0)
-    count = np.zeros(len(sample))
-    for split in splits:
-        count += _pies_between(
-            (prediction, confidence, split.a), (prediction, confidence, split.b), ties
-        )
+    half, other = (
+        drawn_modal(prediction, confidence, _drawn(len(prediction), runs), ties=ties)
+        for runs in ([split.a for split in splits], [split.b for split in splits])
+    )
+    count = half.differs(other, ties).sum(axis=1)
     frequency = count / len(splits)
     return NoiseFloor(
         share=float(frequency.mean()),
@@ -101,18 +104,19 @@ def noise_floor(
         dense_top1_on_aa_pies=(
             float((count * accuracy).sum() / count.sum()) if count.any() else None
         ),
+        half=half,
     )
 
 
 def half_population_frequency(
-    dense: tuple[IntArray, FloatArray | None],
-    variant: tuple[IntArray, FloatArray | None],
+    floor: NoiseFloor,
+    prediction: IntArray,
+    confidence: FloatArray | None,
     *,
     dense_seeds: tuple[int, ...],
     variant_seeds: tuple[int, ...],
     paired: bool,
     ties: TieRule = "confidence",
-    n_splits: int = SPLITS,
 ) -> FloatArray | None:
     """Share of the splits in which an image is a PIE of a variant half against dense half A, (n,).
 
@@ -120,32 +124,46 @@ def half_population_frequency(
     same splits, images and half size. An independent variant half is drawn at random; a paired one
     takes the seeds of dense half B, so that no seed stands on both sides.
 
+    Parameters
+    ----------
+    floor : NoiseFloor
+        Of the dense population, under the same tie rule.
+    prediction, confidence : arrays, shape (K, N)
+        Of the variant.
+
     Returns
     -------
     float array or None
-        None where K < 2, or where the variant lacks the runs for a half of that size.
+        None where the variant lacks the runs for a half of that size.
     """
-    splits = make_splits(len(dense_seeds), n_splits)
-    if not splits:
-        return None
+    splits = make_splits(len(dense_seeds), floor.half.label.shape[1])
     half = len(splits[0].a)
     if len(variant_seeds) < half:
         return None
-    position = {seed: i for i, seed in enumerate(variant_seeds)}
-    generator = np.random.default_rng([_RANDOM_SEED, len(variant_seeds), 1])
-    sample = sample_images(dense[0].shape[1])
-    dense_sample = (dense[0][:, sample], _columns(dense[1], sample))
-    variant_sample = (variant[0][:, sample], _columns(variant[1], sample))
-    count = np.zeros(len(sample))
-    for split in splits:
-        chosen = generator.permutation(len(variant_seeds))[:half]
-        if paired:
-            seeds = [dense_seeds[i] for i in split.b]
-            if any(seed not in position for seed in seeds):
-                return None
-            chosen = np.array([position[seed] for seed in seeds])
-        count += _pies_between((*dense_sample, split.a), (*variant_sample, chosen), ties)
-    return count / len(splits)
+    if paired:
+        position = {seed: i for i, seed in enumerate(variant_seeds)}
+        others = [[dense_seeds[i] for i in split.b] for split in splits]
+        if not position.keys() >= set().union(*others):
+            return None
+        chosen = [np.array([position[seed] for seed in seeds]) for seeds in others]
+    else:
+        generator = np.random.default_rng([_RANDOM_SEED, len(variant_seeds), 1])
+        chosen = [generator.permutation(len(variant_seeds))[:half] for _ in splits]
+    halves = drawn_modal(
+        _columns(prediction, floor.sample),
+        _columns(confidence, floor.sample),
+        _drawn(len(prediction), chosen),
+        ties=ties,
+    )
+    return floor.half.differs(halves, ties).mean(axis=1)
+
+
+def _drawn(k: int, halves: list[npt.NDArray[np.intp]]) -> FloatArray:
+    """Which of K runs are in each half, 0 or 1, shape (K, splits)."""
+    drawn = np.zeros((k, len(halves)))
+    for number, runs in enumerate(halves):
+        drawn[runs, number] = 1
+    return drawn
 
 
 def excess_interval(half: FloatArray, floor: FloatArray) -> tuple[float, float, float]:
@@ -168,19 +186,10 @@ def excess_interval(half: FloatArray, floor: FloatArray) -> tuple[float, float, 
     return excess, excess - margin, excess + margin
 
 
-def _columns(values: FloatArray | None, sample: npt.NDArray[np.intp]) -> FloatArray | None:
-    return None if values is None else values[:, sample]
-
-
-_Half = tuple[IntArray, FloatArray | None, npt.NDArray[np.intp]]
-
-
-def _pies_between(left: _Half, right: _Half, ties: TieRule) -> BoolArray:
-    modals = [
-        modal(prediction[runs], None if confidence is None else confidence[runs], ties=ties)
-        for prediction, confidence, runs in (left, right)
-    ]
-    return is_pie(modals[0], modals[1], ties=ties)
+def _columns(values: Any, sample: npt.NDArray[np.intp]) -> Any:
+    if values is None or len(sample) == values.shape[1]:
+        return values
+    return values[:, sample]
 
 
 def _sampling_error(frequency: FloatArray, n_images: int) -> float:

@@ -7,7 +7,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis import schema
-from analysis.stats.modal import BoolArray, FloatArray, IntArray, Modal, TieRule, modal
+from analysis.stats.modal import (
+    BoolArray,
+    FloatArray,
+    IntArray,
+    Modal,
+    TieRule,
+    is_contested,
+    modal,
+)
 
 FORGOTTEN, RECOVERED, CHANGED = "forgotten", "recovered", "changed"
 KINDS = (FORGOTTEN, RECOVERED, CHANGED)
@@ -69,30 +77,30 @@ def vote_distance(dense: IntArray, variant: IntArray) -> npt.NDArray[np.float64]
     k_dense, k_variant = len(dense), len(variant)
     if not k_dense or not k_variant:
         raise ValueError("a population is empty")
-    n = dense.shape[1]
-    distance = np.empty(n, np.float64)
-    for start in range(0, n, 65_536):
-        part = slice(start, start + 65_536)
-        votes = np.concatenate([dense[:, part], variant[:, part]]).T.astype(np.int64)
-        # The source rides in the lowest bit, so one plain sort groups classes and keeps it.
-        coded = votes * 2
-        coded[:, k_dense:] += 1
-        coded.sort(axis=1)
-        weight = np.where(coded & 1, k_dense, -k_variant)
-        running = weight.cumsum(axis=1)
-        ends = np.ones(coded.shape, np.bool_)
-        ends[:, :-1] = coded[:, 1:] >> 1 != coded[:, :-1] >> 1
-        distance[part] = _absolute_run_sums(running, ends)
-    return distance / (2 * k_dense * k_variant)
+    distance = np.where(dense[0] == variant[0], 0.0, 1.0)
+    (contested,) = np.nonzero(is_contested(dense) | is_contested(variant))
+    for start in range(0, len(contested), 65_536):
+        images = contested[start : start + 65_536]
+        difference = _taxicab(dense[:, images], variant[:, images])
+        distance[images] = difference / (2 * k_dense * k_variant)
+    return distance
 
 
-def _absolute_run_sums(running: npt.NDArray[np.int64], ends: BoolArray) -> npt.NDArray[np.int64]:
-    """Sum of |sum of each run| a row, from running sums and the flags of run ends."""
-    at_end = running[ends]
-    sums = np.diff(at_end, prepend=0)
-    row = np.nonzero(ends)[0]
-    # Every row's weights sum to 0, so a row starts again from 0 without being told.
-    return np.bincount(row, weights=np.abs(sums), minlength=len(running)).astype(np.int64)
+def _taxicab(dense: IntArray, variant: IntArray) -> npt.NDArray[np.int64]:
+    """``sum_c |K_dense n[c, t] - K_t n[c, dense]|`` of each image, from one sort and one scan."""
+    k_dense, k_variant = len(dense), len(variant)
+    # The source rides in the lowest bit, so one plain sort groups classes and keeps it.
+    kind = np.int16 if max(dense.max(), variant.max()) < 2**14 else np.int64
+    coded = np.concatenate([dense.astype(kind) * 2, variant.astype(kind) * 2 + 1])
+    coded.sort(axis=0)
+    total, running = np.zeros((2, coded.shape[1]), np.int64)
+    for j, votes in enumerate(coded):
+        running += np.where(votes & 1, k_dense, -k_variant)
+        if j + 1 < len(coded):
+            ends = votes >> 1 != coded[j + 1] >> 1
+            total += np.abs(running) * ends
+            running *= ~ends
+    return total + np.abs(running)
 
 
 def image_table(

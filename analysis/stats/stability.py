@@ -1,14 +1,13 @@
 """PIE stability: whether an image would be a PIE with other seeds."""
 
 import numpy as np
-import numpy.typing as npt
 
-from analysis.stats.modal import BoolArray, FloatArray, IntArray, TieRule
+from analysis.stats.modal import FloatArray, IntArray, TieRule, is_contested
+from analysis.stats.resampling import drawn_modal
 
 RESAMPLES = 200
 _RANDOM_SEED = 20191113
-_CELLS = 4_000_000
-_EQUAL = 1e-6
+_CHUNK = 8_192
 
 Population = tuple[IntArray, FloatArray | None]
 
@@ -48,33 +47,20 @@ def pie_stability(
     if len(dense[0]) < 2 or len(variant[0]) < 2:
         return np.full(n, np.nan)
     draws = _draws(dense_seeds, variant_seeds, paired, n_resamples)
-    unanimous = (dense[0] == dense[0][0]).all(axis=0) & (variant[0] == variant[0][0]).all(axis=0)
     stability = (dense[0][0] != variant[0][0]).astype(np.float64)
-    (unsettled,) = np.nonzero(~unanimous)
-    if not len(unsettled):
-        return stability
-    code = _class_codes(np.concatenate([dense[0][:, unsettled], variant[0][:, unsettled]]).T)
-    # Images with few classes go together, so that few cells of the arrays are empty.
-    order = np.argsort(code.max(axis=1), kind="stable")
-    start = 0
-    while start < len(order):
-        n_classes = int(code[order[start]].max()) + 1
-        chunk = order[start : start + max(1, _CELLS // (n_resamples * (n_classes + 1)))]
-        n_classes = int(code[chunk[-1]].max()) + 1
-        images = unsettled[chunk]
-        sides = (
-            (code[chunk, : len(dense[0])], dense[1], draws[0]),
-            (code[chunk, len(dense[0]) :], variant[1], draws[1]),
+    (unsettled,) = np.nonzero(is_contested(dense[0]) | is_contested(variant[0]))
+    for start in range(0, len(unsettled), _CHUNK):
+        images = unsettled[start : start + _CHUNK]
+        before, after = (
+            drawn_modal(
+                prediction[:, images],
+                None if confidence is None else confidence[:, images],
+                drawn,
+                ties=ties,
+            )
+            for (prediction, confidence), drawn in zip((dense, variant), draws, strict=True)
         )
-        (one, tied), (other, also_tied) = (
-            _modal_codes(c, None if conf is None else conf[:, images].T, weight, n_classes, ties)
-            for c, conf, weight in sides
-        )
-        pie = one != other
-        if ties == "exclude":
-            pie &= ~(tied | also_tied)
-        stability[images] = pie.mean(axis=1)
-        start += len(chunk)
+        stability[images] = before.differs(after, ties).mean(axis=1)
     return stability
 
 
@@ -98,38 +84,3 @@ def _counts(generator: np.random.Generator, k: int, n_resamples: int) -> FloatAr
     if not k:
         return np.zeros((0, n_resamples))
     return generator.multinomial(k, np.full(k, 1 / k), n_resamples).T.astype(np.float64)
-
-
-def _class_codes(votes: IntArray) -> npt.NDArray[np.intp]:
-    """Number the classes that occur on an image from 0, ascending, shape (n, K)."""
-    order = np.argsort(votes, axis=1, kind="stable")
-    ordered = np.take_along_axis(votes, order, axis=1)
-    rank = np.zeros(votes.shape, np.intp)
-    rank[:, 1:] = (ordered[:, 1:] != ordered[:, :-1]).cumsum(axis=1)
-    code = np.empty_like(rank)
-    np.put_along_axis(code, order, rank, axis=1)
-    return code
-
-
-def _modal_codes(
-    code: npt.NDArray[np.intp],
-    confidence: FloatArray | None,
-    weight: FloatArray,
-    n_classes: int,
-    ties: TieRule,
-) -> tuple[npt.NDArray[np.intp], BoolArray]:
-    """Modal class code and whether it is tied, of every image and resample, shapes (n, B)."""
-    voted = (code[:, None, :] == np.arange(n_classes)[:, None]).astype(np.float64)
-    votes = voted @ weight
-    reaches = votes == votes.max(axis=1, keepdims=True)
-    tied = reaches.sum(axis=1) > 1
-    if ties == "reference":
-        return n_classes - 1 - reaches[:, ::-1].argmax(axis=1), tied
-    (rows,) = np.nonzero(tied.any(axis=1))
-    if confidence is not None and len(rows):
-        known = np.nan_to_num(confidence[rows].astype(np.float64))
-        total = (voted[rows] * known[:, None, :]) @ weight
-        total[~reaches[rows]] = -np.inf
-        largest = total.max(axis=1, keepdims=True)
-        reaches[rows] = total >= largest - _EQUAL * np.abs(largest)
-    return reaches.argmax(axis=1), tied

@@ -9,6 +9,7 @@ from scipy.special import gammaincinv, ndtr, stdtr, stdtrit
 FloatArray = npt.NDArray[np.float64]
 _NO_VARIANCE = 1e-20
 _NO_DIFFERENCE = 1e-12
+_SMOOTH = 24
 _NODES = 64
 
 
@@ -142,6 +143,27 @@ def detectable_difference(
     with np.errstate(divide="ignore", invalid="ignore"):
         df = (a + b) ** 2 / (a**2 / (k_x - 1) + b**2 / (k_y - 1))
     df = np.where(a + b < _NO_VARIANCE, np.nan, df)
+    return _detected_noncentrality(df, power) * np.sqrt(a + b)
+
+
+def _detected_noncentrality(df: FloatArray, power: float) -> FloatArray:
+    """Noncentrality that is found with this power, NaN where df is, shape of df."""
+    known = ~np.isnan(df)
+    found = np.full(df.shape, np.nan)
+    if known.sum() <= _SMOOTH:
+        found[known] = _solve_noncentrality(df[known], power)
+        return found
+    # It is a smooth function of 1 / df, so a polynomial through few solutions gives all others.
+    inverse = 1 / df[known]
+    domain = [inverse.min(), max(inverse.max(), inverse.min() + 1e-9)]
+    curve = np.polynomial.Chebyshev.interpolate(
+        lambda u: _solve_noncentrality(1 / u, power), _SMOOTH - 1, domain
+    )
+    found[known] = curve(inverse)
+    return found
+
+
+def _solve_noncentrality(df: FloatArray, power: float) -> FloatArray:
     node, weight = np.polynomial.legendre.leggauss(_NODES)
     spread = np.sqrt(2 * gammaincinv(df[:, None] / 2, (node + 1) / 2) / df[:, None])
     threshold = stdtrit(df, 0.975)[:, None] * spread
@@ -152,4 +174,4 @@ def detectable_difference(
         reached = (ndtr(shift - threshold) + ndtr(-shift - threshold)) @ (weight / 2)
         enough = reached >= power
         low, high = np.where(enough, low, middle), np.where(enough, middle, high)
-    return np.where(np.isnan(df), np.nan, high * np.sqrt(a + b))
+    return high

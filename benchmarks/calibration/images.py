@@ -148,11 +148,13 @@ def _one(
     variant = images.votes(generator, runs[1], harm=harm)
     seeds = tuple(range(_RUNS))
     floor = noise_floor(dense, None, images.label)
-    half = half_population_frequency(
-        (dense, None), (variant, None), dense_seeds=seeds, variant_seeds=seeds, paired=False
-    )
-    if floor is None or half is None:
+    if floor is None:
         raise ValueError("ten runs make halves")
+    half = half_population_frequency(
+        floor, variant, None, dense_seeds=seeds, variant_seeds=seeds, paired=False
+    )
+    if half is None:
+        raise ValueError("ten runs make a half")
     counts = [np.rint(f * SPLITS).astype(np.int64) for f in (half, floor.frequency)]
     pie = is_pie(modal(dense), modal(variant))
     halves = HalfPies(floor.sample, *counts)

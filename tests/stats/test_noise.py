@@ -13,6 +13,7 @@ from analysis.stats.noise import (
     sample_images,
 )
 from analysis.stats.pie import is_pie
+from analysis.stats.resampling import drawn_modal
 
 N = 400
 LABEL = np.arange(N) % 5
@@ -89,8 +90,8 @@ def test_images_the_dense_halves_disagree_on_are_hard():
 
 def half(dense, variant, *, paired, dense_seeds=None, variant_seeds=None, **kwargs):
     return half_population_frequency(
-        dense,
-        variant,
+        noise_floor(*dense, LABEL),
+        *variant,
         dense_seeds=dense_seeds or tuple(range(len(dense[0]))),
         variant_seeds=variant_seeds or tuple(range(len(variant[0]))),
         paired=paired,
@@ -114,19 +115,20 @@ def test_paired_halves_never_have_a_seed_on_both_sides(monkeypatch):
     dense = np.repeat(np.array(seeds)[:, None], N, axis=1)
     shuffled = tuple(reversed(seeds))
     variant = np.repeat(np.array(shuffled)[:, None], N, axis=1)
-    sides = []
-    monkeypatch.setattr(
-        noise, "_pies_between",
-        lambda left, right, _ties: sides.append(
-            (set(left[0][left[2], 0].tolist()), set(right[0][right[2], 0].tolist()))
-        )
-        or np.zeros(N, bool),
-    )  # fmt: skip
+    drawn = []
+
+    def record(prediction, confidence, runs, *, ties):
+        drawn.append([set(prediction[chosen > 0, 0].tolist()) for chosen in runs.T])
+        return drawn_modal(prediction, confidence, runs, ties=ties)
+
+    monkeypatch.setattr(noise, "drawn_modal", record)
     half((dense, None), (variant, None), paired=True, dense_seeds=seeds, variant_seeds=shuffled)
-    assert len(sides) == 20
-    for a, b in sides:
-        assert not a & b
-        assert len(a) == len(b) == k // 2
+    halves_a, halves_b, variant_halves = drawn
+    assert len(halves_a) == 20
+    for a, b, other in zip(halves_a, halves_b, variant_halves, strict=True):
+        assert not a & other
+        assert other == b
+        assert len(a) == len(other) == k // 2
 
 
 def test_independent_halves_of_one_population_come_close_to_the_floor():
@@ -151,10 +153,6 @@ def test_a_variant_with_fewer_runs_than_half_has_no_share_of_halves():
 def test_a_paired_variant_that_lacks_a_seed_has_no_share_of_halves_yet():
     dense = population(4, 0)
     assert half(dense, population(3, 1), paired=True) is None
-
-
-def test_one_dense_run_has_no_share_of_halves():
-    assert half(population(1, 0), population(4, 1), paired=False) is None
 
 
 def test_excess_and_its_interval_follow_the_formula():

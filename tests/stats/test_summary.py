@@ -12,6 +12,7 @@ from analysis import schema
 from analysis.stats.flips import Flips
 from analysis.stats.intensification import Intensification
 from analysis.stats.noise import NoiseFloor, excess_interval
+from analysis.stats.resampling import DrawnModal
 from analysis.stats.summary import VariantResults, summary_row
 
 RUNS = pd.DataFrame(
@@ -49,7 +50,8 @@ CLASSES = pd.DataFrame(
 )
 ENTROPY = np.array([0.6, 0.4, 0.2, 0.0, 0.1])
 FLIPS = Flips(np.array([1.0, 0.5, 0, 0, 0]), np.array([0, 0, 0.5, 0, 0]), 2)
-FLOOR = NoiseFloor(0.1, 0.0, np.array([0.5, 0, 0, 0, 0]), np.arange(5), 1.0)
+HALVES = DrawnModal(np.zeros((5, 2), np.int32), np.zeros((5, 2), bool))
+FLOOR = NoiseFloor(0.1, 0.0, np.array([0.5, 0, 0, 0, 0]), np.arange(5), 1.0, HALVES)
 HALF = np.array([0.75, 0.25, 0.0, 0.0, 0.0])
 
 
