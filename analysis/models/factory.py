@@ -124,7 +124,8 @@ def create(spec: ModelSpec) -> nn.Module:
 def _channels_last(model: nn.Module) -> nn.Module:
     # Not by Tensor.contiguous, which takes depthwise and 1 x 1 weights to be in that layout
     # already and leaves their convolutions on the slow path (1.6 times a MobileNet's step).
-    return model.to(memory_format=torch.channels_last)
+    # (torch's own types do not know the argument.)
+    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def _create(

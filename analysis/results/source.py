@@ -14,6 +14,7 @@ from analysis.manifest import Manifest
 from analysis.stats.modal import TieRule
 from analysis.store import Population, SweepFolder
 
+_KEPT_BYTES = 2**30
 _VOTES = (schema.PREDICTION, schema.CONFIDENCE, schema.TRUE_RANK)
 
 
@@ -86,7 +87,16 @@ class Source:
             self._populations[variant_id] = self.folder.read_population(
                 variant_id, _VOTES, self._seeds(variant_id), len(self.label)
             )
+            self._forget(variant_id)
         return self._populations[variant_id]
+
+    def _forget(self, newest: str) -> None:
+        """Let go of populations read earlier, dense last, once they fill too much memory."""
+        kept = self._populations
+        for variant_id in [v for v in kept if v not in (DENSE_ID, newest)]:
+            if sum(population.n_bytes for population in kept.values()) <= _KEPT_BYTES:
+                return
+            del kept[variant_id]
 
     def mean_of(self, variant_id: str, column: str) -> npt.NDArray[np.float64]:
         """Mean of one prediction column over the runs that have it, shape (N,); NaN without any."""
@@ -103,7 +113,8 @@ class Source:
 
     def correct(self, variant_id: str) -> npt.NDArray[np.bool_]:
         """Whether each run is right on each image, [K, N]."""
-        return np.asarray(self.population(variant_id).prediction == self.label)
+        prediction = self.population(variant_id).prediction
+        return np.asarray(prediction == self.label.astype(prediction.dtype))
 
     def is_paired(self, variant_id: str) -> bool:
         """Whether equal seeds tie the variant's runs to the dense ones."""

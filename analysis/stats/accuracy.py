@@ -42,8 +42,10 @@ def top_k(true_rank: npt.NDArray[Any], k: int) -> npt.NDArray[np.float64]:
 
     NaN for a run with an unknown (NaN) rank.
     """
-    unknown = np.isnan(true_rank).any(axis=1)
-    return np.where(unknown, np.nan, (true_rank < k).mean(axis=1))
+    share = (true_rank < k).mean(axis=1)
+    if true_rank.dtype.kind == "f":
+        share[np.isnan(true_rank).any(axis=1)] = np.nan
+    return np.asarray(share)
 
 
 def calibration_error(
@@ -61,10 +63,10 @@ def calibration_error(
         with an unknown confidence gets NaN.
     """
     n = confidence.shape[1]
-    bins = np.clip(np.ceil(np.nan_to_num(confidence) * BINS).astype(np.int64) - 1, 0, BINS - 1)
-    gap = correct.astype(np.float64) - confidence
-    errors = [
-        np.abs(np.bincount(row_bins, weights=row_gap, minlength=BINS)).sum() / n
-        for row_bins, row_gap in zip(bins, gap, strict=True)
-    ]
-    return np.asarray(errors)
+    errors = np.empty(len(confidence))
+    for k, (known, right) in enumerate(zip(confidence, correct, strict=True)):
+        bins = np.ceil(np.nan_to_num(known) * BINS).astype(np.intp) - 1
+        np.clip(bins, 0, BINS - 1, out=bins)
+        gap = np.bincount(bins, weights=right - known.astype(np.float64), minlength=BINS)
+        errors[k] = np.abs(gap).sum() / n
+    return errors

@@ -24,3 +24,8 @@ class Population:
     def prediction(self) -> npt.NDArray[Any]:
         """Predicted classes, [K, N]."""
         return self.columns[schema.PREDICTION]
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory of its columns."""
+        return sum(values.nbytes for values in self.columns.values())

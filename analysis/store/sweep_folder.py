@@ -2,12 +2,10 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -18,7 +16,7 @@ from analysis.manifest import FileRecord, Manifest
 from analysis.remote import Location
 from analysis.store import checking, locking, places
 from analysis.store.population import Population
-from analysis.store.tables import column_names, read_table
+from analysis.store.tables import column_names, read_stacked, read_table
 
 MANIFEST = "manifest.json"
 PREDICTIONS = "predictions"
@@ -141,19 +139,8 @@ class SweepFolder:
         CacheError
             A file is missing, damaged, or has not one row an image.
         """
-        files = [self.prediction_path(variant_id, seed) for seed in seeds]
-        with ThreadPoolExecutor() as pool:
-            tables = list(pool.map(lambda path: read_table(path, self.name, columns), files))
-        for path, table in zip(files, tables, strict=True):
-            if table.num_rows != n_images:
-                raise CacheError(
-                    f"{path} has {table.num_rows} rows where the sweep has {n_images} images; "
-                    "run the same sweep again to make it anew"
-                )
-        arrays = {
-            name: np.stack([table[name].to_numpy() for table in tables])
-            for name in (columns if tables else ())
-        }
+        paths = [self.prediction_path(variant_id, seed) for seed in seeds]
+        arrays = read_stacked(paths, columns, n_images, self.name)
         return Population(variant_id, tuple(seeds), arrays)
 
     # --- housekeeping -----------------------------------------------------------------------

@@ -1,8 +1,12 @@
 """Reading the Parquet files of a sweep; a damaged one is named with what to do about it."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -35,11 +39,61 @@ def column_names(path: Location, sweep: str) -> list[str]:
         return list(pq.read_schema(source).names)
 
 
+def read_stacked(
+    paths: Sequence[Location], columns: Sequence[str], n_rows: int, sweep: str
+) -> dict[str, npt.NDArray[Any]]:
+    """Read columns of K tables of one shape as arrays [K, rows]; nulls become NaN.
+
+    Every table is copied straight into its row, so that a population is in memory once.
+
+    Raises
+    ------
+    CacheError
+        A file is missing or damaged, or has another number of rows.
+    """
+    if not paths:
+        return {}
+    with _damage_told(paths[0], sweep), readable(paths[0]) as source:
+        layout = pq.read_schema(source)
+    kinds = {name: np.dtype(layout.field(name).type.to_pandas_dtype()) for name in columns}
+    arrays: dict[str, npt.NDArray[Any]] = {
+        name: np.empty((len(paths), n_rows), kind) for name, kind in kinds.items()
+    }
+    with ThreadPoolExecutor() as pool:
+        jobs = ((path, sweep, arrays, k) for k, path in enumerate(paths))
+        unknown = set().union(*pool.map(lambda job: _copy_row(*job), jobs))
+    for name in unknown:  # whole numbers, some of them null: read anew as a type that has NaN
+        arrays[name] = np.stack(
+            [read_table(path, sweep, [name])[name].to_numpy().astype(np.float64) for path in paths]
+        )
+    return arrays
+
+
+def _copy_row(path: Location, sweep: str, arrays: dict[str, npt.NDArray[Any]], k: int) -> set[str]:
+    """Copy columns of a table into row k of arrays; name those that could not hold its nulls."""
+    table = read_table(path, sweep, list(arrays))
+    unknown = set()
+    for name, array in arrays.items():
+        if table.num_rows != array.shape[1]:
+            raise CacheError(
+                f"{path} has {table.num_rows} rows where the sweep has {array.shape[1]} images; "
+                "run the same sweep again to make it anew"
+            )
+        if table[name].null_count and array.dtype.kind != "f":
+            unknown.add(name)
+            continue
+        start = 0
+        for chunk in table[name].chunks:
+            array[k, start : start + len(chunk)] = chunk.to_numpy(zero_copy_only=False)
+            start += len(chunk)
+    return unknown
+
+
 @contextmanager
 def _damage_told(path: Location, sweep: str) -> Iterator[None]:
     try:
         yield
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, KeyError, pa.ArrowException) as error:
         state = "is missing" if isinstance(error, FileNotFoundError) else "is damaged"
         raise CacheError(
             f"{path} {state}; 'python -m analysis verify {sweep}' lists what is wrong, and "

@@ -52,12 +52,12 @@ def test_it_is_the_share_of_drawn_populations_in_which_the_image_is_a_pie(ties, 
     assert 0 < found.mean() < 1
 
 
-@pytest.mark.parametrize("cells", [1, 500])
-def test_taking_images_in_parts_changes_nothing(monkeypatch, cells):
+@pytest.mark.parametrize("images", [1, 50])
+def test_taking_images_in_parts_changes_nothing(monkeypatch, images):
     dense, variant = population(4, 0), population(5, 1)
     options = {**seeds(dense, variant), "paired": False, "n_resamples": 10}
     whole = pie_stability(dense, variant, **options)
-    monkeypatch.setattr(subject, "_CELLS", cells)
+    monkeypatch.setattr(subject, "_CHUNK", images)
     np.testing.assert_array_equal(pie_stability(dense, variant, **options), whole)
 
 
