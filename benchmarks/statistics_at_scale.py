@@ -1,0 +1,141 @@
+"""Statistics at ImageNet's size: the summary of 30 seeds x 12 variants, from Parquet on disk.
+
+Each figure is taken in a process of its own, above its imports. Beside it stand the time of merely
+reading the columns, of DuckDB's ``mode()`` over the same files (modal labels alone), and of the way
+of the code released with Hooker et al. 2019 (a pandas frame, filtered once an image), measured on a
+few images and extrapolated.
+"""
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from analysis import schema
+from analysis.config import DENSE_ID
+from analysis.results import SweepResults
+from analysis.store import Cache, SweepFolder
+from benchmarks._caches import make_cache
+
+_NAME = "large"
+_REFERENCE_IMAGES = 200
+_SMALL, _LARGE = 50_000, 1_281_167
+
+
+def main() -> None:
+    """Print times, memory and ratios for each size."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.statistics_at_scale")
+    parser.add_argument("--images", type=int, nargs="*", default=[_SMALL, _LARGE])
+    parser.add_argument("--folder", type=Path, help="keep the drawn caches here and use them again")
+    parser.add_argument("--measure", nargs=2, metavar="X", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.measure:
+        what, cache = options.measure
+        _measure(what, Cache(cache).existing(_NAME))
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        for n_images in options.images:
+            root = (options.folder or Path(temporary)) / str(n_images)
+            if not Cache(root).sweep(_NAME).exists:
+                make_cache(root, n_images=n_images, name=_NAME)
+            _report(n_images, root)
+
+
+def _report(n_images: int, root: Path) -> None:
+    manifest = Cache(root).existing(_NAME).manifest()
+    print(
+        f"{n_images:,} images x {len(manifest.seeds)} seeds x {len(manifest.variants)} variants, "
+        f"{len(manifest.class_names):,} classes: {n_images * manifest.n_runs / 1e6:.0f} million "
+        "predictions",
+        flush=True,
+    )
+    targets = {_SMALL: "4 s, 1 GB", _LARGE: "60 s, 4 GB"}
+    small = n_images <= _SMALL
+    asked = ["summary", "classes", "reading", "duckdb", "reference"]
+    for what in [*asked, "stability", "floor"] if small else asked:
+        command = [sys.executable, "-m", "benchmarks.statistics_at_scale", "--measure", what]
+        done = subprocess.run([*command, str(root)], check=True, capture_output=True, text=True)
+        seconds, gigabytes = map(float, done.stdout.split())
+        target = {"summary": targets.get(n_images), "classes": "2 s" if small else None}.get(what)
+        note = f" (target {target})" if target else ""
+        print(f"  {_WORDS[what]}: {seconds:.2f} s, peak {gigabytes:.2f} GB{note}", flush=True)
+
+
+_WORDS = {
+    "summary": "summary with its noise floor",
+    "classes": "classes of all variants",
+    "reading": "merely reading the columns",
+    "duckdb": "DuckDB mode(), modal labels alone",
+    "reference": "the paper's way, modal labels alone, extrapolated",
+    "stability": "stability of all variants, 200 resamples",
+    "floor": "noise floor and half shares of all variants, 200 splits",
+}
+
+
+def _measure(what: str, folder: SweepFolder) -> None:
+    """Print seconds, and the peak memory of this process in GB."""
+    work: Callable[[], float | None] = {
+        "summary": lambda: _none(SweepResults(folder).summary()),
+        "classes": lambda: _none(SweepResults(folder).classes()),
+        "reading": lambda: _read(folder),
+        "duckdb": lambda: _duckdb(folder),
+        "reference": lambda: _reference(folder),
+        "stability": lambda: _none(SweepResults(folder).stability()),
+        "floor": lambda: _none(SweepResults(folder, n_splits=200).summary()),
+    }[what]
+    started = time.perf_counter()
+    extrapolated = work()
+    seconds = time.perf_counter() - started if extrapolated is None else extrapolated
+    print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)
+
+
+def _none(_: object) -> None:
+    return None
+
+
+def _read(folder: SweepFolder) -> None:
+    manifest = folder.manifest()
+    n_images = folder.read_images([schema.LABEL]).num_rows
+    columns = (schema.PREDICTION, schema.CONFIDENCE, schema.TRUE_RANK)
+    for variant in manifest.variants:
+        folder.read_population(variant.variant_id, columns, manifest.seeds, n_images)
+
+
+def _duckdb(folder: SweepFolder) -> None:
+    import duckdb
+
+    for variant in folder.manifest().variants:
+        files = str(folder.path / "predictions" / variant.variant_id / "*.parquet")
+        duckdb.execute(
+            "select image_id, mode(prediction) from read_parquet($files) group by image_id",
+            {"files": files},
+        ).fetchnumpy()
+
+
+def _reference(folder: SweepFolder) -> float:
+    """Seconds of filtering a frame of all predictions once an image, all variants."""
+    import pandas as pd
+
+    manifest = folder.manifest()
+    frame = pd.concat(
+        [
+            pd.read_parquet(
+                folder.path / "predictions" / DENSE_ID / f"seed-{seed}.parquet",
+                columns=[schema.IMAGE_ID, schema.PREDICTION],
+            )
+            for seed in manifest.seeds
+        ]
+    )
+    started = time.perf_counter()
+    for image in range(_REFERENCE_IMAGES):
+        frame[frame[schema.IMAGE_ID] == image][schema.PREDICTION].mode().max()
+    each = (time.perf_counter() - started) / _REFERENCE_IMAGES
+    return each * (len(frame) / len(manifest.seeds)) * len(manifest.variants)
+
+
+if __name__ == "__main__":
+    main()
