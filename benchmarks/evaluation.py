@@ -2,8 +2,8 @@
 
 2,000 JPEGs of about 500 x 375, a mobile-size model at 224 pixels, 4 variants x 5 seeds. The sweep
 is timed as a whole process: thumbnails, one short epoch a run, pruning and files are in it. The
-loop that validates each model by itself (decode, resize, normalize, predict) is timed on a few models
-and extrapolated, with the DataLoader's defaults and with a loading process a core.
+loop that validates each model by itself (decode, resize, normalize, predict) is timed on a few
+models and extrapolated, with the DataLoader's defaults and with a loading process a core.
 """
 
 import argparse

@@ -20,6 +20,7 @@ from analysis.results.source import Source, votes_on
 from analysis.results.variants import VariantTables
 from analysis.stats.curves import curve_table
 from analysis.stats.modal import TieRule
+from analysis.stats.noise import SPLITS
 from analysis.stats.overlap import pie_overlap
 from analysis.stats.pie import sort_pies
 from analysis.stats.stability import RESAMPLES
@@ -30,16 +31,27 @@ MORE_TABLES = ("stability", "overlap", "attributes", "numeric-attributes", "subg
 
 
 def load_sweep(
-    name: str, *, cache: str | Path = "cache", ties: TieRule = "confidence"
+    name: str,
+    *,
+    cache: str | Path = "cache",
+    ties: TieRule = "confidence",
+    n_splits: int = SPLITS,
 ) -> "SweepResults":
     """Open a sweep of the cache; nothing but its manifest is read until a table is asked for.
+
+    Parameters
+    ----------
+    ties : {"confidence", "reference", "exclude"}
+        How tied modal labels are broken.
+    n_splits : int
+        Random splits that the noise floor is the mean over.
 
     Raises
     ------
     UserError
         There is no sweep of that name, or its manifest is damaged.
     """
-    return SweepResults(Cache(cache).existing(name), ties=ties)
+    return SweepResults(Cache(cache).existing(name), ties=ties, n_splits=n_splits)
 
 
 class SweepResults:
@@ -48,8 +60,10 @@ class SweepResults:
     Variants count as soon as one of their runs is done; ``n_runs`` says how many there are.
     """
 
-    def __init__(self, folder: SweepFolder, *, ties: TieRule = "confidence") -> None:
-        self._source = Source(folder, ties)
+    def __init__(
+        self, folder: SweepFolder, *, ties: TieRule = "confidence", n_splits: int = SPLITS
+    ) -> None:
+        self._source = Source(folder, ties, n_splits)
         self._variants = VariantTables(self._source)
         self._images = ImageTables(self._source, self._variants)
         self._attributes = AttributeTables(self._source, self._variants)

@@ -21,9 +21,10 @@ _VOTES = (schema.PREDICTION, schema.CONFIDENCE, schema.TRUE_RANK)
 class Source:
     """Manifest, labels and populations of one sweep, under one tie rule."""
 
-    def __init__(self, folder: SweepFolder, ties: TieRule) -> None:
+    def __init__(self, folder: SweepFolder, ties: TieRule, n_splits: int) -> None:
         self.folder = folder
         self.ties: TieRule = ties
+        self.n_splits = n_splits
         self.manifest: Manifest = folder.manifest()
         self._populations: dict[str, Population] = {}
         self._means: dict[tuple[str, str], npt.NDArray[np.float64]] = {}

@@ -19,7 +19,7 @@ from analysis.stats.flips import Flips, flips
 from analysis.stats.intensification import intensification
 from analysis.stats.mcnemar import class_flips
 from analysis.stats.modal import FloatArray, IntArray, Modal, modal
-from analysis.stats.noise import SPLITS, NoiseFloor, half_population_frequency, noise_floor
+from analysis.stats.noise import NoiseFloor, half_population_frequency, noise_floor
 from analysis.stats.pairing import paired_rows
 from analysis.stats.pie import image_table
 from analysis.stats.summary import VariantResults, summary_row
@@ -55,7 +55,11 @@ class VariantTables:
         """The noise floor; None with a single dense run."""
         dense = self._source.population(DENSE_ID)
         return noise_floor(
-            dense.prediction, dense[schema.CONFIDENCE], self._source.label, ties=self._source.ties
+            dense.prediction,
+            dense[schema.CONFIDENCE],
+            self._source.label,
+            ties=self._source.ties,
+            n_splits=self._source.n_splits,
         )
 
     @cached_property
@@ -118,7 +122,9 @@ class VariantTables:
         frequency, floor = self.half_frequency(variant_id), self.floor
         if frequency is None or floor is None:
             return None
-        counts = [np.rint(f * SPLITS).astype(np.int64) for f in (frequency, floor.frequency)]
+        counts = [
+            np.rint(f * floor.n_splits).astype(np.int64) for f in (frequency, floor.frequency)
+        ]
         return HalfPies(floor.sample, *counts)
 
     def half_frequency(self, variant_id: str) -> FloatArray | None:

@@ -40,6 +40,11 @@ class NoiseFloor:
     dense_top1_on_aa_pies: float | None
     half: DrawnModal
 
+    @property
+    def n_splits(self) -> int:
+        """Number of splits."""
+        return self.half.label.shape[1]
+
 
 def make_splits(k: int, n_splits: int = SPLITS) -> list[Split]:
     """Random halves of K seeds, from a fixed random seed; one is left out where K is odd.
@@ -136,7 +141,7 @@ def half_population_frequency(
     float array or None
         None where the variant lacks the runs for a half of that size.
     """
-    splits = make_splits(len(dense_seeds), floor.half.label.shape[1])
+    splits = make_splits(len(dense_seeds), floor.n_splits)
     half = len(splits[0].a)
     if len(variant_seeds) < half:
         return None
