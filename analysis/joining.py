@@ -87,7 +87,12 @@ def as_table(given: Joinable) -> pa.Table:
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file") from None
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read: {_first_line(error)}") from error
+        hint = (
+            " (expected JSON lines: one object a line)"
+            if suffix not in (".csv", ".parquet")
+            else ""
+        )
+        raise UserError(f"{path} cannot be read: {_first_line(error)}{hint}") from error
 
 
 def _read(path: Path, suffix: str) -> pa.Table:

@@ -62,7 +62,7 @@ def test_the_noise_floor_predicts_the_pie_share_of_fresh_dense_populations():
 
 
 def test_intervals_over_images_hold_the_truth_for_the_seeds_as_they_are():
-    rows = images.intervals_over_images(100, n_images=600)
+    rows = images.intervals_over_images(100, n_images=400)
     promised = [one for one in rows if one.asked == ".95"]
     assert len(promised) == 10
     for one in promised:

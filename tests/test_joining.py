@@ -187,6 +187,13 @@ def test_a_file_that_cannot_be_read_is_named(
     assert len(str(error.value).splitlines()) == 1
 
 
+def test_json_that_is_no_lines_says_what_is_expected(folder: SweepFolder, tmp_path: Path) -> None:
+    path = tmp_path / "labels.json"
+    labels().to_json(path, orient="records")
+    with pytest.raises(UserError, match="one object a line"):
+        join(folder, path)
+
+
 def test_a_gzipped_file_that_is_none_is_named(folder: SweepFolder, tmp_path: Path) -> None:
     path = tmp_path / "labels.csv.gz"
     path.write_bytes(gzip.compress(b"image_id,a\n1,2\n")[:12])
