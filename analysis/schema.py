@@ -100,6 +100,9 @@ SUMMARY_COLUMNS: Final = (
     "intensification_dense", "flips_to_wrong", "flips_to_right", KL_FROM_DENSE,
 )  # fmt: skip
 STABILITY_COLUMNS: Final = (VARIANT_ID, IMAGE_ID, LABEL, "is_pie", "stability")
+SEED_TEST_COLUMNS: Final = (
+    VARIANT_ID, "n_images", "pie_share", "exchanged_pie_share", "p",
+)  # fmt: skip
 OVERLAP_COLUMNS: Final = (VARIANT_ID, "other_variant_id", "n_both", "n_either", "jaccard")
 ATTRIBUTES_COLUMNS: Final = (
     VARIANT_ID, "attribute", "value", "n_images", "n_pies", "n_missing", "image_share",

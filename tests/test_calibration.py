@@ -69,6 +69,11 @@ def test_intervals_over_images_hold_the_truth_for_the_seeds_as_they_are():
         assert 0.88 <= one.found <= 1, one
 
 
+def test_the_test_over_seeds_keeps_its_size_where_seeds_move_all_images_at_once():
+    for one in images.seed_test_of_nothing(60, n_images=200):
+        assert one.found < 0.15, one
+
+
 def test_the_interval_clusters_by_simulation():
     one = row("what", "where", ".05", [0.0, 0.1, 0.2])
     assert one.found == pytest.approx(0.1)

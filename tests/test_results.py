@@ -389,6 +389,19 @@ def test_stability_of_single_runs_is_null(root):
     assert table["is_pie"].any()
 
 
+def test_the_test_over_seeds_uses_pairs_where_there_are_some(results):
+    table = results.seed_test().set_index("variant_id")
+    assert table.index.tolist() == COMPRESSED
+    assert table["p"].between(1 / 200, 1).all()
+    pie_share = results.summary().set_index("variant_id")["pie_share"]
+    np.testing.assert_allclose(table["pie_share"], pie_share[COMPRESSED])
+    assert table.loc["magnitude-0.90", "p"] < 0.05
+
+
+def test_single_runs_have_no_test_over_seeds(root):
+    assert load_sweep("single", cache=root).seed_test()[["pie_share", "p"]].isna().all(axis=None)
+
+
 def test_overlap_has_a_row_a_pair_and_keeps_a_variants_rows(results):
     assert len(results.overlap()) == len(COMPRESSED) ** 2
     part = results.table("overlap", "int8-static")

@@ -27,7 +27,9 @@ from analysis.stats.stability import RESAMPLES
 from analysis.store import Cache, Population, SweepFolder
 
 TABLES = ("runs", "images", "pies", "classes", "summary", "curves")
-MORE_TABLES = ("stability", "overlap", "attributes", "numeric-attributes", "subgroups")
+MORE_TABLES = (
+    "stability", "seed-test", "overlap", "attributes", "numeric-attributes", "subgroups",
+)  # fmt: skip
 
 
 def load_sweep(
@@ -181,6 +183,16 @@ class SweepResults:
         frames = [self._images.stability(v, n_resamples) for v in asked]
         return stack(frames, schema.STABILITY_COLUMNS)
 
+    def seed_test(self, variant_id: str | None = None) -> pd.DataFrame:
+        """One row a variant: whether it has more PIEs than other seeds would make.
+
+        ``pie_share`` of all runs beside its mean where runs of both populations are exchanged, and
+        the one-sided permutation p; null below two runs a side. Unlike the interval of the excess,
+        which is over images, it holds whatever seeds do to all images at once.
+        """
+        rows = [self._images.seed_test(v) for v in self._source.asked(variant_id)]
+        return stack([pd.DataFrame(rows)] if rows else [], schema.SEED_TEST_COLUMNS)
+
     def overlap(self) -> pd.DataFrame:
         """One row a pair of variants: how much their PIE sets have in common (Jaccard, 0..1)."""
         ids = self.compressed_ids
@@ -277,6 +289,7 @@ class SweepResults:
             "pies": self.pies,
             "classes": self.classes,
             "stability": self.stability,
+            "seed-test": self.seed_test,
             "attributes": self.attributes,
             "numeric-attributes": self.numeric_attributes,
             "subgroups": self.subgroups,

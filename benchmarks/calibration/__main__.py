@@ -17,6 +17,7 @@ def main() -> None:
         lambda: images.noise_floor_predicts(1000),
         lambda: images.intervals_over_images(1000),
         lambda: images.excess_of_nothing(1000),
+        lambda: images.seed_test_of_nothing(1000),
     )
     rows: list[Row] = []
     for part in tqdm(parts, desc="simulating", disable=None):

@@ -13,6 +13,7 @@ from analysis.stats.noise import (
     half_population_frequency,
     noise_floor,
 )
+from analysis.stats.permutation import seed_test
 from analysis.stats.pie import is_pie
 from benchmarks.calibration.rows import Row, row
 
@@ -122,6 +123,24 @@ def excess_of_nothing(n_simulations: int, *, n_images: int = 1000) -> list[Row]:
             flags.append(low > 0 or high < 0)
         setting = f"K = {_RUNS}, N = {n_images}, {_seeds(common)}"
         rows.append(row("A/A excess intervals without 0", setting, asked, flags))
+    return rows
+
+
+def seed_test_of_nothing(n_simulations: int, *, n_images: int = 1000) -> list[Row]:
+    """How often the permutation test over seeds rejects where both populations are dense."""
+    rows = []
+    for common in (0.0, COMMON_SPREAD):
+        generator = np.random.default_rng([9, int(common > 0)])
+        flags = []
+        for _ in range(n_simulations):
+            images = draw_images(generator, n_images)
+            dense, other = (
+                images.votes(generator, generator.normal(0, common, _RUNS)) for _ in range(2)
+            )
+            test = seed_test((dense, None), (other, None), None, n_permutations=99)
+            flags.append(test is not None and test.p <= 0.05)
+        setting = f"K = {_RUNS}, N = {n_images}, {_seeds(common)}"
+        rows.append(row("A/A seed tests at p <= .05", setting, ".05", flags))
     return rows
 
 
