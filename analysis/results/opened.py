@@ -160,15 +160,11 @@ class SweepResults:
 
     def summary(self) -> pd.DataFrame:
         """One row a variant, dense first; empty without dense runs."""
-        ids = self.variant_ids if DENSE_ID in self.variant_ids else []
-        rows = [self._variants.summary(v) for v in ids]
-        return typed(pd.DataFrame(rows, columns=list(schema.SUMMARY_COLUMNS)))
+        return self._source.kept("summary", self._make_summary)
 
     def curves(self) -> pd.DataFrame:
         """One row a variant and metric, with 95 % intervals over runs."""
-        ids = self.variant_ids if DENSE_ID in self.variant_ids else []
-        rows = [row for v in ids for row in self._variants.curve_rows(v)]
-        return typed(curve_table(rows))
+        return self._source.kept("curves", self._make_curves)
 
     # --- and beyond it --------------------------------------------------------------------------
     def stability(
@@ -177,10 +173,16 @@ class SweepResults:
         """One row an image: in which share of resamples of the seeds it is a PIE, 0..1.
 
         Null where a population has fewer than two runs. It takes seconds on large sweeps, so it is
-        computed anew each time and no part of ``images``.
+        no part of ``images``.
         """
-        asked = self._source.asked(variant_id)
-        frames = [self._images.stability(v, n_resamples) for v in asked]
+
+        def of(variant_id: str) -> pd.DataFrame:
+            return self._source.kept(
+                f"stability-{n_resamples}-{variant_id}",
+                lambda: self._images.stability(variant_id, n_resamples),
+            )
+
+        frames = [of(v) for v in self._source.asked(variant_id)]
         return stack(frames, schema.STABILITY_COLUMNS)
 
     def seed_test(self, variant_id: str | None = None) -> pd.DataFrame:
@@ -307,3 +309,14 @@ class SweepResults:
     def votes(self, image_id: int) -> pd.DataFrame:
         """Votes of every variant on one image: ``variant_id class_id votes share``, most first."""
         return votes_on(self._source, image_id)
+
+    # --- how ------------------------------------------------------------------------------------
+    def _make_summary(self) -> pd.DataFrame:
+        ids = self.variant_ids if DENSE_ID in self.variant_ids else []
+        rows = [self._variants.summary(v) for v in ids]
+        return typed(pd.DataFrame(rows, columns=list(schema.SUMMARY_COLUMNS)))
+
+    def _make_curves(self) -> pd.DataFrame:
+        ids = self.variant_ids if DENSE_ID in self.variant_ids else []
+        rows = [row for v in ids for row in self._variants.curve_rows(v)]
+        return typed(curve_table(rows))

@@ -1,20 +1,25 @@
 """What the results of a sweep are computed from: read from the cache on demand, each once."""
 
+import hashlib
+from collections.abc import Callable
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 from analysis import schema
 from analysis.config import DENSE_ID
 from analysis.errors import CacheError
 from analysis.manifest import Manifest
 from analysis.stats.modal import TieRule
-from analysis.store import Population, SweepFolder
+from analysis.store import Population, Shelf, SweepFolder
 
 _KEPT_BYTES = 2**30
+_LARGE = 5_000_000
 _VOTES = (schema.PREDICTION, schema.CONFIDENCE, schema.TRUE_RANK)
 
 
@@ -116,6 +121,33 @@ class Source:
         """Whether each run is right on each image, [K, N]."""
         prediction = self.population(variant_id).prediction
         return np.asarray(prediction == self.label.astype(prediction.dtype))
+
+    def kept(self, name: str, compute: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+        """Return a table that takes long on a large sweep: from the shelf, else computed and kept.
+
+        Of a small sweep, or one still being made, nothing is kept.
+        """
+        if self._shelf is None:
+            return compute()
+        name = f"{name}-{self.ties}-{self.n_splits}"
+        found = self._shelf.get(name)
+        if found is not None:
+            kept: pd.DataFrame = found.to_pandas()
+            return kept
+        frame = compute()
+        self._shelf.put(name, pa.Table.from_pandas(frame, preserve_index=False))
+        return frame
+
+    @cached_property
+    def _shelf(self) -> Shelf | None:
+        n_predictions = self.manifest.n_runs * len(self.label)
+        if not self.manifest.is_complete or n_predictions < _LARGE:
+            return None
+        rests_on = hashlib.sha256(self.manifest.to_json().encode())
+        for path in sorted(Path(__file__).parents[1].glob("*/*.py")):
+            if path.parent.name in ("results", "stats"):
+                rests_on.update(path.read_bytes())
+        return Shelf(self.folder.derived, rests_on.hexdigest()[:16])
 
     def is_paired(self, variant_id: str) -> bool:
         """Whether equal seeds tie the variant's runs to the dense ones."""

@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from analysis import schema
@@ -26,6 +27,7 @@ from analysis.stats.summary import VariantResults, summary_row
 from analysis.store import Population
 
 T = TypeVar("T")
+Accuracies = npt.NDArray[np.float64]
 
 
 class VariantTables:
@@ -70,12 +72,12 @@ class VariantTables:
     # --- tables -------------------------------------------------------------------------------
     def runs(self, variant_id: str) -> pd.DataFrame:
         """One row a run."""
-        return self.once("runs", variant_id, lambda: self._make_runs(variant_id))
+        return self._shelved("runs", variant_id, lambda: self._make_runs(variant_id))
 
     def pies(self, variant_id: str) -> pd.DataFrame:
         """One row an image: votes, PIE and kind."""
         source = self._source
-        return self.once(
+        return self._shelved(
             "pies",
             variant_id,
             lambda: image_table(
@@ -90,7 +92,7 @@ class VariantTables:
 
     def classes(self, variant_id: str) -> pd.DataFrame:
         """One row a class."""
-        return self.once("classes", variant_id, lambda: self._make_classes(variant_id))
+        return self._shelved("classes", variant_id, lambda: self._make_classes(variant_id))
 
     def summary(self, variant_id: str) -> dict[str, Any]:
         """The variant's row of the summary."""
@@ -107,14 +109,13 @@ class VariantTables:
         summary, runs = self.summary(variant_id), self.runs(variant_id)
         if variant_id == DENSE_ID:
             return curve_rows(summary, runs, agreement=float(self.dense_modal.agreement.mean()))
-        images, correct = self.pies(variant_id), self._source.correct(variant_id)
-        pie = images["is_pie"].to_numpy()
+        on_pies, on_non_pies = self._accuracy_on_pies(variant_id)
         return curve_rows(
             summary,
             runs,
-            agreement=float(images["agreement"].mean()),
-            on_pies=accuracy_on(correct, pie),
-            on_non_pies=accuracy_on(correct, ~pie),
+            agreement=float(self.pies(variant_id)["agreement"].mean()),
+            on_pies=on_pies,
+            on_non_pies=on_non_pies,
         )
 
     def half_pies(self, variant_id: str) -> HalfPies | None:
@@ -155,6 +156,23 @@ class VariantTables:
             "flips",
             variant_id,
             lambda: flips(source.correct(DENSE_ID), source.correct(variant_id), pairs),
+        )
+
+    def _accuracy_on_pies(self, variant_id: str) -> tuple[Accuracies, Accuracies]:
+        """Accuracy of every run on the PIEs and on the non-PIEs, (K,) each."""
+        pie = self.pies(variant_id)["is_pie"].to_numpy()
+
+        def compute() -> tuple[Accuracies, Accuracies]:
+            correct = self._source.correct(variant_id)
+            return accuracy_on(correct, pie), accuracy_on(correct, ~pie)
+
+        return self.once("on_pies", variant_id, compute)
+
+    def _shelved(
+        self, what: str, variant_id: str, compute: Callable[[], pd.DataFrame]
+    ) -> pd.DataFrame:
+        return self.once(
+            what, variant_id, lambda: self._source.kept(f"{what}-{variant_id}", compute)
         )
 
     def both(self, variant_id: str) -> tuple[Population, Population]:
@@ -223,6 +241,7 @@ class VariantTables:
         if variant_id == DENSE_ID:
             return None
         paired = self._source.is_paired(variant_id)
+        self._accuracy_on_pies(variant_id)  # for the curves, while the population is in memory
         # Where nothing is paired the column is null; reading it would cost as much as the votes.
         kl = self._source.mean_of(variant_id, schema.KL_FROM_DENSE) if paired else np.empty(0)
         known = kl[~np.isnan(kl)]

@@ -2,6 +2,7 @@
 
 from analysis.store.cache import Cache
 from analysis.store.population import Population
+from analysis.store.shelf import Shelf
 from analysis.store.sweep_folder import SweepFolder
 
-__all__ = ["Cache", "Population", "SweepFolder"]
+__all__ = ["Cache", "Population", "Shelf", "SweepFolder"]

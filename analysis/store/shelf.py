@@ -1,0 +1,42 @@
+"""Tables that can be computed again, kept on disk for as long as what they rest on is the same."""
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from analysis.atomic import replacing
+from analysis.errors import LetheError
+from analysis.remote import Location
+from analysis.store.places import readable, remove_tree
+
+
+class Shelf:
+    """``derived/tables/<key>/``: ``key`` stands for everything that the tables rest on.
+
+    A cache that cannot be written to keeps nothing, and says nothing of it.
+    """
+
+    def __init__(self, derived: Location, key: str) -> None:
+        self._all = derived / "tables"
+        self._folder = self._all / key
+
+    def get(self, name: str) -> pa.Table | None:
+        """Read a table; None where it is not there, or not readable."""
+        path = self._folder / f"{name}.parquet"
+        try:
+            if not path.is_file():
+                return None
+            with readable(path) as source:
+                return pq.read_table(source, partitioning=None)
+        except (OSError, LetheError, pa.ArrowException):
+            return None
+
+    def put(self, name: str, table: pa.Table) -> None:
+        """Keep a table; those of other keys are of no use any more and are removed."""
+        try:
+            with replacing(self._folder / f"{name}.parquet") as temporary:
+                pq.write_table(table, temporary, compression="zstd")
+            for other in self._all.iterdir():
+                if other.name != self._folder.name:
+                    remove_tree(other, missing_ok=True)
+        except (OSError, LetheError):
+            return
