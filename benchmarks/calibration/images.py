@@ -140,7 +140,7 @@ def seed_test_of_nothing(n_simulations: int, *, n_images: int = 1000) -> list[Ro
             test = seed_test((dense, None), (other, None), None, n_permutations=99)
             flags.append(test is not None and test.p <= 0.05)
         setting = f"K = {_RUNS}, N = {n_images}, {_seeds(common)}"
-        rows.append(row("A/A seed tests at p <= .05", setting, ".05", flags))
+        rows.append(row("A/A seed tests at p <= .05", setting, "at most .05", flags))
     return rows
 
 
