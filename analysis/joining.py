@@ -1,30 +1,23 @@
-"""Joining: columns of a table brought to the test images as ``meta_*``, by image or by path."""
+"""Joining: columns of a table kept with the test images of a sweep, as ``meta_*``."""
 
-from pathlib import Path
-from typing import Any, TypeAlias
+import json
 
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv
-import pyarrow.json
-import pyarrow.parquet as pq
 
 from analysis import schema
-from analysis.errors import CacheError, UserError
+from analysis.errors import CacheError
+from analysis.matching import Joinable, as_table, matched, target, with_columns
 from analysis.store import SweepFolder
 
-Joinable: TypeAlias = pd.DataFrame | pa.Table | str | Path
-_SUFFIXES = (".csv", ".parquet", ".jsonl", ".ndjson", ".json")
-_NAMED = 3
+IMAGES = "images.parquet"
+_JOURNAL = b"lethe.join"
 
 
 def join(folder: SweepFolder, table: Joinable, *, overwrite: bool = False) -> list[str]:
     """Write the columns of a table into a sweep's images; return their names.
 
-    ``images.parquet`` is replaced atomically, then its record in the manifest.
+    ``images.parquet`` is replaced atomically, then its record in the manifest. Where a join was
+    killed between the two, the next one finishes it first, and may bring its columns again.
 
     Raises
     ------
@@ -33,13 +26,59 @@ def join(folder: SweepFolder, table: Joinable, *, overwrite: bool = False) -> li
     """
     given = as_table(table)
     with folder.locked():
+        again = _finish_cut_off(folder)
         images = folder.read_images()
-        added = matched(given, images, overwrite=overwrite, sweep=folder.name)
+        kept = images if overwrite else images.drop_columns(_brought_again(given, again))
+        added = matched(given, kept, overwrite=overwrite, sweep=folder.name)
         manifest = folder.manifest()
-        record = folder.write_images(with_columns(images, added))
-        manifest.files["images.parquet"] = record
+        journal = {"columns": added.column_names}
+        if IMAGES in manifest.files:
+            journal["replaces"] = manifest.files[IMAGES].sha256
+        written = with_columns(images, added)
+        record = folder.write_images(
+            written.replace_schema_metadata({_JOURNAL: json.dumps(journal).encode()})
+        )
+        manifest.files[IMAGES] = record
         folder.write_manifest(manifest)
     return list(added.column_names)
+
+
+def cut_off(folder: SweepFolder) -> list[str]:
+    """Columns of a join that was killed before the manifest knew of them; none where none was."""
+    metadata = folder.read_images([schema.IMAGE_ID]).schema.metadata or {}
+    journal = json.loads(metadata.get(_JOURNAL, b"{}"))
+    record = folder.manifest().files.get(IMAGES)
+    is_cut_off = record is not None and journal.get("replaces") == record.sha256
+    return list(journal["columns"]) if is_cut_off else []
+
+
+def finish(folder: SweepFolder) -> list[str]:
+    """Finish a join that was killed between its two writes; return the columns it had brought.
+
+    Raises
+    ------
+    UserError
+        Another process writes to the sweep, or its images cannot be read.
+    """
+    if not cut_off(folder):
+        return []
+    with folder.locked():
+        return _finish_cut_off(folder)
+
+
+def _finish_cut_off(folder: SweepFolder) -> list[str]:
+    columns = cut_off(folder)
+    if columns:
+        manifest = folder.manifest()
+        rows = manifest.files[IMAGES].rows
+        manifest.files[IMAGES] = folder.record(folder.path / IMAGES, rows)
+        folder.write_manifest(manifest)
+    return columns
+
+
+def _brought_again(given: pa.Table, columns: list[str]) -> list[str]:
+    """Columns of a join that was cut off which a table brings once more."""
+    return [name for name in columns if name in {target(column) for column in given.column_names}]
 
 
 def keep_joined(folder: SweepFolder, images: pa.Table) -> pa.Table:
@@ -57,158 +96,3 @@ def keep_joined(folder: SweepFolder, images: pa.Table) -> pa.Table:
     if before.num_rows != images.num_rows:
         return images
     return with_columns(images, before.select(lost))
-
-
-def as_table(given: Joinable) -> pa.Table:
-    """Read what is to be joined: a frame, a table, or a CSV, Parquet or JSON-lines file.
-
-    Raises
-    ------
-    UserError
-        It is no such thing, or it cannot be read.
-    """
-    if isinstance(given, pa.Table):
-        return given
-    if isinstance(given, pd.DataFrame):
-        named = given.index.name in (schema.IMAGE_ID, schema.PATH)
-        try:
-            return pa.Table.from_pandas(
-                given.reset_index() if named else given, preserve_index=False
-            )
-        except (pa.ArrowException, ValueError) as error:
-            raise UserError(f"the frame cannot be joined: {_first_line(error)}") from error
-    path = Path(given)
-    # A gzipped file is named after what it holds: labels.csv.gz.
-    suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
-    if suffix.lower() not in _SUFFIXES:
-        raise UserError(f"{path}: expected a name that ends in {', '.join(_SUFFIXES)}")
-    try:
-        return _read(path, suffix.lower())
-    except FileNotFoundError:
-        raise UserError(f"{path}: there is no such file") from None
-    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
-        hint = (
-            " (expected JSON lines: one object a line)"
-            if suffix not in (".csv", ".parquet")
-            else ""
-        )
-        raise UserError(f"{path} cannot be read: {_first_line(error)}{hint}") from error
-
-
-def _read(path: Path, suffix: str) -> pa.Table:
-    if suffix == ".parquet":
-        return pq.read_table(path, partitioning=None)
-    with pa.input_stream(path) as stream:
-        if suffix == ".csv":
-            options = pa.csv.ConvertOptions(strings_can_be_null=True)
-            return pa.csv.read_csv(stream, convert_options=options)
-        return pa.json.read_json(stream)
-
-
-def matched(given: pa.Table, images: pa.Table, *, overwrite: bool, sweep: str) -> pa.Table:
-    """Bring the columns of a table into the order of the images, named ``meta_*``.
-
-    An image without a row gets nulls.
-
-    Parameters
-    ----------
-    given : Table
-        With a column ``image_id``, or ``path``, and at least one other.
-    images : Table
-        The sweep's images: ``image_id``, ``path`` and the columns there are already.
-
-    Raises
-    ------
-    UserError
-        There is no column to match by or none to add, a row names no image or one twice, or a
-        column is there already.
-    """
-    names = given.column_names
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise UserError(f"the table has two columns '{twice[0]}'; rename one")
-    key = next((name for name in (schema.IMAGE_ID, schema.PATH) if name in names), None)
-    if key is None:
-        raise UserError(
-            f"the table has no column '{schema.IMAGE_ID}' or '{schema.PATH}' to match images by; "
-            f"it has {', '.join(names) or 'none'}"
-        )
-    columns = [name for name in names if name not in (schema.IMAGE_ID, schema.PATH)]
-    targets = [_target(name) for name in columns]
-    _check_columns(given, columns, targets, images, overwrite=overwrite, sweep=sweep)
-    place = _places(given[key], images[key], key, sweep)
-    taken = given.select(columns).take(pa.array(place, mask=place < 0))
-    return pa.table(dict(zip(targets, taken.columns, strict=True)))
-
-
-def with_columns(images: pa.Table, added: pa.Table) -> pa.Table:
-    """Append columns to a table of images; those of the same name are replaced."""
-    kept = images.drop_columns([name for name in added.column_names if name in images.column_names])
-    for name in added.column_names:
-        kept = kept.append_column(name, added[name])
-    return kept
-
-
-def _target(name: str) -> str:
-    return name if name.startswith(schema.META_PREFIX) else f"{schema.META_PREFIX}{name}"
-
-
-def _check_columns(
-    given: pa.Table,
-    columns: list[str],
-    targets: list[str],
-    images: pa.Table,
-    *,
-    overwrite: bool,
-    sweep: str,
-) -> None:
-    if not columns:
-        raise UserError("the table has no column to join besides those that name the images")
-    for name, target in zip(columns, targets, strict=True):
-        if targets.count(target) > 1:
-            raise UserError(f"two columns of the table would both become '{target}'; rename one")
-        if target == schema.META_PREFIX:
-            raise UserError("a column of the table has no name; name it")
-        if pa.types.is_nested(given[name].type):
-            raise UserError(
-                f"column '{name}' holds {given[name].type}; expected text, numbers or booleans"
-            )
-        if target in images.column_names and not overwrite:
-            raise UserError(
-                f"sweep '{sweep}' has a column '{target}' already; rename '{name}', or "
-                "overwrite it (--overwrite)"
-            )
-
-
-def _places(
-    given: pa.ChunkedArray, known: pa.ChunkedArray, key: str, sweep: str
-) -> npt.NDArray[np.int64]:
-    """Row of the table for each image, -1 without one."""
-    if known.null_count == len(known):
-        raise UserError(f"the images of sweep '{sweep}' have no {key}; join by {schema.IMAGE_ID}")
-    try:
-        values = given.cast(known.type)
-    except pa.ArrowException:
-        raise UserError(
-            f"column '{key}' holds {given.type}; expected {known.type}, as the sweep has"
-        ) from None
-    if values.null_count:
-        raise UserError(f"{values.null_count} rows of the table have no {key}")
-    unknown = values.filter(pc.invert(pc.is_in(values, value_set=known)))
-    if len(unknown):
-        raise UserError(f"sweep '{sweep}' has no image with {key} {_some(unknown)}")
-    counts = pc.value_counts(values)
-    repeated = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
-    if len(repeated):
-        raise UserError(f"more than one row of the table has {key} {_some(repeated)}")
-    place = pc.index_in(known, value_set=values).fill_null(-1)
-    return np.asarray(place.to_numpy(), np.int64)
-
-
-def _some(values: Any) -> str:
-    named = ", ".join(repr(value) for value in values[:_NAMED].to_pylist())
-    return named + (f" and {len(values) - _NAMED:,} more" if len(values) > _NAMED else "")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

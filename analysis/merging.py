@@ -1,29 +1,39 @@
 """Merging two sweeps: the runs of one sweep that were made on two machines."""
 
+import pyarrow as pa
+
+from analysis import schema
 from analysis.bookkeeping import describe_config, differing_options
 from analysis.errors import UserError
+from analysis.joining import IMAGES
 from analysis.manifest import Manifest
-from analysis.store import Cache
+from analysis.matching import with_columns
+from analysis.store import Cache, SweepFolder
 from analysis.store.moving import building, copy_files
 
 
 def merge(cache: Cache, first: str, second: str, name: str) -> Manifest:
     """Merge two sweeps of the same data, model and options into a new one; both stay as they are.
 
-    A run that both have is taken from the first; its predictions must be the same bytes.
+    A run that both have is taken from the first; its predictions must be the same bytes. Metadata
+    columns that were joined to either are joined to the new one.
 
     Raises
     ------
     UserError
-        The two are not of one sweep, a run of theirs differs, or the new name is taken.
+        The two are not of one sweep, a run or a metadata column of theirs differs, or the new name
+        is taken.
     """
     one, other = cache.existing(first), cache.existing(second)
     with building(cache.sweep(name)) as target:
         kept, added = one.manifest(), other.manifest()
         _check_same(kept, added)
         merged = _joined(kept, added, name)
+        images = _with_metadata_of_both(one, other)
         copy_files(other, target, added.files.keys() - kept.files.keys())
         copy_files(one, target, kept.files)
+        if images is not None:
+            merged.files[IMAGES] = target.write_images(images)
         target.write_manifest(merged)
     return merged
 
@@ -40,6 +50,27 @@ def _check_same(kept: Manifest, added: Manifest) -> None:
             f"'{kept.name}' and '{added.name}' were made with different options: {key} = {before} "
             f"and {after}"
         )
+
+
+def _with_metadata_of_both(one: SweepFolder, other: SweepFolder) -> pa.Table | None:
+    """Images of the first with the metadata of the second; None where that adds nothing."""
+    names = [
+        name
+        for name in other.image_columns()
+        if name == schema.LABEL or name.startswith(schema.META_PREFIX)
+    ]
+    theirs, ours = other.read_images(names), one.image_columns()
+    shared = one.read_images([name for name in names if name in ours])
+    if not shared[schema.LABEL].equals(theirs[schema.LABEL]):
+        raise UserError(f"'{one.name}' and '{other.name}' do not have the same test images")
+    for name in shared.column_names:
+        if not shared[name].equals(theirs[name]):
+            raise UserError(
+                f"'{one.name}' and '{other.name}' both have a column '{name}', and its values "
+                "differ; bring them in line with 'python -m analysis join SWEEP FILE --overwrite'"
+            )
+    added = [name for name in names if name not in ours]
+    return with_columns(one.read_images(), theirs.select(added)) if added else None
 
 
 def _joined(kept: Manifest, added: Manifest, name: str) -> Manifest:

@@ -168,7 +168,7 @@ def _results(path: str, ties: TieRule, key: str) -> SweepResults:
 def _image_index(
     _opened: SweepResults, variant_id: str, identity: tuple[str, str, str, int]
 ) -> ImageIndex:
-    return ImageIndex.from_frame(_opened.images(variant_id))
+    return ImageIndex.from_frame(_opened.images(variant_id, columns=ImageIndex.COLUMNS))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

@@ -267,3 +267,51 @@ def test_joined_columns_survive_a_resumed_sweep(tmp_path: Path) -> None:
     values = pq.read_table(cache.sweep("small").path / "images.parquet")["meta_human"]
     assert np.flatnonzero(values.is_valid()).tolist() == [3]
     assert cache.sweep("small").verify() == []
+
+
+# --- a join that was killed ---------------------------------------------------------------------
+@pytest.fixture
+def killed(folder: SweepFolder, monkeypatch: pytest.MonkeyPatch) -> SweepFolder:
+    """A sweep whose join ended after the images were written and before the manifest was."""
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SweepFolder, "write_manifest", die)
+        with pytest.raises(KeyboardInterrupt):
+            join(folder, labels())
+    assert folder.verify() != []
+    return folder
+
+
+def test_the_same_join_again_finishes_a_killed_one(killed: SweepFolder) -> None:
+    assert join(killed, labels()) == NAMES
+    assert killed.verify() == []
+    assert killed.image_columns()[-4:] == NAMES
+
+
+def test_another_join_keeps_what_a_killed_one_had_brought(killed: SweepFolder) -> None:
+    join(killed, labels()[["image_id", "angle"]].rename(columns={"angle": "tilt"}))
+    assert killed.verify() == []
+    assert killed.image_columns()[-5:] == [*NAMES, "meta_tilt"]
+
+
+def test_verify_finishes_a_killed_join_and_says_so(
+    killed: SweepFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verify", "made", "--cache", str(killed.path.parent)]) == 0
+    assert "finished a join that was cut off (meta_human" in capsys.readouterr().out
+    assert killed.verify() == []
+
+
+def test_images_that_are_damaged_are_no_killed_join(folder: SweepFolder) -> None:
+    join(folder, labels())
+    folder.write_images(folder.read_images().drop_columns(NAMES))
+    assert main(["verify", "made", "--cache", str(folder.path.parent)]) == 1
+
+
+def test_a_column_of_a_finished_join_is_still_replaced_only_when_asked(killed: SweepFolder) -> None:
+    join(killed, labels())
+    with pytest.raises(UserError, match="has a column 'meta_human' already"):
+        join(killed, labels())

@@ -4,11 +4,13 @@ import json
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from analysis.cli.main import main
 from analysis.config import Training
 from analysis.errors import UserError
+from analysis.joining import join
 from analysis.merging import merge
 from analysis.results import SweepResults
 from analysis.store import Cache
@@ -114,3 +116,29 @@ def test_merge_from_the_command_line(halves: Cache, capsys: pytest.CaptureFixtur
     assert "both: 16 of 16 runs done" in capsys.readouterr().out
     assert main(["merge", "left", "right", "--name", "both", "--cache", cache]) == 2
     assert "is there already" in capsys.readouterr().err
+
+
+def test_metadata_joined_to_either_is_in_the_merged_sweep(halves: Cache) -> None:
+    n = len(halves.sweep("left").read_images(["label"]))
+    for name, column in (("left", "rater"), ("right", "camera")):
+        join(halves.sweep(name), pd.DataFrame({"image_id": range(n), column: range(n)}))
+    merge(halves, "left", "right", "both")
+    both = halves.sweep("both")
+    assert both.verify() == []
+    columns = ["meta_planted", "meta_rater", "meta_camera"]
+    assert [c for c in both.image_columns() if c.startswith("meta_")] == columns
+    assert both.read_images(["meta_camera"])["meta_camera"].to_pylist() == list(range(n))
+    assert both.read_images(["image"]).equals(halves.sweep("left").read_images(["image"]))
+
+
+def test_metadata_that_differ_are_refused_in_a_line_and_nothing_is_left(
+    halves: Cache, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in (("left", 1), ("right", 2)):
+        join(halves.sweep(name), pd.DataFrame({"image_id": [0], "rater": [value]}))
+    arguments = ["merge", "left", "right", "--name", "both", "--cache", str(halves.root)]
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert "both have a column 'meta_rater', and its values differ" in error
+    assert len(error.splitlines()) == 1
+    assert not list(halves.root.glob("*both*"))

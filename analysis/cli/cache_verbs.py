@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from analysis.errors import CacheError
+from analysis.errors import CacheError, LetheError
 from analysis.manifest import Manifest
 from analysis.store import Cache, SweepFolder
 
@@ -119,9 +119,22 @@ def run_merge(options: argparse.Namespace, cache: Cache) -> int:
 def run_verify(options: argparse.Namespace, cache: Cache) -> int:
     """Print what is wrong with a sweep's files; 1 where anything is."""
     folder = cache.existing(options.sweep)
+    _finish_join(folder)
     problems = folder.verify()
     for problem in problems:
         print(problem)
     if not problems:
         print(f"{folder.name}: {len(folder.manifest().files)} files, all as the manifest says")
     return 1 if problems else 0
+
+
+def _finish_join(folder: SweepFolder) -> None:
+    """Finish a join that was killed, where that can be done: the images are whole as they lie."""
+    from analysis.joining import finish
+
+    try:
+        columns = finish(folder)
+    except (LetheError, ValueError):
+        return  # damaged, or not to be written: what is wrong is told below
+    if columns:
+        print(f"{folder.name}: finished a join that was cut off ({', '.join(columns)})")

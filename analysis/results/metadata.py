@@ -5,7 +5,7 @@ from functools import cached_property
 import pandas as pd
 import pyarrow as pa
 
-from analysis import joining, schema
+from analysis import matching, schema
 from analysis.errors import UserError
 from analysis.results.attribute import Attribute, attributes_of
 from analysis.store import SweepFolder
@@ -31,7 +31,7 @@ class Metadata:
         """The ``meta_*`` columns by their names without ``meta_``."""
         return attributes_of(self.table)
 
-    def joined(self, table: joining.Joinable, *, overwrite: bool) -> "Metadata":
+    def joined(self, table: matching.Joinable, *, overwrite: bool) -> "Metadata":
         """Return these metadata with the columns of a table.
 
         Raises
@@ -39,9 +39,9 @@ class Metadata:
         UserError
             The table cannot be read or matched.
         """
-        given, name = joining.as_table(table), self._folder.name
-        added = joining.matched(given, self.table, overwrite=overwrite, sweep=name)
-        return Metadata(self._folder, joining.with_columns(self.table, added))
+        given, name = matching.as_table(table), self._folder.name
+        added = matching.matched(given, self.table, overwrite=overwrite, sweep=name)
+        return Metadata(self._folder, matching.with_columns(self.table, added))
 
     def chosen(self, name: str | None) -> list[Attribute]:
         """Return the attribute of a name, with or without ``meta_``, or all without a name.

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analysis import joining, schema
+from analysis import matching, schema
 from analysis.config import DENSE_ID
 from analysis.manifest import Manifest
 from analysis.results import notebook
@@ -257,7 +257,7 @@ class SweepResults:
         group = self._attributes.crossed([self._metadata.chosen(name)[0] for name in names])
         return self._attributes.subgroups(asked, [group], positive)
 
-    def join(self, table: joining.Joinable, *, overwrite: bool = False) -> "SweepResults":
+    def join(self, table: matching.Joinable, *, overwrite: bool = False) -> "SweepResults":
         """Return these results with the columns of a table as ``meta_*`` columns of the images.
 
         Nothing is written: ``python -m analysis join`` keeps the columns in the cache.

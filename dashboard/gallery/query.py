@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,12 @@ class ImageIndex:
     ``kind`` counts from 0 through ``KINDS``, -1 for non-PIEs; agreements, accuracies, confidence
     and distance are 0..1.
     """
+
+    COLUMNS: ClassVar[tuple[str, ...]] = (
+        schema.LABEL, "dense_modal_label", "modal_label", "is_pie", "tied", "dense_tied", "kind",
+        "agreement", "dense_agreement", "vote_distance", "accuracy", "dense_accuracy",
+        "dense_confidence",
+    )  # fmt: skip
 
     label: npt.NDArray[np.int32]
     dense_label: npt.NDArray[np.int32]
