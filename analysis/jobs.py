@@ -8,21 +8,19 @@ import logging
 import os
 import threading
 import time
-from dataclasses import replace
 
-import numpy as np
 import torch
 
 from analysis.compression.registry import load_files, quantization
 from analysis.config import Sweep, Variant
 from analysis.errors import RunError, UserError
 from analysis.making import export_shared_graph, quantize_run, train_run
-from analysis.models.factory import create, resolve
+from analysis.models.factory import resolve
 from analysis.models.spec import ModelSpec
 from analysis.run import Context, Outcome
-from analysis.training import Lessons, Normalizer, train
+from analysis.trying import try_model
 
-__all__ = ["compute_run", "export_shared_graph", "resolve_model", "start_worker", "time_step"]
+__all__ = ["compute_run", "export_shared_graph", "resolve_model", "start_worker", "try_model"]
 
 
 def start_worker(parent: int) -> None:
@@ -88,22 +86,6 @@ def resolve_model(
             f"{n_classes}; train it with --epochs"
         )
     return spec, resolve_device(device)
-
-
-def time_step(sweep: Sweep, spec: ModelSpec, device: str, *, steps: int = 10) -> float:
-    """Mean seconds of a training step on drawn pixels."""
-    batch = sweep.training.batch_size
-    generator = np.random.default_rng(0)
-    shape = (batch, spec.channels, *spec.image_size)
-    pixels = generator.integers(0, 256, shape, dtype=np.uint8)
-    labels = np.resize(np.arange(spec.n_classes), batch)
-    model = create(spec).to(device)
-    normalize = Normalizer((0.5,) * spec.channels, (0.5,) * spec.channels, device)
-    lessons = Lessons(pixels, labels, normalize)
-    train(model, lessons, replace(sweep.training, epochs=2))
-    started = time.perf_counter()
-    train(model, lessons, replace(sweep.training, epochs=steps))
-    return (time.perf_counter() - started) / steps
 
 
 def compute_run(context: Context, variant: Variant, seed: int) -> Outcome:

@@ -1,4 +1,4 @@
-"""One run as it goes to a worker and comes back: importable without torch."""
+"""What goes to a worker and comes back, importable without torch: a run, a model tried out."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -37,3 +37,19 @@ class Outcome:
     latency_ms: float | None
     seconds: float
     files: dict[str, FileRecord]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What was measured of a model in a worker, all workers busy at once.
+
+    ``step`` and ``image`` are seconds of a training step and of the prediction of one image,
+    ``latency`` those of measuring a run's latency; ``weights`` the bytes of a run's weights,
+    ``memory`` those of the worker at its largest.
+    """
+
+    step: float
+    image: float
+    latency: float
+    weights: int
+    memory: int

@@ -3,6 +3,7 @@
 The main process never imports torch; jobs are looked up in the worker by name.
 """
 
+import atexit
 import os
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -18,7 +19,7 @@ from analysis.pools.cluster import cluster_pool
 from analysis.pools.gpus import bind_own_gpu
 from analysis.pools.local import local_pool, usable_cores
 from analysis.remote import Location
-from analysis.run import Context, Outcome
+from analysis.run import Context, Outcome, Trial
 
 ENGINES = ("local", "dask")
 
@@ -70,9 +71,9 @@ def resolve(
     return executor.submit(_call, "resolve_model", sweep, n_classes, channels, native_size, device)
 
 
-def time_step(executor: Pool, sweep: Sweep, spec: ModelSpec, device: str) -> "Future[float]":
-    """Time one training step of a sweep, seconds."""
-    return executor.submit(_call, "time_step", sweep, spec, device)
+def try_model(executor: Pool, sweep: Sweep, spec: ModelSpec, device: str) -> "Future[Trial]":
+    """Measure a few steps and predictions of a sweep's model."""
+    return executor.submit(_call, "try_model", sweep, spec, device)
 
 
 def export_graph(executor: Pool, context: Context) -> "Future[None]":
@@ -86,6 +87,8 @@ def compute(executor: Pool, context: Context, variant: Variant, seed: int) -> "F
 
 
 def _start(parent: int, has_gpu: bool) -> None:
+    # Registered first, so called last: to take torch down in good order would cost a second.
+    atexit.register(os._exit, 0)
     if has_gpu:
         bind_own_gpu()
     from analysis import jobs

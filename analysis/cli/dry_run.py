@@ -1,40 +1,84 @@
-"""What a sweep would do: its data, its model, the runs that are missing, and about how long."""
+"""What a sweep would do: its data, its model, the runs that are missing, and what they take."""
 
 import argparse
+import tempfile
+import time
+from pathlib import Path
+from statistics import mean
 
 from analysis import workers
 from analysis.config import Sweep
 from analysis.datasets import open_dataset
-from analysis.plan import planned, training_steps
+from analysis.datasets.base import Dataset
+from analysis.estimate import Data, estimate
+from analysis.plan import planned
 from analysis.pools.local import usable_cores
+from analysis.preparing import prepare
+from analysis.run import Trial
 from analysis.store import Cache
+
+_TRIED_IMAGES = 256
 
 
 def describe(sweep: Sweep, cache: Cache, options: argparse.Namespace) -> str:
-    """Describe a sweep without writing anything; training steps are timed on drawn pixels."""
+    """Describe a sweep without writing anything to the cache.
+
+    The model is tried out on drawn pixels in all workers at once, as in the sweep, and some images
+    are decoded.
+    """
     folder = cache.sweep(sweep.name)
     dataset = open_dataset(sweep.dataset).limited(sweep.train_limit, sweep.test_limit)
     todo = planned(folder.manifest() if folder.exists else None, sweep)
-    n_workers = options.workers or usable_cores()
-    with workers.pool(1) as pool:
+    n_workers = min(options.workers or usable_cores(), max(1, len(todo)))
+    started = time.perf_counter()
+    with workers.pool(n_workers) as pool:
         spec, device = workers.resolve(
             pool, sweep, len(dataset.class_names), dataset.channels, dataset.native_size,
             options.device,
         ).result()  # fmt: skip
-        seconds_a_step = workers.time_step(pool, sweep, spec, device).result()
-    n_train = len(dataset.train)
-    steps = [training_steps(sweep.training, variant, n_train) for variant, _ in todo]
-    minutes = sum(steps) * seconds_a_step / n_workers / 60
+        starting = time.perf_counter() - started
+        trials = [workers.try_model(pool, sweep, spec, device) for _ in range(n_workers)]
+        trial = _mean([future.result() for future in trials])
+    data = _try_data(dataset, spec.image_size)
+    expected = estimate(todo, sweep.training, data, trial, starting=starting, n_workers=n_workers)
     size = " x ".join(str(side) for side in spec.image_size)
     variants = ", ".join(dict.fromkeys(variant.variant_id for variant, _ in todo)) or "none left"
     return (
         f"{sweep.name}: {len(todo)} runs to do, in {folder.path}\n"
-        f"dataset: {len(dataset.train)} train and {len(dataset.test)} test images, "
+        f"dataset: {data.n_train} train and {data.n_test} test images, "
         f"{len(dataset.class_names)} classes\n"
         f"model: {spec.name}, {spec.parameters:,} parameters ({spec.prunable:,} prunable), "
         f"input {size}\n"
         f"variants: {variants}\n"
-        f"training: {sum(map(bool, steps))} runs, {sum(steps)} steps at "
-        f"{1000 * seconds_a_step:.1f} ms on {device}, {n_workers} at a time: about "
-        f"{minutes:.1f} min, besides evaluation"
+        f"measured: {1000 * trial.step:.1f} ms a training step on {device}, {n_workers} at a time\n"
+        f"{expected}"
+    )
+
+
+def _mean(trials: list[Trial]) -> Trial:
+    return Trial(
+        step=mean(t.step for t in trials),
+        image=mean(t.image for t in trials),
+        latency=mean(t.latency for t in trials),
+        weights=trials[0].weights,
+        memory=max(t.memory for t in trials),
+    )
+
+
+def _try_data(dataset: Dataset, image_size: tuple[int, int]) -> Data:
+    """Decode a few images of either split, and take all others to be like them."""
+    n_train, n_test = len(dataset.train), len(dataset.test)
+    few = dataset.limited(min(n_train, _TRIED_IMAGES), min(n_test, _TRIED_IMAGES))
+    n_few = len(few.train) + len(few.test)
+    with tempfile.TemporaryDirectory() as temporary:
+        started = time.perf_counter()
+        prepared = prepare(few, image_size, Path(temporary), progress=lambda *_: None)
+        each = (time.perf_counter() - started) / n_few
+    n_images = n_train + n_test
+    return Data(
+        n_train=n_train,
+        n_test=n_test,
+        decoding=each * n_images,
+        thumbnails=prepared.images.nbytes * n_test // max(1, prepared.images.num_rows),
+        inputs=n_images * dataset.channels * image_size[0] * image_size[1],
     )

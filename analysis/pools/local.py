@@ -71,8 +71,6 @@ class LocalPool(Executor):
                 worker.kill()
             time.sleep(0.02)
         for worker in self._workers:
-            # What it wrote is on disk; to take torch down in good order would cost a second each.
-            worker.kill()
             worker.executor.shutdown()
 
 
