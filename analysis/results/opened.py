@@ -192,8 +192,14 @@ class SweepResults:
         the one-sided permutation p; null below two runs a side. Unlike the interval of the excess,
         which is over images, it holds whatever seeds do to all images at once.
         """
-        rows = [self._images.seed_test(v) for v in self._source.asked(variant_id)]
-        return stack([pd.DataFrame(rows)] if rows else [], schema.SEED_TEST_COLUMNS)
+
+        def of(variant_id: str) -> pd.DataFrame:
+            return self._variants.shelved(
+                "seed-test", variant_id, lambda: pd.DataFrame([self._images.seed_test(variant_id)])
+            )
+
+        frames = [of(v) for v in self._source.asked(variant_id)]
+        return stack(frames, schema.SEED_TEST_COLUMNS)
 
     def overlap(self) -> pd.DataFrame:
         """One row a pair of variants: how much their PIE sets have in common (Jaccard, 0..1)."""

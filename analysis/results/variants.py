@@ -72,12 +72,12 @@ class VariantTables:
     # --- tables -------------------------------------------------------------------------------
     def runs(self, variant_id: str) -> pd.DataFrame:
         """One row a run."""
-        return self._shelved("runs", variant_id, lambda: self._make_runs(variant_id))
+        return self.shelved("runs", variant_id, lambda: self._make_runs(variant_id))
 
     def pies(self, variant_id: str) -> pd.DataFrame:
         """One row an image: votes, PIE and kind."""
         source = self._source
-        return self._shelved(
+        return self.shelved(
             "pies",
             variant_id,
             lambda: image_table(
@@ -92,7 +92,7 @@ class VariantTables:
 
     def classes(self, variant_id: str) -> pd.DataFrame:
         """One row a class."""
-        return self._shelved("classes", variant_id, lambda: self._make_classes(variant_id))
+        return self.shelved("classes", variant_id, lambda: self._make_classes(variant_id))
 
     def summary(self, variant_id: str) -> dict[str, Any]:
         """The variant's row of the summary."""
@@ -168,9 +168,10 @@ class VariantTables:
 
         return self.once("on_pies", variant_id, compute)
 
-    def _shelved(
+    def shelved(
         self, what: str, variant_id: str, compute: Callable[[], pd.DataFrame]
     ) -> pd.DataFrame:
+        """Return a table of one variant: computed once, and on the shelf where that takes long."""
         return self.once(
             what, variant_id, lambda: self._source.kept(f"{what}-{variant_id}", compute)
         )

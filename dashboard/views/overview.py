@@ -29,6 +29,7 @@ def show() -> None:
     with st.spinner("Computing the tables"):
         context.results.summary()
         context.results.classes()
+        context.results.seed_test()
     _what_was_found(context)
     _variants(context)
     _curves(context)
@@ -84,7 +85,8 @@ def _left_out(left_out: list[dict[str, str]]) -> None:
 
 
 def _what_was_found(context: Context) -> None:
-    sentences = findings(context.results.summary(), context.results.classes())
+    results = context.results
+    sentences = findings(results.summary(), results.classes(), results.seed_test())
     if not sentences:
         return
     st.subheader("What was found", anchor=False)
