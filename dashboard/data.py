@@ -9,8 +9,13 @@ bounded. The arguments named ``key`` and ``identity`` are those keys and nothing
 import base64
 import os
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
+from threading import Lock, Thread
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import streamlit as st
@@ -25,6 +30,7 @@ from analysis.store import Cache, SweepFolder
 from dashboard.gallery.query import ImageIndex
 
 META_VALUES = 60
+_PATIENCE = 0.3
 _SIGNATURES = {
     b"\x89PNG": "png",
     b"\xff\xd8\xff": "jpeg",
@@ -100,6 +106,23 @@ def image_index(opened: SweepResults, variant_id: str) -> ImageIndex:
     return _image_index(opened, variant_id, _identity(opened))
 
 
+def image_values(opened: SweepResults, variant_id: str, column: str) -> npt.NDArray[np.float64]:
+    """Return one more column of the images table, N values, NaN where it is not known."""
+    return _image_values(opened, variant_id, column, _identity(opened))
+
+
+def stability(opened: SweepResults, variant_id: str) -> npt.NDArray[np.float64] | None:
+    """Return the PIE stability of every image; None while it is being computed.
+
+    On a large sweep that takes long, so it is done beside the pages, one variant at a time.
+    """
+    future = _stability(opened, variant_id, _identity(opened))
+    try:
+        return future.result(timeout=_PATIENCE)
+    except TimeoutError:
+        return None
+
+
 def metadata(opened: SweepResults) -> pd.DataFrame:
     """Return path, size and ``meta_*`` columns of every image."""
     return _metadata(opened, _images_identity(opened))
@@ -169,6 +192,40 @@ def _image_index(
     _opened: SweepResults, variant_id: str, identity: tuple[str, str, str, int]
 ) -> ImageIndex:
     return ImageIndex.from_frame(_opened.images(variant_id, columns=ImageIndex.COLUMNS))
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _image_values(
+    _opened: SweepResults, variant_id: str, column: str, identity: tuple[str, str, str, int]
+) -> npt.NDArray[np.float64]:
+    return _opened.images(variant_id, columns=[column])[column].to_numpy(np.float64)
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _stability(
+    _opened: SweepResults, variant_id: str, identity: tuple[str, str, str, int]
+) -> "Future[npt.NDArray[np.float64]]":
+    future: Future[npt.NDArray[np.float64]] = Future()
+    # Results of its own: what is kept of a sweep in memory is not made for two threads at once.
+    own = SweepResults(_opened.folder, ties=_opened.ties)
+    Thread(target=_compute_stability, args=(own, variant_id, future), daemon=True).start()
+    return future
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _one_at_a_time() -> Any:
+    return Lock()
+
+
+def _compute_stability(
+    own: SweepResults, variant_id: str, future: "Future[npt.NDArray[np.float64]]"
+) -> None:
+    try:
+        with _one_at_a_time():
+            future.set_result(own.stability(variant_id)["stability"].to_numpy())
+    except Exception as error:
+        # Whatever it is, the page that asks is to say it.
+        future.set_exception(error)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

@@ -14,6 +14,9 @@ SORTS = (
     "agreement_drop",
     "accuracy_drop",
     "dense_confidence",
+    "dense_vote_entropy",
+    "breaking_point",
+    "stability",
     "label",
     "image_id",
 )

@@ -20,6 +20,9 @@ _SORTS = {
     "agreement_drop": "Agreement drop",
     "accuracy_drop": "Accuracy drop",
     "dense_confidence": "Dense confidence",
+    "dense_vote_entropy": "Dense vote entropy",
+    "breaking_point": "Breaking point",
+    "stability": "PIE stability",
     "label": "True label",
     "image_id": "Image id",
 }

@@ -101,6 +101,8 @@ def find(
     selection: Selection,
     class_names: Sequence[str],
     metadata: Mapping[str, pd.Categorical],
+    *,
+    values: npt.NDArray[Any] | None = None,
 ) -> Found:
     """Filter and sort: AND across filters, OR within one; equal values in order of image id.
 
@@ -110,10 +112,12 @@ def find(
         Names in order of class id.
     metadata
         Values (as text) of each metadata column that can be filtered by, N each.
+    values
+        What is sorted by, where it is no column of the index; an unknown one (NaN) comes last.
     """
     masks = _masks(index, selection, class_names, metadata)
     chosen = _all(masks, len(index))
-    ids = _ordered(index, np.flatnonzero(chosen), selection)
+    ids = _ordered(index, np.flatnonzero(chosen), selection, values)
     # Ties are counted as the summary does, over PIEs and non-PIEs alike.
     held = {name: mask for name, mask in masks.items() if name not in ("population", "kind")}
     n_tied = int((index.tied & _all(held, len(index))).sum())
@@ -195,7 +199,9 @@ def _all(masks: Mapping[str, Bools], n: int) -> Bools:
     return chosen
 
 
-def _ordered(index: ImageIndex, ids: Ids, selection: Selection) -> Ids:
+def _ordered(
+    index: ImageIndex, ids: Ids, selection: Selection, values: npt.NDArray[Any] | None
+) -> Ids:
     if selection.sort == "image_id":
         return ids if selection.order == "asc" else ids[::-1]
     keys: dict[str, npt.NDArray[Any]] = {
@@ -205,5 +211,5 @@ def _ordered(index: ImageIndex, ids: Ids, selection: Selection) -> Ids:
         "dense_confidence": index.dense_confidence,
         "label": index.label,
     }
-    values = keys[selection.sort][ids]
-    return ids[np.argsort(values if selection.order == "asc" else -values, kind="stable")]
+    key = keys.get(selection.sort, index.distance if values is None else values)[ids]
+    return ids[np.argsort(key if selection.order == "asc" else -key, kind="stable")]

@@ -71,8 +71,13 @@ def chips(selection: Selection) -> list[dict[str, str]]:
     return [{"field": field, "value": value, "text": text} for field, value, text in made]
 
 
-def detail_data(context: Context, index: ImageIndex, found: Found) -> dict[str, Any]:
-    """Collect what is shown of one image, with its neighbours in the order of the gallery."""
+def detail_data(
+    context: Context, index: ImageIndex, found: Found, more: list[tuple[str, str]]
+) -> dict[str, Any]:
+    """Collect what is shown of one image, with its neighbours in the order of the gallery.
+
+    ``more`` are facts of the image besides those that the index holds.
+    """
     image_id = context.selection.image
     if image_id is None:
         return {"shown": False}
@@ -95,7 +100,7 @@ def detail_data(context: Context, index: ImageIndex, found: Found) -> dict[str, 
         "next": (
             int(found.ids[place + 1]) if place is not None and place + 1 < len(found.ids) else None
         ),
-        "facts": _facts(context, index, image_id, tile),
+        "facts": _facts(context, index, image_id, tile, more),
         "heading": "Votes of every variant",
         "legend": "In brackets the number of runs that predict the class, "
         f"{runs} in all at {context.variant}; ✓ marks the true label.",
@@ -127,7 +132,11 @@ def _tile(context: Context, index: ImageIndex, image_id: int, uri: str) -> dict[
 
 
 def _facts(
-    context: Context, index: ImageIndex, image_id: int, tile: dict[str, Any]
+    context: Context,
+    index: ImageIndex,
+    image_id: int,
+    tile: dict[str, Any],
+    more: list[tuple[str, str]],
 ) -> list[tuple[str, str]]:
     row = data.metadata(context.results).iloc[image_id]
     facts = [
@@ -144,6 +153,7 @@ def _facts(
             f"{percent(index.dense_accuracy[image_id], 0)} (dense) → "
             f"{percent(index.accuracy[image_id], 0)}",
         ),
+        *more,
     ]
     if not pd.isna(row[schema.PATH]):
         facts.append(("File", str(row[schema.PATH])))

@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import context as contexts
 from dashboard import data, state
 from dashboard.context import Context
-from dashboard.gallery import component, filters, query, tiles
+from dashboard.gallery import component, filters, query, sorting, tiles
 from dashboard.problems import guarded
 from dashboard.selection import Selection, changed, without_filters
 
@@ -22,16 +22,20 @@ def _gallery() -> None:
     context = contexts.current()
     index = data.image_index(context.results, context.variant)
     metadata = data.categories(context.results)
-    found = query.find(index, context.selection, context.results.class_names, metadata)
+    values = sorting.values(context)
+    found = query.find(
+        index, context.selection, context.results.class_names, metadata, values=values
+    )
     context = _within_pages(context, found)
     left, right = st.columns([1, 4.4], gap="medium")
     with right:
         filters.arrangement(context)
+        sorting.note(context, values)
         component.grid(
             tiles.grid_data(context, index, found), lambda: _act(component.GRID_KEY, context)
         )
         component.detail(
-            tiles.detail_data(context, index, found),
+            tiles.detail_data(context, index, found, sorting.fact(context, values)),
             lambda: _act(component.DETAIL_KEY, context, found),
         )
     with left, st.container(key="gallery-filters"):

@@ -1,4 +1,5 @@
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
+from analysis.results import SweepResults
 from analysis.store import Cache
 from dashboard import demo
 from tests.synthetic import make_sweep
@@ -251,3 +253,35 @@ def test_the_cache_of_the_test_is_what_the_app_reads(tmp_path, open_page):
     make_sweep(tmp_path, "only")
     assert open_page().selectbox(key="widget-sweep").options == ["only"]
     assert Cache(tmp_path).names() == ["only"]
+
+
+@pytest.mark.parametrize("sort", ["stability", "breaking_point", "dense_vote_entropy"])
+def test_the_gallery_sorts_by_what_is_computed_beside_it(tmp_path, open_page, sort):
+    make_sweep(tmp_path)
+    app = open_page("gallery", sort=sort)
+    assert not app.error
+    assert not told(app)
+    assert not any("is being computed" in caption.value for caption in app.caption)
+
+
+def test_a_stability_that_takes_long_is_announced_and_then_shown(tmp_path, open_page, monkeypatch):
+    make_sweep(tmp_path)
+    finish = threading.Event()
+    compute = SweepResults.stability
+
+    def slowly(self, *args, **kwargs):
+        finish.wait(30)
+        return compute(self, *args, **kwargs)
+
+    monkeypatch.setattr(SweepResults, "stability", slowly)
+    app = open_page("gallery", sort="stability")
+    assert any("is being computed" in caption.value for caption in app.caption)
+    finish.set()
+    app.run()
+    assert not any("is being computed" in caption.value for caption in app.caption)
+
+
+def test_one_run_a_variant_has_no_stability_and_the_gallery_says_why(tmp_path, open_page):
+    make_sweep(tmp_path, seeds=1)
+    app = open_page("gallery", sort="stability", population="all")
+    assert any("needs two runs" in caption.value for caption in app.caption)

@@ -109,3 +109,20 @@ def test_every_active_filter_has_a_chip():
     )  # fmt: skip
     assert len(chips(selection)) == 8
     assert chips(Selection(variant="v", sort="label", page=2)) == []
+
+
+@pytest.mark.parametrize("sort", ["stability", "breaking_point", "dense_vote_entropy"])
+def test_values_beside_the_index_sort_either_way_and_unknown_ones_come_last(
+    index, results, planted, sort
+):
+    values = np.random.default_rng(0).permutation(len(index)).astype(float)
+    values[:3] = np.nan
+    for order, expected in (("asc", np.sort(values)), ("desc", -np.sort(-values))):
+        selection = replace(ALL, sort=sort, order=order)
+        found = find(index, selection, results.class_names, planted, values=values)
+        np.testing.assert_array_equal(values[found.ids], expected)
+
+
+def test_a_sort_whose_values_are_not_there_yet_falls_back_to_vote_distance(index, results, planted):
+    waiting = find(index, replace(ALL, sort="stability"), results.class_names, planted)
+    assert waiting.ids.tolist() == search(index, results, planted).ids.tolist()

@@ -1,0 +1,63 @@
+"""What the gallery can sort by besides the columns of its index."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from dashboard import data
+from dashboard.context import Context
+from dashboard.text import percent
+
+Values = npt.NDArray[np.float64]
+_EVERY = 1.0
+
+
+def values(context: Context) -> Values | None:
+    """Return what is sorted by, N values; None where the index holds it, or it is not there yet."""
+    sort = context.selection.sort
+    if sort == "stability":
+        return data.stability(context.results, context.variant)
+    if sort in ("breaking_point", "dense_vote_entropy"):
+        return data.image_values(context.results, context.variant, sort)
+    return None
+
+
+def note(context: Context, found: Values | None) -> None:
+    """Say what is unusual about the order that is shown."""
+    sort = context.selection.sort
+    if sort == "stability" and found is None:
+        st.fragment(_waiting, run_every=_EVERY)(context)
+    elif found is not None and np.isnan(found).all():
+        st.caption(_WHY_UNKNOWN[sort])
+
+
+def fact(context: Context, found: Values | None) -> list[tuple[str, str]]:
+    """Return what is sorted by as a fact of the image that is open."""
+    image, sort = context.selection.image, context.selection.sort
+    if found is None or image is None or np.isnan(found[image]):
+        return []
+    words: dict[str, Any] = {
+        "stability": ("PIE stability", f"a PIE in {percent(found[image], 0)} of resampled seeds"),
+        "breaking_point": ("Breaking point", f"a PIE from sparsity {found[image]:g} on"),
+        "dense_vote_entropy": ("Dense vote entropy", f"{found[image]:.2f} nats"),
+    }
+    return [words[sort]]
+
+
+_WHY_UNKNOWN = {
+    "stability": "PIE stability needs two runs or more in both populations.",
+    "breaking_point": "No image has a breaking point: this method has no levels of sparsity, or "
+    "no PIE at its largest.",
+    "dense_vote_entropy": "The votes of the dense runs are not known.",
+}
+
+
+def _waiting(context: Context) -> None:
+    if data.stability(context.results, context.variant) is not None:
+        st.rerun()
+    st.caption(
+        "PIE stability is being computed from 200 resamples of the seeds; until it is there, "
+        "images are in the order of vote distance."
+    )
