@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.stats.modal import FloatArray, IntArray, TieRule, modal
+from analysis.stats.modal import FloatArray, IntArray, TieRule
 from analysis.stats.noise import sample_images
 from analysis.stats.pairing import Rows
-from analysis.stats.pie import is_pie
+from analysis.stats.resampling import drawn_modal
 
 PERMUTATIONS = 199
 SAMPLE = 5_000
@@ -69,26 +69,29 @@ def seed_test(
     if dense[1] is not None and variant[1] is not None:
         confidence = np.concatenate([dense[1][:, sample], variant[1][:, sample]])
 
-    def share(order: Rows) -> float:
-        sides = [
-            modal(prediction[rows], None if confidence is None else confidence[rows], ties=ties)
-            for rows in (order[:k_dense], order[k_dense:])
-        ]
-        return float(is_pie(sides[0], sides[1], ties=ties).mean())
+    drawn = _exchanges(k_dense, k_variant, n_permutations, is_paired=pairs is not None)
+    before, after = (
+        drawn_modal(prediction, confidence, side, ties=ties) for side in (drawn, 1 - drawn)
+    )
+    observed, *exchanged = before.differs(after, ties).mean(axis=0).tolist()
+    as_large = sum(share >= observed - 1e-12 for share in exchanged)
+    p = (1 + as_large) / (n_permutations + 1)
+    return SeedTest(observed, float(np.mean(exchanged)), p, len(sample))
 
+
+def _exchanges(k_dense: int, k_variant: int, n: int, *, is_paired: bool) -> FloatArray:
+    """Which runs are on the side of dense, 0 or 1, [K_dense + K_t, 1 + n]: first as they are."""
     generator = np.random.default_rng([_RANDOM_SEED, k_dense, k_variant])
-    observed = share(np.arange(k_dense + k_variant))
-    exchanged = np.empty(n_permutations)
-    for b in range(n_permutations):
-        if pairs is None:
-            order = generator.permutation(k_dense + k_variant)
-        else:
+    drawn = np.zeros((k_dense + k_variant, 1 + n))
+    drawn[:k_dense, 0] = 1
+    for b in range(1, n + 1):
+        if is_paired:
             swap = generator.random(k_dense) < 0.5
-            first = np.where(swap, k_dense, 0) + np.arange(k_dense)
-            order = np.concatenate([first, (first + k_dense) % (2 * k_dense)])
-        exchanged[b] = share(order)
-    p = (1 + int((exchanged >= observed - 1e-12).sum())) / (n_permutations + 1)
-    return SeedTest(observed, float(exchanged.mean()), p, len(sample))
+            chosen = np.where(swap, k_dense, 0) + np.arange(k_dense)
+        else:
+            chosen = generator.permutation(k_dense + k_variant)[:k_dense]
+        drawn[chosen, b] = 1
+    return drawn
 
 
 def _rows(population: Population, rows: Rows) -> Population:
