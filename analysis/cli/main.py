@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from analysis import __version__
-from analysis.cli import bench_verb, cache_verbs, export_verbs, join_verb, sweep_verbs
+from analysis.cli import bench_verb, cache_verbs, check_verb, export_verbs, join_verb, sweep_verbs
 from analysis.errors import LetheError, RunError
 from analysis.store import Cache
 
@@ -33,13 +33,13 @@ def build_parser() -> argparse.ArgumentParser:
     )
     common.add_argument("--verbose", action="store_true", help="show the traceback of a failure")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for group in (sweep_verbs, cache_verbs, export_verbs, join_verb, bench_verb):
+    for group in (sweep_verbs, cache_verbs, export_verbs, join_verb, check_verb, bench_verb):
         group.add_verbs(verbs, common)
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a verb; return 0 done, 1 damage found, 2 unusable input, 3 a failed run or machine."""
+    """Run a verb; return 0 done, 1 damage or breach, 2 unusable input, 3 failed run or machine."""
     parser = build_parser()
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, _stop)

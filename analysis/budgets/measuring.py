@@ -1,0 +1,143 @@
+"""What a limit is held against: numbers of the tables, with what there is to judge them by."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis import schema
+from analysis.budgets.limit import Limit, Subgroups
+from analysis.config import DENSE_ID
+from analysis.errors import UserError
+from analysis.results import SweepResults
+from analysis.stats.pairing import paired_rows
+from analysis.stats.ttest import paired, welch
+
+_OF_RUNS = {"top1_drop": ("top1", -1), "top5_drop": ("top5", -1), "ece_increase": ("ece", 1)}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One number, larger is worse, and what is known of it; NaN where nothing is.
+
+    ``low`` and ``high`` are a 95 % interval; ``p`` and ``q`` those of a class, ``seed_p`` the
+    one-sided p of the permutation test over runs.
+    """
+
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+    p: float = math.nan
+    q: float = math.nan
+    seed_p: float = math.nan
+    where: str = ""
+
+
+def measure(results: SweepResults, variant_id: str, limit: Limit) -> list[Measured]:
+    """Measure what a limit names, of one variant; several numbers where any of them may breach it.
+
+    Raises
+    ------
+    UserError
+        The sweep has no such class or attribute.
+    """
+    if limit.rule in _OF_RUNS:
+        return [_of_runs(results, variant_id, *_OF_RUNS[limit.rule])]
+    if limit.rule in ("recall_drop", "classes"):
+        return _of_classes(results, variant_id, limit.class_name)
+    if limit.subgroups is not None:
+        return _of_subgroups(results, variant_id, limit.subgroups)
+    summary = results.summary()
+    row = summary[summary[schema.VARIANT_ID] == variant_id].iloc[0]
+    if limit.rule == "pie_excess":
+        seed_p = results.seed_test(variant_id)["p"].iloc[0] if limit.judge == "seeds" else None
+        return [
+            Measured(
+                _number(row["pie_excess"]),
+                _number(row["pie_excess_low"]),
+                _number(row["pie_excess_high"]),
+                seed_p=_number(seed_p),
+            )
+        ]
+    return [Measured(_number(row[limit.rule]))]
+
+
+def _of_runs(results: SweepResults, variant_id: str, metric: str, sign: int) -> Measured:
+    """Change of a mean over runs, with Welch's interval, the paired one where seeds tie the runs.
+
+    Paired runs whose partner is missing are left out of both.
+    """
+    runs = results.runs()
+    dense = runs[runs[schema.VARIANT_ID] == DENSE_ID]
+    variant = runs[runs[schema.VARIANT_ID] == variant_id]
+    x, y = (sign * part[metric].to_numpy(np.float64)[:, None] for part in (variant, dense))
+    if results.manifest.variant(variant_id).paired:
+        of_dense, of_variant = paired_rows(
+            tuple(dense[schema.SEED]), tuple(variant[schema.SEED]), paired=True
+        )
+        test = paired(x[of_variant], y[of_dense])
+    else:
+        test = welch(x, y)
+    return Measured(float(test.difference[0]), float(test.low[0]), float(test.high[0]))
+
+
+def _of_classes(results: SweepResults, variant_id: str, name: str | None) -> list[Measured]:
+    """Excess gap of every class, or of one: -D with its interval turned around."""
+    classes = results.classes(variant_id)
+    if name is not None:
+        check_class(results, name)
+        classes = classes[classes[schema.CLASS_NAME] == name]
+    return [
+        Measured(
+            _number(row["excess_gap"]),
+            -_number(row["ci_high"]),
+            -_number(row["ci_low"]),
+            _number(row["p"]),
+            _number(row["q"]),
+            where=str(row[schema.CLASS_NAME]),
+        )
+        for row in classes.to_dict("records")
+        if row["n_images"] or name is not None
+    ]
+
+
+def check_class(results: SweepResults, name: str) -> None:
+    """See that a class is there.
+
+    Raises
+    ------
+    UserError
+        It is not; the message lists those that are.
+    """
+    names = results.class_names
+    if name not in names:
+        shown = ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
+        raise UserError(f"the budget names a class '{name}' that is not there; there: {shown}")
+
+
+def _of_subgroups(results: SweepResults, variant_id: str, asked: Subgroups) -> list[Measured]:
+    """Rise of FPR and FNR within every subgroup."""
+    table = results.subgroups(variant_id, by=asked.by, positive=asked.positive)
+    found = []
+    for rate, counted in (("fpr", "n_negative"), ("fnr", "n_positive")):
+        if asked.rate not in ("both", rate):
+            continue
+        rows = table[table[counted] >= asked.min_images]
+        rise = rows[f"{rate}_change"] if asked.change == "relative" else _rise(rows, rate)
+        found += [
+            Measured(_number(value), where=f"{rate.upper()} of {class_name}, {attribute} = {one}")
+            for value, class_name, attribute, one in zip(
+                rise, rows[schema.CLASS_NAME], rows["attribute"], rows["value"], strict=True
+            )
+        ]
+    return found
+
+
+def _rise(rows: pd.DataFrame, rate: str) -> pd.Series:
+    return rows[rate] - rows[f"dense_{rate}"]
+
+
+def _number(value: Any) -> float:
+    return math.nan if value is None or pd.isna(value) else float(value)

@@ -1,0 +1,136 @@
+"""Judging a sweep by a budget: one verdict a limit and variant, breaches first."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from analysis.budgets.limit import Limit
+from analysis.budgets.measuring import Measured, check_class, measure
+from analysis.budgets.reading import Budget
+from analysis.config import DENSE_ID
+from analysis.errors import UserError
+from analysis.results import SweepResults
+from analysis.stats.classes import ALPHA
+
+_ORDER = ("breach", "untested", "pass")
+_ROUNDING = 1e-12
+_NAMED = 3
+_WHY_UNTESTED = {
+    "point": "it is not known",
+    "significant": "no interval: that needs at least two runs of dense and of the variant",
+    "assured": "no interval: that needs at least two runs of dense and of the variant",
+    "p": "no test of classes: that needs at least two runs of dense and of the variant",
+    "q": "no test of classes: that needs at least two runs of dense and of the variant",
+    "seeds": "no test over runs: that needs at least two runs of dense and of the variant",
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one limit for one variant; numbers are NaN where nothing is known.
+
+    ``where`` names the class or subgroup of the number, ``note`` what else is to be said.
+    """
+
+    variant_id: str
+    limit: Limit
+    verdict: Literal["breach", "untested", "pass"]
+    measured: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    where: str = ""
+    note: str = ""
+
+
+def check(
+    results: SweepResults, budget: Budget, variant_ids: Sequence[str] | None = None
+) -> list[Verdict]:
+    """Hold variants, all by default, against a budget; breaches first, then what is untested.
+
+    Raises
+    ------
+    UserError
+        A variant, class or attribute is not there, no limit applies, or there are no dense runs.
+    """
+    manifest = results.manifest
+    for name in (*budget.variants, *(variant_ids or ())):
+        manifest.variant(name)
+        if name == DENSE_ID:
+            raise UserError("'dense' is what the budget is held against; name another variant")
+    if DENSE_ID not in results.variant_ids:
+        raise UserError(f"sweep '{manifest.name}' has no dense run done, so nothing can be checked")
+    asked = variant_ids or [v.variant_id for v in manifest.variants if v.variant_id != DENSE_ID]
+    verdicts = [
+        _verdict(results, variant_id, limit)
+        for variant_id in dict.fromkeys(asked)
+        for limit in budget.limits(variant_id)
+    ]
+    if not verdicts:
+        raise UserError("the budget has no rule for any variant that is checked")
+    return sorted(verdicts, key=lambda one: _ORDER.index(one.verdict))
+
+
+def is_held(verdicts: Sequence[Verdict], budget: Budget) -> bool:
+    """Whether nothing breaches the budget; what is untested does unless the budget allows it."""
+    refused = {"breach"} if budget.allow_untested else {"breach", "untested"}
+    return not any(one.verdict in refused for one in verdicts)
+
+
+def _verdict(results: SweepResults, variant_id: str, limit: Limit) -> Verdict:
+    if limit.class_name is not None:
+        check_class(results, limit.class_name)
+    if variant_id not in results.compressed_ids:
+        where = limit.class_name or ""
+        note = "no run of this variant is done"
+        return Verdict(variant_id, limit, "untested", where=where, note=note)
+    measured = measure(results, variant_id, limit)
+    judged = [(one, _excess(one, limit)) for one in measured]
+    known = [(one, excess) for one, excess in judged if not math.isnan(excess)]
+    if not known:
+        first = max(measured, key=_size, default=Measured(math.nan))
+        note = _WHY_UNTESTED["point" if math.isnan(first.value) else limit.judge]
+        where = first.where if limit.class_name is not None else ""
+        value = first.value if limit.class_name is not None or len(measured) == 1 else math.nan
+        return Verdict(variant_id, limit, "untested", value, where=where, note=note)
+    over = sorted(((e, one) for one, e in known if e > _ROUNDING), key=lambda pair: -pair[0])
+    if over:
+        worst = over[0][1]
+        return Verdict(
+            variant_id, limit, "breach", worst.value, worst.low, worst.high, worst.where,
+            _others([one.where for _, one in over[1:]]),
+        )  # fmt: skip
+    worst = max((one for one, _ in known), key=_size)
+    note = "" if _is_counted(worst, limit) else "not significant"
+    return Verdict(variant_id, limit, "pass", worst.value, worst.low, worst.high, worst.where, note)
+
+
+def _excess(one: Measured, limit: Limit) -> float:
+    """How far a number lies above its limit, judged as the limit says; NaN where it cannot be."""
+    if limit.judge == "significant":
+        return one.low - limit.max
+    if limit.judge == "assured":
+        return one.high - limit.max
+    p = _p(one, limit)
+    if limit.judge != "point" and math.isnan(p):
+        return math.nan
+    return one.value - limit.max if _is_counted(one, limit) else -math.inf
+
+
+def _p(one: Measured, limit: Limit) -> float:
+    return {"p": one.p, "q": one.q, "seeds": one.seed_p}.get(limit.judge, math.nan)
+
+
+def _is_counted(one: Measured, limit: Limit) -> bool:
+    return limit.judge not in ("p", "q", "seeds") or _p(one, limit) <= ALPHA
+
+
+def _size(one: Measured) -> float:
+    return -math.inf if math.isnan(one.value) else one.value
+
+
+def _others(names: list[str]) -> str:
+    if not names:
+        return ""
+    rest = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return f"also over it: {', '.join(names[:_NAMED])}{rest}"
