@@ -6,8 +6,8 @@ from typing import Literal, TypeAlias
 Judge: TypeAlias = Literal["point", "significant", "assured", "p", "q", "seeds"]
 """Which number is held against the maximum.
 
-``point``: the estimate; ``significant``: the lower end of its 95 % interval; ``assured``: the upper;
-``p``, ``q``: the estimate of a class where p or q <= 0.05; ``seeds``: the estimate where the
+``point``: the estimate; ``significant``: the lower end of its 95 % interval; ``assured``: the
+upper; ``p``, ``q``: the estimate of a class where p or q <= 0.05; ``seeds``: the estimate where the
 permutation test over runs has p <= 0.05.
 """
 _INTERVAL: tuple[Judge, ...] = ("point", "significant", "assured")

@@ -64,6 +64,14 @@ def class_heatmap_info(
     return ClassHeatmapInfo(tuple(names), tuple(variants), spread(value), spread("p"), spread("q"))
 
 
+def most_changed(classes: pd.DataFrame, n: int) -> pd.DataFrame:
+    """Keep the n classes whose normalized recall changed most under any variant, in their order."""
+    largest = classes.groupby(schema.CLASS_ID)["normalized_recall_delta"].agg(
+        lambda values: values.abs().max()
+    )
+    return classes[classes[schema.CLASS_ID].isin(largest.nlargest(n).index)]
+
+
 def class_heatmap(
     classes: pd.DataFrame, *, value: str = "normalized_recall_delta", note: str = ""
 ) -> go.Figure:

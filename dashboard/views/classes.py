@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from analysis import schema
-from analysis.figures.class_heatmap import class_heatmap
+from analysis.figures.class_heatmap import class_heatmap, most_changed
 from analysis.figures.class_impact import class_impact
 from analysis.figures.confusion import confusion_flow
 from dashboard import context as contexts
@@ -143,10 +143,7 @@ def _heatmap(context: Context, class_ids: set[int]) -> None:
     classes = context.results.classes()
     kept = classes[classes[schema.CLASS_ID].isin(class_ids)]
     if len(class_ids) > FEW * 3:
-        largest = kept.groupby(schema.CLASS_ID)["normalized_recall_delta"].agg(
-            lambda values: values.abs().max()
-        )
-        kept = kept[kept[schema.CLASS_ID].isin(largest.nlargest(FEW).index)]
+        kept = most_changed(kept, FEW)
         st.caption(f"The {FEW} classes that changed most of {len(class_ids):,}.")
     figure(
         context,
