@@ -1,12 +1,12 @@
 """What is said of PIEs beyond seed noise: over the images at hand, and over other seeds."""
 
 import math
-from typing import Any
 
 import pandas as pd
 
 from analysis import schema
 from analysis.stats.classes import ALPHA
+from analysis.wording import percent, points
 
 _NAMED = 3
 
@@ -100,13 +100,3 @@ def smallest_p(n_dense: int, n_variant: int, *, paired: bool) -> float:
         return 2 / 2 ** min(n_dense, n_variant)
     mirrored = 2 if n_dense == n_variant else 1
     return mirrored / math.comb(n_dense + n_variant, n_variant)
-
-
-def percent(value: Any) -> str:
-    """Write a fraction as percent with one decimal."""
-    return "–" if value is None or math.isnan(float(value)) else f"{100 * float(value):.1f} %"
-
-
-def points(value: Any) -> str:
-    """Write a difference of fractions in percentage points, with its sign."""
-    return f"{round(100 * float(value), 1) + 0.0:+.1f}"

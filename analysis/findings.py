@@ -3,9 +3,10 @@
 import pandas as pd
 
 from analysis import schema
-from analysis.beyond_noise import beyond_noise, percent, points
+from analysis.beyond_noise import beyond_noise
 from analysis.config import DENSE_ID
 from analysis.stats.classes import ALPHA, impacted
+from analysis.wording import percent, points
 
 
 def findings(summary: pd.DataFrame, classes: pd.DataFrame, seed_tests: pd.DataFrame) -> list[str]:

@@ -6,7 +6,6 @@ bounded. The arguments named ``key`` and ``identity`` are those keys and nothing
 
 # ruff: noqa: ARG001
 
-import base64
 import os
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -21,6 +20,7 @@ import pyarrow as pa
 import streamlit as st
 
 from analysis import schema
+from analysis.data_uri import data_uri
 from analysis.errors import LetheError
 from analysis.manifest import Manifest
 from analysis.remote import Location, RemotePath, address, location
@@ -31,12 +31,6 @@ from dashboard.gallery.query import ImageIndex
 
 META_VALUES = 60
 _PATIENCE = 0.3
-_SIGNATURES = {
-    b"\x89PNG": "png",
-    b"\xff\xd8\xff": "jpeg",
-    b"GIF8": "gif",
-    b"RIFF": "webp",
-}
 
 
 @dataclass(frozen=True)
@@ -136,7 +130,7 @@ def categories(opened: SweepResults) -> dict[str, pd.Categorical]:
 def thumbnail_uris(opened: SweepResults, image_ids: Sequence[int]) -> list[str]:
     """Return thumbnails as data URIs, encoded from the stored bytes; empty where there is none."""
     column = _thumbnails(opened, _images_identity(opened))
-    return [_data_uri(column[int(image_id)].as_py()) for image_id in image_ids]
+    return [data_uri(column[int(image_id)].as_py()) for image_id in image_ids]
 
 
 def _is_name(name: str) -> bool:
@@ -168,13 +162,6 @@ def _identity(opened: SweepResults) -> tuple[str, str, str, int]:
 def _images_identity(opened: SweepResults) -> tuple[str, str]:
     record = opened.manifest.files.get("images.parquet")
     return (str(opened.folder.path), record.sha256 if record else opened.manifest.updated)
-
-
-def _data_uri(content: bytes | None) -> str:
-    for signature, kind in _SIGNATURES.items():
-        if content and content.startswith(signature):
-            return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
-    return ""
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -6,9 +6,10 @@ import streamlit as st
 
 from analysis.errors import LetheError
 from analysis.manifest import Manifest
+from analysis.wording import duration
 from dashboard import data, demo, state
 from dashboard.problems import tell
-from dashboard.text import duration, plain
+from dashboard.text import plain
 
 EVERY = 2.0
 _REST = 4.0

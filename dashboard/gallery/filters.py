@@ -6,12 +6,13 @@ import pandas as pd
 import streamlit as st
 
 from analysis.stats.pie import KINDS
+from analysis.wording import count
 from dashboard import state
 from dashboard.context import Context
 from dashboard.gallery.query import Facets
 from dashboard.gallery.tiles import KIND_ICONS
 from dashboard.selection import CLASS_OF, MAX_PER_PAGE, ORDERS, POPULATIONS, SORTS, TILES
-from dashboard.text import count, plain
+from dashboard.text import plain
 
 _POPULATIONS = {"pies": "PIEs", "non-pies": "Non-PIEs", "all": "All images"}
 _CLASS_OF = {"label": "True", "dense": "Dense", "variant": "Variant"}

@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
+from analysis.wording import percent
 from dashboard import data
 from dashboard.context import Context
-from dashboard.text import percent
 
 Values = npt.NDArray[np.float64]
 _EVERY = 1.0

@@ -9,11 +9,11 @@ import pandas as pd
 
 from analysis import schema
 from analysis.stats.pie import KINDS
+from analysis.wording import count, is_missing, percent
 from dashboard import data
 from dashboard.context import Context
 from dashboard.gallery.query import Found, ImageIndex
 from dashboard.selection import WHOLE, Selection
-from dashboard.text import count, is_missing, percent
 
 KIND_ICONS = {"forgotten": "▼", "recovered": "▲", "changed": "◆", "": "○"}
 _NOUNS = {"pies": "PIEs", "non-pies": "non-PIEs", "all": "images"}

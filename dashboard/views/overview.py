@@ -6,12 +6,13 @@ import streamlit as st
 
 from analysis.config import DENSE_ID
 from analysis.findings import findings
+from analysis.variant_table import HELP, variant_table
+from analysis.wording import count
 from dashboard import context as contexts
 from dashboard import pages
 from dashboard.context import Context
 from dashboard.figure_panel import figure, note, side_by_side
-from dashboard.text import count, html_text, plain
-from dashboard.variant_table import HELP, variant_table
+from dashboard.text import html_text, plain
 
 
 def show() -> None:

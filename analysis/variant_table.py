@@ -7,7 +7,7 @@ import pandas as pd
 from analysis import schema
 from analysis.config import DENSE_ID
 from analysis.manifest import Manifest
-from dashboard.text import NOTHING, count, is_missing, percent, points, size
+from analysis.wording import NOTHING, count, is_missing, percent, points, size
 
 HELP = {
     "Runs": "Finished runs of those asked, one a seed.",
