@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from analysis.errors import UserError
+from analysis.shift import Shift, check_names
 
 DENSE_ID = "dense"
 SCHEDULES = ("gradual", "finetune", "oneshot")
@@ -185,7 +186,8 @@ class Sweep:
     """A sweep as asked: dataset x model x variants x seeds, and how it is trained.
 
     ``pretrained`` starts from timm's own weights, ``checkpoint`` from those of a file;
-    ``method_files`` are Python files that register methods of the user's own.
+    ``method_files`` are Python files that register methods of the user's own; ``shifts`` are what
+    every run is predicted on besides the test images, and no option of its training.
     """
 
     name: str
@@ -201,9 +203,11 @@ class Sweep:
     pretrained: bool = False
     checkpoint: str | None = None
     method_files: tuple[str, ...] = ()
+    shifts: tuple[Shift, ...] = ()
 
     def __post_init__(self) -> None:
         check_sweep_name(self.name)
+        check_names(self.shifts)
         for option in ("seeds", "image_size", "train_limit", "test_limit", "calibration_images"):
             value = getattr(self, option)
             if value is not None and value < 1:
@@ -229,7 +233,7 @@ class Sweep:
     def options(self) -> dict[str, Any]:
         """What a result depends on besides variant and seed: a resumed sweep must repeat these."""
         kept = asdict(self)
-        for key in ("name", "variants", "seeds", "method_files"):
+        for key in ("name", "variants", "seeds", "method_files", "shifts"):
             del kept[key]
         return kept
 

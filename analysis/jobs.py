@@ -1,13 +1,10 @@
-"""What a worker process does: resolve the model, export its graph, train a run, quantize a run.
+"""What a worker process does: resolve the model, export its graph, train, quantize, shift.
 
 Each job writes its own files through the store and returns what the manifest needs. A job depends
 on nothing but its arguments, so the result is the same whichever worker runs it.
 """
 
 import logging
-import os
-import threading
-import time
 
 import torch
 
@@ -17,28 +14,32 @@ from analysis.errors import RunError, UserError
 from analysis.making import export_shared_graph, quantize_run, train_run
 from analysis.models.factory import resolve
 from analysis.models.spec import ModelSpec
-from analysis.run import Context, Outcome
+from analysis.pools.orphans import end_with
+from analysis.preparing import Arrays
+from analysis.run import Context, Outcome, Shifted
+from analysis.shifting import shift_run
 from analysis.trying import try_model
 
-__all__ = ["compute_run", "export_shared_graph", "resolve_model", "start_worker", "try_model"]
+__all__ = [
+    "compute_run",
+    "export_shared_graph",
+    "predict_shifted",
+    "resolve_model",
+    "start_worker",
+    "try_model",
+]
 
 
 def start_worker(parent: int) -> None:
     """Set a worker process up: one thread, and an end when its parent has gone."""
     use_one_thread()
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    end_with(parent)
 
 
 def use_one_thread() -> None:
     """Set up what a run's result and its speed depend on in whatever process it is made."""
     torch.set_num_threads(1)
     logging.getLogger().setLevel(logging.ERROR)
-
-
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)
 
 
 def resolve_device(asked: str) -> str:
@@ -93,3 +94,11 @@ def compute_run(context: Context, variant: Variant, seed: int) -> Outcome:
     load_files(context.sweep.method_files)
     work = train_run if quantization(variant) is None else quantize_run
     return work(context, variant, seed)
+
+
+def predict_shifted(
+    context: Context, variant: Variant, seed: int, arrays: Arrays, names: tuple[str, ...]
+) -> Shifted:
+    """Predict one finished run on some shifts."""
+    load_files(context.sweep.method_files)
+    return shift_run(context, variant, seed, arrays, names)

@@ -1,34 +1,32 @@
 """Making one run: train and prune it, or quantize a trained one; predict, measure and write."""
 
 import time
-from functools import cache
 from typing import Any
 
-import numpy as np
 import torch
-from safetensors import safe_open
 from safetensors.torch import save as save_weights
 from torch import nn
 
-from analysis.compression.registry import asked_sparsity, method, quantization, trained_part
-from analysis.compression.trained import Trained
+from analysis.compression.registry import asked_sparsity, method
 from analysis.config import DENSE, DENSE_ID, Variant
-from analysis.datasets.base import stratified_sample
-from analysis.errors import RunError
 from analysis.latency import median_latency
 from analysis.manifest import FileRecord
 from analysis.models.factory import create, start
 from analysis.models.weights import measured_sparsity, stored_bytes
 from analysis.phase import SharedPhase
 from analysis.prediction import prediction_table
-from analysis.preparing import Inputs
-from analysis.pruning import reshape
-from analysis.remote.copies import locally
+from analysis.remaking import (
+    GRAPH,
+    load_run,
+    logits_of_compressed,
+    normalizer_of,
+    pixels_of,
+    prediction_of_dense,
+    quantized,
+)
 from analysis.run import Context, Outcome
 from analysis.schedules import first_pruning, prune_run
 from analysis.training import Lessons, Normalizer, n_steps, predict, stream, train
-
-_GRAPH = "graph.onnx"
 
 
 def export_shared_graph(context: Context) -> None:
@@ -37,18 +35,17 @@ def export_shared_graph(context: Context) -> None:
 
     torch.manual_seed(0)
     content = export_graph(create(context.spec), context.spec)
-    context.store.write_bytes(context.store.derived / _GRAPH, content)
+    context.store.write_bytes(context.store.derived / GRAPH, content)
 
 
 def train_run(context: Context, variant: Variant, seed: int) -> Outcome:
     """Train one run, by itself on its own random stream, and write its predictions and weights."""
     started = time.perf_counter()
-    options = context.sweep.training
-    normalize = _normalizer(context, context.device)
+    normalize = normalizer_of(context, context.device)
     model, notes = _trained_model(context, variant, seed, normalize)
-    logits = predict(model, _pixels(context.inputs, "test"), normalize)
-    is_tied = options.pairs_runs and not variant.is_dense
-    dense = _logits_of(context, DENSE, seed) if is_tied else None
+    logits = predict(model, pixels_of(context.inputs, "test"), normalize)
+    of_dense = prediction_of_dense(context, variant, seed, model)
+    dense = None if of_dense is None else of_dense(pixels_of(context.inputs, "test"))
     measured = {
         "sparsity": measured_sparsity(model, context.spec.prunable),
         "weight_bits": 32.0,
@@ -70,7 +67,7 @@ def _trained_model(
 ) -> tuple[nn.Module, dict[str, str]]:
     """Train a dense or pruned model; return it with what its weights do not say of its shape."""
     options, spec = context.sweep.training, context.spec
-    lessons = Lessons(_pixels(context.inputs, "train"), context.inputs.labels("train"), normalize)
+    lessons = Lessons(pixels_of(context.inputs, "train"), context.inputs.labels("train"), normalize)
     torch.manual_seed(stream(DENSE_ID if options.paired else variant.variant_id, seed))
     if variant.is_dense or not options.from_dense:
         model = start(spec)[0].to(context.device)
@@ -102,32 +99,16 @@ def _shared_phase(context: Context, seed: int, n_images: int) -> SharedPhase | N
 
 def quantize_run(context: Context, variant: Variant, seed: int) -> Outcome:
     """Quantize the trained run a variant starts from, and write the predictions."""
-    from analysis.graph import onnx_model
-
     started = time.perf_counter()
-    base = trained_part(variant)
-    quantize = quantization(variant)
-    if quantize is None:
-        raise RunError(f"'{variant.variant_id}' has no method after training")
-    model = load_run(context, base, seed)
-    normalize = _normalizer(context, "cpu")
-    compressed = quantize.work(
-        Trained(model, lambda: onnx_model(model, context.spec, _graph(context)), context.device),
-        _calibration(context, normalize),
+    model, compressed = quantized(context, variant, seed)
+    normalize = normalizer_of(context, "cpu")
+    pixels = pixels_of(context.inputs, "test")
+    of_dense = prediction_of_dense(context, variant, seed, model)
+    table = prediction_table(
+        logits_of_compressed(compressed, pixels, normalize),
+        context.inputs.labels("test"),
+        dense_logits=None if of_dense is None else of_dense(pixels),
     )
-    pixels = _pixels(context.inputs, "test")
-    logits = np.concatenate(
-        [
-            compressed.predict(normalize(pixels[i : i + 256]).contiguous().numpy())
-            for i in range(0, len(pixels), 256)
-        ]
-    )
-    dense = None
-    if base.is_dense:
-        dense = predict(model, pixels, normalize)
-    elif context.sweep.training.pairs_runs:
-        dense = _logits_of(context, DENSE, seed)
-    table = prediction_table(logits, context.inputs.labels("test"), dense_logits=dense)
     measured = {
         # What rounds to 0 on the way is not called pruned.
         "sparsity": measured_sparsity(model, context.spec.prunable),
@@ -138,30 +119,6 @@ def quantize_run(context: Context, variant: Variant, seed: int) -> Outcome:
     one = _one_image(context, normalize).contiguous().numpy()
     latency = median_latency(compressed.predict, one)
     return _finish(context, variant, seed, table, measured, latency, started, {})
-
-
-def load_run(context: Context, variant: Variant, seed: int) -> nn.Module:
-    """Make the model of a trained run again from its weights, on the CPU, in evaluation mode.
-
-    Raises
-    ------
-    RunError
-        The weights are missing or damaged.
-    """
-    path = context.store.weights_path(variant.variant_id, seed)
-    model = create(context.spec)
-    try:
-        with locally(path) as here, safe_open(here, framework="pt") as file:
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            reshape(model, context.spec, file.metadata() or {})
-        model.load_state_dict(state)
-    except FileNotFoundError:
-        raise RunError(
-            f"{path} is missing; remove that run's predictions to train it anew"
-        ) from None
-    except Exception as error:
-        raise RunError(f"{path} cannot be read: {error}") from error
-    return model.eval()
 
 
 def _finish(
@@ -180,31 +137,5 @@ def _finish(
     return Outcome(variant_id, seed, measured, latency, time.perf_counter() - started, files)
 
 
-def _graph(context: Context) -> bytes:
-    return (context.store.derived / _GRAPH).read_bytes()
-
-
-@cache
-def _pixels(inputs: Inputs, split: str) -> Any:
-    return inputs.pixels(split)
-
-
-def _normalizer(context: Context, device: str) -> Normalizer:
-    spec, inputs = context.spec, context.inputs
-    return Normalizer(spec.mean or inputs.mean, spec.std or inputs.std, device)
-
-
-def _logits_of(context: Context, variant: Variant, seed: int) -> Any:
-    model = load_run(context, variant, seed)
-    return predict(model, _pixels(context.inputs, "test"), _normalizer(context, "cpu"))
-
-
-def _calibration(context: Context, normalize: Normalizer) -> Any:
-    labels = context.inputs.labels("train")
-    size = min(max(context.sweep.calibration_images, len(np.unique(labels))), len(labels))
-    chosen = stratified_sample(labels, size)
-    return normalize(_pixels(context.inputs, "train")[chosen]).contiguous().numpy()
-
-
 def _one_image(context: Context, normalize: Normalizer) -> torch.Tensor:
-    return normalize(_pixels(context.inputs, "test")[:1])
+    return normalize(pixels_of(context.inputs, "test")[:1])

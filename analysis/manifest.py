@@ -50,6 +50,26 @@ class VariantRecord:
 
 
 @dataclass
+class ShiftRecord:
+    """One shift: what it is, and the seeds of each variant that are predicted on it.
+
+    ``fingerprint`` is that of a natural shift's images, ``n_images`` how many of them are used;
+    ``failed`` maps ``<variant_id>/seed-<k>`` to what went wrong.
+    """
+
+    name: str
+    corruption: str | None = None
+    severity: int | None = None
+    dataset: str | None = None
+    fingerprint: str | None = None
+    n_images: int | None = None
+    done: dict[str, list[int]] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    left_out: list[dict[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass
 class Manifest:
     """Everything about a sweep besides its tables; ``class_names`` is in order of class id."""
 
@@ -70,6 +90,7 @@ class Manifest:
     updated: str = ""
     runs: dict[str, dict[str, RunRecord]] = field(default_factory=dict)
     files: dict[str, FileRecord] = field(default_factory=dict)
+    shifts: list[ShiftRecord] = field(default_factory=list)
     schema_version: int = SCHEMA_VERSION
 
     def run(self, variant_id: str, seed: int) -> RunRecord:
@@ -86,6 +107,38 @@ class Manifest:
         """Return the seeds of a variant whose runs are done, ascending."""
         runs = self.runs.get(variant_id, {})
         return sorted(int(seed) for seed, record in runs.items() if record.state == "done")
+
+    def shift(self, name: str) -> ShiftRecord:
+        """Return the record of one shift.
+
+        Raises
+        ------
+        CacheError
+            The sweep has no shift of that name; the message lists those it has.
+        """
+        for record in self.shifts:
+            if record.name == name:
+                return record
+        known = ", ".join(record.name for record in self.shifts) or "none"
+        raise CacheError(f"sweep '{self.name}' has no shift '{name}'; it has {known}")
+
+    def shifted_seeds(self, name: str, variant_id: str) -> list[int]:
+        """Return the seeds of a variant that are done and predicted on a shift, ascending."""
+        return sorted({*self.shift(name).done.get(variant_id, [])} & {*self.done_seeds(variant_id)})
+
+    @property
+    def n_shifted_done(self) -> int:
+        """Number of runs predicted on a shift, summed over the shifts."""
+        return sum(
+            len(self.shifted_seeds(shift.name, variant.variant_id))
+            for shift in self.shifts
+            for variant in self.variants
+        )
+
+    @property
+    def n_shifted(self) -> int:
+        """Number of runs times shifts asked."""
+        return len(self.shifts) * self.n_runs
 
     @property
     def n_done(self) -> int:
@@ -151,6 +204,7 @@ class Manifest:
                 for variant_id, runs in raw["runs"].items()
             }
             values["files"] = {path: FileRecord(**f) for path, f in raw["files"].items()}
+            values["shifts"] = [ShiftRecord(**s) for s in raw.get("shifts", [])]
             return cls(**values)
         except (KeyError, TypeError, AttributeError) as error:
             raise CacheError(f"{where} is damaged: {error}") from error

@@ -1,12 +1,14 @@
 """Merging two sweeps: the runs of one sweep that were made on two machines."""
 
+from dataclasses import replace
+
 import pyarrow as pa
 
 from analysis import schema
 from analysis.bookkeeping import describe_config, differing_options
 from analysis.errors import UserError
 from analysis.joining import IMAGES
-from analysis.manifest import Manifest
+from analysis.manifest import Manifest, ShiftRecord
 from analysis.matching import with_columns
 from analysis.store import Cache, SweepFolder
 from analysis.store.moving import building, copy_files
@@ -76,7 +78,7 @@ def _with_metadata_of_both(one: SweepFolder, other: SweepFolder) -> pa.Table | N
 def _joined(kept: Manifest, added: Manifest, name: str) -> Manifest:
     for path in sorted(kept.files.keys() & added.files.keys()):
         same = kept.files[path].sha256 == added.files[path].sha256
-        if path.startswith("predictions/") and not same:
+        if "predictions" in path.split("/") and not same:
             raise UserError(f"'{kept.name}' and '{added.name}' both have {path}, and they differ")
     known = {variant.variant_id for variant in kept.variants}
     variants = [
@@ -90,6 +92,24 @@ def _joined(kept: Manifest, added: Manifest, name: str) -> Manifest:
     for variant_id, seed, run in added.all_runs():
         if kept.run(variant_id, seed).state != "done" and run.state == "done":
             merged.runs.setdefault(variant_id, {})[str(seed)] = run
+    merged.shifts = _shifts_of_both(kept, added)
     merged.created = ""
     describe_config(merged, kept.config.get("options", {}))
     return merged
+
+
+def _shifts_of_both(kept: Manifest, added: Manifest) -> list[ShiftRecord]:
+    shifts = {record.name: replace(record, done=dict(record.done)) for record in kept.shifts}
+    for theirs in added.shifts:
+        ours = shifts.setdefault(theirs.name, theirs)
+        if (ours.corruption, ours.severity, ours.fingerprint) != (
+            theirs.corruption, theirs.severity, theirs.fingerprint
+        ):  # fmt: skip
+            raise UserError(
+                f"'{kept.name}' and '{added.name}' both have a shift '{theirs.name}', of different "
+                "images"
+            )
+        for variant_id, seeds in theirs.done.items():
+            ours.done[variant_id] = sorted({*seeds, *ours.done.get(variant_id, [])})
+        ours.n_images = ours.n_images or theirs.n_images
+    return list(shifts.values())

@@ -1,7 +1,7 @@
 """The plan of a sweep: the runs it asks for, and those of them that are missing."""
 
 from analysis.compression.registry import check_variant, load_files, quantization, trained_part
-from analysis.config import Sweep, Training, Variant, parse_variants
+from analysis.config import DENSE, Sweep, Training, Variant, parse_variants
 from analysis.errors import UserError
 from analysis.manifest import Manifest
 
@@ -53,6 +53,32 @@ def planned(manifest: Manifest | None, sweep: Sweep) -> list[Run]:
         for seed in range(sweep.seeds)
         if seed not in done.get(variant.variant_id, [])
     ]
+
+
+def unshifted(
+    manifest: Manifest, sweep: Sweep, variants: tuple[Variant, ...]
+) -> dict[Run, tuple[str, ...]]:
+    """Runs asked that are done, and the shifts they are not predicted on yet."""
+    lacking = {
+        (variant, seed): tuple(
+            shift.name
+            for shift in sweep.shifts
+            if seed not in manifest.shift(shift.name).done.get(variant.variant_id, [])
+        )
+        for variant in variants
+        for seed in manifest.done_seeds(variant.variant_id)
+        if seed < sweep.seeds
+    }
+    return {run: names for run, names in lacking.items() if names}
+
+
+def weights_of(sweep: Sweep, run: Run) -> list[Run]:
+    """Runs whose weights are read to predict a finished run again: its own and its pair's."""
+    variant, seed = run
+    bases = [(trained_part(variant), seed)]
+    if sweep.training.pairs_runs and not variant.is_dense:
+        bases.append((DENSE, seed))
+    return bases
 
 
 def demo_sweep() -> Sweep:

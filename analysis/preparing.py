@@ -28,11 +28,33 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
+class Arrays:
+    """Where decoded images lie by name: uint8 arrays [N, C, H, W] and labels [N], memory-mapped.
+
+    ``shared`` is where other machines fetch them from, where ``folder`` is this machine's alone.
+    """
+
+    folder: Path
+    shared: SharedFolder | None = None
+
+    def path(self, name: str) -> Path:
+        """Return the file of some images' pixels on this machine."""
+        return (self.folder if self.shared is None else self.shared.here()) / f"{name}.npy"
+
+    def pixels(self, name: str) -> npt.NDArray[np.uint8]:
+        """Pixels, [N, C, H, W]."""
+        return np.asarray(np.load(self.path(name), mmap_mode="r"))
+
+    def labels(self, name: str) -> npt.NDArray[np.int64]:
+        """Class ids, [N]."""
+        return np.asarray(np.load(self.path(f"{name}-labels")))
+
+
+@dataclass(frozen=True)
 class Inputs:
-    """Where the decoded images lie: uint8 arrays [N, C, H, W] and labels [N], memory-mapped.
+    """The model inputs of both splits; ``folder`` and ``shared`` as in ``Arrays``.
 
     ``mean`` and ``std`` are those of the training pixels, a channel each, on a scale of 0..1.
-    ``shared`` is where other machines fetch them from, where ``folder`` is this machine's alone.
     """
 
     folder: Path
@@ -43,16 +65,17 @@ class Inputs:
     shared: SharedFolder | None = None
 
     @property
-    def _here(self) -> Path:
-        return self.folder if self.shared is None else self.shared.here()
+    def arrays(self) -> Arrays:
+        """The files they lie in."""
+        return Arrays(self.folder, self.shared)
 
     def pixels(self, split: str) -> npt.NDArray[np.uint8]:
         """Model inputs of a split, [N, C, H, W]."""
-        return np.asarray(np.load(self._here / f"{split}.npy", mmap_mode="r"))
+        return self.arrays.pixels(split)
 
     def labels(self, split: str) -> npt.NDArray[np.int64]:
         """Class ids of a split, [N]."""
-        return np.asarray(np.load(self._here / f"{split}-labels.npy"))
+        return self.arrays.labels(split)
 
 
 @dataclass(frozen=True)
@@ -89,7 +112,7 @@ def prepare(
     kept = {}
     for name, split in (("train", dataset.train), ("test", dataset.test)):
         thumbnails = rows if name == "test" else None
-        kept[name] = _write_split(
+        kept[name] = write_split(
             split, name, size, dataset.channels, folder, left_out, thumbnails, progress
         )
     train = dataset.train.labels[kept["train"]]
@@ -98,7 +121,7 @@ def prepare(
         raise UserError("fewer than two classes of the dataset have a usable training image")
     mean, std = _channel_statistics(folder / "train.npy")
     inputs = Inputs(folder, mean, std, len(kept["train"]), len(kept["test"]))
-    images = _image_table(dataset.test.take(kept["test"]), rows)
+    images = image_table(dataset.test.take(kept["test"]), rows)
     leaked = _duplicates_across_splits(dataset, kept)
     notes = list(dataset.notes)
     if leaked:
@@ -112,7 +135,7 @@ def _duplicates_across_splits(dataset: Dataset, kept: dict[str, npt.NDArray[np.i
     return sum(test[i] in trained_on for i in kept["test"])
 
 
-def _write_split(
+def write_split(
     split: Split,
     name: str,
     size: tuple[int, int],
@@ -199,7 +222,8 @@ def _thumbnail_row(image: Image.Image) -> dict[str, Any]:
     return {schema.WIDTH: width, schema.HEIGHT: height, "bytes": buffer.getvalue()}
 
 
-def _image_table(split: Split, rows: list[dict[str, Any]]) -> pa.Table:
+def image_table(split: Split, rows: list[dict[str, Any]]) -> pa.Table:
+    """Table of test images: ``rows`` holds size and thumbnail of each."""
     metadata = None
     if split.metadata is not None and len(split.metadata.columns):
         metadata = pa.Table.from_pandas(split.metadata, preserve_index=False)

@@ -40,6 +40,15 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Shifted:
+    """What predicting a run on shifts leaves: those done, what went wrong on others, and files."""
+
+    done: tuple[str, ...]
+    failed: dict[str, str]
+    files: dict[str, FileRecord]
+
+
+@dataclass(frozen=True)
 class Trial:
     """What was measured of a model in a worker, all workers busy at once.
 

@@ -7,6 +7,7 @@ from analysis import workers
 from analysis.bookkeeping import (
     check_fingerprint,
     check_options,
+    check_shift_fingerprints,
     describe,
     extended,
     new_manifest,
@@ -20,11 +21,13 @@ from analysis.joining import keep_joined
 from analysis.manifest import Manifest
 from analysis.models.spec import ModelSpec
 from analysis.plan import asked_variants
+from analysis.pools.local import usable_cores
 from analysis.preparing import Prepared, Progress, prepare
 from analysis.remote import RemotePath
 from analysis.remote.connection import check_seen_by_others
 from analysis.remote.copies import share, working_folder
 from analysis.run import Context
+from analysis.shift_stage import open_shifts, predict_shifts
 from analysis.store import Cache, SweepFolder
 from analysis.store.places import remove_tree
 
@@ -47,8 +50,8 @@ def run_sweep(
 ) -> Manifest:
     """Run what of a sweep is not done yet; return its manifest.
 
-    The same sweep again resumes; more seeds or variants extend it. A run that fails is recorded
-    with its error and the rest goes on.
+    The same sweep again resumes; more seeds, variants or shifts extend it. A run that fails is
+    recorded with its error and the rest goes on. Shifts come last, from the weights that are kept.
 
     Raises
     ------
@@ -60,6 +63,7 @@ def run_sweep(
     """
     variants = asked_variants(sweep)
     dataset = open_dataset(sweep.dataset).limited(sweep.train_limit, sweep.test_limit)
+    shifts = open_shifts(sweep, dataset)
     folder = cache.sweep(sweep.name)
     was_there = folder.exists
     if was_there:
@@ -90,6 +94,7 @@ def run_sweep(
                 if was_there
                 else new_manifest(sweep, variants, dataset.class_names, fingerprint)
             )
+            check_shift_fingerprints(manifest, shifts.fingerprints)
             describe(manifest, prepared, spec, device, pool.n_workers)
             manifest.device["engine"] = engine
             manifest.files["images.parquet"] = folder.write_images(
@@ -98,7 +103,10 @@ def run_sweep(
             reconcile(folder, manifest)
             folder.write_manifest(manifest)
             context = Context(sweep, folder.path.absolute(), spec, prepared.inputs, device)
-            Engine(pool, folder, manifest, context, progress).run(variants)
+            runs = Engine(pool, folder, manifest, context, progress)
+            runs.run(variants)
+            n_processes = n_workers or usable_cores()
+            predict_shifts(runs, variants, shifts, prepared.inputs, n_processes=n_processes)
             _remove_what_runs_shared(folder, prepared)
     return manifest
 
@@ -119,5 +127,5 @@ def _prepared(
 def _remove_what_runs_shared(folder: SweepFolder, prepared: Prepared) -> None:
     if prepared.inputs.shared is not None:
         prepared.inputs.shared.remove_here()
-    for name in (_INPUTS, "phases"):
+    for name in (_INPUTS, "shifted", "phases"):
         remove_tree(folder.derived / name, missing_ok=True)

@@ -18,8 +18,9 @@ from analysis.pools import Pool
 from analysis.pools.cluster import cluster_pool
 from analysis.pools.gpus import bind_own_gpu
 from analysis.pools.local import local_pool, usable_cores
+from analysis.preparing import Arrays
 from analysis.remote import Location
-from analysis.run import Context, Outcome, Trial
+from analysis.run import Context, Outcome, Shifted, Trial
 
 ENGINES = ("local", "dask")
 
@@ -84,6 +85,18 @@ def export_graph(executor: Pool, context: Context) -> "Future[None]":
 def compute(executor: Pool, context: Context, variant: Variant, seed: int) -> "Future[Outcome]":
     """Make one run."""
     return executor.submit(_call, "compute_run", context, variant, seed)
+
+
+def shift(
+    executor: Pool,
+    context: Context,
+    variant: Variant,
+    seed: int,
+    arrays: Arrays,
+    names: tuple[str, ...],
+) -> "Future[Shifted]":
+    """Predict one run on some shifts."""
+    return executor.submit(_call, "predict_shifted", context, variant, seed, arrays, names)
 
 
 def _start(parent: int, has_gpu: bool) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from analysis.config import Sweep, Training, default_name, parse_variants
 from analysis.errors import UserError
+from analysis.shift import Shift, parse_shifts
 
 _SWEEP_OPTIONS = ("image_size", "train_limit", "test_limit", "calibration_images")
 _WEIGHT_OPTIONS: dict[str, type] = {"pretrained": bool, "checkpoint": str}
@@ -38,8 +39,18 @@ def sweep_from(given: dict[str, Any]) -> Sweep:
         seeds=seeds,
         training=Training(**training),
         method_files=tuple(given.get("methods", ())),
+        shifts=_shifts_from(given),
         **{name: given[name] for name in (*_SWEEP_OPTIONS, *_WEIGHT_OPTIONS) if name in given},
     )
+
+
+def _shifts_from(given: dict[str, Any]) -> tuple[Shift, ...]:
+    natural = parse_shifts(given.get("shift", ()))
+    if not given.get("corruptions"):
+        return natural
+    from analysis.corruptions.asked import parse_corruptions  # SciPy, which few commands need
+
+    return (*parse_corruptions(given["corruptions"]), *natural)
 
 
 def with_config(given: dict[str, Any]) -> dict[str, Any]:
@@ -72,6 +83,7 @@ def _check_types(options: dict[str, Any], path: Path) -> None:
     }
     kinds |= dict.fromkeys(("dataset", "model", "name"), str) | {"seeds": int, "variants": list}
     kinds |= dict.fromkeys(_SWEEP_OPTIONS, int) | _WEIGHT_OPTIONS | {"methods": list}
+    kinds |= {"corruptions": list, "shift": list}
     kinds |= {"device": str, "workers": int, "engine": str, "scheduler": str}
     for key, value in options.items():
         if key not in kinds:

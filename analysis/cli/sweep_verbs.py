@@ -70,6 +70,20 @@ def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
     data.add_argument(
         "--calibration-images", type=int, metavar="N", help="for int8-static (default: 128)"
     )
+    data.add_argument(
+        "--corruptions",
+        action="append",
+        metavar="NAME[=SEVERITY,…]",
+        help="repeatable; also predict on the test images corrupted, severity 1 to 5 (default: 3); "
+        "'all' for every corruption (docs/robustness.md)",
+    )
+    data.add_argument(
+        "--shift",
+        action="append",
+        metavar="NAME=SPEC",
+        help="repeatable; also predict on other images of the same classes, such as "
+        "lores=folder:DIR",
+    )
     _add_training(sweep.add_argument_group("training"))
     _add_machine(sweep)
     sweep.set_defaults(run=run_sweep_verb)
@@ -193,4 +207,21 @@ def _report(manifest: Manifest, cache: Cache) -> int:
         print(f"{manifest.name}: {note}")
     for variant_id, seed, error in failed:
         print(f"lethe: error: {variant_id}, seed {seed} failed: {error}", file=sys.stderr)
-    return 3 if failed else 0
+    return 3 if _report_shifts(manifest) or failed else 0
+
+
+def _report_shifts(manifest: Manifest) -> bool:
+    """Say how far the shifts are; return whether a run failed on one."""
+    if manifest.shifts:
+        print(
+            f"{manifest.name}: {manifest.n_shifted_done} of {manifest.n_shifted} predictions of "
+            f"runs on {len(manifest.shifts)} shifts done"
+        )
+    for shift in manifest.shifts:
+        for note in shift.notes:
+            print(f"{manifest.name}: {note}")
+        if shift.left_out:
+            print(f"{manifest.name}: files of shift {shift.name} left out: {len(shift.left_out)}")
+        for run, error in shift.failed.items():
+            print(f"lethe: error: {run} failed on shift {shift.name}: {error}", file=sys.stderr)
+    return any(shift.failed for shift in manifest.shifts)

@@ -172,7 +172,8 @@ class Dataset:
 
     ``native_size`` is (height, width) where all images share one, ``channels`` 1 (grey) or 3.
     ``left_out`` lists what was not used already when the dataset was opened, ``notes`` says in
-    sentences what else a person should know of the data.
+    sentences what else a person should know of the data. ``whole`` is all of it where the source
+    has one split alone, which was divided here.
     """
 
     class_names: tuple[str, ...]
@@ -182,6 +183,7 @@ class Dataset:
     native_size: tuple[int, int] | None = None
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
+    whole: Split | None = None
 
     def fingerprint(self) -> str:
         """SHA-256 of class names and both splits: equal exactly where the data are equal."""

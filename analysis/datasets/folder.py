@@ -61,6 +61,7 @@ def open_folder(place: str | None) -> Dataset:
         _split(root, [f for f in files if f.split == split and f.label in names], names, columns)
         for split in splits
     ]
+    whole = parts[0] if len(parts) == 1 else None
     if len(parts) == 1:
         parts = [parts[0].take(places) for places in stratified_split(parts[0].labels)]
     elif not len(parts[1]):
@@ -72,6 +73,7 @@ def open_folder(place: str | None) -> Dataset:
         channels=3,
         left_out=(*found.left_out, *table.left_out, *gone),
         notes=tuple(_notes(files, table, by_folder=by_folder)),
+        whole=whole,
     )
 
 

@@ -56,9 +56,17 @@ def dataset_of(
     ]
     if len(np.unique(splits[0].labels)) < 2:
         raise UserError(f"{where}: column '{layout.label}' has fewer than two classes")
+    whole = splits[0] if test is None else None
     if test is None:
         splits = [splits[0].take(places) for places in stratified_split(splits[0].labels)]
-    return Dataset(layout.class_names, splits[0], splits[1], channels=3, left_out=tuple(gone))
+    return Dataset(
+        layout.class_names,
+        splits[0],
+        splits[1],
+        channels=3,
+        left_out=tuple(gone),
+        whole=whole,
+    )
 
 
 def _undictionaried(table: pa.Table) -> pa.Table:

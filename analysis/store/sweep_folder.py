@@ -21,6 +21,7 @@ from analysis.store.tables import column_names, read_stacked, read_table
 MANIFEST = "manifest.json"
 PREDICTIONS = "predictions"
 _IMAGES = "images.parquet"
+_SHIFTS = "shifts"
 _DERIVED = "derived"
 _RUN_METADATA = b"lethe.run"
 
@@ -39,9 +40,16 @@ class SweepFolder:
         """The folder of what can be computed again."""
         return self.path / _DERIVED
 
-    def prediction_path(self, variant_id: str, seed: int) -> Location:
-        """Return the file of one run's predictions."""
-        return self.path / PREDICTIONS / variant_id / f"seed-{seed}.parquet"
+    def images_path(self, shift: str | None = None) -> Location:
+        """Return the file of the test images, or of those of a natural shift."""
+        return self._of(shift) / _IMAGES
+
+    def prediction_path(self, variant_id: str, seed: int, *, shift: str | None = None) -> Location:
+        """Return the file of one run's predictions, on the test images or on a shift."""
+        return self._of(shift) / PREDICTIONS / variant_id / f"seed-{seed}.parquet"
+
+    def _of(self, shift: str | None) -> Location:
+        return self.path if shift is None else self.path / _SHIFTS / shift
 
     def weights_path(self, variant_id: str, seed: int) -> Location:
         """Return the file of one trained run's weights."""
@@ -84,17 +92,24 @@ class SweepFolder:
             temporary.write_text(manifest.to_json(), encoding="utf-8")
 
     # --- writing ----------------------------------------------------------------------------
-    def write_images(self, table: pa.Table) -> FileRecord:
+    def write_images(self, table: pa.Table, *, shift: str | None = None) -> FileRecord:
         """Write ``images.parquet`` atomically."""
-        return _write_table(self.path / _IMAGES, table)
+        return _write_table(self.images_path(shift), table)
 
     def write_predictions(
-        self, variant_id: str, seed: int, table: pa.Table, measured: dict[str, Any]
+        self,
+        variant_id: str,
+        seed: int,
+        table: pa.Table,
+        measured: dict[str, Any],
+        *,
+        shift: str | None = None,
     ) -> FileRecord:
         """Write one run's predictions atomically, with what was measured of its model."""
         metadata = {_RUN_METADATA: json.dumps(measured, sort_keys=True).encode()}
         return _write_table(
-            self.prediction_path(variant_id, seed), table.replace_schema_metadata(metadata)
+            self.prediction_path(variant_id, seed, shift=shift),
+            table.replace_schema_metadata(metadata),
         )
 
     def write_bytes(self, path: Location, content: bytes) -> FileRecord:
@@ -107,9 +122,11 @@ class SweepFolder:
         """Describe a file as it lies there."""
         return _record(path, rows)
 
-    def adopt(self, variant_id: str, seed: int) -> tuple[FileRecord, dict[str, Any]] | None:
+    def adopt(
+        self, variant_id: str, seed: int, *, shift: str | None = None
+    ) -> tuple[FileRecord, dict[str, Any]] | None:
         """Describe a finished run that the manifest does not know yet; None where there is none."""
-        path = self.prediction_path(variant_id, seed)
+        path = self.prediction_path(variant_id, seed, shift=shift)
         if not path.is_file():
             return None
         try:
@@ -121,16 +138,24 @@ class SweepFolder:
         return self.record(path, rows=metadata.num_rows), measured
 
     # --- reading ----------------------------------------------------------------------------
-    def read_images(self, columns: Sequence[str] | None = None) -> pa.Table:
+    def read_images(
+        self, columns: Sequence[str] | None = None, *, shift: str | None = None
+    ) -> pa.Table:
         """Read ``images.parquet``, or some of its columns."""
-        return read_table(self.path / _IMAGES, self.name, columns)
+        return read_table(self.images_path(shift), self.name, columns)
 
     def image_columns(self) -> list[str]:
         """Name the columns of ``images.parquet``."""
         return column_names(self.path / _IMAGES, self.name)
 
     def read_population(
-        self, variant_id: str, columns: Sequence[str], seeds: Sequence[int], n_images: int
+        self,
+        variant_id: str,
+        columns: Sequence[str],
+        seeds: Sequence[int],
+        n_images: int,
+        *,
+        shift: str | None = None,
     ) -> Population:
         """Read columns of the runs of one variant as arrays [K, N]; nulls become NaN or 0.
 
@@ -139,7 +164,7 @@ class SweepFolder:
         CacheError
             A file is missing, damaged, or has not one row an image.
         """
-        paths = [self.prediction_path(variant_id, seed) for seed in seeds]
+        paths = [self.prediction_path(variant_id, seed, shift=shift) for seed in seeds]
         arrays = read_stacked(paths, columns, n_images, self.name)
         return Population(variant_id, tuple(seeds), arrays)
 
@@ -176,6 +201,11 @@ class SweepFolder:
             self.relative(self.prediction_path(variant_id, seed))
             for variant_id, seed, run in manifest.all_runs()
             if run.state == "done"
+        ] + [
+            self.relative(self.prediction_path(variant_id, seed, shift=shift.name))
+            for shift in manifest.shifts
+            for variant_id, seeds in shift.done.items()
+            for seed in seeds
         ]
         own = {MANIFEST, locking.LOCK, locking.LEASE}
         return checking.problems(self.path, manifest, done, own=own, derived=_DERIVED)

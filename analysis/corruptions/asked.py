@@ -1,0 +1,57 @@
+"""Which corruptions are asked for on the command line."""
+
+from collections.abc import Iterable
+
+from analysis.corruptions.registry import corruption, corruptions
+from analysis.errors import UserError
+from analysis.shift import Shift, corruption_shift
+
+DEFAULT_SEVERITY = 3
+_ALL = "all"
+
+
+def parse_corruptions(items: Iterable[str]) -> tuple[Shift, ...]:
+    """Read ``NAME[=SEVERITY,…]`` items; ``all`` stands for every corruption.
+
+    A comma also separates names: ``fog,snow=1,5`` is fog at severity 3, snow at 1 and 5. What is
+    named twice is kept once.
+
+    Raises
+    ------
+    UserError
+        There is no such corruption, or a severity is none of 1 to 5.
+    """
+    shifts: list[Shift] = []
+    for item in items:
+        for name, severities in _grouped(item):
+            names = list(corruptions()) if name == _ALL else [corruption(name).name]
+            shifts += [
+                corruption_shift(one, severity)
+                for one in names
+                for severity in severities or [DEFAULT_SEVERITY]
+            ]
+    return tuple(dict.fromkeys(shifts))
+
+
+def _grouped(item: str) -> list[tuple[str, list[int]]]:
+    """Split an item at its commas; a whole number belongs to the name before it."""
+    groups: list[tuple[str, list[int]]] = []
+    for part in item.split(","):
+        name, equals, severity = (text.strip() for text in part.partition("="))
+        is_number = not equals and name.lstrip("-").isdigit()
+        if is_number and groups and groups[-1][1]:
+            groups[-1][1].append(_severity(name, item))
+        elif not name or is_number:
+            raise UserError(f"--corruptions '{item}': expected NAME or NAME=SEVERITY,SEVERITY")
+        else:
+            groups.append((name, [_severity(severity, item)] if equals else []))
+    return groups
+
+
+def _severity(text: str, item: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise UserError(
+            f"--corruptions '{item}': '{text}' is no severity; expected 1 to 5"
+        ) from None

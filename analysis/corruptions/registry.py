@@ -1,0 +1,78 @@
+"""The corruptions by name; their files are found, not listed."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis.errors import UserError
+
+Picture = npt.NDArray[np.float64]
+Work = Callable[[Picture, int, np.random.Generator], Picture]
+_CORRUPTIONS: dict[str, "Corruption"] = {}
+_PACKAGE = "analysis.corruptions"
+
+
+@dataclass(frozen=True)
+class Corruption:
+    """A registered corruption: ``work(picture [H, W, C] in 0..1, severity 1..5, generator)``.
+
+    What it returns has the same shape; values outside of 0..1 are cut afterwards.
+    """
+
+    name: str
+    family: str
+    summary: str
+    work: Work
+
+
+def register(name: str, *, summary: str) -> Callable[[Work], Work]:
+    """Register a corruption under a name; its family is the name of its file.
+
+    Raises
+    ------
+    ValueError
+        The name is taken.
+    """
+
+    def add(work: Work) -> Work:
+        if name in _CORRUPTIONS:
+            raise ValueError(f"corruption '{name}' is registered already")
+        family = work.__module__.rpartition(".")[2]
+        _CORRUPTIONS[name] = Corruption(name, family, summary, work)
+        return work
+
+    return add
+
+
+@cache
+def _load_all() -> None:
+    package = importlib.import_module(_PACKAGE)
+    for module in pkgutil.iter_modules(package.__path__, f"{_PACKAGE}."):
+        importlib.import_module(module.name)
+
+
+def corruptions() -> dict[str, Corruption]:
+    """Return all registered corruptions by name, family by family."""
+    _load_all()
+    return {c.name: c for c in sorted(_CORRUPTIONS.values(), key=lambda c: c.family)}
+
+
+def corruption(name: str) -> Corruption:
+    """Return one corruption.
+
+    Raises
+    ------
+    UserError
+        There is none of that name; the message lists those there are.
+    """
+    known = corruptions()
+    if name not in known:
+        raise UserError(
+            f"--corruptions {name}: unknown corruption; expected all or one of {', '.join(known)}"
+        )
+    return known[name]

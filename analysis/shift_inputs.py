@@ -1,0 +1,154 @@
+"""Model inputs of shifts: the test images corrupted, or other images of the same classes.
+
+Made once for all runs, from the uint8 pixels at the model's input size, like the clean inputs.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from analysis.corruptions.apply import corrupt
+from analysis.corruptions.registry import corruption
+from analysis.datasets import open_dataset
+from analysis.datasets.base import Dataset, Split
+from analysis.errors import UserError
+from analysis.pools.local import local_pool
+from analysis.pools.orphans import end_with
+from analysis.preparing import Arrays, Progress, batched_range, image_table, write_split
+from analysis.shift import Shift
+
+_BLOCK = 256
+# Below about a second of work, starting processes takes longer than they save.
+_FEW_VALUES = 20_000_000
+
+
+@dataclass(frozen=True)
+class Natural:
+    """Images of a natural shift: labels are class ids of the sweep, ``fingerprint`` its SHA-256."""
+
+    split: Split
+    fingerprint: str
+    left_out: tuple[dict[str, str], ...]
+    notes: tuple[str, ...]
+
+
+def check_shifts(shifts: Iterable[Shift]) -> None:
+    """Check that every corruption is there.
+
+    Raises
+    ------
+    UserError
+        One is not.
+    """
+    for shift in shifts:
+        if shift.corruption is not None:
+            corruption(shift.corruption)
+
+
+def open_natural(shift: Shift, dataset: Dataset) -> Natural:
+    """Open a natural shift: its test split, or all of it where it has one split alone.
+
+    Classes are matched by name; a part of the sweep's classes will do.
+
+    Raises
+    ------
+    UserError
+        The data cannot be opened, or have a class that the sweep has not.
+    """
+    opened = open_dataset(shift.dataset or "")
+    split = opened.test if opened.whole is None else opened.whole
+    if not len(split):
+        raise UserError(f"--shift {shift.name}={shift.dataset}: it has no image")
+    ids = {name: i for i, name in enumerate(dataset.class_names)}
+    used = np.unique(split.labels)
+    unknown = [name for c in used if (name := opened.class_names[c]) not in ids]
+    if unknown:
+        raise UserError(
+            f"--shift {shift.name}={shift.dataset}: {_some(unknown)}: no such class in the sweep's "
+            f"data, which have {_some(dataset.class_names)}"
+        )
+    own = np.zeros(len(opened.class_names), np.int64)
+    own[used] = [ids[opened.class_names[c]] for c in used]
+    matched = replace(split, labels=own[split.labels])
+    names = "\0".join(opened.class_names[c] for c in used)
+    digest = hashlib.sha256(f"{names}\0{split.digest()}".encode("utf-8", "surrogateescape"))
+    notes = list(opened.notes)
+    trained_on = {*dataset.train.images.digests()} - {b""}
+    if leaked := sum(one in trained_on for one in split.images.digests()):
+        notes.append(f"{leaked} images of shift {shift.name} are in the train split, byte for byte")
+    return Natural(matched, digest.hexdigest(), opened.left_out, tuple(notes))
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(f"'{name}'" for name in names[:5])
+    return shown + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def write_natural(
+    name: str,
+    natural: Natural,
+    size: tuple[int, int],
+    channels: int,
+    folder: Path,
+    *,
+    progress: Progress,
+) -> tuple[pa.Table, list[dict[str, str]]]:
+    """Decode a natural shift to ``<name>.npy``; return its table of images and what was left out.
+
+    Raises
+    ------
+    UserError
+        None of its images can be used.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    left_out = list(natural.left_out)
+    rows: list[dict[str, Any]] = []
+    kept = write_split(natural.split, name, size, channels, folder, left_out, rows, progress)
+    return image_table(natural.split.take(kept), rows), left_out
+
+
+def write_corrupted(
+    shifts: Sequence[Shift],
+    clean: Arrays,
+    folder: Path,
+    *,
+    n_processes: int,
+    progress: Progress,
+) -> None:
+    """Corrupt the test images once for each of some shifts, to ``<name>.npy``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    source = clean.path("test")
+    pixels = np.load(source, mmap_mode="r")
+    for shift in shifts:
+        shutil.copyfile(clean.path("test-labels"), folder / f"{shift.name}-labels.npy")
+        np.lib.format.open_memmap(folder / f"{shift.name}.npy", "w+", np.uint8, pixels.shape)
+    blocks = [
+        (source, folder / f"{shift.name}.npy", shift.corruption, shift.severity, block)
+        for shift in shifts
+        if shift.corruption is not None and shift.severity is not None
+        for block in batched_range(len(pixels), _BLOCK)
+    ]
+    if pixels.size * len(shifts) <= _FEW_VALUES or n_processes == 1:
+        for done, arguments in enumerate(blocks):
+            corrupt_block(*arguments)
+            progress("corrupting test images", done + 1, len(blocks))
+        return
+    with local_pool(min(n_processes, len(blocks)), end_with, (os.getpid(),)) as pool:
+        for done, future in enumerate([pool.submit(corrupt_block, *block) for block in blocks]):
+            future.result()
+            progress("corrupting test images", done + 1, len(blocks))
+
+
+def corrupt_block(source: Path, target: Path, name: str, severity: int, block: range) -> None:
+    """Corrupt some images of one file into another."""
+    pixels, corrupted = np.load(source, mmap_mode="r"), np.load(target, mmap_mode="r+")
+    for index in block:
+        corrupted[index] = corrupt(pixels[index], name, severity)
+    corrupted.flush()

@@ -1,0 +1,149 @@
+"""Predicting the runs of a sweep on its shifts, once the runs themselves are done."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from analysis.config import Sweep, Variant
+from analysis.datasets.base import Dataset
+from analysis.engine import Engine
+from analysis.models.spec import ModelSpec
+from analysis.plan import unshifted
+from analysis.preparing import Arrays, Inputs
+from analysis.remote.copies import share, working_folder
+from analysis.shift import Shift
+from analysis.shift_inputs import (
+    Natural,
+    check_shifts,
+    open_natural,
+    write_corrupted,
+    write_natural,
+)
+from analysis.store.places import remove_tree
+
+# Pixels that lie under derived/ at a time: 50,000 colour images of 224 pixels are 7.5e9 bytes.
+_BATCH_BYTES = 8_000_000_000
+_FOLDER = "shifted"
+
+
+@dataclass(frozen=True)
+class Shifts:
+    """The shifts of a sweep, checked, those with images of their own opened."""
+
+    shifts: tuple[Shift, ...]
+    natural: Mapping[str, Natural]
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """SHA-256 of the images of every natural shift, by its name."""
+        return {name: natural.fingerprint for name, natural in self.natural.items()}
+
+
+def open_shifts(sweep: Sweep, dataset: Dataset) -> Shifts:
+    """Open the shifts of a sweep, before anything is computed.
+
+    Raises
+    ------
+    UserError
+        A corruption is unknown, or a natural shift cannot be used.
+    """
+    check_shifts(sweep.shifts)
+    natural = {s.name: open_natural(s, dataset) for s in sweep.shifts if s.dataset is not None}
+    return Shifts(sweep.shifts, natural)
+
+
+def predict_shifts(
+    engine: Engine,
+    variants: tuple[Variant, ...],
+    shifts: Shifts,
+    inputs: Inputs,
+    *,
+    n_processes: int,
+) -> None:
+    """Predict every finished run on every shift that it lacks, a batch of shifts at a time.
+
+    Raises
+    ------
+    UserError
+        No image of a natural shift can be used.
+    """
+    todo = unshifted(engine.manifest, engine.context.sweep, variants)
+    missing = {name for names in todo.values() for name in names}
+    images = {f for f in shifts.natural if not _has_images(engine, f)}
+    wanted = [shift for shift in shifts.shifts if shift.name in missing | images]
+    for batch in _batches(wanted, shifts.natural, engine.context.spec, inputs.n_test):
+        arrays = _arrays(engine, batch, shifts.natural, inputs, n_processes)
+        names = [shift.name for shift in batch]
+        left = {run: tuple(n for n in lacks if n in names) for run, lacks in todo.items()}
+        engine.shift({run: lacks for run, lacks in left.items() if lacks}, arrays)
+        if arrays.shared is not None:
+            arrays.shared.remove_here()
+        remove_tree(engine.folder.derived / _FOLDER, missing_ok=True)
+
+
+def _has_images(engine: Engine, shift: str) -> bool:
+    folder = engine.folder
+    return folder.relative(folder.images_path(shift)) in engine.manifest.files
+
+
+def _batches(
+    shifts: Sequence[Shift], natural: Mapping[str, Natural], spec: ModelSpec, n_test: int
+) -> Iterator[list[Shift]]:
+    """Shifts in order, as many together as there is room for."""
+    batch: list[Shift] = []
+    filled = 0
+    for shift in shifts:
+        n_images = len(natural[shift.name].split) if shift.name in natural else n_test
+        n_bytes = n_images * spec.channels * spec.image_size[0] * spec.image_size[1]
+        if batch and filled + n_bytes > _BATCH_BYTES:
+            yield batch
+            batch, filled = [], 0
+        batch.append(shift)
+        filled += n_bytes
+    if batch:
+        yield batch
+
+
+def _arrays(
+    engine: Engine,
+    batch: Sequence[Shift],
+    natural: Mapping[str, Natural],
+    inputs: Inputs,
+    n_processes: int,
+) -> Arrays:
+    """Write the pixels of a batch to where every worker finds them."""
+
+    def write(folder: Path) -> None:
+        corrupted = [shift for shift in batch if shift.corruption is not None]
+        if corrupted:
+            write_corrupted(
+                corrupted,
+                inputs.arrays,
+                folder,
+                n_processes=n_processes,
+                progress=engine.progress,
+            )
+        for shift in batch:
+            if shift.name in natural:
+                _write_natural(engine, shift.name, natural[shift.name], folder)
+
+    place = engine.folder.derived.absolute() / _FOLDER
+    if isinstance(place, Path):
+        write(place)
+        return Arrays(place)
+    with working_folder() as here:
+        write(here)
+        return Arrays(here, share(here, place))
+
+
+def _write_natural(engine: Engine, name: str, natural: Natural, folder: Path) -> None:
+    spec, manifest = engine.context.spec, engine.manifest
+    images, left_out = write_natural(
+        name, natural, spec.image_size, spec.channels, folder, progress=engine.progress
+    )
+    path = engine.folder.relative(engine.folder.images_path(name))
+    manifest.files[path] = engine.folder.write_images(images, shift=name)
+    record = manifest.shift(name)
+    record.n_images, record.left_out = images.num_rows, left_out
+    record.notes = list(natural.notes)
+    engine.folder.write_manifest(manifest)
