@@ -9,7 +9,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from analysis import __version__
-from analysis.cli import bench_verb, cache_verbs, check_verb, export_verbs, join_verb, sweep_verbs
+from analysis.cli import (
+    bench_verb,
+    cache_verbs,
+    check_verb,
+    export_verbs,
+    join_verb,
+    report_verb,
+    sweep_verbs,
+)
 from analysis.errors import LetheError, RunError
 from analysis.store import Cache
 
@@ -33,7 +41,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     common.add_argument("--verbose", action="store_true", help="show the traceback of a failure")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for group in (sweep_verbs, cache_verbs, export_verbs, join_verb, check_verb, bench_verb):
+    groups = (
+        sweep_verbs, cache_verbs, export_verbs, join_verb, report_verb, check_verb, bench_verb,
+    )  # fmt: skip
+    for group in groups:
         group.add_verbs(verbs, common)
     return parser
 

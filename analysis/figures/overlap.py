@@ -70,9 +70,7 @@ def pie_overlap(overlap: pd.DataFrame, *, note: str = "") -> go.Figure:
                 "<b>%{customdata[2]}</b> and <b>%{customdata[3]}</b><br>%{z:.2f}: "
                 "%{customdata[4]:,} images are PIEs of both<extra></extra>"
             ),
-            colorbar={"title": {"text": "Jaccard"}, "thickness": 14, "outlinewidth": 0,
-                      "lenmode": "pixels", "len": max(min(34 * n, 260), 110), "y": 1,
-                      "yanchor": "top"},
+            showscale=False,
         )
     )  # fmt: skip
     figure.update_xaxes(
@@ -80,7 +78,7 @@ def pie_overlap(overlap: pd.DataFrame, *, note: str = "") -> go.Figure:
         showgrid=False, zeroline=False,
     )  # fmt: skip
     subtitle = (
-        "Images that are PIEs of both variants, as a share of those that are PIEs of either. Some "
+        "Jaccard index: images that are PIEs of both, as a share of those that are of either. Some "
         "overlap needs no common cause: the same images are hard for all."
     )
     return layout.compose(

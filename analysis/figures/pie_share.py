@@ -90,8 +90,8 @@ def _subtitle(info: PieShareInfo) -> str:
     rows = info.rows
     above, below = int((rows["pie_excess_low"] > 0).sum()), int((rows["pie_excess_high"] < 0).sum())
     text = (
-        f"{above} of {len(rows)} variants make more PIEs than seed noise, {below} fewer. Whisker: "
-        "95 % interval of the excess over the floor, over images."
+        f"{above} of {len(rows)} variants make more PIEs than seed noise on these images, {below} "
+        "fewer. Whisker: 95 % interval of the excess over the floor, over images."
     )
     if info.n_unknown:
         text += f" {info.n_unknown} without enough runs left out."

@@ -27,6 +27,28 @@ def read_table(path: Location, sweep: str, columns: Sequence[str] | None = None)
         return pq.read_table(source, columns=list(columns) if columns else None, partitioning=None)
 
 
+def read_rows(path: Location, sweep: str, columns: Sequence[str], rows: Sequence[int]) -> pa.Table:
+    """Read columns of some rows, by ascending place: only the row groups that hold them.
+
+    Raises
+    ------
+    CacheError
+        The file is missing or damaged.
+    """
+    with _damage_told(path, sweep), readable(path) as source:
+        file = pq.ParquetFile(source)
+        parts, first = [file.schema_arrow.empty_table().select(list(columns))], 0
+        for group in range(file.num_row_groups):
+            size = file.metadata.row_group(group).num_rows
+            inside = [row - first for row in rows if first <= row < first + size]
+            if inside:
+                parts.append(
+                    file.read_row_group(group, columns=list(columns)).take(pa.array(inside))
+                )
+            first += size
+        return pa.concat_tables(parts)
+
+
 def column_names(path: Location, sweep: str) -> list[str]:
     """Name the columns of a table.
 

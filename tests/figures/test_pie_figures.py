@@ -34,7 +34,9 @@ def test_the_whisker_is_the_interval_of_the_excess():
 
 
 def test_both_signs_of_the_excess_are_counted():
-    assert "1 of 3 variants make more PIEs than seed noise, 1 fewer" in words(pie_share(summary()))
+    assert "1 of 3 variants make more PIEs than seed noise on these images, 1 fewer" in words(
+        pie_share(summary())
+    )
 
 
 def test_variants_without_halves_are_left_out_and_counted():

@@ -1,0 +1,132 @@
+"""Every figure of a report, drawn by the functions that the screen draws with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from analysis import schema
+from analysis.figures.breaking_points import breaking_points
+from analysis.figures.class_heatmap import class_heatmap, most_changed
+from analysis.figures.class_impact import class_impact
+from analysis.figures.confusion import confusion_flow
+from analysis.figures.curves import QUANTITIES, metric_curve
+from analysis.figures.over_representation import over_representation
+from analysis.figures.overlap import pie_overlap
+from analysis.figures.pie_accuracy import pie_accuracy
+from analysis.figures.pie_difficulty import pie_difficulty
+from analysis.figures.pie_kinds import pie_kinds
+from analysis.figures.pie_share import pie_share
+from analysis.report.scope import Scope
+
+MANY_CLASSES = 60
+_MOST_CHANGED = 40
+_EACH_END = 20
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One figure: the stem of its files, where it stands on the page, and what draws it."""
+
+    name: str
+    section: str
+    draw: Callable[[], go.Figure]
+
+
+def drawings(scope: Scope) -> list[Drawing]:
+    """List every figure of a report, in the order of the page; nothing is drawn yet."""
+    summary, note = scope.summary, scope.note()
+    found = [
+        Drawing("pie-share", "noise", lambda: pie_share(summary, note=note)),
+        Drawing("pie-kinds", "pies", lambda: pie_kinds(summary, note=note)),
+        Drawing("pie-accuracy", "pies", lambda: pie_accuracy(summary, note=note)),
+        Drawing("pie-difficulty", "pies", lambda: pie_difficulty(summary, note=note)),
+        Drawing("pie-overlap", "pies", lambda: pie_overlap(scope.table("overlap"), note=note)),
+        *_breaking_points(scope),
+        *_curves(scope),
+        Drawing("class-heatmap", "classes", lambda: _heatmap(scope)),
+        *_shifts(scope),
+    ]
+    for variant_id in scope.variant_ids:
+        found += _of_variant(scope, variant_id)
+    return found
+
+
+def _shifts(_: Scope) -> list[Drawing]:
+    """Figures of accuracy under shifts, where a sweep has any."""
+    return []
+
+
+def _curves(scope: Scope) -> list[Drawing]:
+    there = set(scope.curves["metric"])
+    # The floor has one value; it stands in the figure of PIE shares.
+    shown = [m for m in QUANTITIES if m in there and m != "noise_floor_share"]
+
+    def drawing(metric: str) -> Drawing:
+        return Drawing(
+            f"curve-{metric.replace('_', '-')}",
+            "curves",
+            lambda: metric_curve(scope.curves, metric=metric, note=scope.note()),
+        )
+
+    return [drawing(metric) for metric in shown]
+
+
+def _heatmap(scope: Scope) -> go.Figure:
+    classes, note = scope.classes, scope.note()
+    n = classes[schema.CLASS_ID].nunique()
+    if n > MANY_CLASSES:
+        classes = most_changed(classes, _MOST_CHANGED)
+        note = f"The {_MOST_CHANGED} classes of {n:,} that changed most. {note}"
+    return class_heatmap(classes, note=note)
+
+
+def _breaking_points(scope: Scope) -> list[Drawing]:
+    """One figure where a method was swept over sparsities."""
+    summary = scope.summary
+    pruned = summary[summary[schema.TARGET_SPARSITY].astype(float) > 0]
+    last = pruned.drop_duplicates(schema.METHOD).set_index(schema.METHOD)[schema.VARIANT_ID]
+    if len(last) == len(pruned):
+        return []
+
+    def draw() -> go.Figure:
+        frames = [
+            scope.results.images(variant_id, columns=[schema.BREAKING_POINT]).assign(method=method)
+            for method, variant_id in last.items()
+        ]
+        return breaking_points(pd.concat(frames, ignore_index=True), note=scope.note())
+
+    return [Drawing("breaking-points", "pies", draw)]
+
+
+def _of_variant(scope: Scope, variant_id: str) -> list[Drawing]:
+    results, note, section = scope.results, scope.note(variant_id), variant_id
+    many = len(results.class_names) > MANY_CLASSES
+    found = [
+        Drawing(
+            f"class-impact-{variant_id}",
+            section,
+            lambda: class_impact(
+                results.classes(variant_id), top=_EACH_END if many else None, note=note
+            ),
+        ),
+        Drawing(
+            f"confusion-flow-{variant_id}",
+            section,
+            lambda: confusion_flow(
+                results.images(variant_id, columns=["is_pie", "dense_modal_label", "modal_label"]),
+                class_names=results.class_names,
+                note=note,
+            ),
+        ),
+    ]
+    if results.attribute_kinds()["categorical"].any():
+        found.append(
+            Drawing(
+                f"over-representation-{variant_id}",
+                section,
+                lambda: over_representation(results.attributes(variant_id), note=note),
+            )
+        )
+    return found

@@ -1,0 +1,103 @@
+"""The images a variant forgot most surely, and those it recovered, as tiles of the page."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+import pyarrow.compute as pc
+
+from analysis import schema
+from analysis.data_uri import data_uri
+from analysis.joining import IMAGES
+from analysis.report.scope import Scope
+from analysis.stats.pie import sort_pies
+from analysis.store.tables import read_rows
+
+_TILES = 240
+_MOST, _FEWEST = 24, 6
+_CRISP_PX = 64
+_COLUMNS = (
+    schema.LABEL, "is_pie", "kind", "vote_distance", "dense_modal_label", "modal_label",
+    "dense_agreement", "agreement",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One image: its picture as a data URI (empty without one), and what was said of it."""
+
+    image_id: int
+    uri: str
+    is_small: bool
+    label: str
+    dense: str
+    variant: str
+    dense_agreement: float
+    agreement: float
+    kind: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """The first tiles of each kind by falling vote distance, and how many images there are."""
+
+    tiles: dict[str, list[Tile]]
+    counts: dict[str, int]
+
+
+def galleries(scope: Scope) -> dict[str, Gallery]:
+    """Gather the most forgotten images of every variant, and a third as many recovered ones.
+
+    At most 24 of the forgotten a variant, fewer where there are many variants, never below 6.
+    """
+    n = max(_FEWEST, min(_MOST, _TILES * 3 // 4 // len(scope.variant_ids)))
+    wanted = {"forgotten": n, "recovered": -(-n // 3)}
+    chosen: dict[str, dict[str, pd.DataFrame]] = {}
+    counts: dict[str, dict[str, int]] = {}
+    for variant_id in scope.variant_ids:
+        pies = sort_pies(scope.results.images(variant_id, columns=_COLUMNS))
+        counts[variant_id] = {kind: int((pies["kind"] == kind).sum()) for kind in wanted}
+        chosen[variant_id] = {
+            kind: pies[pies["kind"] == kind].head(n) for kind, n in wanted.items()
+        }
+    ids = sorted(
+        {int(i) for parts in chosen.values() for part in parts.values() for i in part["image_id"]}
+    )
+    pictures = _pictures(scope, ids)
+    return {
+        variant_id: Gallery(
+            {kind: _tiles(scope, part, pictures) for kind, part in parts.items()},
+            counts[variant_id],
+        )
+        for variant_id, parts in chosen.items()
+    }
+
+
+def _pictures(scope: Scope, ids: list[int]) -> dict[int, tuple[str, bool, str]]:
+    """Data URI, whether the original is small, and path of each image."""
+    folder = scope.results.folder
+    columns = [schema.PATH, schema.WIDTH, schema.HEIGHT, schema.IMAGE]
+    rows = read_rows(folder.path / IMAGES, folder.name, columns, ids)
+    content = pc.struct_field(rows[schema.IMAGE], "bytes").to_pylist()
+    sides = zip(rows[schema.WIDTH].to_pylist(), rows[schema.HEIGHT].to_pylist(), strict=True)
+    small = [max(width or 0, height or 0) <= _CRISP_PX for width, height in sides]
+    paths = [path or "" for path in rows[schema.PATH].to_pylist()]
+    uris = map(data_uri, content)
+    return dict(zip(ids, zip(uris, small, paths, strict=True), strict=True))
+
+
+def _tiles(
+    scope: Scope, part: pd.DataFrame, pictures: dict[int, tuple[str, bool, str]]
+) -> list[Tile]:
+    names = scope.results.class_names
+    tiles = []
+    for row in part.to_dict("records"):
+        uri, is_small, path = pictures[int(row[schema.IMAGE_ID])]
+        tiles.append(
+            Tile(
+                int(row[schema.IMAGE_ID]), uri, is_small, names[row[schema.LABEL]],
+                names[row["dense_modal_label"]], names[row["modal_label"]],
+                float(row["dense_agreement"]), float(row["agreement"]), str(row["kind"]), path,
+            )
+        )  # fmt: skip
+    return tiles

@@ -1,0 +1,91 @@
+"""Figures as files and as markup of the page.
+
+On the page a figure is a static SVG: some 20 kB where the drawing library alone has 5 MB, no script
+at all, sharp on paper, there as soon as the page is, and in the colours of the page, light or dark.
+SVG is drawn by a browser; without one the page holds the interactive figures instead, and the
+library once.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import plotly.graph_objects as go
+from markupsafe import Markup
+
+from analysis.figures.files import FigureExportError, figure_bytes
+from analysis.figures.theme import dress
+from analysis.report.drawing import Drawing
+
+Progress = Callable[[str, int, int], None]
+_PAGE_WIDTH = 640
+_INK = re.compile(r"rgb\(34, 34, 34\)")
+_CLEAR = "rgba(0,0,0,0)"
+_CONFIG = {"responsive": True, "displaylogo": False}
+
+
+@dataclass
+class Pictures:
+    """Figures of a report: ``markup`` by section, in order; ``problem`` says why files are missing.
+
+    ``script`` is what the page needs besides: the drawing library, or nothing.
+    """
+
+    markup: dict[str, list[Markup]] = field(default_factory=dict)
+    script: Markup = field(default_factory=Markup)
+    problem: str | None = None
+
+    def of(self, section: str) -> list[Markup]:
+        """Figures of one section of the page."""
+        return self.markup.get(section, [])
+
+
+def draw(drawings: Sequence[Drawing], folder: Path, progress: Progress) -> Pictures:
+    """Draw every figure, into files where a browser is there, and for the page."""
+    figures = [(one, one.draw()) for one in drawings]
+    folder.mkdir(parents=True)
+    pictures = Pictures()
+    try:
+        for done, (one, figure) in enumerate(figures):
+            progress("drawing figures", done, len(figures))
+            for format in ("png", "svg", "pdf"):
+                stem = re.sub(r"[^A-Za-z0-9._+-]+", "-", one.name)
+                (folder / f"{stem}.{format}").write_bytes(figure_bytes(figure, format))
+            pictures.markup.setdefault(one.section, []).append(_svg(figure, one.name))
+    except FigureExportError as error:
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()
+        return _interactive(figures, str(error))
+    progress("drawing figures", len(figures), len(figures))
+    return pictures
+
+
+def _svg(figure: go.Figure, name: str) -> Markup:
+    """Return a figure as SVG in the page's own ink, on its ground, as wide as a column."""
+    narrow = go.Figure(figure).update_layout(
+        width=_PAGE_WIDTH, paper_bgcolor=_CLEAR, legend_bgcolor=_CLEAR
+    )
+    text = _INK.sub("var(--ink)", figure_bytes(narrow, "svg").decode())
+    label = Markup.escape(_title(figure) or name)
+    shape = "main-svg tall" if (figure.layout.height or 0) > _PAGE_WIDTH else "main-svg"
+    start = f'<svg role="img" aria-label="{label}" class="{shape}"'
+    return Markup(text.replace('<svg class="main-svg"', start, 1))
+
+
+def _title(figure: go.Figure) -> str:
+    """Return a figure's title as text; it is escaped there."""
+    return Markup(figure.layout.title.text or "").unescape()
+
+
+def _interactive(figures: list[tuple[Drawing, go.Figure]], problem: str) -> Pictures:
+    from plotly.offline import get_plotlyjs
+
+    pictures = Pictures(script=Markup(f"<script>{get_plotlyjs()}</script>"), problem=problem)
+    for one, figure in figures:
+        html = dress(figure, "page").to_html(
+            full_html=False, include_plotlyjs=False, include_mathjax=False, config=_CONFIG
+        )
+        pictures.markup.setdefault(one.section, []).append(Markup(html))
+    return pictures

@@ -1,0 +1,39 @@
+"""The tables of a report as CSV, as ``export`` writes them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from analysis.report.scope import Scope
+from analysis.results import MORE_TABLES, TABLES
+from analysis.tabular import write_table
+
+MOST_ROWS = 200_000
+_A_ROW_AN_IMAGE = ("images", "stability")
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """One table: its name, and its rows, or None where it is so long that it was left out."""
+
+    name: str
+    n_rows: int | None
+
+
+def write_tables(scope: Scope, folder: Path, progress: Progress) -> list[TableFile]:
+    """Write every table; one with a row an image is left out beyond 200,000 rows."""
+    folder.mkdir(parents=True)
+    names = (*TABLES, *MORE_TABLES)
+    rows_of_images = len(scope.results.label) * len(scope.variant_ids)
+    written = []
+    for done, name in enumerate(names):
+        progress("writing tables", done, len(names))
+        if name in _A_ROW_AN_IMAGE and rows_of_images > MOST_ROWS:
+            written.append(TableFile(name, None))
+            continue
+        table = scope.table(name)
+        write_table(table, folder / f"{name}.csv")
+        written.append(TableFile(name, len(table)))
+    progress("writing tables", len(names), len(names))
+    return written
