@@ -33,6 +33,7 @@ SPARSITY: Final = "sparsity"
 SEED: Final = "seed"
 CLASS_ID: Final = "class_id"
 CLASS_NAME: Final = "class_name"
+SHIFT: Final = "shift"
 
 _IMAGE_STRUCT = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
@@ -122,8 +123,13 @@ SUBGROUPS_COLUMNS: Final = (
     "n_negative", "dense_fpr", "fpr", "fpr_change", "dense_fnr", "fnr", "fnr_change",
 )  # fmt: skip
 ROBUSTNESS_COLUMNS: Final = (
-    VARIANT_ID, "metric", "clean", "shifted", "relative", "dense_clean", "dense_shifted",
-    "dense_relative", "difference", "ci_low", "ci_high", "p", "n_runs", "dense_n_runs",
+    VARIANT_ID, SHIFT, "metric", "clean", "shifted", "relative", "dense_clean", "dense_shifted",
+    "dense_relative", "difference", "ci_low", "ci_high", "p", "q", "n_runs", "dense_n_runs",
+    "relative_low", "relative_high", "dense_relative_low", "dense_relative_high", METHOD,
+    TARGET_SPARSITY, SPARSITY, "degenerate",
+)  # fmt: skip
+SHIFTS_COLUMNS: Final = (
+    SHIFT, "corruption", "severity", "dataset", "n_images", "n_done", "n_runs",
 )  # fmt: skip
 CURVES_COLUMNS: Final = (
     METHOD, TARGET_SPARSITY, SPARSITY, "metric", "mean", "std", "ci_low", "ci_high", "n_runs",

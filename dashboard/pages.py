@@ -11,6 +11,7 @@ _PAGES = {
     "gallery": ("Gallery", ":material/grid_view:"),
     "classes": ("Classes", ":material/bar_chart:"),
     "curves": ("Curves", ":material/show_chart:"),
+    "robustness": ("Robustness", ":material/storm:"),
     "export": ("Export", ":material/download:"),
 }
 _HOME = "overview"

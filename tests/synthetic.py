@@ -10,7 +10,7 @@ from PIL import Image
 
 from analysis import schema
 from analysis.config import DENSE_ID, parse_variants
-from analysis.manifest import Manifest, VariantRecord
+from analysis.manifest import Manifest, ShiftRecord, VariantRecord
 from analysis.remote import RemotePath
 from analysis.store import Cache, SweepFolder
 
@@ -35,8 +35,12 @@ def make_sweep(
     seeds: int = 6,
     variants: Sequence[str] = VARIANTS,
     random_seed: int = 0,
+    shifts: Sequence[str] = (),
 ) -> SweepFolder:
-    """Write a sweep in which stronger compression makes more errors; paired where it quantizes."""
+    """Write a sweep in which stronger compression makes more errors; paired where it quantizes.
+
+    On every shift, such as ``fog-3``, all runs make more errors, pruned ones more so.
+    """
     generator = np.random.default_rng(random_seed)
     folder = Cache(root).sweep(name)
     n_classes = len(class_names)
@@ -88,6 +92,15 @@ def make_sweep(
             write_run(
                 folder, manifest, variant.variant_id, seed, label, difficulty * harm, generator
             )
+    for name in shifts:
+        corruption, _, severity = name.rpartition("-")
+        manifest.shifts.append(ShiftRecord(name, corruption, int(severity)))
+        for record in manifest.variants:
+            error = difficulty * (2 + 2 * (record.target_sparsity or 0))
+            for seed in range(seeds):
+                write_run(
+                    folder, manifest, record.variant_id, seed, label, error, generator, shift=name
+                )
     folder.write_manifest(manifest)
     return folder
 
@@ -100,6 +113,7 @@ def write_run(
     label: np.ndarray,
     error: np.ndarray,
     generator: np.random.Generator,
+    shift: str | None = None,
 ) -> None:
     """Draw one run's predictions: wrong with probability ``error``, and write them."""
     n, n_classes = len(label), len(manifest.class_names)
@@ -122,8 +136,11 @@ def write_run(
         {f.name: pa.array(columns[f.name].astype(f.type.to_pandas_dtype())) for f in layout},
         schema=layout,
     )
-    path = folder.relative(folder.prediction_path(variant_id, seed))
-    manifest.files[path] = folder.write_predictions(variant_id, seed, table, {})
+    path = folder.relative(folder.prediction_path(variant_id, seed, shift=shift))
+    manifest.files[path] = folder.write_predictions(variant_id, seed, table, {}, shift=shift)
+    if shift is not None:
+        manifest.shift(shift).done.setdefault(variant_id, []).append(seed)
+        return
     run = manifest.run(variant_id, seed)
     run.state, run.size_bytes, run.latency_ms = "done", 100_000, 0.5
     run.sparsity = manifest.variant(variant_id).target_sparsity or 0.0

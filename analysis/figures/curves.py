@@ -1,6 +1,6 @@
 """Curves: a figure of merit against measured sparsity, every method over one axis."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -70,7 +70,9 @@ def metric_curve_info(curves: pd.DataFrame, *, metric: str = "top1") -> MetricCu
     )
 
 
-def metric_curve(curves: pd.DataFrame, *, metric: str = "top1", note: str = "") -> go.Figure:
+def metric_curve(
+    curves: pd.DataFrame, *, metric: str = "top1", quantity: str | None = None, note: str = ""
+) -> go.Figure:
     """Draw a metric against measured sparsity with 95 % bands over runs and the dense reference.
 
     Parameters
@@ -79,10 +81,13 @@ def metric_curve(curves: pd.DataFrame, *, metric: str = "top1", note: str = "") 
         The curves table.
     metric : str
         One of its metrics; shares are drawn in percent, sizes in MB (10^6 bytes), latency in ms.
+    quantity : str, optional
+        What the metric is called, plain text; its usual name by default.
     note : str
         Footnote, plain text.
     """
     info = metric_curve_info(curves, metric=metric)
+    info = info if quantity is None else replace(info, quantity=quantity)
     title = f"{labels.escape(info.quantity)} against sparsity"
     y = f"{labels.escape(info.quantity)} ({info.unit})"
     if info.is_empty:

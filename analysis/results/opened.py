@@ -16,6 +16,7 @@ from analysis.results.attributes import AttributeTables
 from analysis.results.frames import rows_of, stack, typed
 from analysis.results.images import ImageTables
 from analysis.results.metadata import Metadata
+from analysis.results.robustness import RobustnessTables
 from analysis.results.source import Source, votes_on
 from analysis.results.variants import VariantTables
 from analysis.stats.curves import curve_table
@@ -29,6 +30,7 @@ from analysis.store import Cache, Population, SweepFolder
 TABLES = ("runs", "images", "pies", "classes", "summary", "curves")
 MORE_TABLES = (
     "stability", "seed-test", "overlap", "attributes", "numeric-attributes", "subgroups",
+    "robustness",
 )  # fmt: skip
 
 
@@ -69,6 +71,7 @@ class SweepResults:
         self._variants = VariantTables(self._source)
         self._images = ImageTables(self._source, self._variants)
         self._attributes = AttributeTables(self._source, self._variants)
+        self._robustness = RobustnessTables(self._source, self._variants)
         self._metadata = Metadata(folder)
 
     # --- what there is ----------------------------------------------------------------------
@@ -209,6 +212,22 @@ class SweepResults:
         flags = np.stack([self._variants.pies(v)["is_pie"].to_numpy() for v in ids])
         return pie_overlap(ids, flags)
 
+    @property
+    def shifts(self) -> pd.DataFrame:
+        """One row a shift: corruption and severity or dataset, images, runs done and asked."""
+        return self._robustness.shifts()
+
+    def robustness(self, variant_id: str | None = None) -> pd.DataFrame:
+        """One row a variant, shift and metric: how much of its clean accuracy is kept.
+
+        Beside it what dense keeps, the difference with Welch's interval and p, and q over all
+        variants and shifts of the metric. Where a natural shift lacks classes, clean accuracy is
+        that on the test images of the classes it has.
+        """
+        asked = self._source.asked(variant_id)
+        whole = self._source.kept("robustness", self._robustness.table)
+        return whole[whole[schema.VARIANT_ID].isin(asked)].reset_index(drop=True)
+
     def metadata(self) -> pd.DataFrame:
         """One row an image: ``image_id label path width height`` and the ``meta_*`` columns."""
         frame: pd.DataFrame = self._metadata.table.to_pandas()
@@ -301,6 +320,7 @@ class SweepResults:
             "attributes": self.attributes,
             "numeric-attributes": self.numeric_attributes,
             "subgroups": self.subgroups,
+            "robustness": self.robustness,
         }
         if name in by_variant:
             return by_variant[name](variant_id)

@@ -7,55 +7,70 @@ import numpy as np
 import pandas as pd
 
 from analysis import schema
-from analysis.stats.accuracy import top_k
+from analysis.stats.accuracy import mean_interval, top_k
 from analysis.stats.modal import IntArray
-from analysis.stats.ttest import FloatArray, welch
+from analysis.stats.ttest import FloatArray, benjamini_hochberg, welch
+
+METRICS = ("top1", "top5")
 
 
 @dataclass(frozen=True)
-class Scored:
-    """What a population did on one set of images: ``prediction`` [K, N], ``label`` [N].
+class RunAccuracy:
+    """Accuracy of every run of a population on some images, 0..1, shape (K,) each.
 
-    ``true_rank`` [K, N] is needed for top-5 alone; None where it is not known.
+    ``top5`` is NaN where no ranks are known.
     """
 
-    prediction: IntArray
-    label: IntArray
-    true_rank: Any = None
+    top1: FloatArray
+    top5: FloatArray
 
-    def accuracy(self, metric: str) -> FloatArray:
-        """Accuracy of every run, 0..1, shape (K,): ``top1`` or ``top5``."""
-        if metric == "top1":
-            return np.asarray((self.prediction == self.label).mean(axis=1))
-        if self.true_rank is None:
-            return np.full(len(self.prediction), np.nan)
-        return top_k(self.true_rank, 5)
+    def of(self, metric: str) -> FloatArray:
+        """Accuracy of every run, shape (K,): ``top1`` or ``top5``."""
+        return self.top1 if metric == "top1" else self.top5
+
+
+def run_accuracy(prediction: IntArray, label: IntArray, true_rank: Any = None) -> RunAccuracy:
+    """Accuracy of every run, 0..1.
+
+    Parameters
+    ----------
+    prediction : integer array, shape (K, N)
+    label : integer array, shape (N,)
+    true_rank : array, shape (K, N), optional
+        Needed for top-5 alone.
+    """
+    top1 = np.asarray((prediction == label).mean(axis=1))
+    top5 = np.full(len(prediction), np.nan) if true_rank is None else top_k(true_rank, 5)
+    return RunAccuracy(top1, top5)
 
 
 def robustness(
     variant_id: str,
+    shift: str,
     *,
-    clean: Scored,
-    shifted: Scored,
-    dense_clean: Scored,
-    dense_shifted: Scored,
+    clean: RunAccuracy,
+    shifted: RunAccuracy,
+    dense_clean: RunAccuracy,
+    dense_shifted: RunAccuracy,
 ) -> pd.DataFrame:
     """Relative accuracy under a shift, ``acc shifted / acc clean``, of a variant and of dense.
 
     Each run is divided by its own clean accuracy. ``relative`` and ``dense_relative`` are means
-    over runs, ``difference`` the first minus the second with Welch's 95 % interval and p:
-    negative where the variant keeps less of its accuracy than dense does.
+    over runs with their 95 % t intervals, ``difference`` the first minus the second with Welch's
+    95 % interval and p: negative where the variant keeps less of its accuracy than dense does.
 
     Parameters
     ----------
-    clean, shifted, dense_clean, dense_shifted : Scored
-        Row k of ``shifted`` is the same run as row k of ``clean``; the images may be others.
+    clean, shifted, dense_clean, dense_shifted : RunAccuracy
+        Element k of ``shifted`` is the same run as element k of ``clean``; the images may be
+        others.
 
     Returns
     -------
     DataFrame
-        Two rows, ``top1`` and ``top5``. A run without clean accuracy (0 or unknown) has no
-        relative one and is left out; ``n_runs`` and ``dense_n_runs`` count those that remain.
+        Two rows, ``top1`` and ``top5``; q is null. A run without clean accuracy (0 or unknown) has
+        no relative one and is left out; ``n_runs`` and ``dense_n_runs`` count those that remain.
+        ``degenerate`` marks p = 0 because no run of either differs from another.
 
     Raises
     ------
@@ -67,25 +82,32 @@ def robustness(
     Source: Hooker et al. 2019, corruption sensitivity relative to dense.
     """
     rows = []
-    for metric in ("top1", "top5"):
+    for metric in METRICS:
         after, before = _kept(clean, shifted, metric), _kept(dense_clean, dense_shifted, metric)
         test = (
             welch(after.relative[:, None], before.relative[:, None])
             if (len(after.relative) and len(before.relative))
             else None
         )
+        own, dense = mean_interval(after.relative), mean_interval(before.relative)
         rows.append(
             {
                 schema.VARIANT_ID: variant_id,
+                schema.SHIFT: shift,
                 "metric": metric,
                 "clean": after.clean,
                 "shifted": after.shifted,
-                "relative": _mean(after.relative),
+                "relative": own.mean,
+                "relative_low": own.low,
+                "relative_high": own.high,
                 "dense_clean": before.clean,
                 "dense_shifted": before.shifted,
-                "dense_relative": _mean(before.relative),
+                "dense_relative": dense.mean,
+                "dense_relative_low": dense.low,
+                "dense_relative_high": dense.high,
                 "n_runs": len(after.relative),
                 "dense_n_runs": len(before.relative),
+                "degenerate": test is not None and bool(test.degenerate[0]),
             }
         )
         if test is not None:
@@ -98,6 +120,14 @@ def robustness(
     return pd.DataFrame(rows, columns=list(schema.ROBUSTNESS_COLUMNS))
 
 
+def with_q(table: pd.DataFrame) -> pd.DataFrame:
+    """Add Benjamini-Hochberg's q over all variants and shifts of each metric."""
+    q = pd.Series(np.nan, index=table.index)
+    for _, rows in table.groupby("metric"):
+        q[rows.index] = benjamini_hochberg(rows["p"].to_numpy(np.float64))
+    return table.assign(q=q)
+
+
 @dataclass(frozen=True)
 class _Kept:
     relative: FloatArray
@@ -105,8 +135,8 @@ class _Kept:
     shifted: float
 
 
-def _kept(clean: Scored, shifted: Scored, metric: str) -> _Kept:
-    before, after = clean.accuracy(metric), shifted.accuracy(metric)
+def _kept(clean: RunAccuracy, shifted: RunAccuracy, metric: str) -> _Kept:
+    before, after = clean.of(metric), shifted.of(metric)
     if len(before) != len(after):
         raise ValueError("expected the same runs on clean and on shifted images")
     known = (before > 0) & ~np.isnan(after)

@@ -14,6 +14,7 @@ from tests.synthetic import make_sweep
 
 APP = str(Path(__file__).resolve().parents[2] / "dashboard" / "app.py")
 PAGES = ("", "gallery", "classes", "curves", "export")
+ALL_PAGES = (*PAGES, "robustness")
 HOSTILE = ("<script>alert(1)</script>", "**bold**", ":red[x]", ":smile: $x^2$", "=1+1")
 
 
@@ -46,15 +47,15 @@ def told(app):
 
 
 def test_every_page_has_its_heading_and_no_error(tmp_path, open_page):
-    make_sweep(tmp_path)
-    for page in PAGES:
+    make_sweep(tmp_path, shifts=("fog-3",))
+    for page in ALL_PAGES:
         app = open_page(page)
         assert app.title[0].value == (page or "overview").capitalize()
         assert not app.error
         assert not told(app)
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", ALL_PAGES)
 def test_an_empty_cache_says_how_to_make_a_sweep(open_page, page):
     app = open_page(page)
     assert "holds no sweep yet" in told(app)
@@ -62,7 +63,7 @@ def test_an_empty_cache_says_how_to_make_a_sweep(open_page, page):
     assert not app.error
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", ALL_PAGES)
 def test_a_damaged_manifest_is_told_once(tmp_path, open_page, page):
     make_sweep(tmp_path)
     (tmp_path / "made" / "manifest.json").write_text('{"schema_version": 1, "runs": 7')
@@ -126,7 +127,7 @@ def undo(tmp_path, runs):
     path.write_text(json.dumps(manifest))
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", ALL_PAGES)
 def test_a_half_finished_sweep_shows_what_is_there(tmp_path, open_page, page):
     make_sweep(tmp_path)
     undo(tmp_path, [("int8-static", s) for s in range(6)] + [("magnitude-0.90", 4)])

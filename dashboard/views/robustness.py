@@ -1,0 +1,123 @@
+"""Robustness: what variants keep of their accuracy on shifted images, against dense."""
+
+import streamlit as st
+
+from analysis import schema
+from analysis.command import sweep_command
+from analysis.figures.robustness import (
+    RobustnessInfo,
+    robustness_curve,
+    robustness_heatmap,
+    robustness_info,
+)
+from dashboard import context as contexts
+from dashboard.context import Context
+from dashboard.figure_panel import figure, note
+from dashboard.text import plain
+
+_ABOUT = (
+    "A shift is another set of images for the same classes: the test images corrupted (noise, "
+    "blur, weather, digital), or images of your own. Every run is divided by its own clean "
+    "accuracy, so a compressed model is not called fragile for being less accurate altogether; "
+    "what it keeps is then held against what the dense runs keep."
+)
+_METRICS = {"top1": "Top-1 accuracy", "top5": "Top-5 accuracy"}
+
+
+def show() -> None:
+    """Show what is kept under every shift, or how to make shifts."""
+    context = contexts.current()
+    _ = context.variant
+    st.write(_ABOUT)
+    if not context.manifest.shifts:
+        _how_to(context)
+        return
+    with st.spinner("Computing the accuracies under shift"):
+        table = context.results.robustness()
+    if table.empty:
+        st.info("No compressed variant has runs on a shift yet.", icon=":material/inbox:")
+        return
+    st.fragment(lambda: _figures(context))()
+    _listing(context)
+
+
+def _how_to(context: Context) -> None:
+    st.info("This sweep has no shifts yet.", icon=":material/inbox:")
+    st.write(
+        "This command adds all corruptions at severity 3. The models are there already: nothing "
+        "is trained anew, and the results so far stay as they are."
+    )
+    known = context.manifest.config.get("options")
+    more = ("--corruptions", "all")
+    # Without its options a sweep cannot be repeated: what stands for them must be filled in.
+    command = sweep_command(context.manifest, *more) if known else f"… {' '.join(more)}"
+    st.code(command, language="bash", wrap_lines=True)
+    st.write("Images of your own, in folders named after the classes, are added with this option:")
+    st.code("--shift phone=folder:path/to/images", language="bash")
+
+
+def _figures(context: Context) -> None:
+    table = context.results.robustness()
+    with st.container(key="filter-robustness-metric", width=240):
+        metric = st.selectbox(
+            "Metric",
+            list(_METRICS),
+            format_func=lambda one: _METRICS[one],
+            key="robustness-metric",
+        )
+    rows = table[table["metric"] == metric]
+    info = robustness_info(table, metric=metric)
+    st.write(_said(info))
+    drawn = robustness_heatmap(table, metric=metric, note=note(context))
+    figure(context, drawn, rows, name="robustness")
+    with st.container(key="filter-shift", width=360):
+        shift = st.selectbox("Shift", list(info.shifts), key="robustness-shift")
+    if shift is not None:
+        of_shift = rows[rows[schema.SHIFT] == shift]
+        drawn = robustness_curve(table, shift=shift, metric=metric, note=note(context))
+        figure(context, drawn, of_shift, name=f"robustness-{shift}")
+
+
+def _said(info: RobustnessInfo) -> str:
+    """Say in words what is significant, in either direction."""
+    if not info.n_tested:
+        return (
+            "Nothing can be tested: that needs two runs of both sides that are not all alike. "
+            "The differences below may be chance."
+        )
+    if not info.n_worse and not info.n_better:
+        return (
+            f"**No variant differs significantly from dense under any shift** (q ≤ 0.05, "
+            f"{info.n_tested} comparisons). That is no proof of equal robustness: more seeds would "
+            "show smaller differences."
+        )
+    left = info.n_tested - info.n_worse - info.n_better
+    return (
+        f"Of {info.n_tested} comparisons of a variant with dense, the variant keeps **less in "
+        f"{info.n_worse}** and **more in {info.n_better}** (q ≤ 0.05); {left} show no significant "
+        "difference."
+    )
+
+
+def _listing(context: Context) -> None:
+    with st.expander("The shifts"):
+        st.dataframe(
+            context.results.shifts,
+            hide_index=True,
+            column_config={
+                "n_images": st.column_config.NumberColumn("images"),
+                "n_done": st.column_config.NumberColumn("runs done"),
+                "n_runs": st.column_config.NumberColumn("runs"),
+            },
+        )
+        for shift in context.manifest.shifts:
+            for text in shift.notes:
+                st.caption(plain(text))
+            if shift.left_out:
+                st.caption(plain(f"{shift.name}: files left out: {len(shift.left_out)}"))
+            if shift.failed:
+                run, why = next(iter(shift.failed.items()))
+                st.warning(
+                    plain(f"{shift.name}: {len(shift.failed)} runs failed, such as {run}: {why}"),
+                    icon=":material/error:",
+                )
