@@ -126,7 +126,7 @@ ROBUSTNESS_COLUMNS: Final = (
     VARIANT_ID, SHIFT, "metric", "clean", "shifted", "relative", "dense_clean", "dense_shifted",
     "dense_relative", "difference", "ci_low", "ci_high", "p", "q", "n_runs", "dense_n_runs",
     "relative_low", "relative_high", "dense_relative_low", "dense_relative_high", METHOD,
-    TARGET_SPARSITY, SPARSITY, "degenerate",
+    TARGET_SPARSITY, SPARSITY, "degenerate", "test",
 )  # fmt: skip
 SHIFTS_COLUMNS: Final = (
     SHIFT, "corruption", "severity", "dataset", "n_images", "n_done", "n_runs",

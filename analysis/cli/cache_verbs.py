@@ -86,6 +86,10 @@ def run_show(options: argparse.Namespace, cache: Cache) -> int:
         failed = [f"seed {s}: {r.error}" for s, r in runs.items() if r.state == "failed"]
         done = len(manifest.done_seeds(variant.variant_id))
         print(f"  {variant.variant_id}: {done} of {len(manifest.seeds)} runs", *failed, sep="; ")
+    for shift in manifest.shifts:
+        done = sum(len(manifest.shifted_seeds(shift.name, v.variant_id)) for v in manifest.variants)
+        made = "" if shift.dataset is None else f" ({shift.dataset}, {shift.n_images} images)"
+        print(f"  shift {shift.name}{made}: {done} of {manifest.n_runs} runs")
     for note in dataset.get("notes", []):
         print(f"note: {note}")
     if manifest.left_out:

@@ -15,9 +15,9 @@ from analysis.corruptions.scaling import (
 _SNOW = (
     (0.1, 3.0, 0.5, 10.0, 4.0, 0.8),
     (0.1, 2.0, 0.5, 12.0, 4.0, 0.7),
-    (0.3, 4.0, 0.55, 12.0, 8.0, 0.65),
-    (0.35, 4.5, 0.5, 12.0, 8.0, 0.6),
-    (0.45, 2.5, 0.5, 12.0, 12.0, 0.55),
+    (0.55, 4.0, 0.9, 12.0, 8.0, 0.7),
+    (0.55, 4.5, 0.85, 12.0, 8.0, 0.65),
+    (0.55, 2.5, 0.85, 12.0, 12.0, 0.55),
 )
 _FROST = ((1.0, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.75), (0.6, 0.8))
 _FOG = ((1.5, 2.0), (2.0, 2.0), (2.5, 1.7), (3.0, 1.5), (3.5, 1.4))
@@ -30,22 +30,21 @@ def snow(picture: Picture, severity: int, generator: np.random.Generator) -> Pic
     """Whitened image plus a layer of flakes, and the layer turned by half a circle.
 
     ``m x + (1 - m) max(x, 1.5 grey(x) + 0.5) + l + turned(l)``. The layer l is normal noise
-    N(mean, .3) on a grid of flakes of f pixels (at least one), cut to 0 below a threshold and
-    blurred along a line pointing down, 45 to 135 degrees. (mean, f, threshold, radius, sigma, m):
-    (.1, 3, .5, 10, 4, .8), (.1, 2, .5, 12, 4, .7), (.3, 4, .55, 12, 8, .65),
-    (.35, 4.5, .5, 12, 8, .6), (.45, 2.5, .5, 12, 12, .55); f, radius and sigma at 224 pixels, times
-    the length scale.
-    Source: Hendrycks & Dietterich 2019; from severity 3 on fewer flakes than theirs, which there
-    cover most of the image.
+    N(mean, .3) on a grid of flakes of f pixels (at least one), cut to 0 below a threshold,
+    interpolated and blurred along a line pointing down, 45 to 135 degrees. (mean, f, threshold,
+    radius, sigma, m): (.1, 3, .5, 10, 4, .8), (.1, 2, .5, 12, 4, .7), (.55, 4, .9, 12, 8, .7),
+    (.55, 4.5, .85, 12, 8, .65), (.55, 2.5, .85, 12, 12, .55); f, radius and sigma at 224 pixels,
+    times the length scale.
+    Source: Hendrycks & Dietterich 2019, who enlarge the layer before they cut it.
     """
     mean, flake, threshold, radius, sigma, kept = _SNOW[severity - 1]
     scale = length_scale(picture)
     height, width = picture.shape[:2]
     size = max(flake * scale, 1.0)
-    cells = generator.standard_normal((height + 2, width + 2, 1)) * 0.3 + mean
+    cells = np.clip(generator.standard_normal((height + 2, width + 2, 1)) * 0.3 + mean, 0, 1)
+    cells[cells < threshold] = 0
     row, column = np.mgrid[:height, :width] / size
-    layer = np.clip(sampled(cells, row, column), 0, 1)
-    layer[layer < threshold] = 0
+    layer = sampled(cells, row, column)
     angle = generator.uniform(np.pi / 4, 3 * np.pi / 4)
     layer = blurred(layer, line_kernel(radius * scale, sigma * scale, angle))
     grey = picture.mean(axis=2, keepdims=True)

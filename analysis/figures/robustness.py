@@ -13,6 +13,7 @@ from analysis.figures import labels, layout, theme
 from analysis.figures.curves import metric_curve
 
 ALPHA = 0.05
+_LONGEST = 32
 FloatArray = npt.NDArray[np.float64]
 _NAMES = {"top1": "Top-1 accuracy", "top5": "Top-5 accuracy"}
 # Symbol, fill and edge: apart without colour, and seen on a light and on a dark legend.
@@ -195,10 +196,11 @@ def robustness_curve(
     note : str
         Footnote, plain text.
     """
+    named = shift if len(shift) <= _LONGEST else f"{shift[: _LONGEST - 1]}…"
     return metric_curve(
         _as_curves(table[(table[schema.SHIFT] == shift) & (table["metric"] == metric)]),
         metric="relative",
-        quantity=f"{_NAMES[metric]} kept under {shift}",
+        quantity=f"{_NAMES[metric]} kept under {named}",
         note=note,
     )
 

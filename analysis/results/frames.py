@@ -9,7 +9,7 @@ _NOT_NUMBERS = frozenset(
     {
         schema.VARIANT_ID, schema.METHOD, schema.CLASS_NAME, "kind", "metric", "paired",
         "compute_dtype", "attribute", "value", "other_variant_id",
-        schema.SHIFT, "corruption", "dataset",
+        schema.SHIFT, "corruption", "dataset", "test",
     }
 )  # fmt: skip
 

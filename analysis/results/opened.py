@@ -220,9 +220,9 @@ class SweepResults:
     def robustness(self, variant_id: str | None = None) -> pd.DataFrame:
         """One row a variant, shift and metric: how much of its clean accuracy is kept.
 
-        Beside it what dense keeps, the difference with Welch's interval and p, and q over all
-        variants and shifts of the metric. Where a natural shift lacks classes, clean accuracy is
-        that on the test images of the classes it has.
+        Beside it what dense keeps, the difference with its interval and p (Welch's t, the paired t
+        of paired variants), and q over all variants and shifts of the metric. Where a natural shift
+        lacks classes, clean accuracy is that on the test images of the classes it has.
         """
         asked = self._source.asked(variant_id)
         whole = self._source.kept("robustness", self._robustness.table)

@@ -12,7 +12,8 @@ from analysis.manifest import ShiftRecord
 from analysis.results.frames import stack, typed
 from analysis.results.source import Source
 from analysis.results.variants import VariantTables
-from analysis.stats.robustness import RunAccuracy, robustness, run_accuracy, with_q
+from analysis.stats.pairing import paired_rows
+from analysis.stats.robustness import Pairs, RunAccuracy, robustness, run_accuracy, with_q
 
 _SCORES = (schema.PREDICTION, schema.TRUE_RANK)
 
@@ -62,6 +63,7 @@ class RobustnessTables:
             shifted=self._on_shift(variant_id, shift),
             dense_clean=self._on_clean(DENSE_ID, shift),
             dense_shifted=self._on_shift(DENSE_ID, shift),
+            pairs=self._pairs(variant_id, shift.name),
         )
         record = self._source.manifest.variant(variant_id)
         return rows.assign(
@@ -71,6 +73,14 @@ class RobustnessTables:
                 schema.SPARSITY: self._variants.runs(variant_id)[schema.SPARSITY].mean(),
             }
         )
+
+    def _pairs(self, variant_id: str, shift: str) -> Pairs | None:
+        """Runs that are tied to dense ones; None where the variant is not paired."""
+        if not self._source.is_paired(variant_id):
+            return None
+        seeds = (tuple(self._seeds(v, shift)) for v in (DENSE_ID, variant_id))
+        dense, variant = paired_rows(*seeds, paired=True)
+        return variant, dense
 
     def _seeds(self, variant_id: str, shift: str) -> list[int]:
         return self._source.manifest.shifted_seeds(shift, variant_id)

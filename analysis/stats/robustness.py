@@ -4,14 +4,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from analysis import schema
 from analysis.stats.accuracy import mean_interval, top_k
 from analysis.stats.modal import IntArray
-from analysis.stats.ttest import FloatArray, benjamini_hochberg, welch
+from analysis.stats.ttest import FloatArray, TTest, benjamini_hochberg, paired, welch
 
 METRICS = ("top1", "top5")
+Pairs = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
 
 
 @dataclass(frozen=True)
@@ -52,18 +54,23 @@ def robustness(
     shifted: RunAccuracy,
     dense_clean: RunAccuracy,
     dense_shifted: RunAccuracy,
+    pairs: Pairs | None = None,
 ) -> pd.DataFrame:
     """Relative accuracy under a shift, ``acc shifted / acc clean``, of a variant and of dense.
 
     Each run is divided by its own clean accuracy. ``relative`` and ``dense_relative`` are means
-    over runs with their 95 % t intervals, ``difference`` the first minus the second with Welch's
-    95 % interval and p: negative where the variant keeps less of its accuracy than dense does.
+    over runs with their 95 % t intervals, ``difference`` the first minus the second with its 95 %
+    interval and p: negative where the variant keeps less of its accuracy than dense does. The test
+    is Welch's; of runs that are tied to dense ones it is the paired t over those pairs, since what
+    a seed does to both then cancels.
 
     Parameters
     ----------
     clean, shifted, dense_clean, dense_shifted : RunAccuracy
         Element k of ``shifted`` is the same run as element k of ``clean``; the images may be
         others.
+    pairs : (integer array, integer array), optional
+        Places of the tied runs: in the variant's arrays, and in those of dense.
 
     Returns
     -------
@@ -84,11 +91,7 @@ def robustness(
     rows = []
     for metric in METRICS:
         after, before = _kept(clean, shifted, metric), _kept(dense_clean, dense_shifted, metric)
-        test = (
-            welch(after.relative[:, None], before.relative[:, None])
-            if (len(after.relative) and len(before.relative))
-            else None
-        )
+        test = _test(after, before, pairs)
         own, dense = mean_interval(after.relative), mean_interval(before.relative)
         rows.append(
             {
@@ -105,9 +108,10 @@ def robustness(
                 "dense_relative": dense.mean,
                 "dense_relative_low": dense.low,
                 "dense_relative_high": dense.high,
-                "n_runs": len(after.relative),
-                "dense_n_runs": len(before.relative),
+                "n_runs": after.n_runs,
+                "dense_n_runs": before.n_runs,
                 "degenerate": test is not None and bool(test.degenerate[0]),
+                "test": "welch" if pairs is None else "paired",
             }
         )
         if test is not None:
@@ -130,9 +134,19 @@ def with_q(table: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class _Kept:
+    """Relative accuracy of every run, NaN where it has none; mean accuracies of the others."""
+
     relative: FloatArray
     clean: float
     shifted: float
+
+    @property
+    def known(self) -> FloatArray:
+        return self.relative[~np.isnan(self.relative)]
+
+    @property
+    def n_runs(self) -> int:
+        return len(self.known)
 
 
 def _kept(clean: RunAccuracy, shifted: RunAccuracy, metric: str) -> _Kept:
@@ -140,8 +154,20 @@ def _kept(clean: RunAccuracy, shifted: RunAccuracy, metric: str) -> _Kept:
     if len(before) != len(after):
         raise ValueError("expected the same runs on clean and on shifted images")
     known = (before > 0) & ~np.isnan(after)
-    relative = after[known] / before[known]
+    relative = np.full(len(before), np.nan)
+    relative[known] = after[known] / before[known]
     return _Kept(relative, _mean(before[known]), _mean(after[known]))
+
+
+def _test(after: _Kept, before: _Kept, pairs: Pairs | None) -> TTest | None:
+    """Test the difference; None where either side has no run."""
+    if not after.n_runs or not before.n_runs:
+        return None
+    if pairs is None:
+        return welch(after.known[:, None], before.known[:, None])
+    x, y = after.relative[pairs[0]], before.relative[pairs[1]]
+    both = ~np.isnan(x) & ~np.isnan(y)
+    return paired(x[both, None], y[both, None])
 
 
 def _mean(values: FloatArray) -> float:

@@ -139,3 +139,35 @@ def test_q_is_over_all_variants_and_shifts_of_a_metric():
         rows = found[found["metric"] == metric]
         expected = stats.false_discovery_control(rows["p"])
         np.testing.assert_allclose(rows["q"], expected)
+
+
+def test_runs_tied_to_dense_ones_are_tested_in_pairs():
+    given = sets()
+    pairs = np.array([3, 0, 2]), np.array([1, 5, 0])
+    row = robustness("v", "fog-3", **given, pairs=pairs).iloc[0]
+    own = (given["shifted"].top1 / given["clean"].top1)[pairs[0]]
+    dense = (given["dense_shifted"].top1 / given["dense_clean"].top1)[pairs[1]]
+    test = stats.ttest_rel(own, dense)
+    assert row["p"] == pytest.approx(test.pvalue)
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx(tuple(test.confidence_interval()))
+    assert row["difference"] == pytest.approx((own - dense).mean())
+    assert row["test"] == "paired"
+    assert robustness("v", "fog-3", **given).iloc[0]["test"] == "welch"
+
+
+def test_a_pair_of_which_one_was_never_right_is_no_pair():
+    clean = RunAccuracy(np.array([0.9, 0.0, 0.8]), np.ones(3))
+    shifted = RunAccuracy(np.array([0.5, 0.5, 0.2]), np.ones(3))
+    dense = RunAccuracy(np.full(3, 0.8), np.ones(3))
+    places = np.arange(3)
+    row = robustness(
+        "v",
+        "fog-3",
+        clean=clean,
+        shifted=shifted,
+        dense_clean=dense,
+        dense_shifted=dense,
+        pairs=(places, places),
+    ).iloc[0]
+    assert row["difference"] == pytest.approx((0.5 / 0.9 + 0.25) / 2 - 1)
+    assert (row["n_runs"], row["dense_n_runs"]) == (2, 3)
