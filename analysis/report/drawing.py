@@ -18,11 +18,13 @@ from analysis.figures.pie_accuracy import pie_accuracy
 from analysis.figures.pie_difficulty import pie_difficulty
 from analysis.figures.pie_kinds import pie_kinds
 from analysis.figures.pie_share import pie_share
+from analysis.figures.robustness import robustness_curve, robustness_heatmap
 from analysis.report.scope import Scope
 
 MANY_CLASSES = 60
 _MOST_CHANGED = 40
 _EACH_END = 20
+_FEW_SHIFTS = 16
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,25 @@ def drawings(scope: Scope) -> list[Drawing]:
     return found
 
 
-def _shifts(_: Scope) -> list[Drawing]:
-    """Figures of accuracy under shifts, where a sweep has any."""
-    return []
+def _shifts(scope: Scope) -> list[Drawing]:
+    """Figures of accuracy under shifts, where a sweep has any; one a shift where they are few."""
+    table, note = scope.table("robustness"), scope.note()
+    names = list(dict.fromkeys(table[schema.SHIFT]))
+
+    def heatmap(metric: str) -> Drawing:
+        return Drawing(
+            f"robustness-{metric}",
+            "shifts",
+            lambda: robustness_heatmap(table, metric=metric, note=note),
+        )
+
+    def curve(shift: str) -> Drawing:
+        return Drawing(
+            f"robustness-{shift}", "shifts", lambda: robustness_curve(table, shift=shift, note=note)
+        )
+
+    curves = [curve(name) for name in names] if len(names) <= _FEW_SHIFTS else []
+    return [heatmap(metric) for metric in dict.fromkeys(table["metric"])] + curves
 
 
 def _curves(scope: Scope) -> list[Drawing]:

@@ -1,17 +1,12 @@
 """How a sweep was made, and the commands that make it and its report again."""
 
-import re
 import shlex
-from typing import Any
 
 from analysis import __version__
-from analysis.config import DENSE, Sweep, Training
+from analysis.command import sweep_command
 from analysis.manifest import Manifest
 from analysis.report.scope import Scope
 from analysis.wording import count
-
-_LEVEL = re.compile(r"-(\d\.\d{2,}|\d(?:\.\d+)?e-\d+)$")
-_FLAGS = ("paired", "pretrained")
 
 
 def facts(scope: Scope) -> dict[str, str]:
@@ -32,6 +27,7 @@ def facts(scope: Scope) -> dict[str, str]:
         "First weights": model.get("weights"),
         "Runs": f"{manifest.n_done} of {manifest.n_runs}: {len(manifest.variants)} variants x "
         f"{len(manifest.seeds)} seeds",
+        "Shifts": ", ".join(shift.name for shift in manifest.shifts),
         "Pairing": manifest.pairing,
         "Device": ", ".join(f"{key} {value}" for key, value in device.items()),
         "Sweep begun": manifest.created,
@@ -63,7 +59,8 @@ def commands(scope: Scope) -> list[str]:
     manifest, name = scope.manifest, scope.manifest.name
     ties = [] if scope.results.ties == "confidence" else ["--ties", scope.results.ties]
     chosen = [] if scope.is_whole else [w for v in scope.variant_ids for w in ("--variant", v)]
-    made = [_sweep_command(manifest)] if manifest.config.get("options") else []
+    is_known = bool(manifest.config.get("options"))
+    made = [sweep_command(manifest, *_shifts(manifest))] if is_known else []
     return [
         *made,
         shlex.join(["python", "-m", "analysis", "report", name, "--out", "report", *chosen, *ties]),
@@ -74,30 +71,14 @@ def commands(scope: Scope) -> list[str]:
     ]  # fmt: skip
 
 
-def _sweep_command(manifest: Manifest) -> str:
-    """Write the command that makes the sweep, options at their defaults left out."""
-    given = dict(manifest.config["options"])
-    training = given.pop("training", {})
-    plain = Sweep("plain", "any", "any", (DENSE,), seeds=1).options()
-    default: dict[str, Any] = {k: v for k, v in plain.items() if k != "training"}
-    default |= vars(Training())
-    words = ["python", "-m", "analysis", "sweep", "--name", manifest.name]
-    for key in ("dataset", "model"):
-        words += [f"--{key}", str(given.pop(key, ""))]
-    for record in manifest.variants[1:]:
-        words += ["--variants", _spec(record.variant_id)]
-    words += ["--seeds", str(len(manifest.seeds))]
-    for key, value in (given | training).items():
-        if key not in default or value == default[key] or value is None:
-            continue
-        words.append(f"--{key.replace('_', '-')}")
-        if key not in _FLAGS:
-            words.append(str(value))
-    for path in manifest.config.get("method_files", {}):
-        words += ["--method-file", path]
-    return shlex.join(words)
-
-
-def _spec(variant_id: str) -> str:
-    """Write a variant as the command line takes it: ``magnitude-0.90`` -> ``magnitude=0.90``."""
-    return "+".join(_LEVEL.sub(r"=\1", step) for step in variant_id.split("+"))
+def _shifts(manifest: Manifest) -> list[str]:
+    """Write the shifts as options of the command line."""
+    return [
+        word
+        for shift in manifest.shifts
+        for word in (
+            ("--shift", f"{shift.name}={shift.dataset}")
+            if shift.corruption is None
+            else ("--corruptions", f"{shift.corruption}={shift.severity}")
+        )
+    ]
