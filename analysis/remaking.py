@@ -19,7 +19,7 @@ from analysis.preparing import Inputs
 from analysis.pruning import reshape
 from analysis.remote.copies import locally
 from analysis.run import Context
-from analysis.training import Normalizer, predict
+from analysis.training import Normalizer, evaluation_batches, predict
 
 GRAPH = "graph.onnx"
 
@@ -71,8 +71,8 @@ def logits_of_compressed(compressed: Compressed, pixels: Any, normalize: Normali
     """Logits of all images, shape (N, C)."""
     return np.concatenate(
         [
-            compressed.predict(normalize(pixels[i : i + 256]).contiguous().numpy())
-            for i in range(0, len(pixels), 256)
+            compressed.predict(normalize(batch).contiguous().numpy())
+            for batch in evaluation_batches(pixels, "cpu")
         ]
     )
 
