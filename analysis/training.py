@@ -18,7 +18,6 @@ from analysis.models.weights import prunable
 from analysis.phase import SharedPhase
 from analysis.pruning import Pruning
 
-
 _CACHED = 2_500_000  # input values
 
 

@@ -12,6 +12,7 @@ _PAGES = {
     "classes": ("Classes", ":material/bar_chart:"),
     "curves": ("Curves", ":material/show_chart:"),
     "robustness": ("Robustness", ":material/storm:"),
+    "image": ("Image", ":material/image:"),
     "export": ("Export", ":material/download:"),
 }
 _HOME = "overview"

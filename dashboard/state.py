@@ -13,7 +13,7 @@ from dashboard.selection import Selection, changed, to_params
 
 _CARRIED = "carried"
 _PAGE = "page"
-_LEFT_BEHIND = ("page", "image")
+_IMAGE_PAGE = "image"
 
 
 def arrive(url_path: str) -> None:
@@ -22,7 +22,10 @@ def arrive(url_path: str) -> None:
     What an address says for itself stays: a link opens as it was copied.
     """
     if st.session_state.get(_PAGE) != url_path:
-        carried = st.session_state.get(_CARRIED, {})
+        carried = dict(st.session_state.get(_CARRIED, {}))
+        # An open image is what its own page is of; the gallery would open it over the tiles.
+        if url_path != _IMAGE_PAGE:
+            carried.pop("image", None)
         missing = {name: value for name, value in carried.items() if name not in st.query_params}
         if missing:
             st.query_params.from_dict(params() | missing)
@@ -55,7 +58,7 @@ def open_page(page: Any, selection: Selection, default_variant: str | None) -> N
 
 def _carry(spelled: dict[str, list[str]]) -> None:
     st.session_state[_CARRIED] = {
-        name: values for name, values in spelled.items() if name not in _LEFT_BEHIND
+        name: values for name, values in spelled.items() if name != "page"
     }
 
 

@@ -17,7 +17,7 @@ from analysis.results.frames import rows_of, stack, typed
 from analysis.results.images import ImageTables
 from analysis.results.metadata import Metadata
 from analysis.results.robustness import RobustnessTables
-from analysis.results.source import Source, votes_on
+from analysis.results.source import Source, runs_on, votes_on
 from analysis.results.variants import VariantTables
 from analysis.stats.curves import curve_table
 from analysis.stats.modal import TieRule
@@ -334,7 +334,11 @@ class SweepResults:
 
     def votes(self, image_id: int) -> pd.DataFrame:
         """Votes of every variant on one image: ``variant_id class_id votes share``, most first."""
-        return votes_on(self._source, image_id)
+        return votes_on(self.runs_on(image_id))
+
+    def runs_on(self, image_id: int) -> pd.DataFrame:
+        """Return what every run says of one image: its prediction, confidences, rank and KL."""
+        return runs_on(self._source, image_id)
 
     # --- how ------------------------------------------------------------------------------------
     def _make_summary(self) -> pd.DataFrame:

@@ -161,12 +161,35 @@ class Source:
         return seeds
 
 
-def votes_on(source: Source, image_id: int) -> pd.DataFrame:
-    """Votes of every variant on one image: ``variant_id class_id votes share``, most first."""
+def runs_on(source: Source, image_id: int) -> pd.DataFrame:
+    """What every run says of one image, one row a run: the columns of its predictions."""
+    columns = (
+        schema.PREDICTION, schema.CONFIDENCE, schema.TRUE_CONFIDENCE, schema.TRUE_RANK,
+        schema.KL_FROM_DENSE,
+    )  # fmt: skip
     rows = []
     for variant_id in source.variant_ids:
-        prediction = source.population(variant_id).prediction[:, image_id]
-        classes, votes = np.unique(prediction, return_counts=True)
-        for class_id, count in sorted(zip(classes, votes, strict=True), key=lambda v: -v[1]):
-            rows.append((variant_id, int(class_id), int(count), count / len(prediction)))
-    return pd.DataFrame(rows, columns=[schema.VARIANT_ID, schema.CLASS_ID, "votes", "share"])
+        seeds = source.manifest.done_seeds(variant_id)
+        said = source.folder.read_image_of_runs(variant_id, columns, seeds, image_id)
+        for seed, row in zip(seeds, said, strict=True):
+            rows.append({schema.VARIANT_ID: variant_id, schema.SEED: seed, **row})
+    runs = pd.DataFrame(rows, columns=[schema.VARIANT_ID, schema.SEED, *columns])
+    return runs.assign(correct=runs[schema.PREDICTION] == int(source.label[image_id]))
+
+
+def votes_on(runs: pd.DataFrame) -> pd.DataFrame:
+    """Votes of every variant on one image: ``variant_id class_id votes share``, most first."""
+    votes = (
+        runs.rename(columns={schema.PREDICTION: schema.CLASS_ID})
+        .groupby([schema.VARIANT_ID, schema.CLASS_ID], sort=False)
+        .size()
+        .rename("votes")
+        .reset_index()
+    )
+    votes["share"] = votes["votes"] / votes.groupby(schema.VARIANT_ID)["votes"].transform("sum")
+    variants = list(runs[schema.VARIANT_ID].unique())
+    order = votes[schema.VARIANT_ID].map(variants.index)
+    ranked = votes.assign(order=order).sort_values(
+        ["order", "votes", schema.CLASS_ID], ascending=[True, False, True]
+    )
+    return ranked.drop(columns="order").reset_index(drop=True)

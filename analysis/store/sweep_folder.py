@@ -16,7 +16,7 @@ from analysis.manifest import FileRecord, Manifest
 from analysis.remote import Location
 from analysis.store import checking, locking, places
 from analysis.store.population import Population
-from analysis.store.tables import column_names, read_stacked, read_table
+from analysis.store.tables import column_names, read_rows, read_stacked, read_table
 
 MANIFEST = "manifest.json"
 PREDICTIONS = "predictions"
@@ -167,6 +167,19 @@ class SweepFolder:
         paths = [self.prediction_path(variant_id, seed, shift=shift) for seed in seeds]
         arrays = read_stacked(paths, columns, n_images, self.name)
         return Population(variant_id, tuple(seeds), arrays)
+
+    def read_image_of_runs(
+        self, variant_id: str, columns: Sequence[str], seeds: Sequence[int], image_id: int
+    ) -> list[dict[str, Any]]:
+        """Read columns of one image from the runs of one variant, one mapping a run.
+
+        Raises
+        ------
+        CacheError
+            A file is missing or damaged, or has no such image.
+        """
+        paths = [self.prediction_path(variant_id, seed) for seed in seeds]
+        return read_rows(paths, columns, image_id, self.name)
 
     # --- housekeeping -----------------------------------------------------------------------
     @contextmanager

@@ -91,6 +91,33 @@ def read_stacked(
     return arrays
 
 
+def read_rows(
+    paths: Sequence[Location], columns: Sequence[str], row: int, sweep: str
+) -> list[dict[str, Any]]:
+    """Read one row of each of K tables, nothing but the row group it lies in.
+
+    Raises
+    ------
+    CacheError
+        A file is missing or damaged, or is shorter.
+    """
+
+    def read(path: Location) -> dict[str, Any]:
+        with _damage_told(path, sweep), readable(path) as source:
+            file = pq.ParquetFile(source)
+            place = row
+            for number in range(file.num_row_groups):
+                n_rows = file.metadata.row_group(number).num_rows
+                if place < n_rows:
+                    table = file.read_row_group(number, columns=list(columns))
+                    return dict(table.slice(place, 1).to_pylist()[0])
+                place -= n_rows
+        raise CacheError(f"{path} has no row {row}; run the same sweep again to make it anew")
+
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(read, paths))
+
+
 def _copy_row(path: Location, sweep: str, arrays: dict[str, npt.NDArray[Any]], k: int) -> set[str]:
     """Copy columns of a table into row k of arrays; name those that could not hold its nulls."""
     table = read_table(path, sweep, list(arrays))

@@ -1,7 +1,5 @@
 """What the gallery can sort by besides the columns of its index."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import streamlit as st
@@ -35,15 +33,31 @@ def note(context: Context, found: Values | None) -> None:
 
 def fact(context: Context, found: Values | None) -> list[tuple[str, str]]:
     """Return what is sorted by as a fact of the image that is open."""
-    image, sort = context.selection.image, context.selection.sort
+    image = context.selection.image
     if found is None or image is None or np.isnan(found[image]):
         return []
-    words: dict[str, Any] = {
-        "stability": ("PIE stability", f"a PIE in {percent(found[image], 0)} of resampled seeds"),
-        "breaking_point": ("Breaking point", f"a PIE from sparsity {found[image]:g} on"),
-        "dense_vote_entropy": ("Dense vote entropy", f"{found[image]:.2f} nats"),
+    return [_fact(context.selection.sort, float(found[image]))]
+
+
+def facts(context: Context, image: int) -> list[tuple[str, str]]:
+    """Return all of it that is known of one image by now."""
+    known = {
+        name: data.image_values(context.results, context.variant, name)
+        for name in ("breaking_point", "dense_vote_entropy")
     }
-    return [words[sort]]
+    stability = data.stability(context.results, context.variant)
+    if stability is not None:
+        known["stability"] = stability
+    return [_fact(name, float(v[image])) for name, v in known.items() if not np.isnan(v[image])]
+
+
+def _fact(name: str, value: float) -> tuple[str, str]:
+    words: dict[str, tuple[str, str]] = {
+        "stability": ("PIE stability", f"a PIE in {percent(value, 0)} of resampled seeds"),
+        "breaking_point": ("Breaking point", f"a PIE from sparsity {value:g} on"),
+        "dense_vote_entropy": ("Dense vote entropy", f"{value:.2f} nats"),
+    }
+    return words[name]
 
 
 _WHY_UNKNOWN = {

@@ -34,7 +34,7 @@ def grid_data(context: Context, index: ImageIndex, found: Found) -> dict[str, An
         "tile": selection.tile,
         "empty": "" if len(ids) else _why_empty(selection, index),
         "tiles": [
-            _tile(context, index, image_id, uri)
+            tile(context, index, image_id, uri)
             for image_id, uri in zip(ids.tolist(), uris, strict=True)
         ],
     }
@@ -83,14 +83,14 @@ def detail_data(
         return {"shown": False}
     (places,) = np.nonzero(found.ids == image_id)
     place = int(places[0]) if len(places) else None
-    tile = _tile(context, index, image_id, data.thumbnail_uris(context.results, [image_id])[0])
+    shown = tile(context, index, image_id, data.thumbnail_uris(context.results, [image_id])[0])
     runs = len(context.manifest.done_seeds(context.variant))
     return {
         "shown": True,
         "id": image_id,
-        "src": tile["src"],
-        "alt": tile["alt"],
-        "title": f"Image {image_id}: {tile['label']}",
+        "src": shown["src"],
+        "alt": shown["alt"],
+        "title": f"Image {image_id}: {shown['label']}",
         "position": (
             f"{count(place + 1)} of {count(len(found.ids))}"
             if place is not None
@@ -100,7 +100,7 @@ def detail_data(
         "next": (
             int(found.ids[place + 1]) if place is not None and place + 1 < len(found.ids) else None
         ),
-        "facts": _facts(context, index, image_id, tile, more),
+        "facts": facts(context, index, image_id, shown, more),
         "heading": "Votes of every variant",
         "legend": "In brackets the number of runs that predict the class, "
         f"{runs} in all at {context.variant}; ✓ marks the true label.",
@@ -108,11 +108,12 @@ def detail_data(
     }
 
 
-def _tile(context: Context, index: ImageIndex, image_id: int, uri: str) -> dict[str, Any]:
+def tile(context: Context, index: ImageIndex, image_id: int, uri: str) -> dict[str, Any]:
+    """Collect what a tile shows of one image; ``uri`` is its picture, empty where there is none."""
     names = context.results.class_names
     code = int(index.kind[image_id])
     kind = KINDS[code] if code >= 0 else ""
-    tile = {
+    shown = {
         "id": image_id,
         "src": uri,
         "label": names[index.label[image_id]],
@@ -123,29 +124,30 @@ def _tile(context: Context, index: ImageIndex, image_id: int, uri: str) -> dict[
         "kindText": (kind or "no PIE") + (", tied" if index.tied[image_id] else ""),
         "agreement": percent(index.agreement[image_id], 0),
     }
-    tile["alt"] = (
-        f"Image {image_id}, true label {tile['label']}. Dense says {tile['dense']}, "
-        f"{context.variant} says {tile['variant']} ({tile['agreement']} of its runs): "
-        f"{tile['kindText']}."
+    shown["alt"] = (
+        f"Image {image_id}, true label {shown['label']}. Dense says {shown['dense']}, "
+        f"{context.variant} says {shown['variant']} ({shown['agreement']} of its runs): "
+        f"{shown['kindText']}."
     )
-    return tile
+    return shown
 
 
-def _facts(
+def facts(
     context: Context,
     index: ImageIndex,
     image_id: int,
-    tile: dict[str, Any],
+    shown: dict[str, Any],
     more: list[tuple[str, str]],
 ) -> list[tuple[str, str]]:
+    """List what is known of one image, names and values; ``more`` beside what the index holds."""
     row = data.metadata(context.results).iloc[image_id]
-    facts = [
-        ("True label", tile["label"]),
-        ("Modal label", f"{tile['dense']} (dense) → {tile['variant']} ({context.variant})"),
-        ("Kind", f"{tile['icon']} {tile['kindText']}"),
+    listed = [
+        ("True label", shown["label"]),
+        ("Modal label", f"{shown['dense']} (dense) → {shown['variant']} ({context.variant})"),
+        ("Kind", f"{shown['icon']} {shown['kindText']}"),
         (
             "Agreement",
-            f"{percent(index.dense_agreement[image_id], 0)} (dense) → {tile['agreement']}",
+            f"{percent(index.dense_agreement[image_id], 0)} (dense) → {shown['agreement']}",
         ),
         ("Vote distance", f"{index.distance[image_id]:.2f}"),
         (
@@ -156,13 +158,13 @@ def _facts(
         *more,
     ]
     if not pd.isna(row[schema.PATH]):
-        facts.append(("File", str(row[schema.PATH])))
+        listed.append(("File", str(row[schema.PATH])))
     if not pd.isna(row[schema.WIDTH]) and not pd.isna(row[schema.HEIGHT]):
-        facts.append(("Size", f"{int(row[schema.WIDTH])} × {int(row[schema.HEIGHT])} px"))
+        listed.append(("Size", f"{int(row[schema.WIDTH])} × {int(row[schema.HEIGHT])} px"))
     for name, value in row.items():
         if name not in _FACTS_LEFT_OUT and not is_missing(value) and not pd.isna(value):
-            facts.append((str(name).removeprefix(schema.META_PREFIX), str(value)))
-    return facts
+            listed.append((str(name).removeprefix(schema.META_PREFIX), str(value)))
+    return listed
 
 
 def _votes(context: Context, image_id: int) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from dashboard import demo
 from tests.synthetic import make_sweep
 
 APP = str(Path(__file__).resolve().parents[2] / "dashboard" / "app.py")
-PAGES = ("", "gallery", "classes", "curves", "export")
+PAGES = ("", "gallery", "classes", "curves", "image", "export")
 ALL_PAGES = (*PAGES, "robustness")
 HOSTILE = ("<script>alert(1)</script>", "**bold**", ":red[x]", ":smile: $x^2$", "=1+1")
 
@@ -286,3 +286,23 @@ def test_one_run_a_variant_has_no_stability_and_the_gallery_says_why(tmp_path, o
     make_sweep(tmp_path, seeds=1)
     app = open_page("gallery", sort="stability", population="all")
     assert any("needs two runs" in caption.value for caption in app.caption)
+
+
+def test_the_image_page_is_of_the_image_that_was_open_and_steps_as_the_gallery_is_sorted(
+    tmp_path, open_page
+):
+    folder = make_sweep(tmp_path)
+    ids = SweepResults(folder).pies("magnitude-0.90")["image_id"].tolist()
+    app = open_page("gallery", image=str(ids[1]))
+    to_page(app, "image")
+    assert app.number_input(key="widget-image").value == ids[1]
+    (following,) = (button for button in app.button if button.label == "Next")
+    following.click().run()
+    assert app.number_input(key="widget-image").value == ids[2]
+    assert not app.error
+
+
+def test_the_image_page_takes_the_first_of_the_gallery_where_none_was_open(tmp_path, open_page):
+    folder = make_sweep(tmp_path)
+    first = SweepResults(folder).pies("magnitude-0.90")["image_id"].iloc[0]
+    assert open_page("image").number_input(key="widget-image").value == first
