@@ -12,6 +12,8 @@ _PAGES = {
     "classes": ("Classes", ":material/bar_chart:"),
     "curves": ("Curves", ":material/show_chart:"),
     "robustness": ("Robustness", ":material/storm:"),
+    "compare": ("Compare", ":material/compare:"),
+    "attributes": ("Attributes", ":material/label:"),
     "image": ("Image", ":material/image:"),
     "export": ("Export", ":material/download:"),
 }

@@ -2,18 +2,21 @@ import json
 import threading
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
+from analysis.joining import join
 from analysis.results import SweepResults
 from analysis.store import Cache
 from dashboard import demo
 from tests.synthetic import make_sweep
 
 APP = str(Path(__file__).resolve().parents[2] / "dashboard" / "app.py")
-PAGES = ("", "gallery", "classes", "curves", "image", "export")
+PAGES = ("", "gallery", "classes", "curves", "compare", "attributes", "image", "export")
 ALL_PAGES = (*PAGES, "robustness")
 HOSTILE = ("<script>alert(1)</script>", "**bold**", ":red[x]", ":smile: $x^2$", "=1+1")
 
@@ -306,3 +309,50 @@ def test_the_image_page_takes_the_first_of_the_gallery_where_none_was_open(tmp_p
     folder = make_sweep(tmp_path)
     first = SweepResults(folder).pies("magnitude-0.90")["image_id"].iloc[0]
     assert open_page("image").number_input(key="widget-image").value == first
+
+
+def test_compare_counts_what_the_overlap_table_counts(tmp_path, open_page):
+    folder = make_sweep(tmp_path)
+    app = open_page("compare", variant="magnitude-0.90")
+    other = app.selectbox(key="compare-other").value
+    table = SweepResults(folder).overlap().set_index(["variant_id", "other_variant_id"])
+    row = table.loc[("magnitude-0.90", other)]
+    words = " ".join(element.value for element in app.markdown)
+    assert f"**{row['n_both']:.0f}** of {row['n_either']:.0f} images are PIEs of both" in words
+
+
+def test_compare_needs_two_compressed_variants(tmp_path, open_page):
+    make_sweep(tmp_path, variants=("magnitude=0.9",))
+    assert "takes two compressed variants" in told(open_page("compare"))
+
+
+def test_attributes_shows_every_value_beside_the_aa_pies(tmp_path, open_page):
+    make_sweep(tmp_path)
+    app = open_page("attributes")
+    shown = app.dataframe[0].value
+    assert sorted(shown["value"]) == ["blur", "none"]
+    assert {"over_representation", "aa_over_representation"} <= set(shown.columns)
+    assert set(app.dataframe[1].value["value"]) == {"blur", "none"}
+
+
+def test_attributes_without_metadata_says_how_to_bring_some(tmp_path, open_page):
+    folder = make_sweep(tmp_path)
+    images = folder.read_images().drop_columns(["meta_planted"])
+    manifest = folder.manifest()
+    manifest.files["images.parquet"] = folder.write_images(images)
+    folder.write_manifest(manifest)
+    app = open_page("attributes")
+    assert "no metadata" in told(app)
+    assert "join" in app.code[0].value
+
+
+def test_a_numeric_attribute_is_held_against_non_pies_of_the_same_classes(tmp_path, open_page):
+    folder = make_sweep(tmp_path)
+    frame = pd.DataFrame({"image_id": range(200), "sharpness": np.linspace(0, 1, 200)})
+    join(folder, frame)
+    app = open_page("attributes")
+    app.selectbox(key="attributes-attribute").select("sharpness").run()
+    assert [metric.label for metric in app.metric] == [
+        "On PIEs", "On non-PIEs", "Non-PIEs of the same classes",
+    ]  # fmt: skip
+    assert not app.error

@@ -1,0 +1,183 @@
+"""Attributes: what PIEs have more of, beside seed noise, and error rates within subgroups."""
+
+import pandas as pd
+import streamlit as st
+
+from analysis import schema
+from analysis.figures.over_representation import over_representation
+from dashboard import context as contexts
+from dashboard import data
+from dashboard.context import Context
+from dashboard.figure_panel import figure, note
+from dashboard.gallery.filters import variant_filter
+from dashboard.links import open_gallery
+from dashboard.text import count, percent, plain
+
+_JOIN = "python -m analysis join SWEEP FILE"
+_SHARES = {
+    "image_share": "Share of images",
+    "pie_share": "Share of PIEs",
+}
+_RATES = {
+    "dense_fpr": "FPR dense",
+    "fpr": "FPR",
+    "dense_fnr": "FNR dense",
+    "fnr": "FNR",
+    "fpr_change": "FPR change",
+    "fnr_change": "FNR change",
+}
+
+
+def show() -> None:
+    """Show one metadata column of one variant."""
+    context = contexts.current()
+    _ = context.variant
+    kinds = context.results.attribute_kinds()
+    usable = kinds[kinds["categorical"] | kinds["numeric"]].set_index("attribute")
+    if usable.empty:
+        _none(kinds)
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        with st.container(width=220):
+            variant_filter(context)
+        with st.container(key="filter-attribute", width=260):
+            attribute = st.selectbox("Attribute", list(usable.index), key="attributes-attribute")
+    if attribute is None:
+        return
+    if usable.loc[attribute, "categorical"]:
+        _values(context, attribute)
+        _subgroups(context, attribute, usable)
+    if usable.loc[attribute, "numeric"]:
+        _numbers(context, attribute)
+
+
+def _none(kinds: pd.DataFrame) -> None:
+    st.info(
+        "The images of this sweep have no metadata to hold PIEs against. Columns of a CSV, Parquet "
+        "or JSON-lines file are joined to them by image_id or path:",
+        icon=":material/label_off:",
+    )
+    st.code(_JOIN, language="bash")
+    for attribute, reason in zip(kinds["attribute"], kinds["reason"], strict=True):
+        st.caption(f"{plain(attribute)}: {plain(reason)}")
+
+
+def _values(context: Context, attribute: str) -> None:
+    rows = context.results.attributes(context.variant, attribute=attribute)
+    filtered_by = data.categories(context.results)
+    figure(
+        context,
+        over_representation(rows, note=note(context, context.variant)),
+        rows,
+        name="over-representation",
+        variant_id=context.variant,
+        on_click=(lambda point: _open(context, point["customdata"]))
+        if attribute in filtered_by
+        else None,
+    )
+    st.caption(
+        "1 is as often as among all images. Any set of images chosen by disagreement is unlike the "
+        "rest: what compression adds is the difference to the A/A PIEs, which the dense runs make "
+        "among themselves. Intervals are over images." + _WORDS_CLICK * (attribute in filtered_by)
+    )
+    shown = rows[
+        ["value", "n_images", "n_pies", *_SHARES, "over_representation", "aa_over_representation",
+         "difference", "difference_low", "difference_high"]
+    ]  # fmt: skip
+    number = st.column_config.NumberColumn
+    st.dataframe(
+        shown.astype({"value": "string"}),
+        hide_index=True,
+        column_config={"value": "Value", "n_images": "Images", "n_pies": "PIEs"}
+        | {name: number(label, format="percent") for name, label in _SHARES.items()}
+        | {
+            name: number(label, format="%.2f")
+            for name, label in (
+                ("over_representation", "Times as often"),
+                ("aa_over_representation", "A/A PIEs"),
+                ("difference", "Halves' PIEs minus A/A"),
+                ("difference_low", "95 % from"),
+                ("difference_high", "95 % to"),
+            )
+        },
+    )
+    missing = int(rows["n_missing"].max()) if len(rows) else 0
+    if missing:
+        st.caption(f"{count(missing)} images have no value and are left out.")
+
+
+_WORDS_CLICK = " Click a value to see its PIEs."
+
+
+def _open(context: Context, custom: list[str]) -> None:
+    open_gallery(context, meta=((str(custom[0]), str(custom[1])),))
+
+
+def _subgroups(context: Context, attribute: str, usable: pd.DataFrame) -> None:
+    st.subheader("Error rates within subgroups", anchor=False)
+    names = context.results.class_names
+    others = [
+        name for name in usable.index[usable["categorical"].astype(bool)] if name != attribute
+    ]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        with st.container(width=260):
+            positive = st.selectbox(
+                "Positive class",
+                range(len(names)),
+                index=1 if len(names) == 2 else 0,
+                format_func=lambda one: names[one],
+                help="One class against the rest: FPR is how often another image is taken for it, "
+                "FNR how often it is missed.",
+                key="attributes-positive",
+            )
+        with st.container(width=260):
+            second = st.selectbox(
+                "Crossed with", others, index=None, placeholder="Nothing", key="attributes-second"
+            )
+    by = [attribute, second] if second else [attribute]
+    rows = context.results.subgroups(context.variant, by=by, positive=positive)
+    number = st.column_config.NumberColumn
+    st.dataframe(
+        rows[["value", "n_images", "n_positive", *_RATES]].astype({"value": "string"}),
+        hide_index=True,
+        column_config={"value": "Subgroup", "n_images": "Images", "n_positive": "Positives"}
+        | {name: number(label, format="percent") for name, label in _RATES.items()},
+    )
+    st.caption(
+        "Means over runs. Changes are relative to dense, of either sign; rates over few images "
+        "move by chance alone, and where the dense rate is 0 no relative change is defined."
+    )
+
+
+def _numbers(context: Context, attribute: str) -> None:
+    rows = context.results.numeric_attributes(context.variant, attribute=attribute)
+    if rows.empty:
+        return
+    row = rows.iloc[0]
+    st.subheader(f"Mean of {plain(attribute)}", anchor=False)
+    cells = (
+        ("On PIEs", row["mean_on_pies"], f"{count(row['n_pies'])} images"),
+        ("On non-PIEs", row["mean_on_non_pies"], f"p = {row['p']:.3g}, Mann-Whitney"),
+        (
+            "Non-PIEs of the same classes",
+            row["matched_mean_on_non_pies"],
+            f"p = {row['van_elteren_p']:.3g}, van Elteren",
+        ),
+    )
+    for place, (label, value, words) in zip(st.columns(len(cells)), cells, strict=True):
+        place.metric(label, "–" if pd.isna(value) else f"{value:.4g}")
+        place.caption(words if "nan" not in words else "not tested")
+    if pd.notna(row["difference_low"]):
+        beside = "does" if row["difference_low"] <= 0 <= row["difference_high"] else "does not"
+        st.markdown(
+            f"PIEs of variant halves minus A/A PIEs: {row['difference']:+.4g} "
+            f"(95 % {row['difference_low']:+.4g} to {row['difference_high']:+.4g}), an interval "
+            f"that {beside} hold 0."
+        )
+    chance = row["probability_larger"]
+    if pd.notna(chance):
+        st.caption(
+            f"A PIE has the larger value in {percent(chance)} of all pairs with a non-PIE; "
+            f"{count(row['n_classes_unmatched'])} classes could not be matched."
+        )
+    st.dataframe(rows.drop(columns=[schema.VARIANT_ID]), hide_index=True)

@@ -1,0 +1,96 @@
+"""Compare: two variants side by side, and the images that only one of them changed."""
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from analysis import schema
+from analysis.figures.overlap import pie_overlap
+from dashboard import context as contexts
+from dashboard import data
+from dashboard.context import Context, NothingYetError
+from dashboard.figure_panel import figure, note
+from dashboard.gallery.filters import variant_filter
+from dashboard.gallery.query import ImageIndex
+from dashboard.gallery.strip import strip
+from dashboard.text import count, percent, plain, points
+
+_SHOWN = 12
+_METRICS = {
+    "top1_mean": ("Top-1", percent),
+    "pie_share": ("PIE share", percent),
+    "pie_excess": ("PIE excess over the noise floor, points", points),
+    "n_forgotten": ("Forgotten", count),
+    "n_recovered": ("Recovered", count),
+    "n_changed": ("Changed", count),
+    "n_impacted_q": ("Classes impacted, q ≤ 0.05", count),
+    "size_bytes": ("Size, bytes", count),
+}
+
+
+def show() -> None:
+    """Show two variants."""
+    context = contexts.current()
+    one, other = _chosen(context)
+    indices = {v: data.image_index(context.results, v) for v in (one, other)}
+    pie = {v: index.pie for v, index in indices.items()}
+    both = int((pie[one] & pie[other]).sum())
+    either = int((pie[one] | pie[other]).sum())
+    st.markdown(
+        f"**{count(both)}** of {count(either)} images are PIEs of both "
+        f"({percent(both / either if either else None)}, the Jaccard index); "
+        f"**{count((pie[one] & ~pie[other]).sum())}** of {plain(one)} alone, "
+        f"**{count((pie[other] & ~pie[one]).sum())}** of {plain(other)} alone."
+    )
+    _figures_of_merit(context, one, other)
+    left, right = st.columns(2, gap="large")
+    for place, variant_id, against in ((left, one, other), (right, other, one)):
+        with place:
+            _alone(context, indices[variant_id], variant_id, against, pie[against])
+    overlap = context.results.overlap()
+    figure(context, pie_overlap(overlap, note=note(context)), overlap, name="pie-overlap")
+    st.caption(
+        "Two variants of unlike PIE counts cannot overlap fully, and two sets of PIEs that seeds "
+        "alone make overlap too: images near a boundary change easily under either."
+    )
+
+
+def _chosen(context: Context) -> tuple[str, str]:
+    ids, one = context.results.compressed_ids, context.variant
+    others = [v for v in ids if v != one]
+    if not others:
+        raise NothingYetError("To compare takes two compressed variants with finished runs.")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        with st.container(width=260):
+            variant_filter(context)
+        with st.container(key="filter-other", width=260):
+            other = st.selectbox("with", others, key="compare-other")
+    return one, other if other in others else others[0]
+
+
+def _figures_of_merit(context: Context, one: str, other: str) -> None:
+    summary = context.results.summary().set_index(schema.VARIANT_ID)
+    rows = {
+        label: [write(_value(summary, v, name)) for v in ("dense", one, other)]
+        for name, (label, write) in _METRICS.items()
+    }
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=["dense", one, other])
+    st.dataframe(table.rename_axis("").reset_index(), hide_index=True)
+
+
+def _value(summary: pd.DataFrame, variant_id: str, name: str) -> float | None:
+    value = summary.loc[variant_id, name]
+    return None if pd.isna(value) else float(value)
+
+
+def _alone(
+    context: Context, index: ImageIndex, variant_id: str, against: str, others: np.ndarray
+) -> None:
+    (ids,) = np.nonzero(index.pie & ~others)
+    first = ids[np.argsort(-index.distance[ids], kind="stable")][:_SHOWN]
+    st.subheader(f"PIEs of {plain(variant_id)} alone", anchor=False)
+    if not len(ids):
+        st.caption(f"None: every PIE of it is one of {plain(against)} too.")
+        return
+    st.caption(f"{count(len(first))} of {count(len(ids))}, by falling vote distance.")
+    strip(context, index, first.tolist(), variant_id)
