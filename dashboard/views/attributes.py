@@ -5,13 +5,14 @@ import streamlit as st
 
 from analysis import schema
 from analysis.figures.over_representation import over_representation
+from analysis.wording import count, percent
 from dashboard import context as contexts
 from dashboard import data
 from dashboard.context import Context
 from dashboard.figure_panel import figure, note
 from dashboard.gallery.filters import variant_filter
 from dashboard.links import open_gallery
-from dashboard.text import count, percent, plain
+from dashboard.text import plain
 
 _JOIN = "python -m analysis join SWEEP FILE"
 _SHARES = {

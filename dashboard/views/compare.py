@@ -6,6 +6,7 @@ import streamlit as st
 
 from analysis import schema
 from analysis.figures.overlap import pie_overlap
+from analysis.wording import count, percent, points
 from dashboard import context as contexts
 from dashboard import data
 from dashboard.context import Context, NothingYetError
@@ -13,7 +14,7 @@ from dashboard.figure_panel import figure, note
 from dashboard.gallery.filters import variant_filter
 from dashboard.gallery.query import ImageIndex
 from dashboard.gallery.strip import strip
-from dashboard.text import count, percent, plain, points
+from dashboard.text import plain
 
 _SHOWN = 12
 _METRICS = {

@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 
 from analysis.figures.image_votes import image_confidence, image_votes
+from analysis.wording import count
 from dashboard import context as contexts
 from dashboard import data, pages, state
 from dashboard.context import Context
@@ -16,7 +17,7 @@ from dashboard.gallery.filters import variant_filter
 from dashboard.gallery.query import Found, ImageIndex
 from dashboard.selection import changed
 from dashboard.state import open_page
-from dashboard.text import count, plain
+from dashboard.text import plain
 
 
 def show() -> None:
