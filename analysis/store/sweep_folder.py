@@ -16,7 +16,7 @@ from analysis.manifest import FileRecord, Manifest
 from analysis.remote import Location
 from analysis.store import checking, locking, places
 from analysis.store.population import Population
-from analysis.store.tables import column_names, read_rows, read_stacked, read_table
+from analysis.store.tables import column_names, read_rows, read_same_row, read_stacked, read_table
 
 MANIFEST = "manifest.json"
 PREDICTIONS = "predictions"
@@ -179,7 +179,7 @@ class SweepFolder:
             A file is missing or damaged, or has no such image.
         """
         paths = [self.prediction_path(variant_id, seed) for seed in seeds]
-        return read_rows(paths, columns, image_id, self.name)
+        return read_same_row(paths, columns, image_id, self.name)
 
     # --- housekeeping -----------------------------------------------------------------------
     @contextmanager

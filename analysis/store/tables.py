@@ -91,7 +91,7 @@ def read_stacked(
     return arrays
 
 
-def read_rows(
+def read_same_row(
     paths: Sequence[Location], columns: Sequence[str], row: int, sweep: str
 ) -> list[dict[str, Any]]:
     """Read one row of each of K tables, nothing but the row group it lies in.
