@@ -16,7 +16,7 @@ from analysis.manifest import FileRecord, Manifest
 from analysis.remote import Location
 from analysis.store import checking, locking, places
 from analysis.store.population import Population
-from analysis.store.tables import column_names, read_rows, read_same_row, read_stacked, read_table
+from analysis.store.tables import column_names, read_same_row, read_stacked, read_table
 
 MANIFEST = "manifest.json"
 PREDICTIONS = "predictions"
