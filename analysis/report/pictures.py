@@ -69,7 +69,7 @@ def _svg(figure: go.Figure, name: str) -> Markup:
     )
     text = _INK.sub("var(--ink)", figure_bytes(narrow, "svg").decode())
     label = Markup.escape(_title(figure) or name)
-    shape = "main-svg tall" if (figure.layout.height or 0) > _PAGE_WIDTH else "main-svg"
+    shape = "still tall" if (figure.layout.height or 0) > _PAGE_WIDTH else "still"
     start = f'<svg role="img" aria-label="{label}" class="{shape}"'
     return Markup(text.replace('<svg class="main-svg"', start, 1))
 
