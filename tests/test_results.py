@@ -680,3 +680,16 @@ def test_the_notebook_table_escapes_every_text(tmp_path):
     for text in ("<script>", "<i>", "<b>"):
         assert text not in html
     assert "&lt;script&gt;" in html
+
+
+def test_breaking_points_are_of_methods_with_several_levels_alone(tmp_path):
+    folder = make_sweep(tmp_path, variants=("magnitude=0.5,0.9", "random=0.9", "int8-static"))
+    found = SweepResults(folder).breaking_points()
+    assert found["method"].unique().tolist() == ["magnitude"]
+    assert found["image_id"].tolist() == list(range(200))
+    images = SweepResults(folder).images("magnitude-0.90")
+    pd.testing.assert_series_equal(found["breaking_point"], images["breaking_point"])
+
+
+def test_without_levels_there_are_no_breaking_points(tmp_path):
+    assert SweepResults(make_sweep(tmp_path, variants=("int8-static",))).breaking_points().empty

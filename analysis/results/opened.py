@@ -228,6 +228,24 @@ class SweepResults:
         whole = self._source.kept("robustness", self._robustness.table)
         return whole[whole[schema.VARIANT_ID].isin(asked)].reset_index(drop=True)
 
+    def breaking_points(self) -> pd.DataFrame:
+        """One row an image and method with levels of sparsity: ``method image_id breaking_point``.
+
+        Methods tested at a single level are left out: they have nothing to break between.
+        """
+        levels: dict[str, list[str]] = {}
+        for variant_id in self.compressed_ids:
+            record = self.manifest.variant(variant_id)
+            if record.target_sparsity:
+                levels.setdefault(record.method, []).append(variant_id)
+        columns = (schema.METHOD, schema.IMAGE_ID, schema.BREAKING_POINT)
+        frames = [
+            self.images(ids[-1], columns=[schema.BREAKING_POINT]).assign(method=method)
+            for method, ids in levels.items()
+            if len(ids) > 1
+        ]
+        return stack([frame[list(columns)] for frame in frames], columns)
+
     def metadata(self) -> pd.DataFrame:
         """One row an image: ``image_id label path width height`` and the ``meta_*`` columns."""
         frame: pd.DataFrame = self._metadata.table.to_pandas()

@@ -5,8 +5,10 @@ from typing import Any
 import streamlit as st
 
 from analysis import schema
+from analysis.figures.breaking_points import breaking_points
 from analysis.figures.curves import QUANTITIES, metric_curve
 from analysis.figures.pie_accuracy import pie_accuracy
+from analysis.figures.pie_difficulty import pie_difficulty
 from analysis.figures.pie_kinds import pie_kinds
 from analysis.figures.pie_share import pie_share
 from dashboard import context as contexts
@@ -27,7 +29,16 @@ def show() -> None:
             figure(context, pie_share(summary, note=note(context)), summary, name="pie-share")
         with place():
             figure(context, pie_accuracy(summary, note=note(context)), summary, name="pie-accuracy")
-    figure(context, pie_kinds(summary, note=note(context)), summary, name="pie-kinds")
+    with side_by_side("kinds") as place:
+        with place():
+            figure(context, pie_kinds(summary, note=note(context)), summary, name="pie-kinds")
+        with place():
+            hard = pie_difficulty(summary, note=note(context))
+            figure(context, hard, summary, name="pie-difficulty")
+    broken = context.results.breaking_points()
+    if not broken.empty:
+        drawn = breaking_points(broken, note=note(context))
+        figure(context, drawn, broken, name="breaking-points")
 
 
 def _metric(context: Context) -> None:
