@@ -16,6 +16,7 @@ from analysis.figures.curves import QUANTITIES, metric_curve
 from analysis.figures.pie_accuracy import pie_accuracy
 from analysis.figures.pie_kinds import pie_kinds
 from analysis.figures.pie_share import pie_share
+from analysis.figures.robustness import robustness_heatmap
 from analysis.results import TABLES
 from analysis.tabular import write_table
 from dashboard import context as contexts
@@ -107,6 +108,8 @@ def _drawable(context: Context) -> dict[str, Callable[[], tuple[Any, pd.DataFram
     }
     if context.selection.variant is not None:
         made |= _of_variant(context, context.variant)
+    if context.manifest.shifts:
+        made["Robustness"] = partial(_robustness, context, whole)
     for metric, quantity in QUANTITIES.items():
         made[quantity] = partial(_curve, curves, metric, whole)
     return made
@@ -124,6 +127,11 @@ def _of_variant(
             pies,
         ),
     }
+
+
+def _robustness(context: Context, footnote: str) -> tuple[Any, pd.DataFrame]:
+    table = context.results.robustness()
+    return robustness_heatmap(table, note=footnote), table
 
 
 def _curve(curves: pd.DataFrame, metric: str, footnote: str) -> tuple[Any, pd.DataFrame]:

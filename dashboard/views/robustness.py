@@ -70,6 +70,10 @@ def _figures(context: Context) -> None:
     st.write(_said(info))
     drawn = robustness_heatmap(table, metric=metric, note=note(context))
     figure(context, drawn, rows, name="robustness")
+    st.caption(
+        "Tests are over runs: Welch's t, and the paired t where a variant's runs are made from, or "
+        "share a first phase with, the dense runs of their seeds. q is over all cells."
+    )
     with st.container(key="filter-shift", width=360):
         shift = st.selectbox("Shift", list(info.shifts), key="robustness-shift")
     if shift is not None:
