@@ -1,6 +1,6 @@
 """Reports of drawn sweeps; most of them without a browser, which takes a second a figure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -51,10 +51,13 @@ class Page(HTMLParser):
 
 
 @pytest.fixture
-def without_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+def without_browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A machine on which no Chrome is found."""
-    monkeypatch.setattr(files, "_browser", files._Browser())
+    browser = files._Browser()
+    monkeypatch.setattr(files, "_browser", browser)
     monkeypatch.setattr(Chromium, "find_browser", lambda **_options: None)
+    yield
+    browser.close()
 
 
 @pytest.fixture
