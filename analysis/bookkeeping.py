@@ -10,9 +10,10 @@ from analysis.atomic import sha256
 from analysis.compression.registry import asked_sparsity, trained_part
 from analysis.config import DENSE, Sweep, Variant
 from analysis.errors import UserError
-from analysis.manifest import Manifest, ShiftRecord, VariantRecord
+from analysis.manifest import Manifest, VariantRecord
 from analysis.models.spec import ModelSpec
 from analysis.preparing import Prepared
+from analysis.shift_bookkeeping import new_shifts, reconcile_shift
 from analysis.store import SweepFolder
 
 _LIBRARIES = (
@@ -103,45 +104,11 @@ def extended(manifest: Manifest, sweep: Sweep, variants: tuple[Variant, ...]) ->
         if variant.variant_id not in known:
             manifest.variants.append(_variant_record(variant, sweep))
     manifest.seeds = sorted({*manifest.seeds, *range(sweep.seeds)})
-    manifest.shifts += _new_shifts(manifest, sweep)
+    manifest.shifts += new_shifts(manifest, sweep)
     digests = {path: sha256(Path(path)) for path in sweep.method_files}
     describe_config(manifest, sweep.options(), digests)
     manifest.pairing = f"{_pairing(sweep)}; quantized runs are made from their dense run"
     return manifest
-
-
-def _new_shifts(manifest: Manifest, sweep: Sweep) -> list[ShiftRecord]:
-    """Records of the shifts that the manifest does not know yet."""
-    known = {record.name: record for record in manifest.shifts}
-    new = []
-    for shift in sweep.shifts:
-        record = known.get(shift.name)
-        if record is None:
-            new.append(ShiftRecord(shift.name, shift.corruption, shift.severity, shift.dataset))
-        elif (record.corruption, record.severity) != (shift.corruption, shift.severity):
-            raise UserError(
-                f"sweep '{manifest.name}' has another shift called '{shift.name}'; give this one "
-                "another name"
-            )
-    return new
-
-
-def check_shift_fingerprints(manifest: Manifest, fingerprints: dict[str, str]) -> None:
-    """Check that natural shifts are of the images they were made with, or note those of new ones.
-
-    Raises
-    ------
-    UserError
-        The fingerprint of one differs.
-    """
-    for record in manifest.shifts:
-        now = fingerprints.get(record.name, record.fingerprint)
-        if record.fingerprint not in (None, now):
-            raise UserError(
-                f"the data of shift '{record.name}' of sweep '{manifest.name}' have changed since "
-                "it was made (their fingerprint differs); give it another name"
-            )
-        record.fingerprint = now
 
 
 def _pairing(sweep: Sweep) -> str:
@@ -266,26 +233,6 @@ def reconcile(folder: SweepFolder, manifest: Manifest) -> None:
         if folder.relative(weights) in there:
             manifest.files[folder.relative(weights)] = folder.record(weights)
     for shift in manifest.shifts:
-        _reconcile_shift(folder, manifest, shift, there)
+        reconcile_shift(folder, manifest, shift, there)
     for relative in [r for r, f in manifest.files.items() if there.get(r) != f.size]:
         del manifest.files[relative]
-
-
-def _reconcile_shift(
-    folder: SweepFolder, manifest: Manifest, shift: ShiftRecord, there: dict[str, int]
-) -> None:
-    """Adopt or drop the predictions on a shift; a run that is made anew is predicted anew."""
-    shift.done = {}
-    for variant_id, seed, run in manifest.all_runs():
-        path = folder.prediction_path(variant_id, seed, shift=shift.name)
-        relative = folder.relative(path)
-        record = manifest.files.pop(relative, None)
-        if run.state != "done" or relative not in there:
-            continue
-        if record is None or record.size != there[relative]:
-            adopted = folder.adopt(variant_id, seed, shift=shift.name)
-            record = adopted[0] if adopted is not None else None
-        if record is not None:
-            manifest.files[relative] = record
-            shift.done.setdefault(variant_id, []).append(seed)
-            shift.failed.pop(f"{variant_id}/seed-{seed}", None)

@@ -7,7 +7,6 @@ from analysis import workers
 from analysis.bookkeeping import (
     check_fingerprint,
     check_options,
-    check_shift_fingerprints,
     describe,
     extended,
     new_manifest,
@@ -27,6 +26,7 @@ from analysis.remote import RemotePath
 from analysis.remote.connection import check_seen_by_others
 from analysis.remote.copies import share, working_folder
 from analysis.run import Context
+from analysis.shift_bookkeeping import check_shift_fingerprints
 from analysis.shift_stage import open_shifts, predict_shifts
 from analysis.store import Cache, SweepFolder
 from analysis.store.places import remove_tree
