@@ -269,11 +269,11 @@ def test_verify_finds_damage_among_the_shifts(copied: SweepFolder) -> None:
     gone.unlink()
     foreign = copied.prediction_path("dense", 7, shift="gaussian_noise-3")
     foreign.write_bytes(b"mine")
-    assert copied.verify() == [
+    assert sorted(copied.verify()) == [
         "damaged: shifts/gaussian_noise-3/predictions/dense/seed-0.parquet (its SHA-256 is not "
         "the manifest's)",
-        "missing: shifts/gaussian_noise-3/predictions/dense/seed-1.parquet",
         "foreign: shifts/gaussian_noise-3/predictions/dense/seed-7.parquet (not in the manifest)",
+        "missing: shifts/gaussian_noise-3/predictions/dense/seed-1.parquet",
     ]
 
 
