@@ -81,6 +81,19 @@ def weights_of(sweep: Sweep, run: Run) -> list[Run]:
     return bases
 
 
+def planned_on_shifts(manifest: Manifest | None, sweep: Sweep) -> list[Run]:
+    """Runs to predict on shifts, each once for every shift it is not predicted on yet."""
+    known = set() if manifest is None else {shift.name for shift in manifest.shifts}
+    missing = []
+    for shift in sweep.shifts:
+        for variant in asked_variants(sweep):
+            done: list[int] = []
+            if manifest is not None and shift.name in known:
+                done = manifest.shifted_seeds(shift.name, variant.variant_id)
+            missing += [(variant, seed) for seed in range(sweep.seeds) if seed not in done]
+    return missing
+
+
 def demo_sweep() -> Sweep:
     """Describe the sweep named ``demo``."""
     return Sweep(

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from analysis.cli.main import main
@@ -66,3 +68,26 @@ def test_a_dry_run_says_what_the_sweep_takes_and_writes_nothing(tmp_path, capsys
     for word in ("time: about", "memory: about", "disk: about", "a training step on cpu"):
         assert word in told
     assert not (tmp_path / "cache").exists()
+
+
+def test_shifts_add_the_corrupting_and_a_prediction_of_every_run_on_each():
+    todo = [(v, 0) for v in parse_variants(["int8-static"])]
+    data = replace(DATA, corrupting=2.0, shifted=900)
+    found = estimate([], TRAINING, data, TRIAL, starting=4.0, n_workers=1, shifted=[*todo, *todo])
+    # Dense predicts once, int8 with its dense model too, on two shifts.
+    assert found.shifts == pytest.approx(2.0 + 2 * 3 * 100 * 0.001)
+    assert found.seconds == pytest.approx(4.0 + found.shifts)
+    assert found.disk_meanwhile == 7_000 + 900
+
+
+def test_a_dry_run_counts_the_predictions_on_shifts_that_are_missing(tmp_path, capsys):
+    command = ["sweep", "--dataset", "digits", "--model", "tiny_cnn", "--seeds", "1",
+               "--epochs", "1", "--workers", "1", "--device", "cpu", "--variants", "magnitude=0.5",
+               "--train-limit", "64", "--test-limit", "32", "--name", "s",
+               "--cache", str(tmp_path)]  # fmt: skip
+    assert main([*command, "--corruptions", "fog"]) == 0
+    capsys.readouterr()
+    assert main([*command, "--corruptions", "fog,contrast", "--dry-run"]) == 0
+    told = capsys.readouterr().out
+    assert "0 runs to do" in told
+    assert "shifts: 2 predictions" in told

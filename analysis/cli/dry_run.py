@@ -6,18 +6,24 @@ import time
 from pathlib import Path
 from statistics import mean
 
+import numpy as np
+import numpy.typing as npt
+
 from analysis import workers
 from analysis.config import Sweep
+from analysis.corruptions.apply import corrupt
 from analysis.datasets import open_dataset
 from analysis.datasets.base import Dataset
 from analysis.estimate import Data, estimate
-from analysis.plan import planned
+from analysis.plan import planned, planned_on_shifts
 from analysis.pools.local import usable_cores
 from analysis.preparing import prepare
 from analysis.run import Trial
+from analysis.shift import Shift
 from analysis.store import Cache
 
 _TRIED_IMAGES = 256
+_CORRUPTED_IMAGES = 4
 
 
 def describe(sweep: Sweep, cache: Cache, options: argparse.Namespace) -> str:
@@ -28,7 +34,8 @@ def describe(sweep: Sweep, cache: Cache, options: argparse.Namespace) -> str:
     """
     folder = cache.sweep(sweep.name)
     dataset = open_dataset(sweep.dataset).limited(sweep.train_limit, sweep.test_limit)
-    todo = planned(folder.manifest() if folder.exists else None, sweep)
+    manifest = folder.manifest() if folder.exists else None
+    todo, shifted = planned(manifest, sweep), planned_on_shifts(manifest, sweep)
     n_workers = min(options.workers or usable_cores(), max(1, len(todo)))
     started = time.perf_counter()
     with workers.pool(n_workers) as pool:
@@ -39,8 +46,10 @@ def describe(sweep: Sweep, cache: Cache, options: argparse.Namespace) -> str:
         starting = time.perf_counter() - started
         trials = [workers.try_model(pool, sweep, spec, device) for _ in range(n_workers)]
         trial = _mean([future.result() for future in trials])
-    data = _try_data(dataset, spec.image_size)
-    expected = estimate(todo, sweep.training, data, trial, starting=starting, n_workers=n_workers)
+    data = _try_data(dataset, spec.image_size, sweep.shifts)
+    expected = estimate(
+        todo, sweep.training, data, trial, starting=starting, n_workers=n_workers, shifted=shifted
+    )
     size = " x ".join(str(side) for side in spec.image_size)
     variants = ", ".join(dict.fromkeys(variant.variant_id for variant, _ in todo)) or "none left"
     return (
@@ -50,6 +59,7 @@ def describe(sweep: Sweep, cache: Cache, options: argparse.Namespace) -> str:
         f"model: {spec.name}, {spec.parameters:,} parameters ({spec.prunable:,} prunable), "
         f"input {size}\n"
         f"variants: {variants}\n"
+        f"{f'shifts: {len(shifted)} predictions of a run on a shift{chr(10)}' * bool(shifted)}"
         f"measured: {1000 * trial.step:.1f} ms a training step on {device}, {n_workers} at a time\n"
         f"{expected}"
     )
@@ -65,7 +75,7 @@ def _mean(trials: list[Trial]) -> Trial:
     )
 
 
-def _try_data(dataset: Dataset, image_size: tuple[int, int]) -> Data:
+def _try_data(dataset: Dataset, image_size: tuple[int, int], shifts: tuple[Shift, ...]) -> Data:
     """Decode a few images of either split, and take all others to be like them."""
     n_train, n_test = len(dataset.train), len(dataset.test)
     few = dataset.limited(min(n_train, _TRIED_IMAGES), min(n_test, _TRIED_IMAGES))
@@ -74,11 +84,26 @@ def _try_data(dataset: Dataset, image_size: tuple[int, int]) -> Data:
         started = time.perf_counter()
         prepared = prepare(few, image_size, Path(temporary), progress=lambda *_: None)
         each = (time.perf_counter() - started) / n_few
+        corrupting = _seconds_of_corrupting(prepared.inputs.pixels("test"), shifts)
     n_images = n_train + n_test
+    bytes_each = dataset.channels * image_size[0] * image_size[1]
     return Data(
         n_train=n_train,
         n_test=n_test,
         decoding=each * n_images,
         thumbnails=prepared.images.nbytes * n_test // max(1, prepared.images.num_rows),
-        inputs=n_images * dataset.channels * image_size[0] * image_size[1],
+        inputs=n_images * bytes_each,
+        corrupting=corrupting * n_test,
+        shifted=len(shifts) * n_test * bytes_each,
     )
+
+
+def _seconds_of_corrupting(pixels: npt.NDArray[np.uint8], shifts: tuple[Shift, ...]) -> float:
+    """Time corrupting one image by all corruptions asked."""
+    few = [np.array(one) for one in pixels[:_CORRUPTED_IMAGES]]
+    started = time.perf_counter()
+    for shift in shifts:
+        if shift.corruption is not None and shift.severity is not None:
+            for one in few:
+                corrupt(one, shift.corruption, shift.severity)
+    return (time.perf_counter() - started) / len(few)
