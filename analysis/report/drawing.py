@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import pandas as pd
 import plotly.graph_objects as go
 
 from analysis import schema
@@ -102,20 +101,10 @@ def _heatmap(scope: Scope) -> go.Figure:
 
 def _breaking_points(scope: Scope) -> list[Drawing]:
     """One figure where a method was swept over sparsities."""
-    summary = scope.summary
-    pruned = summary[summary[schema.TARGET_SPARSITY].astype(float) > 0]
-    last = pruned.drop_duplicates(schema.METHOD).set_index(schema.METHOD)[schema.VARIANT_ID]
-    if len(last) == len(pruned):
+    broken = scope.results.breaking_points()
+    if broken.empty:
         return []
-
-    def draw() -> go.Figure:
-        frames = [
-            scope.results.images(variant_id, columns=[schema.BREAKING_POINT]).assign(method=method)
-            for method, variant_id in last.items()
-        ]
-        return breaking_points(pd.concat(frames, ignore_index=True), note=scope.note())
-
-    return [Drawing("breaking-points", "pies", draw)]
+    return [Drawing("breaking-points", "pies", lambda: breaking_points(broken, note=scope.note()))]
 
 
 def _of_variant(scope: Scope, variant_id: str) -> list[Drawing]:
