@@ -182,6 +182,8 @@ def _local_cluster(n_workers: int, device: str) -> Any:
             processes=True,
             host="127.0.0.1",
             dashboard_address=None,
+            # It serves HTTP all the same, and would warn where its usual port is taken.
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
             # What is mapped from disk counts as a worker's memory and would have it ended.
             memory_limit=0,
             resources={_GPU: 1} if gpus else None,

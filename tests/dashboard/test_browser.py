@@ -42,8 +42,13 @@ def painted(page, n=None):
 
 
 def settled(page):
-    """Wait until the script rests: Streamlit can drop what is chosen while a page is being made."""
-    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
+    """Wait until the script rests: Streamlit can drop what is chosen while a page is being made.
+
+    Looked at twice, since a page that has just been drawn may run once more.
+    """
+    for pause in (300, 0):
+        page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
+        page.wait_for_timeout(pause)
 
 
 def query(page):
