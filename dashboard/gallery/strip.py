@@ -33,7 +33,7 @@ def _figure(context: Context, shown: dict[str, object], variant_id: str) -> str:
     )
     kind = str(shown["kind"])
     return (
-        f'<a class="lethe-tile" target="_self" href="image?{escape(urlencode(asked))}">{picture}'
+        f'<a class="lethe-strip-tile" target="_self" href="image?{escape(urlencode(asked))}">{picture}'
         f"<b>{escape(str(shown['label']))}</b>"
         f"<span>{escape(str(shown['dense']))} → {escape(str(shown['variant']))}</span>"
         f"<span>{KIND_ICONS[kind]} {escape(str(shown['kindText']))}</span></a>"
