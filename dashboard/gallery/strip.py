@@ -32,8 +32,9 @@ def _figure(context: Context, shown: dict[str, object], variant_id: str) -> str:
         else '<div class="lethe-none">no image</div>'
     )
     kind = str(shown["kind"])
+    address = escape(f"image?{urlencode(asked)}")
     return (
-        f'<a class="lethe-strip-tile" target="_self" href="image?{escape(urlencode(asked))}">{picture}'
+        f'<a class="lethe-strip-tile" target="_self" href="{address}">{picture}'
         f"<b>{escape(str(shown['label']))}</b>"
         f"<span>{escape(str(shown['dense']))} → {escape(str(shown['variant']))}</span>"
         f"<span>{KIND_ICONS[kind]} {escape(str(shown['kindText']))}</span></a>"
