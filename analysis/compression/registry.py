@@ -7,14 +7,13 @@ and the methods' modules import torch only where they work, so that listing them
 
 import importlib
 import importlib.util
-import pkgutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from analysis.config import DENSE_ID, Variant
+from analysis.discovery import import_all
 from analysis.errors import UserError
 
 Stage = Literal["training", "after-training"]
@@ -81,15 +80,8 @@ def register(
 
 def methods() -> dict[str, Method]:
     """Return all registered methods by name."""
-    _load_all()
+    import_all(_PACKAGE)
     return dict(_METHODS)
-
-
-@cache
-def _load_all() -> None:
-    package = importlib.import_module(_PACKAGE)
-    for module in pkgutil.iter_modules(package.__path__, f"{_PACKAGE}."):
-        importlib.import_module(module.name)
 
 
 def load_files(paths: Iterable[str]) -> None:

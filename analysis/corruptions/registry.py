@@ -1,14 +1,12 @@
 """The corruptions by name; their files are found, not listed."""
 
-import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
+from analysis.discovery import import_all
 from analysis.errors import UserError
 
 Picture = npt.NDArray[np.float64]
@@ -49,16 +47,9 @@ def register(name: str, *, summary: str) -> Callable[[Work], Work]:
     return add
 
 
-@cache
-def _load_all() -> None:
-    package = importlib.import_module(_PACKAGE)
-    for module in pkgutil.iter_modules(package.__path__, f"{_PACKAGE}."):
-        importlib.import_module(module.name)
-
-
 def corruptions() -> dict[str, Corruption]:
     """Return all registered corruptions by name, family by family."""
-    _load_all()
+    import_all(_PACKAGE)
     return {c.name: c for c in sorted(_CORRUPTIONS.values(), key=lambda c: c.family)}
 
 

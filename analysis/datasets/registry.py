@@ -1,11 +1,9 @@
 """The dataset kinds, by the name a SPEC starts with; their files are found, not listed."""
 
-import importlib
-import pkgutil
 from collections.abc import Callable
-from functools import cache
 
 from analysis.datasets.base import Dataset
+from analysis.discovery import import_all
 from analysis.errors import UserError
 
 Opener = Callable[[str | None], Dataset]
@@ -31,16 +29,9 @@ def register(kind: str) -> Callable[[Opener], Opener]:
     return add
 
 
-@cache
-def _load_all() -> None:
-    package = importlib.import_module(_PACKAGE)
-    for module in pkgutil.iter_modules(package.__path__, f"{_PACKAGE}."):
-        importlib.import_module(module.name)
-
-
 def dataset_kinds() -> list[str]:
     """Name the registered kinds, sorted."""
-    _load_all()
+    import_all(_PACKAGE)
     return sorted(_OPENERS)
 
 
@@ -52,7 +43,7 @@ def open_dataset(spec: str) -> Dataset:
     UserError
         The kind is unknown, or the place does not hold such a dataset.
     """
-    _load_all()
+    import_all(_PACKAGE)
     kind, colon, place = spec.partition(":")
     opener = _OPENERS.get(kind)
     if opener is None:
