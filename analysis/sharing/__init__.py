@@ -1,0 +1,17 @@
+"""The ways out: chosen images of a sweep in the formats of other tools.
+
+``chosen`` says which images and what is known of them, ``pictures`` reads them, every format is a
+file of its own that registers itself in ``registry``, and ``writing`` puts its files into a
+folder, a ZIP or a single file, whole or not at all. ``choosing`` picks images by population, kind
+and class.
+"""
+
+from analysis.sharing.choosing import choose, wording_of
+from analysis.sharing.chosen import Chosen
+from analysis.sharing.registry import Format, formats, sharing_format
+from analysis.sharing.writing import refusal, share, share_bytes
+
+__all__ = [
+    "Chosen", "Format", "choose", "formats", "refusal", "share", "share_bytes", "sharing_format",
+    "wording_of",
+]  # fmt: skip

@@ -1,0 +1,82 @@
+"""The formats by name; their files are found, not listed."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from analysis.discovery import import_all
+from analysis.errors import UserError
+from analysis.sharing.chosen import Chosen
+
+Files = Iterator[tuple[str, bytes]]
+Shape = Literal["file", "folder"]
+_FORMATS: dict[str, "Format"] = {}
+_PACKAGE = "analysis.sharing"
+
+
+@dataclass(frozen=True)
+class Format:
+    """A registered format.
+
+    ``files`` gives names and contents, one after the other: a single one where the shape is
+    ``file``; else those of a folder, which a browser gets as a ZIP. ``most`` is the largest number
+    of images it takes, ``why`` the reason in words.
+    """
+
+    name: str
+    title: str
+    shape: Shape
+    suffix: str
+    mime: str
+    about: str
+    files: Callable[[Chosen], Files]
+    most: int | None = None
+    why: str = ""
+
+
+def register(
+    name: str,
+    *,
+    title: str,
+    shape: Shape,
+    suffix: str,
+    mime: str,
+    about: str,
+    most: int | None = None,
+    why: str = "",
+) -> Callable[[Callable[[Chosen], Files]], Callable[[Chosen], Files]]:
+    """Register a function that gives the files of chosen images.
+
+    Raises
+    ------
+    ValueError
+        The name is taken.
+    """
+
+    def add(files: Callable[[Chosen], Files]) -> Callable[[Chosen], Files]:
+        if name in _FORMATS:
+            raise ValueError(f"sharing format '{name}' is registered already")
+        _FORMATS[name] = Format(name, title, shape, suffix, mime, about, files, most, why)
+        return files
+
+    return add
+
+
+def formats() -> dict[str, Format]:
+    """Return all registered formats by name."""
+    import_all(_PACKAGE)
+    return dict(sorted(_FORMATS.items(), key=lambda item: item[1].title))
+
+
+def sharing_format(name: str) -> Format:
+    """Return one format.
+
+    Raises
+    ------
+    UserError
+        There is none of that name; the message lists those there are.
+    """
+    known = formats()
+    if name not in known:
+        raise UserError(f"unknown format '{name}'; expected one of {', '.join(sorted(known))}")
+    return known[name]
