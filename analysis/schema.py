@@ -6,6 +6,8 @@ import pyarrow as pa
 
 SCHEMA_VERSION: Final = 1
 ROW_GROUP: Final = 65_536
+# Of images.parquet: small, so that the thumbnails of one page are read and not those beside them.
+IMAGE_ROW_GROUP: Final = 128
 THUMBNAIL_PX: Final = 256
 
 # images.parquet

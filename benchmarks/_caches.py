@@ -77,6 +77,35 @@ def make_cache(
     return folder
 
 
+def thumbnails(side: int = 160, kept: int = 1000) -> Callable[[int], bytes]:
+    """Draw JPEG thumbnails of about 6 kB, all of them different.
+
+    A few pictures are encoded; every image carries one of them with its id in a JPEG comment, so
+    that no two are equal and a million take no longer than copying them.
+    """
+    from io import BytesIO
+
+    from PIL import Image
+
+    generator = np.random.default_rng(2)
+    pictures = []
+    for _ in range(kept):
+        coarse = generator.integers(0, 256, (20, 20, 3)).astype(np.uint8)
+        smooth = Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC)
+        grain = generator.normal(0, 9, (side, side, 3))
+        noisy = np.clip(np.asarray(smooth, np.float64) + grain, 0, 255).astype(np.uint8)
+        encoded = BytesIO()
+        Image.fromarray(noisy).save(encoded, "JPEG", quality=67)
+        pictures.append(encoded.getvalue())
+
+    def thumbnail(image_id: int) -> bytes:
+        picture, comment = pictures[image_id % kept], str(image_id).encode()
+        marker = b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment
+        return picture[:2] + marker + picture[2:]
+
+    return thumbnail
+
+
 def _record(variant: Variant) -> VariantRecord:
     is_int8 = variant.method.startswith("int8")
     level = variant.steps[0].level if variant.steps else None

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 import streamlit as st
 
 from analysis import schema
@@ -26,7 +25,7 @@ from analysis.manifest import Manifest
 from analysis.remote import Location, RemotePath, address, location
 from analysis.results import SweepResults
 from analysis.stats.modal import TieRule
-from analysis.store import Cache, SweepFolder
+from analysis.store import Cache, Rows, SweepFolder
 from dashboard.gallery.query import ImageIndex
 
 META_VALUES = 60
@@ -117,9 +116,10 @@ def stability(opened: SweepResults, variant_id: str) -> npt.NDArray[np.float64] 
         return None
 
 
-def metadata(opened: SweepResults) -> pd.DataFrame:
-    """Return path, size and ``meta_*`` columns of every image."""
-    return _metadata(opened, _images_identity(opened))
+def metadata(opened: SweepResults, image_id: int) -> dict[str, Any]:
+    """Return path, size and ``meta_*`` columns of one image."""
+    rows = _image_rows(opened, "facts", _images_identity(opened))
+    return dict(rows.take([image_id]).to_pylist()[0])
 
 
 def categories(opened: SweepResults) -> dict[str, pd.Categorical]:
@@ -129,8 +129,8 @@ def categories(opened: SweepResults) -> dict[str, pd.Categorical]:
 
 def thumbnail_uris(opened: SweepResults, image_ids: Sequence[int]) -> list[str]:
     """Return thumbnails as data URIs, encoded from the stored bytes; empty where there is none."""
-    column = _thumbnails(opened, _images_identity(opened))
-    return [data_uri(column[int(image_id)].as_py()) for image_id in image_ids]
+    rows = _image_rows(opened, "thumbnails", _images_identity(opened)).take(image_ids)
+    return [data_uri(picture and picture["bytes"]) for picture in rows[schema.IMAGE].to_pylist()]
 
 
 def _is_name(name: str) -> bool:
@@ -215,29 +215,23 @@ def _compute_stability(
         future.set_exception(error)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _metadata(_opened: SweepResults, identity: tuple[str, str]) -> pd.DataFrame:
-    names = [name for name in _opened.folder.image_columns() if name != schema.IMAGE]
-    return _opened.folder.read_images(names).to_pandas()
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _image_rows(_opened: SweepResults, what: str, identity: tuple[str, str]) -> Rows:
+    folder = _opened.folder
+    facts = [name for name in folder.image_columns() if name != schema.IMAGE]
+    return folder.image_rows([schema.IMAGE] if what == "thumbnails" else facts)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _categories(_opened: SweepResults, identity: tuple[str, str]) -> dict[str, pd.Categorical]:
-    frame = metadata(_opened)
+    folder = _opened.folder
+    names = [name for name in folder.image_columns() if name.startswith(schema.META_PREFIX)]
     found = {}
-    for name in frame.columns:
-        values = frame[name]
-        if not name.startswith(schema.META_PREFIX) or pd.api.types.is_float_dtype(values):
+    for name in names:
+        values = folder.read_images([name])[name].to_pandas()
+        if pd.api.types.is_float_dtype(values):
             continue
         if 1 < values.nunique() <= META_VALUES:
             text = values.astype("string").where(values.notna())
             found[name.removeprefix(schema.META_PREFIX)] = pd.Categorical(text)
     return found
-
-
-@st.cache_resource(max_entries=2, show_spinner=False)
-def _thumbnails(_opened: SweepResults, identity: tuple[str, str]) -> pa.ChunkedArray:
-    import pyarrow.compute as pc
-
-    table = _opened.folder.read_images([schema.IMAGE])
-    return pc.struct_field(table[schema.IMAGE], "bytes")

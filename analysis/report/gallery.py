@@ -7,10 +7,8 @@ import pyarrow.compute as pc
 
 from analysis import schema
 from analysis.data_uri import data_uri
-from analysis.joining import IMAGES
 from analysis.report.scope import Scope
 from analysis.stats.pie import sort_pies
-from analysis.store.tables import read_rows
 
 _TILES = 240
 _MOST, _FEWEST = 24, 6
@@ -75,9 +73,8 @@ def galleries(scope: Scope) -> dict[str, Gallery]:
 
 def _pictures(scope: Scope, ids: list[int]) -> dict[int, tuple[str, bool, str]]:
     """Data URI, whether the original is small, and path of each image."""
-    folder = scope.results.folder
     columns = [schema.PATH, schema.WIDTH, schema.HEIGHT, schema.IMAGE]
-    rows = read_rows(folder.path / IMAGES, folder.name, columns, ids)
+    rows = scope.results.folder.image_rows(columns).take(ids)
     content = pc.struct_field(rows[schema.IMAGE], "bytes").to_pylist()
     sides = zip(rows[schema.WIDTH].to_pylist(), rows[schema.HEIGHT].to_pylist(), strict=True)
     small = [max(width or 0, height or 0) <= _CRISP_PX for width, height in sides]

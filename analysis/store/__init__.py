@@ -2,7 +2,8 @@
 
 from analysis.store.cache import Cache
 from analysis.store.population import Population
+from analysis.store.rows import Rows
 from analysis.store.shelf import Shelf
 from analysis.store.sweep_folder import SweepFolder
 
-__all__ = ["Cache", "Population", "Shelf", "SweepFolder"]
+__all__ = ["Cache", "Population", "Rows", "Shelf", "SweepFolder"]

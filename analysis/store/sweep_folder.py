@@ -16,6 +16,7 @@ from analysis.manifest import FileRecord, Manifest
 from analysis.remote import Location
 from analysis.store import checking, locking, places
 from analysis.store.population import Population
+from analysis.store.rows import Rows
 from analysis.store.tables import column_names, read_same_row, read_stacked, read_table
 
 MANIFEST = "manifest.json"
@@ -94,7 +95,7 @@ class SweepFolder:
     # --- writing ----------------------------------------------------------------------------
     def write_images(self, table: pa.Table, *, shift: str | None = None) -> FileRecord:
         """Write ``images.parquet`` atomically."""
-        return _write_table(self.images_path(shift), table)
+        return _write_table(self.images_path(shift), table, schema.IMAGE_ROW_GROUP)
 
     def write_predictions(
         self,
@@ -143,6 +144,10 @@ class SweepFolder:
     ) -> pa.Table:
         """Read ``images.parquet``, or some of its columns."""
         return read_table(self.images_path(shift), self.name, columns)
+
+    def image_rows(self, columns: Sequence[str]) -> Rows:
+        """Open columns of ``images.parquet`` to read single images from, by ``image_id``."""
+        return Rows(self.images_path(), self.name, columns)
 
     def image_columns(self) -> list[str]:
         """Name the columns of ``images.parquet``."""
@@ -228,9 +233,16 @@ class SweepFolder:
         return places.sizes(self.path)
 
 
-def _write_table(path: Location, table: pa.Table) -> FileRecord:
+def _write_table(path: Location, table: pa.Table, row_group: int = schema.ROW_GROUP) -> FileRecord:
     with replacing(path) as temporary:
-        pq.write_table(table, temporary, row_group_size=schema.ROW_GROUP, compression="zstd")
+        # Statistics of every column would make the footer of many small groups long to read.
+        pq.write_table(
+            table,
+            temporary,
+            row_group_size=row_group,
+            compression="zstd",
+            write_statistics=[schema.IMAGE_ID],
+        )
         return _record(temporary, rows=table.num_rows)
 
 

@@ -23,30 +23,8 @@ def read_table(path: Location, sweep: str, columns: Sequence[str] | None = None)
     CacheError
         The file is missing or damaged.
     """
-    with _damage_told(path, sweep), readable(path) as source:
+    with damage_told(path, sweep), readable(path) as source:
         return pq.read_table(source, columns=list(columns) if columns else None, partitioning=None)
-
-
-def read_rows(path: Location, sweep: str, columns: Sequence[str], rows: Sequence[int]) -> pa.Table:
-    """Read columns of some rows, by ascending place: only the row groups that hold them.
-
-    Raises
-    ------
-    CacheError
-        The file is missing or damaged.
-    """
-    with _damage_told(path, sweep), readable(path) as source:
-        file = pq.ParquetFile(source)
-        parts, first = [file.schema_arrow.empty_table().select(list(columns))], 0
-        for group in range(file.num_row_groups):
-            size = file.metadata.row_group(group).num_rows
-            inside = [row - first for row in rows if first <= row < first + size]
-            if inside:
-                parts.append(
-                    file.read_row_group(group, columns=list(columns)).take(pa.array(inside))
-                )
-            first += size
-        return pa.concat_tables(parts)
 
 
 def column_names(path: Location, sweep: str) -> list[str]:
@@ -57,7 +35,7 @@ def column_names(path: Location, sweep: str) -> list[str]:
     CacheError
         The file is missing or damaged.
     """
-    with _damage_told(path, sweep), readable(path) as source:
+    with damage_told(path, sweep), readable(path) as source:
         return list(pq.read_schema(source).names)
 
 
@@ -75,7 +53,7 @@ def read_stacked(
     """
     if not paths:
         return {}
-    with _damage_told(paths[0], sweep), readable(paths[0]) as source:
+    with damage_told(paths[0], sweep), readable(paths[0]) as source:
         layout = pq.read_schema(source)
     kinds = {name: np.dtype(layout.field(name).type.to_pandas_dtype()) for name in columns}
     arrays: dict[str, npt.NDArray[Any]] = {
@@ -103,7 +81,7 @@ def read_same_row(
     """
 
     def read(path: Location) -> dict[str, Any]:
-        with _damage_told(path, sweep), readable(path) as source:
+        with damage_told(path, sweep), readable(path) as source:
             file = pq.ParquetFile(source)
             place = row
             for number in range(file.num_row_groups):
@@ -139,7 +117,8 @@ def _copy_row(path: Location, sweep: str, arrays: dict[str, npt.NDArray[Any]], k
 
 
 @contextmanager
-def _damage_told(path: Location, sweep: str) -> Iterator[None]:
+def damage_told(path: Location, sweep: str) -> Iterator[None]:
+    """Name the file and what to do about it where it turns out to be missing or damaged."""
     try:
         yield
     except (OSError, KeyError, pa.ArrowException) as error:

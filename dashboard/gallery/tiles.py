@@ -5,7 +5,6 @@ import json
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from analysis import schema
 from analysis.stats.pie import KINDS
@@ -140,7 +139,7 @@ def facts(
     more: list[tuple[str, str]],
 ) -> list[tuple[str, str]]:
     """List what is known of one image, names and values; ``more`` beside what the index holds."""
-    row = data.metadata(context.results).iloc[image_id]
+    row = data.metadata(context.results, image_id)
     listed = [
         ("True label", shown["label"]),
         ("Modal label", f"{shown['dense']} (dense) → {shown['variant']} ({context.variant})"),
@@ -157,12 +156,12 @@ def facts(
         ),
         *more,
     ]
-    if not pd.isna(row[schema.PATH]):
+    if row[schema.PATH] is not None:
         listed.append(("File", str(row[schema.PATH])))
-    if not pd.isna(row[schema.WIDTH]) and not pd.isna(row[schema.HEIGHT]):
-        listed.append(("Size", f"{int(row[schema.WIDTH])} × {int(row[schema.HEIGHT])} px"))
+    if row[schema.WIDTH] is not None and row[schema.HEIGHT] is not None:
+        listed.append(("Size", f"{row[schema.WIDTH]} × {row[schema.HEIGHT]} px"))
     for name, value in row.items():
-        if name not in _FACTS_LEFT_OUT and not is_missing(value) and not pd.isna(value):
+        if name not in _FACTS_LEFT_OUT and not is_missing(value):
             listed.append((str(name).removeprefix(schema.META_PREFIX), str(value)))
     return listed
 
