@@ -18,7 +18,8 @@ def merge(cache: Cache, first: str, second: str, name: str) -> Manifest:
     """Merge two sweeps of the same data, model and options into a new one; both stay as they are.
 
     A run that both have is taken from the first; its predictions must be the same bytes. Metadata
-    columns that were joined to either are joined to the new one.
+    columns that were joined to either are joined to the new one. It takes over the studies of both:
+    they are of the same images.
 
     Raises
     ------
@@ -34,6 +35,8 @@ def merge(cache: Cache, first: str, second: str, name: str) -> Manifest:
         images = _with_metadata_of_both(one, other)
         copy_files(other, target, added.files.keys() - kept.files.keys())
         copy_files(one, target, kept.files)
+        for sweep in (one, other):
+            target.annotations.adopt(sweep.annotations)
         if images is not None:
             merged.files[IMAGES] = target.write_images(images)
         target.write_manifest(merged)

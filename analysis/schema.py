@@ -133,6 +133,21 @@ ROBUSTNESS_COLUMNS: Final = (
 SHIFTS_COLUMNS: Final = (
     SHIFT, "corruption", "severity", "dataset", "n_images", "n_done", "n_runs",
 )  # fmt: skip
+ANNOTATIONS_COLUMNS: Final = (
+    "study", VARIANT_ID, IMAGE_ID, LABEL, "group", "rater", "category", "time",
+)  # fmt: skip
+ANNOTATION_SHARES_COLUMNS: Final = (
+    "study", VARIANT_ID, "category",
+    "pie_images", "pie_count", "pie_share", "pie_low", "pie_high",
+    "aa_images", "aa_count", "aa_share", "aa_low", "aa_high",
+    "non_pie_images", "non_pie_count", "non_pie_share", "non_pie_low", "non_pie_high",
+    "difference", "difference_low", "difference_high", "p", "q",
+    "aa_difference", "aa_difference_low", "aa_difference_high", "aa_p", "aa_q",
+)  # fmt: skip
+ANNOTATION_AGREEMENT_COLUMNS: Final = (
+    "study", VARIANT_ID, "measure", "rater", "other_rater", "n_raters", "n_images", "observed",
+    "coefficient", "ci_low", "ci_high",
+)  # fmt: skip
 CURVES_COLUMNS: Final = (
     METHOD, TARGET_SPARSITY, SPARSITY, "metric", "mean", "std", "ci_low", "ci_high", "n_runs",
 )  # fmt: skip

@@ -14,7 +14,7 @@ def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
     listing.set_defaults(run=run_list)
     for verb, run, text in (
         ("show", run_show, "how complete a sweep is, how large, how it was made"),
-        ("remove", run_remove, "delete a sweep and all its files"),
+        ("remove", run_remove, "delete a sweep and its files; what people annotated stays"),
         ("verify", run_verify, "hold every file of a sweep against its manifest"),
     ):
         parser = verbs.add_parser(verb, parents=[common], help=text)
@@ -107,7 +107,9 @@ def run_rename(options: argparse.Namespace, cache: Cache) -> int:
 
 def run_remove(options: argparse.Namespace, cache: Cache) -> int:
     """Delete a sweep."""
-    cache.remove(options.sweep)
+    kept = cache.remove(options.sweep)
+    if kept is not None:
+        print(f"{options.sweep}: removed; what people annotated was kept in {kept}")
     return 0
 
 

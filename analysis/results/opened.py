@@ -11,7 +11,7 @@ import pandas as pd
 from analysis import matching, schema
 from analysis.config import DENSE_ID
 from analysis.manifest import Manifest
-from analysis.results import notebook
+from analysis.results import annotations, notebook
 from analysis.results.attributes import AttributeTables
 from analysis.results.frames import rows_of, stack, typed
 from analysis.results.images import ImageTables
@@ -26,11 +26,12 @@ from analysis.stats.overlap import pie_overlap
 from analysis.stats.pie import sort_pies
 from analysis.stats.stability import RESAMPLES
 from analysis.store import Cache, Population, SweepFolder
+from analysis.store.study import Study
 
 TABLES = ("runs", "images", "pies", "classes", "summary", "curves")
 MORE_TABLES = (
     "stability", "seed-test", "overlap", "attributes", "numeric-attributes", "subgroups",
-    "robustness",
+    "robustness", "annotations", "annotation-shares", "annotation-agreement",
 )  # fmt: skip
 
 
@@ -300,6 +301,35 @@ class SweepResults:
         group = self._attributes.crossed([self._metadata.chosen(name)[0] for name in names])
         return self._attributes.subgroups(asked, [group], positive)
 
+    def aa_pies(self) -> npt.NDArray[np.bool_] | None:
+        """Whether each image is an A/A PIE: two halves of the dense runs differ on it, (N,).
+
+        Of the first split of the noise floor; None with a single dense run.
+        """
+        return self._variants.aa_pies
+
+    def annotations(self, variant_id: str | None = None) -> pd.DataFrame:
+        """One row an answer of a rater that stands: study, image, group and category.
+
+        Read anew each time: answers are added while the sweep is open.
+        """
+        return annotations.table(self._studies(variant_id))
+
+    def annotation_shares(self, variant_id: str | None = None) -> pd.DataFrame:
+        """One row a study and category: its share among PIEs, A/A PIEs and non-PIEs, compared."""
+        return annotations.shares(self._studies(variant_id))
+
+    def annotation_agreement(self, variant_id: str | None = None) -> pd.DataFrame:
+        """One row a study and pair of raters (Cohen's kappa), one of all (Krippendorff's alpha)."""
+        return annotations.agreement(self._studies(variant_id))
+
+    def _studies(self, variant_id: str | None) -> list[Study]:
+        if variant_id is not None:
+            self.manifest.variant(variant_id)
+        kept = self.folder.annotations
+        studies = [kept.read(name) for name in kept.names()]
+        return [one for one in studies if variant_id in (None, one.design.variant_id)]
+
     def join(self, table: matching.Joinable, *, overwrite: bool = False) -> "SweepResults":
         """Return these results with the columns of a table as ``meta_*`` columns of the images.
 
@@ -339,6 +369,9 @@ class SweepResults:
             "numeric-attributes": self.numeric_attributes,
             "subgroups": self.subgroups,
             "robustness": self.robustness,
+            "annotations": self.annotations,
+            "annotation-shares": self.annotation_shares,
+            "annotation-agreement": self.annotation_agreement,
         }
         if name in by_variant:
             return by_variant[name](variant_id)

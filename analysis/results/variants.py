@@ -19,8 +19,8 @@ from analysis.stats.difficulty import vote_entropy
 from analysis.stats.flips import Flips, flips
 from analysis.stats.intensification import intensification
 from analysis.stats.mcnemar import class_flips
-from analysis.stats.modal import FloatArray, IntArray, Modal, modal
-from analysis.stats.noise import NoiseFloor, half_population_frequency, noise_floor
+from analysis.stats.modal import BoolArray, FloatArray, IntArray, Modal, modal
+from analysis.stats.noise import NoiseFloor, aa_pies, half_population_frequency, noise_floor
 from analysis.stats.pairing import paired_rows
 from analysis.stats.pie import image_table
 from analysis.stats.summary import VariantResults, summary_row
@@ -63,6 +63,11 @@ class VariantTables:
             ties=self._source.ties,
             n_splits=self._source.n_splits,
         )
+
+    @cached_property
+    def aa_pies(self) -> BoolArray | None:
+        """Whether each image is an A/A PIE of one split of the dense runs, (N,)."""
+        return aa_pies(*votes(self._source.population(DENSE_ID)), ties=self._source.ties)
 
     @cached_property
     def entropy(self) -> FloatArray:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analysis.stats.modal import FloatArray, IntArray, TieRule
+from analysis.stats.modal import BoolArray, FloatArray, IntArray, TieRule
 from analysis.stats.resampling import DrawnModal, drawn_modal
 
 SPLITS = 20
@@ -111,6 +111,34 @@ def noise_floor(
         ),
         half=half,
     )
+
+
+def aa_pies(
+    prediction: IntArray, confidence: FloatArray | None, *, ties: TieRule = "confidence"
+) -> BoolArray | None:
+    """Whether each image is an A/A PIE: the modal labels of two halves of the runs differ, (N,).
+
+    The halves are those of the first split of the noise floor: one definite set of images, to draw
+    from, where the floor is a mean over sets.
+
+    Parameters
+    ----------
+    prediction, confidence : arrays, shape (K, N)
+        Of the dense population.
+
+    Returns
+    -------
+    bool array or None
+        None where K < 2.
+    """
+    splits = make_splits(len(prediction), 1)
+    if not splits:
+        return None
+    half, other = (
+        drawn_modal(prediction, confidence, _drawn(len(prediction), [runs]), ties=ties)
+        for runs in (splits[0].a, splits[0].b)
+    )
+    return half.differs(other, ties)[:, 0]
 
 
 def half_population_frequency(

@@ -45,6 +45,6 @@ class Cache:
         """Give a sweep another name."""
         moving.rename(self.existing(old), self.sweep(new))
 
-    def remove(self, name: str) -> None:
-        """Delete a sweep and all its files."""
-        moving.remove(self.existing(name))
+    def remove(self, name: str) -> Location | None:
+        """Delete a sweep and its files; return the folder of its annotations, which stay."""
+        return moving.remove(self.existing(name))

@@ -15,7 +15,7 @@ def problems(
     done: Collection[str],
     *,
     own: Collection[str],
-    derived: str,
+    beside: Collection[str],
 ) -> list[str]:
     """Say what is wrong, a line each: files missing, damaged, unlisted or foreign.
 
@@ -29,8 +29,8 @@ def problems(
         Files of the runs that are done.
     own : collection of str
         Files that belong to every sweep, besides.
-    derived : str
-        Folder of what can be computed again, which is passed over.
+    beside : collection of str
+        Folders that are passed over: what can be computed again, and what is only ever added to.
     """
     there = sizes(folder)
     found = []
@@ -43,7 +43,7 @@ def problems(
         if relative not in manifest.files:
             found.append(f"unlisted: {relative} (done, but not in the manifest's files)")
     for relative in sorted(there.keys() - manifest.files.keys() - set(own)):
-        if not relative.startswith(f"{derived}/"):
+        if relative.partition("/")[0] not in beside:
             found.append(f"foreign: {relative} (not in the manifest)")
     return found
 

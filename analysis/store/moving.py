@@ -9,6 +9,7 @@ from pathlib import Path
 from analysis.errors import UserError
 from analysis.remote import Location, RemotePath
 from analysis.remote.connection import is_object_store
+from analysis.store.annotations import FOLDER as ANNOTATIONS
 from analysis.store.locking import LEASE
 from analysis.store.places import child_names, remove_tree
 from analysis.store.sweep_folder import MANIFEST, SweepFolder
@@ -118,9 +119,26 @@ def _check_free(target: SweepFolder) -> None:
         )
 
 
-def remove(sweep: SweepFolder) -> None:
-    """Delete a sweep: its manifest first, so that nobody takes the rest for a sweep."""
+def remove(sweep: SweepFolder) -> Location | None:
+    """Delete a sweep: its manifest first, so that nobody takes the rest for a sweep.
+
+    What people annotated cannot be made again: it stays where it is, for a sweep of the same name
+    and images. Return its folder, None where there is none.
+    """
     with sweep.locked():
         if isinstance(sweep.path, RemotePath):
             (sweep.path / MANIFEST).unlink()
-    remove_tree(sweep.path)
+    if not sweep.annotations.names():
+        remove_tree(sweep.path)
+        return None
+    for name in sorted(child_names(sweep.path), key=lambda name: name != MANIFEST):
+        if name != ANNOTATIONS:
+            _remove(sweep.path / name)
+    return sweep.annotations.path
+
+
+def _remove(path: Location) -> None:
+    if path.is_dir():
+        remove_tree(path)
+    else:
+        path.unlink(missing_ok=True)

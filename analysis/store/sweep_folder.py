@@ -15,6 +15,8 @@ from analysis.errors import CacheError
 from analysis.manifest import FileRecord, Manifest
 from analysis.remote import Location
 from analysis.store import checking, locking, places
+from analysis.store.annotations import FOLDER as ANNOTATIONS
+from analysis.store.annotations import Annotations
 from analysis.store.population import Population
 from analysis.store.rows import Rows
 from analysis.store.tables import column_names, read_same_row, read_stacked, read_table
@@ -55,6 +57,11 @@ class SweepFolder:
     def weights_path(self, variant_id: str, seed: int) -> Location:
         """Return the file of one trained run's weights."""
         return self.path / "weights" / variant_id / f"seed-{seed}.safetensors"
+
+    @property
+    def annotations(self) -> Annotations:
+        """The studies of people."""
+        return Annotations(self.path)
 
     def relative(self, path: Location) -> str:
         """Name a file of the sweep the way the manifest does."""
@@ -226,7 +233,9 @@ class SweepFolder:
             for seed in seeds
         ]
         own = {MANIFEST, locking.LOCK, locking.LEASE}
-        return checking.problems(self.path, manifest, done, own=own, derived=_DERIVED)
+        beside = (_DERIVED, ANNOTATIONS)
+        found = checking.problems(self.path, manifest, done, own=own, beside=beside)
+        return found + self.annotations.problems()
 
     def sizes(self) -> dict[str, int]:
         """Bytes of every file of the sweep, by its name in the manifest."""

@@ -1,0 +1,214 @@
+"""``annotations/``: the answers of people, a file a study, a line an answer, only ever added to.
+
+A line is on the disk before anybody is told that it is saved. What a killed process leaves of one
+is ended by the next writer, and passed over by readers. A lock orders the writers of one machine; a
+cache on another machine cannot be added to line by line, so there studies are only read.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import filelock
+
+from analysis.atomic import replacing
+from analysis.errors import CacheError, LetheError, RunError, UserError
+from analysis.remote import Location, RemotePath
+from analysis.store import places
+from analysis.store.study import Annotation, Design, Study, Undo, read_study
+
+FOLDER = "annotations"
+LOCK = ".lock"
+_NAME = re.compile(r"study-([1-9][0-9]{0,5})\.jsonl")
+_PATIENCE = 20.0
+
+
+class Annotations:
+    """The studies of one sweep, in its folder ``annotations/``."""
+
+    def __init__(self, sweep: Location) -> None:
+        self._sweep = sweep
+        self.path = sweep / FOLDER
+
+    @property
+    def why_not_writable(self) -> str | None:
+        """Say why nothing can be added here; None where it can."""
+        if isinstance(self.path, RemotePath):
+            return (
+                "Answers are added to a file line by line, which a cache on another machine does "
+                "not allow. Copy the sweep to this machine, annotate there, and copy its folder "
+                f"'{FOLDER}' back."
+            )
+        return None
+
+    def names(self) -> list[str]:
+        """Name the studies, in the order they were started."""
+        found = filter(None, map(_NAME.fullmatch, places.child_names(self.path)))
+        return [f"study-{number}" for number in sorted(int(one[1]) for one in found)]
+
+    def stamp(self, name: str) -> str:
+        """Tell one state of a study from another, unread; empty where there is none."""
+        return places.stamp(self._file(name))
+
+    def read(self, name: str) -> Study:
+        """Read a study.
+
+        Raises
+        ------
+        CacheError
+            There is none of that name, or its first line is damaged.
+        """
+        path = self._file(name)
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            raise CacheError(f"{path}: there is no such study") from None
+        except OSError as error:
+            raise CacheError(f"{path} cannot be read: {error.strerror or error}") from error
+        return read_study(name, content, str(path))
+
+    def start(self, design: Design) -> str:
+        """Write the design of a new study, whole or not at all; return the study's name.
+
+        Raises
+        ------
+        UserError
+            The cache is on another machine.
+        RunError
+            The disk refused it.
+        """
+        with self._locked():
+            return self._add(design.to_line().encode())
+
+    def annotate(self, name: str, rater: str, image_id: int, category: str) -> None:
+        """Add an answer; it is on the disk when this returns.
+
+        Raises
+        ------
+        UserError
+            There is no such study any more, or the cache is on another machine.
+        RunError
+            The disk refused it.
+        """
+        self._append(name, Annotation(rater, image_id, category, _now()))
+
+    def undo(self, name: str, rater: str) -> int | None:
+        """Take back the latest answer of a rater that stands; return its image, None without any.
+
+        Raises
+        ------
+        UserError, RunError
+            As :meth:`annotate`.
+        """
+        answers = self.read(name).answers(rater)
+        if not answers:
+            return None
+        image_id = list(answers)[-1]
+        self._append(name, Undo(rater, image_id, _now()))
+        return image_id
+
+    def adopt(self, other: "Annotations") -> None:
+        """Take over the studies of another sweep of the same images, as new ones where they differ.
+
+        A study that both have, to the byte, is taken once.
+        """
+        here = {self._file(name).read_bytes() for name in self.names()}
+        for name in other.names():
+            content = other._file(name).read_bytes()
+            if content in here:
+                continue
+            if isinstance(self.path, RemotePath):
+                self._add(content)
+            else:
+                with self._locked():
+                    self._add(content)
+
+    def problems(self) -> list[str]:
+        """Say what is wrong with the studies, a line each; lines that were cut off are not."""
+        found = []
+        for name in self.names():
+            try:
+                study = self.read(name)
+            except LetheError as error:
+                found.append(f"damaged: {FOLDER}/{name}.jsonl ({error})")
+                continue
+            found += [
+                f"damaged: {FOLDER}/{name}.jsonl, line {number} (no answer to an image of the "
+                "study; the other lines count)"
+                for number in study.damaged
+            ]
+        expected = {LOCK, *(f"{name}.jsonl" for name in self.names())}
+        others = set(places.sizes(self.path)) - expected if self.path.is_dir() else set()
+        return found + [f"foreign: {FOLDER}/{one} (no study)" for one in sorted(others)]
+
+    # --- how --------------------------------------------------------------------------------
+    def _file(self, name: str) -> Location:
+        if not _NAME.fullmatch(f"{name}.jsonl"):
+            raise CacheError(f"study '{name[:80]}': expected a name such as study-1")
+        return self.path / f"{name}.jsonl"
+
+    def _add(self, content: bytes) -> str:
+        last = self.names()[-1:] or ["study-0"]
+        name = f"study-{int(last[0].removeprefix('study-')) + 1}"
+        with replacing(self._file(name)) as temporary:
+            temporary.write_bytes(content)
+        return name
+
+    def _append(self, name: str, said: Annotation | Undo) -> None:
+        path = self._file(name)
+        with self._locked():
+            assert isinstance(path, Path)
+            try:
+                _add_line(path, said.to_line().encode())
+            except FileNotFoundError:
+                raise UserError(
+                    f"{path} is not there any more: the sweep was renamed or removed while it was "
+                    "annotated. Open it anew."
+                ) from None
+            except OSError as error:
+                raise RunError(
+                    f"the answer could not be saved: {path}: {error.strerror or error}"
+                ) from error
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        why_not = self.why_not_writable
+        if why_not is not None or isinstance(self.path, RemotePath):
+            raise UserError(why_not or "")
+        if not self._sweep.is_dir():
+            raise UserError(f"{self._sweep} is not there any more; open the sweep anew")
+        try:
+            self.path.mkdir(exist_ok=True)
+            lock = filelock.FileLock(self.path / LOCK, timeout=_PATIENCE)
+            lock.acquire()
+        except filelock.Timeout:
+            raise RunError(f"{self.path} is being written by another process; try again") from None
+        except OSError as error:
+            raise RunError(f"{self.path} cannot be written: {error.strerror or error}") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def _add_line(path: Path, line: bytes) -> None:
+    """Add a line to a file that is there, and see it on the disk."""
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | getattr(os, "O_BINARY", 0))
+    try:
+        is_cut_off = False
+        if os.fstat(descriptor).st_size:
+            os.lseek(descriptor, -1, os.SEEK_END)
+            is_cut_off = os.read(descriptor, 1) != b"\n"
+        rest = memoryview(b"\n" + line if is_cut_off else line)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

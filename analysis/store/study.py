@@ -1,0 +1,190 @@
+"""One study of people: the images drawn for it, and what its lines say, read one by one."""
+
+import json
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from analysis.categories import GROUPS, KEYS
+from analysis.errors import CacheError, UserError
+
+VERSION = 1
+MAX_NAME = 60
+_DESIGN, ANNOTATION, UNDO = "design", "annotation", "undo"
+
+
+@dataclass(frozen=True)
+class Design:
+    """What was drawn, and from what: fixed when the study starts.
+
+    ``labels`` maps each image id to its true class, ``groups`` each group to its image ids (an
+    image may be in two), ``available`` the groups to how many images there were to draw from.
+    ``n_dense_runs`` and ``n_variant_runs`` are those of the populations at that time, ``size`` is
+    what was asked a group, ``seed`` that of the drawing and of every rater's order, ``created`` the
+    time in UTC.
+    """
+
+    variant_id: str
+    ties: str
+    n_dense_runs: int
+    n_variant_runs: int
+    size: int
+    seed: int
+    dataset_fingerprint: str
+    created: str
+    labels: Mapping[int, int]
+    groups: Mapping[str, tuple[int, ...]]
+    available: Mapping[str, int] = field(default_factory=dict)
+    n_unmatched: int = 0
+
+    def to_line(self) -> str:
+        """Write it as the first line of its file."""
+        said = vars(self) | {"labels": [list(pair) for pair in sorted(self.labels.items())]}
+        return _line({"kind": _DESIGN, "version": VERSION} | said)
+
+    def groups_of(self, image_id: int) -> list[str]:
+        """Name the groups that an image was drawn for."""
+        return [group for group in GROUPS if image_id in self.groups.get(group, ())]
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """One answer: ``category`` is a key of the taxonomy, ``time`` in UTC."""
+
+    rater: str
+    image_id: int
+    category: str
+    time: str
+
+    def to_line(self) -> str:
+        """Write it as one line."""
+        return _line({"kind": ANNOTATION} | vars(self))
+
+
+@dataclass(frozen=True)
+class Undo:
+    """One answer taken back."""
+
+    rater: str
+    image_id: int
+    time: str
+
+    def to_line(self) -> str:
+        """Write it as one line."""
+        return _line({"kind": UNDO} | vars(self))
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study as its file tells it.
+
+    ``given`` holds the answers that stand, by rater and image in the order they were given: the
+    last one of a rater to an image counts, one taken back does not. ``unreadable`` numbers the
+    lines that are no whole answer, ``damaged`` those of them that no cut-off write explains.
+    """
+
+    name: str
+    design: Design
+    given: Mapping[str, Mapping[int, Annotation]]
+    unreadable: tuple[int, ...] = ()
+    damaged: tuple[int, ...] = ()
+
+    @property
+    def raters(self) -> list[str]:
+        """Everybody with an answer that stands, in the order of their first line."""
+        return [rater for rater, answers in self.given.items() if answers]
+
+    @property
+    def images(self) -> list[int]:
+        """Ids of all images, ascending."""
+        return sorted(self.design.labels)
+
+    def answers(self, rater: str) -> Mapping[int, Annotation]:
+        """Answers of one rater that stand, by image, the latest last."""
+        return self.given.get(rater, {})
+
+    def is_finished_by(self, rater: str) -> bool:
+        """Whether a rater has seen every image."""
+        return len(self.answers(rater)) >= len(self.design.labels)
+
+
+def read_study(name: str, content: bytes, place: str) -> Study:
+    """Make a study of the content of its file.
+
+    A write that was cut off leaves the beginning of a line: it was never confirmed and is passed
+    over, at the end of the file and before later lines alike.
+
+    Raises
+    ------
+    CacheError
+        The first line is no design.
+    """
+    first, _, rest = content.partition(b"\n")
+    design = _design(first, place)
+    given: dict[str, dict[int, Annotation]] = {}
+    unreadable, damaged = [], []
+    lines = rest.split(b"\n")
+    for number, line in enumerate(lines, start=2):
+        is_open = number == len(lines) + 1  # no end of line: not confirmed, even if it is whole
+        said = None if is_open else _said(line, design)
+        if said is not None:
+            answers = given.setdefault(said.rater, {})
+            answers.pop(said.image_id, None)
+            if isinstance(said, Annotation):
+                answers[said.image_id] = said
+        elif line:
+            unreadable.append(number)
+            if line.endswith(b"}") and not is_open:
+                damaged.append(number)
+    return Study(name, design, given, tuple(unreadable), tuple(damaged))
+
+
+def rater_name(given: str, known: Iterable[str] = ()) -> str:
+    """Return a rater's name as it is stored: one person is one name, however it is typed.
+
+    Raises
+    ------
+    UserError
+        It is empty, too long, or holds characters that cannot be seen.
+    """
+    name = " ".join(unicodedata.normalize("NFC", given).split())
+    if not 1 <= len(name) <= MAX_NAME:
+        raise UserError(f"a rater's name: expected 1 to {MAX_NAME} characters, got {len(name)}")
+    if not name.isprintable():
+        raise UserError("a rater's name: expected characters that can be seen")
+    return next((one for one in known if one.casefold() == name.casefold()), name)
+
+
+def _design(line: bytes, place: str) -> Design:
+    try:
+        said: dict[str, Any] = json.loads(line)
+        if said.pop("kind") != _DESIGN or said.pop("version") != VERSION:
+            raise ValueError("another kind or version of line")
+        labels = {int(image): int(label) for image, label in said.pop("labels")}
+        groups = {str(g): tuple(int(i) for i in ids) for g, ids in said.pop("groups").items()}
+        if not groups.keys() <= set(GROUPS) or set().union(*groups.values()) != labels.keys():
+            raise ValueError("groups and labels are not of the same images")
+        return Design(**said, labels=labels, groups=groups)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise CacheError(
+            f"{place}: its first line does not say which images were drawn ({error}); the study "
+            "cannot be read"
+        ) from error
+
+
+def _said(line: bytes, design: Design) -> Annotation | Undo | None:
+    try:
+        said: dict[str, Any] = json.loads(line)
+        kind = said.pop("kind")
+        made = {ANNOTATION: Annotation, UNDO: Undo}[kind](**said)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+    is_known = made.image_id in design.labels if isinstance(made.image_id, int) else False
+    if not is_known or not isinstance(made.rater, str) or not isinstance(made.time, str):
+        return None
+    return None if isinstance(made, Annotation) and made.category not in KEYS else made
+
+
+def _line(said: Mapping[str, object]) -> str:
+    return json.dumps(said, ensure_ascii=False) + "\n"

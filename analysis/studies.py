@@ -1,0 +1,110 @@
+"""Starting a study: the images people are asked about, drawn and written down beforehand."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow.compute as pc
+
+from analysis import schema
+from analysis.categories import AA_PIE, NON_PIE, PIE
+from analysis.config import DENSE_ID
+from analysis.errors import UserError
+from analysis.results import SweepResults
+from analysis.stats.modal import BoolArray
+from analysis.stats.study_sample import draw_study
+from analysis.store.study import Design
+
+SIZES = (20, 500)
+
+
+@dataclass(frozen=True)
+class Supply:
+    """How many images a study could draw from: those with a picture."""
+
+    n_pies: int
+    n_aa_pies: int
+    n_pictures: int
+    has_halves: bool
+
+
+def supply(results: SweepResults, variant_id: str) -> Supply:
+    """Count what a study of one variant could draw from.
+
+    Raises
+    ------
+    CacheError
+        There is no such variant, or a file is missing or damaged.
+    """
+    usable, aa_pies = has_picture(results), results.aa_pies()
+    pie = results.images(variant_id, columns=["is_pie"])["is_pie"].to_numpy(np.bool_)
+    return Supply(
+        n_pies=int((pie & usable).sum()),
+        n_aa_pies=0 if aa_pies is None else int((aa_pies & usable).sum()),
+        n_pictures=int(usable.sum()),
+        has_halves=aa_pies is not None,
+    )
+
+
+def start_study(
+    results: SweepResults, variant_id: str, *, size: int, seed: int | None = None
+) -> str:
+    """Draw a study of one variant under the tie rule of the results; return its name.
+
+    Parameters
+    ----------
+    size : int
+        PIEs and A/A PIEs to draw, 20 to 500 each, or all there are; non-PIEs are matched to the
+        PIEs by class.
+    seed : int, optional
+        Of the drawing and of the raters' orders; drawn at random and written down without.
+
+    Raises
+    ------
+    UserError
+        The size is out of range, nothing can be drawn, or the cache is on another machine.
+    RunError
+        The disk refused it.
+    """
+    if not SIZES[0] <= size <= SIZES[1]:
+        raise UserError(f"size {size}: expected {SIZES[0]} to {SIZES[1]} images a group")
+    seed = secrets.randbits(32) if seed is None else seed
+    table = results.images(variant_id, columns=["is_pie"])
+    sample = draw_study(
+        results.label,
+        table["is_pie"].to_numpy(np.bool_),
+        results.aa_pies(),
+        has_picture(results),
+        size=size,
+        seed=seed,
+    )
+    if not len(sample.pie):
+        raise UserError(f"{variant_id} has no PIE with a picture: there is nothing to annotate")
+    groups = {PIE: sample.pie, AA_PIE: sample.aa_pie, NON_PIE: sample.non_pie}
+    images = sorted(set(np.concatenate(list(groups.values())).tolist()))
+    manifest = results.manifest
+    design = Design(
+        variant_id=variant_id,
+        ties=results.ties,
+        n_dense_runs=len(manifest.done_seeds(DENSE_ID)),
+        n_variant_runs=len(manifest.done_seeds(variant_id)),
+        size=size,
+        seed=seed,
+        dataset_fingerprint=manifest.dataset_fingerprint,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        labels={image: int(results.label[image]) for image in images},
+        groups={name: tuple(ids.tolist()) for name, ids in groups.items()},
+        available={PIE: sample.n_pies, AA_PIE: sample.n_aa_pies},
+        n_unmatched=sample.n_unmatched,
+    )
+    return results.folder.annotations.start(design)
+
+
+def has_picture(results: SweepResults) -> BoolArray:
+    """Whether each image has a thumbnail, shape (N,)."""
+    if schema.IMAGE not in results.folder.image_columns():
+        return np.zeros(len(results.label), np.bool_)
+    column = results.folder.read_images([schema.IMAGE])[schema.IMAGE]
+    size = pc.binary_length(pc.struct_field(column, "bytes")).fill_null(0)
+    return np.asarray(pc.greater(size, 0).to_numpy())
