@@ -12,21 +12,24 @@ from analysis.categories import AA_PIE, NON_PIE, PIE
 from analysis.config import DENSE_ID
 from analysis.errors import UserError
 from analysis.results import SweepResults
-from analysis.stats.modal import BoolArray
+from analysis.stats.modal import BoolArray, IntArray
 from analysis.stats.study_sample import draw_study
 from analysis.store.study import Design
 
 SIZES = (20, 500)
+_LOOKED_AT = 64
 
 
 @dataclass(frozen=True)
 class Supply:
-    """How many images a study could draw from: those with a picture."""
+    """How many PIEs and A/A PIEs there are to draw from; ``n_aa_pies`` None with one dense run.
+
+    ``has_pictures`` says whether any of the first PIEs can be shown.
+    """
 
     n_pies: int
-    n_aa_pies: int
-    n_pictures: int
-    has_halves: bool
+    n_aa_pies: int | None
+    has_pictures: bool
 
 
 def supply(results: SweepResults, variant_id: str) -> Supply:
@@ -37,13 +40,13 @@ def supply(results: SweepResults, variant_id: str) -> Supply:
     CacheError
         There is no such variant, or a file is missing or damaged.
     """
-    usable, aa_pies = has_picture(results), results.aa_pies()
+    aa_pies = results.aa_pies()
     pie = results.images(variant_id, columns=["is_pie"])["is_pie"].to_numpy(np.bool_)
+    (pies,) = np.nonzero(pie)
     return Supply(
-        n_pies=int((pie & usable).sum()),
-        n_aa_pies=0 if aa_pies is None else int((aa_pies & usable).sum()),
-        n_pictures=int(usable.sum()),
-        has_halves=aa_pies is not None,
+        n_pies=len(pies),
+        n_aa_pies=None if aa_pies is None else int(aa_pies.sum()),
+        has_pictures=bool(has_picture(results, pies[:_LOOKED_AT]).any()),
     )
 
 
@@ -75,7 +78,7 @@ def start_study(
         results.label,
         table["is_pie"].to_numpy(np.bool_),
         results.aa_pies(),
-        has_picture(results),
+        lambda images: has_picture(results, images),
         size=size,
         seed=seed,
     )
@@ -101,10 +104,8 @@ def start_study(
     return results.folder.annotations.start(design)
 
 
-def has_picture(results: SweepResults) -> BoolArray:
-    """Whether each image has a thumbnail, shape (N,)."""
-    if schema.IMAGE not in results.folder.image_columns():
-        return np.zeros(len(results.label), np.bool_)
-    column = results.folder.read_images([schema.IMAGE])[schema.IMAGE]
-    size = pc.binary_length(pc.struct_field(column, "bytes")).fill_null(0)
-    return np.asarray(pc.greater(size, 0).to_numpy())
+def has_picture(results: SweepResults, images: IntArray) -> BoolArray:
+    """Whether each of some images has a thumbnail."""
+    rows = results.folder.image_rows([schema.IMAGE]).take(images.tolist())
+    size = pc.binary_length(pc.struct_field(rows[schema.IMAGE], "bytes"))
+    return np.asarray(pc.greater(size, 0).fill_null(False).to_numpy())

@@ -9,6 +9,7 @@ import threading
 import time
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from analysis.categories import AA_PIE, KEYS, NON_PIE, PIE
@@ -66,7 +67,7 @@ def test_a_single_dense_run_has_no_aa_pies_and_the_study_no_such_group(tmp_path)
     folder = make_sweep(tmp_path, seeds=1)
     results = SweepResults(folder)
     assert results.aa_pies() is None
-    assert not supply(results, VARIANT).has_halves
+    assert supply(results, VARIANT).n_aa_pies is None
     design = folder.annotations.read(start_study(results, VARIANT, size=20)).design
     assert design.groups[AA_PIE] == ()
 
@@ -92,6 +93,26 @@ def test_a_variant_without_a_pie_has_nothing_to_annotate(tmp_path):
     shutil.copytree(folder.path / "predictions" / "dense", folder.path / "predictions" / VARIANT)
     with pytest.raises(UserError, match="no PIE"):
         start_study(SweepResults(folder), VARIANT, size=20)
+
+
+def test_images_without_a_picture_are_not_drawn(tmp_path):
+    folder = make_sweep(tmp_path)
+    images = folder.read_images()
+    pictures = pa.array(
+        [row if i % 2 == 0 else None for i, row in enumerate(images["image"].to_pylist())],
+        type=images.schema.field("image").type,
+    )
+    place = images.schema.get_field_index("image")
+    folder.write_images(images.set_column(place, "image", pictures))
+    results = SweepResults(folder)
+    assert supply(results, VARIANT).has_pictures
+    design = folder.annotations.read(start_study(results, VARIANT, size=20)).design
+    assert all(image % 2 == 0 for image in design.labels)
+    empty = pa.nulls(images.num_rows, pictures.type)
+    folder.write_images(images.set_column(place, "image", empty))
+    assert not supply(results, VARIANT).has_pictures
+    with pytest.raises(UserError, match="no PIE with a picture"):
+        start_study(results, VARIANT, size=20)
 
 
 # --- answers ------------------------------------------------------------------------------------

@@ -51,6 +51,7 @@ def test_columns_begin_with_those_of_the_contract_in_their_order(results, table)
     expected = CONTRACT[table].split()
     assert list(results.table(table).columns)[: len(expected)] == expected
 
+
 # What synthetic sweeps have none of: numbers as metadata, shifts, answers of people.
 NEEDS_MORE = (
     "numeric-attributes", "robustness", "annotations", "annotation-shares", "annotation-agreement",
