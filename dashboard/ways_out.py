@@ -39,7 +39,7 @@ def panel(
     """
     ids = np.asarray(image_ids, np.int64)
     with st.popover(
-        f"Take along ({count(len(ids))})",
+        f"Export ({count(len(ids))})",
         icon=":material/ios_share:",
         disabled=not len(ids),
         key=f"ways-out-{key}",

@@ -9,20 +9,21 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 
 def escape(text: object) -> str:
     """Return data text as plotly shows it literally: no tag, no entity, no TeX."""
-    plain = _plain(text)
+    plain = one_line(text)
     return html.escape(plain, quote=False).replace("$", "&#36;")
 
 
 def short(text: object, width: int = 24) -> str:
     """Return data text escaped and, where it is long, cut in the middle for an axis."""
-    plain = _plain(text)
+    plain = one_line(text)
     if len(plain) > width:
         head = (width - 1) * 2 // 3
         plain = f"{plain[:head]}…{plain[len(plain) - (width - 1 - head) :]}"
     return escape(plain)
 
 
-def _plain(text: object) -> str:
+def one_line(text: object) -> str:
+    """Return data text as one line without control characters; never empty."""
     return _CONTROL.sub(" ", str(text)).strip() or "(blank)"
 
 

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from analysis import schema
 from analysis.results import SweepResults
 
+_BATCH, _PART = 4_096, 256
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", 0, "png"),
     (b"\xff\xd8\xff", 0, "jpg"),
@@ -25,12 +26,20 @@ def pictures(
 ) -> Iterator[tuple[int, bytes | None]]:
     """Give image ids and encoded pictures as stored, in the order asked; None where there is none.
 
-    They are held once, as they were read; each is copied only when its turn comes.
+    They are read in batches, each batch in parts that lie near each other in the file, so that
+    memory stays small in any order; by ascending id each part of the file is read once.
     """
-    table = results.folder.read_images([schema.IMAGE])
-    column = pc.struct_field(table[schema.IMAGE], "bytes")
-    for image_id in image_ids.tolist():
-        yield image_id, column[image_id].as_py() or None
+    rows = results.folder.image_rows([schema.IMAGE])
+    for start in range(0, len(image_ids), _BATCH):
+        batch = image_ids[start : start + _BATCH]
+        by_place = np.argsort(batch, kind="stable")
+        content: list[bytes | None] = [None] * len(batch)
+        for first in range(0, len(batch), _PART):
+            part = by_place[first : first + _PART]
+            column = pc.struct_field(rows.take(batch[part].tolist())[schema.IMAGE], "bytes")
+            for place, one in zip(part.tolist(), column.to_pylist(), strict=True):
+                content[place] = one or None
+        yield from zip(batch.tolist(), content, strict=True)
 
 
 def suffix_of(content: bytes) -> str:

@@ -65,7 +65,7 @@ def register(
 def formats() -> dict[str, Format]:
     """Return all registered formats by name."""
     import_all(_PACKAGE)
-    return dict(sorted(_FORMATS.items(), key=lambda item: item[1].title))
+    return dict(sorted(_FORMATS.items()))
 
 
 def sharing_format(name: str) -> Format:

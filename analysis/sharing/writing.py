@@ -3,17 +3,16 @@
 import os
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from analysis.atomic import replacing
 from analysis.errors import RunError, UserError
 from analysis.sharing.chosen import Chosen
 from analysis.sharing.registry import Format
 from analysis.wording import count
+from analysis.zipped import write_zip
 
 Progress = Callable[[int], None]
 _ZIP = ".zip"
@@ -68,7 +67,7 @@ def share(
     with replacing(out) as temporary:
         if one.shape == "folder":
             with temporary.open("wb") as file:
-                return _zip(files, file)
+                return write_zip(files, file)
         for name, content in files:
             temporary.write_bytes(content)
             return [name]
@@ -88,7 +87,7 @@ def share_bytes(chosen: Chosen, one: Format) -> bytes:
         return next(content for _, content in one.files(chosen))
     # On disk beyond some size: what is sent must be in memory, but only once.
     with tempfile.SpooledTemporaryFile(max_size=_SPOOLED) as file:
-        _zip(one.files(chosen), file)
+        write_zip(one.files(chosen), file)
         file.seek(0)
         return file.read()
 
@@ -106,18 +105,6 @@ def _counted(
         yield one
         if progress is not None:
             progress(n)
-
-
-def _zip(files: Iterator[tuple[str, bytes]], to: IO[bytes]) -> list[str]:
-    """Write a ZIP without compressing, since pictures are compressed; the same bytes each time."""
-    names = []
-    with zipfile.ZipFile(to, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in files:
-            entry = zipfile.ZipInfo(name)
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, content)
-            names.append(name)
-    return names
 
 
 def _put(folder: Path, name: str, content: bytes) -> str:
