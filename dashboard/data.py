@@ -26,6 +26,7 @@ from analysis.remote import Location, RemotePath, address, location
 from analysis.results import SweepResults
 from analysis.stats.modal import TieRule
 from analysis.store import Cache, Rows, SweepFolder
+from analysis.store.marks import Marked
 from dashboard.gallery.query import ImageIndex
 
 META_VALUES = 60
@@ -127,6 +128,16 @@ def categories(opened: SweepResults) -> dict[str, pd.Categorical]:
     return _categories(opened, _images_identity(opened))
 
 
+def marks(folder: SweepFolder) -> Marked:
+    """Return tags and saved views of a sweep, as they are now; none where they are damaged."""
+    return _marks(address(folder.path), folder.marks.stamp())[0]
+
+
+def marks_problem(folder: SweepFolder) -> str | None:
+    """Say why tags and saved views cannot be read; None where they can."""
+    return _marks(address(folder.path), folder.marks.stamp())[1]
+
+
 def thumbnail_uris(opened: SweepResults, image_ids: Sequence[int]) -> list[str]:
     """Return thumbnails as data URIs, encoded from the stored bytes; empty where there is none."""
     rows = _image_rows(opened, "thumbnails", _images_identity(opened)).take(image_ids)
@@ -167,6 +178,14 @@ def _images_identity(opened: SweepResults) -> tuple[str, str]:
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _manifest(path: str, key: str) -> Manifest:
     return SweepFolder(location(path)).manifest()
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _marks(path: str, key: str) -> tuple[Marked, str | None]:
+    try:
+        return SweepFolder(location(path)).marks.read(), None
+    except LetheError as error:
+        return Marked(), str(error)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

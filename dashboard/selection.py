@@ -46,6 +46,7 @@ class Selection:
     agreement: tuple[int, int] = WHOLE
     distance: tuple[int, int] = WHOLE
     meta: tuple[tuple[str, str], ...] = ()
+    tags: tuple[str, ...] = ()
     sort: str = "vote_distance"
     order: str = "desc"
     page: int = 1
@@ -63,6 +64,7 @@ class Known:
     class_names: Sequence[str] = ()
     n_images: int = 0
     meta: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    tags: Sequence[str] = ()
 
 
 def parse(
@@ -98,6 +100,7 @@ def parse(
         agreement=reader.range("agreement"),
         distance=reader.range("distance"),
         meta=reader.pairs("meta", known.meta),
+        tags=reader.many("tag", known.tags),
         sort=reader.one("sort", SORTS, default.sort),
         order=reader.one("order", ORDERS, default.order),
         page=reader.number("page", 1, None, default.page),
@@ -117,6 +120,7 @@ def to_params(selection: Selection, *, default_variant: str | None = None) -> di
         "becomes": list(selection.becomes),
         "kind": list(selection.kinds),
         "meta": [f"{column}:{value}" for column, value in selection.meta],
+        "tag": list(selection.tags),
     }
     for name in ("agreement", "distance"):
         low, high = getattr(selection, name)
@@ -146,7 +150,7 @@ def without_filters(selection: Selection) -> Selection:
             name: getattr(default, name)
             for name in (
                 "classes", "class_of", "becomes", "kinds", "population", "agreement", "distance",
-                "meta",
+                "meta", "tags",
             )
         },
     )  # fmt: skip

@@ -30,7 +30,7 @@ def problems(
     own : collection of str
         Files that belong to every sweep, besides.
     beside : collection of str
-        Folders that are passed over: what can be computed again, and what is only ever added to.
+        Folders that are passed over: what can be computed again, and what people keep.
     """
     there = sizes(folder)
     found = []

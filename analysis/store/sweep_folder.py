@@ -14,7 +14,7 @@ from analysis.atomic import replacing, sha256
 from analysis.errors import CacheError
 from analysis.manifest import FileRecord, Manifest
 from analysis.remote import Location
-from analysis.store import checking, locking, places
+from analysis.store import checking, locking, marks, places
 from analysis.store.annotations import FOLDER as ANNOTATIONS
 from analysis.store.annotations import Annotations
 from analysis.store.population import Population
@@ -62,6 +62,11 @@ class SweepFolder:
     def annotations(self) -> Annotations:
         """The studies of people."""
         return Annotations(self.path)
+
+    @property
+    def marks(self) -> marks.Marks:
+        """The tags and views that people keep."""
+        return marks.Marks(self.path)
 
     def relative(self, path: Location) -> str:
         """Name a file of the sweep the way the manifest does."""
@@ -233,7 +238,7 @@ class SweepFolder:
             for seed in seeds
         ]
         own = {MANIFEST, locking.LOCK, locking.LEASE}
-        beside = (_DERIVED, ANNOTATIONS)
+        beside = (_DERIVED, ANNOTATIONS, marks.FOLDER)
         found = checking.problems(self.path, manifest, done, own=own, beside=beside)
         return found + self.annotations.problems()
 

@@ -18,15 +18,16 @@ def _source(name: str) -> str:
 # Styles are not isolated in a shadow root, so that tiles are ordinary elements of the page.
 _grid = st.components.v2.component(
     "lethe.gallery_grid",
-    html='<div class="lethe-gallery"></div>',
+    html='<div class="lethe-gallery"></div>'
+    '<dialog class="lethe-keys-dialog" aria-labelledby="lethe-keys-title"></dialog>',
     css=_source("gallery.css"),
-    js=_source("grid.js"),
+    js=_source("elements.js") + _source("keys.js") + _source("grid.js"),
     isolate_styles=False,
 )
 _detail = st.components.v2.component(
     "lethe.gallery_detail",
     html='<div class="lethe-detail"><dialog aria-labelledby="lethe-detail-title"></dialog></div>',
-    js=_source("detail.js"),
+    js=_source("elements.js") + _source("detail.js"),
     isolate_styles=False,
 )
 

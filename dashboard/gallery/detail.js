@@ -1,50 +1,33 @@
-// One image over the page, with the votes of every variant. Text is set as textContent only.
+// One image over the page, with the votes of every variant.
 
-function element(tag, className, text) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
-
-function button(className, text, label, testid, onClick) {
-  const made = element("button", className, text);
-  made.type = "button";
-  made.setAttribute("aria-label", label);
+function control(text, label, testid, onClick) {
+  const made = button("lethe-step", text, label, onClick);
   made.dataset.testid = testid;
-  made.disabled = onClick === undefined;
-  made.onclick = onClick;
   return made;
 }
 
-function makeHead(data, dialog, go) {
+function makeHead(data, dialog, go, select) {
   const head = element("header", "lethe-head");
   const title = element("h2", "", data.title);
   title.id = "lethe-detail-title";
   const step = (id) => (id === null ? undefined : () => go(id));
+  const chosen = control(data.selected ? "☑ Selected" : "☐ Select", undefined, "detail-select", select);
+  chosen.setAttribute("aria-pressed", String(data.selected));
   head.append(
     title,
     element("span", "lethe-position", data.position),
-    button("lethe-step", "‹", "Previous image", "detail-previous", step(data.previous)),
-    button("lethe-step", "›", "Next image", "detail-next", step(data.next)),
-    button("lethe-step", "×", "Close", "detail-close", () => dialog.close()),
+    chosen,
+    control("‹", "Previous image", "detail-previous", step(data.previous)),
+    control("›", "Next image", "detail-next", step(data.next)),
+    control("×", "Close", "detail-close", () => dialog.close()),
   );
   return head;
 }
 
 function makePicture(data) {
-  const frame = element("figure", "lethe-large");
-  if (!data.src) {
-    frame.append(element("span", "lethe-missing", "no image"));
-    return frame;
-  }
-  const image = element("img");
-  image.alt = data.alt;
-  image.dataset.testid = "detail-image";
-  image.onload = () =>
-    image.classList.toggle("lethe-crisp", image.naturalWidth * 2 <= frame.clientWidth);
-  image.src = data.src;
-  frame.append(image);
+  const frame = picture(element("figure", "lethe-large"), data.src, data.alt);
+  const image = frame.querySelector("img");
+  if (image) image.dataset.testid = "detail-image";
   return frame;
 }
 
@@ -89,6 +72,12 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const dialog = parentElement.querySelector("dialog");
   if (!dialog) return;
   const go = (id) => setTriggerValue("act", { type: "open", id });
+  const select = () =>
+    setTriggerValue("act", {
+      type: "select",
+      shown: [data.id],
+      selected: data.selected ? [] : [data.id],
+    });
   dialog.onclose = () => setTriggerValue("act", { type: "close" });
   dialog.onclick = (event) => {
     if (event.target === dialog) dialog.close();
@@ -101,6 +90,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   dialog.onkeydown = (event) => {
     if (event.key === "ArrowLeft" && data.previous !== null) go(data.previous);
     else if (event.key === "ArrowRight" && data.next !== null) go(data.next);
+    else if (event.key === "x") select();
     else return;
     event.preventDefault();
   };
@@ -116,7 +106,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   );
   const body = element("div", "lethe-body");
   body.append(makePicture(data), right);
-  dialog.replaceChildren(makeHead(data, dialog, go), body);
+  dialog.replaceChildren(makeHead(data, dialog, go, select), body);
   if (!dialog.open) dialog.showModal();
   const target = focused && dialog.querySelector(`[data-testid="${focused}"]:not(:disabled)`);
   (target || dialog.querySelector('[data-testid="detail-close"]')).focus({ preventScroll: true });

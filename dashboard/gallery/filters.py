@@ -9,6 +9,7 @@ from analysis.stats.pie import KINDS
 from analysis.wording import count
 from dashboard import state
 from dashboard.context import Context
+from dashboard.gallery.class_filter import class_filter
 from dashboard.gallery.query import Facets
 from dashboard.gallery.tiles import KIND_ICONS
 from dashboard.selection import CLASS_OF, MAX_PER_PAGE, ORDERS, POPULATIONS, SORTS, TILES
@@ -44,7 +45,7 @@ def variant_filter(context: Context) -> None:
 
 def filters(context: Context, facets: Facets, metadata: dict[str, pd.Categorical]) -> None:
     """Draw every filter, the number of images each option would show beside it."""
-    selection, names = context.selection, context.results.class_names
+    selection = context.selection
     variant_filter(context)
     with st.container(key="filter-population"):
         st.radio(
@@ -63,15 +64,7 @@ def filters(context: Context, facets: Facets, metadata: dict[str, pd.Categorical
             "reverse. Changed: both are wrong.",
             **_bound(context, "kind", list(selection.kinds), "kinds"),
         )
-    position = {name: i for i, name in enumerate(names)}
-    with st.container(key="filter-class"):
-        st.multiselect(
-            "Class",
-            names,
-            format_func=lambda one: f"{one} ({count(facets.classes[position[one]])})",
-            placeholder="All classes",
-            **_bound(context, "class", list(selection.classes), "classes"),
-        )
+    class_filter(context, "class", "classes", "Class", facets.classes, "All classes")
     with st.container(key="filter-class_of"):
         st.segmented_control(
             "Class by",
@@ -82,14 +75,9 @@ def filters(context: Context, facets: Facets, metadata: dict[str, pd.Categorical
             "that of the chosen variant.",
             **_bound(context, "class_of", selection.class_of),
         )
-    with st.container(key="filter-becomes"):
-        st.multiselect(
-            "Variant says",
-            names,
-            format_func=lambda one: f"{one} ({count(facets.becomes[position[one]])})",
-            placeholder="Any class",
-            **_bound(context, "becomes", list(selection.becomes)),
-        )
+    class_filter(context, "becomes", "becomes", "Variant says", facets.becomes, "Any class")
+    if facets.tags:
+        _tag_filter(context, facets.tags)
     for name, label in (("agreement", "Agreement, %"), ("distance", "Vote distance, %")):
         with st.container(key=f"filter-{name}"):
             st.slider(label, 0, 100, **_bound(context, name, getattr(selection, name)))
@@ -149,6 +137,17 @@ def _meta_filter(
                 context.default_variant,
                 lambda now: {"meta": (*others, *((column, value) for value in now))},
             ),
+        )
+
+
+def _tag_filter(context: Context, counts: dict[str, int]) -> None:
+    with st.container(key="filter-tag"):
+        st.multiselect(
+            "Tag",
+            list(counts),
+            format_func=lambda one: f"{one} ({count(counts[one])})",
+            placeholder="Any or none",
+            **_bound(context, "tag", list(context.selection.tags), "tags"),
         )
 
 

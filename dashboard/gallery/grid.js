@@ -1,38 +1,9 @@
-// The grid: count, filter chips, pager and tiles. Text is always set as textContent, so a class
-// called <script> is shown and never run.
+// The grid: count, filter chips, pager and tiles.
+//
+// Which tiles are selected changes here at once and is sent with whatever is sent next, always for
+// the whole page: so nothing is lost where the server answers an earlier click late.
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-
-function element(tag, className, text) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
-
-function button(className, text, label, onClick) {
-  const made = element("button", className, text);
-  made.type = "button";
-  if (label) made.setAttribute("aria-label", label);
-  made.onclick = onClick;
-  return made;
-}
-
-function picture(tile) {
-  const frame = element("span", "lethe-frame");
-  if (!tile.src) {
-    frame.append(element("span", "lethe-missing", "no image"));
-    return frame;
-  }
-  const image = element("img");
-  image.alt = tile.alt;
-  image.decoding = "sync";
-  image.onload = () =>
-    image.classList.toggle("lethe-crisp", image.naturalWidth * 2 <= frame.clientWidth);
-  image.src = tile.src;
-  frame.append(image);
-  return frame;
-}
 
 function words(tile) {
   const made = element("span", "lethe-words");
@@ -50,14 +21,23 @@ function words(tile) {
   return made;
 }
 
-function makeTile(tile, act) {
-  const made = button("lethe-tile", undefined, undefined, () => act({ type: "open", id: tile.id }));
-  made.dataset.testid = "gallery-tile";
-  made.dataset.imageId = String(tile.id);
-  made.title = tile.alt;
-  made.tabIndex = -1;
-  made.append(picture(tile), words(tile));
-  return made;
+function makeCell(tile, page) {
+  const cell = element("div", "lethe-cell");
+  const open = button("lethe-tile", undefined, undefined, (event) =>
+    event.shiftKey ? page.toggle(tile.id, true) : page.act({ type: "open", id: tile.id }),
+  );
+  open.dataset.testid = "gallery-tile";
+  open.dataset.imageId = String(tile.id);
+  open.title = tile.alt;
+  open.tabIndex = -1;
+  open.append(picture(element("span", "lethe-frame"), tile.src, tile.alt), words(tile));
+  const box = element("input", "lethe-select");
+  box.type = "checkbox";
+  box.tabIndex = -1;
+  box.setAttribute("aria-label", `Select image ${tile.id}`);
+  box.onclick = (event) => page.toggle(tile.id, event.shiftKey);
+  cell.append(open, box);
+  return cell;
 }
 
 function makeChips(data, act) {
@@ -81,12 +61,12 @@ function makePager(data, act) {
   const pager = element("nav", "lethe-pager");
   pager.setAttribute("aria-label", "Pages");
   const go = (page) => act({ type: "page", page });
-  const previous = button("lethe-step", "‹", "Previous page", () => go(data.page - 1));
+  const step = (text, label, page) =>
+    button("lethe-step", text, label, 1 <= page && page <= data.n_pages ? () => go(page) : undefined);
+  const previous = step("‹", "Previous page", data.page - 1);
   previous.dataset.testid = "gallery-previous";
-  previous.disabled = data.page <= 1;
-  const next = button("lethe-step", "›", "Next page", () => go(data.page + 1));
+  const next = step("›", "Next page", data.page + 1);
   next.dataset.testid = "gallery-next";
-  next.disabled = data.page >= data.n_pages;
   const jump = element("input", "lethe-jump");
   jump.type = "number";
   jump.min = 1;
@@ -104,7 +84,7 @@ function makePager(data, act) {
 }
 
 function moveFocus(event, grid) {
-  const tiles = [...grid.children];
+  const tiles = [...grid.querySelectorAll(".lethe-tile")];
   const here = tiles.indexOf(document.activeElement);
   if (here < 0) return;
   const columns = getComputedStyle(grid).gridTemplateColumns.split(" ").length;
@@ -120,14 +100,110 @@ function moveFocus(event, grid) {
   target.focus();
 }
 
+// The selection of one page, and what is sent of it.
+class Page {
+  constructor(root, send) {
+    this.root = root;
+    this.send = send;
+    this.ids = [];
+    this.selected = new Set();
+    this.last = null;
+    this.turn = 0;
+    this.dirty = false;
+  }
+
+  act(event) {
+    this.root.classList.add("lethe-waiting");
+    this.tell(event);
+  }
+
+  tell(event) {
+    const marks = this.dirty ? { shown: this.ids, selected: [...this.selected] } : {};
+    this.turn += 1;
+    this.send({ ...event, ...marks, turn: this.turn });
+  }
+
+  toggle(id, isRange) {
+    const on = !this.selected.has(id);
+    const from = isRange && this.ids.includes(this.last) ? this.ids.indexOf(this.last) : -1;
+    const to = this.ids.indexOf(id);
+    const range = from < 0 ? [id] : this.ids.slice(Math.min(from, to), Math.max(from, to) + 1);
+    for (const one of range) this.mark(one, from < 0 ? on : true);
+    this.last = id;
+    this.changed();
+  }
+
+  toggleAll() {
+    const on = !this.ids.every((id) => this.selected.has(id));
+    for (const id of this.ids) this.mark(id, on);
+    this.changed();
+  }
+
+  mark(id, on) {
+    if (on) this.selected.add(id);
+    else this.selected.delete(id);
+  }
+
+  changed() {
+    this.dirty = true;
+    this.paint();
+    this.tell({ type: "select" });
+  }
+
+  // What the server knows counts once it has heard of the last click.
+  hear(data) {
+    if (data.turn < this.turn) return;
+    this.selected = new Set(data.selected);
+    this.dirty = false;
+    this.paint();
+  }
+
+  paint() {
+    for (const box of this.root.querySelectorAll(".lethe-select")) {
+      const id = Number(box.previousSibling.dataset.imageId);
+      box.checked = this.selected.has(id);
+      box.parentElement.classList.toggle("lethe-selected", box.checked);
+    }
+  }
+}
+
+const keysDialog = (root) => root.parentElement.querySelector(".lethe-keys-dialog");
+
+function onKey(event, page, root) {
+  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+  if (document.querySelector("dialog[open]")) return;
+  if (event.key === "?") return showKeys(keysDialog(root));
+  const tile = document.activeElement?.closest?.(".lethe-cell")?.querySelector(".lethe-tile");
+  const key = event.key.toLowerCase();
+  if (key === "x" && tile) page.toggle(Number(tile.dataset.imageId), event.shiftKey);
+  else if (key === "a" && tile) page.toggleAll();
+  else if (key === "n") root.querySelector('[data-testid="gallery-next"]:not(:disabled)')?.click();
+  else if (key === "p") root.querySelector('[data-testid="gallery-previous"]:not(:disabled)')?.click();
+}
+
+// The keys hold wherever the focus is on the page, until the gallery is left.
+function listenOnce(page, root) {
+  if (page.listens) return;
+  page.listens = true;
+  const listen = (event) =>
+    root.isConnected ? onKey(event, page, root) : document.removeEventListener("keydown", listen);
+  document.addEventListener("keydown", listen);
+}
+
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".lethe-gallery");
-  if (!root || !data || root.dataset.version === data.version) return;
+  if (!root || !data) return;
+  root.lethe ??= new Page(root, (event) => setTriggerValue("act", event));
+  const page = root.lethe;
+  page.send = (event) => setTriggerValue("act", event);
+  listenOnce(page, root);
+  if (root.dataset.version === data.version) {
+    root.classList.remove("lethe-waiting");
+    page.hear(data);
+    return;
+  }
   root.dataset.version = data.version;
-  const act = (event) => {
-    root.classList.add("lethe-waiting");
-    setTriggerValue("act", event);
-  };
+  const act = (event) => page.act(event);
   const focused = root.contains(document.activeElement)
     ? document.activeElement.dataset.testid
     : undefined;
@@ -136,20 +212,31 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const count = element("p", "lethe-count", data.count);
   count.dataset.testid = "gallery-count";
   count.setAttribute("role", "status");
-  bar.append(count, makePager(data, act));
+  const pager = makePager(data, act);
+  const keys = button("lethe-step", "?", "Keys of the gallery", () => showKeys(keysDialog(root)));
+  keys.dataset.testid = "gallery-keys";
+  pager.append(keys);
+  bar.append(count, pager);
 
   const grid = element("div", `lethe-grid lethe-tiles-${data.tile}`);
   grid.setAttribute("role", "group");
   grid.setAttribute("aria-label", "Images");
-  grid.append(...data.tiles.map((tile) => makeTile(tile, act)));
-  if (grid.firstChild) grid.firstChild.tabIndex = 0;
+  grid.append(...data.tiles.map((tile) => makeCell(tile, page)));
+  const first = grid.querySelector(".lethe-tile");
+  if (first) first.tabIndex = 0;
   grid.onkeydown = (event) => moveFocus(event, grid);
 
   const parts = [makeChips(data, act), bar];
   if (data.empty) parts.push(element("p", "lethe-empty", data.empty));
   root.replaceChildren(...parts, grid);
   root.classList.remove("lethe-waiting");
+  page.ids = data.tiles.map((tile) => tile.id);
+  page.last = page.ids.includes(page.last) ? page.last : null;
+  page.turn = Math.max(page.turn, data.turn);
+  page.hear({ ...data, turn: page.turn });
   if (focused && focused !== "gallery-tile") {
     root.querySelector(`[data-testid="${focused}"]:not(:disabled)`)?.focus();
+  } else if (focused && first) {
+    first.focus();
   }
 }

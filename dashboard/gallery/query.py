@@ -77,6 +77,7 @@ class Facets:
     classes: npt.NDArray[np.int64]
     becomes: npt.NDArray[np.int64]
     meta: dict[str, dict[str, int]]
+    tags: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ def find(
     class_names: Sequence[str],
     metadata: Mapping[str, pd.Categorical],
     *,
+    tags: Mapping[str, Sequence[int]] | None = None,
     values: npt.NDArray[Any] | None = None,
 ) -> Found:
     """Filter and sort: AND across filters, OR within one; equal values in order of image id.
@@ -112,16 +114,22 @@ def find(
         Names in order of class id.
     metadata
         Values (as text) of each metadata column that can be filtered by, N each.
+    tags
+        Image ids of each tag.
     values
         What is sorted by, where it is no column of the index; an unknown one (NaN) comes last.
     """
+    tagged = {tag: _tagged(ids, len(index)) for tag, ids in (tags or {}).items()}
     masks = _masks(index, selection, class_names, metadata)
+    if selection.tags:
+        masks["tags"] = _any([tagged[tag] for tag in selection.tags if tag in tagged], len(index))
     chosen = _all(masks, len(index))
     ids = _ordered(index, np.flatnonzero(chosen), selection, values)
     # Ties are counted as the summary does, over PIEs and non-PIEs alike.
     held = {name: mask for name, mask in masks.items() if name not in ("population", "kind")}
     n_tied = int((index.tied & _all(held, len(index))).sum())
-    return Found(ids, _facets(index, selection, class_names, metadata, masks), n_tied)
+    facets = _facets(index, selection, class_names, metadata, masks, tagged)
+    return Found(ids, facets, n_tied)
 
 
 def _masks(
@@ -160,6 +168,7 @@ def _facets(
     class_names: Sequence[str],
     metadata: Mapping[str, pd.Categorical],
     masks: dict[str, Bools],
+    tagged: dict[str, Bools],
 ) -> Facets:
     def others(name: str) -> Bools:
         return _all({key: mask for key, mask in masks.items() if key != name}, len(index))
@@ -178,6 +187,7 @@ def _facets(
             column: _value_counts(values, others(f"meta:{column}"))
             for column, values in metadata.items()
         },
+        tags={tag: int((mask & others("tags")).sum()) for tag, mask in tagged.items()},
     )
 
 
@@ -197,6 +207,21 @@ def _all(masks: Mapping[str, Bools], n: int) -> Bools:
     for mask in masks.values():
         chosen &= mask
     return chosen
+
+
+def _any(masks: Sequence[Bools], n: int) -> Bools:
+    chosen = np.zeros(n, np.bool_)
+    for mask in masks:
+        chosen |= mask
+    return chosen
+
+
+def _tagged(image_ids: Sequence[int], n: int) -> Bools:
+    """Mark the images of a tag; ids that the sweep does not have are passed over."""
+    ids = np.asarray(image_ids, np.int64)
+    mask = np.zeros(n, np.bool_)
+    mask[ids[(ids >= 0) & (ids < n)]] = True
+    return mask
 
 
 def _ordered(

@@ -11,6 +11,7 @@ from analysis.stats.pie import KINDS
 from analysis.wording import count, is_missing, percent
 from dashboard import data
 from dashboard.context import Context
+from dashboard.gallery import picked
 from dashboard.gallery.query import Found, ImageIndex
 from dashboard.selection import WHOLE, Selection
 
@@ -25,7 +26,7 @@ def grid_data(context: Context, index: ImageIndex, found: Found) -> dict[str, An
     selection = context.selection
     ids = found.page(selection.page, selection.per_page)
     uris = data.thumbnail_uris(context.results, ids.tolist())
-    shown = {
+    shown: dict[str, Any] = {
         "count": count_line(selection, len(ids), len(found.ids), len(index), found.n_tied),
         "chips": chips(selection),
         "page": selection.page,
@@ -37,8 +38,14 @@ def grid_data(context: Context, index: ImageIndex, found: Found) -> dict[str, An
             for image_id, uri in zip(ids.tolist(), uris, strict=True)
         ],
     }
-    text = json.dumps(shown, sort_keys=True)
-    return shown | {"version": hashlib.sha256(text.encode()).hexdigest()}
+    # Which pictures they are follows from the sweep and the ids.
+    words = [tile | {"src": bool(tile["src"])} for tile in shown["tiles"]]
+    text = json.dumps([context.manifest.name, shown | {"tiles": words}], sort_keys=True)
+    return shown | {
+        "version": hashlib.sha256(text.encode()).hexdigest(),
+        "selected": ids[np.isin(ids, picked.ids(context))].tolist(),
+        "turn": picked.turn(),
+    }
 
 
 def count_line(selection: Selection, n_shown: int, n_found: int, n_images: int, n_tied: int) -> str:
@@ -59,6 +66,7 @@ def chips(selection: Selection) -> list[dict[str, str]]:
         *(("classes", name, f"{whose}: {name}") for name in selection.classes),
         *(("becomes", name, f"compressed says: {name}") for name in selection.becomes),
         *(("kinds", kind, f"kind: {kind}") for kind in selection.kinds),
+        *(("tags", tag, f"tag: {tag}") for tag in selection.tags),
         *(("meta", f"{column}:{value}", f"{column}: {value}") for column, value in selection.meta),
     ]
     if selection.population != "pies":
@@ -88,6 +96,7 @@ def detail_data(
         "shown": True,
         "id": image_id,
         "src": shown["src"],
+        "selected": bool(np.isin(image_id, picked.ids(context))),
         "alt": shown["alt"],
         "title": f"Image {image_id}: {shown['label']}",
         "position": (
@@ -156,6 +165,9 @@ def facts(
         ),
         *more,
     ]
+    tags = [tag for tag, ids in data.marks(context.results.folder).tags.items() if image_id in ids]
+    if tags:
+        listed.append(("Tags", ", ".join(tags)))
     if row[schema.PATH] is not None:
         listed.append(("File", str(row[schema.PATH])))
     if row[schema.WIDTH] is not None and row[schema.HEIGHT] is not None:

@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import context as contexts
 from dashboard import data, state
 from dashboard.context import Context
-from dashboard.gallery import component, filters, query, sorting, tiles
+from dashboard.gallery import actions, component, filters, finding, picked, query, sorting, tiles
 from dashboard.problems import guarded
 from dashboard.selection import Selection, changed, without_filters
 
@@ -23,13 +23,12 @@ def _gallery() -> None:
     index = data.image_index(context.results, context.variant)
     metadata = data.categories(context.results)
     values = sorting.values(context)
-    found = query.find(
-        index, context.selection, context.results.class_names, metadata, values=values
-    )
+    found = finding.found(context, index, values)
     context = _within_pages(context, found)
     left, right = st.columns([1, 4.4], gap="medium")
     with right:
         filters.arrangement(context)
+        actions.bar(context, found)
         sorting.note(context, values)
         component.grid(
             tiles.grid_data(context, index, found), lambda: _act(component.GRID_KEY, context)
@@ -54,6 +53,7 @@ def _within_pages(context: Context, found: query.Found) -> Context:
 def _act(key: str, context: Context, found: query.Found | None = None) -> None:
     event = state.event(key, "act")
     if isinstance(event, dict):
+        picked.hear(context, event)
         moved = _after(event, context.selection, found)
         state.write(moved, context.default_variant)
 
@@ -87,7 +87,7 @@ def _removed(selection: Selection, field: str, value: str) -> Selection:
     if field == "meta":
         pairs = tuple(pair for pair in selection.meta if ":".join(pair) != value)
         return changed(selection, meta=pairs)
-    if field in ("classes", "becomes", "kinds"):
+    if field in ("classes", "becomes", "kinds", "tags"):
         kept = tuple(one for one in getattr(selection, field) if one != value)
         return changed(selection, **{field: kept})
     return changed(selection, **{field: default})

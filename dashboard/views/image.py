@@ -12,7 +12,7 @@ from dashboard import context as contexts
 from dashboard import data, pages, state
 from dashboard.context import Context
 from dashboard.figure_panel import figure, note
-from dashboard.gallery import query, sorting, tiles
+from dashboard.gallery import finding, sorting, tiles
 from dashboard.gallery.filters import variant_filter
 from dashboard.gallery.query import Found, ImageIndex
 from dashboard.selection import changed
@@ -24,13 +24,7 @@ def show() -> None:
     """Show one image."""
     context = contexts.current()
     index = data.image_index(context.results, context.variant)
-    found = query.find(
-        index,
-        context.selection,
-        context.results.class_names,
-        data.categories(context.results),
-        values=sorting.values(context),
-    )
+    found = finding.found(context, index, sorting.values(context))
     context = _with_image(context, found)
     image_id = context.selection.image or 0
     _steps(context, found)

@@ -1,0 +1,192 @@
+"""What can be done with the images of the gallery: select, tag, take along, keep the view."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from analysis.errors import LetheError
+from analysis.store.marks import LONGEST
+from analysis.wording import count
+from dashboard import data, state, ways_out
+from dashboard.context import Context
+from dashboard.gallery import picked
+from dashboard.gallery.query import Found
+from dashboard.gallery.tiles import chips
+from dashboard.selection import to_params
+from dashboard.text import plain
+
+_TROUBLE = "marks-trouble"
+
+
+def bar(context: Context, found: Found) -> None:
+    """Draw the row of actions; what a button hides is made when it is opened."""
+    chosen, meant = picked.ids(context), picked.meant(context, found)
+    is_writable = not os.environ.get("LETHE_READ_ONLY")
+    with st.container(horizontal=True, vertical_alignment="center", key="gallery-actions"):
+        st.button(
+            f"Select all {count(len(found.ids))}",
+            icon=":material/select_all:",
+            disabled=not len(found.ids) or bool(np.isin(found.ids, chosen).all()),
+            help="Every image that the filters let through, on all pages. Tick a tile to select "
+            "it, with Shift all from the last one to it.",
+            on_click=picked.select,
+            args=(context, found.ids),
+            key="select-all",
+        )
+        st.button(
+            f"Clear {count(len(chosen))} selected" if len(chosen) else "None selected",
+            icon=":material/deselect:",
+            disabled=not len(chosen),
+            on_click=picked.clear,
+            args=(context,),
+            key="select-none",
+        )
+        take = f"Take along {count(len(meant))}"
+        with _opened(take, "ios_share", "take-along", disabled=not len(meant)) as is_open:
+            if is_open:
+                ways_out.block(context, meant, key="gallery", words=_rule(context, chosen))
+        if is_writable:
+            with _opened(f"Tag {count(len(meant))}", "sell", "tag", disabled=False) as is_open:
+                if is_open:
+                    _tags(context, meant)
+        with _opened("Views", "bookmark", "views", disabled=False) as is_open:
+            if is_open:
+                _views(context, is_writable)
+    trouble = state.recall(_TROUBLE) or data.marks_problem(context.results.folder)
+    if trouble:
+        st.error(plain(trouble))
+        state.remember(_TROUBLE, None)
+
+
+class _opened:  # noqa: N801  (it reads as a function)
+    """A popover that tells whether it is open."""
+
+    def __init__(self, label: str, icon: str, key: str, *, disabled: bool) -> None:
+        self._popover = st.popover(
+            label,
+            icon=f":material/{icon}:",
+            disabled=disabled,
+            key=f"gallery-{key}",
+            on_change="rerun",
+        )
+
+    def __enter__(self) -> bool:
+        self._popover.__enter__()
+        return bool(self._popover.open)
+
+    def __exit__(self, *error: Any) -> None:
+        self._popover.__exit__(*error)
+
+
+def _rule(context: Context, chosen: picked.Ids) -> str:
+    """Say how the images were chosen."""
+    if len(chosen):
+        return "selected by hand"
+    rules = [chip["text"] for chip in chips(context.selection)]
+    return "; ".join(rules) or "all PIEs"
+
+
+def _tags(context: Context, meant: picked.Ids) -> None:
+    marked = data.marks(context.results.folder)
+    what = f"{count(len(meant))} {'image' if len(meant) == 1 else 'images'}"
+    st.text_input("Tag", max_chars=LONGEST, placeholder="For example: mislabelled", key="tag-name")
+    st.button(
+        f"Tag {what}",
+        type="primary",
+        disabled=not len(meant),
+        on_click=_tag,
+        args=(context, meant),
+        key="tag-give",
+    )
+    if not marked.tags:
+        st.caption("Tags are kept beside the sweep, for everybody who opens it.")
+        return
+    st.caption("Kept beside the sweep. Add to these images, or take from them:")
+    for tag, ids in marked.tags.items():
+        n_here = int(np.isin(meant, ids).sum())
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"{plain(tag)} ({count(len(ids))})", width="stretch")
+            for icon, step, disabled in (
+                ("add", _add, n_here == len(meant)),
+                ("remove", _take, not n_here),
+            ):
+                st.button(
+                    "",
+                    icon=f":material/{icon}:",
+                    help="Tag these images" if icon == "add" else "Take the tag from these images",
+                    disabled=disabled,
+                    on_click=step,
+                    args=(context, tag, meant),
+                    key=f"tag-{icon}-{tag}",
+                )
+
+
+def _views(context: Context, is_writable: bool) -> None:
+    views = data.marks(context.results.folder).views
+    if not views:
+        st.caption("A view keeps the rule, filters and order, not the images of today.")
+    for name, rule in views.items():
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button(
+                plain(name),
+                on_click=_show,
+                args=(context, rule),
+                key=f"view-{name}",
+                width="stretch",
+            )
+            if is_writable:
+                st.button(
+                    "",
+                    icon=":material/delete:",
+                    help="Forget this view",
+                    on_click=_forget,
+                    args=(context, name),
+                    key=f"view-forget-{name}",
+                )
+    if is_writable:
+        st.text_input("Name", max_chars=LONGEST, placeholder="Name of this view", key="view-name")
+        st.button(
+            "Keep this view", type="primary", on_click=_keep, args=(context,), key="view-keep"
+        )
+
+
+def _tag(context: Context, meant: picked.Ids) -> None:
+    name = str(st.session_state.get("tag-name", ""))
+    if _tried(lambda: context.results.folder.marks.tag(name, meant)):
+        st.session_state["tag-name"] = ""
+
+
+def _add(context: Context, tag: str, meant: picked.Ids) -> None:
+    _tried(lambda: context.results.folder.marks.tag(tag, meant))
+
+
+def _take(context: Context, tag: str, meant: picked.Ids) -> None:
+    _tried(lambda: context.results.folder.marks.untag(tag, meant))
+
+
+def _keep(context: Context) -> None:
+    name = str(st.session_state.get("view-name", ""))
+    rule = to_params(context.selection, default_variant=None)
+    kept = {one: rule[one] for one in rule if one not in ("sweep", "page", "image")}
+    if _tried(lambda: context.results.folder.marks.save_view(name, kept)):
+        st.session_state["view-name"] = ""
+
+
+def _forget(context: Context, name: str) -> None:
+    _tried(lambda: context.results.folder.marks.forget_view(name))
+
+
+def _show(context: Context, rule: dict[str, list[str]]) -> None:
+    st.query_params.from_dict({"sweep": [context.manifest.name], **rule})
+
+
+def _tried(change: Callable[[], Any]) -> bool:
+    try:
+        change()
+    except LetheError as error:
+        state.remember(_TROUBLE, str(error))
+        return False
+    return True

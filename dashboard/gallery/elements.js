@@ -1,0 +1,37 @@
+// What the components of the gallery are made of. Text is always set as textContent, so a class
+// called <script> is shown and never run.
+
+function element(tag, className, text) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+function button(className, text, label, onClick) {
+  const made = element("button", className, text);
+  made.type = "button";
+  if (label) made.setAttribute("aria-label", label);
+  made.disabled = onClick === undefined;
+  made.onclick = onClick;
+  return made;
+}
+
+// A picture in its frame: small ones with crisp pixels, large ones smooth.
+function picture(frame, src, alt) {
+  if (!src) {
+    frame.append(element("span", "lethe-missing", "no image"));
+    return frame;
+  }
+  const image = element("img");
+  image.alt = alt;
+  image.decoding = "sync";
+  image.onload = () =>
+    image.classList.toggle("lethe-crisp", image.naturalWidth * 2 <= frame.clientWidth);
+  image.src = src;
+  frame.append(image);
+  return frame;
+}
+
+const isTyping = (target) =>
+  target instanceof Element && target.matches("input:not([type=checkbox]), textarea, select, [contenteditable]");
