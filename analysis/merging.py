@@ -37,6 +37,7 @@ def merge(cache: Cache, first: str, second: str, name: str) -> Manifest:
         copy_files(one, target, kept.files)
         for sweep in (one, other):
             target.annotations.adopt(sweep.annotations)
+            target.marks.adopt(sweep.marks)
         if images is not None:
             merged.files[IMAGES] = target.write_images(images)
         target.write_manifest(merged)

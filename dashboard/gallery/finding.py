@@ -7,9 +7,7 @@ from dashboard.gallery.query import Found, ImageIndex
 
 
 def found(context: Context, index: ImageIndex, values: sorting.Values | None) -> Found:
-    """Filter and sort the images of one variant; ``values`` as :func:`sorting.values` gives
-    them.
-    """
+    """Filter and sort the images of one variant, by ``values`` of :func:`sorting.values`."""
     return query.find(
         index,
         context.selection,

@@ -233,6 +233,56 @@ def test_a_filter_is_written_to_the_address(tmp_path, open_page):
     assert app.radio(key="widget-population").value == "all"
 
 
+def test_a_tag_is_given_to_what_was_found_and_filters(tmp_path, open_page):
+    folder = make_sweep(tmp_path)
+    app = open_page("gallery")
+    n_pies = len(SweepResults(folder).pies("magnitude-0.90"))
+    app.session_state["gallery-tag"] = True
+    app.run()
+    app.text_input(key="tag-name").set_value("odd").run()
+    app.button(key="tag-give").click().run()
+    assert len(folder.marks.read().tags["odd"]) == n_pies
+    app.multiselect(key="widget-tag").set_value(["odd"]).run()
+    assert app.query_params["tag"] == "odd"
+    app.session_state["gallery-tag"] = True
+    app.run()
+    app.button(key="tag-remove-odd").click().run()
+    assert folder.marks.read().tags == {}
+    assert "is not available here" in told(app)
+
+
+def test_a_name_that_cannot_be_kept_is_told(tmp_path, open_page):
+    folder = make_sweep(tmp_path)
+    app = open_page("gallery")
+    app.session_state["gallery-tag"] = True
+    app.run()
+    app.button(key="tag-give").click().run()
+    assert "a tag needs a name" in told(app)
+    assert folder.marks.stamp() == ""
+
+
+def test_damaged_tags_are_told_and_the_gallery_stays(tmp_path, open_page):
+    folder = make_sweep(tmp_path)
+    folder.marks.tag("odd", [1])
+    (tmp_path / "made" / "marks" / "marks.json").write_text("{")
+    app = open_page("gallery")
+    assert "marks\\.json is damaged" in told(app)
+    assert app.radio(key="widget-population").value == "pies"
+
+
+def test_read_only_offers_no_tags_and_keeps_no_view(tmp_path, open_page, monkeypatch):
+    make_sweep(tmp_path).marks.save_view("mine", {"kind": ["forgotten"]})
+    monkeypatch.setenv("LETHE_READ_ONLY", "1")
+    app = open_page("gallery")
+    app.session_state["gallery-views"] = True
+    app.run()
+    keys = {button.key for button in app.button}
+    assert {"view-mine", "select-all"} <= keys
+    assert not keys & {"tag-give", "view-keep", "view-forget-mine"}
+    app.button(key="view-mine").click().run()
+    assert app.query_params["kind"] == "forgotten"
+
+
 def test_images_left_out_are_named(tmp_path, open_page):
     folder = make_sweep(tmp_path)
     manifest = folder.manifest()

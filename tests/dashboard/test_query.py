@@ -126,3 +126,21 @@ def test_values_beside_the_index_sort_either_way_and_unknown_ones_come_last(
 def test_a_sort_whose_values_are_not_there_yet_falls_back_to_vote_distance(index, results, planted):
     waiting = find(index, replace(ALL, sort="stability"), results.class_names, planted)
     assert waiting.ids.tolist() == search(index, results, planted).ids.tolist()
+
+
+def test_tags_filter_as_any_of_them_and_are_counted_beside_the_rest(index, results, planted):
+    tags = {"odd": [1, 5, 9], "even": [2, 5], "gone": [10**6]}
+    selection = replace(ALL, tags=("odd", "even"), sort="image_id", order="asc")
+    found = find(index, selection, results.class_names, planted, tags=tags)
+    assert found.ids.tolist() == [1, 2, 5, 9]
+    assert found.facets.tags == {"odd": 3, "even": 2, "gone": 0}
+    narrowed = replace(selection, classes=(results.class_names[int(index.label[5])],))
+    narrow = find(index, narrowed, results.class_names, planted, tags=tags)
+    same = [i for i in (1, 2, 5, 9) if index.label[i] == index.label[5]]
+    assert narrow.ids.tolist() == same
+    assert narrow.facets.tags["odd"] == len(set(same) & {1, 5, 9})
+
+
+def test_a_tag_that_is_no_more_finds_nothing(index, results, planted):
+    found = find(index, replace(ALL, tags=("lost",)), results.class_names, planted, tags={})
+    assert len(found.ids) == 0
