@@ -26,7 +26,9 @@ from analysis.remote import Location, RemotePath, address, location
 from analysis.results import SweepResults
 from analysis.stats.modal import TieRule
 from analysis.store import Cache, Rows, SweepFolder
+from analysis.store.annotations import Annotations
 from analysis.store.marks import Marked
+from analysis.store.study import Study
 from dashboard.gallery.query import ImageIndex
 
 META_VALUES = 60
@@ -144,6 +146,17 @@ def thumbnail_uris(opened: SweepResults, image_ids: Sequence[int]) -> list[str]:
     return [data_uri(picture and picture["bytes"]) for picture in rows[schema.IMAGE].to_pylist()]
 
 
+def study(opened: SweepResults, name: str) -> Study:
+    """Return a study as its file tells it now."""
+    kept = opened.folder.annotations
+    return _study(kept, name, (str(kept.path), kept.stamp(name)))
+
+
+def is_read_only() -> bool:
+    """Whether the dashboard is to write nothing to the cache."""
+    return bool(os.environ.get("LETHE_READ_ONLY"))
+
+
 def _is_name(name: str) -> bool:
     try:
         Cache(cache_root()).sweep(name)
@@ -239,6 +252,11 @@ def _image_rows(_opened: SweepResults, what: str, identity: tuple[str, str]) -> 
     folder = _opened.folder
     facts = [name for name in folder.image_columns() if name != schema.IMAGE]
     return folder.image_rows([schema.IMAGE] if what == "thumbnails" else facts)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _study(_kept: Annotations, name: str, key: tuple[str, str]) -> Study:
+    return _kept.read(name)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

@@ -15,6 +15,7 @@ _PAGES = {
     "compare": ("Compare", ":material/compare:"),
     "attributes": ("Attributes", ":material/label:"),
     "image": ("Image", ":material/image:"),
+    "annotate": ("Annotate", ":material/how_to_vote:"),
     "export": ("Export", ":material/download:"),
 }
 _HOME = "overview"

@@ -97,6 +97,11 @@ def event(key: str, name: str) -> Any:
     return getattr(st.session_state.get(key), name, None)
 
 
+def widget(key: str) -> Any:
+    """Return what a widget holds; None where it is not there."""
+    return st.session_state.get(key)
+
+
 def recall(name: str, default: Any = None) -> Any:
     """Return a value remembered for this session alone."""
     return st.session_state.get(f"memory-{name}", default)

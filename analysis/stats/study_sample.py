@@ -1,7 +1,7 @@
 """Which images the people of a study see: three groups drawn at random, and each rater's order."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,7 +75,7 @@ def draw_study(
     )
 
 
-def rater_order(images: IntArray, *, seed: int, rater: str) -> Ids:
+def rater_order(images: Sequence[int], *, seed: int, rater: str) -> Ids:
     """Order in which a rater sees the images: a permutation by the study's seed and the name."""
     digest = hashlib.sha256(rater.encode()).digest()
     generator = np.random.default_rng([seed, int.from_bytes(digest[:8], "big")])

@@ -1,0 +1,1 @@
+"""The human study: images asked about one by one, and what people said of them."""

@@ -1,0 +1,282 @@
+// One image at a time, one key a category. What is said waits in `pending` until the server says
+// that it is on the disk, and is sent again where no word comes, so that no key press is lost.
+// Text is set as textContent only.
+
+const AGAIN_MS = 4000;
+const MOST_TIMES = 12;
+
+function element(tag, className, text) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+function button(className, testid, onClick) {
+  const made = element("button", className);
+  made.type = "button";
+  made.dataset.testid = testid;
+  made.onclick = onClick;
+  return made;
+}
+
+function key(text) {
+  return element("kbd", "lethe-kbd", text);
+}
+
+function isTyping(target) {
+  return target.closest?.("input, textarea, select, [contenteditable=true], [role=dialog]");
+}
+
+// What is still to be shown, were everything pending done already.
+function ahead(state) {
+  const gone = new Set(state.pending.map((action) => action.image));
+  return state.data.upcoming.filter((image) => !gone.has(image.id));
+}
+
+function isUndoing(state) {
+  return state.pending.some((action) => action.type === "undo");
+}
+
+function nRated(state) {
+  return state.data.done + state.pending.filter((action) => action.type === "rate").length;
+}
+
+function send(state) {
+  clearTimeout(state.timer);
+  if (!state.pending.length) return;
+  state.setTriggerValue("act", { who: state.who, token: state.token, actions: state.pending });
+  state.timer = setTimeout(() => state.root.isConnected && send(state), AGAIN_MS);
+}
+
+function act(state, action) {
+  state.sequence += 1;
+  state.pending.push({ ...action, sequence: state.sequence });
+  draw(state);
+  send(state);
+}
+
+function rate(state, category) {
+  const [image] = ahead(state);
+  if (image && !isUndoing(state)) act(state, { type: "rate", image: image.id, category });
+}
+
+function skip(state) {
+  const [image, next] = ahead(state);
+  if (image && next && !isUndoing(state)) act(state, { type: "skip", image: image.id });
+}
+
+function undo(state) {
+  if (nRated(state) && !isUndoing(state)) act(state, { type: "undo" });
+}
+
+function toggleKeys(state) {
+  state.showsKeys = !state.showsKeys;
+  draw(state);
+  state.root.querySelector(".lethe-keys")?.scrollIntoView({ block: "nearest" });
+}
+
+function onKey(state, event) {
+  if (!state.root.isConnected || isTyping(event.target)) return;
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const onButton = event.target.closest?.("button, a, summary");
+  const number = Number(event.key);
+  if (number >= 1 && number <= state.data.categories.length) {
+    if (!event.repeat) rate(state, state.data.categories[number - 1].key);
+  } else if (event.key === "u" || event.key === "Backspace") {
+    if (!event.repeat) undo(state);
+  } else if (event.key === "s" || (event.key === " " && !onButton)) {
+    if (!event.repeat) skip(state);
+  } else if (event.key === "?") {
+    toggleKeys(state);
+  } else {
+    return;
+  }
+  event.preventDefault();
+  event.stopPropagation();
+}
+
+function makePicture(image) {
+  const frame = element("figure", "lethe-judged");
+  if (!image.src) {
+    frame.append(element("span", "lethe-missing", "no picture"));
+    return frame;
+  }
+  const picture = element("img");
+  picture.alt = `Image to judge, labelled ${image.label}`;
+  picture.dataset.testid = "annotate-image";
+  picture.dataset.imageId = String(image.id);
+  picture.decoding = "sync";
+  picture.onload = () => {
+    const side = Math.max(picture.naturalWidth, picture.naturalHeight);
+    picture.classList.toggle("lethe-crisp", side * 2 <= frame.clientWidth);
+    // A few pixels blown up to fill the page are harder to make out, not easier.
+    picture.style.maxWidth = picture.style.maxHeight = `${Math.max(256, side * MOST_TIMES)}px`;
+  };
+  picture.src = image.src;
+  frame.append(picture);
+  return frame;
+}
+
+function makeCategories(state, isOff) {
+  const list = element("div", "lethe-categories");
+  list.setAttribute("role", "group");
+  list.setAttribute("aria-label", "What is this image?");
+  state.data.categories.forEach((category, i) => {
+    const made = button("lethe-category", `annotate-${category.key}`, () => {
+      rate(state, category.key);
+      state.root.focus({ preventScroll: true });
+    });
+    made.disabled = isOff;
+    made.setAttribute("aria-keyshortcuts", String(i + 1));
+    const words = element("span", "lethe-category-words");
+    words.append(element("strong", "", category.name), element("span", "", category.about));
+    made.append(key(String(i + 1)), words);
+    list.append(made);
+  });
+  return list;
+}
+
+function makeSteps(state, isOff) {
+  const steps = element("div", "lethe-steps");
+  const back = button("lethe-act", "annotate-undo", () => undo(state));
+  back.disabled = !nRated(state) || isUndoing(state);
+  back.append(key("u"), element("span", "", "Undo"));
+  const later = button("lethe-act", "annotate-skip", () => skip(state));
+  later.disabled = isOff || ahead(state).length < 2;
+  later.append(key("s"), element("span", "", "Later"));
+  const help = button("lethe-act", "annotate-help", () => toggleKeys(state));
+  help.setAttribute("aria-expanded", String(state.showsKeys));
+  help.append(key("?"), element("span", "", "Keys"));
+  steps.append(back, later, help);
+  return steps;
+}
+
+function makeKeys(state) {
+  const list = element("dl", "lethe-keys");
+  list.dataset.testid = "annotate-keys";
+  const n = state.data.categories.length;
+  for (const [keys, words] of [
+    [["1", "–", String(n)], "give the category and go on"],
+    [["u", "Backspace"], "take the last answer back"],
+    [["s", "Space"], "leave this image for later"],
+    [["?"], "show or hide these keys"],
+  ]) {
+    const term = element("dt");
+    term.append(...keys.map((one) => (one === "–" ? element("span", "", one) : key(one))));
+    list.append(term, element("dd", "", words));
+  }
+  return list;
+}
+
+function makeHead(state) {
+  const head = element("div", "lethe-progress");
+  const words = element("p", "lethe-progress-words", `${nRated(state)} of ${state.data.total}`);
+  words.dataset.testid = "annotate-progress";
+  words.setAttribute("role", "status");
+  const bar = element("progress");
+  bar.max = state.data.total;
+  bar.value = nRated(state);
+  bar.setAttribute("aria-label", "Images rated");
+  const saved = element("span", "lethe-saved", state.pending.length ? "saving …" : "all saved");
+  saved.dataset.testid = "annotate-saved";
+  head.append(words, bar, saved);
+  return head;
+}
+
+function makeBody(state, image) {
+  const isOff = !image || isUndoing(state);
+  const body = element("div", "lethe-asking");
+  const left = element("div", "lethe-judged-side");
+  if (image) {
+    const label = element("p", "lethe-label");
+    label.append("Label: ", element("strong", "", image.label));
+    label.dataset.testid = "annotate-label";
+    left.append(label, makePicture(image));
+  } else {
+    left.append(element("p", "lethe-label", "The next image is on its way …"));
+  }
+  body.append(left, makeCategories(state, isOff));
+  return body;
+}
+
+function makeDone(state) {
+  const done = element("div", "lethe-finished");
+  done.dataset.testid = "annotate-done";
+  done.append(
+    element("h3", "", `All ${state.data.total} images are rated. Thank you.`),
+    element("p", "", "Every answer is on the disk. What all raters said is under Results."),
+  );
+  return done;
+}
+
+function draw(state) {
+  const root = state.root;
+  const focused = root.contains(document.activeElement)
+    ? document.activeElement.dataset.testid
+    : undefined;
+  const isDone = nRated(state) >= state.data.total && !isUndoing(state);
+  const [image, ...later] = ahead(state);
+  const parts = [makeHead(state)];
+  if (state.data.problem) {
+    const problem = element("p", "lethe-problem", state.data.problem);
+    problem.setAttribute("role", "alert");
+    problem.dataset.testid = "annotate-problem";
+    parts.push(problem);
+  }
+  parts.push(isDone ? makeDone(state) : makeBody(state, image), makeSteps(state, isDone || !image));
+  if (state.showsKeys) parts.push(makeKeys(state));
+  root.replaceChildren(...parts);
+  if (focused) {
+    (root.querySelector(`[data-testid="${focused}"]:not(:disabled)`) || root).focus({
+      preventScroll: true,
+    });
+  }
+  // Decoded before they are needed.
+  state.waiting = later.slice(0, 4).map((one) => Object.assign(new Image(), { src: one.src }));
+}
+
+function begin(root) {
+  const state = {
+    root,
+    pending: [],
+    sequence: 0,
+    showsKeys: false,
+    token: `${Date.now()}-${Math.random()}`,
+  };
+  root.tabIndex = -1;
+  state.onKey = (event) => onKey(state, event);
+  state.onLeave = (event) => {
+    if (state.pending.length) event.preventDefault();
+  };
+  return state;
+}
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const root = parentElement.querySelector(".lethe-rater");
+  if (!root || !data) return undefined;
+  // Another rater or study starts anew; what it had to say has been sent.
+  if (root.lethe && root.lethe.who !== data.who) {
+    document.removeEventListener("keydown", root.lethe.onKey, true);
+    removeEventListener("beforeunload", root.lethe.onLeave);
+    clearTimeout(root.lethe.timer);
+    root.lethe = undefined;
+  }
+  const state = (root.lethe ??= begin(root));
+  state.who = data.who;
+  state.setTriggerValue = setTriggerValue;
+  const isKnown = data.acknowledged.token === state.token;
+  const upTo = isKnown ? data.acknowledged.sequence : 0;
+  state.pending = state.pending.filter((action) => action.sequence > upTo);
+  if (!state.pending.length) clearTimeout(state.timer);
+  // An answer of a moment ago may already be counted by the server, but not yet acknowledged here.
+  state.data = data;
+  draw(state);
+  document.addEventListener("keydown", state.onKey, true);
+  addEventListener("beforeunload", state.onLeave);
+  return () => {
+    document.removeEventListener("keydown", state.onKey, true);
+    removeEventListener("beforeunload", state.onLeave);
+    clearTimeout(state.timer);
+  };
+}

@@ -1,0 +1,183 @@
+"""What people said: shares by group, agreement, and everything as CSV."""
+
+import pandas as pd
+import streamlit as st
+
+from analysis import schema
+from analysis.categories import AA_PIE, NON_PIE, PIE
+from analysis.config import DENSE_ID
+from analysis.figures.human_shares import NAMES, human_shares
+from analysis.figures.theme import footnote
+from analysis.results.annotations import ALPHA, agreement, human_labels, shares, table
+from analysis.store.study import Study
+from analysis.tabular import to_csv
+from analysis.wording import count
+from dashboard.context import Context
+from dashboard.figure_panel import figure, file_name
+from dashboard.text import plain
+
+_MEASURES = {"cohen-kappa": "Cohen's κ", ALPHA: "Krippendorff's α"}
+
+
+def show(context: Context, study: Study) -> None:
+    """Show the results of one study."""
+    _about(context, study)
+    if not study.raters:
+        st.info("Nobody has rated an image yet.", icon=":material/hourglass_empty:")
+        return
+    made = shares([study])
+    design = study.design
+    note = footnote(
+        context.manifest.name, context.manifest.updated, design.n_variant_runs, design.ties,
+        design.variant_id,
+    )  # fmt: skip
+    note += f" · {study.name}, drawn {design.created[:10]}, {_counted(len(study.raters), 'rater')}"
+    figure(
+        context,
+        human_shares(made, note=note),
+        made,
+        name=f"human-shares-{study.name}",
+        variant_id=design.variant_id,
+    )
+    st.caption(
+        "An image counts once, for the category that most of its raters gave; where several share "
+        "the lead it has no majority and counts for none. Intervals of shares are Wilson's, those "
+        "of differences Newcombe's, p is Fisher's, q Benjamini and Hochberg's over the categories. "
+        "Any set of images chosen by disagreement is hard: what compression adds is the difference "
+        "to the A/A PIEs, which the dense runs make among themselves. Their classes are not those "
+        "of the PIEs."
+    )
+    _shares(made)
+    _agreement(study)
+    _downloads(context, study)
+
+
+def _about(context: Context, study: Study) -> None:
+    design = study.design
+    groups = {group: len(design.groups.get(group, ())) for group in (PIE, AA_PIE, NON_PIE)}
+    rated = set().union(*(study.answers(rater).keys() for rater in study.raters))
+    finished = sum(map(study.is_finished_by, study.raters))
+    available = design.available
+    sentences = [
+        f"{plain(study.name)} of {plain(design.variant_id)}: {count(groups[PIE])} of "
+        f"{count(available.get(PIE))} PIEs, {count(groups[AA_PIE])} of "
+        f"{count(available.get(AA_PIE))} A/A PIEs and {count(groups[NON_PIE])} non-PIEs of the "
+        f"classes of the PIEs, {count(len(design.labels))} different images.",
+        f"{count(len(rated))} of them rated; {_counted(len(study.raters), 'rater')}, "
+        f"{count(finished)} finished.",
+    ]
+    if design.n_unmatched:
+        sentences.append(f"{count(design.n_unmatched)} PIEs have no non-PIE of their class.")
+    if not groups[AA_PIE]:
+        sentences.append("There is no A/A PIE: PIEs cannot be told from seed noise here.")
+    if (now := len(context.manifest.done_seeds(design.variant_id))) != design.n_variant_runs or (
+        len(context.manifest.done_seeds(DENSE_ID)) != design.n_dense_runs
+    ):
+        sentences.append(
+            f"The groups are those of {design.n_variant_runs} runs, when the study was drawn; now "
+            f"there are {now}."
+        )
+    st.markdown(" ".join(sentences))
+    if study.damaged:
+        st.warning(
+            f"{_counted(len(study.damaged), 'line')} of the study cannot be read and count for "
+            "nothing; 'python -m analysis verify' names them.",
+            icon=":material/warning:",
+        )
+
+
+def _shares(made: pd.DataFrame) -> None:
+    number = st.column_config.NumberColumn
+    percents = {
+        "pie_share": "PIEs",
+        "aa_share": "A/A PIEs",
+        "non_pie_share": "Non-PIEs",
+    }
+    points = {
+        "difference": "PIE − non-PIE",
+        "difference_low": "95 % from",
+        "difference_high": "95 % to",
+        "q": "q",
+        "aa_difference": "PIE − A/A",
+        "aa_difference_low": "95 % from ",
+        "aa_difference_high": "95 % to ",
+        "aa_q": "q (A/A)",
+    }
+    st.dataframe(
+        made.assign(category=made["category"].map(NAMES))[["category", *percents, *points]],
+        hide_index=True,
+        column_config={"category": "Category"}
+        | {name: number(label, format="percent") for name, label in percents.items()}
+        | {
+            name: number(label, format="%.3g" if name.endswith("q") else "%+.3f")
+            for name, label in points.items()
+        },
+    )
+
+
+def _agreement(study: Study) -> None:
+    st.subheader("Agreement between raters", anchor=False)
+    made = agreement([study])
+    if made.empty:
+        st.caption("There is one rater so far; agreement takes two.")
+        return
+    whole = made[made["measure"] == ALPHA].iloc[0]
+    if pd.isna(whole["coefficient"]):
+        why = (
+            "no image was rated by two"
+            if not whole["n_images"]
+            else "all answers are of one category, so there is nothing to agree on"
+        )
+        st.markdown(f"Krippendorff's α of all raters is not defined: {why}.")
+    else:
+        st.markdown(
+            f"Krippendorff's α of all {count(whole['n_raters'])} raters is "
+            f"**{whole['coefficient']:.2f}** (95 % {whole['ci_low']:.2f} to "
+            f"{whole['ci_high']:.2f}, over {count(whole['n_images'])} images): 1 is full "
+            "agreement, 0 that of chance."
+        )
+    number = st.column_config.NumberColumn
+    st.dataframe(
+        made.assign(measure=made["measure"].map(_MEASURES)).drop(
+            columns=["study", schema.VARIANT_ID]
+        ),
+        hide_index=True,
+        column_config={
+            "measure": "Measure",
+            "rater": "Rater",
+            "other_rater": "And",
+            "n_raters": "Raters",
+            "n_images": "Images",
+            "observed": number("Agreeing pairs", format="percent"),
+            "coefficient": number("κ or α", format="%.3f"),
+            "ci_low": number("95 % from", format="%.3f"),
+            "ci_high": number("95 % to", format="%.3f"),
+        },
+    )
+
+
+def _downloads(context: Context, study: Study) -> None:
+    with st.container(horizontal=True):
+        for label, made, name in (
+            ("Every answer", table([study]), "answers"),
+            ("Shares by group", shares([study]), "shares"),
+            ("Agreement", agreement([study]), "agreement"),
+            ("Majority of each image", human_labels(study), "human"),
+        ):
+            st.download_button(
+                f"{label} (CSV)",
+                to_csv(made),
+                file_name=f"{file_name(context, study.name, name)}.csv",
+                mime="text/csv",
+                icon=":material/download:",
+                key=f"annotate-csv-{name}",
+                on_click="ignore",
+            )
+    st.caption(
+        "The majorities become a filter of the gallery, meta_human, with "
+        "'python -m analysis join SWEEP FILE'."
+    )
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{count(n)} {noun}" + ("" if n == 1 else "s")
