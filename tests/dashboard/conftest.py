@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -71,15 +72,26 @@ def address(cache: Path) -> Iterator[str]:
     names = [f"class {i}" for i in range(10)]
     make_sweep(cache, "plain", n_images=1500, seeds=4, variants=variants, class_names=names)
     make_sweep(cache, "hostile", n_images=300, seeds=4, variants=variants, class_names=HOSTILE)
+    with serving(cache, free_port()) as (served, _):
+        yield served
+
+
+def free_port() -> int:
+    """A port nobody listens at now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(cache: Path, port: int) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """Run a dashboard on a cache; give its address and its process."""
     command = [sys.executable, "-m", "dashboard", "--cache", str(cache), "--port", str(port)]
     log = (cache / "dashboard.log").open("wb")
     server = subprocess.Popen([*command, "--headless"], cwd=ROOT, stdout=log, stderr=log)
     try:
         _wait(server, port, cache / "dashboard.log")
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}", server
     finally:
         server.terminate()
         try:

@@ -16,7 +16,7 @@ from dashboard import demo
 from tests.synthetic import make_sweep
 
 APP = str(Path(__file__).resolve().parents[2] / "dashboard" / "app.py")
-PAGES = ("", "gallery", "classes", "curves", "compare", "attributes", "image", "export")
+PAGES = ("", "gallery", "classes", "curves", "compare", "attributes", "image", "export", "annotate")
 ALL_PAGES = (*PAGES, "robustness")
 HOSTILE = ("<script>alert(1)</script>", "**bold**", ":red[x]", ":smile: $x^2$", "=1+1")
 
