@@ -5,16 +5,19 @@ from collections.abc import Iterable
 from typing import IO
 
 
-def write_zip(files: Iterable[tuple[str, bytes]], to: IO[bytes]) -> list[str]:
+def write_zip(
+    files: Iterable[tuple[str, bytes]], to: IO[bytes], *, compress: bool = False
+) -> list[str]:
     """Write names and contents as a ZIP, one after the other; return the names.
 
-    Nothing is compressed, since pictures are compressed already.
+    Pictures are compressed already, so that ``compress`` is for text.
     """
+    how = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
     names = []
-    with zipfile.ZipFile(to, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(to, "w") as archive:
         for name, content in files:
             entry = zipfile.ZipInfo(name)
             entry.external_attr = 0o644 << 16
-            archive.writestr(entry, content)
+            archive.writestr(entry, content, how)
             names.append(name)
     return names

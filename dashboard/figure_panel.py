@@ -22,6 +22,7 @@ PICTURES: dict[Format, str] = {
     "svg": "image/svg+xml",
     "pdf": "application/pdf",
     "html": "text/html",
+    "json": "application/json",
 }
 _NEEDS_BROWSER = ("png", "svg", "pdf")
 _CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
@@ -33,10 +34,11 @@ def figure(
     table: pd.DataFrame,
     *,
     name: str,
+    code: str | None = None,
     variant_id: str | None = None,
     on_click: Callable[[dict[str, Any]], None] | None = None,
 ) -> None:
-    """Show a figure and offer it as PNG, SVG, PDF, HTML and its data as CSV.
+    """Show a figure and offer it as PNG, SVG, PDF, HTML and JSON, and its data as CSV and code.
 
     Parameters
     ----------
@@ -44,6 +46,8 @@ def figure(
         The data of the figure.
     name
         Key of the figure on the page; with the sweep's name and ``variant_id`` it names the files.
+    code
+        The Python lines that give ``table`` in a notebook (``analysis.results.code``).
     on_click
         Called with the point that was clicked, where it has ``customdata``.
     """
@@ -56,7 +60,10 @@ def figure(
                 "Download", icon=":material/download:", type="tertiary", key=f"download-{name}"
             ),
         ):
-            download_buttons(drawn, table, stem)
+            with st.container(horizontal=True):
+                download_buttons(drawn, table, stem)
+            if code is not None:
+                as_code(table, code)
     if on_click is not None:
         points = event["selection"]["points"] if event else []
         if points and points[0].get("customdata") is not None:
@@ -124,6 +131,12 @@ def download_buttons(drawn: "go.Figure", table: pd.DataFrame, stem: str) -> None
         st.caption(why_not)
 
 
+def as_code(table: pd.DataFrame, code: str) -> None:  # noqa: ARG001 (the tests hold it against it)
+    """Show the Python lines that give a table."""
+    st.caption("This table in a notebook:")
+    st.code(code, language="python", wrap_lines=True)
+
+
 def missing_browser() -> str | None:
     """Say what to install where pictures cannot be drawn; None where they can."""
     from choreographer.browsers.chromium import Chromium
@@ -131,8 +144,8 @@ def missing_browser() -> str | None:
     if Chromium.find_browser(skip_local=False):
         return None
     return (
-        "PNG, SVG and PDF need Chrome or Chromium on this machine, and none was found. HTML and "
-        "the camera above the figure work without."
+        "PNG, SVG and PDF need Chrome or Chromium on this machine, and none was found. HTML, JSON "
+        "and the camera above the figure work without."
     )
 
 

@@ -22,6 +22,7 @@ def panel(
     *,
     key: str,
     words: str,
+    label: str = "Export",
     variant_id: str | None = None,
 ) -> None:
     """Offer images in every format, each made only when it is asked for.
@@ -34,12 +35,14 @@ def panel(
         Tells this panel from others on the page.
     words
         In a line how they were chosen; it stands in what is downloaded.
+    label
+        What stands on the button, before the number of images.
     variant_id
         What they are held against dense by; the chosen variant by default.
     """
     ids = np.asarray(image_ids, np.int64)
     with st.popover(
-        f"Export ({count(len(ids))})",
+        f"{label} ({count(len(ids))})",
         icon=":material/ios_share:",
         disabled=not len(ids),
         key=f"ways-out-{key}",

@@ -5,6 +5,7 @@ import streamlit as st
 
 from analysis import schema
 from analysis.figures.over_representation import over_representation
+from analysis.results.code import table_code
 from analysis.wording import count, percent
 from dashboard import context as contexts
 from dashboard import data
@@ -71,6 +72,7 @@ def _values(context: Context, attribute: str) -> None:
         over_representation(rows, note=note(context, context.variant)),
         rows,
         name="over-representation",
+        code=table_code(context.results, "attributes", context.variant, attribute=attribute),
         variant_id=context.variant,
         on_click=(lambda point: _open(context, point["customdata"]))
         if attribute in filtered_by

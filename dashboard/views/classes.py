@@ -9,6 +9,7 @@ from analysis import schema
 from analysis.figures.class_heatmap import class_heatmap, most_changed
 from analysis.figures.class_impact import class_impact
 from analysis.figures.confusion import confusion_flow
+from analysis.results.code import table_code, where_contains, where_in
 from dashboard import context as contexts
 from dashboard.context import Context
 from dashboard.figure_panel import figure, note, side_by_side
@@ -37,7 +38,7 @@ def show() -> None:
     context = contexts.current()
     _ = context.variant
     classes = context.results.classes(context.variant)
-    shown, rule, sort, top = _controls(context, classes)
+    shown, code, rule, sort, top = _controls(context, classes)
     if classes["p"].isna().all():
         st.info(
             "No class can be tested: that takes at least two runs of the dense model and of the "
@@ -52,6 +53,7 @@ def show() -> None:
         class_impact(shown, rule=rule, sort=sort, top=top, note=note(context, context.variant)),
         shown,
         name="class-impact",
+        code=code,
         variant_id=context.variant,
         on_click=lambda point: open_gallery(
             context, classes=(str(point["customdata"][0]),), population="all"
@@ -71,7 +73,9 @@ def show() -> None:
             _confusion(context)
 
 
-def _controls(context: Context, classes: pd.DataFrame) -> tuple[pd.DataFrame, Any, str, int | None]:
+def _controls(
+    context: Context, classes: pd.DataFrame
+) -> tuple[pd.DataFrame, str, Any, str, int | None]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         with st.container(width=220):
             variant_filter(context)
@@ -98,10 +102,12 @@ def _controls(context: Context, classes: pd.DataFrame) -> tuple[pd.DataFrame, An
                 top = st.number_input(
                     "Top and bottom", 5, len(classes), FEW // 2, key="classes-top"
                 )
+    code = table_code(context.results, "classes", context.variant)
     if text.strip():
+        code += where_contains(schema.CLASS_NAME, text.strip())
         names = classes[schema.CLASS_NAME].astype(str)
         classes = classes[names.str.contains(text.strip(), case=False, regex=False)]
-    return classes, rule or "p", sort or "normalized_recall_delta", top
+    return classes, code, rule or "p", sort or "normalized_recall_delta", top
 
 
 def _table(classes: pd.DataFrame) -> None:
@@ -142,14 +148,22 @@ def _table(classes: pd.DataFrame) -> None:
 def _heatmap(context: Context, class_ids: set[int]) -> None:
     classes = context.results.classes()
     kept = classes[classes[schema.CLASS_ID].isin(class_ids)]
+    code = table_code(context.results, "classes")
+    if len(kept) < len(classes):
+        code += where_in(schema.CLASS_ID, sorted(class_ids))
     if len(class_ids) > FEW * 3:
         kept = most_changed(kept, FEW)
+        code += (
+            "\n\nfrom analysis.figures.class_heatmap import most_changed"
+            f"\n\ntable = most_changed(table, {FEW})"
+        )
         st.caption(f"The {FEW} classes that changed most of {len(class_ids):,}.")
     figure(
         context,
         _clickable(class_heatmap(kept, note=note(context))),
         kept,
         name="class-heatmap",
+        code=code,
         on_click=lambda point: open_gallery(
             context,
             classes=(str(point["customdata"][0]),),
@@ -172,6 +186,7 @@ def _confusion(context: Context) -> None:
         ),
         pies,
         name="confusion",
+        code=table_code(context.results, "pies", context.variant),
         variant_id=context.variant,
         on_click=lambda point: open_gallery(
             context,

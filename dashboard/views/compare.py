@@ -6,6 +6,7 @@ import streamlit as st
 
 from analysis import schema
 from analysis.figures.overlap import pie_overlap
+from analysis.results.code import table_code
 from analysis.wording import count, percent, points
 from dashboard import context as contexts
 from dashboard import data
@@ -15,6 +16,7 @@ from dashboard.gallery.filters import variant_filter
 from dashboard.gallery.query import ImageIndex
 from dashboard.gallery.strip import strip
 from dashboard.text import plain
+from dashboard.ways_out import panel
 
 _SHOWN = 12
 _METRICS = {
@@ -43,13 +45,15 @@ def show() -> None:
         f"**{count((pie[one] & ~pie[other]).sum())}** of {plain(one)} alone, "
         f"**{count((pie[other] & ~pie[one]).sum())}** of {plain(other)} alone."
     )
+    _both(context, indices[one], pie[other], one, other)
     _figures_of_merit(context, one, other)
     left, right = st.columns(2, gap="large")
     for place, variant_id, against in ((left, one, other), (right, other, one)):
         with place:
             _alone(context, indices[variant_id], variant_id, against, pie[against])
     overlap = context.results.overlap()
-    figure(context, pie_overlap(overlap, note=note(context)), overlap, name="pie-overlap")
+    drawn, code = pie_overlap(overlap, note=note(context)), table_code(context.results, "overlap")
+    figure(context, drawn, overlap, name="pie-overlap", code=code)
     st.caption(
         "Two variants of unlike PIE counts cannot overlap fully, and two sets of PIEs that seeds "
         "alone make overlap too: images near a boundary change easily under either."
@@ -88,10 +92,32 @@ def _alone(
     context: Context, index: ImageIndex, variant_id: str, against: str, others: np.ndarray
 ) -> None:
     (ids,) = np.nonzero(index.pie & ~others)
-    first = ids[np.argsort(-index.distance[ids], kind="stable")][:_SHOWN]
+    ids = ids[np.argsort(-index.distance[ids], kind="stable")]
+    first = ids[:_SHOWN]
     st.subheader(f"PIEs of {plain(variant_id)} alone", anchor=False)
     if not len(ids):
         st.caption(f"None: every PIE of it is one of {plain(against)} too.")
         return
     st.caption(f"{count(len(first))} of {count(len(ids))}, by falling vote distance.")
     strip(context, index, first.tolist(), variant_id)
+    panel(
+        context,
+        ids,
+        key=f"alone-{variant_id}",
+        words=f"PIEs of {variant_id} that are none of {against}",
+        variant_id=variant_id,
+    )
+
+
+def _both(context: Context, index: ImageIndex, others: np.ndarray, one: str, other: str) -> None:
+    """Offer the images that are PIEs of both, by the vote distance of the first."""
+    (ids,) = np.nonzero(index.pie & others)
+    if len(ids):
+        panel(
+            context,
+            ids[np.argsort(-index.distance[ids], kind="stable")],
+            key="both",
+            label="Export the PIEs of both",
+            words=f"PIEs of {one} and of {other}",
+            variant_id=one,
+        )

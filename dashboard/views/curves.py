@@ -11,6 +11,7 @@ from analysis.figures.pie_accuracy import pie_accuracy
 from analysis.figures.pie_difficulty import pie_difficulty
 from analysis.figures.pie_kinds import pie_kinds
 from analysis.figures.pie_share import pie_share
+from analysis.results.code import table_code, where
 from dashboard import context as contexts
 from dashboard.context import Context
 from dashboard.figure_panel import figure, note, side_by_side
@@ -24,21 +25,26 @@ def show() -> None:
     with st.spinner("Computing the curves"):
         summary = context.results.summary()
     st.fragment(lambda: _metric(context))()
+    code = table_code(context.results, "summary")
     with side_by_side("curves") as place:
         with place():
-            figure(context, pie_share(summary, note=note(context)), summary, name="pie-share")
+            drawn = pie_share(summary, note=note(context))
+            figure(context, drawn, summary, name="pie-share", code=code)
         with place():
-            figure(context, pie_accuracy(summary, note=note(context)), summary, name="pie-accuracy")
+            drawn = pie_accuracy(summary, note=note(context))
+            figure(context, drawn, summary, name="pie-accuracy", code=code)
     with side_by_side("kinds") as place:
         with place():
-            figure(context, pie_kinds(summary, note=note(context)), summary, name="pie-kinds")
+            drawn = pie_kinds(summary, note=note(context))
+            figure(context, drawn, summary, name="pie-kinds", code=code)
         with place():
             hard = pie_difficulty(summary, note=note(context))
-            figure(context, hard, summary, name="pie-difficulty")
+            figure(context, hard, summary, name="pie-difficulty", code=code)
     broken = context.results.breaking_points()
     if not broken.empty:
         drawn = breaking_points(broken, note=note(context))
-        figure(context, drawn, broken, name="breaking-points")
+        code = table_code(context.results, "breaking_points")
+        figure(context, drawn, broken, name="breaking-points", code=code)
 
 
 def _metric(context: Context) -> None:
@@ -57,6 +63,7 @@ def _metric(context: Context) -> None:
             drawn,
             rows,
             name=f"curve-{metric}",
+            code=table_code(context.results, "curves") + where("metric", metric),
             on_click=lambda point: _open(context, drawn.data[point["curve_number"]].name, point),
         )
         st.caption("Click a point to see the PIEs of its variant.")

@@ -1,4 +1,4 @@
-"""Export: any table as CSV, Parquet or JSON, any figure in any format."""
+"""Export: any table, any figure, images in the formats of other tools, the whole report."""
 
 from collections.abc import Callable
 from functools import partial
@@ -18,10 +18,24 @@ from analysis.figures.pie_kinds import pie_kinds
 from analysis.figures.pie_share import pie_share
 from analysis.figures.robustness import robustness_heatmap
 from analysis.results import TABLES
+from analysis.results.code import table_code, where
+from analysis.sharing import choose, wording_of
+from analysis.sharing.choosing import POPULATIONS
+from analysis.stats.pie import KINDS
 from analysis.tabular import write_table
+from analysis.wording import count
 from dashboard import context as contexts
 from dashboard.context import Context
-from dashboard.figure_panel import chart, download_buttons, file_name, note, side_by_side
+from dashboard.figure_panel import (
+    as_code,
+    chart,
+    download_buttons,
+    file_name,
+    note,
+    side_by_side,
+)
+from dashboard.ways_out import block
+from dashboard.whole_report import whole_report
 
 PREVIEW = 200
 _FORMATS = {
@@ -31,6 +45,7 @@ _FORMATS = {
 }
 _ALL = "All variants"
 _BY_VARIANT = ("images", "pies", "classes")
+Drawable = Callable[[], tuple[Any, pd.DataFrame, str]]
 _ABOUT = {
     "runs": "One row a run: accuracy, calibration error, size and latency.",
     "images": "One row an image and variant: modal labels, PIE, kind, votes.",
@@ -42,7 +57,7 @@ _ABOUT = {
 
 
 def show() -> None:
-    """Offer tables and figures to take away."""
+    """Offer tables, figures, images and the report to take away."""
     context = contexts.current()
     with st.spinner("Computing the tables"):
         context.results.summary()
@@ -53,6 +68,13 @@ def show() -> None:
         with place():
             st.subheader("Figures", anchor=False)
             _figures(context)
+    with side_by_side("export-more") as place:
+        with place():
+            st.subheader("Images", anchor=False)
+            st.fragment(lambda: _images(context))()
+        with place():
+            st.subheader("Whole report", anchor=False)
+            whole_report(context)
 
 
 def _tables(context: Context) -> None:
@@ -78,6 +100,8 @@ def _tables(context: Context) -> None:
                 icon=":material/download:",
                 on_click="ignore",
             )
+    with st.expander("As Python", icon=":material/code:"):
+        as_code(table, _code_of_table(context, name, variant_id))
     st.caption(
         f"{len(table):,} rows, {len(table.columns)} columns"
         + (f"; the first {PREVIEW} are shown." if len(table) > PREVIEW else ".")
@@ -86,57 +110,115 @@ def _tables(context: Context) -> None:
     st.dataframe(table.head(PREVIEW), hide_index=True)
 
 
+def _code_of_table(context: Context, name: str, variant_id: str | None) -> str:
+    if variant_id is None:
+        return table_code(context.results, name)
+    if name in _BY_VARIANT:
+        return table_code(context.results, name, variant_id)
+    return table_code(context.results, "table", name, variant_id)
+
+
 def _figures(context: Context) -> None:
     figures = _drawable(context)
     with st.container(width=320):
         name = st.selectbox("Figure", list(figures), key="export-figure")
-    drawn, table = figures[name]()
+    drawn, table, code = figures[name]()
     with st.container(horizontal=True):
         download_buttons(drawn, table, file_name(context, name.lower()))
+    with st.expander("As Python", icon=":material/code:"):
+        as_code(table, code)
     chart(drawn, key="export-chart")
 
 
-def _drawable(context: Context) -> dict[str, Callable[[], tuple[Any, pd.DataFrame]]]:
-    """Name every figure, with what draws it and the table that holds its data."""
+def _images(context: Context) -> None:
+    if context.selection.variant is None:
+        st.caption("No compressed variant has a finished run yet.")
+        return
+    with st.container(horizontal=True):
+        with st.container(width=240):
+            ids = context.results.compressed_ids
+            variant = st.selectbox(
+                "Variant", ids, index=ids.index(context.variant), key="export-images-variant"
+            )
+        with st.container(width=160):
+            population = st.selectbox(
+                "Images",
+                list(POPULATIONS),
+                format_func=lambda one: POPULATIONS[one].replace("all i", "All i"),
+                key="export-images-population",
+            )
+        if population == "pies":
+            kinds = st.pills("Kind of PIE", KINDS, selection_mode="multi", key="export-images-kind")
+        else:
+            kinds = []
+    classes = st.multiselect(
+        "Class",
+        context.results.class_names,
+        placeholder="All classes",
+        help="The true class.",
+        key="export-images-class",
+    )
+    found = choose(context.results, variant, population=population, kinds=kinds, classes=classes)
+    words = wording_of(population=population, kinds=kinds, classes=classes)
+    st.caption(
+        f"{count(len(found))} of {count(context.n_images)} images, by falling vote distance."
+    )
+    block(context, found, key="export", words=words, variant_id=variant)
+
+
+def _drawable(context: Context) -> dict[str, Drawable]:
+    """Name every figure, with what draws it, the table that holds its data, and its code."""
     whole = note(context)
     summary, classes, curves = (context.results.table(t) for t in ("summary", "classes", "curves"))
-    made: dict[str, Callable[[], tuple[Any, pd.DataFrame]]] = {
-        "PIE share": lambda: (pie_share(summary, note=whole), summary),
-        "Accuracy on PIEs": lambda: (pie_accuracy(summary, note=whole), summary),
-        "Kinds of PIE": lambda: (pie_kinds(summary, note=whole), summary),
-        "Classes by variant": lambda: (class_heatmap(classes, note=whole), classes),
+    code = table_code(context.results, "summary")
+    made: dict[str, Drawable] = {
+        "PIE share": lambda: (pie_share(summary, note=whole), summary, code),
+        "Accuracy on PIEs": lambda: (pie_accuracy(summary, note=whole), summary, code),
+        "Kinds of PIE": lambda: (pie_kinds(summary, note=whole), summary, code),
+        "Classes by variant": lambda: (
+            class_heatmap(classes, note=whole),
+            classes,
+            table_code(context.results, "classes"),
+        ),
     }
     if context.selection.variant is not None:
         made |= _of_variant(context, context.variant)
     if context.manifest.shifts:
         made["Robustness"] = partial(_robustness, context, whole)
     for metric, quantity in QUANTITIES.items():
-        made[quantity] = partial(_curve, curves, metric, whole)
+        made[quantity] = partial(_curve, context, curves, metric, whole)
     return made
 
 
-def _of_variant(
-    context: Context, variant: str
-) -> dict[str, Callable[[], tuple[Any, pd.DataFrame]]]:
+def _of_variant(context: Context, variant: str) -> dict[str, Drawable]:
     one, names = note(context, variant), context.results.class_names
     classes, pies = context.results.classes(variant), context.results.pies(variant)
     return {
-        f"Class impact, {variant}": lambda: (class_impact(classes, note=one), classes),
+        f"Class impact, {variant}": lambda: (
+            class_impact(classes, note=one),
+            classes,
+            table_code(context.results, "classes", variant),
+        ),
         f"Confusion flow, {variant}": lambda: (
             confusion_flow(pies, class_names=names, note=one),
             pies,
+            table_code(context.results, "pies", variant),
         ),
     }
 
 
-def _robustness(context: Context, footnote: str) -> tuple[Any, pd.DataFrame]:
+def _robustness(context: Context, footnote: str) -> tuple[Any, pd.DataFrame, str]:
     table = context.results.robustness()
-    return robustness_heatmap(table, note=footnote), table
+    code = table_code(context.results, "robustness")
+    return robustness_heatmap(table, note=footnote), table, code
 
 
-def _curve(curves: pd.DataFrame, metric: str, footnote: str) -> tuple[Any, pd.DataFrame]:
+def _curve(
+    context: Context, curves: pd.DataFrame, metric: str, footnote: str
+) -> tuple[Any, pd.DataFrame, str]:
     rows = curves[curves["metric"] == metric]
-    return metric_curve(curves, metric=metric, note=footnote), rows
+    code = table_code(context.results, "curves") + where("metric", metric)
+    return metric_curve(curves, metric=metric, note=footnote), rows, code
 
 
 def _table_bytes(table: pd.DataFrame, suffix: str) -> bytes:

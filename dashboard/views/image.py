@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 
 from analysis.figures.image_votes import image_confidence, image_votes
+from analysis.results.code import table_code
 from analysis.wording import count
 from dashboard import context as contexts
 from dashboard import data, pages, state
@@ -33,11 +34,12 @@ def show() -> None:
         _picture(context, index, image_id)
     with right, st.spinner("Reading what every run says"):
         runs = context.results.runs_on(image_id)
+        code = table_code(context.results, "runs_on", image_id)
         names, label = context.results.class_names, int(context.results.label[image_id])
         votes = image_votes(runs, label=label, class_names=names, note=note(context))
-        figure(context, votes, runs, name=f"image-{image_id}-votes")
+        figure(context, votes, runs, name=f"image-{image_id}-votes", code=code)
         sure = image_confidence(runs, class_names=names, note=note(context))
-        figure(context, sure, runs, name=f"image-{image_id}-confidence")
+        figure(context, sure, runs, name=f"image-{image_id}-confidence", code=code)
 
 
 def _with_image(context: Context, found: Found) -> Context:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from analysis.config import DENSE_ID
 from analysis.findings import findings
+from analysis.results.code import table_code, where
 from analysis.variant_table import HELP, variant_table
 from analysis.wording import count
 from dashboard import context as contexts
@@ -129,9 +130,12 @@ def _curves(context: Context) -> None:
         with place():
             drawn = metric_curve(curves, metric="top1", note=note(context))
             rows = curves[curves["metric"] == "top1"]
-            figure(context, drawn, rows, name="top1")
+            code = table_code(context.results, "curves") + where("metric", "top1")
+            figure(context, drawn, rows, name="top1", code=code)
         with place():
-            figure(context, pie_share(summary, note=note(context)), summary, name="pie-share")
+            drawn = pie_share(summary, note=note(context))
+            code = table_code(context.results, "summary")
+            figure(context, drawn, summary, name="pie-share", code=code)
 
 
 def _how_it_was_made(context: Context) -> None:

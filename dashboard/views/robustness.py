@@ -10,6 +10,7 @@ from analysis.figures.robustness import (
     robustness_heatmap,
     robustness_info,
 )
+from analysis.results.code import table_code, where
 from dashboard import context as contexts
 from dashboard.context import Context
 from dashboard.figure_panel import figure, note
@@ -69,7 +70,8 @@ def _figures(context: Context) -> None:
     info = robustness_info(table, metric=metric)
     st.write(_said(info))
     drawn = robustness_heatmap(table, metric=metric, note=note(context))
-    figure(context, drawn, rows, name="robustness")
+    code = table_code(context.results, "robustness") + where("metric", metric)
+    figure(context, drawn, rows, name="robustness", code=code)
     st.caption(
         "Tests are over runs: Welch's t, and the paired t where a variant's runs are made from, or "
         "share a first phase with, the dense runs of their seeds. q is over all cells."
@@ -79,7 +81,8 @@ def _figures(context: Context) -> None:
     if shift is not None:
         of_shift = rows[rows[schema.SHIFT] == shift]
         drawn = robustness_curve(table, shift=shift, metric=metric, note=note(context))
-        figure(context, drawn, of_shift, name=f"robustness-{shift}")
+        code += where(schema.SHIFT, shift)
+        figure(context, drawn, of_shift, name=f"robustness-{shift}", code=code)
 
 
 def _said(info: RobustnessInfo) -> str:

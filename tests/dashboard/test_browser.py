@@ -1,10 +1,14 @@
+import re
+import zipfile
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
-from tests.dashboard.browsing import COUNT, TILE, change, choose, found, painted, query
+from analysis.sharing.contact_sheet import A4
+from tests.dashboard.browsing import COUNT, TILE, change, choose, found, painted, query, settled
 from tests.dashboard.conftest import HOSTILE
 
 
@@ -117,7 +121,7 @@ def test_values_nobody_knows_fall_back_with_a_note(page, address):
     expect(page.get_by_text("beyond the last")).to_be_visible()
 
 
-@pytest.mark.parametrize("format", ["PNG", "SVG", "PDF", "HTML", "CSV"])
+@pytest.mark.parametrize("format", ["PNG", "SVG", "PDF", "HTML", "JSON", "CSV"])
 def test_a_figure_downloads(page, address, format):
     page.goto(f"{address}/classes?sweep=plain")
     page.locator(".st-key-download-class-impact button").first.click()
@@ -131,6 +135,7 @@ def test_a_figure_downloads(page, address, format):
         "SVG": b"<svg",
         "PDF": b"%PDF",
         "HTML": b"<!doc",
+        "JSON": b"{",
         "CSV": b"variant",
     }
     assert content.startswith(begins[format])
@@ -180,6 +185,27 @@ def test_a_table_downloads_as_csv_parquet_and_json(page, address):
             button.click()
         assert waiting.value.suggested_filename == f"plain-summary.{label.lower()}"
         assert Path(waiting.value.path()).read_bytes().startswith(start)
+
+
+def test_images_leave_as_a_zip_and_as_a_contact_sheet(page, address):
+    page.goto(f"{address}/export?sweep=hostile")
+    button = page.locator("[class*=st-key-ways-out-download-export] button")
+    with page.expect_download() as waiting:
+        button.click()
+    assert waiting.value.suggested_filename == "hostile-magnitude-0.95-export.zip"
+    with zipfile.ZipFile(waiting.value.path()) as archive:
+        assert archive.testzip() is None
+        pictures = [name for name in archive.namelist() if name.startswith("images/")]
+    expect(button).to_have_text(re.compile(rf"Download {len(pictures)} images"))
+    settled(page)
+    choose(page, "ways-out-format-export", "Contact sheet, PNG")
+    expect(page.get_by_text("One picture, as wide as an A4 page")).to_be_visible()
+    settled(page)
+    with page.expect_download() as waiting:
+        button.click()
+    with Image.open(waiting.value.path(), formats=["PNG"]) as sheet:
+        assert sheet.width == A4[0]
+    assert page.dialogs == []
 
 
 @pytest.mark.parametrize("name", ["", "gallery", "classes", "curves", "export"])
