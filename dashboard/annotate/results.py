@@ -9,6 +9,7 @@ from analysis.config import DENSE_ID
 from analysis.figures.human_shares import NAMES, human_shares
 from analysis.figures.theme import footnote
 from analysis.results.annotations import ALPHA, agreement, human_labels, shares, table
+from analysis.results.code import table_code, where
 from analysis.store.study import Study
 from analysis.tabular import to_csv
 from analysis.wording import count
@@ -37,6 +38,8 @@ def show(context: Context, study: Study) -> None:
         human_shares(made, note=note),
         made,
         name=f"human-shares-{study.name}",
+        code=table_code(context.results, "annotation_shares", design.variant_id)
+        + where("study", study.name),
         variant_id=design.variant_id,
     )
     st.caption(

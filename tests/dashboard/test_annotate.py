@@ -3,13 +3,14 @@
 import json
 import shutil
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 
 from analysis.categories import KEYS, PIE
 from analysis.results import SweepResults
 from analysis.studies import start_study
-from dashboard import state
+from dashboard import figure_panel, state
 from dashboard.annotate import asking
 from tests.dashboard.test_pages import open_page as open_page
 from tests.dashboard.test_pages import told
@@ -279,6 +280,17 @@ def test_who_has_finished_sees_the_results_at_once(folder, study, open_page):
     alpha = agreement["coefficient"].iloc[-1]
     assert f"**{alpha:.2f}**" in words(app)
     assert "2 raters, 2 finished" in words(app)
+
+
+def test_the_code_of_the_figure_gives_its_table(folder, study, open_page, monkeypatch):
+    rate_all(folder, study, "Ann")
+    offered = []
+    monkeypatch.setattr(figure_panel, "as_code", lambda *both: offered.append(both))
+    to_results(begin(open_page("annotate")))
+    table, code = offered[-1]
+    names = {}
+    exec(code, names)
+    pd.testing.assert_frame_equal(names["table"].reset_index(drop=True), table)
 
 
 def test_a_study_nobody_rated_says_so(study, open_page):
