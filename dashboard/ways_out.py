@@ -8,12 +8,14 @@ import streamlit as st
 
 from analysis.results import SweepResults
 from analysis.sharing import Chosen, Format, formats, refusal, share_bytes
+from analysis.sharing.pictures import NO_PICTURE, has_pictures
 from analysis.wording import count
 from dashboard.context import Context
 from dashboard.figure_panel import file_name
 from dashboard.text import plain
 
 _FIRST = "zip"
+_BROWSER_MOST = 100_000
 
 
 def panel(
@@ -66,7 +68,9 @@ def block(
     )
     one = known[name]
     st.caption(plain(one.about))
-    reason = refusal(one, len(image_ids))
+    reason = refusal(one, len(image_ids)) or _too_large(len(image_ids))
+    if reason is None and one.needs_pictures and not has_pictures(context.results, image_ids):
+        reason = NO_PICTURE
     if reason is not None:
         st.info(plain(reason[:1].upper() + reason[1:] + "."))
 
@@ -82,6 +86,16 @@ def block(
         icon=":material/download:",
         on_click="ignore",
         disabled=reason is not None,
+    )
+
+
+def _too_large(n_images: int) -> str | None:
+    """Say why so many images cannot go through a browser; None where they can."""
+    if n_images <= _BROWSER_MOST:
+        return None
+    return (
+        f"{count(n_images)} images are too many for a download from the browser, which must hold "
+        f"them in memory; 'python -m analysis share' writes more than {count(_BROWSER_MOST)}"
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from analysis import schema
 from analysis.errors import UserError
 from analysis.sharing.chosen import Chosen
-from analysis.sharing.pictures import file_of, pictures
+from analysis.sharing.pictures import NO_PICTURE, file_of, pictures
 from analysis.sharing.registry import Files, register
 
 _SCALARS = (
@@ -38,6 +38,7 @@ of PIE (forgotten, recovered, changed), tied.
     shape="folder",
     suffix=".zip",
     mime="application/zip",
+    needs_pictures=True,
     about="A folder for fo.Dataset.from_dir(dataset_type=fo.types.FiftyOneDataset): pictures, "
     "ground truth, what dense and the variant say as Classification labels, kinds as tags.",
 )
@@ -55,7 +56,7 @@ def fiftyone(chosen: Chosen) -> Files:
             files[image_id] = f"data/{file_of(image_id, content)}"
             yield files[image_id], content
     if not files:
-        raise UserError("none of the chosen images has a picture in the cache; the ZIP takes them")
+        raise UserError(NO_PICTURE)
     field = field_name(chosen.variant_id)
     samples = _samples(chosen, files, field)
     yield "samples.json", json.dumps({"samples": samples}, allow_nan=False).encode()

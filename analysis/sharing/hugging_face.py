@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from analysis import schema
 from analysis.errors import UserError
 from analysis.sharing.chosen import Chosen
-from analysis.sharing.pictures import file_of, pictures
+from analysis.sharing.pictures import NO_PICTURE, file_of, pictures
 from analysis.sharing.registry import Files, register
 
 _SHARD = 5_000
@@ -57,6 +57,7 @@ confidences are 0 to 1. The pictures are thumbnails of at most {px} pixels. {mis
     shape="folder",
     suffix=".zip",
     mime="application/zip",
+    needs_pictures=True,
     about="Parquet in Hugging Face's image layout with a dataset card: what load_dataset(folder) "
     "and the hub read, and Lethe's own parquet:DIR.",
 )
@@ -73,7 +74,7 @@ def hugging_face(chosen: Chosen) -> Files:
         pq.write_table(table, buffer, row_group_size=_ROW_GROUP)
         yield f"data/test-{number:05d}-of-{len(starts):05d}.parquet", buffer.getvalue()
     if not kept:
-        raise UserError("none of the chosen images has a picture in the cache; the ZIP takes them")
+        raise UserError(NO_PICTURE)
     yield "README.md", _card(chosen, rows.schema, len(chosen) - kept).encode()
 
 

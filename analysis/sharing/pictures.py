@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 from analysis import schema
 from analysis.results import SweepResults
 
-_BATCH, _PART = 4_096, 256
+NO_PICTURE = "none of the chosen images has a picture in the cache; the ZIP takes them"
+_BATCH, _PART, _GLANCE = 4_096, 256, 32
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", 0, "png"),
     (b"\xff\xd8\xff", 0, "jpg"),
@@ -40,6 +41,15 @@ def pictures(
             for place, one in zip(part.tolist(), column.to_pylist(), strict=True):
                 content[place] = one or None
         yield from zip(batch.tolist(), content, strict=True)
+
+
+def has_pictures(results: SweepResults, image_ids: npt.NDArray[np.int64]) -> bool:
+    """Whether any image has a picture; mostly told by the first few."""
+    return any(
+        content is not None
+        for part in (image_ids[:_GLANCE], image_ids[_GLANCE:])
+        for _, content in pictures(results, part)
+    )
 
 
 def suffix_of(content: bytes) -> str:

@@ -20,7 +20,8 @@ class Format:
 
     ``files`` gives names and contents, one after the other: a single one where the shape is
     ``file``; else those of a folder, which a browser gets as a ZIP. ``most`` is the largest number
-    of images it takes, ``why`` the reason in words.
+    of images it takes, ``why`` the reason in words; one that ``needs_pictures`` leaves images
+    without a picture out.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Format:
     files: Callable[[Chosen], Files]
     most: int | None = None
     why: str = ""
+    needs_pictures: bool = False
 
 
 def register(
@@ -44,6 +46,7 @@ def register(
     about: str,
     most: int | None = None,
     why: str = "",
+    needs_pictures: bool = False,
 ) -> Callable[[Callable[[Chosen], Files]], Callable[[Chosen], Files]]:
     """Register a function that gives the files of chosen images.
 
@@ -56,7 +59,9 @@ def register(
     def add(files: Callable[[Chosen], Files]) -> Callable[[Chosen], Files]:
         if name in _FORMATS:
             raise ValueError(f"sharing format '{name}' is registered already")
-        _FORMATS[name] = Format(name, title, shape, suffix, mime, about, files, most, why)
+        _FORMATS[name] = Format(
+            name, title, shape, suffix, mime, about, files, most, why, needs_pictures
+        )
         return files
 
     return add

@@ -191,6 +191,19 @@ def test_nothing_chosen_and_too_many_are_told_and_cannot_be_downloaded(
     assert made_bytes("ways-out-download-export")[2]["disabled"]
 
 
+def test_more_than_a_browser_holds_is_for_the_command_line(
+    tmp_path,
+    open_page,  # noqa: F811
+    made_bytes,
+    monkeypatch,
+):
+    make_sweep(tmp_path, n_images=60, seeds=2)
+    monkeypatch.setattr(ways_out, "_BROWSER_MOST", 3)
+    app = open_page("export")
+    assert any("analysis share" in told_plainly(one) for one in app.info)
+    assert made_bytes("ways-out-download-export")[2]["disabled"]
+
+
 def test_images_without_pictures_leave_as_a_table(tmp_path, open_page, made_bytes):  # noqa: F811
     folder = make_sweep(tmp_path, n_images=60, seeds=1)
     without_pictures(folder, list(range(60)))
@@ -199,6 +212,10 @@ def test_images_without_pictures_leave_as_a_table(tmp_path, open_page, made_byte
     _, data, _ = made_bytes("ways-out-download-export")
     with zipfile.ZipFile(io.BytesIO(data())) as archive:
         assert set(archive.namelist()) == {"images.csv", "README.txt"}
+    for name in ("hugging-face", "fiftyone"):
+        app.selectbox(key="ways-out-format-export").set_value(name).run()
+        assert any("None of the chosen images has a picture" in one.value for one in app.info)
+        assert made_bytes("ways-out-download-export")[2]["disabled"]
 
 
 def test_compare_offers_both_sets_and_what_they_share(tmp_path, open_page, made_bytes):  # noqa: F811
