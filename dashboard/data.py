@@ -119,6 +119,11 @@ def stability(opened: SweepResults, variant_id: str) -> npt.NDArray[np.float64] 
         return None
 
 
+def breaking_points(opened: SweepResults) -> pd.DataFrame:
+    """Return the breaking point of every image by method, computed once."""
+    return _breaking_points(opened, _identity(opened))
+
+
 def metadata(opened: SweepResults, image_id: int) -> dict[str, Any]:
     """Return path, size and ``meta_*`` columns of one image."""
     rows = _image_rows(opened, "facts", _images_identity(opened))
@@ -218,6 +223,11 @@ def _image_values(
     _opened: SweepResults, variant_id: str, column: str, identity: tuple[str, str, str, int]
 ) -> npt.NDArray[np.float64]:
     return _opened.images(variant_id, columns=[column])[column].to_numpy(np.float64)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _breaking_points(_opened: SweepResults, identity: tuple[str, str, str, int]) -> pd.DataFrame:
+    return _opened.breaking_points()
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)

@@ -4,7 +4,7 @@ Widgets hold no state of their own. Before one is made, its value is set from th
 the user moves it, a callback writes the address, from which the next run reads everything again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
@@ -14,6 +14,11 @@ from dashboard.selection import Selection, changed, to_params
 _CARRIED = "carried"
 _PAGE = "page"
 _IMAGE_PAGE = "image"
+# Parameters of single pages, beside those of the selection, which all pages share.
+_LOCAL = frozenset(
+    ("metric", "of", "of_class", "of_value", "cost", "rule", "order_by", "search", "top", "other",
+     "attribute", "crossed", "shift")
+)  # fmt: skip
 
 
 def arrive(url_path: str) -> None:
@@ -43,9 +48,10 @@ def params() -> dict[str, list[str]]:
 
 
 def write(selection: Selection, default_variant: str | None) -> None:
-    """Write a selection into the address."""
+    """Write a selection into the address; what the page keeps there for itself stays."""
     spelled = to_params(selection, default_variant=default_variant)
-    st.query_params.from_dict(spelled)
+    own = {name: values for name, values in params().items() if name in _LOCAL}
+    st.query_params.from_dict(spelled | own)
     _carry(spelled)
 
 
@@ -90,6 +96,38 @@ def _moved(
     change: Callable[[Any], dict[str, Any]],
 ) -> None:
     write(changed(selection, **change(st.session_state[key])), default_variant)
+
+
+def local(name: str, default: Any, options: Sequence[Any] | None = None) -> dict[str, Any]:
+    """Tie a widget of one page to a parameter of the address: its keyword arguments.
+
+    Parameters
+    ----------
+    name
+        One of the parameters of single pages.
+    default
+        What is shown where the address says nothing, or nothing that can be shown; a whole number
+        makes it a parameter of whole numbers.
+    options
+        What may be chosen; anything without.
+    """
+    if name not in _LOCAL:
+        raise ValueError(f"{name} is no parameter of a page")
+    key = f"local-{name}"
+    text = st.query_params.get(name)
+    value: Any = text
+    if isinstance(default, int):
+        value = int(text) if text and text.isascii() and text.isdigit() and len(text) < 9 else None
+    st.session_state[key] = (
+        value if value is not None and (options is None or value in options) else default
+    )
+    return {"key": key, "on_change": _kept, "args": (key, name, default)}
+
+
+def _kept(key: str, name: str, default: Any) -> None:
+    value, rest = st.session_state[key], {n: v for n, v in params().items() if n != name}
+    asked = {} if value in (None, "", default) else {name: [str(value)]}
+    st.query_params.from_dict(rest | asked)
 
 
 def event(key: str, name: str) -> Any:

@@ -699,3 +699,38 @@ def test_breaking_points_are_of_methods_with_several_levels_alone(tmp_path):
 
 def test_without_levels_there_are_no_breaking_points(tmp_path):
     assert SweepResults(make_sweep(tmp_path, variants=("int8-static",))).breaking_points().empty
+
+
+def test_the_curve_of_a_class_is_its_recall_in_every_run(tmp_path):
+    results = SweepResults(make_sweep(tmp_path))
+    rows = results.class_curve("cat").set_index(["method", "target_sparsity"])
+    assert set(rows["metric"]) == {"recall"}
+    of_class = results.label == results.class_names.index("cat")
+    right = results.population("magnitude-0.90").prediction == results.label
+    recall = right[:, of_class].mean(axis=1)
+    row = rows.loc[("magnitude", 0.9)]
+    assert row["mean"] == pytest.approx(recall.mean())
+    assert row["std"] == pytest.approx(recall.std(ddof=1))
+    classes = results.classes("magnitude-0.90").set_index("class_name")
+    assert row["mean"] == pytest.approx(classes.loc["cat", "recall"])
+    assert row["ci_low"] < row["mean"] < row["ci_high"]
+    assert ("dense", 0.0) in rows.index
+
+
+def test_the_curve_of_a_value_is_the_accuracy_on_its_images(tmp_path):
+    results = SweepResults(make_sweep(tmp_path))
+    rows = results.value_curve("planted", "blur").set_index(["method", "target_sparsity"])
+    chosen = results.metadata()["meta_planted"] == "blur"
+    right = results.population("magnitude-0.50").prediction == results.label
+    accuracy = right[:, chosen.to_numpy()].mean()
+    assert rows.loc[("magnitude", 0.5), "mean"] == pytest.approx(accuracy)
+
+
+def test_a_curve_of_what_is_not_there_is_refused(tmp_path):
+    results = SweepResults(make_sweep(tmp_path))
+    with pytest.raises(UserError, match="no class 'zebra'"):
+        results.class_curve("zebra")
+    with pytest.raises(UserError, match="no value 'zebra'"):
+        results.value_curve("planted", "zebra")
+    with pytest.raises(UserError, match="no attribute 'zebra'"):
+        results.value_curve("zebra", "blur")

@@ -22,6 +22,7 @@ QUANTITIES = {
     "size_bytes": "Size of the weights",
     "latency_ms": "Latency of one forward pass",
 }
+OF_GROUPS = {"recall": "Recall of one class", "top1_on_value": "Accuracy on some images"}
 _UNITS = {"size_bytes": ("MB", 1e-6, ",.3~f"), "latency_ms": ("ms", 1.0, ",.3~f")}
 _PERCENT = ("%", 1.0, ".3~%")
 _X = "Measured sparsity (share of the prunable weights)"
@@ -61,7 +62,7 @@ def metric_curve_info(curves: pd.DataFrame, *, metric: str = "top1") -> MetricCu
     unit, scale, _ = _UNITS.get(metric, _PERCENT)
     return MetricCurveInfo(
         metric=metric,
-        quantity=QUANTITIES.get(metric, metric.replace("_", " ").capitalize()),
+        quantity=(QUANTITIES | OF_GROUPS).get(metric, metric),
         unit=unit,
         scale=scale,
         pruned=pruned,

@@ -14,6 +14,7 @@ from analysis.manifest import Manifest
 from analysis.results import annotations, notebook
 from analysis.results.attributes import AttributeTables
 from analysis.results.frames import rows_of, stack, typed
+from analysis.results.groups import GroupCurves
 from analysis.results.images import ImageTables
 from analysis.results.metadata import Metadata
 from analysis.results.robustness import RobustnessTables
@@ -74,6 +75,7 @@ class SweepResults:
         self._attributes = AttributeTables(self._source, self._variants)
         self._robustness = RobustnessTables(self._source, self._variants)
         self._metadata = Metadata(folder)
+        self._groups = GroupCurves(self._source, self._variants)
 
     # --- what there is ----------------------------------------------------------------------
     @property
@@ -100,6 +102,11 @@ class SweepResults:
     def label(self) -> npt.NDArray[np.int32]:
         """True classes, shape (N,)."""
         return self._source.label
+
+    @property
+    def class_sizes(self) -> npt.NDArray[np.int64]:
+        """Number of test images of each class, (C,)."""
+        return self._source.class_sizes
 
     @property
     def variant_ids(self) -> list[str]:
@@ -169,6 +176,27 @@ class SweepResults:
     def curves(self) -> pd.DataFrame:
         """One row a variant and metric, with 95 % intervals over runs."""
         return self._source.kept("curves", self._make_curves)
+
+    def class_curve(self, class_name: str) -> pd.DataFrame:
+        """Recall of one class: rows as :meth:`curves`, of the metric ``recall``.
+
+        Raises
+        ------
+        UserError
+            There is no such class.
+        """
+        return typed(self._groups.of_class(class_name, self.summary()))
+
+    def value_curve(self, attribute: str, value: str) -> pd.DataFrame:
+        """Accuracy on the images of one value of a metadata column, ``top1_on_value``.
+
+        Raises
+        ------
+        UserError
+            There is no such attribute or value, or the attribute is not categorical.
+        """
+        (chosen,) = self._metadata.chosen(attribute)
+        return typed(self._groups.of_value(chosen, value, self.summary()))
 
     # --- and beyond it --------------------------------------------------------------------------
     def stability(

@@ -99,6 +99,23 @@ class VariantTables:
         """One row a class."""
         return self.shelved("classes", variant_id, lambda: self._make_classes(variant_id))
 
+    def class_runs(self, variant_id: str) -> pd.DataFrame:
+        """One row a run and class, ``seed class_id recall``; NaN without test images."""
+
+        def compute() -> pd.DataFrame:
+            found = self._recall(variant_id).recall
+            seeds = self._source.population(variant_id).seeds
+            n_runs, n_classes = found.shape
+            return pd.DataFrame(
+                {
+                    schema.SEED: np.repeat(seeds, n_classes),
+                    schema.CLASS_ID: np.tile(np.arange(n_classes), n_runs),
+                    "recall": found.ravel(),
+                }
+            )
+
+        return self.shelved("class-runs", variant_id, compute)
+
     def summary(self, variant_id: str) -> dict[str, Any]:
         """The variant's row of the summary."""
         return self.once(
@@ -247,7 +264,9 @@ class VariantTables:
         if variant_id == DENSE_ID:
             return None
         paired = self._source.is_paired(variant_id)
-        self._accuracy_on_pies(variant_id)  # for the curves, while the population is in memory
+        # For the curves, while the population is in memory.
+        self._accuracy_on_pies(variant_id)
+        self.class_runs(variant_id)
         # Where nothing is paired the column is null; reading it would cost as much as the votes.
         kl = self._source.mean_of(variant_id, schema.KL_FROM_DENSE) if paired else np.empty(0)
         known = kl[~np.isnan(kl)]

@@ -66,13 +66,31 @@ def curve_rows(
     rows = []
     for metric in METRICS:
         if metric in per_run:
-            values = pd.Series(per_run[metric]).dropna()
-            interval = mean_interval(values)
-            rows.append(_row(summary, metric, interval.mean, len(values)))
-            rows[-1] |= {"std": interval.std, "ci_low": interval.low, "ci_high": interval.high}
-        elif metric in whole:
+            rows.append(curve_row(summary, metric, per_run[metric]))
+        elif metric in whole and whole[metric] is not None and not np.isnan(whole[metric]):
             rows.append(_row(summary, metric, whole[metric], len(runs)))
-    return [row for row in rows if row["mean"] is not None and not np.isnan(row["mean"])]
+    return [row for row in rows if row is not None]
+
+
+def curve_row(summary: dict[str, Any], metric: str, per_run: Any) -> dict[str, Any] | None:
+    """Curve row of a metric measured on every run; None where no run has it.
+
+    Parameters
+    ----------
+    summary
+        The variant's summary row.
+    per_run : array, shape (K,)
+        The metric of each run, NaN where it is unknown.
+    """
+    values = pd.Series(per_run).dropna()
+    if values.empty:
+        return None
+    interval = mean_interval(values)
+    return _row(summary, metric, interval.mean, len(values)) | {
+        "std": interval.std,
+        "ci_low": interval.low,
+        "ci_high": interval.high,
+    }
 
 
 def curve_table(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:

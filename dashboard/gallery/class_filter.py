@@ -57,6 +57,32 @@ def class_filter(
             st.caption(f"No class has “{plain(text)}” in its name.")
 
 
+def class_choice(
+    names: Sequence[str],
+    sizes: npt.NDArray[np.integer],
+    label: str,
+    *,
+    default: int = 0,
+    help: str | None = None,
+) -> str:
+    """Choose one class, kept in the address as ``of_class``; of many, any can be typed."""
+    asked = str(st.query_params.get("of_class", ""))
+    chosen = asked if asked in names else names[default]
+    options, _ = listed(names, sizes, [chosen], "" if asked in names else asked)
+    with st.container(key="filter-of_class", width=300):
+        st.selectbox(
+            label,
+            options,
+            help=help,
+            accept_new_options=len(names) > LISTED,
+            **state.local("of_class", chosen, options),
+        )
+        if asked and asked not in names:
+            n_matching = len(with_text(names, asked))
+            st.caption(f"{count(n_matching)} classes have “{plain(asked)}” in their names.")
+    return chosen
+
+
 def listed(
     names: Sequence[str], counts: npt.NDArray[np.integer], chosen: Sequence[str], text: str
 ) -> tuple[list[str], int]:

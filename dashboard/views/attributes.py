@@ -8,9 +8,10 @@ from analysis.figures.over_representation import over_representation
 from analysis.results.code import table_code
 from analysis.wording import count, percent
 from dashboard import context as contexts
-from dashboard import data
+from dashboard import data, state
 from dashboard.context import Context
 from dashboard.figure_panel import figure, note
+from dashboard.gallery.class_filter import class_choice
 from dashboard.gallery.filters import variant_filter
 from dashboard.links import open_gallery
 from dashboard.text import plain
@@ -43,7 +44,10 @@ def show() -> None:
         with st.container(width=220):
             variant_filter(context)
         with st.container(key="filter-attribute", width=260):
-            attribute = st.selectbox("Attribute", list(usable.index), key="attributes-attribute")
+            names = list(usable.index)
+            attribute = st.selectbox(
+                "Attribute", names, **state.local("attribute", names[0], names)
+            )
     if attribute is None:
         return
     if usable.loc[attribute, "categorical"]:
@@ -123,19 +127,21 @@ def _subgroups(context: Context, attribute: str, usable: pd.DataFrame) -> None:
         name for name in usable.index[usable["categorical"].astype(bool)] if name != attribute
     ]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        with st.container(width=260):
-            positive = st.selectbox(
-                "Positive class",
-                range(len(names)),
-                index=1 if len(names) == 2 else 0,
-                format_func=lambda one: names[one],
-                help="One class against the rest: FPR is how often another image is taken for it, "
-                "FNR how often it is missed.",
-                key="attributes-positive",
-            )
+        positive = class_choice(
+            names,
+            context.results.class_sizes,
+            "Positive class",
+            default=1 if len(names) == 2 else 0,
+            help="One class against the rest: FPR is how often another image is taken for it, FNR "
+            "how often it is missed.",
+        )
         with st.container(width=260):
             second = st.selectbox(
-                "Crossed with", others, index=None, placeholder="Nothing", key="attributes-second"
+                "Crossed with",
+                others,
+                index=None,
+                placeholder="Nothing",
+                **state.local("crossed", None, others),
             )
     by = [attribute, second] if second else [attribute]
     rows = context.results.subgroups(context.variant, by=by, positive=positive)

@@ -11,6 +11,7 @@ from analysis.figures.class_impact import class_impact
 from analysis.figures.confusion import confusion_flow
 from analysis.results.code import table_code, where_contains, where_in
 from dashboard import context as contexts
+from dashboard import state
 from dashboard.context import Context
 from dashboard.figure_panel import figure, note, side_by_side
 from dashboard.gallery.filters import variant_filter
@@ -83,24 +84,31 @@ def _controls(
             rule = st.segmented_control(
                 "Significant at",
                 list(_RULES),
-                default="p",
                 required=True,
                 format_func=lambda one: _RULES[one],
                 help="p: each class by itself, the paper's rule; one in twenty by chance. q: "
                 "false discoveries held at 5 % (Benjamini-Hochberg).",
-                key="classes-rule",
+                **state.local("rule", "p", list(_RULES)),
             )
         with st.container(width=200):
             sort = st.selectbox(
-                "Sort by", list(_SORTS), format_func=lambda one: _SORTS[one], key="classes-sort"
+                "Sort by",
+                list(_SORTS),
+                format_func=lambda one: _SORTS[one],
+                **state.local("order_by", next(iter(_SORTS)), list(_SORTS)),
             )
         with st.container(width=200):
-            text = st.text_input("Search", placeholder="Part of a class name", key="classes-search")
+            text = st.text_input(
+                "Search", placeholder="Part of a class name", **state.local("search", "")
+            )
         top = None
         if len(classes) > FEW:
             with st.container(width=150):
                 top = st.number_input(
-                    "Top and bottom", 5, len(classes), FEW // 2, key="classes-top"
+                    "Top and bottom",
+                    5,
+                    len(classes),
+                    **state.local("top", FEW // 2, range(5, len(classes) + 1)),
                 )
     code = table_code(context.results, "classes", context.variant)
     if text.strip():

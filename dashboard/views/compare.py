@@ -9,7 +9,7 @@ from analysis.figures.overlap import pie_overlap
 from analysis.results.code import table_code
 from analysis.wording import count, percent, points
 from dashboard import context as contexts
-from dashboard import data
+from dashboard import data, state
 from dashboard.context import Context, NothingYetError
 from dashboard.figure_panel import figure, note
 from dashboard.gallery.filters import variant_filter
@@ -69,7 +69,7 @@ def _chosen(context: Context) -> tuple[str, str]:
         with st.container(width=260):
             variant_filter(context)
         with st.container(key="filter-other", width=260):
-            other = st.selectbox("with", others, key="compare-other")
+            other = st.selectbox("with", others, **state.local("other", others[0], others))
     return one, other if other in others else others[0]
 
 

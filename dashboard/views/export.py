@@ -17,6 +17,7 @@ from analysis.figures.pie_accuracy import pie_accuracy
 from analysis.figures.pie_kinds import pie_kinds
 from analysis.figures.pie_share import pie_share
 from analysis.figures.robustness import robustness_heatmap
+from analysis.figures.trade_off import trade_off
 from analysis.results import TABLES
 from analysis.results.code import table_code, where
 from analysis.sharing import choose, wording_of
@@ -175,6 +176,7 @@ def _drawable(context: Context) -> dict[str, Drawable]:
         "PIE share": lambda: (pie_share(summary, note=whole), summary, code),
         "Accuracy on PIEs": lambda: (pie_accuracy(summary, note=whole), summary, code),
         "Kinds of PIE": lambda: (pie_kinds(summary, note=whole), summary, code),
+        "Trade-off": lambda: (trade_off(summary, note=whole), summary, code),
         "Classes by variant": lambda: (
             class_heatmap(classes, note=whole),
             classes,

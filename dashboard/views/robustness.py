@@ -12,6 +12,7 @@ from analysis.figures.robustness import (
 )
 from analysis.results.code import table_code, where
 from dashboard import context as contexts
+from dashboard import state
 from dashboard.context import Context
 from dashboard.figure_panel import figure, note
 from dashboard.text import plain
@@ -64,7 +65,7 @@ def _figures(context: Context) -> None:
             "Metric",
             list(_METRICS),
             format_func=lambda one: _METRICS[one],
-            key="robustness-metric",
+            **state.local("metric", next(iter(_METRICS)), list(_METRICS)),
         )
     rows = table[table["metric"] == metric]
     info = robustness_info(table, metric=metric)
@@ -77,7 +78,8 @@ def _figures(context: Context) -> None:
         "share a first phase with, the dense runs of their seeds. q is over all cells."
     )
     with st.container(key="filter-shift", width=360):
-        shift = st.selectbox("Shift", list(info.shifts), key="robustness-shift")
+        shifts = list(info.shifts)
+        shift = st.selectbox("Shift", shifts, **state.local("shift", shifts[0], shifts))
     if shift is not None:
         of_shift = rows[rows[schema.SHIFT] == shift]
         drawn = robustness_curve(table, shift=shift, metric=metric, note=note(context))

@@ -364,7 +364,7 @@ def test_the_image_page_takes_the_first_of_the_gallery_where_none_was_open(tmp_p
 def test_compare_counts_what_the_overlap_table_counts(tmp_path, open_page):
     folder = make_sweep(tmp_path)
     app = open_page("compare", variant="magnitude-0.90")
-    other = app.selectbox(key="compare-other").value
+    other = app.selectbox(key="local-other").value
     table = SweepResults(folder).overlap().set_index(["variant_id", "other_variant_id"])
     row = table.loc[("magnitude-0.90", other)]
     words = " ".join(element.value for element in app.markdown)
@@ -401,7 +401,7 @@ def test_a_numeric_attribute_is_held_against_non_pies_of_the_same_classes(tmp_pa
     frame = pd.DataFrame({"image_id": range(200), "sharpness": np.linspace(0, 1, 200)})
     join(folder, frame)
     app = open_page("attributes")
-    app.selectbox(key="attributes-attribute").select("sharpness").run()
+    app.selectbox(key="local-attribute").select("sharpness").run()
     assert [metric.label for metric in app.metric] == [
         "On PIEs", "On non-PIEs", "Non-PIEs of the same classes",
     ]  # fmt: skip

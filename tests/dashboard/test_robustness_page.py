@@ -41,10 +41,10 @@ def test_with_shifts_both_signs_are_counted_and_one_shift_is_chosen(
     assert "less in" in words(app)
     assert "more in" in words(app)
     assert "q ≤ 0.05" in words(app)
-    assert app.selectbox(key="robustness-shift").options == ["fog-3", "snow-1"]
-    app.selectbox(key="robustness-metric").set_value("top5").run()
+    assert app.selectbox(key="local-shift").options == ["fog-3", "snow-1"]
+    app.selectbox(key="local-metric").set_value("top5").run()
     assert not app.exception
-    app.selectbox(key="robustness-shift").set_value("snow-1").run()
+    app.selectbox(key="local-shift").set_value("snow-1").run()
     assert not app.exception
     assert not app.error
 
