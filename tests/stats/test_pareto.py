@@ -5,7 +5,8 @@ from analysis.stats.pareto import is_undominated
 
 def by_hand(costs):
     def beats(a, b):
-        return all(x <= y for x, y in zip(a, b)) and any(x < y for x, y in zip(a, b))
+        pairs = list(zip(a, b, strict=True))
+        return all(x <= y for x, y in pairs) and any(x < y for x, y in pairs)
 
     return [
         not np.isnan(one).any() and not any(beats(other, one) for other in costs) for one in costs
