@@ -18,6 +18,7 @@ from analysis.figures.pie_difficulty import pie_difficulty
 from analysis.figures.pie_kinds import pie_kinds
 from analysis.figures.pie_share import pie_share
 from analysis.figures.robustness import robustness_curve, robustness_heatmap
+from analysis.figures.trade_off import trade_off
 from analysis.report.scope import Scope
 
 MANY_CLASSES = 60
@@ -45,6 +46,7 @@ def drawings(scope: Scope) -> list[Drawing]:
         Drawing("pie-difficulty", "pies", lambda: pie_difficulty(summary, note=note)),
         Drawing("pie-overlap", "pies", lambda: pie_overlap(scope.table("overlap"), note=note)),
         *_breaking_points(scope),
+        Drawing("trade-off", "curves", lambda: trade_off(summary, note=note)),
         *_curves(scope),
         Drawing("class-heatmap", "classes", lambda: _heatmap(scope)),
         *_shifts(scope),

@@ -66,7 +66,7 @@ def test_the_code_follows_the_search_for_a_class(tmp_path, open_page, offered): 
     make_sweep(tmp_path, class_names=HOSTILE, seeds=3)
     app = open_page("classes")
     offered.clear()
-    app.text_input(key="classes-search").set_value("$X^2").run()
+    app.text_input(key="local-search").set_value("$X^2").run()
     assert offered[0][0]["class_name"].tolist() == [":smile: $x^2$"]
     check(offered)
 
@@ -221,7 +221,7 @@ def test_images_without_pictures_leave_as_a_table(tmp_path, open_page, made_byte
 def test_compare_offers_both_sets_and_what_they_share(tmp_path, open_page, made_bytes):  # noqa: F811
     make_sweep(tmp_path)
     app = open_page("compare")
-    one, other = "magnitude-0.90", app.selectbox(key="compare-other").value
+    one, other = "magnitude-0.90", app.selectbox(key="local-other").value
     results = load_sweep("made", cache=tmp_path)
     pies = {v: set(results.pies(v)["image_id"]) for v in (one, other)}
     expected = {
