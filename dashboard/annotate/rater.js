@@ -272,6 +272,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
   // An answer of a moment ago may already be counted by the server, but not yet acknowledged here.
   state.data = data;
   draw(state);
+  if (!state.hasBegun && root.getBoundingClientRect().bottom > innerHeight) {
+    root.scrollIntoView({ block: "start" });
+  }
+  state.hasBegun = true;
   document.addEventListener("keydown", state.onKey, true);
   addEventListener("beforeunload", state.onLeave);
   return () => {

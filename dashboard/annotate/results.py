@@ -97,24 +97,28 @@ def _shares(made: pd.DataFrame) -> None:
         "non_pie_share": "Non-PIEs",
     }
     points = {
-        "difference": "PIE − non-PIE",
+        "difference": "PIE − non-PIE, points",
         "difference_low": "95 % from",
         "difference_high": "95 % to",
-        "q": "q",
-        "aa_difference": "PIE − A/A",
+        "aa_difference": "PIE − A/A, points",
         "aa_difference_low": "95 % from ",
         "aa_difference_high": "95 % to ",
-        "aa_q": "q (A/A)",
     }
+    order = [
+        "category", *percents, *list(points)[:3], "q", *list(points)[3:], "aa_q",
+    ]  # fmt: skip
+    shown = made.assign(category=made["category"].map(NAMES))[order]
+    shown[list(points)] *= 100
     st.dataframe(
-        made.assign(category=made["category"].map(NAMES))[["category", *percents, *points]],
+        shown,
         hide_index=True,
-        column_config={"category": "Category"}
+        column_config={
+            "category": "Category",
+            "q": number("q", format="%.3g"),
+            "aa_q": number("q (A/A)", format="%.3g"),
+        }
         | {name: number(label, format="percent") for name, label in percents.items()}
-        | {
-            name: number(label, format="%.3g" if name.endswith("q") else "%+.3f")
-            for name, label in points.items()
-        },
+        | {name: number(label, format="%+.1f") for name, label in points.items()},
     )
 
 
@@ -141,9 +145,11 @@ def _agreement(study: Study) -> None:
         )
     number = st.column_config.NumberColumn
     st.dataframe(
-        made.assign(measure=made["measure"].map(_MEASURES)).drop(
-            columns=["study", schema.VARIANT_ID]
-        ),
+        made.assign(
+            measure=made["measure"].map(_MEASURES),
+            rater=made["rater"].fillna("all of them"),
+            other_rater=made["other_rater"].fillna(""),
+        ).drop(columns=["study", schema.VARIANT_ID]),
         hide_index=True,
         column_config={
             "measure": "Measure",
