@@ -114,11 +114,11 @@ def _shares(made: pd.DataFrame) -> None:
         hide_index=True,
         column_config={
             "category": "Category",
+            **{name: number(label, format="percent") for name, label in percents.items()},
+            **{name: number(label, format="%+.1f") for name, label in points.items()},
             "q": number("q", format="%.3g"),
             "aa_q": number("q (A/A)", format="%.3g"),
-        }
-        | {name: number(label, format="percent") for name, label in percents.items()}
-        | {name: number(label, format="%+.1f") for name, label in points.items()},
+        },
     )
 
 
