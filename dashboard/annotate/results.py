@@ -1,5 +1,8 @@
 """What people said: shares by group, agreement, and everything as CSV."""
 
+from collections.abc import Callable
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
@@ -167,15 +170,15 @@ def _agreement(study: Study) -> None:
 
 def _downloads(context: Context, study: Study) -> None:
     with st.container(horizontal=True):
-        for label, made, name in (
-            ("Every answer", table([study]), "answers"),
-            ("Shares by group", shares([study]), "shares"),
-            ("Agreement", agreement([study]), "agreement"),
-            ("Majority of each image", human_labels(study), "human"),
+        for label, make, name in (
+            ("Every answer", partial(table, [study]), "answers"),
+            ("Shares by group", partial(shares, [study]), "shares"),
+            ("Agreement", partial(agreement, [study]), "agreement"),
+            ("Majority of each image", partial(human_labels, study), "human"),
         ):
             st.download_button(
                 f"{label} (CSV)",
-                to_csv(made),
+                partial(_csv, make),
                 file_name=f"{file_name(context, study.name, name)}.csv",
                 mime="text/csv",
                 icon=":material/download:",
@@ -186,6 +189,10 @@ def _downloads(context: Context, study: Study) -> None:
         "The majorities become a filter of the gallery, meta_human, with "
         "'python -m analysis join SWEEP FILE'."
     )
+
+
+def _csv(make: Callable[[], pd.DataFrame]) -> str:
+    return to_csv(make())
 
 
 def _counted(n: int, noun: str) -> str:

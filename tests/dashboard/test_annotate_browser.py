@@ -1,5 +1,7 @@
 """The human study in a browser: by keys, undone, after a reload, after a kill of the server."""
 
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import expect
 
@@ -119,3 +121,23 @@ def test_the_page_can_be_used_without_a_mouse_and_shows_its_keys(folder, page):
         text = page.inner_text(".lethe-asking").lower()
         assert "pie" not in text
         assert "magnitude" not in text
+
+
+def test_every_answer_downloads_as_csv(folder, page):
+    kept = folder.annotations
+    for image in kept.read("study-1").images:
+        kept.annotate("study-1", "=1+1", image, "none")
+    with serving(folder.path.parent, free_port()) as (address, _):
+        page.goto(f"{address}/annotate")
+        page.get_by_label("Your name").fill("=1+1")
+        page.get_by_role("button", name="Begin").click()
+        page.get_by_test_id("annotate-done").wait_for()
+        page.get_by_text("Results", exact=True).first.click()
+        button = page.get_by_role("button", name="Every answer (CSV)")
+        with page.expect_download(timeout=60_000) as waiting:
+            button.click()
+        lines = Path(waiting.value.path()).read_text().splitlines()
+    assert waiting.value.suggested_filename == "made-study-1-answers.csv"
+    assert lines[0] == "study,variant_id,image_id,label,group,rater,category,time"
+    assert len(lines) == 1 + len(kept.read("study-1").images)
+    assert all(",'=1+1,none," in line for line in lines[1:])
