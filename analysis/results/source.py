@@ -68,7 +68,7 @@ class Source:
         Raises
         ------
         CacheError
-            There is no such variant, it is dense itself, or a file of either cannot be read.
+            There is no such variant, or it is dense itself.
         """
         if variant_id is None:
             return self.compressed_ids
@@ -78,7 +78,6 @@ class Source:
                 "'dense' is what the other variants are held against and has no such table; "
                 f"choose among {', '.join(self.compressed_ids) or 'none yet'}"
             )
-        self.population(variant_id), self.population(DENSE_ID)
         return [variant_id]
 
     def population(self, variant_id: str) -> Population:
@@ -137,6 +136,11 @@ class Source:
         frame = compute()
         self._shelf.put(name, pa.Table.from_pandas(frame, preserve_index=False))
         return frame
+
+    @property
+    def has_shelf(self) -> bool:
+        """Whether tables that take long are kept on disk."""
+        return self._shelf is not None
 
     @cached_property
     def _shelf(self) -> Shelf | None:

@@ -27,6 +27,7 @@ from analysis.stats.summary import VariantResults, summary_row
 from analysis.store import Population
 
 T = TypeVar("T")
+_KEPT_BYTES = 2**28
 Accuracies = npt.NDArray[np.float64]
 
 
@@ -194,9 +195,26 @@ class VariantTables:
         self, what: str, variant_id: str, compute: Callable[[], pd.DataFrame]
     ) -> pd.DataFrame:
         """Return a table of one variant: computed once, and on the shelf where that takes long."""
-        return self.once(
+        found = self.once(
             what, variant_id, lambda: self._source.kept(f"{what}-{variant_id}", compute)
         )
+        if self._source.has_shelf:
+            self._forget((what, variant_id))
+        return found
+
+    def _forget(self, newest: tuple[str, str]) -> None:
+        """Let go of tables that the shelf has too, oldest first, once they fill too much memory."""
+        sizes = {
+            key: int(value.memory_usage().sum())
+            for key, value in self._kept.items()
+            if isinstance(value, pd.DataFrame)
+        }
+        total = sum(sizes.values())
+        for key in [key for key in sizes if key != newest]:
+            if total <= _KEPT_BYTES:
+                return
+            total -= sizes[key]
+            del self._kept[key]
 
     def both(self, variant_id: str) -> tuple[Population, Population]:
         """Return the dense population and the variant's."""

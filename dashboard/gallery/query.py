@@ -22,7 +22,7 @@ class ImageIndex:
     """The columns of one variant's images table that filters and sorting need, arrays of N.
 
     ``kind`` counts from 0 through ``KINDS``, -1 for non-PIEs; agreements, accuracies, confidence
-    and distance are 0..1.
+    and distance are 0..1, in half the precision of the tables: a million images fill memory.
     """
 
     COLUMNS: ClassVar[tuple[str, ...]] = (
@@ -37,12 +37,12 @@ class ImageIndex:
     pie: Bools
     tied: Bools
     kind: npt.NDArray[np.int8]
-    agreement: npt.NDArray[np.float64]
-    dense_agreement: npt.NDArray[np.float64]
-    distance: npt.NDArray[np.float64]
-    accuracy: npt.NDArray[np.float64]
-    dense_accuracy: npt.NDArray[np.float64]
-    dense_confidence: npt.NDArray[np.float64]
+    agreement: npt.NDArray[np.float32]
+    dense_agreement: npt.NDArray[np.float32]
+    distance: npt.NDArray[np.float32]
+    accuracy: npt.NDArray[np.float32]
+    dense_accuracy: npt.NDArray[np.float32]
+    dense_confidence: npt.NDArray[np.float32]
 
     @classmethod
     def from_frame(cls, images: pd.DataFrame) -> "ImageIndex":
@@ -55,12 +55,12 @@ class ImageIndex:
             pie=images["is_pie"].to_numpy(),
             tied=(images["tied"] | images["dense_tied"]).to_numpy(),
             kind=np.asarray(kind, np.int8),
-            agreement=images["agreement"].to_numpy(),
-            dense_agreement=images["dense_agreement"].to_numpy(),
-            distance=images["vote_distance"].to_numpy(),
-            accuracy=images["accuracy"].to_numpy(),
-            dense_accuracy=images["dense_accuracy"].to_numpy(),
-            dense_confidence=images["dense_confidence"].to_numpy(),
+            agreement=images["agreement"].to_numpy(np.float32),
+            dense_agreement=images["dense_agreement"].to_numpy(np.float32),
+            distance=images["vote_distance"].to_numpy(np.float32),
+            accuracy=images["accuracy"].to_numpy(np.float32),
+            dense_accuracy=images["dense_accuracy"].to_numpy(np.float32),
+            dense_confidence=images["dense_confidence"].to_numpy(np.float32),
         )
 
     def __len__(self) -> int:
@@ -153,7 +153,7 @@ def _masks(
     for name, shares in (("agreement", index.agreement), ("distance", index.distance)):
         low, high = getattr(selection, name)
         if (low, high) != WHOLE:
-            percent = np.round(shares * 100, 6)
+            percent = np.round(shares * 100, 3)
             masks[name] = (percent >= low) & (percent <= high)
     for column in {column for column, _ in selection.meta}:
         values = metadata[column]
