@@ -1,8 +1,10 @@
-"""How fast the dashboard is in a real browser: first heading, and a change to all tiles painted.
+"""How fast the gallery is in a real browser, from the click to all 60 tiles painted.
 
-``python -m benchmarks.gallery [--cache DIR] [--sweep NAME]`` starts the app on a free port of this
-machine, opens it in Chromium and prints the medians. Without ``--cache`` it makes a synthetic sweep
-of 3,000 images x 6 variants x 10 seeds in a temporary folder.
+``python -m benchmarks.gallery [--images 50000] [--classes 1000] [--sessions 20] [--cache DIR]``
+makes a cache of drawn predictions with thumbnails of about 6 kB (12 variants, 30 seeds), unless
+``--cache`` names a folder that holds one already, starts the app on a free port of this machine,
+opens it in Chromium, and prints whole-path times, bytes, and the server's memory. With
+``--sessions`` it then lets that many sessions use the app at once for two minutes.
 """
 
 import argparse
@@ -14,10 +16,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
+from benchmarks._sessions import EVERY, Load, run_sessions
+
 ROOT = Path(__file__).resolve().parents[1]
+SWEEP = "large"
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -38,66 +46,87 @@ _WHEN_PAINTED = f"""([n, first, click]) => new Promise(done => {{
 }})"""
 
 
-def measure(url: str, *, chromium: str, rounds: int = 15) -> dict[str, list[float]]:
+class Browsing:
+    """A browser at the gallery, and what it was sent."""
+
+    def __init__(self, chromium: str) -> None:
+        from playwright.sync_api import sync_playwright
+
+        self._playwright = sync_playwright().start()
+        self._browser = self._playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        self.page = self._browser.new_page(viewport={"width": 1440, "height": 1000})
+        self.n_bytes = 0
+        self.errors: list[str] = []
+        self.page.on("websocket", lambda one: one.on("framereceived", self._count))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def _count(self, frame: Any) -> None:
+        self.n_bytes += len(frame)
+
+    def open(self, url: str) -> None:
+        """Open the gallery and wait until its first page is painted."""
+        self.page.goto(url)
+        self.page.wait_for_function(_ALL_PAINTED, arg=[60, ""], timeout=120_000)
+
+    def step(self, click: str) -> float:
+        """Click; return the seconds until another full page was painted and decoded."""
+        first = self.page.get_attribute("[data-testid=gallery-tile]", "data-image-id")
+        seconds = float(self.page.evaluate(_WHEN_PAINTED, [60, first, click])) / 1000
+        self.page.wait_for_timeout(300)
+        return seconds
+
+    def close(self) -> None:
+        """End the browser."""
+        self._browser.close()
+        self._playwright.stop()
+
+
+def measure(browsing: Browsing, *, rounds: int) -> dict[str, list[float]]:
     """Return seconds of each step: page changes, and changes of the population filter.
 
     Every step is timed in the page, from the click to the frame after the last thumbnail of a full
     page was decoded.
     """
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        page = browser.new_page(viewport={"width": 1440, "height": 1000})
-        page.goto(url)
-        page.wait_for_function(_ALL_PAINTED, arg=[60, ""], timeout=120_000)
-        page.wait_for_timeout(1500)
-        times: dict[str, list[float]] = {"page": [], "filter": []}
-        options = page.locator(".st-key-filter-population [role=radiogroup] label")
-        for turn in range(rounds):
-            times["page"].append(_step(page, "[data-testid=gallery-next]"))
-            place = (turn + 1) % 2
-            options.nth(place).evaluate("e => e.setAttribute('data-next', '1')")
-            times["filter"].append(_step(page, "[data-next]"))
-            options.nth(place).evaluate("e => e.removeAttribute('data-next')")
-        browser.close()
+    browsing.page.wait_for_timeout(1500)
+    times: dict[str, list[float]] = {"page": [], "filter": []}
+    options = browsing.page.locator(".st-key-filter-population [role=radiogroup] label")
+    for turn in range(rounds):
+        times["page"].append(browsing.step("[data-testid=gallery-next]"))
+        place = (turn + 1) % 2
+        options.nth(place).evaluate("e => e.setAttribute('data-next', '1')")
+        times["filter"].append(browsing.step("[data-next]"))
+        options.nth(place).evaluate("e => e.removeAttribute('data-next')")
     return times
 
 
-def _step(page: Any, click: str) -> float:
-    first = page.get_attribute("[data-testid=gallery-tile]", "data-image-id")
-    seconds = float(page.evaluate(_WHEN_PAINTED, [60, first, click])) / 1000
-    page.wait_for_timeout(300)
-    return seconds
+def first_page(cache: Path, chromium: str, query: str) -> tuple[float, float]:
+    """Return the seconds from process start to the first heading, and to all tiles painted."""
+    browsing = Browsing(chromium)
+    port, start = free_port(), time.perf_counter()
+    try:
+        with app(cache, port):
+            browsing.page.goto(f"http://127.0.0.1:{port}/gallery{query}")
+            browsing.page.wait_for_selector("h1", timeout=60_000)
+            heading = time.perf_counter() - start
+            browsing.page.wait_for_function(_ALL_PAINTED, arg=[60, ""], timeout=120_000)
+            return heading, time.perf_counter() - start
+    finally:
+        browsing.close()
 
 
-def first_heading(cache: Path, chromium: str) -> float:
-    """Return the seconds from starting the process to the first heading in a waiting browser."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        page = browser.new_page()
-        port = free_port()
-        start = time.perf_counter()
-        server = start_app(cache, port)
-        try:
-            _wait_for(port)
-            page.goto(f"http://127.0.0.1:{port}/")
-            page.wait_for_selector("h1", timeout=60_000)
-            return time.perf_counter() - start
-        finally:
-            server.terminate()
-            server.wait(20)
-            browser.close()
-
-
-def start_app(cache: Path, port: int) -> subprocess.Popen[bytes]:
-    """Start the dashboard on a port of this machine."""
+@contextmanager
+def app(cache: Path, port: int) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run the dashboard on a port of this machine; it listens when this gives it."""
     command = [sys.executable, "-m", "dashboard", "--cache", str(cache), "--port", str(port)]
-    return subprocess.Popen(
+    server = subprocess.Popen(
         [*command, "--headless"], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
+    try:
+        _wait_for(port)
+        yield server
+    finally:
+        server.terminate()
+        server.wait(20)
 
 
 def free_port() -> int:
@@ -107,21 +136,114 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _made(folder: Path) -> str:
-    from tests.synthetic import make_sweep
+def _wait_for(port: int) -> None:
+    for _ in range(1200):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
 
-    variants = ("magnitude=0.3,0.5,0.7,0.9", "int8-static", "int8-dynamic")
-    names = [f"class {i}" for i in range(10)]
-    make_sweep(folder, n_images=3000, seeds=10, variants=variants, class_names=names)
-    return "made"
+
+def memory(pid: int, name: str = "VmRSS") -> float:
+    """Return a process's memory in GB as the system tells it; NaN where it does not."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 / 1e9 for line in lines if line.startswith(name))
+    except (OSError, StopIteration):
+        return float("nan")
+
+
+def _sessions(
+    browsing: Browsing, port: int, query: str, options: argparse.Namespace, server: int
+) -> None:
+    """Let sessions use the app at once, one of them the browser."""
+    load, before = Load(), memory(server)
+    last_page = max(1, options.images // 1000)
+
+    def others() -> None:
+        found = run_sessions(
+            port, query, n=options.sessions - 1, seconds=options.seconds, last_page=last_page
+        )
+        load.seconds, load.n_bytes, load.errors = found.seconds, found.n_bytes, found.errors
+
+    thread = Thread(target=others)
+    thread.start()
+    mine, halfway, end = [], before, time.perf_counter() + options.seconds
+    while time.perf_counter() < end:
+        start = time.perf_counter()
+        mine.append(browsing.step("[data-testid=gallery-next]"))
+        if start > end - options.seconds / 2 and halfway == before:
+            halfway = memory(server)
+        time.sleep(max(0.0, start + EVERY - time.perf_counter()))
+    thread.join()
+    errors = load.errors + browsing.errors
+    print(
+        f"{options.sessions} sessions, a step every {EVERY:.0f} s for {options.seconds:.0f} s: "
+        f"the browser {_spread(mine)}; the others {_spread(load.seconds)}, "
+        f"{statistics.mean(load.n_bytes or [0]) / 1e6:.2f} MB a step; "
+        f"{len(load.seconds) + len(mine)} steps, {len(errors)} errors"
+        + (f" (first: {errors[0]})" if errors else "")
+    )
+    print(
+        f"server memory before, halfway and after: {before:.2f}, {halfway:.2f}, "
+        f"{memory(server):.2f} GB"
+    )
+
+
+def _spread(seconds: list[float]) -> str:
+    if not seconds:
+        return "no step"
+    ordered = sorted(seconds)
+    p95 = ordered[min(len(ordered) - 1, round(0.95 * (len(ordered) - 1)))]
+    return (
+        f"median {statistics.median(ordered):.3f} s, p95 {p95:.3f} s, slowest {ordered[-1]:.3f} s"
+    )
+
+
+def _made(folder: Path, n_images: int, n_classes: int) -> None:
+    from benchmarks._caches import make_cache, thumbnails
+
+    start = time.perf_counter()
+    make_cache(folder, n_images=n_images, n_classes=n_classes, thumbnail=thumbnails(), name=SWEEP)
+    print(f"made {n_images:,} images x 12 variants x 30 seeds: {time.perf_counter() - start:.0f} s")
+
+
+def _run(cache: Path, chromium: str, options: argparse.Namespace) -> None:
+    query = f"?sweep={SWEEP}"
+    found = [first_page(cache, chromium, query) for _ in range(options.starts)]
+    for name, place in (("first heading", 0), ("first page painted", 1)):
+        seconds = [one[place] for one in found]
+        print(
+            f"{name} after process start: first {seconds[0]:.2f} s, "
+            f"then {statistics.median(seconds[1:] or seconds):.2f} s"
+        )
+    port, browsing = free_port(), Browsing(chromium)
+    try:
+        with app(cache, port) as server:
+            browsing.open(f"http://127.0.0.1:{port}/gallery{query}")
+            browsing.n_bytes = 0
+            times = measure(browsing, rounds=options.rounds)
+            for name, seconds in times.items():
+                print(f"{name} change to 60 tiles painted: {_spread(seconds)}")
+            steps = sum(map(len, times.values()))
+            print(f"sent to the browser: {browsing.n_bytes / steps / 1e6:.2f} MB a step")
+            if options.sessions:
+                _sessions(browsing, port, query[1:], options, server.pid)
+            print(f"server memory at most: {memory(server.pid, 'VmHWM'):.2f} GB")
+    finally:
+        browsing.close()
 
 
 def main() -> int:
-    """Measure and print the medians."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gallery")
-    parser.add_argument("--cache", type=Path, help="folder of the sweeps (default: a made one)")
-    parser.add_argument("--sweep", help="sweep to open (default: the first complete one)")
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--cache", type=Path, help=f"folder with a sweep '{SWEEP}' (default: made)")
+    parser.add_argument("--images", type=int, default=50_000)
+    parser.add_argument("--classes", type=int, default=1_000)
+    parser.add_argument("--rounds", type=int, default=20, help="page and filter changes, each")
+    parser.add_argument("--starts", type=int, default=3, help="starts of the app")
+    parser.add_argument("--sessions", type=int, default=0, help="sessions at once, then")
+    parser.add_argument("--seconds", type=float, default=120.0, help="for how long")
     options = parser.parse_args()
     chromium = os.environ.get("LETHE_CHROMIUM") or shutil.which("chromium") or ""
     chromium = chromium or shutil.which("google-chrome") or ""
@@ -130,33 +252,10 @@ def main() -> int:
         return 3
     with tempfile.TemporaryDirectory() as temporary:
         cache = options.cache or Path(temporary)
-        sweep = options.sweep if options.cache else _made(cache)
-        headings = [first_heading(cache, chromium) for _ in range(3)]
-        print(f"first heading after process start: {statistics.median(headings):.2f} s")
-        port = free_port()
-        server = start_app(cache, port)
-        try:
-            _wait_for(port)
-            query = f"?sweep={sweep}" if sweep else ""
-            url = f"http://127.0.0.1:{port}/gallery{query}"
-            for name, times in measure(url, chromium=chromium, rounds=options.rounds).items():
-                slow = max(times)
-                print(
-                    f"{name} change to 60 tiles painted: median {statistics.median(times):.3f} s, "
-                    f"slowest {slow:.3f} s"
-                )
-        finally:
-            server.terminate()
-            server.wait(20)
+        if not (cache / SWEEP / "manifest.json").is_file():
+            _made(cache, options.images, options.classes)
+        _run(cache, chromium, options)
     return 0
-
-
-def _wait_for(port: int) -> None:
-    for _ in range(1200):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.02)
 
 
 if __name__ == "__main__":
