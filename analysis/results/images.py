@@ -12,7 +12,6 @@ from analysis.config import DENSE_ID
 from analysis.results.source import Source
 from analysis.results.variants import VariantTables, votes
 from analysis.stats.breaking import breaking_point
-from analysis.stats.modal import FloatArray
 from analysis.stats.pairing import paired_rows
 from analysis.stats.permutation import seed_test
 from analysis.stats.stability import pie_stability
@@ -34,13 +33,14 @@ class ImageTables:
         ]
         frame = self._variants.pies(variant_id)
         more: dict[str, Any] = {}
-        for names, compute in (
-            (schema.DIFFICULTY_COLUMNS, self._difficulty),
-            (schema.PAIRED_COLUMNS, self._paired_columns),
-            ((schema.BREAKING_POINT,), self._breaking_point),
+        for names, of, compute in (
+            (schema.DIFFICULTY_COLUMNS, DENSE_ID, self._difficulty),
+            (schema.PAIRED_COLUMNS, variant_id, self._paired_columns),
+            ((schema.BREAKING_POINT,), variant_id, self._breaking_point),
         ):
             if set(names) & set(wanted):
-                more |= self._variants.once(names[0], variant_id, partial(compute, variant_id))
+                found = self._variants.shelved(names[0], of, partial(compute, variant_id))
+                more |= {name: found[name].to_numpy() for name in names}
         return frame.assign(**more)[wanted]
 
     def stability(self, variant_id: str, n_resamples: int) -> pd.DataFrame:
@@ -78,16 +78,18 @@ class ImageTables:
             }
         return row
 
-    def _difficulty(self, _: str) -> dict[str, FloatArray]:
+    def _difficulty(self, _: str) -> pd.DataFrame:
         means = (self._source.mean_of(DENSE_ID, c) for c in (schema.TRUE_CONFIDENCE, schema.EL2N))
-        return dict(zip(schema.DIFFICULTY_COLUMNS, (self._variants.entropy, *means), strict=True))
+        columns = zip(schema.DIFFICULTY_COLUMNS, (self._variants.entropy, *means), strict=True)
+        return pd.DataFrame(dict(columns))
 
-    def _paired_columns(self, variant_id: str) -> dict[str, FloatArray]:
+    def _paired_columns(self, variant_id: str) -> pd.DataFrame:
         found = self._variants.flips(variant_id)
         kl = self._source.mean_of(variant_id, schema.KL_FROM_DENSE)
-        return dict(zip(schema.PAIRED_COLUMNS, (found.to_wrong, found.to_right, kl), strict=True))
+        columns = zip(schema.PAIRED_COLUMNS, (found.to_wrong, found.to_right, kl), strict=True)
+        return pd.DataFrame(dict(columns))
 
-    def _breaking_point(self, variant_id: str) -> dict[str, FloatArray]:
+    def _breaking_point(self, variant_id: str) -> pd.DataFrame:
         manifest = self._source.manifest
         method = manifest.variant(variant_id).method
         of_method = [manifest.variant(v) for v in self._source.compressed_ids]
@@ -97,6 +99,6 @@ class ImageTables:
             if record.method == method and record.target_sparsity is not None
         }
         if not levels:
-            return {schema.BREAKING_POINT: np.full(len(self._source.label), np.nan)}
+            return pd.DataFrame({schema.BREAKING_POINT: np.full(len(self._source.label), np.nan)})
         pies = np.stack([self._variants.pies(v)["is_pie"].to_numpy() for v in levels])
-        return {schema.BREAKING_POINT: breaking_point(list(levels.values()), pies)}
+        return pd.DataFrame({schema.BREAKING_POINT: breaking_point(list(levels.values()), pies)})

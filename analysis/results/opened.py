@@ -413,7 +413,7 @@ class SweepResults:
 
     def votes(self, image_id: int) -> pd.DataFrame:
         """Votes of every variant on one image: ``variant_id class_id votes share``, most first."""
-        return votes_on(self.runs_on(image_id))
+        return votes_on(runs_on(self._source, image_id, (schema.PREDICTION,)))
 
     def runs_on(self, image_id: int) -> pd.DataFrame:
         """Return what every run says of one image: its prediction, confidences, rank and KL."""

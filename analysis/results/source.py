@@ -1,7 +1,7 @@
 """What the results of a sweep are computed from: read from the cache on demand, each once."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -165,12 +165,14 @@ class Source:
         return seeds
 
 
-def runs_on(source: Source, image_id: int) -> pd.DataFrame:
+_SAID = (
+    schema.PREDICTION, schema.CONFIDENCE, schema.TRUE_CONFIDENCE, schema.TRUE_RANK,
+    schema.KL_FROM_DENSE,
+)  # fmt: skip
+
+
+def runs_on(source: Source, image_id: int, columns: Sequence[str] = _SAID) -> pd.DataFrame:
     """What every run says of one image, one row a run: the columns of its predictions."""
-    columns = (
-        schema.PREDICTION, schema.CONFIDENCE, schema.TRUE_CONFIDENCE, schema.TRUE_RANK,
-        schema.KL_FROM_DENSE,
-    )  # fmt: skip
     rows = []
     for variant_id in source.variant_ids:
         seeds = source.manifest.done_seeds(variant_id)
