@@ -1,7 +1,8 @@
-"""The command that makes a sweep, from its manifest: to resume it or to extend it by hand."""
+"""The command that makes a sweep, from its manifest or from options: to make, resume, extend it."""
 
 import re
 import shlex
+from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
@@ -18,31 +19,66 @@ def sweep_command(manifest: Manifest, *more: str) -> str:
 
     What was imported, or made by an unknown Lethe, has no options: then only what is known stands.
     """
+    return written([*sweep_words(manifest), *more])
+
+
+def written(words: Iterable[str]) -> str:
+    """Write the words of a command, verb first, as a line for a shell."""
+    return shlex.join(["python", "-m", "analysis", *words])
+
+
+def sweep_words(manifest: Manifest) -> list[str]:
+    """Words of the command of a sweep, without its shifts; verb first, not quoted."""
     options = manifest.config.get("options", {})
-    words = ["python -m analysis sweep", "--name", manifest.name]
-    for name in ("dataset", "model"):
-        if name in options:
-            words += [f"--{name}", options[name]]
-    words += [
-        word
-        for record in manifest.variants
-        if record.variant_id != DENSE_ID
-        for word in ("--variants", _asked(record.variant_id))
+    given = {"name": manifest.name} | {k: options[k] for k in ("dataset", "model") if k in options}
+    given["variants"] = [
+        _asked(record.variant_id) for record in manifest.variants if record.variant_id != DENSE_ID
     ]
-    words += ["--seeds", f"{len(manifest.seeds)}"]
-    for name in _PLAIN:
-        if options.get(name) not in (None, _DEFAULTS.get(name)):
-            words += [_option(name), f"{options[name]}"]
-    if options.get("pretrained"):
-        words.append("--pretrained")
+    given["seeds"] = len(manifest.seeds)
+    given |= {k: options[k] for k in _PLAIN if options.get(k) not in (None, _DEFAULTS.get(k))}
+    given["pretrained"] = bool(options.get("pretrained"))
     training = options.get("training", {})
     for field in fields(Training):
         value = training.get(field.name, field.default)
         if value != field.default:
-            words += [_option(field.name)] if value is True else [_option(field.name), f"{value}"]
-    for path in manifest.config.get("method_files", {}):
-        words += ["--method-file", path]
-    return " ".join([words[0], *(shlex.quote(word) for word in (*words[1:], *more))])
+            given[field.name] = value
+    given["method_file"] = list(manifest.config.get("method_files", {}))
+    return option_words(given)
+
+
+def shift_words(manifest: Manifest) -> list[str]:
+    """Words that ask for the shifts of a sweep."""
+    return [
+        word
+        for shift in manifest.shifts
+        for word in (
+            _words("shift", f"{shift.name}={shift.dataset}")
+            if shift.corruption is None
+            else _words("corruptions", f"{shift.corruption}={shift.severity}")
+        )
+    ]
+
+
+def option_words(given: dict[str, Any]) -> list[str]:
+    """Words of ``sweep`` with options by their names; what is None, False or empty is left out.
+
+    A list repeats its option. A value that begins with ``-`` is tied to its option by ``=``, so
+    that it is never taken for an option itself.
+    """
+    words = ["sweep"]
+    for name, value in given.items():
+        if value is True:
+            words.append(_option(name))
+        elif isinstance(value, list):
+            words += [word for one in value for word in _words(name, one)]
+        elif value is not None and value is not False and value != "":
+            words += _words(name, value)
+    return words
+
+
+def _words(name: str, value: Any) -> list[str]:
+    text = f"{value}"
+    return [f"{_option(name)}={text}"] if text.startswith("-") else [_option(name), text]
 
 
 def _option(name: str) -> str:

@@ -6,9 +6,11 @@ import socket
 import sys
 import tomllib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from dashboard import permissions
 
 HERE = Path(__file__).resolve().parent
 ADDRESS = "127.0.0.1"
@@ -54,7 +56,7 @@ def _refuse_unreachable(cache: str) -> int:
 
 def _open(options: argparse.Namespace) -> int:
     os.environ["LETHE_CACHE"] = options.cache
-    os.environ["LETHE_READ_ONLY"] = "1" if options.read_only else ""
+    permissions.declare(read_only=options.read_only)
 
     from streamlit.web import bootstrap
 
@@ -67,21 +69,22 @@ def _open(options: argparse.Namespace) -> int:
     bootstrap.load_config_options(flags)
     # Streamlit's own welcome is off: it advertises, on the terminal and over the page.
     print(f"Lethe is at http://{ADDRESS}:{options.port} (Ctrl-C ends it)", flush=True)
-    with _demo_beside(options.cache) if options.demo and not options.read_only else nullcontext():
+    with _sweeps_beside(options.cache, with_demo=options.demo and not options.read_only):
         bootstrap.run(str(HERE / "app.py"), False, [], flags)
     return 0
 
 
 @contextmanager
-def _demo_beside(cache: str) -> Iterator[None]:
-    """Make the demo sweep while the app runs, where it is not there yet."""
-    from dashboard import demo
+def _sweeps_beside(cache: str, *, with_demo: bool) -> Iterator[None]:
+    """Make the demo sweep while the app runs, where asked; end with the app what it started."""
+    from dashboard.sweeps import launch
 
-    demo.start_soon(cache, DEMO_DELAY)
+    if with_demo:
+        launch.start_demo_soon(cache, DEMO_DELAY)
     try:
         yield
     finally:
-        demo.stop()
+        launch.stop_all()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -29,6 +29,7 @@ from analysis.store import Cache, Rows, SweepFolder
 from analysis.store.annotations import Annotations
 from analysis.store.marks import Marked
 from analysis.store.study import Study
+from dashboard import permissions
 from dashboard.gallery.query import ImageIndex
 
 META_VALUES = 60
@@ -84,6 +85,11 @@ def _states(root: Location) -> list[SweepState]:
 def folder_of(name: str) -> SweepFolder:
     """Return a sweep's folder."""
     return Cache(cache_root()).sweep(name)
+
+
+def size(folder: SweepFolder) -> int:
+    """Bytes of a sweep's files on disk, counted once for each of its states."""
+    return _size(address(folder.path), folder.stamp())
 
 
 def manifest(folder: SweepFolder) -> Manifest:
@@ -157,11 +163,6 @@ def study(opened: SweepResults, name: str) -> Study:
     return _study(kept, name, (str(kept.path), kept.stamp(name)))
 
 
-def is_read_only() -> bool:
-    """Whether the dashboard is to write nothing to the cache."""
-    return bool(os.environ.get("LETHE_READ_ONLY"))
-
-
 def _is_name(name: str) -> bool:
     try:
         Cache(cache_root()).sweep(name)
@@ -193,6 +194,11 @@ def _images_identity(opened: SweepResults) -> tuple[str, str]:
     return (str(opened.folder.path), record.sha256 if record else opened.manifest.updated)
 
 
+@st.cache_data(max_entries=512, show_spinner=False)
+def _size(path: str, key: str) -> int:
+    return sum(SweepFolder(location(path)).sizes().values())
+
+
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _manifest(path: str, key: str) -> Manifest:
     return SweepFolder(location(path)).manifest()
@@ -208,7 +214,8 @@ def _marks(path: str, key: str) -> tuple[Marked, str | None]:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _results(path: str, ties: TieRule, key: str) -> SweepResults:
-    return SweepResults(SweepFolder(location(path)), ties=ties)
+    folder = SweepFolder(location(path), is_read_only=permissions.is_read_only())
+    return SweepResults(folder, ties=ties)
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)

@@ -19,12 +19,14 @@ _TIES = {
 }
 
 
-def show(controls: Any, view: Callable[[], None]) -> None:
+def show(controls: Any, view: Callable[[], None], *, is_of_one_sweep: bool = True) -> None:
     """Draw the controls, the progress of a running sweep, the notes, then the page."""
     with controls.container(horizontal=True, horizontal_alignment="right"):
-        guarded(_controls)()
+        if is_of_one_sweep:
+            guarded(_controls)()
     progress.show()
-    guarded(_notes)()
+    if is_of_one_sweep:
+        guarded(_notes)()
     start = time.monotonic()
     guarded(view)()
     progress.took(time.monotonic() - start)

@@ -17,7 +17,10 @@ _PAGES = {
     "image": ("Image", ":material/image:"),
     "annotate": ("Annotate", ":material/how_to_vote:"),
     "export": ("Export", ":material/download:"),
+    "sweeps": ("Sweeps", ":material/model_training:"),
 }
+# Pages of the cache as a whole: which sweep is open does not matter there.
+_OF_ALL_SWEEPS = frozenset({"sweeps"})
 _HOME = "overview"
 
 
@@ -42,7 +45,8 @@ def _show(name: str) -> Callable[[], None]:
         # What is heavy is imported only now, with the heading on the screen.
         from dashboard import frame
 
-        frame.show(controls, import_module(f"dashboard.views.{name}").show)
+        view = import_module(f"dashboard.views.{name}").show
+        frame.show(controls, view, is_of_one_sweep=name not in _OF_ALL_SWEEPS)
 
     show.__name__ = name
     return show

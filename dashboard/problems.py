@@ -7,8 +7,9 @@ from collections.abc import Callable
 import streamlit as st
 
 from analysis.errors import LetheError
-from dashboard import demo
+from dashboard import pages, permissions
 from dashboard.context import EmptyCacheError, NothingYetError
+from dashboard.sweeps import launch
 from dashboard.text import plain
 
 _LOG = logging.getLogger("lethe.dashboard")
@@ -37,21 +38,35 @@ def guarded(show: Callable[[], None]) -> Callable[[], None]:
 
 
 def _nothing_yet(nothing: NothingYetError) -> None:
-    child = demo.state()
+    child = launch.state()
     if child.failure is not None:
         return  # Told above the page already.
     is_empty = isinstance(nothing, EmptyCacheError)
     if child.is_running and is_empty:
+        what = (
+            "The demo sweep is starting: 10 dense and 70 compressed digit classifiers."
+            if child.name == launch.DEMO
+            else f"Sweep {child.name} is starting."
+        )
         st.info(
-            "The demo sweep is starting: 10 dense and 70 compressed digit classifiers. Results "
-            "appear here as they are written.",
+            plain(f"{what} Results appear here as they are written."),
             icon=":material/hourglass_top:",
         )
-    else:
-        st.info(plain(nothing), icon=":material/inbox:")
-        if is_empty:
-            st.markdown("Make the demo sweep with this command; this page fills as it runs.")
-            st.code("python -m analysis demo", language="bash")
+        return
+    st.info(plain(nothing), icon=":material/inbox:")
+    if is_empty:
+        _how_to_begin()
+
+
+def _how_to_begin() -> None:
+    st.markdown("Make the demo sweep with this command; this page fills as it runs.")
+    st.code("python -m analysis demo", language="bash")
+    if not permissions.is_read_only():
+        st.page_link(
+            pages.page("sweeps"),
+            label="Or start it here, or a sweep of your own",
+            icon=":material/play_circle:",
+        )
 
 
 def tell(message: str) -> None:

@@ -7,8 +7,9 @@ import streamlit as st
 from analysis.errors import LetheError
 from analysis.manifest import Manifest
 from analysis.wording import duration
-from dashboard import data, demo, state
+from dashboard import data, state
 from dashboard.problems import tell
+from dashboard.sweeps import launch
 from dashboard.text import plain
 
 EVERY = 2.0
@@ -18,9 +19,9 @@ _REST_PER_SECOND = 15.0
 
 def show() -> None:
     """Show how far the running sweeps are; nothing where none is running."""
-    failure = demo.state().failure
-    if failure is not None:
-        tell(f"The demo sweep stopped before its end. {failure}")
+    child = launch.state()
+    if child.failure is not None:
+        tell(f"Sweep {child.name} stopped before its end. {child.failure}")
     if _is_live():
         st.fragment(_live, run_every=EVERY)()
     state.remember("shown", _signature())
@@ -32,19 +33,25 @@ def took(seconds: float) -> None:
 
 
 def _is_live() -> bool:
-    return demo.state().is_running or any(
+    return launch.state().is_running or any(
         data.folder_of(one.name).is_running for one in data.sweep_states() if not one.is_complete
     )
 
 
 def _live() -> None:
     """Draw the progress, and run the page again where there is something new on it."""
-    for one in data.sweep_states():
+    child, states = launch.state(), data.sweep_states()
+    drawn = set()
+    for one in states:
         if one.problem is None and data.folder_of(one.name).is_running:
             try:
-                _draw(data.manifest(data.folder_of(one.name)))
+                _draw(data.manifest(data.folder_of(one.name)), is_stopping=_is_stopping(one.name))
+                drawn.add(one.name)
             except LetheError:
                 continue
+    if child.is_running and states and child.name not in drawn:
+        doing = "stopping" if child.is_stopping else "starting"
+        st.progress(0.0, text=plain(f"Sweep {child.name} is {doing}"))
     changed = _signature() != state.recall("shown")
     # A page that takes long to compute must not take the processor from the sweep it shows.
     rest = max(_REST, _REST_PER_SECOND * state.recall("took", 0.0))
@@ -57,20 +64,28 @@ def _live() -> None:
 def _signature() -> tuple[object, ...]:
     """Tell one state of what can be shown from another.
 
-    The Overview follows every run; elsewhere, where somebody reads, only a finished variant counts.
+    Overview and Sweeps follow every run; elsewhere, where somebody reads, only a finished variant
+    counts.
     """
     done = tuple(
-        (one.name, one.problem is None, one.n_done if state.is_home() else one.variants_done)
+        (one.name, one.problem is None, one.n_done if state.follows_runs() else one.variants_done)
         for one in data.sweep_states()
     )
-    return (done, demo.state(), _is_live())
+    return (done, launch.state(), _is_live())
 
 
-def _draw(manifest: Manifest) -> None:
+def _is_stopping(name: str) -> bool:
+    child = launch.state()
+    return child.name == name and child.is_stopping
+
+
+def _draw(manifest: Manifest, *, is_stopping: bool) -> None:
     n_done, n_runs = manifest.n_done, max(manifest.n_runs, 1)
+    how = "stopping" if is_stopping else "running"
+    after = "; what is finished stays" if is_stopping else _left(manifest)
     st.progress(
         n_done / n_runs,
-        text=plain(f"Sweep {manifest.name} is running: {n_done} of {n_runs} runs{_left(manifest)}"),
+        text=plain(f"Sweep {manifest.name} is {how}: {n_done} of {n_runs} runs{after}"),
     )
     with st.expander("Progress of each variant"):
         for variant in manifest.variants:

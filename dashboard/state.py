@@ -17,7 +17,7 @@ _IMAGE_PAGE = "image"
 # Parameters of single pages, beside those of the selection, which all pages share.
 _LOCAL = frozenset(
     ("metric", "of", "of_class", "of_value", "cost", "rule", "order_by", "search", "top", "other",
-     "attribute", "crossed", "shift")
+     "attribute", "crossed", "shift", "part")
 )  # fmt: skip
 
 
@@ -37,9 +37,9 @@ def arrive(url_path: str) -> None:
         st.session_state[_PAGE] = url_path
 
 
-def is_home() -> bool:
-    """Whether the page shown is the Overview."""
-    return st.session_state.get(_PAGE) == ""
+def follows_runs() -> bool:
+    """Whether the page shown is one that follows a sweep run by run: Overview or Sweeps."""
+    return st.session_state.get(_PAGE) in ("", "sweeps")
 
 
 def params() -> dict[str, list[str]]:
@@ -128,6 +128,27 @@ def _kept(key: str, name: str, default: Any) -> None:
     value, rest = st.session_state[key], {n: v for n, v in params().items() if n != name}
     asked = {} if value in (None, "", default) else {name: [str(value)]}
     st.query_params.from_dict(rest | asked)
+
+
+def put_local(name: str, value: str) -> None:
+    """Write a parameter of one page into the address, for use inside a callback."""
+    st.query_params[name] = value
+
+
+def field(form: str, name: str, default: Any) -> str:
+    """Return the key of a form's field, which keeps what was filled in while pages change."""
+    key = f"{form}-{name}"
+    if key not in st.session_state:
+        st.session_state[key] = recall(key, default)
+    return key
+
+
+def filled(form: str, names: Sequence[str]) -> dict[str, Any]:
+    """Return what a form's fields hold, and remember it."""
+    values = {name: st.session_state.get(f"{form}-{name}") for name in names}
+    for name, value in values.items():
+        remember(f"{form}-{name}", value)
+    return values
 
 
 def event(key: str, name: str) -> Any:

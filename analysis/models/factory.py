@@ -19,6 +19,11 @@ from analysis.models.weights import prunable_weights
 timm = import_timm()
 
 
+def model_names() -> list[str]:
+    """Names of all models that can be made, sorted; those registered here are among timm's."""
+    return list(timm.list_models())
+
+
 def resolve(
     name: str,
     n_classes: int,

@@ -3,7 +3,7 @@
 import shlex
 
 from analysis import __version__
-from analysis.command import sweep_command
+from analysis.command import shift_words, sweep_command
 from analysis.manifest import Manifest
 from analysis.report.scope import Scope
 from analysis.wording import count
@@ -60,7 +60,7 @@ def commands(scope: Scope) -> list[str]:
     ties = [] if scope.results.ties == "confidence" else ["--ties", scope.results.ties]
     chosen = [] if scope.is_whole else [w for v in scope.variant_ids for w in ("--variant", v)]
     is_known = bool(manifest.config.get("options"))
-    made = [sweep_command(manifest, *_shifts(manifest))] if is_known else []
+    made = [sweep_command(manifest, *shift_words(manifest))] if is_known else []
     return [
         *made,
         shlex.join(["python", "-m", "analysis", "report", name, "--out", "report", *chosen, *ties]),
@@ -69,16 +69,3 @@ def commands(scope: Scope) -> list[str]:
                     "images.csv"]),
         shlex.join(["python", "-m", "analysis", "verify", name]),
     ]  # fmt: skip
-
-
-def _shifts(manifest: Manifest) -> list[str]:
-    """Write the shifts as options of the command line."""
-    return [
-        word
-        for shift in manifest.shifts
-        for word in (
-            ("--shift", f"{shift.name}={shift.dataset}")
-            if shift.corruption is None
-            else ("--corruptions", f"{shift.corruption}={shift.severity}")
-        )
-    ]

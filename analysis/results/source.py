@@ -140,7 +140,7 @@ class Source:
     @property
     def has_shelf(self) -> bool:
         """Whether tables that take long are kept on disk."""
-        return self._shelf is not None
+        return self._shelf is not None and not self._shelf.is_read_only
 
     @cached_property
     def _shelf(self) -> Shelf | None:
@@ -151,7 +151,8 @@ class Source:
         for path in sorted(Path(__file__).parents[1].glob("*/*.py")):
             if path.parent.name in ("results", "stats"):
                 rests_on.update(path.read_bytes())
-        return Shelf(self.folder.derived, rests_on.hexdigest()[:16])
+        key = rests_on.hexdigest()[:16]
+        return Shelf(self.folder.derived, key, is_read_only=self.folder.is_read_only)
 
     def is_paired(self, variant_id: str) -> bool:
         """Whether equal seeds tie the variant's runs to the dense ones."""

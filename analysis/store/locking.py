@@ -74,4 +74,18 @@ def _is_locked(path: Path) -> bool:
     except filelock.Timeout:
         return True
     except OSError:
+        return _is_locked_for_a_reader(path)
+
+
+def _is_locked_for_a_reader(path: Path) -> bool:
+    """Whether a lock is held, asked by somebody who may read it and not write to it."""
+    try:
+        import fcntl  # of POSIX alone, where filelock uses it too
+
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except (ImportError, OSError):
         return False
+    return False

@@ -12,10 +12,12 @@ from analysis.store.places import readable, remove_tree
 class Shelf:
     """``derived/tables/<key>/``: ``key`` stands for everything that the tables rest on.
 
-    A cache that cannot be written to keeps nothing, and says nothing of it.
+    A cache that cannot be written to keeps nothing, and says nothing of it. A read-only shelf gives
+    what is there, and is not added to.
     """
 
-    def __init__(self, derived: Location, key: str) -> None:
+    def __init__(self, derived: Location, key: str, *, is_read_only: bool = False) -> None:
+        self.is_read_only = is_read_only
         self._all = derived / "tables"
         self._folder = self._all / key
 
@@ -32,6 +34,8 @@ class Shelf:
 
     def put(self, name: str, table: pa.Table) -> None:
         """Keep a table; those of other keys are of no use any more and are removed."""
+        if self.is_read_only:
+            return
         try:
             with replacing(self._folder / f"{name}.parquet") as temporary:
                 pq.write_table(table, temporary, compression="zstd")

@@ -30,10 +30,11 @@ _RUN_METADATA = b"lethe.run"
 
 
 class SweepFolder:
-    """One sweep of the cache, ``cache/<sweep>/``."""
+    """One sweep of the cache, ``cache/<sweep>/``; of a read-only one nothing derived is kept."""
 
-    def __init__(self, path: Location) -> None:
+    def __init__(self, path: Location, *, is_read_only: bool = False) -> None:
         self.path = path
+        self.is_read_only = is_read_only
         self.name = path.name
         self._check_held: Callable[[], None] | None = None
 

@@ -8,7 +8,7 @@ from analysis.categories import CATEGORIES, KEYS
 from analysis.errors import LetheError
 from analysis.stats.study_sample import rater_order
 from analysis.store.study import Study, rater_name
-from dashboard import data, state
+from dashboard import data, permissions, state
 from dashboard.annotate import component
 from dashboard.context import Context
 from dashboard.problems import guarded, tell
@@ -125,6 +125,7 @@ def _act(context: Context, name: str, rater: str, who: str) -> None:
 
 
 def _do(context: Context, name: str, rater: str, who: str, action: dict[str, Any]) -> None:
+    permissions.check("keep answers")
     kept = context.results.folder.annotations
     study = data.study(context.results, name)
     later = [image for image in state.recall(_later(who), []) if image != action.get("image")]

@@ -5,7 +5,7 @@ import streamlit as st
 from analysis.errors import LetheError
 from analysis.studies import SIZES, start_study, supply
 from analysis.wording import count
-from dashboard import data, state
+from dashboard import permissions, state
 from dashboard.context import Context, NothingYetError
 from dashboard.gallery.filters import variant_filter
 from dashboard.problems import tell
@@ -66,6 +66,7 @@ def form(context: Context) -> None:
 def _start(context: Context, variant: str) -> None:
     size = int(state.widget(_SIZE) or _DEFAULT_SIZE)
     try:
+        permissions.check("start a study")
         name = start_study(context.results, variant, size=size)
         state.remember(CHOSEN, (context.manifest.name, name))
     except LetheError as problem:
@@ -90,6 +91,6 @@ def _about_aa(n: int | None) -> str:
 
 def why_not_writable(context: Context) -> str | None:
     """Say why nobody can annotate here; None where one can."""
-    if data.is_read_only():
+    if permissions.is_read_only():
         return "The dashboard was started with --read-only: studies can be looked at, not added to."
     return context.results.folder.annotations.why_not_writable

@@ -1,6 +1,5 @@
 """What can be done with the images of the gallery: select, tag, take along, keep the view."""
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +9,7 @@ import streamlit as st
 from analysis.errors import LetheError
 from analysis.store.marks import LONGEST
 from analysis.wording import count
-from dashboard import data, state, ways_out
+from dashboard import data, permissions, state, ways_out
 from dashboard.context import Context
 from dashboard.gallery import picked
 from dashboard.gallery.query import Found
@@ -24,7 +23,7 @@ _TROUBLE = "marks-trouble"
 def bar(context: Context, found: Found) -> None:
     """Draw the row of actions; what a button hides is made when it is opened."""
     chosen, meant = picked.ids(context), picked.meant(context, found)
-    is_writable = not os.environ.get("LETHE_READ_ONLY")
+    is_writable = not permissions.is_read_only()
     with st.container(horizontal=True, vertical_alignment="center", key="gallery-actions"):
         st.button(
             f"Select all {count(len(found.ids))}",
@@ -185,6 +184,7 @@ def _show(context: Context, rule: dict[str, list[str]]) -> None:
 
 def _tried(change: Callable[[], Any]) -> bool:
     try:
+        permissions.check("keep tags or views")
         change()
     except LetheError as error:
         state.remember(_TROUBLE, str(error))

@@ -10,7 +10,7 @@ from analysis.results.code import table_code, where
 from analysis.variant_table import HELP, variant_table
 from analysis.wording import count
 from dashboard import context as contexts
-from dashboard import pages
+from dashboard import pages, permissions
 from dashboard.context import Context
 from dashboard.figure_panel import figure, note, side_by_side
 from dashboard.text import html_text, plain
@@ -57,6 +57,13 @@ def _what_it_is(context: Context) -> None:
             for name, value in facts.items()
         )
         + "</dl>"
+    )
+    st.page_link(
+        pages.page("sweeps"),
+        label="All sweeps of this cache"
+        if permissions.is_read_only()
+        else "All sweeps of this cache: start, stop or resume one",
+        icon=":material/model_training:",
     )
     if len(manifest.seeds) == 1:
         st.info(

@@ -12,7 +12,8 @@ from streamlit.util import calc_hash
 from analysis.joining import join
 from analysis.results import SweepResults
 from analysis.store import Cache
-from dashboard import demo
+from dashboard.sweeps import launch
+from dashboard.sweeps.child import State
 from tests.synthetic import make_sweep
 
 APP = str(Path(__file__).resolve().parents[2] / "dashboard" / "app.py")
@@ -180,17 +181,17 @@ def test_hostile_class_names_are_no_markup(tmp_path, open_page, page):
 
 
 def test_a_demo_that_is_starting_is_announced(open_page, monkeypatch):
-    monkeypatch.setattr(demo, "state", lambda: demo.DemoState(is_running=True))
+    monkeypatch.setattr(launch, "state", lambda: State("demo", is_running=True))
     app = open_page("gallery")
     assert "demo sweep is starting" in told(app)
     assert not app.code
 
 
 def test_a_demo_that_failed_says_why_once(open_page, monkeypatch):
-    monkeypatch.setattr(demo, "state", lambda: demo.DemoState(failure="disk full"))
+    monkeypatch.setattr(launch, "state", lambda: State("demo", failure="disk full"))
     app = open_page()
     assert [element.value for element in app.error] == [
-        "The demo sweep stopped before its end\\. disk full"
+        "Sweep demo stopped before its end\\. disk full"
     ]
 
 

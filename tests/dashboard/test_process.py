@@ -8,7 +8,8 @@ import time
 import pytest
 
 from analysis.store import Cache
-from dashboard import demo
+from dashboard.sweeps import launch
+from dashboard.sweeps.child import State
 from tests.dashboard.conftest import ROOT
 from tests.synthetic import make_sweep
 
@@ -51,37 +52,37 @@ def test_a_cache_that_is_a_file_is_refused(tmp_path):
 
 
 def test_a_demo_is_wanted_where_there_is_no_sweep_or_an_unfinished_demo(tmp_path):
-    assert demo.is_wanted(tmp_path / "nowhere")
+    assert launch.is_demo_wanted(tmp_path / "nowhere")
     folder = make_sweep(tmp_path, "demo")
-    assert not demo.is_wanted(tmp_path)
+    assert not launch.is_demo_wanted(tmp_path)
     manifest = folder.manifest()
     manifest.run("dense", 0).state = "planned"
     folder.write_manifest(manifest)
-    assert demo.is_wanted(tmp_path)
+    assert launch.is_demo_wanted(tmp_path)
     with folder.locked():
-        assert not demo.is_wanted(tmp_path)
+        assert not launch.is_demo_wanted(tmp_path)
 
 
 def test_another_sweep_is_enough(tmp_path):
     make_sweep(tmp_path, "mine")
-    assert not demo.is_wanted(tmp_path)
+    assert not launch.is_demo_wanted(tmp_path)
 
 
 def test_a_demo_that_fails_says_why(tmp_path):
     path = tmp_path / "cache"
     path.write_text("a file, no folder")
-    demo.start(path)
+    launch.start_demo(path)
     try:
         for _ in range(600):
-            if not demo.state().is_running:
+            if not launch.state().is_running:
                 break
             time.sleep(0.1)
-        failure = demo.state().failure
+        failure = launch.state().failure
         assert failure
         assert "Traceback" not in failure
     finally:
-        demo.stop()
-    assert demo.state() == demo.DemoState()
+        launch.stop_all()
+    assert launch.state() == State()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="an interrupt as a terminal sends it")

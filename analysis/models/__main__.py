@@ -1,0 +1,9 @@
+"""``python -m analysis.models [TEXT]``: the names that ``sweep --model`` takes, a line each."""
+
+import sys
+
+from analysis.models.factory import model_names
+
+if __name__ == "__main__":
+    text = "".join(sys.argv[1:2])
+    print("\n".join(name for name in model_names() if text in name))
