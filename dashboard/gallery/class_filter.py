@@ -1,6 +1,6 @@
-"""A filter by class that stays small: of many classes it lists some, and finds all by name."""
+"""Choosing classes: of many, some are listed, and a field beside the list finds all by name."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -9,94 +9,88 @@ import streamlit as st
 from analysis.wording import count
 from dashboard import state
 from dashboard.context import Context
+from dashboard.selection import changed
 from dashboard.text import plain
 
 LISTED = 100
+Counts = npt.NDArray[np.integer]
 
 
 def class_filter(
-    context: Context,
-    name: str,
-    field: str,
-    label: str,
-    counts: npt.NDArray[np.integer],
-    placeholder: str,
+    context: Context, name: str, field: str, label: str, counts: Counts, placeholder: str
 ) -> None:
     """Draw the filter ``name``, tied to ``field`` of the selection, with the images of each class.
 
     Up to a hundred classes are listed as they are. Of more, the chosen ones and the hundred with
-    the most images are; a typed name need not be listed, and a typed part of several names lists
-    those.
+    the most images are; a text lists those that have it in their names, and one that fits a single
+    class chooses it.
     """
     names, chosen = context.results.class_names, list(getattr(context.selection, field))
     position = {one: i for i, one in enumerate(names)}
-    memory = f"classes-of-{name}"
-    text = str(state.recall(memory, ""))
+
+    def add(one: str) -> None:
+        now = tuple(dict.fromkeys([*chosen, one]))
+        state.write(changed(context.selection, **{field: now}), context.default_variant)
+
     with st.container(key=f"filter-{name}"):
-        options, n_matching = listed(names, counts, chosen, text)
+        text = _finder(name, label, names, add)
         st.multiselect(
             label,
-            options,
-            format_func=lambda one: (
-                f"{one} ({count(counts[position[one]])})" if one in position else one
-            ),
-            placeholder=placeholder if len(names) <= LISTED else f"{placeholder}: type to find one",
-            accept_new_options=len(names) > LISTED,
+            listed(names, counts, chosen, text),
+            format_func=lambda one: f"{one} ({count(counts[position[one]])})",
+            placeholder=placeholder,
+            label_visibility="visible" if len(names) <= LISTED else "collapsed",
             **state.bound(
                 name,
                 chosen,
                 context.selection,
                 context.default_variant,
-                lambda now: {field: _understood(now, names, memory)},
+                lambda now: {field: tuple(now)},
             ),
         )
-        if text and n_matching:
-            rest = f", {LISTED} of them listed" if n_matching > LISTED else ""
-            st.caption(f"{count(n_matching)} classes have “{plain(text)}” in their names{rest}.")
-        elif text:
-            st.caption(f"No class has “{plain(text)}” in its name.")
+        _say_how_many(names, text)
 
 
 def class_choice(
     names: Sequence[str],
-    sizes: npt.NDArray[np.integer],
+    sizes: Counts,
     label: str,
     *,
     default: int = 0,
     help: str | None = None,
 ) -> str:
-    """Choose one class, kept in the address as ``of_class``; of many, any can be typed."""
-    asked = str(st.query_params.get("of_class", ""))
+    """Choose one class, kept in the address as ``of_class``."""
+    asked = st.query_params.get("of_class", "")
     chosen = asked if asked in names else names[default]
-    options, _ = listed(names, sizes, [chosen], "" if asked in names else asked)
+
+    def take(one: str) -> None:
+        st.query_params["of_class"] = one
+
     with st.container(key="filter-of_class", width=300):
+        text = _finder("of_class", label, names, take)
+        options = listed(names, sizes, [chosen], text)
         st.selectbox(
             label,
             options,
             help=help,
-            accept_new_options=len(names) > LISTED,
+            label_visibility="visible" if len(names) <= LISTED else "collapsed",
             **state.local("of_class", chosen, options),
         )
-        if asked and asked not in names:
-            n_matching = len(with_text(names, asked))
-            st.caption(f"{count(n_matching)} classes have “{plain(asked)}” in their names.")
+        _say_how_many(names, text)
     return chosen
 
 
-def listed(
-    names: Sequence[str], counts: npt.NDArray[np.integer], chosen: Sequence[str], text: str
-) -> tuple[list[str], int]:
-    """Return the classes to list, and how many have the text in their names.
+def listed(names: Sequence[str], counts: Counts, chosen: Sequence[str], text: str) -> list[str]:
+    """Return the classes to list: all where they are few.
 
-    Many classes come by falling number of images, the chosen ones first.
+    Else those with the text in their names, all where none has it: the chosen ones, then the
+    hundred with the most images.
     """
     if len(names) <= LISTED:
-        return list(names), len(names)
-    matching = with_text(names, text) or range(len(names))
-    places = np.asarray(matching)
+        return list(names)
+    places = np.asarray(with_text(names, text) or range(len(names)))
     most = places[np.argsort(-np.asarray(counts)[places], kind="stable")][:LISTED]
-    options = dict.fromkeys([*chosen, *(names[place] for place in most)])
-    return list(options), len(with_text(names, text))
+    return list(dict.fromkeys([*chosen, *(names[place] for place in most)]))
 
 
 def with_text(names: Sequence[str], text: str) -> list[int]:
@@ -105,18 +99,34 @@ def with_text(names: Sequence[str], text: str) -> list[int]:
     return [place for place, name in enumerate(names) if folded in name.casefold()]
 
 
-def _understood(now: Sequence[str], names: Sequence[str], memory: str) -> tuple[str, ...]:
-    """Turn what was typed into classes; what fits several is remembered, to be chosen from."""
-    known, kept, searched = set(names), [], ""
-    for text in now:
-        if text in known:
-            kept.append(text)
-            continue
-        matching = with_text(names, text)
-        same = [place for place in matching if names[place].casefold() == text.casefold()]
-        if len(same or matching) == 1:
-            kept.append(names[(same or matching)[0]])
-        else:
-            searched = text
-    state.remember(memory, searched)
-    return tuple(dict.fromkeys(kept))
+def only_one(names: Sequence[str], text: str) -> str | None:
+    """Return the class that a text means: of that very name, or alone in containing it."""
+    matching = with_text(names, text)
+    same = [place for place in matching if names[place].casefold() == text.casefold()]
+    fitting = same or matching
+    return names[fitting[0]] if text and len(fitting) == 1 else None
+
+
+def _finder(name: str, label: str, names: Sequence[str], take: Callable[[str], None]) -> str:
+    """Draw the field that finds classes where they are many; return what it lists them by."""
+    if len(names) <= LISTED:
+        return ""
+    key = f"find-{name}"
+
+    def found() -> None:
+        one = only_one(names, str(st.session_state[key]).strip())
+        if one is not None:
+            st.session_state[key] = ""
+            take(one)
+
+    placeholder = f"Find among {count(len(names))} classes"
+    return str(st.text_input(label, placeholder=placeholder, key=key, on_change=found)).strip()
+
+
+def _say_how_many(names: Sequence[str], text: str) -> None:
+    if not text:
+        return
+    n = len(with_text(names, text))
+    words = f"{count(n)} classes have" if n else "No class has"
+    rest = f"; the {LISTED} with the most images are listed" if n > LISTED else ""
+    st.caption(f"{words} “{plain(text)}” in their names{rest}.")

@@ -67,11 +67,13 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def address(cache: Path) -> Iterator[str]:
-    """The address of a running dashboard with two sweeps, ``plain`` and ``hostile``."""
+    """The address of a running dashboard with three sweeps, ``plain``, ``hostile`` and ``many``."""
     variants = ("magnitude=0.5,0.9,0.95", "int8-static")
     names = [f"class {i}" for i in range(10)]
     make_sweep(cache, "plain", n_images=1500, seeds=4, variants=variants, class_names=names)
     make_sweep(cache, "hostile", n_images=300, seeds=4, variants=variants, class_names=HOSTILE)
+    kinds = [f"kind {i:03d}" for i in range(400)]
+    make_sweep(cache, "many", n_images=2000, seeds=2, variants=variants, class_names=kinds)
     with serving(cache, free_port()) as (served, _):
         yield served
 
