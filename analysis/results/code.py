@@ -15,40 +15,40 @@ def table_code(results: SweepResults, method: str, *arguments: Any, **named: Any
     password in the cache's URL is left out.
     """
     given = [
-        *(_literal(one) for one in arguments),
-        *(f"{name}={_literal(value)}" for name, value in named.items()),
+        *(literal(one) for one in arguments),
+        *(f"{name}={literal(value)}" for name, value in named.items()),
     ]
     cache = str(results.folder.path.parent.absolute())
     return (
         "from analysis import load_sweep\n\n"
-        f"sweep = load_sweep({_literal(results.manifest.name)}, cache={_literal(cache)}, "
-        f"ties={_literal(results.ties)})\n"
+        f"sweep = load_sweep({literal(results.manifest.name)}, cache={literal(cache)}, "
+        f"ties={literal(results.ties)})\n"
         f"table = sweep.{method}({', '.join(given)})"
     )
 
 
 def where(column: str, value: Any) -> str:
     """Write the line that keeps the rows with a value in a column."""
-    return f"\ntable = table[table[{_literal(column)}] == {_literal(value)}]"
+    return f"\ntable = table[table[{literal(column)}] == {literal(value)}]"
 
 
 def where_in(column: str, values: Iterable[Any]) -> str:
     """Write the line that keeps the rows with one of some values in a column."""
-    return f"\ntable = table[table[{_literal(column)}].isin({_literal(list(values))})]"
+    return f"\ntable = table[table[{literal(column)}].isin({literal(list(values))})]"
 
 
 def where_contains(column: str, text: str) -> str:
     """Write the lines that keep the rows whose text holds another, in any case of letters."""
     return (
-        f"\nnames = table[{_literal(column)}].astype(str)"
-        f"\ntable = table[names.str.contains({_literal(text)}, case=False, regex=False)]"
+        f"\nnames = table[{literal(column)}].astype(str)"
+        f"\ntable = table[names.str.contains({literal(text)}, case=False, regex=False)]"
     )
 
 
-def _literal(value: Any) -> str:
+def literal(value: Any) -> str:
     """Write a value as Python does; letters that cannot be seen by their numbers."""
     if isinstance(value, list):
-        return f"[{', '.join(map(_literal, value))}]"
+        return f"[{', '.join(map(literal, value))}]"
     if isinstance(value, np.generic):
         value = value.item()
     return ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)

@@ -11,7 +11,7 @@ from analysis.store.marks import LONGEST
 from analysis.wording import count
 from dashboard import data, permissions, state, ways_out
 from dashboard.context import Context
-from dashboard.gallery import picked
+from dashboard.gallery import code, picked
 from dashboard.gallery.query import Found
 from dashboard.gallery.tiles import chips
 from dashboard.selection import to_params
@@ -54,6 +54,10 @@ def bar(context: Context, found: Found) -> None:
         with _opened("Views", "bookmark", "views", disabled=False) as is_open:
             if is_open:
                 _views(context, is_writable)
+        with _opened("Code", "code", "code", disabled=False) as is_open:
+            if is_open:
+                st.caption("These images in a notebook, in this order.")
+                st.code(code.gallery_code(context, found), language="python", wrap_lines=True)
     trouble = state.recall(_TROUBLE) or data.marks_problem(context.results.folder)
     if trouble:
         st.error(plain(trouble))

@@ -22,7 +22,8 @@ class ImageIndex:
     """The columns of one variant's images table that filters and sorting need, arrays of N.
 
     ``kind`` counts from 0 through ``KINDS``, -1 for non-PIEs; agreements, accuracies, confidence
-    and distance are 0..1, in half the precision of the tables: a million images fill memory.
+    and distance are 0..1, shares of votes in half the precision of the tables: a million images
+    fill memory.
     """
 
     COLUMNS: ClassVar[tuple[str, ...]] = (
@@ -42,7 +43,7 @@ class ImageIndex:
     distance: npt.NDArray[np.float32]
     accuracy: npt.NDArray[np.float32]
     dense_accuracy: npt.NDArray[np.float32]
-    dense_confidence: npt.NDArray[np.float32]
+    dense_confidence: npt.NDArray[np.float64]
 
     @classmethod
     def from_frame(cls, images: pd.DataFrame) -> "ImageIndex":
@@ -60,7 +61,7 @@ class ImageIndex:
             distance=images["vote_distance"].to_numpy(np.float32),
             accuracy=images["accuracy"].to_numpy(np.float32),
             dense_accuracy=images["dense_accuracy"].to_numpy(np.float32),
-            dense_confidence=images["dense_confidence"].to_numpy(np.float32),
+            dense_confidence=images["dense_confidence"].to_numpy(),
         )
 
     def __len__(self) -> int:
@@ -231,8 +232,9 @@ def _ordered(
         return ids if selection.order == "asc" else ids[::-1]
     keys: dict[str, npt.NDArray[Any]] = {
         "vote_distance": index.distance,
-        "agreement_drop": index.dense_agreement - index.agreement,
-        "accuracy_drop": index.dense_accuracy - index.accuracy,
+        # Shares of equal drops differ in their last bits, which is no order.
+        "agreement_drop": np.round(index.dense_agreement - index.agreement, 5),
+        "accuracy_drop": np.round(index.dense_accuracy - index.accuracy, 5),
         "dense_confidence": index.dense_confidence,
         "label": index.label,
     }

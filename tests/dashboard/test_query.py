@@ -75,7 +75,7 @@ def test_every_count_is_what_its_option_shows(index, results, planted, filters):
 def test_equal_values_stand_in_order_of_image_id(index, results, planted, sort, order):
     ids = search(index, results, planted, sort=sort, order=order).ids
     values = {
-        "agreement_drop": index.dense_agreement - index.agreement,
+        "agreement_drop": np.round(index.dense_agreement - index.agreement, 5),
         "dense_confidence": index.dense_confidence,
         "label": index.label,
         "vote_distance": index.distance,
