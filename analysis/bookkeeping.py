@@ -38,6 +38,11 @@ def check_options(manifest: Manifest, sweep: Sweep) -> None:
     UserError
         An option that results depend on differs.
     """
+    if manifest.is_imported:
+        raise UserError(
+            f"sweep '{sweep.name}' was imported, and its models are not here to make more runs of; "
+            "give another --name"
+        )
     different = differing_options(manifest.config.get("options", {}), sweep.options())
     if different is not None:
         key, before, now = different

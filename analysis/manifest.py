@@ -8,7 +8,8 @@ from typing import Any, Literal
 from analysis.errors import CacheError
 from analysis.schema import SCHEMA_VERSION
 
-RunState = Literal["planned", "done", "failed"]
+# "absent": an import did not bring it, and nothing will make it.
+RunState = Literal["planned", "done", "failed", "absent"]
 
 
 @dataclass
@@ -147,13 +148,24 @@ class Manifest:
 
     @property
     def n_runs(self) -> int:
-        """Number of runs asked."""
-        return len(self.variants) * len(self.seeds)
+        """Number of runs asked; those that an import did not bring do not count."""
+        return sum(record.state != "absent" for _, _, record in self.all_runs())
 
     @property
     def is_complete(self) -> bool:
         """Whether every run asked is done."""
         return self.n_done == self.n_runs
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether its predictions were made elsewhere."""
+        return "imported" in self.config
+
+    def settle_absent(self) -> None:
+        """Call every run absent that is not done: of what was imported nothing else can come."""
+        for _, _, record in self.all_runs():
+            if record.state != "done":
+                record.state = "absent"
 
     def variant(self, variant_id: str) -> VariantRecord:
         """Return the record of one variant.

@@ -49,6 +49,8 @@ def _check_same(kept: Manifest, added: Manifest) -> None:
         raise UserError(
             f"'{kept.name}' and '{added.name}' are of different data (their fingerprints differ)"
         )
+    if kept.is_imported != added.is_imported:
+        raise UserError(f"of '{kept.name}' and '{added.name}' one was imported, the other trained")
     different = differing_options(kept.config.get("options", {}), added.config.get("options", {}))
     if different is not None:
         key, before, after = different
@@ -99,6 +101,10 @@ def _joined(kept: Manifest, added: Manifest, name: str) -> Manifest:
     merged.shifts = _shifts_of_both(kept, added)
     merged.created = ""
     describe_config(merged, kept.config.get("options", {}))
+    if kept.is_imported:
+        files = [*kept.config["imported"], *added.config["imported"]]
+        merged.config["imported"] = [one for i, one in enumerate(files) if one not in files[:i]]
+        merged.settle_absent()
     return merged
 
 

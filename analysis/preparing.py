@@ -184,7 +184,7 @@ def _decode_all(
             image = split.images[index]
         except UnusableImageError as error:
             return error
-        row = _thumbnail_row(image) if with_thumbnail else {}
+        row = thumbnail_row(image) if with_thumbnail else {}
         return model_input(image, size, channels), row
 
     with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
@@ -210,7 +210,8 @@ def model_input(image: Image.Image, size: tuple[int, int], channels: int) -> npt
     return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
 
 
-def _thumbnail_row(image: Image.Image) -> dict[str, Any]:
+def thumbnail_row(image: Image.Image) -> dict[str, Any]:
+    """Size of a picture and its thumbnail, encoded: PNG where it is small, else JPEG."""
     width, height = original_size(image)
     small = image.copy()
     small.thumbnail((schema.THUMBNAIL_PX, schema.THUMBNAIL_PX), Image.Resampling.LANCZOS)

@@ -1,11 +1,13 @@
 """``list``, ``show``, ``rename``, ``remove``, ``merge`` and ``verify``."""
 
 import argparse
+from contextlib import suppress
 from typing import Any
 
 from analysis.errors import CacheError, LetheError
 from analysis.manifest import Manifest
 from analysis.store import Cache, SweepFolder
+from analysis.store.publishing import finish, is_cut_off
 
 
 def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
@@ -72,9 +74,11 @@ def run_show(options: argparse.Namespace, cache: Cache) -> int:
         return 0
     print(_line(folder, manifest))
     dataset, model = manifest.dataset, manifest.model
+    split = "" if manifest.is_imported else f"{dataset.get('n_train')} train and "
+    kind = "images" if manifest.is_imported else "test images"
     print(
-        f"dataset: {dataset.get('spec')}, {dataset.get('n_train')} train and "
-        f"{dataset.get('n_test')} test images, {len(manifest.class_names)} classes"
+        f"dataset: {dataset.get('spec')}, {split}{dataset.get('n_test')} {kind}, "
+        f"{len(manifest.class_names)} classes"
     )
     if model:
         size = " x ".join(str(side) for side in model["image_size"])
@@ -125,6 +129,7 @@ def run_merge(options: argparse.Namespace, cache: Cache) -> int:
 def run_verify(options: argparse.Namespace, cache: Cache) -> int:
     """Print what is wrong with a sweep's files; 1 where anything is."""
     folder = cache.existing(options.sweep)
+    _finish_import(folder)
     _finish_join(folder)
     problems = folder.verify()
     for problem in problems:
@@ -134,12 +139,21 @@ def run_verify(options: argparse.Namespace, cache: Cache) -> int:
     return 1 if problems else 0
 
 
+def _finish_import(folder: SweepFolder) -> None:
+    """Finish an import that was killed while its files were put into the sweep."""
+    if not is_cut_off(folder):
+        return
+    with suppress(LetheError), folder.locked():
+        if finish(folder):
+            print(f"{folder.name}: finished an import that was cut off")
+
+
 def _finish_join(folder: SweepFolder) -> None:
     """Finish a join that was killed, where that can be done: the images are whole as they lie."""
-    from analysis.joining import finish
+    from analysis.joining import finish as finish_join
 
     try:
-        columns = finish(folder)
+        columns = finish_join(folder)
     except (LetheError, ValueError):
         return  # damaged, or not to be written: what is wrong is told below
     if columns:

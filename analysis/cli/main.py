@@ -14,6 +14,7 @@ from analysis.cli import (
     cache_verbs,
     check_verb,
     export_verbs,
+    import_verb,
     join_verb,
     report_verb,
     share_verb,
@@ -43,8 +44,8 @@ def build_parser() -> argparse.ArgumentParser:
     common.add_argument("--verbose", action="store_true", help="show the traceback of a failure")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     groups = (
-        sweep_verbs, cache_verbs, export_verbs, share_verb, join_verb, report_verb, check_verb,
-        bench_verb,
+        sweep_verbs, import_verb, cache_verbs, export_verbs, share_verb, join_verb, report_verb,
+        check_verb, bench_verb,
     )  # fmt: skip
     for group in groups:
         group.add_verbs(verbs, common)

@@ -45,6 +45,7 @@ def open_digits(place: str | None) -> Dataset:
         Split(ArrayImages(pixels[test]), labels[test]),
         channels=1,
         native_size=(8, 8),
+        whole=Split(ArrayImages(pixels), labels),
     )
 
 

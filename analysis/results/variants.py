@@ -286,7 +286,8 @@ class VariantTables:
         self._accuracy_on_pies(variant_id)
         self.class_runs(variant_id)
         # Where nothing is paired the column is null; reading it would cost as much as the votes.
-        kl = self._source.mean_of(variant_id, schema.KL_FROM_DENSE) if paired else np.empty(0)
+        held = paired or all(len(population.seeds) == 1 for population in self.both(variant_id))
+        kl = self._source.mean_of(variant_id, schema.KL_FROM_DENSE) if held else np.empty(0)
         known = kl[~np.isnan(kl)]
         return VariantResults(
             images=self.pies(variant_id),

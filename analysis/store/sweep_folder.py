@@ -1,7 +1,7 @@
 """The folder of one sweep: the names of its files, writing them whole, and reading them."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -109,6 +109,17 @@ class SweepFolder:
     def write_images(self, table: pa.Table, *, shift: str | None = None) -> FileRecord:
         """Write ``images.parquet`` atomically."""
         return _write_table(self.images_path(shift), table, schema.IMAGE_ROW_GROUP)
+
+    def write_images_in_blocks(self, layout: pa.Schema, blocks: Iterable[pa.Table]) -> FileRecord:
+        """Write ``images.parquet`` atomically, block after block."""
+        with replacing(self.images_path()) as temporary:
+            options: dict[str, Any] = {"compression": "zstd", "write_statistics": [schema.IMAGE_ID]}
+            with pq.ParquetWriter(temporary, layout, **options) as writer:
+                rows = 0
+                for block in blocks:
+                    writer.write_table(block, row_group_size=schema.IMAGE_ROW_GROUP)
+                    rows += block.num_rows
+            return _record(temporary, rows=rows)
 
     def write_predictions(
         self,

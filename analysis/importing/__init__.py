@@ -1,0 +1,10 @@
+"""Predictions made elsewhere become a sweep.
+
+files -> chunks of columns (``readers``) -> rows of numbers (``normalising``) -> spilled by run
+(``spool``) -> checked run by run (``checking``) -> written aside (``writing``) -> published whole.
+"""
+
+from analysis.importing.asked import Asked
+from analysis.importing.work import import_predictions
+
+__all__ = ["Asked", "import_predictions"]

@@ -1,0 +1,228 @@
+"""Tables of predictions read in blocks, whatever their format: only the columns that are needed."""
+
+import csv
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.json
+import pyarrow.parquet as pq
+
+from analysis.datasets.files import open_regular
+from analysis.errors import LetheError, UserError
+
+# Names of a file's columns -> our names of those that are read, and theirs.
+Choose = Callable[[list[str]], dict[str, str]]
+Told = Callable[[int], None]
+Block = dict[str, pa.Array]
+
+_BLOCK_BYTES = 8 * 2**20
+_BLOCK_ROWS = 131_072
+_HEADER_BYTES = 2**20
+_GZIP = b"\x1f\x8b"
+_UNREADABLE = (
+    pa.ArrowException, OSError, EOFError, ValueError, MemoryError, OverflowError, RecursionError,
+    KeyError, zlib.error, csv.Error, NotImplementedError,
+)  # fmt: skip
+
+
+def blocks(path: Path, kind: str, choose: Choose, told: Told) -> Iterator[Block]:
+    """Read a file in blocks of columns; ``told`` hears how many of its bytes are read.
+
+    Raises
+    ------
+    UserError
+        The file cannot be read, or lacks a column.
+    """
+    read = {"csv": _csv, "parquet": _parquet, "json": _json_lines}[kind]
+    with _named(path, kind), open_regular(path) as raw:
+        if not raw.peek(1):
+            raise UserError(f"{path} is empty")
+        yield from read(path, raw, choose, told)
+
+
+@contextmanager
+def _named(path: Path, kind: str) -> Iterator[None]:
+    try:
+        yield
+    except LetheError:
+        raise
+    except _UNREADABLE as error:
+        what = {"csv": "CSV", "parquet": "Parquet", "json": "JSON lines: one object a line"}[kind]
+        raise UserError(f"{path} cannot be read as {what}: {first_line(error)}") from error
+
+
+def first_line(error: BaseException) -> str:
+    """Write an error's first line, at most 200 characters."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:200]
+
+
+# --- CSV ------------------------------------------------------------------------------------------
+def _csv(path: Path, raw: io.BufferedReader, choose: Choose, told: Told) -> Iterator[Block]:
+    names, delimiter = _header(path, raw)
+    chosen = choose(names)
+    raw.seek(0)
+    source: Any = pa.PythonFile(raw, mode="r")
+    if raw.peek(2)[:2] == _GZIP:
+        source = pa.CompressedInputStream(source, "gzip")
+    reader = pa.csv.open_csv(
+        source,
+        read_options=pa.csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False),
+        parse_options=pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+        convert_options=pa.csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()),
+            include_columns=[_raw_name(names, theirs) for theirs in chosen.values()],
+            strings_can_be_null=False,
+        ),
+    )
+    for batch in reader:
+        told(raw.tell())
+        yield dict(zip(chosen, batch.columns, strict=True))
+
+
+class _Names(list[str]):
+    """Column names trimmed, with those of the file beside them."""
+
+    def __init__(self, given: list[str]) -> None:
+        super().__init__(name.strip() for name in given)
+        self.given = given
+
+
+def _raw_name(names: list[str], theirs: str) -> str:
+    return names.given[names.index(theirs)] if isinstance(names, _Names) else theirs
+
+
+def _header(path: Path, raw: io.BufferedReader) -> tuple[list[str], str]:
+    start = raw.peek(4)[:4]
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise UserError(f"{path} is UTF-16; save it as UTF-8")
+    if start[:2] == _GZIP:
+        with gzip.GzipFile(fileobj=raw) as unpacked:
+            line = unpacked.readline(_HEADER_BYTES)
+    else:
+        line = raw.readline(_HEADER_BYTES)
+    if len(line) >= _HEADER_BYTES:
+        raise UserError(f"{path}: its first line is longer than 1 MB; expected a header")
+    try:
+        text = line.decode("utf-8-sig").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: its header is no UTF-8 text; save it as UTF-8") from None
+    if not text.strip():
+        raise UserError(
+            f"{path}: its first line is empty; expected a header that names the columns"
+        )
+    found = {d: next(csv.reader([text], delimiter=d)) for d in (",", ";", "\t", "|")}
+    delimiter = max(found, key=lambda d: len(found[d]))
+    return _Names(found[delimiter]), delimiter
+
+
+# --- Parquet --------------------------------------------------------------------------------------
+def _parquet(path: Path, raw: io.BufferedReader, choose: Choose, told: Told) -> Iterator[Block]:
+    file = pq.ParquetFile(raw, pre_buffer=False, buffer_size=2**20)
+    chosen = choose(list(file.schema_arrow.names))
+    total = max(file.metadata.num_rows, 1)
+    size, done = path.stat().st_size, 0
+    for batch in file.iter_batches(_BLOCK_ROWS, columns=list(chosen.values()), use_threads=False):
+        batch.validate()
+        done += batch.num_rows
+        told(size * done // total)
+        yield {ours: batch.column(theirs) for ours, theirs in chosen.items()}
+
+
+# --- JSON lines -----------------------------------------------------------------------------------
+def _json_lines(path: Path, raw: io.BufferedReader, choose: Choose, told: Told) -> Iterator[Block]:
+    unpacked: Any = gzip.GzipFile(fileobj=raw) if raw.peek(2)[:2] == _GZIP else raw
+    row = 1
+    for content in _whole_lines(path, unpacked):
+        told(raw.tell())
+        table = _fast(content)
+        if table is None:
+            table = _slow(path, content, row)
+        if not table.num_rows:
+            continue
+        chosen = choose(table.column_names)
+        row += table.num_rows
+        table = table.combine_chunks()
+        for batch in table.to_batches(_BLOCK_ROWS):
+            yield {ours: batch.column(theirs) for ours, theirs in chosen.items()}
+
+
+def _whole_lines(path: Path, source: Any) -> Iterator[bytes]:
+    rest, is_first = b"", True
+    while read := source.read(_BLOCK_BYTES):
+        if is_first:
+            read, is_first = read.removeprefix(b"\xef\xbb\xbf"), False
+        end = read.rfind(b"\n") + 1
+        if end:
+            yield rest + read[:end]
+            rest = read[end:]
+        else:
+            rest += read
+        if len(rest) > 2 * _BLOCK_BYTES:
+            raise UserError(
+                f"{path}: a line is longer than {len(rest):,} bytes; expected JSON lines"
+            )
+    if rest.strip():
+        yield rest
+
+
+def _fast(content: bytes) -> pa.Table | None:
+    """Read lines in one go; None where they are not all alike, or a text was taken for a time."""
+    try:
+        table = pa.json.read_json(
+            pa.BufferReader(content),
+            read_options=pa.json.ReadOptions(use_threads=False, block_size=len(content) + 1),
+        )
+    except _UNREADABLE:
+        return None
+    if len(set(table.column_names)) < table.num_columns:
+        return None
+    if any(pa.types.is_temporal(kind) for kind in table.schema.types):
+        return None
+    return table
+
+
+def _slow(path: Path, content: bytes, row: int) -> pa.Table:
+    """Read lines one by one: what is wrong is named by its row."""
+    records: list[dict[str, Any]] = []
+    for line in content.splitlines():
+        if not line.strip():
+            continue
+        where = f"{path}, row {row + len(records)}"
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise UserError(f"{where} is no JSON: {first_line(error)}") from None
+        if not isinstance(record, dict):
+            raise UserError(f"{where} is no JSON object; expected one object a line")
+        records.append(record)
+    names = dict.fromkeys(name for record in records for name in record)
+    return pa.table({name: _column(records, name, path, row) for name in names})
+
+
+def _column(records: list[dict[str, Any]], name: str, path: Path, row: int) -> pa.Array:
+    values = [record.get(name) for record in records]
+    try:
+        return pa.array(values)
+    except (pa.ArrowException, TypeError, OverflowError, ValueError):
+        pass
+    for i, value in enumerate(values):
+        if isinstance(value, list | dict):
+            raise UserError(
+                f"{path}, row {row + i}: column {name!r} holds several values an image; Lethe "
+                "audits "
+                "single-label classifiers: expected one value a row"
+            )
+    texts = [None if value is None else f"{value}" for value in values]
+    try:
+        return pa.array(texts, pa.large_string())
+    except (pa.ArrowException, UnicodeError):
+        raise UserError(f"{path}: column {name!r} holds text that is no valid Unicode") from None

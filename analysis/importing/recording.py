@@ -1,0 +1,106 @@
+"""What the manifest says of a sweep whose predictions were imported."""
+
+import hashlib
+import platform
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis.config import DENSE_ID
+from analysis.errors import UserError
+from analysis.importing.asked import Asked
+from analysis.importing.images import Known
+from analysis.importing.variants import order, variant_record
+from analysis.manifest import Manifest
+
+_LIBRARIES = ("numpy", "pandas", "pyarrow", "pillow")
+SPEC = "imported predictions"
+
+
+def fingerprint(
+    class_names: tuple[str, ...],
+    label: npt.NDArray[np.int32],
+    names: list[str],
+    images: str,
+) -> str:
+    """SHA-256 of class names, labels, the images' names and, where there are any, pictures."""
+    digest = hashlib.sha256(
+        "\0".join(("imported", images, *class_names)).encode("utf-8", "replace")
+    )
+    digest.update(label.astype("<i4").tobytes())
+    for name in names:
+        digest.update(name.encode("utf-8", "surrogateescape") + b"\0")
+    return digest.hexdigest()
+
+
+def new_manifest(
+    asked: Asked,
+    class_names: tuple[str, ...],
+    data_fingerprint: str,
+    known: Known | None,
+    n_images: int,
+) -> Manifest:
+    """Start the manifest of an imported sweep."""
+    dataset: dict[str, Any] = {
+        "spec": asked.images or SPEC, "n_train": 0, "n_test": n_images, "notes": [],
+    }  # fmt: skip
+    if known is not None:
+        dataset["images_fingerprint"] = known.fingerprint
+    return Manifest(
+        name=asked.name,
+        config={"imported": []},
+        dataset=dataset,
+        dataset_fingerprint=data_fingerprint,
+        class_names=list(class_names),
+        variants=[],
+        seeds=[],
+        device={"device": "imported"},
+    )
+
+
+def add_runs(
+    manifest: Manifest, runs: list[tuple[str, int]], files: list[dict[str, Any]], *, paired: bool
+) -> None:
+    """Add variants, seeds, runs and the files they came from, in place.
+
+    Raises
+    ------
+    UserError
+        A variant there already is paired with dense where this import's is not, or the reverse.
+    """
+    known = {record.variant_id: record for record in manifest.variants}
+    added = []
+    for variant_id in dict.fromkeys(variant_id for variant_id, _ in runs):
+        record = variant_record(variant_id, paired=paired)
+        before = known.get(variant_id)
+        if before is None:
+            added.append(record)
+        elif before.paired != record.paired:
+            others = {*manifest.done_seeds(variant_id)} - {s for v, s in runs if v == variant_id}
+            if others:
+                how = "with" if before.paired else "without"
+                raise UserError(
+                    f"variant '{variant_id}' of sweep '{manifest.name}' was imported {how} "
+                    "--paired; "
+                    "import its other runs the same way"
+                )
+            before.paired = record.paired
+    manifest.variants = [*manifest.variants, *sorted(added, key=order)]
+    manifest.variants.sort(key=lambda record: record.variant_id != DENSE_ID)
+    manifest.seeds = sorted({*manifest.seeds, *(seed for _, seed in runs)})
+    for variant_id, seed in runs:
+        manifest.run(variant_id, seed).state = "done"
+    manifest.settle_absent()
+    manifest.config["variants"] = [record.variant_id for record in manifest.variants]
+    manifest.config["seeds"] = len(manifest.seeds)
+    manifest.config["imported"] = [*manifest.config["imported"], *files]
+    paired_ids = [record.variant_id for record in manifest.variants if record.paired]
+    manifest.pairing = (
+        f"imported; seed k of {', '.join(paired_ids)} was made from dense seed k"
+        if paired_ids
+        else "imported; runs are taken as independent of the dense ones"
+    )
+    manifest.versions = {name: version(name) for name in _LIBRARIES}
+    manifest.versions["python"] = platform.python_version()
