@@ -27,3 +27,8 @@ def html_text(text: object, *, tag: str = "p", role: str = "", testid: str = "")
         if value
     )
     st.html(f"<{tag}{attributes}>{escape(str(text))}</{tag}>")
+
+
+def alt_text(text: object) -> str:
+    """Write text for an attribute of ``st.html``, which drops those that look like a tag."""
+    return escape(str(text).replace("<", "‹").replace(">", "›"))

@@ -126,7 +126,7 @@ def _shares(made: pd.DataFrame) -> None:
 
 
 def _agreement(study: Study) -> None:
-    st.subheader("Agreement between raters", anchor=False)
+    st.header("Agreement between raters", anchor=False)
     made = agreement([study])
     if made.empty:
         st.caption("There is one rater so far; agreement takes two.")

@@ -98,7 +98,6 @@ def _tags(context: Context, meant: picked.Ids) -> None:
     st.text_input("Tag", max_chars=LONGEST, placeholder="For example: mislabelled", key="tag-name")
     st.button(
         f"Tag {what}",
-        type="primary",
         disabled=not len(meant),
         on_click=_tag,
         args=(context, meant),
@@ -151,9 +150,7 @@ def _views(context: Context, is_writable: bool) -> None:
                 )
     if is_writable:
         st.text_input("Name", max_chars=LONGEST, placeholder="Name of this view", key="view-name")
-        st.button(
-            "Keep this view", type="primary", on_click=_keep, args=(context,), key="view-keep"
-        )
+        st.button("Keep this view", on_click=_keep, args=(context,), key="view-keep")
 
 
 def _tag(context: Context, meant: picked.Ids) -> None:

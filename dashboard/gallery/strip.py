@@ -9,6 +9,7 @@ from dashboard import data
 from dashboard.context import Context
 from dashboard.gallery.query import ImageIndex
 from dashboard.gallery.tiles import KIND_ICONS, tile
+from dashboard.text import alt_text
 
 
 def strip(context: Context, index: ImageIndex, image_ids: list[int], variant_id: str) -> None:
@@ -27,7 +28,7 @@ def strip(context: Context, index: ImageIndex, image_ids: list[int], variant_id:
 def _figure(context: Context, shown: dict[str, object], variant_id: str) -> str:
     asked = {"sweep": context.manifest.name, "variant": variant_id, "image": shown["id"]}
     picture = (
-        f'<img class="lethe-picture" src="{shown["src"]}" alt="{escape(str(shown["alt"]))}">'
+        f'<img class="lethe-picture" src="{shown["src"]}" alt="{alt_text(shown["alt"])}">'
         if shown["src"]
         else '<div class="lethe-none">no image</div>'
     )

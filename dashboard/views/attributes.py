@@ -121,7 +121,7 @@ def _open(context: Context, custom: list[str]) -> None:
 
 
 def _subgroups(context: Context, attribute: str, usable: pd.DataFrame) -> None:
-    st.subheader("Error rates within subgroups", anchor=False)
+    st.header("Error rates within subgroups", anchor=False)
     names = context.results.class_names
     others = [
         name for name in usable.index[usable["categorical"].astype(bool)] if name != attribute
@@ -163,7 +163,7 @@ def _numbers(context: Context, attribute: str) -> None:
     if rows.empty:
         return
     row = rows.iloc[0]
-    st.subheader(f"Mean of {plain(attribute)}", anchor=False)
+    st.header(f"Mean of {plain(attribute)}", anchor=False)
     cells = (
         ("On PIEs", row["mean_on_pies"], f"{count(row['n_pies'])} images"),
         ("On non-PIEs", row["mean_on_non_pies"], f"p = {row['p']:.3g}, Mann-Whitney"),

@@ -65,7 +65,7 @@ def show() -> None:
         "accuracy did, so gains and losses cancel: a gain may only mean that others lost. Click a "
         "class to see its images."
     )
-    st.subheader("Table", anchor=False)
+    st.header("Table", anchor=False)
     _table(shown)
     with side_by_side("classes") as place:
         with place():

@@ -80,7 +80,7 @@ def _figures_of_merit(context: Context, one: str, other: str) -> None:
         for name, (label, write) in _METRICS.items()
     }
     table = pd.DataFrame.from_dict(rows, orient="index", columns=["dense", one, other])
-    st.dataframe(table.rename_axis("").reset_index(), hide_index=True)
+    st.dataframe(table.rename_axis("Figure of merit").reset_index(), hide_index=True)
 
 
 def _value(summary: pd.DataFrame, variant_id: str, name: str) -> float | None:
@@ -94,7 +94,7 @@ def _alone(
     (ids,) = np.nonzero(index.pie & ~others)
     ids = ids[np.argsort(-index.distance[ids], kind="stable")]
     first = ids[:_SHOWN]
-    st.subheader(f"PIEs of {plain(variant_id)} alone", anchor=False)
+    st.header(f"PIEs of {plain(variant_id)} alone", anchor=False)
     if not len(ids):
         st.caption(f"None: every PIE of it is one of {plain(against)} too.")
         return

@@ -64,17 +64,17 @@ def show() -> None:
         context.results.summary()
     with side_by_side("export") as place:
         with place():
-            st.subheader("Tables", anchor=False)
+            st.header("Tables", anchor=False)
             _tables(context)
         with place():
-            st.subheader("Figures", anchor=False)
+            st.header("Figures", anchor=False)
             _figures(context)
     with side_by_side("export-more") as place:
         with place():
-            st.subheader("Images", anchor=False)
+            st.header("Images", anchor=False)
             st.fragment(lambda: _images(context))()
         with place():
-            st.subheader("Whole report", anchor=False)
+            st.header("Whole report", anchor=False)
             whole_report(context)
 
 

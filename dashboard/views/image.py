@@ -1,7 +1,6 @@
 """Image: one image at every variant, with all that is known of it."""
 
 from dataclasses import replace
-from html import escape
 
 import numpy as np
 import streamlit as st
@@ -18,7 +17,7 @@ from dashboard.gallery.filters import variant_filter
 from dashboard.gallery.query import Found, ImageIndex
 from dashboard.selection import changed
 from dashboard.state import open_page
-from dashboard.text import plain
+from dashboard.text import alt_text, plain
 
 
 def show() -> None:
@@ -101,7 +100,7 @@ def _picture(context: Context, index: ImageIndex, image_id: int) -> None:
     if uri:
         # Small pictures are stored as PNG, and shown crisp.
         smooth = "" if uri.startswith("data:image/png") else " smooth"
-        st.html(f'<img class="lethe-picture{smooth}" src="{uri}" alt="{escape(tile["alt"])}">')
+        st.html(f'<img class="lethe-picture{smooth}" src="{uri}" alt="{alt_text(tile["alt"])}">')
     else:
         st.caption("This sweep has no picture of the image.")
     more = sorting.facts(context, image_id)

@@ -98,7 +98,7 @@ def _what_was_found(context: Context) -> None:
     sentences = findings(results.summary(), results.classes(), results.seed_test())
     if not sentences:
         return
-    st.subheader("What was found", anchor=False)
+    st.header("What was found", anchor=False)
     items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
     st.html(f'<ul class="lethe-findings" data-testid="findings">{items}</ul>')
     st.page_link(
@@ -110,7 +110,7 @@ def _what_was_found(context: Context) -> None:
 
 
 def _variants(context: Context) -> None:
-    st.subheader("Variants", anchor=False)
+    st.header("Variants", anchor=False)
     summary = context.results.summary()
     st.dataframe(
         variant_table(summary, context.manifest),
@@ -132,7 +132,7 @@ def _curves(context: Context) -> None:
     from analysis.figures.pie_share import pie_share
 
     curves, summary = context.results.curves(), context.results.summary()
-    st.subheader("Curves", anchor=False)
+    st.header("Curves", anchor=False)
     with side_by_side("overview") as place:
         with place():
             drawn = metric_curve(curves, metric="top1", note=note(context))

@@ -1,0 +1,60 @@
+"""Every page against axe-core, in light and dark: no violation of any weight."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.dashboard.browsing import TILE, settled
+from tests.dashboard.test_pages import ALL_PAGES
+
+
+def violations(page):
+    # What is drawn anew is faded for a moment, and has no contrast then.
+    page.wait_for_function("() => !document.querySelector('[data-stale=true]')")
+    page.wait_for_timeout(700)
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{one['impact']} {one['id']}: {node['html'][:200]}"
+        for one in found
+        for node in one["nodes"]
+    ]
+
+
+@pytest.fixture(params=["light", "dark"])
+def coloured(page, request):
+    page.emulate_media(color_scheme=request.param)
+    return page
+
+
+@pytest.mark.parametrize("name", ALL_PAGES)
+@pytest.mark.parametrize(("scheme", "sweep"), [("light", "hostile"), ("dark", "plain")])
+def test_a_page_has_no_violation(page, address, scheme, sweep, name):
+    page.emulate_media(color_scheme=scheme)
+    page.goto(f"{address}/{name}?sweep={sweep}")
+    page.wait_for_selector("h1")
+    settled(page)
+    assert violations(page) == []
+
+
+def test_an_open_image_and_the_keys_have_no_violation(coloured, address):
+    coloured.goto(f"{address}/gallery?sweep=plain")
+    coloured.wait_for_selector(TILE)
+    settled(coloured)
+    coloured.locator(TILE).first.click()
+    coloured.wait_for_selector("[data-testid=detail-close]")
+    assert violations(coloured) == []
+    coloured.keyboard.press("Escape")
+    settled(coloured)
+    coloured.keyboard.press("?")
+    coloured.wait_for_selector("[data-testid=keys-close]")
+    assert violations(coloured) == []
+
+
+def test_what_the_gallery_hides_behind_buttons_has_no_violation(coloured, address):
+    coloured.goto(f"{address}/gallery?sweep=plain")
+    coloured.wait_for_selector(TILE)
+    for name in ("take-along", "tag", "views", "code"):
+        settled(coloured)
+        coloured.locator(f".st-key-gallery-{name} button").first.click()
+        settled(coloured)
+        assert violations(coloured) == [], name
+        coloured.keyboard.press("Escape")
