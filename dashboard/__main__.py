@@ -1,6 +1,8 @@
 """``python -m dashboard``: the app on this machine, and the demo sweep beside it where asked."""
 
 import argparse
+import errno
+import ipaddress
 import os
 import socket
 import sys
@@ -10,10 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from analysis.errors import LetheError
 from dashboard import permissions
 
 HERE = Path(__file__).resolve().parent
 ADDRESS = "127.0.0.1"
+_EVERYWHERE = ("0.0.0.0", "::")
 # Training takes every core, and the first page needs one until it stands.
 DEMO_DELAY = 2.5
 
@@ -30,8 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _serve(options: argparse.Namespace) -> int:
     if not 1 <= options.port <= 65_535:
         return _refuse(f"--port {options.port}: expected a number from 1 to 65535")
-    if not _is_free(options.port):
-        return _refuse(f"port {options.port} is in use; choose another with --port")
+    problem = _why_not_bindable(options.address, options.port)
+    if problem is not None:
+        return _refuse(problem)
     if "://" in options.cache:
         return _refuse_unreachable(options.cache) or _open(options)
     cache = Path(options.cache)
@@ -42,7 +47,6 @@ def _serve(options: argparse.Namespace) -> int:
 
 def _refuse_unreachable(cache: str) -> int:
     """Say why a remote cache cannot be used; 0 where it can."""
-    from analysis.errors import LetheError
     from analysis.remote import RemotePath, location
 
     try:
@@ -61,14 +65,20 @@ def _open(options: argparse.Namespace) -> int:
     from streamlit.web import bootstrap
 
     flags = dict(_settings(HERE.parent / ".streamlit" / "config.toml"))
-    flags |= {
-        "server.address": ADDRESS,
+    flags |= _addresses(options) | {
         "server.port": options.port,
         "server.headless": options.headless,
+        "secrets.files": _secrets_files(),
     }
     bootstrap.load_config_options(flags)
+    try:
+        warning = _warning(options)
+    except LetheError as error:
+        return _refuse(str(error), error.exit_status)
+    if warning is not None:
+        print(f"python -m dashboard: warning: {warning}", file=sys.stderr, flush=True)
     # Streamlit's own welcome is off: it advertises, on the terminal and over the page.
-    print(f"Lethe is at http://{ADDRESS}:{options.port} (Ctrl-C ends it)", flush=True)
+    print(f"Lethe is at {_url(options)} (Ctrl-C ends it)", flush=True)
     with _sweeps_beside(options.cache, with_demo=options.demo and not options.read_only):
         bootstrap.run(str(HERE / "app.py"), False, [], flags)
     return 0
@@ -99,6 +109,22 @@ def _parser() -> argparse.ArgumentParser:
         help="folder of sweeps, or its fsspec URL (default: %(default)s)",
     )
     parser.add_argument("--port", type=int, default=8501, help="port (default: %(default)s)")
+    parser.add_argument(
+        "--address",
+        default=ADDRESS,
+        metavar="HOST",
+        help="address to listen at; 0.0.0.0 lets other machines in (default: %(default)s; "
+        "docs/serving.md)",
+    )
+    parser.add_argument(
+        "--public-host",
+        metavar="HOST",
+        help="name under which browsers reach it, behind a proxy or with --address 0.0.0.0 "
+        "(default: this machine's name)",
+    )
+    parser.add_argument(
+        "--base-path", metavar="PATH", help="path below which a proxy serves it, such as /lethe"
+    )
     parser.add_argument("--headless", action="store_true", help="do not open the browser")
     parser.add_argument("--read-only", action="store_true", help="write nothing to the cache")
     parser.add_argument(
@@ -126,14 +152,68 @@ def _flat(settings: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
             yield prefix + name, value
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+def _addresses(options: argparse.Namespace) -> dict[str, Any]:
+    """Where to listen, and as whom browsers may know this machine: others are turned away."""
+    found: dict[str, Any] = {"server.address": options.address}
+    if options.public_host:
+        found["browser.serverAddress"] = options.public_host
+    elif not _is_own(options.address):
+        everywhere = options.address in _EVERYWHERE
+        found["browser.serverAddress"] = socket.gethostname() if everywhere else options.address
+    if options.base_path:
+        found["server.baseUrlPath"] = options.base_path.strip("/")
+    return found
+
+
+def _secrets_files() -> list[str]:
+    """Streamlit's places of secrets, and the project's own wherever the app is started from."""
+    folders = dict.fromkeys((Path.home(), Path.cwd(), HERE.parent))
+    return [str(folder / ".streamlit" / "secrets.toml") for folder in folders]
+
+
+def _warning(options: argparse.Namespace) -> str | None:
+    """Say what others could do that reach this address; None where that is little."""
+    from dashboard import sign_in
+
+    if sign_in.is_required() or _is_own(options.address):
+        return None
+    if options.read_only:
+        return None
+    return (
+        f"whoever reaches {options.address}:{options.port} can start sweeps and change tags; add "
+        "--read-only, or a sign-in (docs/serving.md)"
+    )
+
+
+def _is_own(address: str) -> bool:
+    """Whether only this machine reaches an address."""
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"
+
+
+def _url(options: argparse.Namespace) -> str:
+    host = f"[{options.address}]" if ":" in options.address else options.address
+    path = f"/{options.base_path.strip('/')}" if options.base_path else ""
+    return f"http://{host}:{options.port}{path}"
+
+
+def _why_not_bindable(address: str, port: int) -> str | None:
+    """Say why nobody can listen at an address; None where that is possible."""
+    try:
+        family, kind, _, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
+    except (OSError, UnicodeError):
+        return f"--address {address}: there is no such address"
+    with socket.socket(family, kind) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((ADDRESS, port))
-        except OSError:
-            return False
-    return True
+            probe.bind(place)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return f"port {port} is in use; choose another with --port"
+            return f"--address {address}, --port {port}: {error.strerror or error}"
+    return None
 
 
 def _refuse(message: str, status: int = 2) -> int:

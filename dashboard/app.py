@@ -9,7 +9,8 @@ ROOT = str(Path(__file__).resolve().parents[1])
 if ROOT not in sys.path:
     sys.path.insert(0, ROOT)
 
-from dashboard import pages, state  # noqa: E402  (the root is on the path from here on)
+from analysis.errors import LetheError  # noqa: E402  (the root is on the path from here on)
+from dashboard import pages, sign_in, state  # noqa: E402  (the root is on the path from here on)
 
 HERE = Path(__file__).resolve().parent
 
@@ -19,9 +20,26 @@ def main() -> None:
     st.set_page_config(page_title="Lethe", page_icon=str(HERE / "icon.svg"), layout="wide")
     st.logo(str(HERE / "logo.svg"), size="large")
     st.html(HERE / "style.css")
+    if not _is_let_in():
+        return
     page = st.navigation(pages.all_pages(), position="top")
     state.arrive(page.url_path)
     page.run()
+
+
+def _is_let_in() -> bool:
+    """Ask for a sign-in where one is needed, before any page or data of the cache is touched."""
+    try:
+        if sign_in.passes():
+            return True
+        st.navigation(pages.all_pages(), position="hidden")
+        sign_in.show()
+    except LetheError as problem:
+        st.navigation(pages.all_pages(), position="hidden")
+        st.title("Closed", anchor=False)
+        st.error("The sign-in of this dashboard is not set up well; its log says how.")
+        print(f"python -m dashboard: {problem}", file=sys.stderr)
+    return False
 
 
 main()

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from analysis.stats.modal import TIE_RULES
-from dashboard import context, data, progress, state
+from dashboard import context, data, progress, sign_in, state
 from dashboard.problems import guarded
 from dashboard.selection import Selection
 from dashboard.text import plain
@@ -24,6 +24,7 @@ def show(controls: Any, view: Callable[[], None], *, is_of_one_sweep: bool = Tru
     with controls.container(horizontal=True, horizontal_alignment="right"):
         if is_of_one_sweep:
             guarded(_controls)()
+        sign_in.account()
     progress.show()
     if is_of_one_sweep:
         guarded(_notes)()

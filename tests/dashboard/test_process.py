@@ -104,3 +104,48 @@ def test_an_interrupt_ends_the_app_and_the_demo_beside_it(tmp_path):
         process.stderr.close()
     assert process.returncode == 0
     assert not sweep.is_running
+
+
+def test_secrets_that_cannot_be_read_start_nothing(tmp_path, monkeypatch):
+    (tmp_path / ".streamlit").mkdir()
+    (tmp_path / ".streamlit" / "secrets.toml").write_text("[auth\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert "nobody is let in" in refused("--cache", tmp_path, "--port", free_port())
+
+
+def test_an_address_that_is_none_is_refused(tmp_path):
+    arguments = ("--cache", tmp_path, "--port", free_port(), "--address")
+    assert "there is no such address" in refused(*arguments, "no such host")
+    assert "192.0.2.1" in refused(*arguments, "192.0.2.1")
+
+
+@pytest.mark.parametrize(
+    ("address", "more", "warns"),
+    [
+        ("127.0.0.1", (), False),
+        ("localhost", (), False),
+        ("0.0.0.0", (), True),
+        ("0.0.0.0", ("--read-only",), False),
+    ],
+)
+def test_an_address_for_others_warns_unless_nothing_can_be_changed(tmp_path, address, more, warns):
+    from dashboard import __main__ as command
+
+    options = command._parser().parse_args(["--cache", str(tmp_path), "--address", address, *more])
+    assert (command._warning(options) is not None) is warns
+    known = command._addresses(options)
+    assert known["server.address"] == address
+    assert ("browser.serverAddress" in known) is (address == "0.0.0.0")
+
+
+def test_a_proxy_is_known_by_its_host_and_path(tmp_path):
+    from dashboard import __main__ as command
+
+    asked = ("--public-host", "lethe.example.org", "--base-path", "/lethe/")
+    options = command._parser().parse_args(["--cache", str(tmp_path), *asked])
+    assert command._addresses(options) == {
+        "server.address": "127.0.0.1",
+        "browser.serverAddress": "lethe.example.org",
+        "server.baseUrlPath": "lethe",
+    }
+    assert command._url(options) == "http://127.0.0.1:8501/lethe"
