@@ -21,7 +21,9 @@ _TIES = {
 
 def show(controls: Any, view: Callable[[], None], *, is_of_one_sweep: bool = True) -> None:
     """Draw the controls, the progress of a running sweep, the notes, then the page."""
-    with controls.container(horizontal=True, horizontal_alignment="right"):
+    with controls.container(
+        horizontal=True, horizontal_alignment="right", vertical_alignment="bottom"
+    ):
         if is_of_one_sweep:
             guarded(_controls)()
         sign_in.account()

@@ -79,7 +79,7 @@ class Place:
             status = process.poll()
             if status is None:
                 return State(self._name, self._words, True, self._is_stopping)
-            was_stopped = self._was_stopped or status == _STOPPED
+            was_stopped = self._was_stopped or self._is_stopping or status == _STOPPED
             failure = None if was_stopped or status == 0 else self._told(status)
             return State(self._name, self._words, False, False, was_stopped, failure)
 

@@ -306,13 +306,17 @@ def _estimated(words: list[str]) -> None:
     estimate, said = launch.estimate()
     if estimate.is_running:
         state.remember("was-estimating", True)
-        with st.spinner(plain(f"Trying out sweep {estimate.name}"), show_time=True):
-            st.button(
-                "Stopping" if estimate.is_stopping else "Give up",
-                disabled=estimate.is_stopping,
-                on_click=launch.stop_estimate,
-                key="estimate-stop",
-            )
+        box = st.status(
+            plain(f"Trying out sweep {estimate.name} for some seconds"),
+            state="running",
+            expanded=True,
+        )
+        box.button(
+            "Stopping" if estimate.is_stopping else "Give up",
+            disabled=estimate.is_stopping,
+            on_click=launch.stop_estimate,
+            key="estimate-stop",
+        )
         return
     if state.recall("was-estimating"):
         state.remember("was-estimating", False)

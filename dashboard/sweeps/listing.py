@@ -56,12 +56,10 @@ def _box(one: data.SweepState) -> None:
                 _heading(one.name, *_standing(manifest, is_running=is_running))
             _actions(manifest, is_running=is_running, is_own=is_own)
         with st.container(gap="xxsmall"):
-            for line in facts(manifest, data.size(folder)):
+            # How far a running one is stands above the page, where it moves.
+            for line in facts(manifest, data.size(folder), with_runs=not is_running):
                 html_text(line, role="lethe-note")
-        if is_running:
-            done = manifest.n_done / max(manifest.n_runs, 1)
-            st.progress(min(done, 1.0))
-        elif launch.lacks_something(manifest):
+        if not is_running and launch.lacks_something(manifest):
             _how_to_resume(manifest)
 
 
@@ -79,14 +77,14 @@ def _standing(manifest: Manifest, *, is_running: bool) -> tuple[str, str, str]:
     return "complete", ":material/check_circle:", "green"
 
 
-def facts(manifest: Manifest, n_bytes: int) -> list[str]:
+def facts(manifest: Manifest, n_bytes: int, *, with_runs: bool = True) -> list[str]:
     """Say what a sweep is: two lines of plain text."""
     dataset = manifest.dataset.get("spec") or manifest.config.get("dataset") or "unknown data"
     model = manifest.model.get("name") or manifest.config.get("options", {}).get("model")
     runs = f"{count(manifest.n_done)} of {count(manifest.n_runs)} runs"
     first = [f"{dataset}", f"{model or manifest.config.get('model') or 'unknown model'}"]
-    first += [f"K = {count(len(manifest.seeds))}", runs]
-    if manifest.shifts:
+    first += [f"K = {count(len(manifest.seeds))}", *([runs] if with_runs else [])]
+    if manifest.shifts and with_runs:
         first.append(
             f"{count(manifest.n_shifted_done)} of {count(manifest.n_shifted)} predictions on "
             f"{count(len(manifest.shifts))} shifts"
