@@ -8,6 +8,7 @@ from dashboard.context import EmptyCacheError
 from dashboard.sweeps import form, launch, listing
 from dashboard.text import plain
 
+_TOLD = "failure-told"
 _PARTS = {form.LIST: "In the cache", form.NEW: "New sweep"}
 
 
@@ -15,6 +16,11 @@ def show() -> None:
     """Show the sweeps of the cache, or the form of a new one."""
     _failure()
     states, child = data.sweep_states(), launch.state()
+    never_began = child.failure is not None and child.name not in {one.name for one in states}
+    if never_began and state.recall(_TOLD) != child.words:
+        # What cannot be done is mended where it was asked: once, and not again while it stands.
+        state.remember(_TOLD, child.words)
+        state.put_local(form.PART, form.NEW)
     if permissions.is_read_only():
         st.caption(
             "The dashboard was started with --read-only: sweeps can be looked at, and are started "

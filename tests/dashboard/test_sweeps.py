@@ -345,6 +345,18 @@ def test_a_sweep_that_failed_says_why_and_what_it_wrote(open_page, monkeypatch):
     assert "Dismiss" in labels(app)
 
 
+def test_a_sweep_that_never_began_leads_back_to_the_form_once(tmp_path, open_page, monkeypatch):  # noqa: F811
+    make_sweep(tmp_path)
+    failed = State("mine", ("sweep",), failure="no such folder")
+    monkeypatch.setattr(launch, "state", lambda: failed)
+    app = open_page("sweeps", part="cache")
+    assert "no such folder" in app.error[0].value
+    assert "Start" in labels(app)
+    app.query_params["part"] = "cache"
+    app.run()
+    assert "Start" not in labels(app)
+
+
 def test_hostile_facts_are_no_markup(tmp_path, open_page):  # noqa: F811
     folder = make_sweep(tmp_path)
     manifest = folder.manifest()
