@@ -77,7 +77,7 @@ def _demo() -> None:
 def _data() -> None:
     from analysis.datasets import dataset_kinds
 
-    st.subheader("Data", anchor=False)
+    st.header("Data", anchor=False)
     kind = st.selectbox(
         "Dataset",
         sorted(dataset_kinds(), key=lambda one: list(_KINDS).index(one) if one in _KINDS else 99),
@@ -96,7 +96,7 @@ def _data() -> None:
 
 
 def _model() -> None:
-    st.subheader("Model", anchor=False)
+    st.header("Model", anchor=False)
     chosen = state.field(_FORM, "model", models.USUAL[0])
     names = models.names()
     held = st.session_state[chosen]
@@ -117,7 +117,7 @@ def _model() -> None:
 
 
 def _training() -> None:
-    st.subheader("Training", anchor=False)
+    st.header("Training", anchor=False)
     with st.container(horizontal=True):
         st.number_input(
             "Epochs",
@@ -164,7 +164,7 @@ def _variants() -> None:
     def described(name: str) -> str:
         return plain(f"{name}: {known[name].summary}")
 
-    st.subheader("Variants", anchor=False)
+    st.header("Variants", anchor=False)
     st.multiselect(
         "Pruning",
         pruning,
@@ -194,7 +194,7 @@ def _variants() -> None:
 
 
 def _runs() -> None:
-    st.subheader("Runs", anchor=False)
+    st.header("Runs", anchor=False)
     with st.container(horizontal=True):
         st.number_input(
             "Seeds a variant",
@@ -254,7 +254,7 @@ def _more() -> None:
 
 def _command(given: dict[str, Any]) -> None:
     words = asked.words(given)
-    st.subheader("The command", anchor=False)
+    st.header("The command", anchor=False)
     st.code(written(words), language="bash", wrap_lines=True)
     name = None
     try:
