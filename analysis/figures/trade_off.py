@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from analysis import schema
 from analysis.config import DENSE_ID
 from analysis.figures import labels, layout, theme
-from analysis.stats.pareto import is_undominated
+from analysis.figures.pareto import is_undominated
 
 COSTS = {
     "size_bytes": ("Size of the weights as stored (MB)", 1e-6, "size"),

@@ -43,7 +43,7 @@ def bar(context: Context, found: Found) -> None:
             args=(context,),
             key="select-none",
         )
-        take = f"Take along {count(len(meant))}"
+        take = f"Export {count(len(meant))}"
         with _opened(take, "ios_share", "take-along", disabled=not len(meant)) as is_open:
             if is_open:
                 ways_out.block(context, meant, key="gallery", words=_rule(context, chosen))

@@ -89,7 +89,7 @@ def arrangement(context: Context) -> None:
     """Draw sort, order, tile size and page size in one row."""
     selection = context.selection
     with st.container(horizontal=True, vertical_alignment="bottom", key="gallery-arrangement"):
-        with st.container(key="filter-sort", width=190):
+        with st.container(key="filter-sort", width=165):
             st.selectbox(
                 "Sort by",
                 SORTS,

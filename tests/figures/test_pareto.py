@@ -1,6 +1,6 @@
 import numpy as np
 
-from analysis.stats.pareto import is_undominated
+from analysis.figures.pareto import is_undominated
 
 
 def by_hand(costs):
