@@ -27,10 +27,10 @@ PAGES = {
     "attributes": ("", "light", 980, FIGURE),
     "image": ("", "dark", 980, FIGURE),
     "annotate": ("", "light", 620, "h1"),
-    "export": ("", "light", 900, "h1"),
+    "export": ("", "light", 900, "[data-testid=stDataFrame] canvas"),
     "sweeps": ("", "light", 620, "h1"),
 }
-WIDTH, COLOURS, REST = 1280, 192, 3000
+WIDTH, REST = 1280, 3000
 
 
 def main() -> None:
@@ -61,8 +61,7 @@ def _draw(page: Page, needed: str, target: Path) -> None:
     page.wait_for_timeout(REST)
     page.screenshot(path=target)
     with Image.open(target) as picture:
-        reduced = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-    reduced.save(target, optimize=True)
+        picture.convert("RGB").save(target, optimize=True)
     print(f"{target.name}: {target.stat().st_size / 1000:.0f} kB")
 
 
