@@ -52,7 +52,14 @@ def _controls() -> None:
             "Sweep",
             list(states),
             format_func=lambda one: _described(states[one]),
-            **state.bound("sweep", name, Selection(ties=rule), None, lambda v: {"sweep": v}),
+            # The label of a running sweep may say fewer runs than it has by now.
+            **state.bound(
+                "sweep",
+                name,
+                Selection(ties=rule),
+                None,
+                lambda one: {"sweep": one if one in states else str(one).partition(" (")[0]},
+            ),
         )
     with st.container(key="filter-ties", width=210):
         st.selectbox(

@@ -9,6 +9,7 @@ import streamlit as st
 from analysis.wording import count
 from dashboard import state
 from dashboard.context import Context
+from dashboard.gallery.counted import understood
 from dashboard.selection import changed
 from dashboard.text import plain
 
@@ -45,7 +46,7 @@ def class_filter(
                 chosen,
                 context.selection,
                 context.default_variant,
-                lambda now: {field: tuple(now)},
+                lambda now: {field: understood(now, names)},
             ),
         )
         _say_how_many(names, text)

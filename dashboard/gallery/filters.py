@@ -1,5 +1,6 @@
 """The filters of the gallery: Streamlit widgets, each tied to the selection, with counts."""
 
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -10,6 +11,7 @@ from analysis.wording import count
 from dashboard import state
 from dashboard.context import Context
 from dashboard.gallery.class_filter import class_filter
+from dashboard.gallery.counted import counted, understood
 from dashboard.gallery.query import Facets
 from dashboard.gallery.tiles import KIND_ICONS
 from dashboard.selection import CLASS_OF, MAX_PER_PAGE, ORDERS, POPULATIONS, SORTS, TILES
@@ -51,19 +53,16 @@ def filters(context: Context, facets: Facets, metadata: dict[str, pd.Categorical
         st.radio(
             "Population",
             POPULATIONS,
-            format_func=lambda one: f"{_POPULATIONS[one]} ({count(facets.population[one])})",
-            **_bound(context, "population", selection.population),
+            format_func=counted(facets.population, _POPULATIONS),
+            **state.bound(
+                "population",
+                selection.population,
+                selection,
+                context.default_variant,
+                lambda now: {"population": understood(now, POPULATIONS, _POPULATIONS)},
+            ),
         )
-    with st.container(key="filter-kind"):
-        st.pills(
-            "Kind of PIE",
-            KINDS,
-            selection_mode="multi",
-            format_func=lambda one: f"{KIND_ICONS[one]} {one} ({count(facets.kind[one])})",
-            help="Forgotten: the dense modal label is right, the variant's wrong. Recovered: the "
-            "reverse. Changed: both are wrong.",
-            **_bound(context, "kind", list(selection.kinds), "kinds"),
-        )
+    _kind_filter(context, facets.kind)
     class_filter(context, "class", "classes", "Class", facets.classes, "All classes")
     with st.container(key="filter-class_of"):
         st.segmented_control(
@@ -83,6 +82,33 @@ def filters(context: Context, facets: Facets, metadata: dict[str, pd.Categorical
             st.slider(label, 0, 100, **_bound(context, name, getattr(selection, name)))
     for column, values in metadata.items():
         _meta_filter(context, column, values, facets.meta[column])
+
+
+def _kind_filter(context: Context, counts: dict[str, int]) -> None:
+    chosen = context.selection.kinds
+    with st.container(key="filter-kind"):
+        st.markdown(
+            "**Kind of PIE**",
+            help="Forgotten: the dense modal label is right, the variant's wrong. Recovered: the "
+            "reverse. Changed: both are wrong.",
+        )
+        for kind in KINDS:
+            others = [one for one in chosen if one != kind]
+            st.checkbox(
+                f"{KIND_ICONS[kind]} {kind} ({count(counts[kind])})",
+                **state.bound(
+                    f"kind-{kind}",
+                    kind in chosen,
+                    context.selection,
+                    context.default_variant,
+                    partial(_with_kind, others, kind),
+                ),
+            )
+
+
+def _with_kind(others: list[str], kind: str, is_chosen: bool) -> dict[str, Any]:
+    kept = {*others, *([kind] if is_chosen else [])}
+    return {"kinds": tuple(one for one in KINDS if one in kept)}
 
 
 def arrangement(context: Context) -> None:
@@ -128,14 +154,19 @@ def _meta_filter(
         st.multiselect(
             plain(column),
             list(values.categories),
-            format_func=lambda one: f"{one} ({count(counts[one])})",
+            format_func=counted(counts),
             placeholder="All values",
             **state.bound(
                 f"meta-{column}",
                 chosen,
                 context.selection,
                 context.default_variant,
-                lambda now: {"meta": (*others, *((column, value) for value in now))},
+                lambda now: {
+                    "meta": (
+                        *others,
+                        *((column, one) for one in understood(now, list(values.categories))),
+                    )
+                },
             ),
         )
 
@@ -145,9 +176,15 @@ def _tag_filter(context: Context, counts: dict[str, int]) -> None:
         st.multiselect(
             "Tag",
             list(counts),
-            format_func=lambda one: f"{one} ({count(counts[one])})",
+            format_func=counted(counts),
             placeholder="Any or none",
-            **_bound(context, "tag", list(context.selection.tags), "tags"),
+            **state.bound(
+                "tag",
+                list(context.selection.tags),
+                context.selection,
+                context.default_variant,
+                lambda now: {"tags": understood(now, list(counts))},
+            ),
         )
 
 

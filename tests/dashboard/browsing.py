@@ -2,7 +2,6 @@
 
 from urllib.parse import parse_qs, urlsplit
 
-from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 from playwright.sync_api import expect
 
 TILE = "[data-testid=gallery-tile]"
@@ -41,21 +40,12 @@ def found(page):
 
 
 def change(page, action):
-    """Do something and wait until the count line or the tiles are others.
-
-    Once more where nothing comes of it, as a user would: on a loaded machine Streamlit now and then
-    drops what is chosen between two runs.
-    """
+    """Do something and wait until the count line or the tiles are others."""
     seen = "document.querySelector('.lethe-gallery').dataset.version"
     settled(page)
     before = page.evaluate(seen)
     action()
-    try:
-        page.wait_for_function(f"before => {seen} !== before", arg=before, timeout=8_000)
-    except PlaywrightTimeoutError:
-        settled(page)
-        action()
-        page.wait_for_function(f"before => {seen} !== before", arg=before)
+    page.wait_for_function(f"before => {seen} !== before", arg=before)
 
 
 def choose(page, container, option):

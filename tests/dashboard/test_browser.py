@@ -30,7 +30,7 @@ def test_population_kind_variant_and_class_filter(page, address):
     assert found(page) == 1500 - pies
     assert query(page)["population"] == ["non-pies"]
     change(page, lambda: populations.filter(has_text="PIEs").first.click())
-    change(page, lambda: page.locator(".st-key-filter-kind button", has_text="changed").click())
+    change(page, lambda: page.locator(".st-key-filter-kind label", has_text="changed").click())
     assert query(page)["kind"] == ["changed"]
     assert 0 < found(page) < pies
     assert set(page.locator(".lethe-kind").all_inner_texts())
