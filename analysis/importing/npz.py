@@ -2,6 +2,8 @@
 
 import lzma
 import re
+import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -22,7 +24,8 @@ _NAME = re.compile(r"(?P<variant>.+)__seed-(?P<seed>\d{1,9})")
 _BLOCK_BYTES = 4 * 2**20
 _UNREADABLE = (
     OSError, EOFError, ValueError, TypeError, KeyError, MemoryError, OverflowError, RuntimeError,
-    SyntaxError, NotImplementedError, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
+    SyntaxError, NotImplementedError, LookupError, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
+    struct.error, tokenize.TokenError,
 )  # fmt: skip
 _MOST_LABEL_BYTES = 2**30
 _SUM_SLACK = 0.02
