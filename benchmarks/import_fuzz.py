@@ -111,7 +111,10 @@ def _run(case: int, kind: str, folder: Path) -> str:
         if seconds > _SECONDS:
             return f"took {seconds:.1f} s"
         if status == 0:
-            return _read_back(path, kind, cache)
+            try:
+                return _read_back(path, kind, cache)
+            except Exception as error:
+                return f"accepted, and not read by other means: {error!r}"
         message = told.getvalue()
         if status != 2 or message.count("\n") != 1 or str(path) not in message:
             return f"exit {status}: {message!r}"
@@ -152,7 +155,7 @@ def _are_equal(found: Rows, expected: Rows) -> bool:
 def _table(path: Path, kind: str) -> Rows:
     rows: list[dict[str, Any]]
     if kind == "parquet":
-        rows = pq.read_table(path).to_pylist()
+        rows = pq.ParquetFile(path).read().to_pylist()
     else:
         content = path.read_bytes()
         text = (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).decode(

@@ -26,6 +26,7 @@ OF_GROUPS = {"recall": "Recall of one class", "top1_on_value": "Accuracy on some
 _UNITS = {"size_bytes": ("MB", 1e-6, ",.3~f"), "latency_ms": ("ms", 1.0, ",.3~f")}
 _PERCENT = ("%", 1.0, ".3~%")
 _X = "Measured sparsity (share of the prunable weights)"
+_X_ASKED = "Sparsity, as asked where it was not measured (share of the prunable weights)"
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,12 @@ class MetricCurveInfo:
     pruned: dict[str, pd.DataFrame]
     unpruned: pd.DataFrame
     dense: pd.DataFrame
+    is_measured: bool = True
+
+    @property
+    def x(self) -> str:
+        """Title of the axis of sparsity."""
+        return _X if self.is_measured else _X_ASKED
 
     @property
     def is_empty(self) -> bool:
@@ -53,6 +60,9 @@ class MetricCurveInfo:
 def metric_curve_info(curves: pd.DataFrame, *, metric: str = "top1") -> MetricCurveInfo:
     """Split the curves table into pruned methods, methods without a sparsity, and dense."""
     rows = curves[curves["metric"] == metric]
+    # Of what was imported only the sparsity that was asked for is known.
+    measured = rows[schema.SPARSITY].astype(float)
+    rows = rows.assign(sparsity=measured.fillna(rows[schema.TARGET_SPARSITY].astype(float)))
     is_dense = rows[schema.METHOD] == "dense"
     is_pruned = rows[schema.TARGET_SPARSITY].notna() & ~is_dense
     pruned = {
@@ -68,6 +78,7 @@ def metric_curve_info(curves: pd.DataFrame, *, metric: str = "top1") -> MetricCu
         pruned=pruned,
         unpruned=rows[~is_pruned & ~is_dense].reset_index(drop=True),
         dense=rows[is_dense].reset_index(drop=True),
+        is_measured=bool(measured[is_pruned].notna().all()),
     )
 
 
@@ -93,7 +104,7 @@ def metric_curve(
     y = f"{labels.escape(info.quantity)} ({info.unit})"
     if info.is_empty:
         reason = f"Nothing to show: no variant has {info.quantity.lower()} yet."
-        return layout.empty(layout.Words(title, _X, y, "", note), reason)
+        return layout.empty(layout.Words(title, info.x, y, "", note), reason)
     figure = go.Figure()
     for method, rows in info.pruned.items():
         _draw_pruned(figure, info, method, rows)
@@ -108,7 +119,7 @@ def metric_curve(
         tickformat=_UNITS.get(metric, _PERCENT)[2], zeroline=False,
         rangemode="tozero" if metric in _UNITS else "normal",
     )  # fmt: skip
-    words = layout.Words(title, _X, y, _subtitle(info), note)
+    words = layout.Words(title, info.x, y, _subtitle(info), note)
     return layout.compose(figure, words, plot_height=320)
 
 

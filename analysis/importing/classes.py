@@ -59,8 +59,7 @@ class ClassValues:
         if isinstance(value, str) and _LIST.fullmatch(value):
             raise UserError(
                 f"{where}: column '{name}' is {value!r:.60}, several values an image; Lethe "
-                "audits "
-                "single-label classifiers: expected one class id or name a row"
+                "audits single-label classifiers: expected one class id or name a row"
             )
         code = self._codes[value] = len(self._codes)
         self._first.append({})

@@ -27,8 +27,7 @@ def plain(column: pa.Array, name: str, place: Place) -> pa.Array:
     if pa.types.is_nested(column.type):
         raise UserError(
             f"{place(0)}: column '{name}' holds {column.type}, several values an image; Lethe "
-            "audits "
-            "single-label classifiers: expected one value a row"
+            "audits single-label classifiers: expected one value a row"
         )
     return column
 

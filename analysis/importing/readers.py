@@ -6,13 +6,12 @@ import io
 import json
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
-import pyarrow.json
 import pyarrow.parquet as pq
 
 from analysis.datasets.files import open_regular
@@ -143,9 +142,7 @@ def _json_lines(path: Path, raw: io.BufferedReader, choose: Choose, told: Told) 
     row = 1
     for content in _whole_lines(path, unpacked):
         told(raw.tell())
-        table = _fast(content)
-        if table is None:
-            table = _slow(path, content, row)
+        table = _lines(path, content, row)
         if not table.num_rows:
             continue
         chosen = choose(table.column_names)
@@ -174,31 +171,15 @@ def _whole_lines(path: Path, source: Any) -> Iterator[bytes]:
         yield rest
 
 
-def _fast(content: bytes) -> pa.Table | None:
-    """Read lines in one go; None where they are not all alike, or a text was taken for a time."""
-    try:
-        table = pa.json.read_json(
-            pa.BufferReader(content),
-            read_options=pa.json.ReadOptions(use_threads=False, block_size=len(content) + 1),
-        )
-    except _UNREADABLE:
-        return None
-    if len(set(table.column_names)) < table.num_columns:
-        return None
-    if any(pa.types.is_temporal(kind) for kind in table.schema.types):
-        return None
-    return table
-
-
-def _slow(path: Path, content: bytes, row: int) -> pa.Table:
+def _lines(path: Path, content: bytes, row: int) -> pa.Table:
     """Read lines one by one: what is wrong is named by its row."""
     records: list[dict[str, Any]] = []
-    for line in content.splitlines():
+    for line in content.split(b"\n"):
         if not line.strip():
             continue
         where = f"{path}, row {row + len(records)}"
         try:
-            record = json.loads(line)
+            record = json.loads(line.decode())
         except (ValueError, RecursionError) as error:
             raise UserError(f"{where} is no JSON: {first_line(error)}") from None
         if not isinstance(record, dict):
@@ -210,16 +191,15 @@ def _slow(path: Path, content: bytes, row: int) -> pa.Table:
 
 def _column(records: list[dict[str, Any]], name: str, path: Path, row: int) -> pa.Array:
     values = [record.get(name) for record in records]
-    try:
+    if {type(value) for value in values} - {type(None)} != {bool}:  # which pyarrow takes for 0, 1
+        values = [f"{value}" if isinstance(value, bool) else value for value in values]
+    with suppress(pa.ArrowException, TypeError, OverflowError, ValueError):
         return pa.array(values)
-    except (pa.ArrowException, TypeError, OverflowError, ValueError):
-        pass
     for i, value in enumerate(values):
         if isinstance(value, list | dict):
             raise UserError(
                 f"{path}, row {row + i}: column {name!r} holds several values an image; Lethe "
-                "audits "
-                "single-label classifiers: expected one value a row"
+                "audits single-label classifiers: expected one value a row"
             )
     texts = [None if value is None else f"{value}" for value in values]
     try:

@@ -82,7 +82,8 @@ def facts(manifest: Manifest, n_bytes: int, *, with_runs: bool = True) -> list[s
     dataset = manifest.dataset.get("spec") or manifest.config.get("dataset") or "unknown data"
     model = manifest.model.get("name") or manifest.config.get("options", {}).get("model")
     runs = f"{count(manifest.n_done)} of {count(manifest.n_runs)} runs"
-    first = [f"{dataset}", f"{model or manifest.config.get('model') or 'unknown model'}"]
+    unknown = "imported" if manifest.is_imported else "unknown model"
+    first = [f"{dataset}", f"{model or manifest.config.get('model') or unknown}"]
     first += [f"K = {count(len(manifest.seeds))}", *([runs] if with_runs else [])]
     if manifest.shifts and with_runs:
         first.append(

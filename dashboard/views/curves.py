@@ -180,6 +180,8 @@ def _open(context: Context, method: str, point: dict[str, Any]) -> None:
     ours = summary[summary[schema.VARIANT_ID].isin(ids) & (summary[schema.METHOD] == method)]
     if ours.empty:
         return
-    distance = (ours[schema.SPARSITY].astype(float) - float(point["customdata"][0])).abs()
+    asked = ours[schema.TARGET_SPARSITY].astype(float)
+    sparsity = ours[schema.SPARSITY].astype(float).fillna(asked)
+    distance = (sparsity - float(point["customdata"][0])).abs()
     nearest = ours[schema.VARIANT_ID].iloc[int(distance.fillna(0).to_numpy().argmin())]
     open_gallery(context, variant=str(nearest))

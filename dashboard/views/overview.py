@@ -42,7 +42,9 @@ def _what_it_is(context: Context) -> None:
     manifest = context.manifest
     facts = {
         "Dataset": manifest.dataset.get("spec") or manifest.config.get("dataset") or "unknown",
-        "Model": manifest.model.get("name") or manifest.config.get("model") or "unknown",
+        "Model": manifest.model.get("name")
+        or manifest.config.get("model")
+        or ("made elsewhere, imported" if manifest.is_imported else "unknown"),
         "Test images": count(context.n_images),
         "Classes": count(len(manifest.class_names)),
         "Variants": count(len(manifest.variants)),

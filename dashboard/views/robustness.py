@@ -44,6 +44,13 @@ def show() -> None:
 
 
 def _how_to(context: Context) -> None:
+    if context.manifest.is_imported:
+        st.info(
+            "This sweep has no shifts: its predictions were imported, and predicting on other "
+            "images takes the models.",
+            icon=":material/inbox:",
+        )
+        return
     st.info("This sweep has no shifts yet.", icon=":material/inbox:")
     st.write(
         "This command adds all corruptions at severity 3. The models are there already: nothing "
