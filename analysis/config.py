@@ -110,9 +110,14 @@ def parse_variants(items: Iterable[str]) -> tuple[Variant, ...]:
     return tuple(dict.fromkeys(variants))
 
 
+def is_sweep_name(name: str) -> bool:
+    """Whether a name can be that of a sweep, a folder of the cache."""
+    return _SWEEP_NAME.fullmatch(name) is not None
+
+
 def check_sweep_name(name: str) -> str:
     """Return the name where it can be a folder of the cache, else say what is expected."""
-    if not _SWEEP_NAME.fullmatch(name):
+    if not is_sweep_name(name):
         raise UserError(
             f"sweep name '{name}': expected letters, digits, '.', '_', '+' or '-', "
             "starting with a letter or digit, at most 100"

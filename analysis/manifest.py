@@ -1,12 +1,16 @@
 """The manifest of a sweep: what was asked, how it was made, and the state of every run."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from analysis.errors import CacheError
 from analysis.schema import SCHEMA_VERSION
+
+# What names a folder or a file of the sweep is one name, and leads nowhere else.
+_FOLDER = re.compile(r"(?!\.{1,2}\Z)[^/\\:\x00-\x1f\x7f]{1,255}")
 
 # "absent": an import did not bring it, and nothing will make it.
 RunState = Literal["planned", "done", "failed", "absent"]
@@ -217,6 +221,31 @@ class Manifest:
             }
             values["files"] = {path: FileRecord(**f) for path, f in raw["files"].items()}
             values["shifts"] = [ShiftRecord(**s) for s in raw.get("shifts", [])]
-            return cls(**values)
-        except (KeyError, TypeError, AttributeError) as error:
+            made = cls(**values)
+            _check_places(made)
+            return made
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise CacheError(f"{where} is damaged: {error}") from error
+
+
+def _check_places(manifest: Manifest) -> None:
+    """See that no name in a manifest leads out of the sweep's folder: anybody may have written it.
+
+    Raises
+    ------
+    ValueError
+        One does.
+    """
+    folders = [*manifest.runs, *(one.variant_id for one in manifest.variants)]
+    for shift in manifest.shifts:
+        folders += [shift.name, *shift.done]
+    seeds = [*manifest.seeds, *(int(seed) for runs in manifest.runs.values() for seed in runs)]
+    for name in folders:
+        if not _FOLDER.fullmatch(name):
+            raise ValueError(f"{name!r:.80} cannot be the name of a folder")
+    for seed in seeds:
+        if not isinstance(seed, int):
+            raise ValueError(f"{seed!r:.80} is no seed")
+    for path in manifest.files:
+        if not all(map(_FOLDER.fullmatch, path.split("/"))):
+            raise ValueError(f"{path!r:.80} is no file of the sweep")

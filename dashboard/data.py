@@ -75,8 +75,8 @@ def _recent_states(url: str) -> list[SweepState]:
 
 def _states(root: Location) -> list[SweepState]:
     cache = Cache(root)
-    states = [_state(cache.sweep(name)) for name in cache.names() if _is_name(name)]
-    for name in filter(_is_name, cache.headless()):
+    states = [_state(cache.sweep(name)) for name in cache.names()]
+    for name in cache.headless():
         problem = f"{cache.root / name} holds predictions but no manifest.json: it is no sweep"
         states.append(SweepState(name, "", problem=problem))
     return sorted(states, key=lambda state: state.name)
@@ -161,14 +161,6 @@ def study(opened: SweepResults, name: str) -> Study:
     """Return a study as its file tells it now."""
     kept = opened.folder.annotations
     return _study(kept, name, (str(kept.path), kept.stamp(name)))
-
-
-def _is_name(name: str) -> bool:
-    try:
-        Cache(cache_root()).sweep(name)
-    except LetheError:
-        return False
-    return True
 
 
 def _state(folder: SweepFolder) -> SweepState:

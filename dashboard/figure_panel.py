@@ -25,6 +25,7 @@ PICTURES: dict[Format, str] = {
     "json": "application/json",
 }
 _NEEDS_BROWSER = ("png", "svg", "pdf")
+_LONGEST = 200
 _CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 
 
@@ -100,8 +101,9 @@ def note(context: Context, variant_id: str | None = None) -> str:
 
 
 def file_name(context: Context, *parts: str) -> str:
-    """Join the sweep's name and what a file holds into a name for the file."""
-    return re.sub(r"[^A-Za-z0-9._+-]+", "-", "-".join((context.manifest.name, *parts)))
+    """Join the sweep's name and what a file holds into a name for the file, without its suffix."""
+    name = re.sub(r"[^A-Za-z0-9._+-]+", "-", "-".join((context.manifest.name, *parts)))
+    return name.lstrip(".-")[:_LONGEST] or "lethe"
 
 
 def download_buttons(drawn: "go.Figure", table: pd.DataFrame, stem: str) -> None:

@@ -6,13 +6,13 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from analysis import visible
 from analysis.budgets.limit import RULES, Limit
 from analysis.budgets.reading import Budget
 from analysis.budgets.verdicts import Verdict, is_held
 
 FORMATS = ("text", "markdown", "json")
 _HEADER = ("verdict", "variant", "rule", "measured", "budget", "95 % interval", "judge", "note")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~&@$])")
 
 
@@ -84,7 +84,7 @@ def _value(value: float, limit: Limit) -> str:
 
 
 def _one_line(text: str) -> str:
-    return _CONTROL.sub(" ", text)
+    return visible.one_line(text)
 
 
 def _plain(text: str) -> str:

@@ -1,11 +1,11 @@
 """``export``: the tables of a sweep."""
 
 import argparse
-import sys
 from typing import Any
 
 import pandas as pd
 
+from analysis.cli.terminal import write_data
 from analysis.errors import UserError
 from analysis.results import MORE_TABLES, TABLES, SweepResults
 from analysis.stats.modal import TIE_RULES
@@ -48,7 +48,7 @@ def run_export(options: argparse.Namespace, cache: Cache) -> int:
     if options.out:
         write_table(table, options.out)
     else:
-        sys.stdout.write(to_csv(table))
+        write_data(to_csv(table))
     return 0
 
 

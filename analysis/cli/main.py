@@ -19,6 +19,7 @@ from analysis.cli import (
     report_verb,
     share_verb,
     sweep_verbs,
+    terminal,
 )
 from analysis.errors import LetheError, RunError
 from analysis.store import Cache
@@ -57,6 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = build_parser()
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, _stop)
+    with terminal.guarded():
+        return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
     try:
         return int(options.run(options, Cache(options.cache)) or 0)
     except KeyboardInterrupt:
@@ -74,13 +80,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _fail(error: Exception, verbose: bool, status: int) -> int:
     if verbose:
-        traceback.print_exc()
+        terminal.tell(traceback.format_exc().rstrip())
     _say(f"error: {error}")
     return status
 
 
 def _say(text: str) -> None:
-    print(f"lethe: {text}", file=sys.stderr)
+    terminal.tell(f"lethe: {text}")
 
 
 def _stop(*_: Any) -> None:

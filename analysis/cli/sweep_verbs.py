@@ -6,6 +6,7 @@ from typing import Any
 
 from analysis.cli.progress import ProgressBars
 from analysis.cli.sweep_options import sweep_from, with_config
+from analysis.cli.terminal import tell
 from analysis.config import SCHEDULES, Sweep, Training
 from analysis.errors import UserError
 from analysis.manifest import Manifest
@@ -206,7 +207,7 @@ def _report(manifest: Manifest, cache: Cache) -> int:
     for note in manifest.dataset.get("notes", []):
         print(f"{manifest.name}: {note}")
     for variant_id, seed, error in failed:
-        print(f"lethe: error: {variant_id}, seed {seed} failed: {error}", file=sys.stderr)
+        tell(f"lethe: error: {variant_id}, seed {seed} failed: {error}")
     return 3 if _report_shifts(manifest) or failed else 0
 
 
@@ -223,5 +224,5 @@ def _report_shifts(manifest: Manifest) -> bool:
         if shift.left_out:
             print(f"{manifest.name}: files of shift {shift.name} left out: {len(shift.left_out)}")
         for run, error in shift.failed.items():
-            print(f"lethe: error: {run} failed on shift {shift.name}: {error}", file=sys.stderr)
+            tell(f"lethe: error: {run} failed on shift {shift.name}: {error}")
     return any(shift.failed for shift in manifest.shifts)

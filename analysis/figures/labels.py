@@ -1,16 +1,15 @@
 """Data text as labels: shown literally, cut where it is long, measured before it is placed."""
 
 import html
-import re
 import unicodedata
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+from analysis import visible
 
 
 def escape(text: object) -> str:
-    """Return data text as plotly shows it literally: no tag, no entity, no TeX."""
+    """Return data text as plotly shows it literally: no tag, entity, TeX or hover template."""
     plain = one_line(text)
-    return html.escape(plain, quote=False).replace("$", "&#36;")
+    return html.escape(plain, quote=False).replace("$", "&#36;").replace("%{", "&#37;{")
 
 
 def short(text: object, width: int = 24) -> str:
@@ -24,7 +23,7 @@ def short(text: object, width: int = 24) -> str:
 
 def one_line(text: object) -> str:
     """Return data text as one line without control characters; never empty."""
-    return _CONTROL.sub(" ", str(text)).strip() or "(blank)"
+    return visible.one_line(text) or "(blank)"
 
 
 def text_width(labels: list[str]) -> int:

@@ -1,6 +1,6 @@
 """The folder of sweeps, and what is done to a sweep as a whole."""
 
-from analysis.config import check_sweep_name
+from analysis.config import check_sweep_name, is_sweep_name
 from analysis.errors import UserError
 from analysis.remote import Location, location
 from analysis.store import moving
@@ -33,13 +33,16 @@ class Cache:
         return sweep
 
     def names(self) -> list[str]:
-        """Name the sweeps of the cache, sorted."""
-        return [name for name in child_names(self.root) if (self.root / name / MANIFEST).is_file()]
+        """Name the sweeps of the cache, sorted; a folder that no sweep can be called is none."""
+        return [name for name in self._folders() if (self.root / name / MANIFEST).is_file()]
 
     def headless(self) -> list[str]:
         """Name the folders that hold predictions but no manifest, sorted."""
-        others = set(child_names(self.root)) - set(self.names())
+        others = set(self._folders()) - set(self.names())
         return [name for name in sorted(others) if (self.root / name / PREDICTIONS).is_dir()]
+
+    def _folders(self) -> list[str]:
+        return [name for name in child_names(self.root) if is_sweep_name(name)]
 
     def rename(self, old: str, new: str) -> None:
         """Give a sweep another name."""

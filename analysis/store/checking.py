@@ -6,7 +6,7 @@ from analysis.atomic import sha256
 from analysis.manifest import Manifest
 from analysis.remote import Location
 from analysis.remote.renaming import TEMPORARY
-from analysis.store.places import sizes
+from analysis.store.places import links_out, sizes
 
 
 def problems(
@@ -17,7 +17,7 @@ def problems(
     own: Collection[str],
     beside: Collection[str],
 ) -> list[str]:
-    """Say what is wrong, a line each: files missing, damaged, unlisted or foreign.
+    """Say what is wrong, a line each: files missing, damaged, unlisted or foreign, links out.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def problems(
         Folders that are passed over: what can be computed again, and what people keep.
     """
     there = sizes(folder)
-    found = []
+    found = [f"link: {relative} (leads out of the sweep)" for relative in links_out(folder)]
     for relative, record in manifest.files.items():
         if relative not in there:
             found.append(f"missing: {relative}")

@@ -20,6 +20,18 @@ def sizes(folder: Location) -> dict[str, int]:
     }
 
 
+def links_out(folder: Location) -> list[str]:
+    """Name the links below a folder of this machine that lead out of it, sorted."""
+    if isinstance(folder, RemotePath):
+        return []
+    inside = folder.resolve()
+    return sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_symlink() and not path.resolve().is_relative_to(inside)
+    )
+
+
 def relative(path: Location, folder: Location) -> str:
     """Name a file as seen from a folder that it lies in."""
     match path, folder:

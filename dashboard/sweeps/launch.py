@@ -197,6 +197,9 @@ def _log(place: Location, name: str) -> Path:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             log = folder / f"{name}.log"
+            # A link in a cache from elsewhere must not choose which file is written over.
+            if folder.is_symlink() or log.is_symlink():
+                return _folder() / f"{name}.log"
             log.touch()
         except OSError:
             return _folder() / f"{name}.log"

@@ -33,7 +33,7 @@ def open_page(tmp_path, monkeypatch):
     st.cache_resource.clear()
     monkeypatch.setenv("LETHE_CACHE", str(tmp_path))
 
-    def opened(page="", **params):
+    def opened(page="", /, **params):
         app = AppTest.from_file(APP, default_timeout=60)
         for name, value in params.items():
             app.query_params[name] = value

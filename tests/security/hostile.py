@@ -1,0 +1,134 @@
+"""Text that means harm, or is merely unusual, and a sweep that has it wherever data can reach.
+
+To extend the suite add a string to ``STRINGS``: every page, figure, table, report, shared file and
+printed line is held against it. A string for an element of a page marks itself as ``struck``.
+"""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from analysis import schema
+from analysis.categories import KEYS
+from analysis.errors import UserError
+from analysis.joining import join
+from analysis.results import SweepResults
+from analysis.store import SweepFolder
+from analysis.studies import start_study
+from tests.synthetic import make_sweep
+
+STRINGS = {
+    "script": "<script>window.struck = 1; alert(1)</script>",
+    "image": "<img src=x onerror='window.struck = 1'>",
+    "svg": '<svg/onload="window.struck = 1">',
+    "frame": "<iframe src='https://struck.example/'></iframe>",
+    "closing": "</script></style></textarea></title><b>struck</b>",
+    "double quote": '" onmouseover="window.struck=1" x="',
+    "single quote": "' onfocus='window.struck=1' autofocus x='",
+    "link": "javascript:window.struck=1",
+    "comment": "<!-- struck --> ]]> <![CDATA[ struck ]]>",
+    "entity": "&lt;b&gt;struck&lt;/b&gt; &#60;i&#62; &amp;",
+    "bold": "**struck** __struck__ ~~struck~~",
+    "markdown link": "[struck](javascript:window.struck=1) ![struck](https://struck.example/x.png)",
+    "heading": "# struck",
+    "list": "1. struck",
+    "table": "| a | b |\n|---|---|\n| struck | struck |",
+    "backticks": "```struck``` `struck`",
+    "colour": ":red[struck] :blue-badge[struck]",
+    "icon": ":material/home: :smile: :streamlit:",
+    "tex": "$x^2$ $$\\frac{1}{2}$$ \\(x\\)",
+    "plotly tags": "<b>struck</b><br><i>struck</i><sup>2</sup>",
+    "plotly link": "<a href='https://struck.example/'>struck</a>",
+    "plotly template": "%{customdata[0]} %{x} %{y:.2f}",
+    "jinja": "{{7*7}} {% for a in b %} {# struck #}",
+    "format": "{0} %s %(a)s ${HOME}",
+    "shell": "$(touch struck) `touch struck`; rm -rf ~ && struck | struck",
+    "formula =": "=cmd|' /C calc'!A0",
+    "formula +": "+1+1",
+    "formula -": "-1+1",
+    "formula @": "@SUM(1,1)",
+    "formula tab": "\t=1+1",
+    "formula return": "\r=1+1",
+    "up": "../../../../etc/passwd",
+    "absolute": "/etc/passwd",
+    "windows": "C:\\Windows\\win.ini",
+    "address": "a/b?c#d&sweep=struck;e",
+    "control": "bell\x07 back\x08space \x1b[31mred\x1b[0m \x1b]0;struck\x07 \x9b31m",
+    "direction": "left\u202eright\u2066 \u200fstruck",
+    "unseen": "zero\u200bwidth\u200djoined\ufeff",
+    "long": "a long name, " * 23 + "its end",
+    "emoji": "👩‍🔬 猫 שלום",
+    "newline": "two\nlines",
+    "comma": 'a,"b";c',
+    "number": "007",
+    "nothing": "nan",
+}  # fmt: skip
+TEXTS = tuple(STRINGS.values())
+VARIANT = "magnitude-0.90"
+
+
+def make_hostile(root: Path, name: str = "hostile", *, n_images: int = 264) -> SweepFolder:
+    """Write a sweep with every string as class name, path, metadata, tag, view, rater and fact."""
+    folder = make_sweep(root, name, n_images=n_images, seeds=4, class_names=TEXTS,
+                        shifts=("fog-3",))  # fmt: skip
+    _metadata(folder, n_images)
+    _facts(folder)
+    _kept(folder)
+    return folder
+
+
+def _metadata(folder: SweepFolder, n_images: int) -> None:
+    """Give images hostile paths, and columns with hostile names and values."""
+    values = [TEXTS[i % len(TEXTS)] for i in range(n_images)]
+    images = folder.read_images()
+    paths = pa.array([f"{value}/{i}.png" for i, value in enumerate(values)])
+    images = images.set_column(images.column_names.index(schema.PATH), schema.PATH, paths)
+    manifest = folder.manifest()
+    manifest.files["images.parquet"] = folder.write_images(images)
+    folder.write_manifest(manifest)
+    size = [i % 7 / 7 for i in range(n_images)]
+    join(folder, pd.DataFrame({"image_id": range(n_images), "value": values, "size": size}))
+    for text in TEXTS:
+        frame = pd.DataFrame({"image_id": range(n_images), text: ["a", "b"] * (n_images // 2)})
+        join(folder, frame)
+
+
+def _facts(folder: SweepFolder) -> None:
+    """Put the strings into every text of the manifest that names no file of the sweep."""
+    manifest = folder.manifest()
+    manifest.dataset |= {"spec": STRINGS["image"], "notes": list(TEXTS)}
+    manifest.model = {"name": STRINGS["script"], "parameters": 7, "image_size": [8, 8]}
+    manifest.config |= dict(zip(TEXTS, TEXTS, strict=True))
+    manifest.versions = dict(zip(TEXTS, TEXTS, strict=True))
+    manifest.device |= {text: text for text in TEXTS}
+    manifest.pairing, manifest.git_commit = STRINGS["closing"], STRINGS["double quote"]
+    manifest.left_out = [{"file": text, "reason": text} for text in TEXTS]
+    manifest.shifts[0].dataset = manifest.shifts[0].fingerprint = STRINGS["image"]
+    manifest.shifts[0].notes = list(TEXTS)
+    manifest.shifts[0].left_out = list(manifest.left_out)
+    manifest.shifts[0].failed = {text: text for text in TEXTS}
+    manifest.variants[1].method = STRINGS["plotly tags"]
+    failed = manifest.run("int8-static", 3)
+    failed.state, failed.error = "failed", STRINGS["bold"] + STRINGS["script"] + STRINGS["control"]
+    folder.write_manifest(manifest)
+
+
+def _kept(folder: SweepFolder) -> None:
+    """Keep tags, views and ratings under every name that is accepted."""
+    study = start_study(SweepResults(folder), VARIANT, size=20, seed=1)
+    image = folder.annotations.read(study).images[0]
+    for number, text in enumerate(TEXTS):
+        try:
+            folder.marks.tag(text, [number])
+            folder.marks.save_view(text, {"class": [text], "meta": [f"value:{text}"]})
+        except UserError:
+            pass  # Too long, or with control characters: tests/test_marks.py.
+        if len(text) <= 60 and text.isprintable():
+            folder.annotations.annotate(study, text, image, KEYS[number % 8])
+    # A file may say more than a form accepts.
+    path = folder.path / "marks" / "marks.json"
+    marks = json.loads(path.read_text(encoding="utf-8"))
+    marks["tags"] |= {text: [1, 2] for text in TEXTS}
+    path.write_text(json.dumps(marks), encoding="utf-8")
