@@ -5,11 +5,17 @@ import pandas as pd
 from analysis import schema
 from analysis.beyond_noise import beyond_noise
 from analysis.config import DENSE_ID
+from analysis.one_pair import one_pair
 from analysis.stats.classes import ALPHA, impacted
 from analysis.wording import percent, points
 
 
-def findings(summary: pd.DataFrame, classes: pd.DataFrame, seed_tests: pd.DataFrame) -> list[str]:
+def findings(
+    summary: pd.DataFrame,
+    classes: pd.DataFrame,
+    seed_tests: pd.DataFrame,
+    pairs: pd.DataFrame | None = None,
+) -> list[str]:
     """Say what was found: PIEs of the focus variant, PIEs beyond seed noise, and changed classes.
 
     The focus is the most compressed pruned variant, or the last one where nothing is pruned. What
@@ -25,6 +31,9 @@ def findings(summary: pd.DataFrame, classes: pd.DataFrame, seed_tests: pd.DataFr
         The classes table of any number of variants, the focus among them.
     seed_tests : DataFrame
         The seed-test table of the same variants.
+    pairs : DataFrame, optional
+        The pairs table: where the focus is in it, one run a variant, what is said of single models
+        takes the place of what takes populations.
 
     Returns
     -------
@@ -37,6 +46,9 @@ def findings(summary: pd.DataFrame, classes: pd.DataFrame, seed_tests: pd.DataFr
         return []
     focus = _focus(compressed)
     part = classes[classes[schema.VARIANT_ID] == focus[schema.VARIANT_ID]]
+    if pairs is not None and (pairs[schema.VARIANT_ID] == focus[schema.VARIANT_ID]).any():
+        of_focus = pairs.set_index(schema.VARIANT_ID, drop=False).loc[focus[schema.VARIANT_ID]]
+        return [_pies(focus, dense.iloc[0], part), *one_pair(of_focus, part)]
     over_runs = seed_tests.set_index(schema.VARIANT_ID)["p"].rename("seed_p").astype(float)
     tested = compressed.join(over_runs, on=schema.VARIANT_ID)
     return [

@@ -81,7 +81,13 @@ PIE_COLUMNS: Final = (
 DIFFICULTY_COLUMNS: Final = ("dense_vote_entropy", "dense_true_confidence", "dense_el2n")
 PAIRED_COLUMNS: Final = ("flips_to_wrong", "flips_to_right", KL_FROM_DENSE)
 BREAKING_POINT: Final = "breaking_point"
-IMAGES_COLUMNS: Final = (*PIE_COLUMNS, *DIFFICULTY_COLUMNS, *PAIRED_COLUMNS, BREAKING_POINT)
+IMAGES_COLUMNS: Final = (
+    *PIE_COLUMNS, *DIFFICULTY_COLUMNS, *PAIRED_COLUMNS, BREAKING_POINT, TRUE_CONFIDENCE,
+)  # fmt: skip
+PAIRS_COLUMNS: Final = (
+    VARIANT_ID, "n_images", "top1_delta", "ci_low", "ci_high", "mcnemar_p", "flips_to_wrong",
+    "flips_to_right", KL_FROM_DENSE,
+)  # fmt: skip
 CLASSES_COLUMNS: Final = (
     VARIANT_ID, CLASS_ID, CLASS_NAME, "n_images", "dense_recall", "recall", "recall_delta",
     "normalized_recall_delta", "t", "df", "p", "q", "ci_low", "ci_high", "t_reference",

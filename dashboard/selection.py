@@ -14,6 +14,7 @@ SORTS = (
     "agreement_drop",
     "accuracy_drop",
     "dense_confidence",
+    "confidence_lost",
     "dense_vote_entropy",
     "breaking_point",
     "stability",

@@ -1,7 +1,7 @@
 """Class impact: what compression does to each class's recall, and whether it is significant."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,8 @@ from analysis.figures import labels, layout, theme
 
 ALPHA = 0.05
 SIGNS = ("lost", "gained", "not significant", "not tested")
+Rule: TypeAlias = Literal["p", "q", "mcnemar_p", "mcnemar_q"]
+_RULES = {"p": "p", "q": "q", "mcnemar_p": "McNemar's p", "mcnemar_q": "McNemar's q"}
 _CROWDED = 110
 _DELTA = "normalized_recall_delta"
 _TITLE = "Change of recall by class"
@@ -39,7 +41,7 @@ class ClassImpactInfo:
 def class_impact_info(
     classes: pd.DataFrame,
     *,
-    rule: Literal["p", "q"] = "p",
+    rule: Rule = "p",
     sort: str = _DELTA,
     top: int | None = None,
 ) -> ClassImpactInfo:
@@ -50,8 +52,8 @@ def class_impact_info(
     ValueError
         The frame holds several variants, or ``rule``, ``sort`` or ``top`` cannot be used.
     """
-    if rule not in ("p", "q"):
-        raise ValueError("rule must be p or q")
+    if rule not in _RULES:
+        raise ValueError(f"rule must be one of {', '.join(_RULES)}")
     if sort not in classes:
         raise ValueError(f"sort must be a column of the classes table, not {sort!r}")
     if top is not None and top < 1:
@@ -60,7 +62,7 @@ def class_impact_info(
         raise ValueError("class_impact draws one variant; the frame holds several")
     kept = classes[classes[_DELTA].notna()].sort_values(sort, kind="stable")
     sign = np.select(
-        [kept[rule].isna(), kept[rule] > ALPHA, kept[_DELTA] < 0],
+        [kept[rule].isna(), kept[rule] > ALPHA, kept[_tested(rule)] < 0],
         ["not tested", "not significant", "lost"],
         "gained",
     )
@@ -83,7 +85,7 @@ def class_impact_info(
 def class_impact(
     classes: pd.DataFrame,
     *,
-    rule: Literal["p", "q"] = "p",
+    rule: Rule = "p",
     sort: str = _DELTA,
     top: int | None = None,
     note: str = "",
@@ -94,8 +96,9 @@ def class_impact(
     ----------
     classes : DataFrame
         The classes table of one variant; its fractions are drawn on an axis in percentage points.
-    rule : {"p", "q"}
-        What counts as significant: p <= 0.05 as in Hooker et al. 2019, or q <= 0.05.
+    rule : {"p", "q", "mcnemar_p", "mcnemar_q"}
+        What counts as significant: p <= 0.05 as in Hooker et al. 2019, or q <= 0.05; of one pair of
+        models McNemar's test, which is of the change of recall.
     sort : str
         Column that orders the classes, the lowest on top.
     top : int, optional
@@ -131,6 +134,11 @@ def class_impact(
             xref="paper", xanchor="right", y=n / 2 - 0.5, yanchor="bottom", font={"size": 10},
         )  # fmt: skip
     return figure
+
+
+def _tested(rule: str) -> str:
+    """Name the change that a rule's test is of."""
+    return "recall_delta" if rule.startswith("mcnemar") else _DELTA
 
 
 def _draw(figure: go.Figure, rows: pd.DataFrame, sign: str) -> None:
@@ -194,15 +202,18 @@ def _subtitle(info: ClassImpactInfo, rule: str) -> str:
     if not info.n_tested:
         found = "No test: intervals and significance need at least two runs of both populations."
     else:
-        chance = f", {ALPHA * info.n_tested:.3g} expected by chance alone" if rule == "p" else ""
-        found = (
-            f"{info.n_lost:,} of {info.n_classes:,} classes lost and {info.n_gained:,} gained more "
-            f"than overall accuracy did ({rule} ≤ {ALPHA}{chance})."
+        chance = (
+            f", {ALPHA * info.n_tested:.3g} expected by chance alone" if rule[-1] == "p" else ""
         )
-        if info.n_gained:
+        more = "" if rule.startswith("mcnemar") else " more than overall accuracy did"
+        found = (
+            f"{info.n_lost:,} of {info.n_classes:,} classes lost and {info.n_gained:,} gained"
+            f"{more} ({_RULES[rule]} ≤ {ALPHA}{chance})."
+        )
+        if info.n_gained and more:
             found += " A gain may only mean that others lost."
         if not info.n_lost and not info.n_gained:
-            found = f"No class is significant ({rule} ≤ {ALPHA}{chance})."
+            found = f"No class is significant ({_RULES[rule]} ≤ {ALPHA}{chance})."
     empty = f" {info.n_empty:,} without test images left out." if info.n_empty else ""
     return (
         f"{found}{empty} Bar: change of recall. Marker: that minus "

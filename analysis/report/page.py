@@ -63,7 +63,7 @@ def _found(scope: Scope) -> dict[str, Any]:
     overall = variant_table(summary, manifest)
     dense = summary[summary["variant_id"] == DENSE_ID].iloc[0]
     return {
-        "findings": findings(summary, scope.classes, scope.seed_tests),
+        "findings": findings(summary, scope.classes, scope.seed_tests, scope.results.pairs()),
         "header": [(name, HELP.get(name, "")) for name in overall.columns],
         "overall": overall.to_dict("split")["data"],
         "noise_floor": dense["noise_floor_share"],

@@ -37,6 +37,7 @@ class ImageTables:
             (schema.DIFFICULTY_COLUMNS, DENSE_ID, self._difficulty),
             (schema.PAIRED_COLUMNS, variant_id, self._paired_columns),
             ((schema.BREAKING_POINT,), variant_id, self._breaking_point),
+            ((schema.TRUE_CONFIDENCE,), variant_id, self._true_confidence),
         ):
             if set(names) & set(wanted):
                 found = self._variants.shelved(names[0], of, partial(compute, variant_id))
@@ -82,6 +83,10 @@ class ImageTables:
         means = (self._source.mean_of(DENSE_ID, c) for c in (schema.TRUE_CONFIDENCE, schema.EL2N))
         columns = zip(schema.DIFFICULTY_COLUMNS, (self._variants.entropy, *means), strict=True)
         return pd.DataFrame(dict(columns))
+
+    def _true_confidence(self, variant_id: str) -> pd.DataFrame:
+        mean = self._source.mean_of(variant_id, schema.TRUE_CONFIDENCE)
+        return pd.DataFrame({schema.TRUE_CONFIDENCE: mean})
 
     def _paired_columns(self, variant_id: str) -> pd.DataFrame:
         found = self._variants.flips(variant_id)

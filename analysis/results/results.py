@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis import matching, schema
+from analysis.config import DENSE_ID
 from analysis.results import annotations
 from analysis.results.attributes import AttributeTables
 from analysis.results.contract import ContractTables
@@ -25,7 +26,7 @@ from analysis.store import Cache, SweepFolder
 from analysis.store.study import Study
 
 MORE_TABLES = (
-    "stability", "seed-test", "overlap", "attributes", "numeric-attributes", "subgroups",
+    "stability", "seed-test", "pairs", "overlap", "attributes", "numeric-attributes", "subgroups",
     "robustness", "annotations", "annotation-shares", "annotation-agreement",
 )  # fmt: skip
 
@@ -123,6 +124,19 @@ class SweepResults(ContractTables):
 
         frames = [of(v) for v in self._source.asked(variant_id)]
         return stack(frames, schema.SEED_TEST_COLUMNS)
+
+    def pairs(self, variant_id: str | None = None) -> pd.DataFrame:
+        """One row a variant that is one single model beside one dense one (K = 1).
+
+        Change of top-1 accuracy with its 95 % interval over images (Bonett and Price 2012),
+        McNemar's exact p, images that flip, and mean KL from dense in nats. Empty where there are
+        more runs: the other tables say more then.
+        """
+        asked = self._source.asked(variant_id)
+        if len(self.manifest.done_seeds(DENSE_ID)) != 1:
+            return stack([], schema.PAIRS_COLUMNS)
+        single = [v for v in asked if len(self.manifest.done_seeds(v)) == 1]
+        return stack([self._variants.pair(v) for v in single], schema.PAIRS_COLUMNS)
 
     def overlap(self) -> pd.DataFrame:
         """One row a pair of variants: how much their PIE sets have in common (Jaccard, 0..1)."""
@@ -284,6 +298,7 @@ class SweepResults(ContractTables):
             "classes": self.classes,
             "stability": self.stability,
             "seed-test": self.seed_test,
+            "pairs": self.pairs,
             "attributes": self.attributes,
             "numeric-attributes": self.numeric_attributes,
             "subgroups": self.subgroups,

@@ -21,6 +21,7 @@ from analysis.stats.intensification import intensification
 from analysis.stats.mcnemar import class_flips
 from analysis.stats.modal import BoolArray, FloatArray, IntArray, Modal, modal
 from analysis.stats.noise import NoiseFloor, aa_pies, half_population_frequency, noise_floor
+from analysis.stats.pair import pair
 from analysis.stats.pairing import paired_rows
 from analysis.stats.pie import image_table
 from analysis.stats.summary import VariantResults, summary_row
@@ -139,6 +140,27 @@ class VariantTables:
             agreement=float(self.pies(variant_id)["agreement"].mean()),
             on_pies=on_pies,
             on_non_pies=on_non_pies,
+        )
+
+    def pair(self, variant_id: str) -> pd.DataFrame:
+        """The first runs of dense and of the variant, compared image by image: one row."""
+        found = pair(self._source.correct(DENSE_ID)[0], self._source.correct(variant_id)[0])
+        kl = self._source.mean_of(variant_id, schema.KL_FROM_DENSE)
+        known = kl[~np.isnan(kl)]
+        return pd.DataFrame(
+            [
+                {
+                    schema.VARIANT_ID: variant_id,
+                    "n_images": found.n_images,
+                    "top1_delta": found.delta,
+                    "ci_low": found.low,
+                    "ci_high": found.high,
+                    "mcnemar_p": found.p,
+                    "flips_to_wrong": found.to_wrong,
+                    "flips_to_right": found.to_right,
+                    schema.KL_FROM_DENSE: float(known.mean()) if len(known) else np.nan,
+                }
+            ]
         )
 
     def half_pies(self, variant_id: str) -> HalfPies | None:

@@ -16,6 +16,7 @@ _SORTED = {
     "agreement_drop": '(table["dense_agreement"] - table["agreement"]).round(5)',
     "accuracy_drop": '(table["dense_accuracy"] - table["accuracy"]).round(5)',
     "dense_confidence": 'table["dense_confidence"]',
+    "confidence_lost": 'table["dense_true_confidence"] - table["true_confidence"]',
     "dense_vote_entropy": 'table["dense_vote_entropy"]',
     "breaking_point": 'table["breaking_point"]',
     "label": 'table["label"]',

@@ -24,6 +24,7 @@ _SORTS = {
     "agreement_drop": "Agreement drop",
     "accuracy_drop": "Accuracy drop",
     "dense_confidence": "Dense confidence",
+    "confidence_lost": "Confidence lost",
     "dense_vote_entropy": "Dense vote entropy",
     "breaking_point": "Breaking point",
     "stability": "PIE stability",

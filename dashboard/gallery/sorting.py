@@ -17,9 +17,20 @@ def values(context: Context) -> Values | None:
     sort = context.selection.sort
     if sort == "stability":
         return data.stability(context.results, context.variant)
+    if sort == "confidence_lost":
+        return _confidence_lost(context)
     if sort in ("breaking_point", "dense_vote_entropy"):
         return data.image_values(context.results, context.variant, sort)
     return None
+
+
+def _confidence_lost(context: Context) -> Values:
+    """Mean confidence in the true class that compression took away, 0..1, or added (negative)."""
+    dense, variant = (
+        data.image_values(context.results, context.variant, name)
+        for name in ("dense_true_confidence", "true_confidence")
+    )
+    return dense - variant
 
 
 def note(context: Context, found: Values | None) -> None:
@@ -55,6 +66,7 @@ def _fact(name: str, value: float) -> tuple[str, str]:
     words: dict[str, tuple[str, str]] = {
         "stability": ("PIE stability", f"a PIE in {percent(value, 0)} of resampled seeds"),
         "breaking_point": ("Breaking point", f"a PIE from sparsity {value:g} on"),
+        "confidence_lost": ("Confidence lost in the true class", f"{value:+.3f}"),
         "dense_vote_entropy": ("Dense vote entropy", f"{value:.2f} nats"),
     }
     return words[name]
@@ -64,6 +76,7 @@ _WHY_UNKNOWN = {
     "stability": "PIE stability needs two runs or more in both populations.",
     "breaking_point": "No image has a breaking point: this method has no levels of sparsity, or "
     "no PIE at its largest.",
+    "confidence_lost": "The runs' confidence in the true class is not known.",
     "dense_vote_entropy": "The votes of the dense runs are not known.",
 }
 

@@ -29,8 +29,8 @@ _SORTS = {
 _RULES = {"p": "p ≤ 0.05", "q": "q ≤ 0.05"}
 _COLUMNS = (
     schema.CLASS_NAME, "n_images", "dense_recall", "recall", "recall_delta",
-    "normalized_recall_delta", "ci_low", "ci_high", "p", "q", "t", "df", "p_reference",
-    "paired_p", "detectable",
+    "normalized_recall_delta", "ci_low", "ci_high", "p", "q", "mcnemar_p", "mcnemar_q", "t", "df",
+    "p_reference", "paired_p", "detectable",
 )  # fmt: skip
 
 
@@ -40,7 +40,16 @@ def show() -> None:
     _ = context.variant
     classes = context.results.classes(context.variant)
     shown, code, rule, sort, top = _controls(context, classes)
-    if classes["p"].isna().all():
+    single = classes["p"].isna().all() and classes["mcnemar_p"].notna().any()
+    if single:
+        st.info(
+            "One pair of models: McNemar's exact test of the change of each class's recall, over "
+            "the images, with these two models as they are. Intervals and tests against overall "
+            "accuracy take two runs of the dense model and of the variant, better ten.",
+            icon=":material/info:",
+        )
+        rule, sort = f"mcnemar_{rule}", sort.replace("normalized_", "")
+    elif classes["p"].isna().all():
         st.info(
             "No class can be tested: that takes at least two runs of the dense model and of the "
             "variant.",
@@ -143,6 +152,8 @@ def _table(classes: pd.DataFrame) -> None:
             for name, label in (
                 ("p", "p"),
                 ("q", "q"),
+                ("mcnemar_p", "p, McNemar"),
+                ("mcnemar_q", "q, McNemar"),
                 ("t", "t"),
                 ("df", "df"),
                 ("p_reference", "p, reference"),

@@ -69,8 +69,8 @@ def _what_it_is(context: Context) -> None:
     )
     if len(manifest.seeds) == 1:
         st.info(
-            "One run a variant (K = 1): there is no noise floor and no test of classes, so a PIE "
-            "here may come from the seed as well as from compression.",
+            "One run a variant (K = 1): a PIE is an image on which the two models differ, and may "
+            "come from the seed as well as from compression.",
             icon=":material/info:",
         )
     if manifest.left_out:
@@ -97,7 +97,7 @@ def _left_out(left_out: list[dict[str, str]]) -> None:
 
 def _what_was_found(context: Context) -> None:
     results = context.results
-    sentences = findings(results.summary(), results.classes(), results.seed_test())
+    sentences = findings(results.summary(), results.classes(), results.seed_test(), results.pairs())
     if not sentences:
         return
     st.header("What was found", anchor=False)

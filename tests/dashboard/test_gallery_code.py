@@ -16,6 +16,7 @@ FILTERS = (
     {"population": "all", "becomes": HOSTILE[2], "sort": "dense_confidence"},
     {"population": "all", "agreement": "40-80", "distance": "10-60", "sort": "dense_vote_entropy"},
     {"population": "all", "meta": ["planted:blur", "planted:noise"], "sort": "breaking_point"},
+    {"population": "all", "sort": "confidence_lost"},
     {"population": "all", "tag": HOSTILE[0], "sort": "stability"},
 )
 

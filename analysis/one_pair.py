@@ -1,0 +1,63 @@
+"""What is said of one pair of single models, where there is one run a variant."""
+
+import pandas as pd
+
+from analysis import schema
+from analysis.stats.classes import ALPHA
+from analysis.wording import is_missing, points
+
+MORE_RUNS = (
+    "What belongs to these two models and what other seeds would do too cannot be told apart: a "
+    "noise floor takes two dense runs, tests of classes two runs a variant; ten make both sharp."
+)
+
+
+def one_pair(pair: pd.Series, classes: pd.DataFrame) -> list[str]:
+    """Say how accuracy changed, which classes did, and what more runs would give.
+
+    Parameters
+    ----------
+    pair : Series
+        The variant's row of the pairs table.
+    classes : DataFrame
+        Its rows of the classes table.
+    """
+    return [_accuracy(pair), _classes(classes), MORE_RUNS]
+
+
+def _accuracy(pair: pd.Series) -> str:
+    kl = pair[schema.KL_FROM_DENSE]
+    apart = (
+        "" if is_missing(kl) else f" Its outputs are {float(kl):.3g} nats from dense on average."
+    )
+    return (
+        f"One pair of models: top-1 changes by {points(pair['top1_delta'])} points (95 % interval "
+        f"{points(pair['ci_low'])} to {points(pair['ci_high'])}, over images; McNemar's exact p = "
+        f"{float(pair['mcnemar_p']):.2g}): {int(pair['flips_to_wrong']):,} of "
+        f"{int(pair['n_images']):,} images flip to wrong, {int(pair['flips_to_right']):,} to "
+        f"right.{apart}"
+    )
+
+
+def _classes(classes: pd.DataFrame) -> str:
+    tested = classes[classes["mcnemar_p"].notna()]
+    at_p, at_q = (tested[tested[name] <= ALPHA] for name in ("mcnemar_p", "mcnemar_q"))
+    chance = f"at most {ALPHA * len(tested):.3g} expected by chance"
+    if at_p.empty:
+        return (
+            f"The recall of no class out of {len(tested):,} changed significantly (McNemar's exact "
+            f"p ≤ {ALPHA}; {chance})."
+        )
+    delta = at_p["recall_delta"].astype(float)
+    lost, gained = at_p.loc[delta[delta < 0].sort_values().index], at_p[delta > 0]
+    most = (
+        f" (most: “{lost[schema.CLASS_NAME].iloc[0]}”, "
+        f"{points(lost['recall_delta'].iloc[0])} points)"
+        if len(lost)
+        else ""
+    )
+    return (
+        f"{len(at_p):,} of {len(tested):,} classes changed their recall at McNemar's p ≤ {ALPHA} "
+        f"({chance}), {len(at_q):,} of them at q ≤ {ALPHA}: {len(lost)} lost{most} and "
+        f"{len(gained)} gained."
+    )
