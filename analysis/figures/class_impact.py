@@ -202,10 +202,10 @@ def _subtitle(info: ClassImpactInfo, rule: str) -> str:
     if not info.n_tested:
         found = "No test: intervals and significance need at least two runs of both populations."
     else:
-        chance = (
-            f", {ALPHA * info.n_tested:.3g} expected by chance alone" if rule[-1] == "p" else ""
-        )
-        more = "" if rule.startswith("mcnemar") else " more than overall accuracy did"
+        exact = rule.startswith("mcnemar")
+        expected = f"{'at most ' * exact}{ALPHA * info.n_tested:.3g} expected by chance alone"
+        chance = f", {expected}" if rule[-1] == "p" else ""
+        more = "" if exact else " more than overall accuracy did"
         found = (
             f"{info.n_lost:,} of {info.n_classes:,} classes lost and {info.n_gained:,} gained"
             f"{more} ({_RULES[rule]} ≤ {ALPHA}{chance})."
