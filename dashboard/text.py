@@ -6,16 +6,17 @@ from html import escape
 import streamlit as st
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
-_SHORTCODE = re.compile(r":(?=[\w+/-]+:)")
+# After these characters Streamlit would make an emoji, or a link of an address.
+_FOUND_LATER = re.compile(r":(?=[\w+/-]+:)|:(?=//)|www(?=\.)|@", re.IGNORECASE)
 
 
 def plain(text: object) -> str:
     """Write text so that Streamlit's Markdown shows it as it is.
 
-    Every ASCII punctuation mark is escaped. Emoji short codes are replaced after Markdown was
-    parsed, so a word joiner keeps ``:name:`` from being one.
+    Every ASCII punctuation mark is escaped. Emoji short codes and addresses are looked for after
+    Markdown was parsed, so a word joiner keeps ``:name:`` and ``https://`` from being one.
     """
-    joined = _SHORTCODE.sub(":\u2060", str(text))
+    joined = _FOUND_LATER.sub("\\g<0>\u2060", str(text))
     return _PUNCTUATION.sub(r"\\\1", joined).replace("\n", " ")
 
 
