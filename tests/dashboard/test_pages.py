@@ -67,15 +67,6 @@ def test_an_empty_cache_says_how_to_make_a_sweep(open_page, page):
     assert not app.error
 
 
-@pytest.mark.parametrize("page", ALL_PAGES)
-def test_a_damaged_manifest_is_told_once(tmp_path, open_page, page):
-    make_sweep(tmp_path)
-    (tmp_path / "made" / "manifest.json").write_text('{"schema_version": 1, "runs": 7')
-    app = open_page(page)
-    assert len(app.error) == 1
-    assert "manifest" in app.error[0].value
-
-
 @pytest.mark.parametrize(
     "text", ["[]", "null", '{"schema_version": 99}', '{"schema_version": 1}', ""]
 )
@@ -103,26 +94,6 @@ def test_a_sweep_without_its_manifest_is_named(tmp_path, open_page):
     assert "no manifest" in app.error[0].value.replace("\\", "")
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_a_missing_prediction_file_is_told_once(tmp_path, open_page, page):
-    folder = make_sweep(tmp_path)
-    folder.prediction_path("magnitude-0.90", 3).unlink()
-    app = open_page(page)
-    assert len(app.error) == 1
-    assert "is missing" in app.error[0].value
-
-
-@pytest.mark.parametrize("page", PAGES)
-@pytest.mark.parametrize("name", ["images.parquet", "predictions/dense/seed-0.parquet"])
-def test_a_cut_off_file_is_told_once(tmp_path, open_page, page, name):
-    folder = make_sweep(tmp_path)
-    path = folder.path / name
-    path.write_bytes(path.read_bytes()[:100])
-    app = open_page(page)
-    assert len(app.error) == 1
-    assert "is damaged" in app.error[0].value
-
-
 def undo(tmp_path, runs):
     path = tmp_path / "made" / "manifest.json"
     manifest = json.loads(path.read_text())
@@ -131,7 +102,7 @@ def undo(tmp_path, runs):
     path.write_text(json.dumps(manifest))
 
 
-@pytest.mark.parametrize("page", ALL_PAGES)
+@pytest.mark.parametrize("page", ["", "gallery"])
 def test_a_half_finished_sweep_shows_what_is_there(tmp_path, open_page, page):
     make_sweep(tmp_path)
     undo(tmp_path, [("int8-static", s) for s in range(6)] + [("magnitude-0.90", 4)])
@@ -140,44 +111,21 @@ def test_a_half_finished_sweep_shows_what_is_there(tmp_path, open_page, page):
     assert app.selectbox(key="widget-sweep").options == ["made (17 of 24 runs)"]
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", ["gallery", "classes", "curves"])
 def test_dense_alone_says_that_nothing_is_there_to_hold_against_it(tmp_path, open_page, page):
     make_sweep(tmp_path)
     others = ("magnitude-0.50", "magnitude-0.90", "int8-static")
     undo(tmp_path, [(v, s) for v in others for s in range(6)])
     app = open_page(page)
     assert not app.error
-    if page in ("gallery", "classes", "curves"):
-        assert "No compressed variant" in told(app)
+    assert "No compressed variant" in told(app)
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_one_run_a_variant_is_shown_without_tests(tmp_path, open_page, page):
+def test_one_run_a_variant_is_shown_without_tests(tmp_path, open_page):
     make_sweep(tmp_path, seeds=1)
-    app = open_page(page)
+    app = open_page()
     assert not app.error
-    if not page:
-        assert "K = 1" in told(app)
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_a_sweep_without_any_pie_is_no_fault(tmp_path, open_page, page):
-    folder = make_sweep(tmp_path, variants=("int8-static",))
-    for seed in range(6):
-        dense = folder.prediction_path("dense", seed).read_bytes()
-        folder.prediction_path("int8-static", seed).write_bytes(dense)
-    assert not open_page(page).error
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_hostile_class_names_are_no_markup(tmp_path, open_page, page):
-    make_sweep(tmp_path, class_names=HOSTILE)
-    app = open_page(page)
-    assert not app.error
-    for element in (*app.markdown, *app.caption, *app.info, *app.main.get("html")):
-        body = getattr(element, "value", None) or getattr(element.proto, "body", "")
-        assert "<script>alert" not in body
-        assert "**bold**" not in body or element.type == "html"
+    assert "K = 1" in told(app)
 
 
 def test_a_demo_that_is_starting_is_announced(open_page, monkeypatch):
