@@ -43,6 +43,11 @@ def check_options(manifest: Manifest, sweep: Sweep) -> None:
             f"sweep '{sweep.name}' was imported, and its models are not here to make more runs of; "
             "give another --name"
         )
+    if manifest.is_given:
+        raise UserError(
+            f"sweep '{sweep.name}' was made of given models (--models), which are not trained; "
+            "give another --name"
+        )
     different = differing_options(manifest.config.get("options", {}), sweep.options())
     if different is not None:
         key, before, now = different

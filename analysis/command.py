@@ -22,6 +22,17 @@ def sweep_command(manifest: Manifest, *more: str) -> str:
     return written([*sweep_words(manifest), *more])
 
 
+def _words_of_given(manifest: Manifest) -> list[str]:
+    options = dict(manifest.config["options"])
+    lists = {name: options.pop(name, None) or [] for name in ("mean", "std")}
+    kept = ("dataset", "normalize", "input_size", "train_limit", "test_limit", "paired")
+    words = option_words({"name": manifest.name} | {k: options.get(k) for k in kept})
+    for name, values in lists.items():
+        words += [f"--{name}", *map(str, values)] if values else []
+    models = manifest.config["models"].items()
+    return [*words, "--models", *(f"{run}={one['model']}" for run, one in models)]
+
+
 def written(words: Iterable[str]) -> str:
     """Write the words of a command, verb first, as a line for a shell."""
     return shlex.join(["python", "-m", "analysis", *words])
@@ -30,6 +41,8 @@ def written(words: Iterable[str]) -> str:
 def sweep_words(manifest: Manifest) -> list[str]:
     """Words of the command of a sweep, without its shifts; verb first, not quoted."""
     options = manifest.config.get("options", {})
+    if manifest.is_given:
+        return _words_of_given(manifest)
     given = {"name": manifest.name} | {k: options[k] for k in ("dataset", "model") if k in options}
     given["variants"] = [
         _asked(record.variant_id) for record in manifest.variants if record.variant_id != DENSE_ID

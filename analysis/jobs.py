@@ -5,12 +5,15 @@ on nothing but its arguments, so the result is the same whichever worker runs it
 """
 
 import logging
+from typing import Any
 
 import torch
 
 from analysis.compression.registry import load_files, quantization
 from analysis.config import Sweep, Variant
 from analysis.errors import RunError, UserError
+from analysis.given.evaluating import GivenContext, evaluate, try_given
+from analysis.given.fit import Fit
 from analysis.making import export_shared_graph, quantize_run, train_run
 from analysis.models.factory import resolve
 from analysis.models.spec import ModelSpec
@@ -22,10 +25,12 @@ from analysis.trying import try_model
 
 __all__ = [
     "compute_run",
+    "evaluate_given",
     "export_shared_graph",
     "predict_shifted",
     "resolve_model",
     "start_worker",
+    "try_given",
     "try_model",
 ]
 
@@ -102,3 +107,8 @@ def predict_shifted(
     """Predict one finished run on some shifts."""
     load_files(context.sweep.method_files)
     return shift_run(context, variant, seed, arrays, names)
+
+
+def evaluate_given(context: tuple[Any, ...], fit: Fit, dense: Fit | None) -> Outcome:
+    """Predict all test images with a given model; the context is what ``GivenContext`` takes."""
+    return evaluate(GivenContext(*context), fit, dense)

@@ -165,6 +165,11 @@ class Manifest:
         """Whether its predictions were made elsewhere."""
         return "imported" in self.config
 
+    @property
+    def is_given(self) -> bool:
+        """Whether its predictions are those of given models, none trained here."""
+        return "models" in self.config
+
     def settle_absent(self) -> None:
         """Call every run absent that is not done: of what was imported nothing else can come."""
         for _, _, record in self.all_runs():

@@ -51,6 +51,10 @@ def _check_same(kept: Manifest, added: Manifest) -> None:
         )
     if kept.is_imported != added.is_imported:
         raise UserError(f"of '{kept.name}' and '{added.name}' one was imported, the other trained")
+    if kept.is_given != added.is_given:
+        raise UserError(
+            f"of '{kept.name}' and '{added.name}' one was made of given models, the other not"
+        )
     different = differing_options(kept.config.get("options", {}), added.config.get("options", {}))
     if different is not None:
         key, before, after = different
@@ -101,6 +105,8 @@ def _joined(kept: Manifest, added: Manifest, name: str) -> Manifest:
     merged.shifts = _shifts_of_both(kept, added)
     merged.created = ""
     describe_config(merged, kept.config.get("options", {}))
+    if kept.is_given:
+        merged.config["models"] = added.config["models"] | kept.config["models"]
     if kept.is_imported:
         files = [*kept.config["imported"], *added.config["imported"]]
         merged.config["imported"] = [one for i, one in enumerate(files) if one not in files[:i]]

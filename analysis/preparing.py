@@ -119,7 +119,7 @@ def prepare(
     counts = np.bincount(train, minlength=len(dataset.class_names))
     if (counts > 0).sum() < 2:
         raise UserError("fewer than two classes of the dataset have a usable training image")
-    mean, std = _channel_statistics(folder / "train.npy")
+    mean, std = channel_statistics(folder / "train.npy")
     inputs = Inputs(folder, mean, std, len(kept["train"]), len(kept["test"]))
     images = image_table(dataset.test.take(kept["test"]), rows)
     leaked = _duplicates_across_splits(dataset, kept)
@@ -245,7 +245,8 @@ def image_table(split: Split, rows: list[dict[str, Any]]) -> pa.Table:
     return pa.table(arrays, schema=layout)
 
 
-def _channel_statistics(path: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def channel_statistics(path: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of pixels from 0 to 1, a channel each, of some 10,000 images."""
     pixels = np.load(path, mmap_mode="r")
     step = max(1, len(pixels) // _STATISTICS_SAMPLE)
     sample = pixels[::step].astype(np.float64) / 255

@@ -13,6 +13,9 @@ from typing import Any
 
 from analysis.config import Sweep, Variant
 from analysis.errors import UserError
+from analysis.given.asked import GivenModel
+from analysis.given.fit import Fit
+from analysis.given.loaded import Needed
 from analysis.models.spec import ModelSpec, Size
 from analysis.pools import Pool
 from analysis.pools.cluster import cluster_pool
@@ -97,6 +100,20 @@ def shift(
 ) -> "Future[Shifted]":
     """Predict one run on some shifts."""
     return executor.submit(_call, "predict_shifted", context, variant, seed, arrays, names)
+
+
+def try_given(
+    executor: Pool, model: GivenModel, needed: Needed, pictures: list[Any]
+) -> "Future[Fit]":
+    """Try a given model on some pictures."""
+    return executor.submit(_call, "try_given", model, needed, pictures)
+
+
+def evaluate_given(
+    executor: Pool, context: tuple[Any, ...], fit: Fit, dense: Fit | None
+) -> "Future[Outcome]":
+    """Predict all test images with a given model."""
+    return executor.submit(_call, "evaluate_given", context, fit, dense)
 
 
 def _start(parent: int, has_gpu: bool) -> None:

@@ -74,13 +74,17 @@ def run_show(options: argparse.Namespace, cache: Cache) -> int:
         return 0
     print(_line(folder, manifest))
     dataset, model = manifest.dataset, manifest.model
-    split = "" if manifest.is_imported else f"{dataset.get('n_train')} train and "
+    split = (
+        "" if manifest.is_imported or manifest.is_given else f"{dataset.get('n_train')} train and "
+    )
     kind = "images" if manifest.is_imported else "test images"
     print(
         f"dataset: {dataset.get('spec')}, {split}{dataset.get('n_test')} {kind}, "
         f"{len(manifest.class_names)} classes"
     )
-    if model:
+    for given in manifest.config.get("models", {}).values():
+        print(f"model {given['input']}; SHA-256 {given['sha256'][:12]}")
+    if model and not manifest.is_given:
         size = " x ".join(str(side) for side in model["image_size"])
         print(f"model: {model['name']}, {model['parameters']:,} parameters, input {size}")
     print(f"pairing: {manifest.pairing}")

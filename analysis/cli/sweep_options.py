@@ -5,6 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from analysis.cli.given_models import OPTIONS
 from analysis.config import Sweep, Training, default_name, parse_variants
 from analysis.errors import UserError
 from analysis.shift import Shift, parse_shifts
@@ -83,11 +84,13 @@ def _check_types(options: dict[str, Any], path: Path) -> None:
     }
     kinds |= dict.fromkeys(("dataset", "model", "name"), str) | {"seeds": int, "variants": list}
     kinds |= dict.fromkeys(_SWEEP_OPTIONS, int) | _WEIGHT_OPTIONS | {"methods": list}
+    kinds |= OPTIONS | {"paired": bool}
     kinds |= {"corruptions": list, "shift": list}
     kinds |= {"device": str, "workers": int, "engine": str, "scheduler": str}
     for key, value in options.items():
         if key not in kinds:
             raise UserError(f"--config {path}: unknown option '{key}'; see 'sweep --help'")
-        strings = not isinstance(value, list) or all(isinstance(item, str) for item in value)
+        items = (int, float) if key in ("mean", "std") else str
+        strings = not isinstance(value, list) or all(isinstance(item, items) for item in value)
         if not isinstance(value, kinds[key]) or not strings:
             raise UserError(f"--config {path}: '{key}' has the wrong type ({value!r})")

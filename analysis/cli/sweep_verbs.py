@@ -4,6 +4,7 @@ import argparse
 import sys
 from typing import Any
 
+from analysis.cli import given_models
 from analysis.cli.progress import ProgressBars
 from analysis.cli.sweep_options import sweep_from, with_config
 from analysis.cli.terminal import tell
@@ -57,6 +58,7 @@ def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
         metavar="FILE.py",
         help="repeatable; registers methods of your own (docs/methods.md)",
     )
+    given_models.add_options(sweep)
     weights = sweep.add_argument_group("first weights")
     weights.add_argument(
         "--pretrained", action="store_true", help="start from timm's own weights of the model"
@@ -167,6 +169,9 @@ def run_demo(options: argparse.Namespace, cache: Cache) -> int:
 def run_sweep_verb(options: argparse.Namespace, cache: Cache) -> int:
     """Make, resume or extend a sweep."""
     given = _MACHINE | with_config(vars(options))
+    if given_models.is_asked(given):
+        manifest = given_models.run(given, cache)
+        return 0 if manifest is None else _report(manifest, cache)
     sweep, options = sweep_from(given), argparse.Namespace(**given)
     if vars(options).get("dry_run"):
         from analysis.cli.dry_run import describe

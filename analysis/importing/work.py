@@ -86,8 +86,9 @@ def import_predictions(asked: Asked, cache: Cache, *, progress: Progress = _sile
 
 def _check_name(folder: SweepFolder) -> None:
     if folder.exists and not folder.manifest().is_imported:
+        was = "made of given models" if folder.manifest().is_given else "trained"
         raise UserError(
-            f"sweep '{folder.name}' was trained, not imported; import into another --name"
+            f"sweep '{folder.name}' was {was}, not imported; import into another --name"
         )
     if is_headless(folder) and not is_cut_off(folder):
         raise UserError(

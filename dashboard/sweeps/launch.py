@@ -90,6 +90,12 @@ def why_not_resumable(manifest: Manifest) -> str | None:
     """Say why a sweep cannot be resumed from the screen; None where it can."""
     if "dataset" not in manifest.config.get("options", {}):
         return "This sweep does not say how it was made, so it cannot be resumed."
+    if manifest.is_given:
+        # Nor which models, of which some are Python.
+        return (
+            "This sweep is of given models, which are files and code of their own. Resume it on "
+            "the command line."
+        )
     if manifest.config.get("method_files"):
         # A cache from elsewhere must not choose which Python file this machine runs.
         return (

@@ -1,0 +1,228 @@
+"""Trying a given model on some images, and predicting all of them: what a worker does."""
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from analysis.config import DENSE_ID
+from analysis.errors import RunError, UserError
+from analysis.given.asked import GivenModel
+from analysis.given.fit import Fit, Input, are_probabilities, inputs_of
+from analysis.given.loaded import Array, Loaded, Needed
+from analysis.given.registry import one_line, open_model
+from analysis.latency import median_latency
+from analysis.prediction import prediction_table
+from analysis.preparing import Arrays, model_input
+from analysis.remote import Location
+from analysis.run import Outcome
+from analysis.store import SweepFolder
+from analysis.training import Normalizer, evaluation_batches
+
+# What a probability of 0 counts as: its logarithm must stay a number. As of imported ones.
+_SMALLEST = float(np.finfo(np.float64).tiny)
+
+
+@dataclass(frozen=True)
+class GivenContext:
+    """What all given models of a sweep share; ``work`` is a folder for what may be lost."""
+
+    folder: Location
+    arrays: Arrays
+    work: Path
+    needed: Needed
+
+
+@lru_cache(maxsize=2)
+def _opened(model: GivenModel, needed: Needed) -> Loaded:
+    return open_model(model, needed)
+
+
+def try_given(model: GivenModel, needed: Needed, pictures: list[Image.Image]) -> Fit:
+    """Open a model, and find with one image, then some, what it takes and gives.
+
+    Raises
+    ------
+    UserError
+        It cannot be opened, does not take such images, or gives no score a class.
+    """
+    loaded = _opened(model, needed)
+    try:
+        ways = inputs_of(loaded, needed)
+    except ValueError as error:
+        raise UserError(f"{model.label}: {error}") from None
+    way, outputs = _first_that_runs(model, loaded, ways, pictures)
+    place = _scores_among(model, outputs, needed.n_classes)
+    scores = outputs[place]
+    if not np.isfinite(scores).all():
+        raise UserError(f"{model.label}: its outputs are not finite on images of the dataset")
+    return Fit(
+        model,
+        loaded.sha256,
+        loaded.figures,
+        way.layout,
+        loaded.dtype,
+        way.batch,
+        way.size,
+        way.channels,
+        place,
+        len(outputs),
+        needed.n_classes,
+        are_probabilities(scores),
+        loaded.mean,
+        loaded.std,
+        notes=loaded.notes,
+    )
+
+
+def _first_that_runs(
+    model: GivenModel, loaded: Loaded, ways: list[Input], pictures: list[Image.Image]
+) -> tuple[Input, list[Array]]:
+    reasons = []
+    for way in ways:
+        pixels = np.stack([model_input(one, way.size, way.channels) for one in pictures])
+        half = (0.5,) * way.channels
+        batches = [pixels[:1], pixels] if way.batch is None else [pixels]
+        try:
+            for images in batches:
+                parts = [
+                    loaded.run(_fed(_filled(part, way.batch), loaded.dtype, way.layout, half, half))
+                    for part in _cut(images, way.batch)
+                ]
+        except Exception as error:
+            shape = f"[{len(images)}, {way.channels}, {way.size[0]}, {way.size[1]}]"
+            shape += "" if way.layout == "NCHW" else " (channels last)"
+            reasons.append(f"it does not take {loaded.dtype} {shape}: {one_line(error)}")
+            continue
+        outputs = [
+            np.concatenate([np.atleast_1d(p[i]) for p in parts]) for i in range(len(parts[0]))
+        ]
+        return way, [one[: len(pixels)] for one in outputs]
+    raise UserError(f"{model.label}: {reasons[0]}")
+
+
+def _scores_among(model: GivenModel, outputs: list[Array], n_classes: int) -> int:
+    for place, output in enumerate(outputs):
+        if output.ndim == 2 and output.shape[1] == n_classes:
+            if not np.issubdtype(output.dtype, np.floating):
+                raise UserError(
+                    f"{model.label}: its outputs are {output.dtype}; expected logits or "
+                    "probabilities"
+                )
+            return place
+    shapes = " and ".join(str(["N", *output.shape[1:]]).replace("'", "") for output in outputs[:3])
+    raise UserError(
+        f"{model.label}: it gives outputs of shape {shapes or 'none'} where [N, {n_classes}] was "
+        f"expected: the dataset has {n_classes} classes"
+    )
+
+
+def evaluate(context: GivenContext, fit: Fit, dense: Fit | None) -> Outcome:
+    """Predict every test image with one model and write the predictions.
+
+    ``dense`` is what its outputs are held against, image by image; None without.
+
+    Raises
+    ------
+    RunError
+        The model fails on an image, or is another one than was tried.
+    """
+    started = time.perf_counter()
+    label = context.arrays.labels(fit.pixels)
+    logits = _logits(context, fit)
+    beside = None if dense is None else _logits(context, dense)
+    table = prediction_table(logits, label, dense_logits=beside)
+    loaded = _opened(fit.model, context.needed)
+    latency = None
+    if fit.batch in (None, 1):
+        one = _input(fit, context.arrays.pixels(fit.pixels)[:1])
+        latency = median_latency(loaded.run, one)
+    figures = fit.figures
+    measured = {
+        "sparsity": figures.sparsity,
+        "weight_bits": figures.weight_bits,
+        "size_bytes": figures.size_bytes,
+        "compute_dtype": figures.compute_dtype,
+    }
+    store, variant_id, seed = SweepFolder(context.folder), fit.model.variant_id, fit.model.seed
+    record = store.write_predictions(variant_id, seed, table, measured)
+    files = {store.relative(store.prediction_path(variant_id, seed)): record}
+    return Outcome(variant_id, seed, measured, latency, time.perf_counter() - started, files)
+
+
+def _logits(context: GivenContext, fit: Fit) -> Array:
+    """Logits of all test images, (N, C); those of dense models are kept for the others."""
+    kept = context.work / f"scores-{fit.model.seed}.npy"
+    if fit.model.variant_id != DENSE_ID:
+        return _predicted(context, fit)
+    if kept.exists():
+        return np.asarray(np.load(kept))
+    logits = _predicted(context, fit)
+    temporary = context.work / f"scores-{fit.model.seed}-{os.getpid()}.part.npy"
+    np.save(temporary, logits)
+    temporary.replace(kept)
+    return logits
+
+
+def _predicted(context: GivenContext, fit: Fit) -> Array:
+    loaded = _opened(fit.model, context.needed)
+    if loaded.sha256 != fit.sha256:
+        raise RunError("the file was changed while the sweep ran")
+    pixels = context.arrays.pixels(fit.pixels)
+    batches = evaluation_batches(pixels, "cpu") if fit.batch is None else _cut(pixels, fit.batch)
+    parts = []
+    for batch in batches:
+        try:
+            outputs = loaded.run(_input(fit, _filled(batch, fit.batch)))
+        except Exception as error:
+            raise RunError(f"the model fails on an image: {one_line(error)}") from error
+        parts.append(_scores(fit, outputs[fit.output][: len(batch)]))
+    return np.concatenate(parts)
+
+
+def _scores(fit: Fit, scores: Array) -> Array:
+    if not np.isfinite(scores).all():
+        raise RunError("the model's outputs are not finite")
+    if not fit.are_probabilities:
+        return scores if scores.dtype == np.float64 else scores.astype(np.float32)
+    if not are_probabilities(scores):
+        raise RunError(
+            "the outputs were probabilities on the first images and are none on others; give a "
+            "model that gives logits"
+        )
+    exact = scores.astype(np.float64)
+    return np.log(np.where(exact > 0, exact, _SMALLEST))
+
+
+def _input(fit: Fit, pixels: Array) -> Array:
+    return _fed(pixels, fit.dtype, fit.layout, fit.mean or (0.0,), fit.std or (1.0,))
+
+
+def _fed(
+    pixels: Array, dtype: str, layout: str, mean: tuple[float, ...], std: tuple[float, ...]
+) -> Array:
+    """Pixels uint8 [N, C, H, W] as a model takes them."""
+    images: Any = pixels
+    if dtype != "uint8":
+        images = Normalizer(mean, std, "cpu")(pixels).numpy().astype(dtype)
+    if layout == "NHWC":
+        images = images.transpose(0, 2, 3, 1)
+    return np.ascontiguousarray(images)
+
+
+def _cut(pixels: Array, batch: int | None) -> Iterator[Array]:
+    size = batch or len(pixels)
+    for start in range(0, len(pixels), size):
+        yield pixels[start : start + size]
+
+
+def _filled(pixels: Array, batch: int | None) -> Array:
+    """Fill a batch up to the number a model takes, with its last image."""
+    lacking = 0 if batch is None else batch - len(pixels)
+    return np.concatenate([pixels, np.repeat(pixels[-1:], lacking, axis=0)]) if lacking else pixels

@@ -1,0 +1,205 @@
+"""``sweep --models``: from the command line to the tables, killed and resumed, and refused."""
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import workers
+from analysis.cli.main import main
+from analysis.command import sweep_words
+from analysis.results import SweepResults
+from analysis.store import Cache
+from analysis.training import Normalizer
+from tests.conftest import prediction_bytes
+from tests.given.nets import Small, write_linear, write_pt2
+from tests.importing.drawn import left_in
+
+PLAIN = ("--dataset", "digits", "--normalize", "none", "--name", "mine")
+
+
+pytestmark = pytest.mark.usefixtures("models")
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two linear classifiers of the digits, one of them a little off."""
+    monkeypatch.chdir(tmp_path)
+    write_linear(Path("net.onnx"))
+    write_linear(Path("slim.onnx"), noise=0.3)
+    return tmp_path
+
+
+def sweep(*words: str, cache: str = "cache") -> int:
+    return main(["sweep", *PLAIN, "--cache", cache, *words])
+
+
+BOTH = ("--models", "dense=net.onnx", "slim=slim.onnx")
+
+
+def test_two_models_and_the_same_as_imported_scores(
+    models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert sweep(*BOTH) == 0
+    said = capsys.readouterr().out
+    assert (
+        "dense=net.onnx: float32 [N, 1, 8, 8], pixels scaled to 0..1, outputs 10 logits\n" in said
+    )
+    assert "mine: 2 of 2 runs done" in said
+    folder = Cache("cache").sweep("mine")
+    assert folder.verify() == []
+    record = folder.manifest().run("slim", 0)
+    assert (record.size_bytes, record.weight_bits, record.sparsity) == (4 * 650 + 16, 32.0, 0.0)
+    assert record.latency_ms > 0
+    assert [path.name for path in (models / "cache/mine").rglob("*.npy")] == []
+
+    import onnxruntime
+
+    from analysis.datasets import open_dataset
+
+    test = open_dataset("digits").test
+    pixels = np.stack([np.asarray(test.images[i]) for i in range(len(test))])[:, None]
+    images = Normalizer((0.0,), (1.0,), "cpu")(pixels).numpy()
+    for file, name in (("net", "dense"), ("slim", "slim")):
+        session = onnxruntime.InferenceSession(f"{file}.onnx", providers=["CPUExecutionProvider"])
+        logits = session.run(None, {"images": images})[0]
+        np.savez(f"{name}__seed-0.npz", logits=logits, labels=test.labels)
+    files = ["dense__seed-0.npz", "slim__seed-0.npz"]
+    assert (
+        main(["import", *files, "--name", "other", "--images", "digits", "--cache", "cache"]) == 0
+    )
+    ours, theirs = (SweepResults(Cache("cache").sweep(name)) for name in ("mine", "other"))
+    for table in ("summary", "images", "classes", "pies"):
+        one, other = (getattr(results, table)() for results in (ours, theirs))
+        pd.testing.assert_frame_equal(one, other, rtol=1e-5, atol=1e-6)
+    assert ours.summary()["n_pies"].max() > 0
+
+
+def test_a_sweep_that_was_cut_off_goes_on(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert sweep(*BOTH, cache="whole") == 0
+    evaluate, asked = workers.evaluate_given, []
+
+    def cut_off(pool: Any, context: Any, fit: Any, dense: Any) -> Any:
+        if fit.model.variant_id != "dense":
+            raise KeyboardInterrupt
+        return evaluate(pool, context, fit, dense)
+
+    monkeypatch.setattr(workers, "evaluate_given", cut_off)
+    with contextlib.suppress(KeyboardInterrupt):
+        sweep(*BOTH)
+    folder = Cache("cache").sweep("mine")
+    assert folder.manifest().n_done == 1
+
+    def counted(pool: Any, context: Any, fit: Any, dense: Any) -> Any:
+        asked.append(fit.model.variant_id)
+        return evaluate(pool, context, fit, dense)
+
+    monkeypatch.setattr(workers, "evaluate_given", counted)
+    assert sweep(*BOTH) == 0
+    assert asked == ["slim"]
+    assert prediction_bytes(folder) == prediction_bytes(Cache("whole").sweep("mine"))
+    assert sweep(*BOTH) == 0
+    assert asked == ["slim"]
+    assert sweep("--models", "dense=net.onnx", "exact=net.onnx") == 0
+    assert folder.manifest().n_done == 3
+    words = sweep_words(folder.manifest())
+    capsys.readouterr()
+    assert main([*words, "--cache", "cache"]) == 0
+    assert "3 of 3 runs done" in capsys.readouterr().out
+    assert asked == ["slim", "exact"]
+    before = prediction_bytes(folder)
+    write_linear(Path("slim.onnx"), noise=0.4)
+    assert sweep(*BOTH) == 2
+    assert "slim=slim.onnx is another model than sweep 'mine' was made with" in (
+        capsys.readouterr().err
+    )
+    assert prediction_bytes(folder) == before
+
+
+def test_seeds_and_pairs() -> None:
+    write_linear(Path("second.onnx"), noise=0.1)
+    four = ("dense@0=net.onnx", "dense@5=second.onnx", "slim@0=slim.onnx", "slim@5=slim.onnx")
+    assert sweep("--models", *four) == 0
+    folder = Cache("cache").sweep("mine")
+    assert folder.manifest().seeds == [0, 5]
+    kl = ["kl_from_dense"]
+    n = len(folder.read_images(["label"]))
+    assert np.isnan(folder.read_population("slim", kl, [0, 5], n)["kl_from_dense"]).all()
+    assert sweep("--models", *four, "--paired", cache="paired") == 0
+    folder = Cache("paired").sweep("mine")
+    assert folder.manifest().variant("slim").paired
+    found = folder.read_population("slim", kl, [0, 5], n)["kl_from_dense"]
+    assert (found.mean(axis=1) > 0).all()
+    assert found[0].mean() != found[1].mean()
+
+
+def test_a_model_that_is_fed_what_it_does_not_know(capsys: pytest.CaptureFixture[str]) -> None:
+    write_pt2(Small(), Path("drawn.pt2"))
+    assert sweep("--models", "dense=drawn.pt2", "slim=net.onnx") == 0
+    said = capsys.readouterr().out
+    assert "near chance (10.0 %): the usual causes are another normalization" in said
+    assert "order of the classes" in said
+    assert sweep(*BOTH, cache="fine") == 0
+    assert "near chance" not in capsys.readouterr().out
+
+
+def test_a_dry_run_tries_the_models_and_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert sweep(*BOTH, "--dry-run") == 0
+    assert "2 models can be run; nothing was written" in capsys.readouterr().out
+    assert not Path("cache/mine").exists()
+
+
+def test_from_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("sweep.toml").write_text(
+        'dataset = "digits"\nmean = [0.0]\nstd = [1]\nname = "filed"\n'
+        'models = ["dense=net.onnx", "slim=slim.onnx"]\n'
+    )
+    assert main(["sweep", "--config", "sweep.toml", "--cache", "cache"]) == 0
+    assert "filed: 2 of 2 runs done" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("--models", "slim=net.onnx"), "none is 'dense'"),
+        (("--models", "dense=net.onnx", "dense=slim.onnx"), "dense@0 is given twice"),
+        (("--models", "dense=net.onnx", "slim@3=slim.onnx"), "dense has no seed 3"),
+        (("--models", "dense=net.onnx", "slim=gone.onnx"), "slim=gone.onnx: there is no such file"),
+        ((*BOTH, "--variants", "int8-static"), "--variants does not go with --models"),
+        ((*BOTH, "--seeds", "3"), "the seed of a model is named with it"),
+        ((*BOTH, "--epochs", "3"), "--epochs does not go with --models"),
+        ((*BOTH, "--corruptions", "all"), "do not go with --models"),
+        ((*BOTH, "--device", "cuda"), "run on the CPU"),
+        ((*BOTH, "--engine", "dask"), "run on this machine"),
+        ((*BOTH, "--input-size", "9"), "--input-size 9 cannot be had"),
+        ((*BOTH, "--mean", "0.5"), "--normalize does not go with"),
+        ((), "--normalize is for given models"),
+    ],
+)
+def test_refused(words: tuple[str, ...], expected: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert sweep(*words) == 2
+    message = capsys.readouterr().err
+    assert expected in message
+    assert message.count("\n") == 1
+    assert left_in(Path("cache")) == []
+
+
+def test_sweeps_of_another_kind_are_refused(capsys: pytest.CaptureFixture[str], swept: Any) -> None:
+    root = str(swept.path.parent)
+    before = swept.manifest_text()
+    assert main(["sweep", "--dataset", "digits", "--name", "small", *BOTH, "--cache", root]) == 2
+    assert "sweep 'small' was trained here" in capsys.readouterr().err
+    assert swept.manifest_text() == before
+    assert sweep(*BOTH) == 0
+    options = ["--dataset", "digits", "--name", "mine", "--cache", "cache"]
+    assert main(["sweep", *options, "--seeds", "1"]) == 2
+    assert "made of given models" in capsys.readouterr().err
+    assert main(["sweep", *options, *BOTH]) == 2
+    assert "normalize = none" in capsys.readouterr().err
+    assert json.loads(Path("cache/mine/manifest.json").read_text())["config"]["models"]
