@@ -125,7 +125,7 @@ def test_external_weights_stay_in_the_folder_of_the_model(tmp_path: Path) -> Non
     expected = predicted(tried(f"dense={path}"), tmp_path, pixels())
     beside = tmp_path / "m" / "b.onnx"
     onnx.save(onnx.load(path), beside, save_as_external_data=True, location="b.bin",
-              size_threshold=30)  # fmt: skip
+              size_threshold=200)  # fmt: skip
     before = tried(f"slim={beside}")
     np.testing.assert_allclose(predicted(before, tmp_path, pixels()), expected, atol=1e-6)
     assert before.figures == tried(f"dense={path}").figures
