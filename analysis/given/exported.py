@@ -10,7 +10,7 @@ from typing import Any
 from unittest import mock
 
 import torch
-import torch.ao.quantization.fx._decomposed  # noqa: F401  # operators of PT2E programs
+import torch.ao.quantization.fx._decomposed  # operators of PT2E programs
 from torch.export.pt2_archive import _package
 
 from analysis.errors import UserError
