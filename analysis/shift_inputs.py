@@ -52,10 +52,11 @@ def check_shifts(shifts: Iterable[Shift]) -> None:
             corruption(shift.corruption)
 
 
-def open_natural(shift: Shift, dataset: Dataset) -> Natural:
+def open_natural(shift: Shift, dataset: Dataset, *, is_own: bool = False) -> Natural:
     """Open a natural shift: its test split, or all of it where it has one split alone.
 
-    Classes are matched by name; a part of the sweep's classes will do.
+    Of the data that the sweep itself is of (``is_own``) it is the test split in any case: the rest
+    was trained on. Classes are matched by name; a part of the sweep's classes will do.
 
     Raises
     ------
@@ -63,7 +64,7 @@ def open_natural(shift: Shift, dataset: Dataset) -> Natural:
         The data cannot be opened, or have a class that the sweep has not.
     """
     opened = open_dataset(shift.dataset or "")
-    split = opened.test if opened.whole is None else opened.whole
+    split = opened.test if opened.whole is None or is_own else opened.whole
     if not len(split):
         raise UserError(f"--shift {shift.name}={shift.dataset}: it has no image")
     ids = {name: i for i, name in enumerate(dataset.class_names)}

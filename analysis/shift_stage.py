@@ -48,7 +48,11 @@ def open_shifts(sweep: Sweep, dataset: Dataset) -> Shifts:
         A corruption is unknown, or a natural shift cannot be used.
     """
     check_shifts(sweep.shifts)
-    natural = {s.name: open_natural(s, dataset) for s in sweep.shifts if s.dataset is not None}
+    natural = {
+        s.name: open_natural(s, dataset, is_own=s.dataset == sweep.dataset)
+        for s in sweep.shifts
+        if s.dataset is not None
+    }
     return Shifts(sweep.shifts, natural)
 
 

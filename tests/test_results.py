@@ -681,7 +681,7 @@ def test_the_notebook_table_escapes_every_text(tmp_path):
     manifest = folder.manifest()
     manifest.dataset["spec"] = "folder:<script>alert(1)</script>"
     manifest.model["name"] = 'a"b<i>'
-    manifest.variants[1].variant_id = "<b>bold</b>"
+    manifest.variants[1].variant_id = "<b>bold<i>"
     folder.write_manifest(manifest)
     html = load_sweep("made", cache=tmp_path)._repr_html_()
     for text in ("<script>", "<i>", "<b>"):

@@ -2,6 +2,7 @@
 
 from urllib.parse import parse_qs, urlsplit
 
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 from playwright.sync_api import expect
 
 TILE = "[data-testid=gallery-tile]"
@@ -40,12 +41,21 @@ def found(page):
 
 
 def change(page, action):
-    """Do something and wait until the count line or the tiles are others."""
+    """Do something and wait until the count line or the tiles are others.
+
+    Once more where nothing comes of it, as a user would: on a loaded machine a list may close under
+    the pointer while the page is drawn anew.
+    """
     seen = "document.querySelector('.lethe-gallery').dataset.version"
     settled(page)
     before = page.evaluate(seen)
     action()
-    page.wait_for_function(f"before => {seen} !== before", arg=before)
+    try:
+        page.wait_for_function(f"before => {seen} !== before", arg=before, timeout=10_000)
+    except PlaywrightTimeoutError:
+        settled(page)
+        action()
+        page.wait_for_function(f"before => {seen} !== before", arg=before)
 
 
 def choose(page, container, option):

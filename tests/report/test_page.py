@@ -111,7 +111,7 @@ def test_some_variants_alone_are_reported(folder: SweepFolder, reported: Reporte
 def test_one_run_is_said_to_allow_no_test(tmp_path: Path, reported: Reported) -> None:
     text = Page(reported(make_sweep(tmp_path / "cache", n_images=60, seeds=1))[0]).text
     assert "One run a variant (K = 1)" in text
-    assert "too few runs for a noise floor" in text
+    assert "a noise floor takes two dense runs" in text
 
 
 def test_an_unfinished_sweep_is_said_to_be(folder: SweepFolder, reported: Reported) -> None:
