@@ -414,7 +414,8 @@ def test_changed_images_under_the_same_name_are_refused_and_lost_ones_written_ag
 
 
 def test_images_that_were_trained_on_are_counted(photos: Sweep, tmp_path: Path) -> None:
-    sweep = replace(photos, shifts=parse_shifts([f"again={photos.dataset}"]))
+    copy = shutil.copytree(photos.dataset.removeprefix("folder:"), tmp_path / "copy")
+    sweep = replace(photos, shifts=parse_shifts([f"again=folder:{copy}"]))
     manifest = run_sweep(sweep, Cache(tmp_path / "cache"), n_workers=1, device="cpu")
     assert manifest.shift("again").notes == [
         "28 images of shift again are in the train split, byte for byte"
