@@ -40,7 +40,8 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="session")
+# Of a module: two of Playwright's own loops cannot be open in one process.
+@pytest.fixture(scope="module")
 def browser(chromium):
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))

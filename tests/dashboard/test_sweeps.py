@@ -30,7 +30,7 @@ FILLED = {
 }  # fmt: skip
 TINY = [
     "sweep", "--name", "tiny", "--dataset", "digits", "--train-limit", "300", "--test-limit", "60",
-    "--variants", "magnitude=0.5", "--seeds", "6", "--epochs", "12", "--workers", "1",
+    "--variants", "magnitude=0.5", "--seeds", "6", "--epochs", "60", "--workers", "1",
 ]  # fmt: skip
 
 
