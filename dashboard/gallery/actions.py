@@ -1,6 +1,7 @@
 """What can be done with the images of the gallery: select, tag, take along, keep the view."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -48,13 +49,13 @@ def bar(context: Context, found: Found) -> None:
             if is_open:
                 ways_out.block(context, meant, key="gallery", words=_rule(context, chosen))
         if is_writable:
-            with _opened(f"Tag {count(len(meant))}", "sell", "tag", disabled=False) as is_open:
+            with _opened(f"Tag {count(len(meant))}", "sell", "tag") as is_open:
                 if is_open:
                     _tags(context, meant)
-        with _opened("Views", "bookmark", "views", disabled=False) as is_open:
+        with _opened("Views", "bookmark", "views") as is_open:
             if is_open:
                 _views(context, is_writable)
-        with _opened("Code", "code", "code", disabled=False) as is_open:
+        with _opened("Code", "code", "code") as is_open:
             if is_open:
                 st.caption("These images in a notebook, in this order.")
                 st.code(code.gallery_code(context, found), language="python", wrap_lines=True)
@@ -64,24 +65,18 @@ def bar(context: Context, found: Found) -> None:
         state.remember(_TROUBLE, None)
 
 
-class _opened:  # noqa: N801  (it reads as a function)
-    """A popover that tells whether it is open."""
-
-    def __init__(self, label: str, icon: str, key: str, *, disabled: bool) -> None:
-        self._popover = st.popover(
-            label,
-            icon=f":material/{icon}:",
-            disabled=disabled,
-            key=f"gallery-{key}",
-            on_change="rerun",
-        )
-
-    def __enter__(self) -> bool:
-        self._popover.__enter__()
-        return bool(self._popover.open)
-
-    def __exit__(self, *error: Any) -> None:
-        self._popover.__exit__(*error)
+@contextmanager
+def _opened(label: str, icon: str, key: str, *, disabled: bool = False) -> Iterator[bool]:
+    """Draw a popover; tell whether it is open."""
+    popover = st.popover(
+        label,
+        icon=f":material/{icon}:",
+        disabled=disabled,
+        key=f"gallery-{key}",
+        on_change="rerun",
+    )
+    with popover:
+        yield bool(popover.open)
 
 
 def _rule(context: Context, chosen: picked.Ids) -> str:
