@@ -1,5 +1,6 @@
 """The filters of the gallery: Streamlit widgets, each tied to the selection, with counts."""
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -55,12 +56,12 @@ def filters(context: Context, facets: Facets, metadata: dict[str, pd.Categorical
             "Population",
             POPULATIONS,
             format_func=counted(facets.population, _POPULATIONS),
-            **state.bound(
+            **_bound(
+                context,
                 "population",
                 selection.population,
-                selection,
-                context.default_variant,
-                lambda now: {"population": understood(now, POPULATIONS, _POPULATIONS)},
+                options=POPULATIONS,
+                words=_POPULATIONS,
             ),
         )
     _kind_filter(context, facets.kind)
@@ -179,18 +180,23 @@ def _tag_filter(context: Context, counts: dict[str, int]) -> None:
             list(counts),
             format_func=counted(counts),
             placeholder="Any or none",
-            **state.bound(
-                "tag",
-                list(context.selection.tags),
-                context.selection,
-                context.default_variant,
-                lambda now: {"tags": understood(now, list(counts))},
-            ),
+            **_bound(context, "tag", list(context.selection.tags), "tags", options=list(counts)),
         )
 
 
-def _bound(context: Context, name: str, value: Any, field: str | None = None) -> dict[str, Any]:
+def _bound(
+    context: Context,
+    name: str,
+    value: Any,
+    field: str | None = None,
+    *,
+    options: Sequence[str] = (),
+    words: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Tie a widget to the selection; ``options`` and ``words`` where its labels carry numbers."""
+
     def change(now: Any) -> dict[str, Any]:
-        return {field or name: tuple(now) if isinstance(now, list | tuple) else now}
+        meant = understood(now, options, words) if options else now
+        return {field or name: tuple(meant) if isinstance(meant, list | tuple) else meant}
 
     return state.bound(name, value, context.selection, context.default_variant, change)
