@@ -145,8 +145,7 @@ class VariantTables:
     def pair(self, variant_id: str) -> pd.DataFrame:
         """The first runs of dense and of the variant, compared image by image: one row."""
         found = pair(self._source.correct(DENSE_ID)[0], self._source.correct(variant_id)[0])
-        kl = self._source.mean_of(variant_id, schema.KL_FROM_DENSE)
-        known = kl[~np.isnan(kl)]
+        kl = self._mean_kl(variant_id)
         return pd.DataFrame(
             [
                 {
@@ -158,7 +157,7 @@ class VariantTables:
                     "mcnemar_p": found.p,
                     "flips_to_wrong": found.to_wrong,
                     "flips_to_right": found.to_right,
-                    schema.KL_FROM_DENSE: float(known.mean()) if len(known) else np.nan,
+                    schema.KL_FROM_DENSE: np.nan if kl is None else kl,
                 }
             ]
         )
@@ -309,8 +308,6 @@ class VariantTables:
         self.class_runs(variant_id)
         # Where nothing is paired the column is null; reading it would cost as much as the votes.
         held = paired or all(len(population.seeds) == 1 for population in self.both(variant_id))
-        kl = self._source.mean_of(variant_id, schema.KL_FROM_DENSE) if held else np.empty(0)
-        known = kl[~np.isnan(kl)]
         return VariantResults(
             images=self.pies(variant_id),
             classes=self.classes(variant_id),
@@ -321,8 +318,14 @@ class VariantTables:
             intensification=intensification(
                 self._recall(DENSE_ID), self._recall(variant_id), paired=paired
             ),
-            kl_from_dense=float(known.mean()) if len(known) else None,
+            kl_from_dense=self._mean_kl(variant_id) if held else None,
         )
+
+    def _mean_kl(self, variant_id: str) -> float | None:
+        """Mean KL from dense over the images, nats; None where no run has any."""
+        kl = self._source.mean_of(variant_id, schema.KL_FROM_DENSE)
+        known = kl[~np.isnan(kl)]
+        return float(known.mean()) if len(known) else None
 
 
 def votes(population: Population) -> tuple[IntArray, FloatArray]:
