@@ -1,8 +1,7 @@
 """Rows put aside on disk by run, so that one run at a time is in memory."""
 
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,15 +31,8 @@ class Spool:
         self._segments: dict[int, list[tuple[int, int, int]]] = {}
         self._n = 0
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Close the file."""
         self._file.close()
 
     def add(self, run: npt.NDArray[np.int32], rows: RowArray, first: int) -> None:

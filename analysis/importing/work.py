@@ -1,6 +1,7 @@
 """An import from its files to the cache: read, checked, written aside, then published whole."""
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,7 +130,7 @@ class _Import:
 
     def run(self, files: list[Any]) -> Imported:
         total = sum(path.stat().st_size for path, _ in files)
-        with Spool(work_file(self._made)) as spool:
+        with closing(Spool(work_file(self._made))) as spool:
             read = read_files(
                 self._asked,
                 files,
