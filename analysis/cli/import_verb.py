@@ -31,8 +31,7 @@ def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
         "--images",
         metavar="SPEC",
         help="the images, such as folder:DIR or parquet:PATH, all of them unsplit; matched by "
-        "path, "
-        "else by place (default: no pictures)",
+        "path, else by place (default: no pictures)",
     )
     parser.add_argument(
         "--map",
@@ -85,8 +84,7 @@ def run_import(options: argparse.Namespace, cache: Cache) -> int:
     print(
         f"{manifest.name}: imported {len(done.runs)} runs of {n_variants} variants on "
         f"{done.n_images:,} images of {len(manifest.class_names):,} classes; {manifest.n_done} "
-        "runs "
-        f"in {cache.root / manifest.name}"
+        f"runs in {cache.root / manifest.name}"
     )
     for note in done.notes:
         print(f"{manifest.name}: {note}")

@@ -81,8 +81,7 @@ class Checker:
             earlier, later = facts.row[order[twice[0]]], facts.row[order[twice[0] + 1]]
             raise UserError(
                 f"{self._rows.where(later)}: image {self._name_of(int(image[twice[0]]))} of {run} "
-                "is "
-                f"there already ({self._rows.where(earlier)}); expected one row an image and run"
+                f"is there already ({self._rows.where(earlier)}); expected one row an image and run"
                 + (f"; {len(twice):,} rows are there twice" if len(twice) > 1 else "")
             )
         self._compare(facts, self._label, facts.label, "label", self._class_name)
@@ -132,8 +131,7 @@ class Checker:
         what = self._known.what if self._known is not None else "the import"
         return UserError(
             f"{self._rows.where(facts.row[row])}: column 'image_id' names no image of {what}, "
-            "which "
-            f"has {len(self._count):,}: from 0 to {len(self._count) - 1}"
+            f"which has {len(self._count):,}: from 0 to {len(self._count) - 1}"
         )
 
     def missing(self) -> IntArray:

@@ -97,10 +97,8 @@ class ClassValues:
             if n_classes is not None and len(names) != n_classes:
                 raise UserError(
                     f"{len(names)} different class names in a column of text and {n_classes} "
-                    "classes "
-                    "elsewhere (--classes, or columns of logits): give class ids, or --images "
-                    "whose "
-                    "class names say which is which"
+                    "classes elsewhere (--classes, or columns of logits): give class ids, or "
+                    "--images whose class names say which is which"
                 )
             index = {name: i for i, name in enumerate(names)}
             return Classes(names, self._lookup(lambda value: index[str(value)]))
@@ -110,8 +108,8 @@ class ClassValues:
                 raise UserError(
                     f"{self._place(value, where)} is the name {value!r:.60}, and "
                     f"{self._place(other, where)} the number {other}: expected class ids "
-                    "everywhere, "
-                    "or names everywhere, or --images SPEC whose class names say which is which"
+                    "everywhere, or names everywhere, or --images SPEC whose class names say which "
+                    "is which"
                 )
         return self._by_ids({v: n for v, n in numbers.items() if n is not None}, n_classes, where)
 

@@ -122,8 +122,7 @@ def optional_ranks(column: pa.Array, name: str, place: Place) -> npt.NDArray[np.
         row = int(np.argmax(bad))
         raise UserError(
             f"{place(row)}: column '{name}' is {values[row]:g}; expected the number of classes "
-            "scored "
-            "above the true one, from 0"
+            "scored above the true one, from 0"
         )
     return np.where(known, values, -1).astype(np.int32)
 

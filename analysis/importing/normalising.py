@@ -106,15 +106,13 @@ def _images(block: Block, codes: Codes, place: Place) -> tuple[Any, Any]:
         if schema.PATH not in block:
             raise UserError(
                 f"{place(0)}: no column 'path', and other files name images by it; expected the "
-                "same "
-                "in every file"
+                "same in every file"
             )
         return _paths(block[schema.PATH], codes, place), -1
     if schema.IMAGE_ID not in block:
         raise UserError(
             f"{place(0)}: no column 'image_id', and other files name images by it; expected the "
-            "same "
-            "in every file"
+            "same in every file"
         )
     column = plain(block[schema.IMAGE_ID], schema.IMAGE_ID, place)
     try:

@@ -73,8 +73,7 @@ def read_files(
             if ours in COLUMNS:
                 raise UserError(
                     f"--map {ours}={theirs}: only .npz files are given, which have no column "
-                    f"'{ours}'; "
-                    "their parts are logits, probabilities and labels"
+                    f"'{ours}'; their parts are logits, probabilities and labels"
                 )
     before, has_tables = 0, False
     for path, kind in files:
@@ -89,8 +88,7 @@ def read_files(
     if read.scored and read.codes.by_path:
         raise UserError(
             f"{next(iter(read.scored.values())).scores.path} has its images in order, and the "
-            "tables "
-            "name theirs by path; import them under the same image_id"
+            "tables name theirs by path; import them under the same image_id"
         )
     return read
 

@@ -83,8 +83,7 @@ def add_runs(
                 how = "with" if before.paired else "without"
                 raise UserError(
                     f"variant '{variant_id}' of sweep '{manifest.name}' was imported {how} "
-                    "--paired; "
-                    "import its other runs the same way"
+                    "--paired; import its other runs the same way"
                 )
             before.paired = record.paired
     manifest.variants = [*manifest.variants, *sorted(added, key=order)]

@@ -30,8 +30,7 @@ def variant_record(variant_id: str, *, paired: bool) -> VariantRecord:
     ):
         raise UserError(
             f"variant_id {variant_id!r:.110}: expected letters, digits, '.', '_', '+' or '-', "
-            "starting "
-            "with a letter or digit, at most 100, such as magnitude-0.90 or int8-static"
+            "starting with a letter or digit, at most 100, such as magnitude-0.90 or int8-static"
         )
     variant = _parsed(variant_id)
     if variant is None:

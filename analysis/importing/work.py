@@ -123,8 +123,7 @@ class _Import:
                 was = "without --images" if before is None else "with other images"
                 raise UserError(
                     f"sweep '{manifest.name}' was imported {was}; leave --images out, or give "
-                    "another "
-                    "--name"
+                    "another --name"
                 )
         return of_sweep(self._folder, manifest.class_names)
 
@@ -185,9 +184,8 @@ class _Import:
         if DENSE_ID not in variants:
             raise UserError(
                 f"{read.rows.file(0)}: no run is of variant 'dense', the uncompressed model that "
-                "the "
-                f"others are held against; there are {_some(sorted(variants))}: name one of them "
-                "dense, or import its predictions with them"
+                f"the others are held against; there are {_some(sorted(variants))}: name one of "
+                "them dense, or import its predictions with them"
             )
         seeds = sorted({seed for _, seed in every})
         lacking = [(v, seed) for v in sorted(variants) for seed in seeds if (v, seed) not in every]
@@ -200,8 +198,7 @@ class _Import:
             raise UserError(
                 f"{where}uneven seeds: {variant_id} has no seed {seed}, which {other} has "
                 f"({len(lacking)} runs are missing so that every variant has every seed); add "
-                "them, or "
-                "--allow-missing takes the runs there are"
+                "them, or --allow-missing takes the runs there are"
             )
         if lacking:
             self._notes.append(
@@ -219,8 +216,7 @@ class _Import:
         if read.n_ids == n_test:
             note = (
                 f"{known.what} has a train and a test split, and as many images are named as the "
-                "test "
-                "split has: image_id is the place in the test split"
+                "test split has: image_id is the place in the test split"
             )
             self._known = known.test_alone(note)
             self._notes.append(note)
@@ -304,8 +300,7 @@ class _Import:
         if self._is_test_alone(checker):
             self._notes.append(
                 f"{known.what if known else ''} has a train and a test split, and the images that "
-                "are "
-                "named are those of the test split: only they are used"
+                "are named are those of the test split: only they are used"
             )
             return missing
         if not self._asked.allow_missing or self._manifest is not None:
@@ -437,8 +432,7 @@ class _Import:
         if read.scored and not n_with_kl:
             self._notes.append(
                 "KL from dense is not computed: it takes scores of a dense run and of one made "
-                "from it "
-                "in one import, one run a variant or --paired"
+                "from it in one import, one run a variant or --paired"
             )
 
     def _pair(self, read: Read, manifest: Manifest, run: Run) -> Scores | None:

@@ -48,10 +48,8 @@ def table_of_rows(
         row = int(np.argmax(wrong))
         raise UserError(
             f"{where.where(number[row])}: column 'true_rank' is {rank[row]}; expected 0 exactly "
-            "where "
-            f"the prediction is the label, and less than {n_classes} (classes scored above the "
-            "true "
-            "one)"
+            f"where the prediction is the label, and less than {n_classes} (classes scored above "
+            "the true one)"
         )
     columns: dict[str, IntArray] = {
         schema.IMAGE_ID: place,
