@@ -13,15 +13,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from analysis.config import DENSE_ID, Variant
-from analysis.discovery import import_all
+from analysis.discovery import Registry
 from analysis.errors import UserError
 
 Stage = Literal["training", "after-training"]
 Removes = Literal["weights", "channels"]
 Need = Literal["gradients", "generator", "graph"]
-_METHODS: dict[str, "Method"] = {}
 _FILES: set[Path] = set()
-_PACKAGE = "analysis.compression"
 
 
 @dataclass(frozen=True)
@@ -46,6 +44,9 @@ class Method:
     sparsity: float | None = None
 
 
+_METHODS = Registry[Method]("analysis.compression", "compression method")
+
+
 def register(
     name: str,
     *,
@@ -65,14 +66,15 @@ def register(
     """
 
     def add(work: Callable[..., Any]) -> Callable[..., Any]:
-        if name in _METHODS or name == DENSE_ID:
-            raise ValueError(f"compression method '{name}' is registered already")
+        if name == DENSE_ID:
+            raise ValueError(f"'{DENSE_ID}' is what compressed models are held against")
         if (stage == "training" and not takes_level) != (sparsity is not None):
             raise ValueError(
                 f"compression method '{name}': 'sparsity' is for methods of training without a "
                 "level, and those need it"
             )
-        _METHODS[name] = Method(name, stage, takes_level, summary, work, needs, removes, sparsity)
+        made = Method(name, stage, takes_level, summary, work, needs, removes, sparsity)
+        _METHODS.add(name, made)
         return work
 
     return add
@@ -80,8 +82,7 @@ def register(
 
 def methods() -> dict[str, Method]:
     """Return all registered methods by name."""
-    import_all(_PACKAGE)
-    return dict(_METHODS)
+    return _METHODS.all()
 
 
 def load_files(paths: Iterable[str]) -> None:
@@ -108,10 +109,10 @@ def _load_file(file: Path) -> None:
         loader.loader.exec_module(importlib.util.module_from_spec(loader))
     except Exception as error:
         # Nothing half-registered: the corrected file can be loaded in the same process.
-        for name in _METHODS.keys() - before.keys():
-            del _METHODS[name]
+        for name in methods().keys() - before.keys():
+            _METHODS.remove(name)
         raise UserError(f"--method-file {file} cannot be used: {error}") from error
-    if _METHODS.keys() == before.keys():
+    if methods().keys() == before.keys():
         raise UserError(
             f"--method-file {file} registers no method; see docs/methods.md for an example"
         )

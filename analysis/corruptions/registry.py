@@ -6,13 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from analysis.discovery import import_all
+from analysis.discovery import Registry
 from analysis.errors import UserError
 
 Picture = npt.NDArray[np.float64]
 Work = Callable[[Picture, int, np.random.Generator], Picture]
-_CORRUPTIONS: dict[str, "Corruption"] = {}
-_PACKAGE = "analysis.corruptions"
 
 
 @dataclass(frozen=True)
@@ -28,6 +26,9 @@ class Corruption:
     work: Work
 
 
+_CORRUPTIONS = Registry[Corruption]("analysis.corruptions", "corruption")
+
+
 def register(name: str, *, summary: str) -> Callable[[Work], Work]:
     """Register a corruption under a name; its family is the name of its file.
 
@@ -38,10 +39,8 @@ def register(name: str, *, summary: str) -> Callable[[Work], Work]:
     """
 
     def add(work: Work) -> Work:
-        if name in _CORRUPTIONS:
-            raise ValueError(f"corruption '{name}' is registered already")
         family = work.__module__.rpartition(".")[2]
-        _CORRUPTIONS[name] = Corruption(name, family, summary, work)
+        _CORRUPTIONS.add(name, Corruption(name, family, summary, work))
         return work
 
     return add
@@ -49,8 +48,7 @@ def register(name: str, *, summary: str) -> Callable[[Work], Work]:
 
 def corruptions() -> dict[str, Corruption]:
     """Return all registered corruptions by name, family by family."""
-    import_all(_PACKAGE)
-    return {c.name: c for c in sorted(_CORRUPTIONS.values(), key=lambda c: c.family)}
+    return {c.name: c for c in sorted(_CORRUPTIONS.all().values(), key=lambda c: c.family)}
 
 
 def corruption(name: str) -> Corruption:

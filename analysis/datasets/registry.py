@@ -3,12 +3,11 @@
 from collections.abc import Callable
 
 from analysis.datasets.base import Dataset
-from analysis.discovery import import_all
+from analysis.discovery import Registry
 from analysis.errors import UserError
 
 Opener = Callable[[str | None], Dataset]
-_OPENERS: dict[str, Opener] = {}
-_PACKAGE = "analysis.datasets"
+_OPENERS = Registry[Opener]("analysis.datasets", "dataset kind")
 
 
 def register(kind: str) -> Callable[[Opener], Opener]:
@@ -21,9 +20,7 @@ def register(kind: str) -> Callable[[Opener], Opener]:
     """
 
     def add(opener: Opener) -> Opener:
-        if kind in _OPENERS:
-            raise ValueError(f"dataset kind '{kind}' is registered already")
-        _OPENERS[kind] = opener
+        _OPENERS.add(kind, opener)
         return opener
 
     return add
@@ -31,8 +28,7 @@ def register(kind: str) -> Callable[[Opener], Opener]:
 
 def dataset_kinds() -> list[str]:
     """Name the registered kinds, sorted."""
-    import_all(_PACKAGE)
-    return sorted(_OPENERS)
+    return sorted(_OPENERS.all())
 
 
 def open_dataset(spec: str) -> Dataset:
@@ -43,12 +39,11 @@ def open_dataset(spec: str) -> Dataset:
     UserError
         The kind is unknown, or the place does not hold such a dataset.
     """
-    import_all(_PACKAGE)
     kind, colon, place = spec.partition(":")
-    opener = _OPENERS.get(kind)
+    opener = _OPENERS.all().get(kind)
     if opener is None:
         raise UserError(
-            f"dataset '{spec}': unknown kind '{kind}'; expected {', '.join(sorted(_OPENERS))}"
+            f"dataset '{spec}': unknown kind '{kind}'; expected {', '.join(dataset_kinds())}"
         )
     if colon and not place:
         raise UserError(f"dataset '{spec}': nothing stands after the colon")

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable
 
-from analysis.discovery import import_all
+from analysis.discovery import Registry
 from analysis.errors import UserError
 from analysis.given.asked import GivenModel
 from analysis.given.loaded import Loaded, Needed
 
 Opener = Callable[[str, Needed], Loaded]
-_OPENERS: dict[str, Opener] = {}
-_PACKAGE = "analysis.given"
+_OPENERS = Registry[Opener]("analysis.given", "format")
 
 
 def register(kind: str) -> Callable[[Opener], Opener]:
@@ -22,9 +21,7 @@ def register(kind: str) -> Callable[[Opener], Opener]:
     """
 
     def add(opener: Opener) -> Opener:
-        if kind in _OPENERS:
-            raise ValueError(f"format '{kind}' is registered already")
-        _OPENERS[kind] = opener
+        _OPENERS.add(kind, opener)
         return opener
 
     return add
@@ -32,8 +29,7 @@ def register(kind: str) -> Callable[[Opener], Opener]:
 
 def formats() -> list[str]:
     """Name the registered formats, sorted."""
-    import_all(_PACKAGE)
-    return sorted(_OPENERS)
+    return sorted(_OPENERS.all())
 
 
 def open_model(model: GivenModel, needed: Needed) -> Loaded:
@@ -44,9 +40,9 @@ def open_model(model: GivenModel, needed: Needed) -> Loaded:
     UserError
         It cannot be opened; the message names it, in one line.
     """
-    import_all(_PACKAGE)
+    opener = _OPENERS.all()[model.kind]
     try:
-        return _OPENERS[model.kind](model.where, needed)
+        return opener(model.where, needed)
     except UserError as error:
         raise UserError(f"{model.label}: {error}") from error
     except MemoryError:

@@ -4,14 +4,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from analysis.discovery import import_all
+from analysis.discovery import Registry
 from analysis.errors import UserError
 from analysis.sharing.chosen import Chosen
 
 Files = Iterator[tuple[str, bytes]]
 Shape = Literal["file", "folder"]
-_FORMATS: dict[str, "Format"] = {}
-_PACKAGE = "analysis.sharing"
 
 
 @dataclass(frozen=True)
@@ -36,6 +34,9 @@ class Format:
     needs_pictures: bool = False
 
 
+_FORMATS = Registry[Format]("analysis.sharing", "sharing format")
+
+
 def register(
     name: str,
     *,
@@ -57,11 +58,8 @@ def register(
     """
 
     def add(files: Callable[[Chosen], Files]) -> Callable[[Chosen], Files]:
-        if name in _FORMATS:
-            raise ValueError(f"sharing format '{name}' is registered already")
-        _FORMATS[name] = Format(
-            name, title, shape, suffix, mime, about, files, most, why, needs_pictures
-        )
+        made = Format(name, title, shape, suffix, mime, about, files, most, why, needs_pictures)
+        _FORMATS.add(name, made)
         return files
 
     return add
@@ -69,8 +67,7 @@ def register(
 
 def formats() -> dict[str, Format]:
     """Return all registered formats by name."""
-    import_all(_PACKAGE)
-    return dict(sorted(_FORMATS.items()))
+    return dict(sorted(_FORMATS.all().items()))
 
 
 def sharing_format(name: str) -> Format:
