@@ -5,14 +5,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from analysis.config import DENSE_ID
 from analysis.errors import RunError, UserError
 from analysis.importing.asked import Asked, expand
-from analysis.importing.checking import Checker, Facts, ImageTable
+from analysis.importing.checking import ImageTable
 from analysis.importing.classes import Classes
+from analysis.importing.completing import image_table
 from analysis.importing.images import (
     Known,
     bare_table,
@@ -20,9 +17,10 @@ from analysis.importing.images import (
     of_sweep,
     picture_blocks,
 )
-from analysis.importing.npz import Scores
-from analysis.importing.reading import Read, named, read_files
+from analysis.importing.keys import ImageKeys
+from analysis.importing.reading import Read, read_files
 from analysis.importing.recording import add_runs, fingerprint, new_manifest
+from analysis.importing.runs import Run, check_runs, dense_of, runs_of
 from analysis.importing.spool import Spool
 from analysis.importing.writing import table_of_rows, table_of_scores
 from analysis.manifest import Manifest
@@ -38,9 +36,7 @@ from analysis.store.publishing import (
 )
 
 Progress = Callable[[str, int, int], None]
-Run = tuple[str, int]
 IMAGES = "images.parquet"
-_NAMED = 3
 
 
 def _silent(_phase: str, _done: int, _total: int) -> None:
@@ -111,6 +107,7 @@ class _Import:
     ) -> None:
         self._asked, self._folder, self._made, self._progress = asked, folder, made, progress
         self._manifest = folder.manifest() if folder.exists else None
+        self._there = runs_of(self._manifest)
         self._known = given
         self._notes: list[str] = []
         if self._manifest is not None:
@@ -138,22 +135,29 @@ class _Import:
                 lambda done: self._progress("reading", min(done, total), total),
             )
             self._note_reading(read)
-            runs = list(read.codes.runs)
-            self._check_runs(runs, read)
+            self._notes += check_runs(self._asked, read, self._there)
             self._narrow(read)
             classes = self._classes(read)
-            images = self._images(read, classes)
-            manifest = self._new_manifest(read, classes, images)
-            self._write_runs(read, classes, images, manifest)
+            keys = ImageKeys(read, self._known)
+            images, notes = image_table(
+                self._asked,
+                read,
+                keys,
+                classes,
+                lambda done, n: self._progress("checking runs", done, n),
+                is_new=self._manifest is None,
+            )
+            self._notes += notes
+            manifest = self._manifest or self._new_manifest(keys, classes, images)
+            self._write_runs(read, keys, classes, images, manifest)
+        runs = list(read.codes.runs)
         add_runs(manifest, runs, read.files, paired=self._asked.paired)
         manifest.left_out += images.left_out
-        manifest.dataset["notes"] = list(
-            dict.fromkeys([*manifest.dataset.get("notes", []), *self._notes])
-        )
+        said = [*manifest.dataset.get("notes", []), *self._notes]
+        manifest.dataset["notes"] = list(dict.fromkeys(said))
         publish(self._made, self._folder, manifest)
         return Imported(manifest, runs, len(images.kept), self._notes)
 
-    # --- checks --------------------------------------------------------------------------------
     def _note_reading(self, read: Read) -> None:
         if not read.codes.has_seeds:
             self._notes.append("a table has no column 'seed'; its runs are taken as seed 0")
@@ -163,47 +167,6 @@ class _Import:
             some = ", ".join(f"{name[:40]!r}"[1:-1] for name in names[:6])
             more = f" and {len(names) - 6} more" if len(names) > 6 else ""
             self._notes.append(f"columns of {file} that are not read: {some}{more}")
-
-    def _check_runs(self, runs: list[Run], read: Read) -> None:
-        there: set[Run] = set()
-        if self._manifest is not None:
-            there = {
-                (variant.variant_id, seed)
-                for variant in self._manifest.variants
-                for seed in self._manifest.done_seeds(variant.variant_id)
-            }
-        again = [run for run in runs if run in there]
-        if again and not self._asked.overwrite:
-            raise UserError(
-                f"sweep '{self._asked.name}' has the run {named(again[0])} already"
-                + (f", and {len(again) - 1} more of these" if len(again) > 1 else "")
-                + "; --overwrite replaces it, or leave it out"
-            )
-        every = there | set(runs)
-        variants = list(dict.fromkeys(variant_id for variant_id, _ in [*there, *runs]))
-        if DENSE_ID not in variants:
-            raise UserError(
-                f"{read.rows.file(0)}: no run is of variant 'dense', the uncompressed model that "
-                f"the others are held against; there are {_some(sorted(variants))}: name one of "
-                "them dense, or import its predictions with them"
-            )
-        seeds = sorted({seed for _, seed in every})
-        lacking = [(v, seed) for v in sorted(variants) for seed in seeds if (v, seed) not in every]
-        if lacking and not self._asked.allow_missing:
-            variant_id, seed = lacking[0]
-            other = next(v for v in sorted(variants) if (v, seed) in every)
-            of_variant = [s for v, s in runs if v == variant_id] or [seed]
-            code = read.codes.runs.get((variant_id, of_variant[0]))
-            where = "" if code is None else f"{read.rows.file(read.codes.first_of_run[code])}: "
-            raise UserError(
-                f"{where}uneven seeds: {variant_id} has no seed {seed}, which {other} has "
-                f"({len(lacking)} runs are missing so that every variant has every seed); add "
-                "them, or --allow-missing takes the runs there are"
-            )
-        if lacking:
-            self._notes.append(
-                f"uneven seeds: {len(lacking)} runs were not brought, such as {named(lacking[0])}"
-            )
 
     def _narrow(self, read: Read) -> None:
         """Take the last split alone where a dataset has two and the files are of that one."""
@@ -243,146 +206,20 @@ class _Import:
             n_classes=n_classes,
         )
 
-    # --- images --------------------------------------------------------------------------------
-    def _images(self, read: Read, classes: Classes) -> ImageTable:
-        known, codes = self._known, read.codes
-        paths = list(codes.paths) if codes.by_path else []
-        n_keys = len(known) if known is not None else len(paths) if codes.by_path else read.n_ids
-
-        def name_of(key: int) -> str:
-            if paths:
-                return f"{paths[key]!r}"
-            if known is not None and known.paths is not None:
-                return f"{key} ({known.paths[key]!r})"
-            return f"{known.ids[key] if known is not None and known.ids is not None else key}"
-
-        def file_of(key: int) -> str:
-            named = paths or (None if known is None else known.paths)
-            return name_of(key) if named is None else named[key]
-
-        checker = Checker(n_keys, read.rows, classes.names, name_of, known)
-        keep_paths = known is None and codes.has_paths and not codes.by_path
-        for run, code in codes.runs.items():
-            self._progress("checking runs", code + 1, len(codes.runs))
-            checker.add(named(run), self._facts(read, code, classes, keep_paths))
-        left_out = self._left_out(read, checker, classes, name_of)
-        order = np.argsort(np.array(paths, object)) if paths and known is None else None
-        return checker.table(left_out, file_of, lambda key: self._reason(checker, key), order)
-
-    def _facts(self, read: Read, code: int, classes: Classes, keep_paths: bool) -> Facts:
-        scored = read.scored.get(code)
-        if scored is not None:
-            number = np.arange(scored.first, scored.first + scored.scores.n)
-            image = np.arange(scored.scores.n)
-            path = np.full(len(image), -1, np.int32)
-            return Facts(image, classes.of_code[scored.label], path, number)
-        rows, number = read.spool.read(code)
-        keys: Any = rows
-        path = keys["path"] if keep_paths else np.full(len(rows), -1, np.int32)
-        return Facts(self._keys(read, keys["image"]), classes.of_code[keys["label"]], path, number)
-
-    def _keys(self, read: Read, image: npt.NDArray[np.int32]) -> npt.NDArray[Any]:
-        """Places of images among those that are known, -1 outside."""
-        known = self._known
-        if known is None or known.ids is None or read.codes.by_path:
-            return image
-        place = np.searchsorted(known.ids, image)
-        found = known.ids[np.minimum(place, len(known.ids) - 1)] == image
-        return np.where(found, place, -1)
-
-    def _left_out(
-        self, read: Read, checker: Checker, classes: Classes, name_of: Callable[[int], str]
-    ) -> npt.NDArray[Any]:
-        missing = checker.missing()
-        if not len(missing):
-            return missing
-        known = self._known
-        if self._is_test_alone(checker):
-            self._notes.append(
-                f"{known.what if known else ''} has a train and a test split, and the images that "
-                "are named are those of the test split: only they are used"
-            )
-            return missing
-        if not self._asked.allow_missing or self._manifest is not None:
-            raise self._lacks(read, checker, classes, missing, name_of)
-        if len(missing) == len(checker.seen()) or not len(np.setdiff1d(checker.seen(), missing)):
-            raise UserError(
-                f"{read.rows.file(0)}: no image is in every run; --allow-missing would leave out "
-                "all"
-            )
-        self._notes.append(
-            f"{len(missing):,} images that a run lacks are left out of all runs (--allow-missing); "
-            "the manifest names them"
-        )
-        return missing
-
-    def _is_test_alone(self, checker: Checker) -> bool:
-        known = self._known
-        if known is None or known.tail is None or self._manifest is not None:
-            return False
-        expected = np.arange(known.tail, len(known))
-        return np.array_equal(checker.seen(), expected) and np.array_equal(
-            checker.missing(), np.arange(known.tail)
-        )
-
-    def _lacks(
-        self,
-        read: Read,
-        checker: Checker,
-        classes: Classes,
-        missing: npt.NDArray[Any],
-        name_of: Callable[[int], str],
-    ) -> UserError:
-        key = next((int(k) for k in missing if checker.count(int(k))), int(missing[0]))
-        many = f"; {len(missing):,} images are missing from a run" if len(missing) > 1 else ""
-        mend = "complete the files, or --allow-missing leaves such images out of all runs"
-        if self._manifest is not None:
-            mend = f"expected the images of sweep '{self._asked.name}' in every run"
-        if not checker.count(key):
-            what = f" of {self._known.what}" if self._known is not None else ""
-            ids = "" if self._known is not None or read.codes.by_path else (
-                " (image_id counts images from 0; other ids: --map path=image_id)"
-            )  # fmt: skip
-            return UserError(
-                f"{read.rows.file(0)}: no run has image {name_of(key)}{what}{ids}{many}; {mend}"
-            )
-        for run, code in read.codes.runs.items():
-            facts = self._facts(read, code, classes, keep_paths=False)
-            if key not in facts.image:
-                file = read.rows.file(int(facts.row[0]))
-                return UserError(
-                    f"{file}: {named(run)} has no row for image {name_of(key)}{many}; {mend}"
-                )
-        raise AssertionError("an image is missing from no run")
-
-    def _reason(self, checker: Checker, key: int) -> str:
-        n = checker.count(key)
-        return "is in no run" if n == 0 else f"is in {n} of {checker.n_runs} runs (--allow-missing)"
-
-    # --- writing -------------------------------------------------------------------------------
-    def _new_manifest(self, read: Read, classes: Classes, images: ImageTable) -> Manifest:
-        if self._manifest is not None:
-            return self._manifest
-        kept, known, codes = images.kept, self._known, read.codes
-        label = images.label[kept]
-        paths: list[str] | None = None
-        every = list(codes.paths)
-        if known is not None:
-            paths = None if known.paths is None else [known.paths[key] for key in kept.tolist()]
-        elif codes.by_path:
-            paths = [every[key] for key in kept.tolist()]
-        elif codes.has_paths:
-            path = images.path[kept]
-            paths = [every[code] for code in path.tolist()] if (path >= 0).all() else None
-        ids = None
-        is_renumbered = not codes.by_path and not np.array_equal(kept, np.arange(len(kept)))
-        if is_renumbered:
-            ids = kept.astype(np.int64)
-        names = paths or [str(key) for key in kept.tolist()]
+    def _new_manifest(self, keys: ImageKeys, classes: Classes, images: ImageTable) -> Manifest:
+        """Write the images of a new sweep, and start its manifest."""
+        kept, known = images.kept, keys.known
+        label, ids = images.label[kept], keys.ids_of(kept)
+        paths = keys.paths_of(kept, images.path[kept])
         manifest = new_manifest(
             self._asked,
             classes.names,
-            fingerprint(classes.names, label, names, known.fingerprint if known else ""),
+            fingerprint(
+                classes.names,
+                label,
+                paths or [str(key) for key in kept.tolist()],
+                known.fingerprint if known else "",
+            ),
             known,
             len(kept),
         )
@@ -403,65 +240,38 @@ class _Import:
         return manifest
 
     def _write_runs(
-        self, read: Read, classes: Classes, images: ImageTable, manifest: Manifest
+        self,
+        read: Read,
+        keys: ImageKeys,
+        classes: Classes,
+        images: ImageTable,
+        manifest: Manifest,
     ) -> None:
-        place, n_classes, runs = images.place, len(classes.names), read.codes.runs
         n_with_kl = 0
-        for (variant_id, seed), code in runs.items():
+        for run, code in read.codes.runs.items():
             scored = read.scored.get(code)
             if scored is None:
                 rows, number = read.spool.read(code)
-                keys: Any = rows
+                held: Any = rows
                 table = table_of_rows(
                     rows,
                     number,
-                    place[self._keys(read, keys["image"])],
+                    images.place[keys.of(held["image"])],
                     classes.of_code,
-                    n_classes,
+                    len(classes.names),
                     read.rows,
                 )
             else:
-                dense = self._pair(read, manifest, (variant_id, seed))
+                dense = dense_of(run, read, self._there, paired=self._asked.paired)
                 n_with_kl += dense is not None
-                label = classes.of_code[scored.label].astype(np.int64)
-                table = table_of_scores(scored.scores, dense, label, place)
-            record = self._made.write_predictions(variant_id, seed, table, {})
-            path = self._made.relative(self._made.prediction_path(variant_id, seed))
+                label = classes.of_code[scored.label].astype("int64")
+                table = table_of_scores(scored.scores, dense, label, images.place)
+            record = self._made.write_predictions(*run, table, {})
+            path = self._made.relative(self._made.prediction_path(*run))
             manifest.files[path] = record
-            self._progress("writing runs", code + 1, len(runs))
+            self._progress("writing runs", code + 1, len(read.codes.runs))
         if read.scored and not n_with_kl:
             self._notes.append(
                 "KL from dense is not computed: it takes scores of a dense run and of one made "
                 "from it in one import, one run a variant or --paired"
             )
-
-    def _pair(self, read: Read, manifest: Manifest, run: Run) -> Scores | None:
-        """Scores of the dense run that a run is held against image by image; None without."""
-        variant_id, seed = run
-        if variant_id == DENSE_ID:
-            return None
-        dense = {s: code for (v, s), code in read.codes.runs.items() if v == DENSE_ID}
-        code = dense.get(seed) if self._asked.paired else None
-        if not self._asked.paired and len(dense) == 1 and self._is_single(read, manifest):
-            code = next(iter(dense.values()))
-        if code not in read.scored:
-            return None
-        scores = read.scored[code].scores
-        # Where images are left out the two may not be of the same ones, row by row.
-        return scores if scores.n == read.scored[read.codes.runs[run]].scores.n else None
-
-    def _is_single(self, read: Read, manifest: Manifest) -> bool:
-        runs = {
-            *read.codes.runs,
-            *(
-                (v.variant_id, s)
-                for v in manifest.variants
-                for s in manifest.done_seeds(v.variant_id)
-            ),
-        }
-        return len({variant_id for variant_id, _ in runs}) == len(runs)
-
-
-def _some(values: list[str]) -> str:
-    named = ", ".join(values[:_NAMED])
-    return named + (f" and {len(values) - _NAMED} more" if len(values) > _NAMED else "")
