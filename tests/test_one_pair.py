@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from analysis.cli.main import main
 from analysis.figures.class_impact import class_impact, class_impact_info
 from analysis.findings import findings
+from analysis.one_pair import MORE_RUNS
 from analysis.results import SweepResults
 from tests.dashboard.test_pages import open_page as open_page
 from tests.dashboard.test_pages import told
@@ -82,3 +84,66 @@ def test_the_gallery_sorts_by_confidence_lost(tmp_path, open_page, monkeypatch):
     ids = [tile["id"] for tile in shown[-1]["tiles"]]
     assert (np.diff(lost[ids]) <= 0).all()
     assert len(ids) == 200
+
+
+def test_the_gallery_of_single_models_starts_with_the_confidence_lost(
+    tmp_path, open_page, monkeypatch
+):
+    from dashboard.gallery import component
+
+    results = SweepResults(make_sweep(tmp_path, seeds=1))
+    shown = []
+    monkeypatch.setattr(component, "grid", lambda data, _: shown.append(data))
+    app = open_page("gallery", variant="magnitude-0.90")
+    images = results.images("magnitude-0.90")
+    pies = images[images["is_pie"]]
+    lost = pies["dense_true_confidence"] - pies["true_confidence"]
+    order = lost.sort_values(ascending=False, kind="stable").index
+    tiles = shown[-1]["tiles"]
+    assert [tile["id"] for tile in tiles] == pies.loc[order, "image_id"].tolist()[:60]
+    first = images.loc[tiles[0]["id"]]
+    confidences = f"{first['dense_true_confidence']:.0%} → {first['true_confidence']:.0%}"
+    assert tiles[0]["agreement"].replace(" %", "%") == confidences
+    assert "of its runs" not in tiles[0]["alt"]
+    assert not app.slider
+    (sort,) = [one for one in app.selectbox if one.label == "Sort by"]
+    assert "Vote distance" not in sort.options
+    assert any("two runs" in one.value for one in app.caption)
+
+
+def test_populations_keep_vote_distance(tmp_path, open_page):
+    make_sweep(tmp_path, seeds=2)
+    app = open_page("gallery")
+    (sort,) = [one for one in app.selectbox if one.label == "Sort by"]
+    assert sort.value == "vote_distance"
+    assert len(app.slider) == 2
+
+
+def test_a_sort_that_takes_a_population_still_says_why_it_sorts_nothing(tmp_path, open_page):
+    make_sweep(tmp_path, seeds=1)
+    app = open_page("gallery", sort="stability")
+    assert any("needs two runs" in one.value for one in app.caption)
+
+
+def test_the_image_page_says_confidences_and_what_votes_would_take(tmp_path, open_page):
+    make_sweep(tmp_path, seeds=1)
+    app = open_page("image")
+    said = " ".join(one.value for one in (*app.markdown, *app.caption))
+    assert "Confidence in the true class" in said
+    assert "Vote distance" not in said.replace("vote distance", "")
+    assert "take two runs" in said
+
+
+def test_show_says_the_pair_and_what_more_runs_would_give(tmp_path, capsys):
+    row = SweepResults(make_sweep(tmp_path, seeds=1)).pairs("int8-static").iloc[0]
+    assert main(["show", "made", "--results", "--cache", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    (line,) = [one for one in said.splitlines() if one.startswith("| int8-static") and "[" in one]
+    assert f"{100 * row['top1_delta']:+.2f} [{100 * row['ci_low']:+.2f}" in line
+    assert said.rstrip().endswith(MORE_RUNS)
+
+
+def test_show_says_no_pair_of_populations(tmp_path, capsys):
+    make_sweep(tmp_path, seeds=2)
+    assert main(["show", "made", "--results", "--cache", str(tmp_path)]) == 0
+    assert "McNemar" not in capsys.readouterr().out

@@ -67,10 +67,13 @@ def run_show(options: argparse.Namespace, cache: Cache) -> int:
     folder = cache.existing(options.sweep)
     manifest = folder.manifest()
     if options.results:
-        from analysis.cli.summary_text import summary_text
+        from analysis.cli.summary_text import pairs_text, summary_text
         from analysis.results import SweepResults
 
-        print(summary_text(SweepResults(folder).summary()))
+        results = SweepResults(folder)
+        print(summary_text(results.summary()))
+        if pairs := pairs_text(results.pairs(), results.summary()):
+            print(f"\n{pairs}")
         return 0
     print(_line(folder, manifest))
     dataset, model = manifest.dataset, manifest.model

@@ -4,6 +4,8 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.one_pair import MORE_RUNS
+
 _NOTHING = "–"
 
 
@@ -16,6 +18,36 @@ def summary_text(summary: pd.DataFrame) -> str:
     )  # fmt: skip
     rows = [header, ("---", *["---:"] * (len(header) - 1))]
     rows += [_cells(row) for row in summary.to_dict("records")]
+    return _markdown(rows)
+
+
+def pairs_text(pairs: pd.DataFrame, summary: pd.DataFrame) -> str:
+    """Write variants of one run each as Markdown, and what more runs would give; empty without."""
+    if pairs.empty:
+        return ""
+    header = (
+        "one run each", "forgotten", "recovered", "changed", "top-1, points [95 %]",
+        "McNemar's p", "KL from dense, nats",
+    )  # fmt: skip
+    counts = summary.set_index("variant_id")
+    rows = [header, ("---", *["---:"] * (len(header) - 1))]
+    for row in pairs.to_dict("records"):
+        of = counts.loc[row["variant_id"]]
+        low, high = row["ci_low"], row["ci_high"]
+        kl = row["kl_from_dense"]
+        rows.append(
+            (
+                row["variant_id"],
+                *(_whole(of[name]) for name in ("n_forgotten", "n_recovered", "n_changed")),
+                f"{100 * row['top1_delta']:+.2f} [{100 * low:+.2f}, {100 * high:+.2f}]",
+                f"{row['mcnemar_p']:.2g}",
+                _NOTHING if pd.isna(kl) else f"{kl:.3g}",
+            )
+        )
+    return f"{_markdown(rows)}\n\n{MORE_RUNS}"
+
+
+def _markdown(rows: list[tuple[str, ...]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
 
 

@@ -11,11 +11,12 @@ from analysis.stats.pie import KINDS
 from analysis.wording import count
 from dashboard import state
 from dashboard.context import Context
+from dashboard.gallery import single
 from dashboard.gallery.class_filter import class_filter
 from dashboard.gallery.counted import counted, understood
 from dashboard.gallery.query import Facets
 from dashboard.gallery.tiles import KIND_ICONS
-from dashboard.selection import CLASS_OF, MAX_PER_PAGE, ORDERS, POPULATIONS, SORTS, TILES
+from dashboard.selection import CLASS_OF, MAX_PER_PAGE, ORDERS, POPULATIONS, TILES, WHOLE
 from dashboard.text import plain
 
 _POPULATIONS = {"pies": "PIEs", "non-pies": "Non-PIEs", "all": "All images"}
@@ -79,11 +80,16 @@ def filters(context: Context, facets: Facets, metadata: dict[str, pd.Categorical
     class_filter(context, "becomes", "becomes", "Variant says", facets.becomes, "Any class")
     if facets.tags:
         _tag_filter(context, facets.tags)
+    is_single = single.is_single(context)
     for name, label in (("agreement", "Agreement, %"), ("distance", "Vote distance, %")):
+        if is_single and getattr(selection, name) == WHOLE:
+            continue
         with st.container(key=f"filter-{name}"):
             st.slider(label, 0, 100, **_bound(context, name, getattr(selection, name)))
     for column, values in metadata.items():
         _meta_filter(context, column, values, facets.meta[column])
+    if is_single:
+        st.caption(f"{single.MORE_RUNS} Tiles show the confidence in the true class instead.")
 
 
 def _kind_filter(context: Context, counts: dict[str, int]) -> None:
@@ -120,7 +126,7 @@ def arrangement(context: Context) -> None:
         with st.container(key="filter-sort", width=165):
             st.selectbox(
                 "Sort by",
-                SORTS,
+                single.sorts(context),
                 format_func=lambda one: _SORTS[one],
                 **_bound(context, "sort", selection.sort),
             )

@@ -7,6 +7,7 @@ import streamlit as st
 from analysis.wording import percent
 from dashboard import data
 from dashboard.context import Context
+from dashboard.gallery import single
 
 Values = npt.NDArray[np.float64]
 _EVERY = 1.0
@@ -26,10 +27,7 @@ def values(context: Context) -> Values | None:
 
 def _confidence_lost(context: Context) -> Values:
     """Mean confidence in the true class that compression took away, 0..1, or added (negative)."""
-    dense, variant = (
-        data.image_values(context.results, context.variant, name)
-        for name in ("dense_true_confidence", "true_confidence")
-    )
+    dense, variant = single.true_confidences(context)
     return dense - variant
 
 
@@ -52,10 +50,8 @@ def fact(context: Context, found: Values | None) -> list[tuple[str, str]]:
 
 def facts(context: Context, image: int) -> list[tuple[str, str]]:
     """Return all of it that is known of one image by now."""
-    known = {
-        name: data.image_values(context.results, context.variant, name)
-        for name in ("breaking_point", "dense_vote_entropy")
-    }
+    names = ["breaking_point"] + ["dense_vote_entropy"] * (not single.is_single(context))
+    known = {name: data.image_values(context.results, context.variant, name) for name in names}
     stability = data.stability(context.results, context.variant)
     if stability is not None:
         known["stability"] = stability

@@ -11,7 +11,7 @@ from analysis.stats.pie import KINDS
 from analysis.wording import count, is_missing, percent
 from dashboard import data
 from dashboard.context import Context
-from dashboard.gallery import picked
+from dashboard.gallery import picked, single
 from dashboard.gallery.query import Found, ImageIndex
 from dashboard.selection import WHOLE, Selection
 
@@ -132,9 +132,12 @@ def tile(context: Context, index: ImageIndex, image_id: int, uri: str) -> dict[s
         "kindText": (kind or "no PIE") + (", tied" if index.tied[image_id] else ""),
         "agreement": percent(index.agreement[image_id], 0),
     }
+    share = f" ({shown['agreement']} of its runs)"
+    if single.is_single(context):
+        shown["agreement"], share = single.confidence_words(context, image_id), ""
     shown["alt"] = (
         f"Image {image_id}, true label {shown['label']}. Dense says {shown['dense']}, "
-        f"{context.variant} says {shown['variant']} ({shown['agreement']} of its runs): "
+        f"{context.variant} says {shown['variant']}{share}: "
         f"{shown['kindText']}."
     )
     return shown
@@ -149,20 +152,15 @@ def facts(
 ) -> list[tuple[str, str]]:
     """List what is known of one image, names and values; ``more`` beside what the index holds."""
     row = data.metadata(context.results, image_id)
+    is_single = single.is_single(context)
     listed = [
         ("True label", shown["label"]),
-        ("Modal label", f"{shown['dense']} (dense) → {shown['variant']} ({context.variant})"),
+        (
+            "Prediction" if is_single else "Modal label",
+            f"{shown['dense']} (dense) → {shown['variant']} ({context.variant})",
+        ),
         ("Kind", f"{shown['icon']} {shown['kindText']}"),
-        (
-            "Agreement",
-            f"{percent(index.dense_agreement[image_id], 0)} (dense) → {shown['agreement']}",
-        ),
-        ("Vote distance", f"{index.distance[image_id]:.2f}"),
-        (
-            "Runs that are right",
-            f"{percent(index.dense_accuracy[image_id], 0)} (dense) → "
-            f"{percent(index.accuracy[image_id], 0)}",
-        ),
+        *(_sure(context, image_id) if is_single else _voted(index, image_id)),
         *more,
     ]
     tags = [tag for tag, ids in data.marks(context.results.folder).tags.items() if image_id in ids]
@@ -176,6 +174,27 @@ def facts(
         if name not in _FACTS_LEFT_OUT and not is_missing(value):
             listed.append((str(name).removeprefix(schema.META_PREFIX), str(value)))
     return listed
+
+
+def _sure(context: Context, image_id: int) -> list[tuple[str, str]]:
+    words = single.confidence_words(context, image_id, " (dense) → ")
+    return [("Confidence in the true class", words)] if words else []
+
+
+def _voted(index: ImageIndex, image_id: int) -> list[tuple[str, str]]:
+    return [
+        (
+            "Agreement",
+            f"{percent(index.dense_agreement[image_id], 0)} (dense) → "
+            f"{percent(index.agreement[image_id], 0)}",
+        ),
+        ("Vote distance", f"{index.distance[image_id]:.2f}"),
+        (
+            "Runs that are right",
+            f"{percent(index.dense_accuracy[image_id], 0)} (dense) → "
+            f"{percent(index.accuracy[image_id], 0)}",
+        ),
+    ]
 
 
 def _votes(context: Context, image_id: int) -> list[dict[str, Any]]:

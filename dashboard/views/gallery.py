@@ -8,7 +8,17 @@ import streamlit as st
 from dashboard import context as contexts
 from dashboard import data, state
 from dashboard.context import Context
-from dashboard.gallery import actions, component, filters, finding, picked, query, sorting, tiles
+from dashboard.gallery import (
+    actions,
+    component,
+    filters,
+    finding,
+    picked,
+    query,
+    single,
+    sorting,
+    tiles,
+)
 from dashboard.problems import guarded
 from dashboard.selection import Selection, changed, without_filters
 
@@ -19,7 +29,7 @@ def show() -> None:
 
 
 def _gallery() -> None:
-    context = contexts.current()
+    context = single.settled(contexts.current())
     index = data.image_index(context.results, context.variant)
     metadata = data.categories(context.results)
     values = sorting.values(context)

@@ -12,7 +12,7 @@ from dashboard import context as contexts
 from dashboard import data, pages, state
 from dashboard.context import Context
 from dashboard.figure_panel import figure, note
-from dashboard.gallery import finding, sorting, tiles
+from dashboard.gallery import finding, single, sorting, tiles
 from dashboard.gallery.filters import variant_filter
 from dashboard.gallery.query import Found, ImageIndex
 from dashboard.selection import changed
@@ -22,7 +22,7 @@ from dashboard.text import alt_text, plain
 
 def show() -> None:
     """Show one image."""
-    context = contexts.current()
+    context = single.settled(contexts.current())
     index = data.image_index(context.results, context.variant)
     found = finding.found(context, index, sorting.values(context))
     context = _with_image(context, found)
@@ -106,3 +106,5 @@ def _picture(context: Context, index: ImageIndex, image_id: int) -> None:
     more = sorting.facts(context, image_id)
     for name, value in tiles.facts(context, index, image_id, tile, more):
         st.markdown(f"**{plain(name)}**  \n{plain(value)}")
+    if single.is_single(context):
+        st.caption(single.MORE_RUNS)

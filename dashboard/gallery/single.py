@@ -1,0 +1,67 @@
+"""The gallery of one pair of single models (K = 1): confidence where populations have votes."""
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis.config import DENSE_ID
+from analysis.wording import percent
+from dashboard import data
+from dashboard.context import Context
+from dashboard.selection import SORTS
+
+MORE_RUNS = (
+    "One run a variant: agreement, vote distance, vote entropy and PIE stability take two runs of "
+    "dense and of the variant, better ten."
+)
+# Of single models these have two values at most, or none.
+_OF_POPULATIONS = frozenset(
+    {"vote_distance", "agreement_drop", "accuracy_drop", "dense_vote_entropy", "stability"}
+)
+
+
+def is_single(context: Context) -> bool:
+    """Whether dense and the chosen variant are one run each."""
+    done = context.manifest.done_seeds
+    return len(done(DENSE_ID)) == 1 == len(done(context.variant))
+
+
+def settled(context: Context) -> Context:
+    """Sort single models by the confidence lost where nothing else is asked for.
+
+    By dense confidence where the predictions came without confidence in the true class.
+    """
+    selection = context.selection
+    if selection.sort != "vote_distance" or not is_single(context):
+        return context
+    known = not np.isnan(np.subtract(*true_confidences(context))).all()
+    sort = "confidence_lost" if known else "dense_confidence"
+    return replace(context, selection=replace(selection, sort=sort))
+
+
+def sorts(context: Context) -> tuple[str, ...]:
+    """Name what can be sorted by."""
+    if not is_single(context):
+        return SORTS
+    asked = context.selection.sort
+    return tuple(sort for sort in SORTS if sort == asked or sort not in _OF_POPULATIONS)
+
+
+def true_confidences(
+    context: Context,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the mean confidence in the true class of dense and of the variant, N values each."""
+    dense, variant = (
+        data.image_values(context.results, context.variant, name)
+        for name in ("dense_true_confidence", "true_confidence")
+    )
+    return dense, variant
+
+
+def confidence_words(context: Context, image_id: int, between: str = " → ") -> str:
+    """Write the confidence of both models in the true class; empty where it is not known."""
+    dense, variant = (float(values[image_id]) for values in true_confidences(context))
+    if np.isnan(dense) or np.isnan(variant):
+        return ""
+    return f"{percent(dense, 0)}{between}{percent(variant, 0)}"
