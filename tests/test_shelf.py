@@ -2,8 +2,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from analysis.cli.main import main
 from analysis.results import SweepResults, source
-from analysis.store import Shelf
+from analysis.store import Cache, Shelf
 from tests.synthetic import make_sweep
 
 TABLES = ("summary", "curves", "runs", "classes", "images", "stability")
@@ -65,6 +66,45 @@ def test_small_or_unfinished_sweeps_keep_nothing(tmp_path, monkeypatch):
     folder.write_manifest(manifest)
     SweepResults(folder).summary()
     assert not shelved(folder)
+
+
+def test_tables_kept_beforehand_need_no_predictions(large, monkeypatch):
+    told = []
+    SweepResults(large).keep_tables(lambda *phase: told.append(phase))
+    n = len(large.manifest().variants)
+    assert told == [("tables", done, n) for done in range(n + 1)]
+    monkeypatch.setattr(source.Source, "population", None)
+    results = SweepResults(large)
+    assert len(results.summary()) == n
+    assert len(results.curves())
+    assert results.images(columns=["is_pie", "kind"])["is_pie"].any()
+
+
+def test_nothing_is_kept_beforehand_of_a_small_sweep(tmp_path):
+    told = []
+    folder = make_sweep(tmp_path)
+    SweepResults(folder).keep_tables(lambda *phase: told.append(phase))
+    assert not told
+    assert not shelved(folder)
+
+
+def test_verbs_that_bring_runs_keep_their_tables(tmp_path, monkeypatch):
+    monkeypatch.setattr(source, "_LARGE", 0)
+    rows = [
+        f"{variant},{seed},{image},{image % 3},{(image + seed) % 3}"
+        for variant in ("dense", "int8")
+        for seed in (0, 1)
+        for image in range(9)
+    ]
+    for name, seed in (("a", "0"), ("b", "1")):
+        file = tmp_path / f"{name}.csv"
+        chosen = [row for row in rows if row.split(",")[1] == seed]
+        file.write_text("\n".join(["variant_id,seed,image_id,label,prediction", *chosen]) + "\n")
+        assert main(["import", str(file), "--name", name, "--cache", str(tmp_path / "cache")]) == 0
+    cache = Cache(tmp_path / "cache")
+    assert main(["merge", "a", "b", "--name", "both", "--cache", str(tmp_path / "cache")]) == 0
+    for name in ("a", "b", "both"):
+        assert {"summary", "pies"} <= {one.split("-")[0] for one in shelved(cache.sweep(name))}
 
 
 def test_a_cache_that_cannot_be_written_to_still_gives_its_tables(large):

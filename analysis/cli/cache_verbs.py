@@ -1,9 +1,12 @@
 """``list``, ``show``, ``rename``, ``remove``, ``merge`` and ``verify``."""
 
 import argparse
+import sys
 from contextlib import suppress
 from typing import Any
 
+from analysis.cli.kept_tables import keep_tables
+from analysis.cli.progress import ProgressBars
 from analysis.errors import CacheError, LetheError
 from analysis.manifest import Manifest
 from analysis.store import Cache, SweepFolder
@@ -128,7 +131,9 @@ def run_merge(options: argparse.Namespace, cache: Cache) -> int:
     """Merge two sweeps into a new one."""
     from analysis.merging import merge
 
-    merged = merge(cache, options.first, options.second, options.name)
+    with ProgressBars(sys.stderr) as bars:
+        merged = merge(cache, options.first, options.second, options.name)
+        keep_tables(cache, merged.name, bars)
     print(f"{merged.name}: {merged.n_done} of {merged.n_runs} runs done")
     return 0
 

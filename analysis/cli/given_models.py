@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
+from analysis.cli.kept_tables import keep_tables
 from analysis.cli.progress import ProgressBars
 from analysis.config import Training, default_name
 from analysis.errors import UserError
@@ -138,6 +139,8 @@ def run(given: dict[str, Any], cache: Cache) -> Manifest | None:
             progress=bars,
             say=lambda line: print(line, flush=True),
         )
+        if manifest is not None:
+            keep_tables(cache, manifest.name, bars)
     if is_dry:
         print(f"{asked.name}: {len(asked.models)} models can be run; nothing was written")
     return manifest

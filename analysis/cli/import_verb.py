@@ -4,6 +4,7 @@ import argparse
 import sys
 from typing import Any
 
+from analysis.cli.kept_tables import keep_tables
 from analysis.cli.progress import ProgressBars
 from analysis.store import Cache
 
@@ -79,6 +80,7 @@ def run_import(options: argparse.Namespace, cache: Cache) -> int:
     )
     with ProgressBars(sys.stderr) as bars:
         done = import_predictions(asked, cache, progress=bars)
+        keep_tables(cache, asked.name, bars)
     manifest = done.manifest
     n_variants = len({variant_id for variant_id, _ in done.runs})
     print(

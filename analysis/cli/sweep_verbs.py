@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 from analysis.cli import given_models
+from analysis.cli.kept_tables import keep_tables
 from analysis.cli.progress import ProgressBars
 from analysis.cli.sweep_options import sweep_from, with_config
 from analysis.cli.terminal import tell
@@ -196,6 +197,7 @@ def _run(sweep: Sweep, options: argparse.Namespace, cache: Cache) -> int:
             scheduler=options.scheduler,
             progress=bars,
         )
+        keep_tables(cache, manifest.name, bars)
     return _report(manifest, cache)
 
 

@@ -1,6 +1,6 @@
 """The six tables of the contract, computed when they are asked for."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pandas as pd
 
@@ -62,6 +62,20 @@ class ContractTables(OpenedSweep):
     def curves(self) -> pd.DataFrame:
         """One row a variant and metric, with 95 % intervals over runs."""
         return self._source.kept("curves", self._make_curves)
+
+    def keep_tables(self, told: Callable[[str, int, int], None]) -> None:
+        """Compute what takes long on a large sweep, so that whoever looks first need not wait.
+
+        Nothing is done for a small sweep, or one still being made.
+        """
+        if not self._source.has_shelf:
+            return
+        for done, variant_id in enumerate(self.variant_ids):
+            told("tables", done, len(self.variant_ids))
+            self._variants.summary(variant_id)
+        self.summary()
+        self.curves()
+        told("tables", len(self.variant_ids), len(self.variant_ids))
 
     def _make_summary(self) -> pd.DataFrame:
         ids = self.variant_ids if DENSE_ID in self.variant_ids else []
