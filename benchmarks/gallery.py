@@ -208,6 +208,18 @@ def _made(folder: Path, n_images: int, n_classes: int) -> None:
     print(f"made {n_images:,} images x 12 variants x 30 seeds: {time.perf_counter() - start:.0f} s")
 
 
+def _keep_tables(cache: Path) -> None:
+    """Make the tables that a sweep or an import makes at its end."""
+    from analysis import load_sweep
+
+    start = time.perf_counter()
+    load_sweep(SWEEP, cache=cache).keep_tables(lambda *_: None)
+    print(
+        f"tables made, as at the end of a sweep: {time.perf_counter() - start:.0f} s, "
+        f"{memory(os.getpid(), 'VmHWM'):.1f} GB"
+    )
+
+
 def _run(cache: Path, chromium: str, options: argparse.Namespace) -> None:
     query = f"?sweep={SWEEP}"
     found = [first_page(cache, chromium, query) for _ in range(options.starts)]
@@ -254,6 +266,7 @@ def main() -> int:
         cache = options.cache or Path(temporary)
         if not (cache / SWEEP / "manifest.json").is_file():
             _made(cache, options.images, options.classes)
+        _keep_tables(cache)
         _run(cache, chromium, options)
     return 0
 

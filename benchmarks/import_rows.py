@@ -4,7 +4,7 @@ Rows are in random order of runs, image by image, so that nothing is sorted as t
 """
 
 import argparse
-import resource
+import os
 import subprocess
 import sys
 import tempfile
@@ -13,9 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-
-from analysis.importing import Asked, import_predictions
-from analysis.store import Cache
 
 _CLASSES = 1_000
 _IMAGES = 50_000
@@ -27,21 +24,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.import_rows")
     parser.add_argument("--rows", type=int, default=5_000_000)
     parser.add_argument("--folder", type=Path, help="keep the tables here and use them again")
-    parser.add_argument("--measure", nargs=2, metavar="X", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.measure:
-        _measure(*map(Path, options.measure))
-        return
     with tempfile.TemporaryDirectory(dir=options.folder) as temporary:
         for kind in ("parquet", "csv"):
             path = (options.folder or Path(temporary)) / f"rows-{options.rows}.{kind}"
             if not path.exists():
                 _write(path, options.rows)
-            words = [sys.executable, "-m", "benchmarks.import_rows", "--measure", str(path)]
-            done = subprocess.run(
-                [*words, str(Path(temporary) / kind)], check=True, capture_output=True, text=True
-            )
-            seconds, gigabytes = map(float, done.stdout.split())
+            seconds, gigabytes = _imported(path, Path(temporary) / kind)
             print(
                 f"{options.rows:,} rows as {kind} ({path.stat().st_size / 1e9:.2f} GB): "
                 f"{seconds:.0f} s, peak {gigabytes:.2f} GB (target 2 GB)",
@@ -49,15 +38,15 @@ def main() -> None:
             )
 
 
-def _measure(path: Path, cache: Path) -> None:
-    """Print seconds, and the peak memory of this process in GB."""
+def _imported(path: Path, cache: Path) -> tuple[float, float]:
+    """Return the seconds of an import, its tables included, and its peak memory in GB."""
+    words = [sys.executable, "-m", "analysis", "import", str(path), "--name", "rows"]
     started = time.perf_counter()
-    done = import_predictions(Asked((str(path),), "rows"), Cache(cache))
-    seconds = time.perf_counter() - started
-    assert len(done.runs) * done.n_images == sum(
-        one["rows"] for one in done.manifest.config["imported"]
-    )
-    print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)
+    process = subprocess.Popen([*words, "--cache", str(cache)], stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    if os.waitstatus_to_exitcode(status):
+        raise SystemExit(f"{path} was not imported")
+    return time.perf_counter() - started, used.ru_maxrss * 1024 / 1e9
 
 
 def _write(path: Path, n_rows: int) -> None:
