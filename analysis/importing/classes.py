@@ -16,7 +16,9 @@ _MOST = 1_000_000
 _WHOLE = re.compile(r"[+-]?\d{1,15}(\.0*)?")
 _QUANTITY = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 _MISSING = {"nan", "na", "n/a", "null", "none"}
-_LIST = re.compile(r"\[.*\]|\(.*\)|\{.*\}", re.DOTALL)
+# Brackets around several values, numbers or something quoted; not around a name as in (unknown).
+_INSIDE = r"(.*[,;|].*|[\d\s.]*|['\"].*)"
+_LIST = re.compile(rf"\[{_INSIDE}\]|\({_INSIDE}\)|\{{{_INSIDE}\}}", re.DOTALL)
 Where = Callable[[int], str]
 
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from analysis.cli.main import main
-from tests.importing.drawn import left_in, table, write, write_scores, write_text
+from tests.importing.drawn import imported, left_in, table, write, write_scores, write_text
 
 HEAD = "image_id,label,seed,variant_id,prediction\n"
 
@@ -50,6 +50,9 @@ def refused(
         (HEAD + "0,0,0,dense,0\n1,1,0,dense,\n", "row 3: column 'prediction' is empty"),
         (HEAD + "0,0,0,dense,0\n1,1,0,dense,0.7\n", "row 3: column 'prediction' is 0.7"),
         (HEAD + '0,"[0, 1]",0,dense,0\n', "single-label"),
+        (HEAD + '0,"{cat,dog}",cat,dense,0\n', "single-label"),
+        (HEAD + "0,['cat'],cat,dense,0\n", "single-label"),
+        (HEAD + "0,[1 0 1],0,dense,0\n", "single-label"),
         (HEAD + "0,cat,0,dense,1\n", "column 'label' is the name 'cat', and"),
         (HEAD + "0,0,0,dense,99999999999999\n", "class ids count classes from 0"),
         (HEAD + "0,0,0,a,0\n1,1,0,b,1\n", "no run is of variant 'dense'"),
@@ -260,6 +263,12 @@ def test_options_that_cannot_be_used(
 ) -> None:
     path = write(table(), tmp_path / "t.csv")
     assert expected in refused(capsys, tmp_path / "cache", path, options=options)
+
+
+def test_a_class_may_be_named_in_brackets(tmp_path: Path) -> None:
+    rows = "".join(f"{i},(unknown),[none of these],dense,0\n" for i in range(4))
+    folder = imported(tmp_path / "cache", write_text(tmp_path / "t.csv", HEAD + rows))
+    assert folder.manifest().class_names == ["(unknown)", "[none of these]"]
 
 
 def test_labels_that_differ_between_files_name_both(

@@ -182,6 +182,26 @@ def test_a_page_shows_what_the_data_says(watched, address, name, params, texts):
     check(watched)
 
 
+def test_a_sweep_that_fails_tells_it_literally(watched, address):
+    visit(watched, address, "sweeps", part="new")
+    dataset = watched.get_by_role("combobox", name="Dataset")
+    dataset.fill("folder")
+    dataset.press("Enter")
+    settled(watched)
+    text = STRINGS["image"] + STRINGS["bold"] + STRINGS["colour"]
+    place = watched.get_by_role("textbox", name="Place")
+    place.fill(text)
+    place.press("Enter")
+    settled(watched)
+    check(watched)
+    watched.locator(".st-key-start button:visible").click()
+    log = watched.locator("[data-testid=stExpander]", has_text="What it wrote last")
+    log.locator("summary").click(timeout=60_000)
+    see(watched, f"dataset 'folder:{text}'")
+    assert log.locator("code", has_text=text).count() == 1
+    check(watched)
+
+
 def test_annotate_rates_and_tells(watched, address):
     visit(watched, address, "annotate")
     watched.get_by_label("Your name").fill(STRINGS["plotly tags"])
