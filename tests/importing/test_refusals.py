@@ -50,8 +50,8 @@ def refused(
         (HEAD + "0,0,0,dense,0\n1,1,0,dense,\n", "row 3: column 'prediction' is empty"),
         (HEAD + "0,0,0,dense,0\n1,1,0,dense,0.7\n", "row 3: column 'prediction' is 0.7"),
         (HEAD + '0,"[0, 1]",0,dense,0\n', "single-label"),
-        (HEAD + '0,"{cat,dog}",cat,dense,0\n', "single-label"),
-        (HEAD + "0,['cat'],cat,dense,0\n", "single-label"),
+        (HEAD + '0,"{cat,dog}",0,dense,0\n', "single-label"),
+        (HEAD + "0,['cat'],0,dense,0\n", "single-label"),
         (HEAD + "0,[1 0 1],0,dense,0\n", "single-label"),
         (HEAD + "0,cat,0,dense,1\n", "column 'label' is the name 'cat', and"),
         (HEAD + "0,0,0,dense,99999999999999\n", "class ids count classes from 0"),
@@ -266,7 +266,7 @@ def test_options_that_cannot_be_used(
 
 
 def test_a_class_may_be_named_in_brackets(tmp_path: Path) -> None:
-    rows = "".join(f"{i},(unknown),[none of these],dense,0\n" for i in range(4))
+    rows = "".join(f"{i},(unknown),0,dense,[none of these]\n" for i in range(4))
     folder = imported(tmp_path / "cache", write_text(tmp_path / "t.csv", HEAD + rows))
     assert folder.manifest().class_names == ["(unknown)", "[none of these]"]
 
