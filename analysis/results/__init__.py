@@ -1,8 +1,9 @@
 """A sweep's results: every table, computed from the cache on demand, each once.
 
 ``results`` is the face, on ``contract`` and ``opened``; ``source`` reads, ``variants`` computes one
-variant's tables and ``images`` those per image, ``groups`` curves of some images; ``metadata`` and
-``attributes`` say what the metadata columns hold, ``notebook`` how a sweep looks in a notebook.
+variant's tables and ``images`` those per image, which ``kept`` holds, ``groups`` curves of some
+images; ``metadata`` and ``attributes`` say what the metadata columns hold, ``notebook`` how a sweep
+looks in a notebook.
 """
 
 from analysis.results.contract import TABLES

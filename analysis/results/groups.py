@@ -58,7 +58,7 @@ class GroupCurves:
         chosen = attribute.code == attribute.values.index(value)
 
         def accuracy(variant_id: str) -> npt.NDArray[np.float64]:
-            return self._variants.once(
+            return self._variants.kept.once(
                 f"on {attribute.name}\0{value}",
                 variant_id,
                 lambda: accuracy_on(self._source.correct(variant_id), chosen),

@@ -40,7 +40,7 @@ class ImageTables:
             ((schema.TRUE_CONFIDENCE,), variant_id, self._true_confidence),
         ):
             if set(names) & set(wanted):
-                found = self._variants.shelved(names[0], of, partial(compute, variant_id))
+                found = self._variants.kept.shelved(names[0], of, partial(compute, variant_id))
                 more |= {name: found[name].to_numpy() for name in names}
         return frame.assign(**more)[wanted]
 

@@ -118,7 +118,7 @@ class SweepResults(ContractTables):
         """
 
         def of(variant_id: str) -> pd.DataFrame:
-            return self._variants.shelved(
+            return self._variants.kept.shelved(
                 "seed-test", variant_id, lambda: pd.DataFrame([self._images.seed_test(variant_id)])
             )
 

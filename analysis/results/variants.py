@@ -1,8 +1,7 @@
 """The tables of one variant, each computed once."""
 
-from collections.abc import Callable
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +9,7 @@ import pandas as pd
 
 from analysis import schema
 from analysis.config import DENSE_ID
+from analysis.results.kept import Kept
 from analysis.results.source import Source
 from analysis.stats.accuracy import calibration_error, top_k
 from analysis.stats.attributes import HalfPies
@@ -27,8 +27,6 @@ from analysis.stats.pie import image_table
 from analysis.stats.summary import VariantResults, summary_row
 from analysis.store import Population
 
-T = TypeVar("T")
-_KEPT_BYTES = 2**28
 Accuracies = npt.NDArray[np.float64]
 
 
@@ -37,15 +35,7 @@ class VariantTables:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._kept: dict[tuple[str, str], Any] = {}
-
-    def once(self, what: str, variant_id: str, compute: Callable[[], T]) -> T:
-        """Return what was computed under that name for that variant, computed the first time."""
-        key = (what, variant_id)
-        if key not in self._kept:
-            self._kept[key] = compute()
-        found: T = self._kept[key]
-        return found
+        self.kept = Kept(source)
 
     # --- the dense population -----------------------------------------------------------------
     @cached_property
@@ -79,12 +69,12 @@ class VariantTables:
     # --- tables -------------------------------------------------------------------------------
     def runs(self, variant_id: str) -> pd.DataFrame:
         """One row a run."""
-        return self.shelved("runs", variant_id, lambda: self._make_runs(variant_id))
+        return self.kept.shelved("runs", variant_id, lambda: self._make_runs(variant_id))
 
     def pies(self, variant_id: str) -> pd.DataFrame:
         """One row an image: votes, PIE and kind."""
         source = self._source
-        return self.shelved(
+        return self.kept.shelved(
             "pies",
             variant_id,
             lambda: image_table(
@@ -99,7 +89,7 @@ class VariantTables:
 
     def classes(self, variant_id: str) -> pd.DataFrame:
         """One row a class."""
-        return self.shelved("classes", variant_id, lambda: self._make_classes(variant_id))
+        return self.kept.shelved("classes", variant_id, lambda: self._make_classes(variant_id))
 
     def class_runs(self, variant_id: str) -> pd.DataFrame:
         """One row a run and class, ``seed class_id recall``; NaN without test images."""
@@ -116,11 +106,11 @@ class VariantTables:
                 }
             )
 
-        return self.shelved("class-runs", variant_id, compute)
+        return self.kept.shelved("class-runs", variant_id, compute)
 
     def summary(self, variant_id: str) -> dict[str, Any]:
         """The variant's row of the summary."""
-        return self.once(
+        return self.kept.once(
             "summary",
             variant_id,
             lambda: summary_row(
@@ -178,7 +168,7 @@ class VariantTables:
         if floor is None:
             return None
         dense, variant = self.both(variant_id)
-        return self.once(
+        return self.kept.once(
             "half",
             variant_id,
             lambda: half_population_frequency(
@@ -196,7 +186,7 @@ class VariantTables:
         source = self._source
         dense, variant = self.both(variant_id)
         pairs = paired_rows(dense.seeds, variant.seeds, paired=source.is_paired(variant_id))
-        return self.once(
+        return self.kept.once(
             "flips",
             variant_id,
             lambda: flips(source.correct(DENSE_ID), source.correct(variant_id), pairs),
@@ -210,32 +200,7 @@ class VariantTables:
             correct = self._source.correct(variant_id)
             return accuracy_on(correct, pie), accuracy_on(correct, ~pie)
 
-        return self.once("on_pies", variant_id, compute)
-
-    def shelved(
-        self, what: str, variant_id: str, compute: Callable[[], pd.DataFrame]
-    ) -> pd.DataFrame:
-        """Return a table of one variant: computed once, and on the shelf where that takes long."""
-        found = self.once(
-            what, variant_id, lambda: self._source.kept(f"{what}-{variant_id}", compute)
-        )
-        if self._source.has_shelf:
-            self._forget((what, variant_id))
-        return found
-
-    def _forget(self, newest: tuple[str, str]) -> None:
-        """Let go of tables that the shelf has too, oldest first, once they fill too much memory."""
-        sizes = {
-            key: int(value.memory_usage().sum())
-            for key, value in self._kept.items()
-            if isinstance(value, pd.DataFrame)
-        }
-        total = sum(sizes.values())
-        for key in [key for key in sizes if key != newest]:
-            if total <= _KEPT_BYTES:
-                return
-            total -= sizes[key]
-            del self._kept[key]
+        return self.kept.once("on_pies", variant_id, compute)
 
     def both(self, variant_id: str) -> tuple[Population, Population]:
         """Return the dense population and the variant's."""
@@ -244,7 +209,7 @@ class VariantTables:
     # --- how ----------------------------------------------------------------------------------
     def _recall(self, variant_id: str) -> ClassRecall:
         population = self._source.population(variant_id)
-        return self.once(
+        return self.kept.once(
             "recall",
             variant_id,
             lambda: class_recall(
