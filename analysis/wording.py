@@ -16,6 +16,11 @@ def count(value: Any) -> str:
     return NOTHING if is_missing(value) else f"{int(value):,}"
 
 
+def many(n: int, noun: str) -> str:
+    """Write how many there are of what: 1 run, 2 runs."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
 def percent(value: Any, digits: int = 1) -> str:
     """Write a fraction as percent."""
     return NOTHING if is_missing(value) else f"{100 * value:.{digits}f} %"

@@ -7,6 +7,7 @@ from typing import Any
 from analysis.cli.kept_tables import keep_tables
 from analysis.cli.progress import ProgressBars
 from analysis.store import Cache
+from analysis.wording import many
 
 _ABOUT = """\
 Bring predictions made elsewhere into the cache, to be looked at like any other sweep. Tables \
@@ -84,9 +85,10 @@ def run_import(options: argparse.Namespace, cache: Cache) -> int:
     manifest = done.manifest
     n_variants = len({variant_id for variant_id, _ in done.runs})
     print(
-        f"{manifest.name}: imported {len(done.runs)} runs of {n_variants} variants on "
-        f"{done.n_images:,} images of {len(manifest.class_names):,} classes; {manifest.n_done} "
-        f"runs in {cache.root / manifest.name}"
+        f"{manifest.name}: imported {many(len(done.runs), 'run')} of "
+        f"{many(n_variants, 'variant')} on {many(done.n_images, 'image')} of "
+        f"{len(manifest.class_names):,} classes; {many(manifest.n_done, 'run')} in "
+        f"{cache.root / manifest.name}"
     )
     for note in done.notes:
         print(f"{manifest.name}: {note}")

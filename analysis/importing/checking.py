@@ -10,6 +10,7 @@ import numpy.typing as npt
 from analysis.errors import UserError
 from analysis.importing.images import Known
 from analysis.importing.places import Rows
+from analysis.wording import many
 
 IntArray = npt.NDArray[Any]
 
@@ -116,7 +117,7 @@ class Checker:
                 f"{self._rows.where(facts.row[row])}: column '{column}' of image "
                 f"{self._name_of(key)} is {shown(int(given[row]))}, and in {other} "
                 f"{shown(int(before[row]))}; expected one {column} an image everywhere "
-                f"({int(bad.sum()):,} rows of this run differ)"
+                f"(so in {many(int(bad.sum()), 'row')} of this run)"
             )
         new = self._first[facts.image] < 0
         self._first[facts.image[new]] = facts.row[new]

@@ -24,10 +24,14 @@ Where = Callable[[int], str]
 
 @dataclass(frozen=True)
 class Classes:
-    """Class names in order of class id, and the class id of each code, (codes,)."""
+    """Class names in order of class id, and the class id of each code, (codes,).
+
+    ``unlabelled`` are names, known from these files alone, that are predicted and no image's label.
+    """
 
     names: tuple[str, ...]
     of_code: npt.NDArray[np.int32]
+    unlabelled: tuple[str, ...] = ()
 
 
 class ClassValues:
@@ -103,7 +107,8 @@ class ClassValues:
                     "--images whose class names say which is which"
                 )
             index = {name: i for i, name in enumerate(names)}
-            return Classes(names, self._lookup(lambda value: index[str(value)]))
+            lookup = self._lookup(lambda value: index[str(value)])
+            return Classes(names, lookup, tuple(n for n in names if not self._is_label(n)))
         for value, number in numbers.items():
             if number is None:
                 other = next(v for v, n in numbers.items() if n is not None)
@@ -116,15 +121,17 @@ class ClassValues:
         return self._by_ids({v: n for v, n in numbers.items() if n is not None}, n_classes, where)
 
     def _check_classes(self, numbers: dict[int | str, int | None], where: Where) -> None:
-        """Refuse quantities, and what stands for a missing number among numbers."""
+        """Refuse quantities, and what stands for a missing value."""
         has_numbers = any(number is not None for number in numbers.values())
         for value, number in numbers.items():
             if number is not None:
                 continue
             text = str(value)
-            if has_numbers and text.lower() in _MISSING:
+            if text.lower() in _MISSING and (has_numbers or not self._is_label(value)):
+                no_label = "" if has_numbers else ", which is no image's label"
                 raise UserError(
-                    f"{self._place(value, where)} is {text!r}; expected a class in every row"
+                    f"{self._place(value, where)} is {text!r}{no_label}; expected a class in every "
+                    "row"
                 )
             if _QUANTITY.fullmatch(text):
                 raise UserError(
@@ -135,7 +142,7 @@ class ClassValues:
     def _by_ids(
         self, numbers: dict[int | str, int], n_classes: int | None, where: Where
     ) -> Classes:
-        labels = [n for v, n in numbers.items() if schema.LABEL in self._first[self._codes[v]]]
+        labels = [number for value, number in numbers.items() if self._is_label(value)]
         n = n_classes if n_classes is not None else max(labels, default=0) + 1
         for value, number in numbers.items():
             if number < 0:
@@ -176,6 +183,9 @@ class ClassValues:
 
     def _lookup(self, id_of: Callable[[int | str], int]) -> npt.NDArray[np.int32]:
         return np.array([id_of(value) for value in self._codes], np.int32)
+
+    def _is_label(self, value: int | str) -> bool:
+        return schema.LABEL in self._first[self._codes[value]]
 
     def _place(self, value: int | str, where: Where) -> str:
         # A prediction is what is more often wrong.

@@ -12,6 +12,7 @@ from analysis.importing.checking import Checker, ImageTable
 from analysis.importing.classes import Classes
 from analysis.importing.keys import ImageKeys
 from analysis.importing.reading import Read, named
+from analysis.wording import many
 
 Told = Callable[[int, int], None]
 
@@ -45,7 +46,7 @@ def image_table(
                 "all"
             )
         notes.append(
-            f"{len(left_out):,} images that a run lacks are left out of all runs "
+            f"left out of all runs: {many(len(left_out), 'image')} that a run lacks "
             "(--allow-missing); the manifest names them"
         )
     table = checker.table(left_out, keys.file, lambda key: _reason(checker, key), keys.order)

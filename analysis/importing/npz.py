@@ -117,8 +117,8 @@ def open_scores(path: Path, mapped: dict[str, str]) -> tuple[Scores, npt.NDArray
             lacks = "'labels'" if scores else "'logits' or 'probabilities'"
             problem = "both 'logits' and 'probabilities'" if len(scores) == 2 else f"no {lacks}"
             raise UserError(
-                f"{path} has {problem}; it has {there or 'nothing'}; --map logits=THEIRS says "
-                "which one it is"
+                f"{path} has {problem}; it has {there or 'nothing'}; --map "
+                f"{LABELS if scores else LOGITS}=THEIRS says which one it is"
             )
         member = names[scores[0]]
         (n, n_classes) = _shape(archive, infos[member], path)

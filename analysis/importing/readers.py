@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +18,8 @@ import pyarrow.parquet as pq
 from analysis.datasets.files import open_regular
 from analysis.errors import LetheError, UserError
 
+_SHORT = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+): ?(.*)")
+_NO_UTF8 = re.compile(r"Row #(\d+): .*invalid UTF8")
 # Names of a file's columns -> our names of those that are read, and theirs.
 Choose = Callable[[list[str]], dict[str, str]]
 Told = Callable[[int], None]
@@ -26,6 +29,13 @@ _BLOCK_BYTES = 8 * 2**20
 _BLOCK_ROWS = 131_072
 _HEADER_BYTES = 2**20
 _GZIP = b"\x1f\x8b"
+_OTHERS = {
+    b"PAR1": "its content is Parquet; give it a name that ends in .parquet",
+    b"PK\x03\x04": "its content is a ZIP file, such as a spreadsheet or .npz; save it as CSV, or "
+    "give it its own name",
+}
+_CUT_OFF = (zlib.error, EOFError, gzip.BadGzipFile)
+_BAD_GZIP = re.compile("compressed stream|zlib")
 _UNREADABLE = (
     pa.ArrowException, OSError, EOFError, ValueError, MemoryError, OverflowError, RecursionError,
     KeyError, zlib.error, csv.Error, NotImplementedError,
@@ -42,8 +52,11 @@ def blocks(path: Path, kind: str, choose: Choose, told: Told) -> Iterator[Block]
     """
     read = {"csv": _csv, "parquet": _parquet, "json": _json_lines}[kind]
     with _named(path, kind), open_regular(path) as raw:
-        if not raw.peek(1):
+        start = raw.peek(4)[:4]
+        if not start:
             raise UserError(f"{path} is empty")
+        if kind != "parquet" and start in _OTHERS:
+            raise UserError(f"{path}: {_OTHERS[start]}")
         yield from read(path, raw, choose, told)
 
 
@@ -54,8 +67,23 @@ def _named(path: Path, kind: str) -> Iterator[None]:
     except LetheError:
         raise
     except _UNREADABLE as error:
+        if isinstance(error, _CUT_OFF) or _BAD_GZIP.search(str(error)):
+            raise UserError(f"{path}: its gzip is cut off or damaged; copy it again") from error
         what = {"csv": "CSV", "parquet": "Parquet", "json": "JSON lines: one object a line"}[kind]
-        raise UserError(f"{path} cannot be read as {what}: {first_line(error)}") from error
+        raise UserError(_in_words(path, first_line(error), what)) from error
+
+
+def _in_words(path: Path, error: str, what: str) -> str:
+    """Say what a library says, with the row in front where it names one."""
+    if found := _SHORT.search(error):
+        row, expected, there, text = found.groups()
+        return (
+            f"{path}, row {row}: {there} columns where the header has {expected}: {text[:80]!r}; "
+            "a separator or quotation mark too many, or too few?"
+        )
+    if found := _NO_UTF8.search(error):
+        return f"{path}, row {found[1]}: its text is no UTF-8; save the file as UTF-8"
+    return f"{path} cannot be read as {what}: {error}"
 
 
 def first_line(error: BaseException) -> str:
@@ -114,6 +142,11 @@ def _header(path: Path, raw: io.BufferedReader) -> tuple[list[str], str]:
         text = line.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError:
         raise UserError(f"{path}: its header is no UTF-8 text; save it as UTF-8") from None
+    if "\r" in text:
+        raise UserError(
+            f"{path}: its lines end with carriage returns alone; save it with line feeds (Unix or "
+            "Windows)"
+        )
     if not text.strip():
         raise UserError(
             f"{path}: its first line is empty; expected a header that names the columns"

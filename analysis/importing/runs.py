@@ -6,6 +6,7 @@ from analysis.importing.asked import Asked
 from analysis.importing.npz import Scores
 from analysis.importing.reading import Read, named
 from analysis.manifest import Manifest
+from analysis.wording import many
 
 Run = tuple[str, int]
 _NAMED = 3
@@ -43,7 +44,7 @@ def check_runs(asked: Asked, read: Read, there: set[Run]) -> list[str]:
     if DENSE_ID not in variants:
         raise UserError(
             f"{read.rows.file(0)}: no run is of variant 'dense', the uncompressed model that the "
-            f"others are held against; there are {_some(variants)}: name one of them dense, or "
+            f"others are held against; there are {some(variants)}: name one of them dense, or "
             "import its predictions with them"
         )
     seeds = sorted({seed for _, seed in every})
@@ -52,7 +53,7 @@ def check_runs(asked: Asked, read: Read, there: set[Run]) -> list[str]:
         return []
     if not asked.allow_missing:
         raise _uneven(read, every, lacking)
-    return [f"uneven seeds: {len(lacking)} runs were not brought, such as {named(lacking[0])}"]
+    return [f"uneven seeds: {many(len(lacking), 'run')} not brought, such as {named(lacking[0])}"]
 
 
 def _uneven(read: Read, every: set[Run], lacking: list[Run]) -> UserError:
@@ -63,7 +64,7 @@ def _uneven(read: Read, every: set[Run], lacking: list[Run]) -> UserError:
     where = "" if code is None else f"{read.rows.file(read.codes.first_of_run[code])}: "
     return UserError(
         f"{where}uneven seeds: {variant_id} has no seed {seed}, which {other} has "
-        f"({len(lacking)} runs are missing so that every variant has every seed); add them, or "
+        f"({many(len(lacking), 'run')} missing so that every variant has every seed); add them, or "
         "--allow-missing takes the runs there are"
     )
 
@@ -92,6 +93,7 @@ def _is_single(runs: set[Run]) -> bool:
     return len({variant_id for variant_id, _ in runs}) == len(runs)
 
 
-def _some(values: list[str]) -> str:
+def some(values: list[str]) -> str:
+    """Name the first of several."""
     named = ", ".join(values[:_NAMED])
     return named + (f" and {len(values) - _NAMED} more" if len(values) > _NAMED else "")

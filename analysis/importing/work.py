@@ -20,7 +20,7 @@ from analysis.importing.images import (
 from analysis.importing.keys import ImageKeys
 from analysis.importing.reading import Read, read_files
 from analysis.importing.recording import add_runs, fingerprint, new_manifest
-from analysis.importing.runs import Run, check_runs, dense_of, runs_of
+from analysis.importing.runs import Run, check_runs, dense_of, runs_of, some
 from analysis.importing.spool import Spool
 from analysis.importing.writing import table_of_rows, table_of_scores
 from analysis.manifest import Manifest
@@ -199,12 +199,20 @@ class _Import:
                 of = "--classes" if not sizes else f"{next(iter(sizes.values()))}"
                 where = self._known.what if what == "--images" and self._known else what
                 raise UserError(f"{of} has {n_classes} classes, and {where} {asked}")
-        return read.codes.classes.resolve(
+        classes = read.codes.classes.resolve(
             read.rows.where,
             known=names,
             known_from=self._known.what if self._known is not None else "",
             n_classes=n_classes,
         )
+        if classes.unlabelled:
+            self._notes.append(
+                f"{len(classes.unlabelled)} of {len(classes.names):,} class names are predicted "
+                "and no image's label: "
+                + some([f"{name[:40]!r}" for name in classes.unlabelled])
+                + "; are they spelled as the labels are?"
+            )
+        return classes
 
     def _new_manifest(self, keys: ImageKeys, classes: Classes, images: ImageTable) -> Manifest:
         """Write the images of a new sweep, and start its manifest."""

@@ -1,5 +1,6 @@
 """What cannot be used is refused in a line that names file, row and column; nothing is left."""
 
+import gzip
 import json
 import os
 import zipfile
@@ -67,8 +68,14 @@ def refused(
         (HEAD + "-3,0,0,dense,0\n", "row 2: column 'image_id' is -3"),
         (HEAD + "a.png,0,0,dense,0\n", "--map path=image_id"),
         (HEAD + "0,0,0,dense,0\n2,0,0,dense,0\n", "no run has image 1 "),
-        (HEAD + "0,0,0,dense,0\n1,0,0\n", "Row #3: Expected 5 columns, got 3"),
-        (HEAD + '0,0,0,"dense,0\n', "cannot be read as CSV"),
+        (HEAD + "0,0,0,dense,0\n1,0,0\n", "row 3: 3 columns where the header has 5"),
+        (HEAD + '0,0,0,"dense,0\n', "t.csv, row 2: 4 columns where the header has 5"),
+        (HEAD + "0,0,0,dense,0,1\n", "t.csv, row 2: 6 columns where the header has 5"),
+        (HEAD.replace("\n", "\r") + "0,0,0,dense,0\r", "carriage returns alone"),
+        (
+            HEAD + "0,cat,0,dense,cat\n1,dog,0,dense,NaN\n",
+            "row 3: column 'prediction' is 'NaN', which is no image's label",
+        ),
         (HEAD.replace("label", "truth") + "0,0,0,dense,0\n", "has no column 'label'; it has"),
         (HEAD.replace("label", "Label") + "0,0,0,dense,0\n", "--map label=Label"),
         ("image_id,label_0,label_1,seed,variant_id,prediction\n0,1,0,0,dense,0\n", "one column"),
@@ -177,7 +184,7 @@ def _scores(folder: Path, name: str = "dense__seed-0.npz", **parts: np.ndarray) 
     ("parts", "expected"),
     [
         ({"logits": None}, "no 'logits' or 'probabilities'"),
-        ({"labels": None}, "no 'labels'"),
+        ({"labels": None}, "no 'labels'; it has logits; --map labels=THEIRS"),
         ({"probabilities": np.full((4, 3), 1 / 3)}, "both 'logits' and 'probabilities'"),
         ({"logits": np.ones((4, 3, 2))}, "has the shape (4, 3, 2)"),
         ({"logits": np.ones((5, 3))}, "4 labels and 5 rows"),
@@ -198,6 +205,43 @@ def test_npz_that_cannot_be_used(
     message = refused(capsys, tmp_path / "cache", _scores(tmp_path, **parts))
     assert expected in message
     assert "dense__seed-0.npz" in message
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (HEAD.encode() + b"0,caf\xe9,0,dense,caf\xe9\n", "t.csv, row 2: its text is no UTF-8"),
+        (b"PAR1\0\0\0PAR1", "t.csv: its content is Parquet"),
+        (b"PK\x03\x04\0\0", "t.csv: its content is a ZIP file"),
+        (gzip.compress(HEAD.encode() * 50)[:30], "t.csv: its gzip is cut off"),
+        (
+            gzip.compress(HEAD.encode() + b"0,0,0,dense,0\n" * 99_999)[:-8] + b"\0" * 8,
+            "t.csv: its gzip is cut off or damaged",
+        ),
+        (
+            gzip.compress(HEAD.encode() + b"0,0,0,dense,0\n" * 99_999)[:-2000],
+            "t.csv: its gzip is cut off",
+        ),
+    ],
+    ids=["latin-1", "parquet", "zip", "header cut", "checksum", "rows cut"],
+)
+def test_files_of_another_kind_and_damaged_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes, expected: str
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(content)
+    assert expected in refused(capsys, tmp_path / "cache", str(path))
+
+
+def test_names_that_are_no_label_are_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = HEAD + "0,cat,0,dense,cat\n1,dog,0,dense,Dog\n"
+    path = write_text(tmp_path / "t.csv", text)
+    assert main(["import", path, "--name", "mine", "--cache", str(tmp_path / "cache")]) == 0
+    said = capsys.readouterr().out
+    assert "imported 1 run of 1 variant on 2 images of 3 classes; 1 run in" in said
+    assert "1 of 3 class names are predicted and no image's label: 'Dog'" in said
 
 
 def test_names_of_npz_say_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -240,10 +284,10 @@ def test_text_that_is_cut_off_or_no_text(
 ) -> None:
     whole = Path(write_text(tmp_path / "t.csv.gz", table().to_csv(index=False)))
     whole.write_bytes(whole.read_bytes()[:-200])
-    assert "t.csv.gz cannot be read" in refused(capsys, tmp_path / "cache", str(whole))
+    assert "t.csv.gz: its gzip is cut off" in refused(capsys, tmp_path / "cache", str(whole))
     bad = tmp_path / "b.csv"
     bad.write_bytes(HEAD.encode() + b"0,\xff\xfe,0,dense,0\n")
-    assert "b.csv cannot be read" in refused(capsys, tmp_path / "cache", str(bad))
+    assert "b.csv, row 2: its text is no UTF-8" in refused(capsys, tmp_path / "cache", str(bad))
 
 
 @pytest.mark.parametrize(
