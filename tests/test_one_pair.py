@@ -5,12 +5,20 @@ import pytest
 
 from analysis.cli.main import main
 from analysis.figures.class_impact import class_impact, class_impact_info
+from analysis.figures.curves import metric_curve
+from analysis.figures.over_representation import over_representation
+from analysis.figures.pie_accuracy import pie_accuracy
 from analysis.findings import findings
 from analysis.one_pair import MORE_RUNS
 from analysis.results import SweepResults
 from tests.dashboard.test_pages import open_page as open_page
 from tests.dashboard.test_pages import told
 from tests.synthetic import make_sweep
+
+
+def flat(figure):
+    """The subtitle in one line."""
+    return " ".join(figure.layout.title.subtitle.text.replace("<br>", " ").split())
 
 
 @pytest.fixture
@@ -147,3 +155,24 @@ def test_show_says_no_pair_of_populations(tmp_path, capsys):
     make_sweep(tmp_path, seeds=2)
     assert main(["show", "made", "--results", "--cache", str(tmp_path)]) == 0
     assert "McNemar" not in capsys.readouterr().out
+
+
+def test_figures_say_what_takes_more_runs(single):
+    curve = metric_curve(single.curves(), metric="top1")
+    assert "takes two runs a variant" in curve.layout.title.subtitle.text
+    assert "they take two dense runs" in flat(pie_accuracy(single.summary()))
+    assert "interval" not in flat(class_impact(single.classes("magnitude-0.90"), rule="mcnemar_p"))
+
+
+def test_figures_of_populations_ask_for_no_more_runs(tmp_path):
+    results = SweepResults(make_sweep(tmp_path, seeds=6))
+    assert "A/A PIEs of its own halves" in flat(pie_accuracy(results.summary()))
+    assert "95 % interval" in flat(class_impact(results.classes("magnitude-0.90")))
+
+
+def test_attributes_of_one_pair_are_held_against_no_seed_noise(single):
+    rows = single.attributes("magnitude-0.90")
+    assert not rows.empty
+    said = flat(over_representation(rows))
+    assert "they take two dense runs" in said
+    assert "Like for like" not in said

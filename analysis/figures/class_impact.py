@@ -215,7 +215,8 @@ def _subtitle(info: ClassImpactInfo, rule: str) -> str:
         if not info.n_lost and not info.n_gained:
             found = f"No class is significant ({_RULES[rule]} ≤ {ALPHA}{chance})."
     empty = f" {info.n_empty:,} without test images left out." if info.n_empty else ""
+    interval = ", with its 95 % interval" if info.rows["ci_low"].notna().any() else ""
     return (
-        f"{found}{empty} Bar: change of recall. Marker: that minus "
-        "the change of accuracy, with its 95 % interval."
+        f"{found}{empty} Bar: change of recall. Marker: that minus the change of accuracy"
+        f"{interval}."
     )

@@ -218,7 +218,11 @@ def _subtitle(info: MetricCurveInfo) -> str:
     per_run |= bool(info.unpruned["ci_low"].notna().any()) or bool(
         info.dense["ci_low"].notna().any()
     )
-    bands = "Bands and whiskers: 95 % interval over runs." if per_run else "No interval over runs."
+    bands = (
+        "Bands and whiskers: 95 % interval over runs."
+        if per_run
+        else "No interval over runs: it takes two runs a variant, better ten."
+    )
     left = " Left of the line: variants that prune nothing." if len(info.unpruned) else ""
     note = ""
     if info.metric == "pie_share":

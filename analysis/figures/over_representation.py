@@ -93,12 +93,19 @@ def over_representation(attributes: pd.DataFrame, *, note: str = "") -> go.Figur
 
 
 def _subtitle(info: OverRepresentationInfo) -> str:
-    low, high = (pd.to_numeric(info.rows[f"difference_{end}"]) for end in ("low", "high"))
-    more, less = int((low > 0).sum()), int((high < 0).sum())
-    text = (
-        f"Like for like, {more} of {len(info.rows)} values are over-represented more than among "
-        f"the PIEs of seeds alone, {less} less (95 % interval of the difference, over images)."
-    )
+    if info.rows["aa_over_representation"].isna().all():
+        text = (
+            "There are no A/A PIEs, of seeds alone, to hold them against: they take two dense "
+            "runs, better ten."
+        )
+    else:
+        low, high = (pd.to_numeric(info.rows[f"difference_{end}"]) for end in ("low", "high"))
+        more, less = int((low > 0).sum()), int((high < 0).sum())
+        text = (
+            f"Like for like, {more} of {len(info.rows)} values are over-represented more than "
+            f"among the PIEs of seeds alone, {less} less (95 % interval of the difference, over "
+            "images)."
+        )
     if info.n_hidden:
         text += f" {info.n_hidden:,} values with fewer PIEs are not shown."
     return text

@@ -81,6 +81,9 @@ def pie_accuracy(summary: pd.DataFrame, *, note: str = "") -> go.Figure:
     subtitle = (
         "Any images chosen by disagreement are hard: hold dense on PIEs (●) against dense on the "
         "A/A PIEs of its own halves (×)."
+        if (info.points["images"] == "A/A PIEs").any()
+        else "Any images chosen by disagreement are hard. There are no A/A PIEs, of seeds alone, "
+        "to hold them against: they take two dense runs, better ten."
     )
     words = layout.Words(_TITLE, _X, "", subtitle, note)
     return layout.compose(figure, words, plot_height=max(58 * n, 130), rows=names)

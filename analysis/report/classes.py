@@ -31,10 +31,14 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class ClassRows:
-    """Rows by rising normalized change, and how many classes are not among them."""
+    """Rows by rising normalized change, and how many classes are not among them.
+
+    ``is_single`` where p and q are McNemar's, of one pair of models.
+    """
 
     rows: list[ClassRow]
     n_hidden: int
+    is_single: bool
 
 
 def class_rows(classes: pd.DataFrame) -> ClassRows:
@@ -43,6 +47,9 @@ def class_rows(classes: pd.DataFrame) -> ClassRows:
     Beyond 60 classes the 15 at either end are kept, and every one with q <= 0.05 up to 60.
     """
     delta = "normalized_recall_delta"
+    is_single = bool(classes["p"].isna().all() and classes["mcnemar_p"].notna().any())
+    if is_single:
+        classes = classes.assign(p=classes["mcnemar_p"], q=classes["mcnemar_q"])
     known = classes[classes["n_images"] > 0].sort_values(delta, kind="stable")
     if len(known) > MANY:
         ends = {*known.index[:_EACH_END], *known.index[-_EACH_END:]}
@@ -50,14 +57,16 @@ def class_rows(classes: pd.DataFrame) -> ClassRows:
         shown = known[known.index.isin(ends | set(significant.index))]
     else:
         shown = known
-    return ClassRows([_row(row) for row in shown.to_dict("records")], len(classes) - len(shown))
+    rows = [_row(row, "recall_delta" if is_single else delta) for row in shown.to_dict("records")]
+    return ClassRows(rows, len(classes) - len(shown), is_single)
 
 
-def _row(row: dict[str, float | str]) -> ClassRow:
+def _row(row: dict[str, float | str], tested: str) -> ClassRow:
+    """Write one row; ``tested`` is the change whose sign p is about."""
     delta, p, q = (row[name] for name in ("normalized_recall_delta", "p", "q"))
     sign = ""
     if not is_missing(p) and float(p) <= ALPHA:
-        sign = "lost" if float(delta) < 0 else "gained"
+        sign = "lost" if float(row[tested]) < 0 else "gained"
     by = "q" if sign and not is_missing(q) and float(q) <= ALPHA else "p"
     low, high = row["ci_low"], row["ci_high"]
     return ClassRow(

@@ -18,10 +18,15 @@ _COLUMNS = (
     "dense_agreement", "agreement",
 )  # fmt: skip
 
+_CONFIDENCES = ("dense_true_confidence", "true_confidence")
+
 
 @dataclass(frozen=True)
 class Tile:
-    """One image: its picture as a data URI (empty without one), and what was said of it."""
+    """One image: its picture as a data URI (empty without one), and what was said of it.
+
+    The shares are agreements; of single models confidences in the true class, NaN where unknown.
+    """
 
     image_id: int
     uri: str
@@ -29,18 +34,19 @@ class Tile:
     label: str
     dense: str
     variant: str
-    dense_agreement: float
-    agreement: float
+    dense_share: float
+    share: float
     kind: str
     path: str
 
 
 @dataclass(frozen=True)
 class Gallery:
-    """The first tiles of each kind by falling vote distance, and how many images there are."""
+    """The first tiles of each kind, how many images there are, and what they fall by."""
 
     tiles: dict[str, list[Tile]]
     counts: dict[str, int]
+    order: str
 
 
 def galleries(scope: Scope) -> dict[str, Gallery]:
@@ -52,8 +58,9 @@ def galleries(scope: Scope) -> dict[str, Gallery]:
     wanted = {"forgotten": n, "recovered": -(-n // 3)}
     chosen: dict[str, dict[str, pd.DataFrame]] = {}
     counts: dict[str, dict[str, int]] = {}
+    orders: dict[str, str] = {}
     for variant_id in scope.variant_ids:
-        pies = sort_pies(scope.results.images(variant_id, columns=_COLUMNS))
+        pies, orders[variant_id] = _sorted(scope, variant_id)
         counts[variant_id] = {kind: int((pies["kind"] == kind).sum()) for kind in wanted}
         chosen[variant_id] = {
             kind: pies[pies["kind"] == kind].head(n) for kind, n in wanted.items()
@@ -66,9 +73,30 @@ def galleries(scope: Scope) -> dict[str, Gallery]:
         variant_id: Gallery(
             {kind: _tiles(scope, part, pictures) for kind, part in parts.items()},
             counts[variant_id],
+            orders[variant_id],
         )
         for variant_id, parts in chosen.items()
     }
+
+
+def _sorted(scope: Scope, variant_id: str) -> tuple[pd.DataFrame, str]:
+    """PIEs with their shares, in order, and that in words.
+
+    By vote distance; of single models by the confidence lost, recovered ones by that gained.
+    """
+    results = scope.results
+    if results.pairs(variant_id).empty:
+        pies = sort_pies(results.images(variant_id, columns=_COLUMNS))
+        shares = {"dense_share": pies["dense_agreement"], "share": pies["agreement"]}
+        return pies.assign(**shares), "falling distance of the votes"
+    pies = sort_pies(results.images(variant_id, columns=(*_COLUMNS, *_CONFIDENCES)))
+    before, after = (pies[name].astype(float) for name in _CONFIDENCES)
+    pies = pies.assign(dense_share=before, share=after)
+    if (after - before).isna().all():
+        return pies.sort_values(schema.IMAGE_ID), "image id"
+    gained = (after - before).where(pies["kind"] != "recovered", before - after)
+    order = gained.sort_values(kind="stable", na_position="last").index
+    return pies.loc[order], "falling change of confidence in the true class (that in brackets)"
 
 
 def _pictures(scope: Scope, ids: list[int]) -> dict[int, tuple[str, bool, str]]:
@@ -94,7 +122,7 @@ def _tiles(
             Tile(
                 int(row[schema.IMAGE_ID]), uri, is_small, names[row[schema.LABEL]],
                 names[row["dense_modal_label"]], names[row["modal_label"]],
-                float(row["dense_agreement"]), float(row["agreement"]), str(row["kind"]), path,
+                float(row["dense_share"]), float(row["share"]), str(row["kind"]), path,
             )
         )  # fmt: skip
     return tiles

@@ -183,6 +183,11 @@ def _numbers(context: Context, attribute: str) -> None:
             f"(95 % {row['difference_low']:+.4g} to {row['difference_high']:+.4g}), an interval "
             f"that {beside} hold 0."
         )
+    else:
+        st.caption(
+            "Any set of images chosen by disagreement is unlike the rest, and there are no A/A "
+            "PIEs, of seeds alone, to hold these against: they take two dense runs, better ten."
+        )
     chance = row["probability_larger"]
     if pd.notna(chance):
         st.caption(

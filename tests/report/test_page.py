@@ -152,7 +152,7 @@ def test_tiles_are_the_pies_of_their_kind_by_vote_distance(
     assert (first.label, first.dense, first.variant) == (
         names[row["label"]], names[row["dense_modal_label"]], names[row["modal_label"]]
     )  # fmt: skip
-    assert (first.dense_agreement, first.agreement) == (row["dense_agreement"], row["agreement"])
+    assert (first.dense_share, first.share) == (row["dense_agreement"], row["agreement"])
 
 
 def test_pictures_are_those_of_their_images(folder: SweepFolder) -> None:
@@ -271,3 +271,28 @@ def test_the_commands_can_be_parsed_and_name_the_sweep(folder: SweepFolder) -> N
     assert (sweep.corruptions, sweep.shift) == (["fog=3"], ["phone=folder:a b"])
     assert sweep.variants == ["magnitude=0.50", "magnitude=0.90", "int8-static"]
     assert (report.ties, report.variant) == ("reference", ["int8-static"])
+
+
+def test_one_pair_is_sorted_by_confidence_and_tested_by_mcnemar(
+    tmp_path: Path, reported: Reported
+) -> None:
+    folder = make_sweep(tmp_path / "cache", n_images=2000, seeds=1)
+    results = SweepResults(folder)
+    page = Page(reported(folder)[0])
+    text = page.text
+    assert "falling change of confidence in the true class" in text
+    assert "McNemar's exact test of the change" in text
+    assert "take two runs" in text
+    assert "distance of the votes" not in text.split("Methods")[0]
+    images = results.images("magnitude-0.90").set_index("image_id")
+    classes = results.classes("magnitude-0.90").set_index("class_name")
+    shown = galleries(scope_of(results, None))["magnitude-0.90"].tiles
+    lost = images["dense_true_confidence"] - images["true_confidence"]
+    for kind, sign in (("forgotten", 1), ("recovered", -1)):
+        ids = [tile.image_id for tile in shown[kind]]
+        of_kind = sign * lost[images["kind"] == kind]
+        assert ids == of_kind.sort_values(ascending=False, kind="stable").index[: len(ids)].tolist()
+        assert shown[kind][0].share == images["true_confidence"][ids[0]]
+    for row in class_rows(results.classes("magnitude-0.90")).rows:
+        assert row.p == f"{classes['mcnemar_p'][row.name]:.2g}"
+        assert row.sign in ("", "lost" if classes["recall_delta"][row.name] < 0 else "gained")
