@@ -3,9 +3,9 @@
 import platform
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -270,8 +270,17 @@ def _describe(manifest: Manifest, asked: Asked, fits: list[Fit], n_workers: int)
         "threads_per_run": 1,
         "latency_batch_size": 1,
     }
-    manifest.versions = {name: version(name) for name in _LIBRARIES}
+    manifest.versions = _versions()
     manifest.versions["python"] = platform.python_version()
+
+
+def _versions() -> dict[str, str]:
+    """Name what is installed: models of torch are run without the libraries of ONNX."""
+    found = {}
+    for name in _LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def _write_pixels(

@@ -106,7 +106,10 @@ def _joined(kept: Manifest, added: Manifest, name: str) -> Manifest:
     merged.created = ""
     describe_config(merged, kept.config.get("options", {}))
     if kept.is_given:
-        merged.config["models"] = added.config["models"] | kept.config["models"]
+        ours, theirs = (one.config["models"] for one in (kept, added))
+        merged.config["models"] = ours | {run: theirs[run] for run in theirs if run not in ours}
+        notes = [*kept.dataset["notes"], *added.dataset["notes"]]
+        merged.dataset["notes"] = list(dict.fromkeys(notes))
     if kept.is_imported:
         files = [*kept.config["imported"], *added.config["imported"]]
         merged.config["imported"] = [one for i, one in enumerate(files) if one not in files[:i]]

@@ -78,7 +78,7 @@ class Asked:
             value = getattr(self, option)
             if value is not None and value < 1:
                 raise UserError(f"--{option.replace('_', '-')} {value}: expected at least 1")
-        _check_runs(self.models)
+        _check_runs(self.models, self.paired)
 
     def options(self) -> dict[str, Any]:
         """What a result depends on besides the models: a resumed sweep must repeat these."""
@@ -135,6 +135,8 @@ def _format(model: str, item: str) -> tuple[str, str]:
     hint = ""
     if suffix in (".pt", ".pth", ".safetensors", ".bin", ".ckpt"):
         hint = "; weights alone do not say what model they are of: timm:NAME:CHECKPOINT"
+    elif suffix == ".xml":
+        hint = "; a model of OpenVINO is run by a function, of which docs/given.md has an example"
     raise UserError(f"--models {item}: {_EXPECTED}{hint}")
 
 
@@ -203,7 +205,7 @@ def parse_scaling(
     return Scaling(None, tuple(map(float, mean)), tuple(map(float, std)))
 
 
-def _check_runs(models: tuple[GivenModel, ...]) -> None:
+def _check_runs(models: tuple[GivenModel, ...], is_paired: bool) -> None:
     runs = [model.run for model in models]
     twice = next((run for i, run in enumerate(runs) if run in runs[:i]), None)
     if twice is not None:
@@ -215,7 +217,13 @@ def _check_runs(models: tuple[GivenModel, ...]) -> None:
     if not dense:
         raise UserError(
             "--models: none is 'dense', the uncompressed model that the others are held against; "
-            "expected dense=MODEL"
+            "expected dense=MODEL, also where models are added to a sweep"
+        )
+    alone = next((model for model in models if model.seed not in dense), None)
+    if is_paired and alone is not None:
+        raise UserError(
+            f"--paired: {alone.run} is held against dense@{alone.seed}, which is not among "
+            "--models; name it again where models are added to a sweep"
         )
 
 

@@ -49,13 +49,11 @@ def open_function(where: str, needed: Needed) -> Loaded:
     digest = hashlib.sha256(file.read_bytes() if file.is_file() else name.encode()).hexdigest()
     note = f"ran the code of {where}; only that module's own file is held against later runs"
     if isinstance(made, nn.Module):
-        made.eval()
+        notes = (note, *_in_evaluation(made))
         first = next(iter(made.parameters()), None)
         dtype = torch.float32 if first is None else first.dtype
         shape = (None, None, None, None)
-        return Loaded(
-            runner(made), digest, figures_of_module(made), shape, fed(dtype), notes=(note,)
-        )
+        return Loaded(runner(made), digest, figures_of_module(made), shape, fed(dtype), notes=notes)
     if not callable(made):
         raise UserError(
             f"'{attribute}' returned {type(made).__name__}; expected a torch.nn.Module, or a "
@@ -64,6 +62,15 @@ def open_function(where: str, needed: Needed) -> Loaded:
     return Loaded(
         lambda images: arrays(made(images)), digest, shape=(None, None, None, None), notes=(note,)
     )
+
+
+def _in_evaluation(module: nn.Module) -> tuple[str, ...]:
+    """Put a module into evaluation mode; one of torch.export has its mode from there."""
+    try:
+        module.eval()
+    except NotImplementedError:
+        return ("an exported module, which is run in the mode it was exported in",)
+    return ()
 
 
 def _called(make: Any) -> Any:

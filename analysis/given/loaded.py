@@ -22,12 +22,41 @@ class Needed:
 
 
 @dataclass(frozen=True)
+class Stored:
+    """One tensor as a model stores it.
+
+    Parameters
+    ----------
+    n : int
+        Its elements, of packed ones those that are packed.
+    n_bytes : float
+        What it takes.
+    is_weight : bool
+        Whether it has two or more dimensions, and is no scale and no index.
+    bits : float or None
+        Of one element; None where that cannot be read from it, such as of 4-bit weights in int32.
+    zeros : int or None
+        Elements that are 0; None of integers and of packed ones.
+    computed : str or None
+        Floating type, such as float32; None of all others.
+    """
+
+    n: int
+    n_bytes: float
+    is_weight: bool
+    bits: float | None
+    zeros: int | None
+    computed: str | None = None
+
+
+@dataclass(frozen=True)
 class Figures:
     """What is measured of weights that can be read; null where they cannot.
 
-    ``size_bytes`` counts them as stored, ``weight_bits`` is the mean over elements of weights with
-    two or more dimensions, ``sparsity`` the share of zeros among those, null where one is of
-    integers: what rounds to 0 is not called pruned.
+    ``size_bytes`` counts them as stored with their scales, ``weight_bits`` is the mean over
+    elements of weights with two or more dimensions, ``sparsity`` the share of zeros among those,
+    null where one is of integers: what rounds to 0 is not called pruned. ``compute_dtype`` is what
+    layers compute in, null where that is not known.
     """
 
     size_bytes: int | None = None
@@ -68,14 +97,19 @@ class Loaded:
     notes: tuple[str, ...] = ()
 
 
-def figures_of(weights: list[tuple[int, int, float, bool, int | None]]) -> Figures:
-    """Sum up weights, each (elements, dimensions, bits an element, is float, zeros or None)."""
-    size = sum(n * bits / 8 for n, _, bits, _, _ in weights)
-    large = [weight for weight in weights if weight[1] >= 2]
-    n = sum(weight[0] for weight in large)
+def figures_of(tensors: list[Stored]) -> Figures:
+    """Sum up what is stored; the type that layers compute in is that of all weights, if one."""
+    size = int(np.ceil(sum(tensor.n_bytes for tensor in tensors)))
+    weights = [tensor for tensor in tensors if tensor.is_weight]
+    n = sum(weight.n for weight in weights)
     if not n:
-        return Figures(int(np.ceil(size)))
-    bits = sum(count * b for count, _, b, _, _ in large) / n
-    zeros = [z for *_, z in large if z is not None]
-    readable = len(zeros) == len(large) and all(is_float for _, _, _, is_float, _ in large)
-    return Figures(int(np.ceil(size)), bits, sum(zeros) / n if readable else None)
+        return Figures(size)
+    bits = [weight.n * weight.bits for weight in weights if weight.bits is not None]
+    zeros = [weight.zeros for weight in weights if weight.zeros is not None]
+    types = {weight.computed for weight in weights}
+    return Figures(
+        size,
+        sum(bits) / n if len(bits) == len(weights) else None,
+        sum(zeros) / n if len(zeros) == len(weights) else None,
+        types.pop() if len(types) == 1 else None,
+    )

@@ -1,14 +1,15 @@
 """What the formats of torch share: running a module on arrays, and measuring its weights."""
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from analysis.given.loaded import Figures, figures_of
+from analysis.given.loaded import Figures, Stored, figures_of
 from analysis.models.weights import measured_sparsity
 
 _FED = {torch.float32: "float32", torch.float16: "float16", torch.float64: "float64",
@@ -45,25 +46,53 @@ def arrays(outputs: Any) -> list[Any]:
 
 
 def figures_of_tensors(tensors: Iterable[torch.Tensor]) -> Figures:
-    """Measure a state dict: parameters and buffers."""
-    weights: list[tuple[int, int, float, bool, int | None]] = []
-    for tensor in tensors:
-        is_plain = type(tensor.data) is torch.Tensor and not tensor.is_quantized
-        is_float = is_plain and tensor.is_floating_point()
-        zeros = tensor.numel() - int(tensor.count_nonzero()) if is_float else None
-        bits = 8.0 * tensor.element_size()
-        if not is_plain:
-            return Figures()  # its own form of storage: what it takes is not known
-        weights.append((tensor.numel(), tensor.ndim, bits, is_float, zeros))
-    return figures_of(weights)
+    """Measure parameters, buffers and quantized tensors; null where one has a form of its own."""
+    found = [_stored(tensor) for tensor in tensors]
+    stored = [one for one in found if one is not None]
+    return figures_of(stored) if len(stored) == len(found) else Figures()
+
+
+def _stored(tensor: torch.Tensor) -> Stored | None:
+    n, is_large = tensor.numel(), tensor.ndim >= 2
+    if tensor.is_quantized:
+        bits = 4.0 if tensor.dtype == torch.quint4x2 else 8.0 * tensor.element_size()
+        return Stored(n, n * bits / 8 + _scale_bytes(tensor), is_large, bits, None)
+    if type(tensor.data) is not torch.Tensor:
+        return None
+    size = tensor.element_size()
+    if tensor.is_floating_point():
+        zeros = n - int(tensor.count_nonzero())
+        name = str(tensor.dtype).removeprefix("torch.")
+        return Stored(n, n * size, is_large, 8.0 * size, zeros, name)
+    # int64 and bool are indices and masks; several weights may be packed into one int32.
+    is_weight = is_large and tensor.dtype not in (torch.int64, torch.bool)
+    return Stored(n, n * size, is_weight, 8.0 if size == 1 else None, None)
+
+
+def _scale_bytes(tensor: torch.Tensor) -> int:
+    """Bytes of the scales and zero points of a quantized tensor."""
+    if tensor.qscheme() in (torch.per_tensor_affine, torch.per_tensor_symmetric):
+        return 16  # a double and a 64-bit integer
+    parts = (tensor.q_per_channel_scales(), tensor.q_per_channel_zero_points())
+    return sum(part.numel() * part.element_size() for part in parts)
 
 
 def figures_of_module(module: nn.Module) -> Figures:
     """Measure a module; where it names its head, sparsity leaves that out as everywhere."""
-    figures = figures_of_tensors([*module.parameters(), *module.buffers()])
+    figures = figures_of_tensors([*module.parameters(), *module.buffers(), *_packed(module)])
     if figures.sparsity is None or not hasattr(module, "get_classifier"):
         return figures
-    return Figures(figures.size_bytes, figures.weight_bits, measured_sparsity(module))
+    return replace(figures, sparsity=measured_sparsity(module))
+
+
+def _packed(module: nn.Module) -> Iterator[torch.Tensor]:
+    """Tensors of a state dict that are no parameter and no buffer: quantized layers pack theirs."""
+    known = {name for name, _ in module.named_parameters(remove_duplicate=False)}
+    known |= {name for name, _ in module.named_buffers(remove_duplicate=False)}
+    for name, value in module.state_dict().items():
+        if name not in known:
+            parts = value if isinstance(value, tuple | list) else [value]
+            yield from (part for part in parts if isinstance(part, torch.Tensor))
 
 
 def evaluating(module: nn.Module) -> nn.Module:

@@ -1,22 +1,23 @@
 """ONNX files, run by ONNX Runtime on the CPU."""
 
 import hashlib
-from collections.abc import Iterator
+import importlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from analysis.errors import UserError
-from analysis.given.loaded import Figures, Loaded, Needed, figures_of
+from analysis.given.loaded import Figures, Loaded, Needed
+from analysis.given.onnx_weights import computed_in, figures_of_graph, tensors_of
 from analysis.given.registry import one_line, register
 
 _TYPES = {
     "tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64",
     "tensor(uint8)": "uint8",
 }  # fmt: skip
-_QUANTIZED = ("QLinear", "ConvInteger", "MatMulInteger", "DynamicQuantize", "MatMulNBits")
-_MISSING = "is not installed; pip install -r requirements.txt brings it"
+_BRINGS = "pip install -r requirements.txt brings it"
 
 
 @register("onnx")
@@ -29,11 +30,7 @@ def open_onnx(where: str, _: Needed) -> Loaded:
         It is missing or no ONNX file, needs files from elsewhere or operators that are not there,
         or takes more than one input.
     """
-    try:
-        import onnx
-        import onnxruntime
-    except ImportError as error:
-        raise UserError(f"'{error.name}' {_MISSING}") from None
+    onnx, onnxruntime = _libraries()
     path = Path(where)
     content = read_regular(path)
     try:
@@ -60,7 +57,19 @@ def open_onnx(where: str, _: Needed) -> Loaded:
     def run(images: Any) -> list[Any]:
         return [np.asarray(output) for output in session.run(None, {name: images})]
 
-    return Loaded(run, digest.hexdigest(), _figures(model, path, bool(files)), shape, dtype)
+    return Loaded(run, digest.hexdigest(), _figures(model, path, content, files), shape, dtype)
+
+
+def _libraries() -> tuple[Any, Any]:
+    found = []
+    for name in ("onnx", "onnxruntime"):
+        try:
+            found.append(importlib.import_module(name))
+        except ModuleNotFoundError as error:
+            raise UserError(f"{error.name or name} is not installed; {_BRINGS}") from None
+        except ImportError as error:
+            raise UserError(f"{name} cannot be imported ({one_line(error)}); {_BRINGS}") from None
+    return found[0], found[1]
 
 
 def read_regular(path: Path) -> bytes:
@@ -95,30 +104,11 @@ def _input(session: Any) -> tuple[tuple[int | None, ...] | None, str, str]:
     return shape, _TYPES[given.type], given.name
 
 
-def _tensors(model: Any) -> Iterator[Any]:
-    """Every tensor of a file: initializers and constants, those of subgraphs and functions too."""
-    graphs = [model.graph, *model.functions]
-    while graphs:
-        graph = graphs.pop()
-        yield from getattr(graph, "initializer", ())
-        for sparse in getattr(graph, "sparse_initializer", ()):
-            yield from (sparse.values, sparse.indices)
-        for node in graph.node:
-            for attribute in node.attribute:
-                yield attribute.t
-                yield from attribute.tensors
-                for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
-                    yield from (sparse.values, sparse.indices)
-                if attribute.HasField("g"):
-                    graphs.append(attribute.g)
-                graphs += attribute.graphs
-
-
 def _external_files(model: Any, folder: Path) -> list[Path]:
     import onnx
 
     found: dict[str, Path] = {}
-    for tensor in _tensors(model):
+    for tensor in tensors_of(model):
         if tensor.data_location != onnx.TensorProto.EXTERNAL:
             continue
         location = next((one.value for one in tensor.external_data if one.key == "location"), "")
@@ -139,33 +129,12 @@ def _external_files(model: Any, folder: Path) -> list[Path]:
     return [found[name] for name in sorted(found)]
 
 
-def _figures(model: Any, path: Path, is_external: bool) -> Figures:
+def _figures(model: Any, path: Path, content: bytes, files: list[Path]) -> Figures:
     import onnx
-    from onnx import numpy_helper
 
-    if is_external:
+    if files:
         # Its data lie in the model's folder: that was seen before.
         model = onnx.load(path)
-    weights: list[tuple[int, int, float, bool, int | None]] = []
-    constants = [
-        attribute.t
-        for node in model.graph.node
-        if node.op_type == "Constant"
-        for attribute in node.attribute
-        if attribute.name == "value"
-    ]
-    for tensor in (*model.graph.initializer, *constants):
-        array = numpy_helper.to_array(tensor)
-        kind = onnx.TensorProto.DataType.Name(tensor.data_type)
-        is_float = "FLOAT" in kind or kind == "DOUBLE"
-        bits = 4.0 if kind in ("INT4", "UINT4", "FLOAT4E2M1") else 8.0 * array.dtype.itemsize
-        zeros = array.size - int(np.count_nonzero(array)) if is_float else None
-        weights.append((array.size, array.ndim, bits, is_float, zeros))
-    operators = [node.op_type for node in model.graph.node]
-    is_quantized = any(one.startswith(_QUANTIZED) for one in operators) or (
-        "DequantizeLinear" in operators
-    )
-    figures = figures_of(weights)
-    return Figures(
-        figures.size_bytes, figures.weight_bits, None if is_quantized else figures.sparsity
-    )
+    n_bytes = len(content) + sum(file.stat().st_size for file in files)
+    computed = computed_in(str(path) if files else content, n_bytes)
+    return replace(figures_of_graph(model), compute_dtype=computed)

@@ -2,7 +2,9 @@
 
 import contextlib
 import json
+import sys
 from concurrent.futures import Future
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import workers
+from analysis import given_sweep, workers
 from analysis.cli.main import main
 from analysis.command import sweep_words
+from analysis.given import evaluating
 from analysis.results import SweepResults
 from analysis.store import Cache
 from analysis.training import Normalizer
@@ -166,6 +169,87 @@ def test_seeds_and_pairs() -> None:
     found = folder.read_population("slim", kl, [0, 5], n)["kl_from_dense"]
     assert (found.mean(axis=1) > 0).all()
     assert found[0].mean() != found[1].mean()
+
+
+def test_a_paired_model_that_is_added_needs_its_dense_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    two = ("dense@0=net.onnx", "dense@1=net.onnx")
+    assert sweep("--models", *two, "--paired") == 0
+    slim = ("slim@0=slim.onnx", "slim@1=slim.onnx", "--paired")
+    capsys.readouterr()
+    assert sweep("--models", two[0], *slim) == 2
+    assert "slim@1 is held against dense@1, which is not among --models" in capsys.readouterr().err
+    assert sweep("--models", *two, *slim) == 0
+    folder = Cache("cache").sweep("mine")
+    n = len(folder.read_images(["label"]))
+    found = folder.read_population("slim", ["kl_from_dense"], [0, 1], n)["kl_from_dense"]
+    assert np.isfinite(found).all()
+
+
+def test_merged_sweeps_know_the_models_of_both_and_take_more(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_linear(Path("third.onnx"), noise=0.6)
+    write_linear(Path("drawn.onnx"), scale=-1.0)
+    one, other = ("slim=slim.onnx", "third=third.onnx")
+    assert sweep("--models", "dense=net.onnx", one, cache="whole") == 0
+    assert sweep("--models", "dense=net.onnx", one, other, cache="whole") == 0
+    for name, model in (("one", one), ("other", other)):
+        assert sweep("--models", "dense=net.onnx", model, "--name", name) == 0
+    assert main(["merge", "one", "other", "--name", "mine", "--cache", "cache"]) == 0
+    folder = Cache("cache").sweep("mine")
+    assert folder.verify() == []
+    assert prediction_bytes(folder) == prediction_bytes(Cache("whole").sweep("mine"))
+    models = folder.manifest().config["models"]
+    assert list(models) == ["dense@0", "slim@0", "third@0"]
+    assert models["third@0"]["model"] == "third.onnx"
+    assert sweep("--models", "dense=net.onnx", "fourth=slim.onnx") == 0
+    assert folder.manifest().n_done == 4
+    assert sweep("--models", "dense@1=drawn.onnx", "slim@1=net.onnx", "--name", "later") == 0
+    assert main(["merge", "one", "later", "--name", "both", "--cache", "cache"]) == 0
+    merged = Cache("cache").sweep("both").manifest()
+    assert any("dense, seed 1, is right on" in note for note in merged.dataset["notes"])
+    assert sweep("--models", "dense=drawn.onnx", one, "--name", "wrong") == 0
+    capsys.readouterr()
+    assert main(["merge", "one", "wrong", "--name", "no", "--cache", "cache"]) == 2
+    assert "they differ" in capsys.readouterr().err
+
+
+def test_a_report_of_given_models(tmp_path: Path) -> None:
+    assert sweep(*BOTH) == 0
+    assert main(["report", "mine", "--cache", "cache", "--out", "page"]) == 0
+    runs = pd.read_csv(tmp_path / "page/tables/runs.csv").set_index("variant_id")
+    assert list(runs["compute_dtype"]) == ["float32", "float32"]
+    assert runs.loc["slim", "weight_bits"] == 32
+    assert "slim" in (tmp_path / "page/index.html").read_text()
+
+
+@pytest.mark.parametrize("name", ["onnx", "onnxruntime"])
+def test_without_the_libraries_of_onnx(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluating._opened.cache_clear()
+    monkeypatch.setitem(sys.modules, name, None)
+    assert sweep(*BOTH) == 2
+    said = capsys.readouterr().err
+    assert f"dense=net.onnx: {name} is not installed; pip install" in said
+    assert said.count("\n") == 1
+    assert left_in(Path("cache")) == []
+
+
+def test_models_of_torch_need_no_library_of_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(name: str) -> str:
+        if name.startswith("onnx"):
+            raise PackageNotFoundError(name)
+        return "1"
+
+    monkeypatch.setattr(given_sweep, "version", version)
+    write_pt2(Small(), Path("drawn.pt2"))
+    assert sweep("--models", "dense=drawn.pt2") == 0
+    versions = Cache("cache").sweep("mine").manifest().versions
+    assert "torch" in versions
+    assert not any(name.startswith("onnx") for name in versions)
 
 
 def test_a_model_that_is_fed_what_it_does_not_know(capsys: pytest.CaptureFixture[str]) -> None:

@@ -264,6 +264,7 @@ def test_pickles_are_not_opened(tmp_path: Path) -> None:
         (["dense@x=a.onnx"], "'x' is no seed"),
         (["dense@-1=a.onnx"], "'-1' is no seed"),
         (["dense=a.pth"], "weights alone do not say"),
+        (["dense=a.xml"], "a model of OpenVINO is run by a function"),
         (["dense=timm:"], "a name is missing"),
         (["magnitude-90.0=a.onnx"], "a level is a fraction"),
         (["dense+int8=a.onnx"], "dense is a variant by itself"),
