@@ -114,7 +114,7 @@ def extended(manifest: Manifest, sweep: Sweep, variants: tuple[Variant, ...]) ->
         if variant.variant_id not in known:
             manifest.variants.append(_variant_record(variant, sweep))
     manifest.seeds = sorted({*manifest.seeds, *range(sweep.seeds)})
-    manifest.shifts += new_shifts(manifest, sweep)
+    manifest.shifts += new_shifts(manifest, sweep.shifts)
     digests = {path: sha256(Path(path)) for path in sweep.method_files}
     describe_config(manifest, sweep.options(), digests)
     manifest.pairing = f"{_pairing(sweep)}; quantized runs are made from their dense run"

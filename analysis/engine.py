@@ -13,7 +13,8 @@ from analysis.manifest import Manifest
 from analysis.plan import Run, unshifted, weights_of
 from analysis.pools import Pool
 from analysis.preparing import Arrays, Progress
-from analysis.run import Context, Outcome, Shifted
+from analysis.recording import record_run, record_shifted
+from analysis.run import Context
 from analysis.store import SweepFolder
 
 
@@ -60,7 +61,11 @@ class Engine:
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 run_or_graph = running.pop(future)
-                self._record(run_or_graph, future)
+                if run_or_graph is None:
+                    _check_exported(future)
+                else:
+                    record_run(self.folder, self.manifest, _key(run_or_graph), future)
+                    self._tell()
                 unfinished.discard(run_or_graph)
 
     def shift(self, todo: Mapping[Run, tuple[str, ...]], arrays: Arrays) -> None:
@@ -71,7 +76,9 @@ class Engine:
             for run, names in todo.items()
         }
         for future in as_completed(running):
-            self._record_shifted(*running[future], future)
+            run, names = running[future]
+            record_shifted(self.folder, self.manifest, _key(run), names, future)
+            self._tell_shifted()
 
     def _tell(self) -> None:
         self.progress("runs", self.manifest.n_done, self.manifest.n_runs)
@@ -108,42 +115,13 @@ class Engine:
             note_gone(self._needs(*run))
         return sorted(gone, key=lambda run: (run[0].variant_id, run[1])) + todo
 
-    def _record(self, run: Run | None, future: "Future[Outcome | None]") -> None:
-        try:
-            outcome = future.result()
-        except Exception as error:
-            if run is None:
-                raise RunError(f"the model could not be exported to ONNX: {error}") from error
-            record = self.manifest.run(run[0].variant_id, run[1])
-            record.state = "failed"
-            record.error = (str(error).strip() or type(error).__name__).splitlines()[0]
-        else:
-            if outcome is None:
-                return
-            record = self.manifest.run(outcome.variant_id, outcome.seed)
-            for key, value in outcome.measured.items():
-                setattr(record, key, value)
-            record.state, record.error = "done", None
-            record.latency_ms, record.seconds = outcome.latency_ms, round(outcome.seconds, 3)
-            self.manifest.files |= outcome.files
-        self.folder.write_manifest(self.manifest)
-        self._tell()
 
-    def _record_shifted(self, run: Run, names: tuple[str, ...], future: "Future[Shifted]") -> None:
-        variant_id, seed = run[0].variant_id, run[1]
-        try:
-            shifted = future.result()
-        except Exception as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            shifted = Shifted((), dict.fromkeys(names, reason), {})
-        for name in names:
-            record = self.manifest.shift(name)
-            record.failed.pop(f"{variant_id}/seed-{seed}", None)
-            if name in shifted.done:
-                seeds = record.done.setdefault(variant_id, [])
-                record.done[variant_id] = sorted({*seeds, seed})
-            else:
-                record.failed[f"{variant_id}/seed-{seed}"] = shifted.failed[name]
-        self.manifest.files |= shifted.files
-        self.folder.write_manifest(self.manifest)
-        self._tell_shifted()
+def _key(run: Run) -> tuple[str, int]:
+    return run[0].variant_id, run[1]
+
+
+def _check_exported(future: "Future[None]") -> None:
+    try:
+        future.result()
+    except Exception as error:
+        raise RunError(f"the model could not be exported to ONNX: {error}") from error

@@ -19,3 +19,9 @@ class CacheError(UserError):
 
 class RunError(LetheError):
     """A run, or the machine under it, failed."""
+
+
+def one_line(error: BaseException) -> str:
+    """First line of what went wrong, in 300 characters at most; the error's kind without one."""
+    lines = (str(error).strip() or type(error).__name__).splitlines()
+    return lines[0][:300]

@@ -26,6 +26,7 @@ from analysis.joining import keep_joined
 from analysis.manifest import Manifest
 from analysis.pools.local import usable_cores
 from analysis.preparing import Arrays, Progress, channel_statistics, image_table, write_split
+from analysis.recording import record_run
 from analysis.remote.copies import working_folder
 from analysis.run import Outcome
 from analysis.store import Cache, SweepFolder
@@ -328,24 +329,9 @@ def _run(
                 beside = dense.get(fit.model.seed) if is_compared and not is_dense else None
                 running[workers.evaluate_given(pool, context, fit, beside)] = fit
         for future in as_completed(running):
-            _record(folder, manifest, running[future], future)
+            model = running[future].model
+            record_run(folder, manifest, (model.variant_id, model.seed), future)
             progress("runs", manifest.n_done, manifest.n_runs)
-
-
-def _record(folder: SweepFolder, manifest: Manifest, fit: Fit, future: "Future[Outcome]") -> None:
-    record = manifest.run(fit.model.variant_id, fit.model.seed)
-    try:
-        outcome = future.result()
-    except Exception as error:
-        record.state = "failed"
-        record.error = (str(error).strip() or type(error).__name__).splitlines()[0]
-    else:
-        for key, value in outcome.measured.items():
-            setattr(record, key, value)
-        record.state, record.error = "done", None
-        record.latency_ms, record.seconds = outcome.latency_ms, round(outcome.seconds, 3)
-        manifest.files |= outcome.files
-    folder.write_manifest(manifest)
 
 
 def _warn(folder: SweepFolder, manifest: Manifest, say: Say) -> None:

@@ -1,12 +1,14 @@
 """Keeping the shifts of a manifest: new ones, their images, and the runs predicted on them."""
 
-from analysis.config import Sweep
+from collections.abc import Iterable
+
 from analysis.errors import UserError
 from analysis.manifest import Manifest, ShiftRecord
+from analysis.shift import Shift
 from analysis.store import SweepFolder
 
 
-def new_shifts(manifest: Manifest, sweep: Sweep) -> list[ShiftRecord]:
+def new_shifts(manifest: Manifest, shifts: Iterable[Shift]) -> list[ShiftRecord]:
     """Records of the shifts that the manifest does not know yet.
 
     Raises
@@ -16,7 +18,7 @@ def new_shifts(manifest: Manifest, sweep: Sweep) -> list[ShiftRecord]:
     """
     known = {record.name: record for record in manifest.shifts}
     new = []
-    for shift in sweep.shifts:
+    for shift in shifts:
         record = known.get(shift.name)
         if record is None:
             new.append(ShiftRecord(shift.name, shift.corruption, shift.severity, shift.dataset))

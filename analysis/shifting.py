@@ -1,7 +1,7 @@
 """Predicting a finished run on shifts: from its saved weights, quantized again where it was."""
 
 from analysis.config import Variant
-from analysis.errors import LetheError
+from analysis.errors import LetheError, one_line
 from analysis.manifest import FileRecord
 from analysis.prediction import prediction_table
 from analysis.preparing import Arrays
@@ -26,7 +26,7 @@ def shift_run(
             table = prediction_table(logits.of_run(pixels), arrays.labels(name), dense_logits=dense)
             record = store.write_predictions(variant.variant_id, seed, table, {}, shift=name)
         except LetheError as error:
-            failed[name] = str(error).splitlines()[0]
+            failed[name] = one_line(error)
             continue
         path = store.prediction_path(variant.variant_id, seed, shift=name)
         files[store.relative(path)] = record

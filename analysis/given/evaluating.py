@@ -12,11 +12,11 @@ import numpy as np
 from PIL import Image
 
 from analysis.config import DENSE_ID
-from analysis.errors import RunError, UserError
+from analysis.errors import RunError, UserError, one_line
 from analysis.given.asked import GivenModel
 from analysis.given.fit import Fit, Input, are_probabilities, inputs_of
 from analysis.given.loaded import Array, Loaded, Needed
-from analysis.given.registry import one_line, open_model
+from analysis.given.registry import open_model
 from analysis.latency import median_latency
 from analysis.prediction import prediction_table
 from analysis.preparing import Arrays, model_input

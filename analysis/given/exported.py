@@ -13,11 +13,11 @@ import torch
 import torch.ao.quantization.fx._decomposed  # operators of PT2E programs
 from torch.export.pt2_archive import _package
 
-from analysis.errors import UserError
+from analysis.errors import UserError, one_line
 from analysis.given.loaded import Loaded, Needed
 from analysis.given.modules import fed, figures_of_tensors, runner
 from analysis.given.onnx_file import read_regular
-from analysis.given.registry import one_line, register
+from analysis.given.registry import register
 
 
 @register("exported")

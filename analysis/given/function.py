@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from analysis.errors import UserError
+from analysis.errors import UserError, one_line
 from analysis.given.loaded import Loaded, Needed
 from analysis.given.modules import arrays, fed, figures_of_module, runner
-from analysis.given.registry import one_line, register
+from analysis.given.registry import register
 
 
 @register("function")

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from analysis.errors import UserError
+from analysis.errors import UserError, one_line
 from analysis.given.loaded import Figures, Loaded, Needed
 from analysis.given.onnx_weights import computed_in, figures_of_graph, tensors_of
-from analysis.given.registry import one_line, register
+from analysis.given.registry import register
 
 _TYPES = {
     "tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64",

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from analysis.discovery import Registry
-from analysis.errors import UserError
+from analysis.errors import UserError, one_line
 from analysis.given.asked import GivenModel
 from analysis.given.loaded import Loaded, Needed
 
@@ -50,9 +50,3 @@ def open_model(model: GivenModel, needed: Needed) -> Loaded:
     except Exception as error:
         # A damaged file fails in whatever way its bytes happen to be read.
         raise UserError(f"{model.label} cannot be opened: {one_line(error)}") from error
-
-
-def one_line(error: BaseException) -> str:
-    """First line of what went wrong."""
-    lines = (str(error).strip() or type(error).__name__).splitlines()
-    return f"{lines[0][:300]}"

@@ -12,7 +12,7 @@ import torch
 import torch_pruning
 from torch import nn
 
-from analysis.errors import RunError
+from analysis.errors import RunError, one_line
 from analysis.models.spec import ModelSpec
 from analysis.models.weights import head_modules
 
@@ -111,7 +111,7 @@ class Channels:
                 self.model.eval()(self.example)
         except (RuntimeError, ValueError, AssertionError, TypeError) as error:
             raise RunError(
-                f"channels of this model cannot be removed: {str(error).splitlines()[0]}; "
+                f"channels of this model cannot be removed: {one_line(error)}; "
                 "prune it with another method"
             ) from error
         finally:

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from analysis.errors import UserError
+from analysis.errors import UserError, one_line
 from analysis.models.weights import head_modules
 
 State = dict[str, torch.Tensor]
@@ -44,7 +44,7 @@ def read_checkpoint(path: str) -> State:
         ) from None
     except Exception as error:
         # A damaged file fails in whatever way its bytes happen to be read.
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+        reason = one_line(error)
         raise UserError(f"{where} cannot be read: {reason}") from None
     return _tensors(content, where)
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import analysis.models.tiny_cnn  # noqa: F401
-from analysis.errors import UserError
+from analysis.errors import UserError, one_line
 from analysis.models.checkpoint import load_checkpoint, read_checkpoint
 from analysis.models.spec import ModelSpec, Size
 from analysis.models.torchvision_shim import import_timm
@@ -113,7 +113,7 @@ def _create_pretrained(spec: ModelSpec) -> nn.Module:
         return _create(spec.name, spec.n_classes, spec.channels, spec.image_size, pretrained=True)
     except Exception as error:
         # Whatever the hub's client raises: offline, no such host, no such file, no such weights.
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+        reason = one_line(error)
         raise UserError(
             f"--pretrained: the weights of '{spec.name}' cannot be had ({reason}); they are "
             "fetched from the Hugging Face hub once, which needs a network and HF_HUB_OFFLINE "
@@ -153,7 +153,7 @@ def _check_forward(model: nn.Module, spec: ModelSpec) -> None:
         with torch.inference_mode():
             shape = tuple(model.eval()(torch.zeros(2, spec.channels, *spec.image_size)).shape)
     except (RuntimeError, ValueError, AssertionError, TypeError) as error:
-        reason = str(error).splitlines()[0]
+        reason = one_line(error)
         raise UserError(
             f"model '{spec.name}' does not take images of {spec.image_size[0]} x "
             f"{spec.image_size[1]} pixels ({reason}); give another --image-size"
