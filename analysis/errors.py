@@ -22,6 +22,9 @@ class RunError(LetheError):
 
 
 def one_line(error: BaseException) -> str:
-    """First line of what went wrong, in 300 characters at most; the error's kind without one."""
-    lines = (str(error).strip() or type(error).__name__).splitlines()
-    return lines[0][:300]
+    """First line of what went wrong; the error's kind without one.
+
+    Of a line above 300 characters the middle is left out: ONNX Runtime says the reason at the end.
+    """
+    line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return line if len(line) <= 300 else f"{line[:149]}…{line[-150:]}"

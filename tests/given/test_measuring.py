@@ -156,3 +156,14 @@ def test_a_library_that_is_not_there_is_named(
     assert str(raised.value) == (
         f"slim={path}: {name} is not installed; pip install -r requirements.txt brings it"
     )
+
+
+def test_the_reason_at_the_end_of_a_long_message_is_said(tmp_path: Path) -> None:
+    model = onnx.load(write_qdq(tmp_path / "a.onnx"))
+    for tensor in model.graph.initializer:
+        if tensor.name == "weight_scale":  # as NNCF writes those of compressed convolutions
+            tensor.dims[:] = [1, 10]
+    onnx.save(model, tmp_path / "b.onnx")
+    with pytest.raises(UserError, match=r"must be 1D tensor with size 10$") as raised:
+        tried(f"slim={tmp_path / 'b.onnx'}")
+    assert "\n" not in str(raised.value)
