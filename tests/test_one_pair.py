@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from analysis.cli.main import main
-from analysis.figures.class_impact import class_impact, class_impact_info
+from analysis.figures.class_impact import class_impact, class_impact_info, usual_rule
 from analysis.figures.curves import metric_curve
 from analysis.figures.over_representation import over_representation
 from analysis.figures.pie_accuracy import pie_accuracy
+from analysis.figures.trade_off import trade_off
 from analysis.findings import findings
 from analysis.one_pair import MORE_RUNS
 from analysis.results import SweepResults
@@ -161,6 +162,8 @@ def test_figures_say_what_takes_more_runs(single):
     curve = metric_curve(single.curves(), metric="top1")
     assert "takes two runs a variant" in curve.layout.title.subtitle.text
     assert "they take two dense runs" in flat(pie_accuracy(single.summary()))
+    summary = single.summary().assign(size_bytes=[4e5, 3e5, 2e5, 1e5][: len(single.summary())])
+    assert "take two dense runs" in flat(trade_off(summary))
     assert "interval" not in flat(class_impact(single.classes("magnitude-0.90"), rule="mcnemar_p"))
 
 
@@ -176,3 +179,21 @@ def test_attributes_of_one_pair_are_held_against_no_seed_noise(single):
     said = flat(over_representation(rows))
     assert "they take two dense runs" in said
     assert "Like for like" not in said
+
+
+def test_compare_and_overview_say_what_takes_more_runs(tmp_path, open_page):
+    results = SweepResults(make_sweep(tmp_path, seeds=1))
+    for page in ("", "compare"):
+        app = open_page(page)
+        assert any("better ten" in one.value for one in app.caption), page
+    assert any("by falling confidence lost" in one.value for one in app.caption)
+    assert not any("by falling vote distance" in one.value for one in app.caption)
+    assert usual_rule(results.classes("magnitude-0.90")) == "mcnemar_p"
+
+
+def test_populations_are_told_of_no_more_runs(tmp_path, open_page):
+    results = SweepResults(make_sweep(tmp_path, seeds=4))
+    for page in ("", "compare", "gallery", "image"):
+        app = open_page(page)
+        assert not any("One run a variant" in one.value for one in app.caption), page
+    assert usual_rule(results.classes("magnitude-0.90")) == "p"

@@ -38,6 +38,12 @@ class ClassImpactInfo:
     n_hidden: int
 
 
+def usual_rule(classes: pd.DataFrame) -> Rule:
+    """Say what the classes of a variant are judged by: p, of one pair of models McNemar's."""
+    is_single = classes["p"].isna().all() and classes["mcnemar_p"].notna().any()
+    return "mcnemar_p" if is_single else "p"
+
+
 def class_impact_info(
     classes: pd.DataFrame,
     *,

@@ -67,6 +67,8 @@ def over_representation(attributes: pd.DataFrame, *, note: str = "") -> go.Figur
         ("A/A PIEs: seeds alone", "aa_over_representation", ("aa_ci_low", "aa_ci_high"),
          "x-thin-open", theme.GREY, 0.16),
     ):  # fmt: skip
+        if column != "over_representation" and rows[column].isna().all():
+            continue
         x, low, high = (pd.to_numeric(rows[c]) for c in (column, *interval))
         figure.add_scatter(
             x=x, y=rows.index + offset, mode="markers", name=name,

@@ -105,8 +105,11 @@ def trade_off(summary: pd.DataFrame, *, cost: str = "size_bytes", note: str = ""
     figure.update_yaxes(tickformat=".3~%", zeroline=False)
     figure.update_xaxes(rangemode="tozero", zeroline=False)
     subtitle = (
-        f"The colour is the share of PIEs beyond the noise floor. A ring: no other variant is as "
+        "The colour is the share of PIEs beyond the noise floor. A ring: no other variant is as "
         f"good in {word}, accuracy and PIE excess and better in one."
+        if (info.rows[schema.VARIANT_ID].ne(DENSE_ID) & info.rows["harm"].notna()).any()
+        else f"A ring: no other variant is as good in {word} and accuracy and better in one. PIEs "
+        "beyond the noise floor, the colour, take two dense runs, better ten."
     )
     words = layout.Words(_TITLE, x, _Y, subtitle, note)
     composed = layout.compose(figure, words, plot_height=340)

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from analysis import schema
 from analysis.figures.breaking_points import breaking_points
 from analysis.figures.class_heatmap import class_heatmap, most_changed
-from analysis.figures.class_impact import class_impact
+from analysis.figures.class_impact import class_impact, usual_rule
 from analysis.figures.confusion import confusion_flow
 from analysis.figures.curves import QUANTITIES, metric_curve
 from analysis.figures.over_representation import over_representation
@@ -117,7 +117,10 @@ def _of_variant(scope: Scope, variant_id: str) -> list[Drawing]:
             f"class-impact-{variant_id}",
             section,
             lambda: class_impact(
-                results.classes(variant_id), top=_EACH_END if many else None, note=note
+                results.classes(variant_id),
+                rule=usual_rule(results.classes(variant_id)),
+                top=_EACH_END if many else None,
+                note=note,
             ),
         ),
         Drawing(

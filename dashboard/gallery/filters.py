@@ -89,7 +89,12 @@ def filters(context: Context, facets: Facets, metadata: dict[str, pd.Categorical
     for column, values in metadata.items():
         _meta_filter(context, column, values, facets.meta[column])
     if is_single:
-        st.caption(f"{single.MORE_RUNS} Tiles show the confidence in the true class instead.")
+        instead = (
+            "Tiles show the confidence in the true class instead."
+            if single.is_known(context)
+            else "The confidence in the true class, which tiles would show instead, is not known."
+        )
+        st.caption(f"{single.MORE_RUNS} {instead}")
 
 
 def _kind_filter(context: Context, counts: dict[str, int]) -> None:

@@ -11,9 +11,14 @@ from dashboard import data
 from dashboard.context import Context
 from dashboard.selection import SORTS
 
+Values = npt.NDArray[np.float64]
 MORE_RUNS = (
     "One run a variant: agreement, vote distance, vote entropy and PIE stability take two runs of "
     "dense and of the variant, better ten."
+)
+NO_FLOOR = (
+    "One run a variant: noise floor, PIE excess and the count of classes impacted take two runs of "
+    "dense and of the variant, better ten. McNemar's test of single models: see Classes."
 )
 # Of single models these have two values at most, or none.
 _OF_POPULATIONS = frozenset(
@@ -21,10 +26,10 @@ _OF_POPULATIONS = frozenset(
 )
 
 
-def is_single(context: Context) -> bool:
-    """Whether dense and the chosen variant are one run each."""
+def is_single(context: Context, variant_id: str | None = None) -> bool:
+    """Whether dense and a variant, the chosen one by default, are one run each."""
     done = context.manifest.done_seeds
-    return len(done(DENSE_ID)) == 1 == len(done(context.variant))
+    return len(done(DENSE_ID)) == 1 == len(done(variant_id or context.variant))
 
 
 def settled(context: Context) -> Context:
@@ -35,8 +40,7 @@ def settled(context: Context) -> Context:
     selection = context.selection
     if selection.sort != "vote_distance" or not is_single(context):
         return context
-    known = not np.isnan(np.subtract(*true_confidences(context))).all()
-    sort = "confidence_lost" if known else "dense_confidence"
+    sort = "confidence_lost" if is_known(context) else "dense_confidence"
     return replace(context, selection=replace(selection, sort=sort))
 
 
@@ -48,15 +52,24 @@ def sorts(context: Context) -> tuple[str, ...]:
     return tuple(sort for sort in SORTS if sort == asked or sort not in _OF_POPULATIONS)
 
 
-def true_confidences(
-    context: Context,
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return the mean confidence in the true class of dense and of the variant, N values each."""
+def true_confidences(context: Context, variant_id: str | None = None) -> tuple[Values, Values]:
+    """Return the mean confidence in the true class of dense and of a variant, N values each."""
     dense, variant = (
-        data.image_values(context.results, context.variant, name)
+        data.image_values(context.results, variant_id or context.variant, name)
         for name in ("dense_true_confidence", "true_confidence")
     )
     return dense, variant
+
+
+def confidence_lost(context: Context, variant_id: str | None = None) -> Values:
+    """Mean confidence in the true class that compression took away, 0..1, or added (negative)."""
+    dense, variant = true_confidences(context, variant_id)
+    return dense - variant
+
+
+def is_known(context: Context) -> bool:
+    """Whether the predictions came with confidences in the true class."""
+    return not np.isnan(confidence_lost(context)).all()
 
 
 def confidence_words(context: Context, image_id: int, between: str = " → ") -> str:

@@ -19,16 +19,10 @@ def values(context: Context) -> Values | None:
     if sort == "stability":
         return data.stability(context.results, context.variant)
     if sort == "confidence_lost":
-        return _confidence_lost(context)
+        return single.confidence_lost(context)
     if sort in ("breaking_point", "dense_vote_entropy"):
         return data.image_values(context.results, context.variant, sort)
     return None
-
-
-def _confidence_lost(context: Context) -> Values:
-    """Mean confidence in the true class that compression took away, 0..1, or added (negative)."""
-    dense, variant = single.true_confidences(context)
-    return dense - variant
 
 
 def note(context: Context, found: Values | None) -> None:

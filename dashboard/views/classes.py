@@ -7,7 +7,7 @@ import streamlit as st
 
 from analysis import schema
 from analysis.figures.class_heatmap import class_heatmap, most_changed
-from analysis.figures.class_impact import class_impact
+from analysis.figures.class_impact import class_impact, usual_rule
 from analysis.figures.confusion import confusion_flow
 from analysis.results.code import table_code, where_contains, where_in
 from dashboard import context as contexts
@@ -40,7 +40,7 @@ def show() -> None:
     _ = context.variant
     classes = context.results.classes(context.variant)
     shown, code, rule, sort, top = _controls(context, classes)
-    single = classes["p"].isna().all() and classes["mcnemar_p"].notna().any()
+    single = usual_rule(classes) == "mcnemar_p"
     if single:
         st.info(
             "One pair of models: McNemar's exact test of the change of each class's recall, over "

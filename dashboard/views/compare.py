@@ -12,6 +12,7 @@ from dashboard import context as contexts
 from dashboard import data, state
 from dashboard.context import Context, NothingYetError
 from dashboard.figure_panel import figure, note
+from dashboard.gallery import single
 from dashboard.gallery.filters import variant_filter
 from dashboard.gallery.query import ImageIndex
 from dashboard.gallery.strip import strip
@@ -81,6 +82,8 @@ def _figures_of_merit(context: Context, one: str, other: str) -> None:
     }
     table = pd.DataFrame.from_dict(rows, orient="index", columns=["dense", one, other])
     st.dataframe(table.rename_axis("Figure of merit").reset_index(), hide_index=True)
+    if single.is_single(context, one) or single.is_single(context, other):
+        st.caption(single.NO_FLOOR)
 
 
 def _value(summary: pd.DataFrame, variant_id: str, name: str) -> float | None:
@@ -92,13 +95,13 @@ def _alone(
     context: Context, index: ImageIndex, variant_id: str, against: str, others: np.ndarray
 ) -> None:
     (ids,) = np.nonzero(index.pie & ~others)
-    ids = ids[np.argsort(-index.distance[ids], kind="stable")]
+    ids, order = _ordered(context, index, variant_id, ids)
     first = ids[:_SHOWN]
     st.header(f"PIEs of {plain(variant_id)} alone", anchor=False)
     if not len(ids):
         st.caption(f"None: every PIE of it is one of {plain(against)} too.")
         return
-    st.caption(f"{count(len(first))} of {count(len(ids))}, by falling vote distance.")
+    st.caption(f"{count(len(first))} of {count(len(ids))}, by falling {order}.")
     strip(context, index, first.tolist(), variant_id)
     panel(
         context,
@@ -109,13 +112,23 @@ def _alone(
     )
 
 
+def _ordered(
+    context: Context, index: ImageIndex, variant_id: str, ids: np.ndarray
+) -> tuple[np.ndarray, str]:
+    """By vote distance, single models by the confidence lost; and that in words."""
+    if single.is_single(context, variant_id):
+        lost = single.confidence_lost(context, variant_id)[ids]
+        return ids[np.argsort(-lost, kind="stable")], "confidence lost in the true class"
+    return ids[np.argsort(-index.distance[ids], kind="stable")], "vote distance"
+
+
 def _both(context: Context, index: ImageIndex, others: np.ndarray, one: str, other: str) -> None:
-    """Offer the images that are PIEs of both, by the vote distance of the first."""
+    """Offer the images that are PIEs of both, in the order of the first."""
     (ids,) = np.nonzero(index.pie & others)
     if len(ids):
         panel(
             context,
-            ids[np.argsort(-index.distance[ids], kind="stable")],
+            _ordered(context, index, one, ids)[0],
             key="both",
             label="Export the PIEs of both",
             words=f"PIEs of {one} and of {other}",

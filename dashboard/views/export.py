@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from analysis.figures.class_heatmap import class_heatmap
-from analysis.figures.class_impact import class_impact
+from analysis.figures.class_impact import class_impact, usual_rule
 from analysis.figures.confusion import confusion_flow
 from analysis.figures.curves import QUANTITIES, metric_curve
 from analysis.figures.pie_accuracy import pie_accuracy
@@ -197,7 +197,7 @@ def _of_variant(context: Context, variant: str) -> dict[str, Drawable]:
     classes, pies = context.results.classes(variant), context.results.pies(variant)
     return {
         f"Class impact, {variant}": lambda: (
-            class_impact(classes, note=one),
+            class_impact(classes, rule=usual_rule(classes), note=one),
             classes,
             table_code(context.results, "classes", variant),
         ),

@@ -13,6 +13,7 @@ from dashboard import context as contexts
 from dashboard import pages, permissions
 from dashboard.context import Context
 from dashboard.figure_panel import figure, note, side_by_side
+from dashboard.gallery.single import NO_FLOOR
 from dashboard.text import html_text, plain
 
 
@@ -120,6 +121,8 @@ def _variants(context: Context) -> None:
         column_config={name: st.column_config.TextColumn(help=text) for name, text in HELP.items()},
         height="content",
     )
+    if not context.results.pairs().empty:
+        st.caption(NO_FLOOR)
     paired = summary.loc[summary["paired"].eq(True), "variant_id"].tolist()
     if paired:
         html_text(
