@@ -12,6 +12,7 @@ from analysis.figures.trade_off import trade_off
 from analysis.findings import findings
 from analysis.one_pair import MORE_RUNS
 from analysis.results import SweepResults
+from analysis.sharing.choosing import choose
 from tests.dashboard.test_pages import open_page as open_page
 from tests.dashboard.test_pages import told
 from tests.synthetic import make_sweep
@@ -197,3 +198,17 @@ def test_populations_are_told_of_no_more_runs(tmp_path, open_page):
         app = open_page(page)
         assert not any("One run a variant" in one.value for one in app.caption), page
     assert usual_rule(results.classes("magnitude-0.90")) == "p"
+
+
+def test_images_are_shared_by_the_confidence_lost(single):
+    images = single.images("magnitude-0.90")
+    pies = images[images["is_pie"]]
+    lost = pies["dense_true_confidence"] - pies["true_confidence"]
+    expected = pies.loc[lost.sort_values(ascending=False, kind="stable").index, "image_id"]
+    assert choose(single, "magnitude-0.90").tolist() == expected.tolist()
+
+
+def test_the_page_export_says_the_order(tmp_path, open_page):
+    make_sweep(tmp_path, seeds=1)
+    app = open_page("export")
+    assert any("by falling confidence lost" in one.value for one in app.caption)

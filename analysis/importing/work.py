@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
+from analysis.config import DENSE_ID
 from analysis.errors import RunError, UserError
 from analysis.importing.asked import Asked, expand
 from analysis.importing.checking import ImageTable
@@ -279,7 +280,9 @@ class _Import:
             manifest.files[path] = record
             self._progress("writing runs", code + 1, len(read.codes.runs))
         if read.scored and not n_with_kl:
+            has_dense = any(variant_id == DENSE_ID for variant_id, _ in read.codes.runs)
             self._notes.append(
                 "KL from dense is not computed: it takes scores of a dense run and of one made "
                 "from it in one import, one run a variant or --paired"
+                + ("" if has_dense else "; name the dense file too, with --overwrite")
             )

@@ -10,6 +10,7 @@ from analysis.errors import UserError
 from analysis.results import SweepResults
 from analysis.stats.pie import KINDS
 
+_CONFIDENCES = ("dense_true_confidence", "true_confidence")
 POPULATIONS = {"pies": "PIEs", "non-pies": "non-PIEs", "all": "all images"}
 
 
@@ -22,6 +23,9 @@ def choose(
     classes: Sequence[str] = (),
 ) -> npt.NDArray[np.int64]:
     """Return the ids of images by falling vote distance, equal ones in order of image id.
+
+    Of single models, whose PIEs all have the same distance, those that lost the most confidence in
+    the true class come first.
 
     AND across the arguments, OR within one; ``classes`` are names of the true class.
 
@@ -40,7 +44,9 @@ def choose(
         if unknown:
             there = ", ".join(known[:20]) + (", …" if len(known) > 20 else "")
             raise UserError(f"no {what} '{unknown[0]}'; expected {there}")
-    table = results.images(variant_id, columns=[schema.LABEL, "is_pie", "kind", "vote_distance"])
+    columns = [schema.LABEL, "is_pie", "kind", "vote_distance"]
+    is_single = not results.pairs(variant_id).empty
+    table = results.images(variant_id, columns=columns + list(_CONFIDENCES) * is_single)
     kept = np.ones(len(table), bool)
     if population != "all":
         kept &= table["is_pie"].to_numpy(bool) == (population == "pies")
@@ -49,7 +55,11 @@ def choose(
     if classes:
         kept &= table[schema.LABEL].isin([names.index(name) for name in classes]).to_numpy()
     (ids,) = np.nonzero(kept)
-    return ids[np.argsort(-table["vote_distance"].to_numpy()[ids], kind="stable")].astype(np.int64)
+    keys = [-table["vote_distance"].to_numpy()[ids]]
+    if is_single:
+        dense, variant = (table[name].to_numpy(np.float64)[ids] for name in _CONFIDENCES)
+        keys.insert(0, variant - dense)
+    return ids[np.lexsort(keys)].astype(np.int64)
 
 
 def wording_of(

@@ -35,6 +35,7 @@ from dashboard.figure_panel import (
     note,
     side_by_side,
 )
+from dashboard.gallery import single
 from dashboard.ways_out import block
 from dashboard.whole_report import whole_report
 
@@ -161,9 +162,12 @@ def _images(context: Context) -> None:
     )
     found = choose(context.results, variant, population=population, kinds=kinds, classes=classes)
     words = wording_of(population=population, kinds=kinds, classes=classes)
-    st.caption(
-        f"{count(len(found))} of {count(context.n_images)} images, by falling vote distance."
+    order = (
+        "confidence lost in the true class, where it is known"
+        if single.is_single(context, variant)
+        else "vote distance"
     )
+    st.caption(f"{count(len(found))} of {count(context.n_images)} images, by falling {order}.")
     block(context, found, key="export", words=words, variant_id=variant)
 
 
