@@ -5,6 +5,7 @@ on nothing but its arguments, so the result is the same whichever worker runs it
 """
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ import torch
 from analysis.compression.registry import load_files, quantization
 from analysis.config import Sweep, Variant
 from analysis.errors import RunError, UserError
-from analysis.given.evaluating import GivenContext, evaluate, try_given
+from analysis.given.evaluating import GivenContext, evaluate, evaluate_shift, try_given
 from analysis.given.fit import Fit
 from analysis.making import export_shared_graph, quantize_run, train_run
 from analysis.models.factory import resolve
@@ -29,6 +30,7 @@ __all__ = [
     "export_shared_graph",
     "predict_shifted",
     "resolve_model",
+    "shift_given",
     "start_worker",
     "try_given",
     "try_model",
@@ -112,3 +114,10 @@ def predict_shifted(
 def evaluate_given(context: tuple[Any, ...], fit: Fit, dense: Fit | None) -> Outcome:
     """Predict all test images with a given model; the context is what ``GivenContext`` takes."""
     return evaluate(GivenContext(*context), fit, dense)
+
+
+def shift_given(
+    context: tuple[Any, ...], fit: Fit, dense: Fit | None, folder: Path, shift: str
+) -> Shifted:
+    """Predict the images of a shift with a given model."""
+    return evaluate_shift(GivenContext(*context), fit, dense, folder, shift)

@@ -120,15 +120,16 @@ def write_corrupted(
     clean: Arrays,
     folder: Path,
     *,
+    split: str = "test",
     n_processes: int,
     progress: Progress,
 ) -> None:
     """Corrupt the test images once for each of some shifts, to ``<name>.npy``."""
     folder.mkdir(parents=True, exist_ok=True)
-    source = clean.path("test")
+    source = clean.path(split)
     pixels = np.load(source, mmap_mode="r")
     for shift in shifts:
-        shutil.copyfile(clean.path("test-labels"), folder / f"{shift.name}-labels.npy")
+        shutil.copyfile(clean.path(f"{split}-labels"), folder / f"{shift.name}-labels.npy")
         np.lib.format.open_memmap(folder / f"{shift.name}.npy", "w+", np.uint8, pixels.shape)
     blocks = [
         (source, folder / f"{shift.name}.npy", shift.corruption, shift.severity, block)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.config import Sweep, Variant
+from analysis.config import Variant
 from analysis.datasets.base import Dataset
 from analysis.engine import Engine
 from analysis.models.spec import ModelSpec
@@ -39,21 +39,21 @@ class Shifts:
         return {name: natural.fingerprint for name, natural in self.natural.items()}
 
 
-def open_shifts(sweep: Sweep, dataset: Dataset) -> Shifts:
-    """Open the shifts of a sweep, before anything is computed.
+def open_shifts(shifts: tuple[Shift, ...], dataset: Dataset, spec: str) -> Shifts:
+    """Open the shifts of a sweep over a dataset of that SPEC, before anything is computed.
 
     Raises
     ------
     UserError
         A corruption is unknown, or a natural shift cannot be used.
     """
-    check_shifts(sweep.shifts)
+    check_shifts(shifts)
     natural = {
-        s.name: open_natural(s, dataset, is_own=s.dataset == sweep.dataset)
-        for s in sweep.shifts
+        s.name: open_natural(s, dataset, is_own=s.dataset == spec)
+        for s in shifts
         if s.dataset is not None
     }
-    return Shifts(sweep.shifts, natural)
+    return Shifts(shifts, natural)
 
 
 def predict_shifts(

@@ -63,7 +63,7 @@ def run_sweep(
     """
     variants = asked_variants(sweep)
     dataset = open_dataset(sweep.dataset).limited(sweep.train_limit, sweep.test_limit)
-    shifts = open_shifts(sweep, dataset)
+    shifts = open_shifts(sweep.shifts, dataset, sweep.dataset)
     folder = cache.sweep(sweep.name)
     was_there = folder.exists
     if was_there:

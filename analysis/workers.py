@@ -116,6 +116,18 @@ def evaluate_given(
     return executor.submit(_call, "evaluate_given", context, fit, dense)
 
 
+def shift_given(
+    executor: Pool,
+    context: tuple[Any, ...],
+    fit: Fit,
+    dense: Fit | None,
+    folder: Path,
+    shift: str,
+) -> "Future[Shifted]":
+    """Predict the images of a shift with a given model."""
+    return executor.submit(_call, "shift_given", context, fit, dense, folder, shift)
+
+
 def _start(parent: int, has_gpu: bool) -> None:
     # Registered first, so called last: to take torch down in good order would cost a second.
     atexit.register(os._exit, 0)

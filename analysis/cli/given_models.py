@@ -8,6 +8,7 @@ from typing import Any
 
 from analysis.cli.kept_tables import keep_tables
 from analysis.cli.progress import ProgressBars
+from analysis.cli.shift_options import shifts_from
 from analysis.config import Training, default_name
 from analysis.errors import UserError
 from analysis.given.asked import NORMALIZATIONS, Asked, parse_models, parse_scaling
@@ -22,7 +23,6 @@ _OF_TRAINING = (
     "model", "variants", "seeds", "methods", "pretrained", "checkpoint", "image_size",
     "calibration_images", *(field.name for field in fields(Training) if field.name != "paired"),
 )  # fmt: skip
-_SHIFTS = ("corruptions", "shift")
 
 
 def add_options(sweep: argparse.ArgumentParser) -> None:
@@ -87,11 +87,6 @@ def asked_from(given: dict[str, Any]) -> Asked:
         raise UserError(
             f"{_option(stray)} does not go with --models: given models are not trained{hint}"
         )
-    if any(given.get(name) for name in _SHIFTS):
-        raise UserError(
-            "--corruptions and --shift do not go with --models yet; corrupted copies of the images "
-            "in a folder of their own make a sweep of their own"
-        )
     if given.get("device", "auto") not in ("auto", "cpu"):
         raise UserError(f"--device {given['device']}: given models are run on the CPU")
     if given.get("engine", "local") != "local":
@@ -103,6 +98,7 @@ def asked_from(given: dict[str, Any]) -> Asked:
         parse_models(given["models"]),
         scaling,
         paired=bool(given.get("paired")),
+        shifts=shifts_from(given),
         **{
             name: given[name]
             for name in ("input_size", "train_limit", "test_limit")

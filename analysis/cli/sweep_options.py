@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from analysis.cli.given_models import OPTIONS
+from analysis.cli.shift_options import shifts_from
 from analysis.config import Sweep, Training, default_name, parse_variants
 from analysis.errors import UserError
-from analysis.shift import Shift, parse_shifts
 
 _SWEEP_OPTIONS = ("image_size", "train_limit", "test_limit", "calibration_images")
 _WEIGHT_OPTIONS: dict[str, type] = {"pretrained": bool, "checkpoint": str}
@@ -40,18 +40,9 @@ def sweep_from(given: dict[str, Any]) -> Sweep:
         seeds=seeds,
         training=Training(**training),
         method_files=tuple(given.get("methods", ())),
-        shifts=_shifts_from(given),
+        shifts=shifts_from(given),
         **{name: given[name] for name in (*_SWEEP_OPTIONS, *_WEIGHT_OPTIONS) if name in given},
     )
-
-
-def _shifts_from(given: dict[str, Any]) -> tuple[Shift, ...]:
-    natural = parse_shifts(given.get("shift", ()))
-    if not given.get("corruptions"):
-        return natural
-    from analysis.corruptions.asked import parse_corruptions  # SciPy, which few commands need
-
-    return (*parse_corruptions(given["corruptions"]), *natural)
 
 
 def with_config(given: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from analysis.compression.registry import asked_sparsity, methods
 from analysis.config import DENSE_ID, Step, Variant, check_sweep_name
 from analysis.errors import UserError
 from analysis.manifest import VariantRecord
+from analysis.shift import Shift, check_names
 
 NORMALIZATIONS = ("imagenet", "none", "dataset", "0.5")
 _STEP = re.compile(r"([a-z][a-z0-9]*(?:-[a-z0-9]+)*?)(?:-(\d+\.\d+))?")
@@ -33,6 +34,11 @@ class GivenModel:
     def given(self) -> str:
         """The model as it was written."""
         return f"timm:{self.where}" if self.kind == "timm" else self.where
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Variant and seed of the run it makes."""
+        return self.variant_id, self.seed
 
     @property
     def run(self) -> str:
@@ -71,6 +77,7 @@ class Asked:
     train_limit: int | None = None
     test_limit: int | None = None
     paired: bool = False
+    shifts: tuple[Shift, ...] = ()
 
     def __post_init__(self) -> None:
         check_sweep_name(self.name)
@@ -78,6 +85,7 @@ class Asked:
             value = getattr(self, option)
             if value is not None and value < 1:
                 raise UserError(f"--{option.replace('_', '-')} {value}: expected at least 1")
+        check_names(self.shifts)
         _check_runs(self.models, self.paired)
 
     def options(self) -> dict[str, Any]:

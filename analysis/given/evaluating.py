@@ -2,13 +2,14 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from PIL import Image
 
 from analysis.config import DENSE_ID
@@ -21,21 +22,23 @@ from analysis.latency import median_latency
 from analysis.prediction import prediction_table
 from analysis.preparing import Arrays, model_input
 from analysis.remote import Location
-from analysis.run import Outcome
+from analysis.run import Outcome, Shifted
 from analysis.store import SweepFolder
 from analysis.training import Normalizer, evaluation_batches
 
 # What a probability of 0 counts as: its logarithm must stay a number. As of imported ones.
 _SMALLEST = float(np.finfo(np.float64).tiny)
 
+# Where the images that a model is to predict lie, at the size it takes, and their name.
+Place = Callable[[Fit], tuple[Arrays, str]]
+
 
 @dataclass(frozen=True)
 class GivenContext:
-    """What all given models of a sweep share; ``work`` is a folder for what may be lost."""
+    """What all given models of a sweep share; beside ``arrays`` lies what may be lost."""
 
     folder: Location
     arrays: Arrays
-    work: Path
     needed: Needed
 
 
@@ -134,10 +137,7 @@ def evaluate(context: GivenContext, fit: Fit, dense: Fit | None) -> Outcome:
         The model fails on an image, or is another one than was tried.
     """
     started = time.perf_counter()
-    label = context.arrays.labels(fit.pixels)
-    logits = _logits(context, fit)
-    beside = None if dense is None else _logits(context, dense)
-    table = prediction_table(logits, label, dense_logits=beside)
+    table = _table(context, fit, dense, lambda one: (context.arrays, one.pixels))
     loaded = _opened(fit.model, context.needed)
     latency = None
     if fit.batch in (None, 1):
@@ -150,31 +150,57 @@ def evaluate(context: GivenContext, fit: Fit, dense: Fit | None) -> Outcome:
         "size_bytes": figures.size_bytes,
         "compute_dtype": figures.compute_dtype,
     }
-    store, variant_id, seed = SweepFolder(context.folder), fit.model.variant_id, fit.model.seed
-    record = store.write_predictions(variant_id, seed, table, measured)
-    files = {store.relative(store.prediction_path(variant_id, seed)): record}
-    return Outcome(variant_id, seed, measured, latency, time.perf_counter() - started, files)
+    store, key = SweepFolder(context.folder), fit.model.key
+    record = store.write_predictions(*key, table, measured)
+    files = {store.relative(store.prediction_path(*key)): record}
+    return Outcome(*key, measured, latency, time.perf_counter() - started, files)
 
 
-def _logits(context: GivenContext, fit: Fit) -> Array:
-    """Logits of all test images, (N, C); those of dense models are kept for the others."""
-    kept = context.work / f"scores-{fit.model.seed}.npy"
+def evaluate_shift(
+    context: GivenContext, fit: Fit, dense: Fit | None, folder: Path, shift: str
+) -> Shifted:
+    """Predict the images of a shift with one model and write the predictions.
+
+    ``folder`` has a folder of pixels for every size that is taken.
+
+    Raises
+    ------
+    RunError
+        The model fails on an image, or is another one than was tried.
+    """
+    table = _table(context, fit, dense, lambda one: (Arrays(folder / one.pixels), shift))
+    store = SweepFolder(context.folder)
+    record = store.write_predictions(*fit.model.key, table, {}, shift=shift)
+    path = store.relative(store.prediction_path(*fit.model.key, shift=shift))
+    return Shifted((shift,), {}, {path: record})
+
+
+def _table(context: GivenContext, fit: Fit, dense: Fit | None, place: Place) -> pa.Table:
+    """Predictions of the images that lie, for every model, at a place of its size."""
+    arrays, name = place(fit)
+    logits = _logits(context, fit, arrays, name)
+    beside = None if dense is None else _logits(context, dense, *place(dense))
+    return prediction_table(logits, arrays.labels(name), dense_logits=beside)
+
+
+def _logits(context: GivenContext, fit: Fit, arrays: Arrays, name: str) -> Array:
+    """Logits of all images of a name, (N, C); those of dense models are kept for the others."""
     if fit.model.variant_id != DENSE_ID:
-        return _predicted(context, fit)
+        return _predicted(context, fit, arrays.pixels(name))
+    kept = arrays.folder / f"scores-{name}-{fit.model.seed}.npy"
     if kept.exists():
         return np.asarray(np.load(kept))
-    logits = _predicted(context, fit)
-    temporary = context.work / f"scores-{fit.model.seed}-{os.getpid()}.part.npy"
+    logits = _predicted(context, fit, arrays.pixels(name))
+    temporary = kept.with_suffix(f".{os.getpid()}.part.npy")
     np.save(temporary, logits)
     temporary.replace(kept)
     return logits
 
 
-def _predicted(context: GivenContext, fit: Fit) -> Array:
+def _predicted(context: GivenContext, fit: Fit, pixels: Array) -> Array:
     loaded = _opened(fit.model, context.needed)
     if loaded.sha256 != fit.sha256:
         raise RunError("the file was changed while the sweep ran")
-    pixels = context.arrays.pixels(fit.pixels)
     batches = evaluation_batches(pixels, "cpu") if fit.batch is None else _cut(pixels, fit.batch)
     parts = []
     for batch in batches:

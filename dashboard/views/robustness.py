@@ -44,12 +44,6 @@ def show() -> None:
 
 
 def _how_to(context: Context) -> None:
-    if context.manifest.is_given:
-        st.info(
-            "This sweep has no shifts: given models (--models) are run on the test images alone.",
-            icon=":material/inbox:",
-        )
-        return
     if context.manifest.is_imported:
         st.info(
             "This sweep has no shifts: its predictions were imported, and predicting on other "

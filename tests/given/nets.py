@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from torch import nn
 
+from analysis.cli.main import main
 from analysis.datasets import open_dataset
 from analysis.given.asked import parse_models
 from analysis.given.evaluating import try_given
@@ -96,13 +97,13 @@ def write_onnx(module: nn.Module, path: Path) -> Path:
     return path
 
 
-def write_pt2(module: nn.Module, path: Path, *, batch: int | None = None) -> Path:
+def write_pt2(module: nn.Module, path: Path, *, batch: int | None = None, size: int = 8) -> Path:
     """Export a module with any number of images, or with ``batch`` of them."""
     free = ({0: torch.export.Dim("n", min=1, max=4096)},) if batch is None else None
     content = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        example = torch.zeros(batch or 2, 1, 8, 8)
+        example = torch.zeros(batch or 2, 1, size, size)
         torch.export.save(torch.export.export(module, (example,), dynamic_shapes=free), content)
     path.write_bytes(content.getvalue())
     return path
@@ -117,3 +118,12 @@ def tried(item: str, **needed: Any) -> Fit:
     """Try one model on the first digits."""
     (model,) = parse_models([item])
     return try_given(model, Needed(**(vars(NEEDED) | needed)), pictures())
+
+
+# What a sweep of them is asked with.
+PLAIN = ("--dataset", "digits", "--normalize", "none", "--name", "mine")
+BOTH = ("--models", "dense=net.onnx", "slim=slim.onnx")
+
+
+def sweep(*words: str, cache: str = "cache") -> int:
+    return main(["sweep", *PLAIN, "--cache", cache, *words])

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import sys
-from concurrent.futures import Future
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
@@ -12,65 +11,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import given_sweep, workers
+from analysis import workers
 from analysis.cli.main import main
 from analysis.command import sweep_words
 from analysis.given import evaluating
+from analysis.given_sweep import manifests
 from analysis.results import SweepResults
 from analysis.store import Cache
 from analysis.training import Normalizer
 from tests.conftest import prediction_bytes
-from tests.given.nets import Small, write_linear, write_pt2
+from tests.given.nets import BOTH, Small, sweep, write_linear, write_pt2
 from tests.importing.drawn import left_in
-
-PLAIN = ("--dataset", "digits", "--normalize", "none", "--name", "mine")
-
 
 pytestmark = pytest.mark.usefixtures("models", "in_this_process")
 
 
-class Here:
-    """A pool of one worker that is this process: starting one takes seconds."""
-
-    n_workers = 1
-
-    def submit(self, job: Any, *arguments: Any) -> "Future[Any]":
-        future: Future[Any] = Future()
-        try:
-            future.set_result(job(*arguments))
-        except Exception as error:
-            future.set_exception(error)
-        return future
-
-
-@pytest.fixture
-def in_this_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run jobs here, but in the test that is of the workers too."""
-    if "real_workers" not in request.fixturenames:
-        monkeypatch.setattr(workers, "pool", lambda *_, **__: contextlib.nullcontext(Here()))
-
-
-@pytest.fixture
-def real_workers() -> None:
-    """Ask for worker processes."""
-
-
-@pytest.fixture
-def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two linear classifiers of the digits, one of them a little off."""
-    monkeypatch.chdir(tmp_path)
-    write_linear(Path("net.onnx"))
-    write_linear(Path("slim.onnx"), noise=0.3)
-    return tmp_path
-
-
-def sweep(*words: str, cache: str = "cache") -> int:
-    return main(["sweep", *PLAIN, "--cache", cache, *words])
-
-
 # What is measured of a model, which scores alone do not say.
 MEASURED = ["sparsity", "weight_bits", "size_bytes", "latency_ms", "compute_dtype"]
-BOTH = ("--models", "dense=net.onnx", "slim=slim.onnx")
 
 
 @pytest.mark.usefixtures("real_workers")
@@ -244,7 +201,7 @@ def test_models_of_torch_need_no_library_of_onnx(monkeypatch: pytest.MonkeyPatch
             raise PackageNotFoundError(name)
         return "1"
 
-    monkeypatch.setattr(given_sweep, "version", version)
+    monkeypatch.setattr(manifests, "version", version)
     write_pt2(Small(), Path("drawn.pt2"))
     assert sweep("--models", "dense=drawn.pt2") == 0
     versions = Cache("cache").sweep("mine").manifest().versions
@@ -287,7 +244,7 @@ def test_from_a_file(capsys: pytest.CaptureFixture[str]) -> None:
         ((*BOTH, "--variants", "int8-static"), "--variants does not go with --models"),
         ((*BOTH, "--seeds", "3"), "the seed of a model is named with it"),
         ((*BOTH, "--epochs", "3"), "--epochs does not go with --models"),
-        ((*BOTH, "--corruptions", "all"), "do not go with --models"),
+        ((*BOTH, "--corruptions", "rain"), "unknown corruption"),
         ((*BOTH, "--device", "cuda"), "run on the CPU"),
         ((*BOTH, "--engine", "dask"), "run on this machine"),
         ((*BOTH, "--input-size", "9"), "--input-size 9 cannot be had"),

@@ -1,0 +1,9 @@
+"""Sweeps of given models.
+
+``work`` leads: ``inputs`` writes what models are fed, ``runs`` and ``shifts`` predict, and
+``manifests`` says what the manifest knows of it.
+"""
+
+from analysis.given_sweep.work import run_given
+
+__all__ = ["run_given"]

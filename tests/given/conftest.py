@@ -1,0 +1,46 @@
+"""Two models of the digits in a folder of their own, and a pool that is this process."""
+
+import contextlib
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis import workers
+from tests.given.nets import write_linear
+
+
+class Here:
+    """A pool of one worker that is this process: starting one takes seconds."""
+
+    n_workers = 1
+
+    def submit(self, job: Any, *arguments: Any) -> "Future[Any]":
+        future: Future[Any] = Future()
+        try:
+            future.set_result(job(*arguments))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+@pytest.fixture
+def in_this_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run jobs here, but in the test that is of the workers too."""
+    if "real_workers" not in request.fixturenames:
+        monkeypatch.setattr(workers, "pool", lambda *_, **__: contextlib.nullcontext(Here()))
+
+
+@pytest.fixture
+def real_workers() -> None:
+    """Ask for worker processes."""
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two linear classifiers of the digits, one of them a little off."""
+    monkeypatch.chdir(tmp_path)
+    write_linear(Path("net.onnx"))
+    write_linear(Path("slim.onnx"), noise=0.3)
+    return tmp_path
