@@ -61,3 +61,35 @@ def _classes(classes: pd.DataFrame) -> str:
         f"({chance}), {len(at_q):,} of them at q ≤ {ALPHA}: {len(lost)} lost{most} and "
         f"{len(gained)} gained."
     )
+
+
+def pairs_under_shifts(table: pd.DataFrame) -> str:
+    """Say under how many shifts single models are right on fewer or on more images than dense.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The shift-pairs table.
+    """
+    at_q = table[table["mcnemar_q"] <= ALPHA]
+    n_fewer, n_more = (int((at_q["top1_delta"] * sign > 0).sum()) for sign in (-1, 1))
+    cells = f"{len(table):,} pairs of a compressed model and a shift"
+    if at_q.empty:
+        return (
+            f"No model is right on significantly more or fewer images than dense under any "
+            f"shift (McNemar's q ≤ {ALPHA}, {cells}). That is no proof of equal robustness: more "
+            "images would show smaller differences."
+        )
+    most = ""
+    for what, sign in (("loss", -1), ("gain", 1)):
+        signed = sign * at_q["top1_delta"].astype(float)
+        if (signed > 0).any():
+            row = at_q.loc[signed.idxmax()]
+            most += (
+                f" The largest {what} among them is {points(row['top1_delta'])} points, of "
+                f"{row[schema.VARIANT_ID]} under {row[schema.SHIFT]}."
+            )
+    return (
+        f"Of {cells}, the model is right on fewer images than dense in {n_fewer} and on "
+        f"more in {n_more} (McNemar's q ≤ {ALPHA}).{most}"
+    )

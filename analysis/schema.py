@@ -136,6 +136,10 @@ ROBUSTNESS_COLUMNS: Final = (
     "relative_low", "relative_high", "dense_relative_low", "dense_relative_high", METHOD,
     TARGET_SPARSITY, SPARSITY, "degenerate", "test",
 )  # fmt: skip
+SHIFT_PAIRS_COLUMNS: Final = (
+    VARIANT_ID, SHIFT, "n_images", "dense_top1", "top1", "top1_delta", "ci_low", "ci_high",
+    "mcnemar_p", "mcnemar_q", "flips_to_wrong", "flips_to_right", KL_FROM_DENSE,
+)  # fmt: skip
 SHIFTS_COLUMNS: Final = (
     SHIFT, "corruption", "severity", "dataset", "n_images", "n_done", "n_runs",
 )  # fmt: skip

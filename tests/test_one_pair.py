@@ -1,16 +1,19 @@
 """One run a variant: what single models say, in tables, sentences and on the pages."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy.stats import binomtest, false_discovery_control
 
 from analysis.cli.main import main
 from analysis.figures.class_impact import class_impact, class_impact_info, usual_rule
 from analysis.figures.curves import metric_curve
 from analysis.figures.over_representation import over_representation
 from analysis.figures.pie_accuracy import pie_accuracy
+from analysis.figures.robustness import shift_pairs_heatmap
 from analysis.figures.trade_off import trade_off
 from analysis.findings import findings
-from analysis.one_pair import MORE_RUNS
+from analysis.one_pair import MORE_RUNS, pairs_under_shifts
 from analysis.results import SweepResults
 from analysis.sharing.choosing import choose
 from tests.dashboard.test_pages import open_page as open_page
@@ -212,3 +215,88 @@ def test_the_page_export_says_the_order(tmp_path, open_page):
     make_sweep(tmp_path, seeds=1)
     app = open_page("export")
     assert any("by falling confidence lost" in one.value for one in app.caption)
+
+
+# --- under shifts -------------------------------------------------------------------------------
+@pytest.fixture
+def shifted(tmp_path):
+    made = make_sweep(tmp_path, n_images=600, seeds=1, shifts=("fog-3", "snow-5"))
+    return SweepResults(made)
+
+
+def test_pairs_under_shifts_count_what_the_predictions_say(shifted):
+    table = shifted.shift_pairs()
+    assert list(zip(table["variant_id"], table["shift"], strict=True)) == [
+        (variant, shift) for variant in shifted.compressed_ids for shift in ("fog-3", "snow-5")
+    ]
+    for row in table.to_dict("records"):
+        dense, variant = (
+            pd.read_parquet(shifted.folder.prediction_path(v, 0, shift=row["shift"]))["prediction"]
+            == shifted.label
+            for v in ("dense", row["variant_id"])
+        )
+        assert row["flips_to_wrong"] == (dense & ~variant).sum()
+        assert row["flips_to_right"] == (variant & ~dense).sum()
+        assert row["dense_top1"] == pytest.approx(dense.mean())
+        assert row["top1"] == pytest.approx(variant.mean())
+        flipped = int((dense != variant).sum())
+        fewer = min(row["flips_to_wrong"], row["flips_to_right"])
+        assert row["mcnemar_p"] == pytest.approx(binomtest(fewer, flipped).pvalue)
+        assert row["ci_low"] < row["top1_delta"] < row["ci_high"]
+    q = false_discovery_control(table["mcnemar_p"])
+    assert table["mcnemar_q"].to_numpy() == pytest.approx(q)
+    assert shifted.table("shift-pairs", "int8-static")["shift"].tolist() == ["fog-3", "snow-5"]
+
+
+def test_populations_have_no_pairs_under_shifts(tmp_path):
+    assert SweepResults(make_sweep(tmp_path, seeds=2, shifts=("fog-3",))).shift_pairs().empty
+    single = SweepResults(make_sweep(tmp_path / "plain", seeds=1))
+    assert single.shift_pairs().empty
+
+
+def changed(*deltas, q=0.01):
+    return pd.DataFrame(
+        {
+            "variant_id": "int8", "shift": [f"fog-{i}" for i in range(len(deltas))],
+            "top1_delta": deltas, "mcnemar_p": q, "mcnemar_q": q, "top1": 0.5, "dense_top1": 0.5,
+        }
+    )  # fmt: skip
+
+
+def test_what_is_said_of_shifts_has_both_signs_and_only_what_is_significant():
+    said = pairs_under_shifts(changed(-0.02, -0.05, 0.03))
+    assert "fewer images than dense in 2 and on more in 1" in said
+    assert "largest loss among them is -5.0 points, of int8 under fog-1" in said
+    assert "largest gain among them is +3.0 points, of int8 under fog-2" in said
+    only_gains = pairs_under_shifts(changed(0.03))
+    assert "loss" not in only_gains
+    assert "No model is right on significantly more or fewer" in pairs_under_shifts(
+        changed(-0.02, 0.01, q=0.2)
+    )
+
+
+def test_the_figure_of_pairs_under_shifts_marks_them_beside_the_clean_images(shifted):
+    pairs, clean = shifted.shift_pairs(), shifted.pairs()
+    figure = shift_pairs_heatmap(pairs, clean)
+    cells = figure.data[0]
+    assert np.asarray(cells.z).shape == (3, len(shifted.compressed_ids))
+    assert np.asarray(cells.z)[0] == pytest.approx(clean["top1_delta"].to_numpy())
+    assert cells.customdata[1][0][0] == "fog-3"
+    at_q = int((pairs["mcnemar_q"] <= 0.05).sum())
+    marked = next(trace for trace in figure.data if trace.name == "q ≤ 0.05")
+    assert sum(x is not None for x in marked.x) == at_q
+    assert at_q > 0
+    assert "Nothing to show" in flat_of(shift_pairs_heatmap(pairs.iloc[:0], clean))
+
+
+def flat_of(figure):
+    return " ".join(one.text for one in figure.layout.annotations)
+
+
+def test_the_robustness_page_compares_single_models_image_by_image(shifted, open_page):
+    assert len(shifted.shift_pairs())
+    app = open_page("robustness")
+    said = " ".join(one.value for one in (*app.markdown, *app.caption))
+    assert "pairs of a compressed model and a shift" in said
+    assert "McNemar's exact test over the images of a shift" in said
+    assert "Nothing can be tested" not in said

@@ -13,6 +13,7 @@ from analysis.figures import labels, layout, theme
 from analysis.figures.curves import metric_curve
 
 ALPHA = 0.05
+CLEAN = "clean"
 _LONGEST = 32
 FloatArray = npt.NDArray[np.float64]
 _NAMES = {"top1": "Top-1 accuracy", "top5": "Top-5 accuracy"}
@@ -98,6 +99,71 @@ def robustness_heatmap(table: pd.DataFrame, *, metric: str = "top1", note: str =
     if not np.isfinite(info.values).any():
         words = layout.Words(title, "Variant", "", "", note)
         return layout.empty(words, "Nothing to show: no compressed variant has runs on a shift.")
+    hover = "keeps %{customdata[4]:.1%}, dense %{customdata[5]:.1%}"
+    return _heatmap(info, layout.Words(title, "Variant", "", _subtitle(info), note), hover)
+
+
+def shift_pairs_info(table: pd.DataFrame, clean: pd.DataFrame) -> RobustnessInfo:
+    """Spread the changes of accuracy of pairs of single models to shift x variant.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The shift-pairs table.
+    clean : DataFrame
+        The pairs table: the test images as they are, as a first row ``clean`` without q.
+    """
+    variants = list(dict.fromkeys(table[schema.VARIANT_ID]))
+    first = clean[clean[schema.VARIANT_ID].isin(variants)].assign(**{schema.SHIFT: CLEAN})
+    rows = pd.concat([first, table], ignore_index=True)
+    shifts = list(dict.fromkeys(rows[schema.SHIFT]))
+
+    def spread(column: str) -> FloatArray:
+        wide = rows.pivot(index=schema.SHIFT, columns=schema.VARIANT_ID, values=column)
+        return np.asarray(wide.reindex(index=shifts, columns=variants), np.float64)
+
+    names = ("top1_delta", "top1", "dense_top1", "mcnemar_p", "mcnemar_q")
+    return RobustnessInfo(tuple(shifts), tuple(variants), *map(spread, names))
+
+
+def shift_pairs_heatmap(table: pd.DataFrame, clean: pd.DataFrame, *, note: str = "") -> go.Figure:
+    """Draw shift x variant: top-1 accuracy minus that of dense, of one model each.
+
+    Marks as in :func:`robustness_heatmap`, of McNemar's exact test over images. The first row are
+    the test images as they are.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The shift-pairs table.
+    clean : DataFrame
+        The pairs table.
+    note : str
+        Footnote, plain text.
+
+    Returns
+    -------
+    Figure
+        ``customdata`` of every cell begins with shift and variant as they are in the data.
+    """
+    title = "Top-1 accuracy under shifts, minus that of dense"
+    if table.empty:
+        words = layout.Words(title, "Variant", "", "", note)
+        return layout.empty(words, "Nothing to show: no pair of single models has runs on a shift.")
+    info = shift_pairs_info(table, clean)
+    tested = table[table["mcnemar_p"] <= ALPHA]
+    at_q = table[table["mcnemar_q"] <= ALPHA]
+    subtitle = (
+        f"One model each, compared image by image. Of {len(table):,} cells {len(tested):,} are at "
+        f"McNemar's p ≤ {ALPHA}; at q ≤ {ALPHA} fewer images are right in "
+        f"{int((at_q['top1_delta'] < 0).sum()):,} and more in "
+        f"{int((at_q['top1_delta'] > 0).sum()):,}."
+    )
+    hover = "right on %{customdata[4]:.1%}, dense on %{customdata[5]:.1%}"
+    return _heatmap(info, layout.Words(title, "Variant", "", subtitle, note), hover)
+
+
+def _heatmap(info: RobustnessInfo, words: layout.Words, hover: str) -> go.Figure:
     n, n_variants = info.values.shape
     variants = [labels.short(variant) for variant in info.variant_ids]
     height = max(min(24 * n, 1600), 110)
@@ -107,8 +173,8 @@ def robustness_heatmap(table: pd.DataFrame, *, metric: str = "top1", note: str =
             z=info.values, customdata=_custom(info), colorscale=theme.DIVERGING, zmid=0,
             zmin=-limit, zmax=limit, xgap=1, ygap=1, name="",
             hovertemplate=(
-                "<b>%{customdata[2]}</b><br>%{customdata[3]}<br>keeps %{customdata[4]:.1%}, dense "
-                "%{customdata[5]:.1%}<br>difference %{z:+.2%}<br>%{customdata[6]}<extra></extra>"
+                f"<b>%{{customdata[2]}}</b><br>%{{customdata[3]}}<br>{hover}<br>"
+                "difference %{z:+.2%}<br>%{customdata[6]}<extra></extra>"
             ),
             colorbar={
                 "title": {"text": "percentage<br>points"}, "tickformat": "+.2~%", "thickness": 14,
@@ -124,7 +190,6 @@ def robustness_heatmap(table: pd.DataFrame, *, metric: str = "top1", note: str =
         tickvals=list(range(n_variants)), ticktext=variants, tickangle=angle, side="bottom",
         range=[-0.5, n_variants - 0.5], showgrid=False, zeroline=False,
     )  # fmt: skip
-    words = layout.Words(title, "Variant", "", _subtitle(info), note)
     return layout.compose(
         figure,
         words,

@@ -17,7 +17,7 @@ from analysis.figures.pie_accuracy import pie_accuracy
 from analysis.figures.pie_difficulty import pie_difficulty
 from analysis.figures.pie_kinds import pie_kinds
 from analysis.figures.pie_share import pie_share
-from analysis.figures.robustness import robustness_curve, robustness_heatmap
+from analysis.figures.robustness import robustness_curve, robustness_heatmap, shift_pairs_heatmap
 from analysis.figures.trade_off import trade_off
 from analysis.report.scope import Scope
 
@@ -73,8 +73,13 @@ def _shifts(scope: Scope) -> list[Drawing]:
             f"robustness-{shift}", "shifts", lambda: robustness_curve(table, shift=shift, note=note)
         )
 
+    pairs, clean = scope.table("shift-pairs"), scope.table("pairs")
+    of_pairs = Drawing(
+        "shift-pairs", "shifts", lambda: shift_pairs_heatmap(pairs, clean, note=note)
+    )
     curves = [curve(name) for name in names] if len(names) <= _FEW_SHIFTS else []
-    return [heatmap(metric) for metric in dict.fromkeys(table["metric"])] + curves
+    heatmaps = [heatmap(metric) for metric in dict.fromkeys(table["metric"])]
+    return [*([of_pairs] if len(pairs) else []), *heatmaps, *curves]
 
 
 def _curves(scope: Scope) -> list[Drawing]:

@@ -26,8 +26,8 @@ from analysis.store import Cache, SweepFolder
 from analysis.store.study import Study
 
 MORE_TABLES = (
-    "stability", "seed-test", "pairs", "overlap", "attributes", "numeric-attributes", "subgroups",
-    "robustness", "annotations", "annotation-shares", "annotation-agreement",
+    "stability", "seed-test", "pairs", "shift-pairs", "overlap", "attributes", "numeric-attributes",
+    "subgroups", "robustness", "annotations", "annotation-shares", "annotation-agreement",
 )  # fmt: skip
 
 
@@ -132,11 +132,28 @@ class SweepResults(ContractTables):
         McNemar's exact p, images that flip, and mean KL from dense in nats. Empty where there are
         more runs: the other tables say more then.
         """
+        single = self._single(variant_id)
+        return stack([self._variants.pair(v) for v in single], schema.PAIRS_COLUMNS)
+
+    def shift_pairs(self, variant_id: str | None = None) -> pd.DataFrame:
+        """One row a variant of one single model (K = 1) and shift: the pair on its images.
+
+        Columns as of ``pairs``, with both accuracies and ``mcnemar_q``, Benjamini-Hochberg over all
+        variants and shifts. Empty where there are more runs: ``robustness`` says more then.
+        """
+        single = self._single(None)
+        table = self._source.kept("shift-pairs", lambda: self._robustness.pairs(single))
+        if variant_id is None:
+            return table
+        self._source.asked(variant_id)
+        return rows_of(table, self.manifest.variant(variant_id))
+
+    def _single(self, variant_id: str | None) -> list[str]:
+        """Variants that are one single model beside one dense one."""
         asked = self._source.asked(variant_id)
         if len(self.manifest.done_seeds(DENSE_ID)) != 1:
-            return stack([], schema.PAIRS_COLUMNS)
-        single = [v for v in asked if len(self.manifest.done_seeds(v)) == 1]
-        return stack([self._variants.pair(v) for v in single], schema.PAIRS_COLUMNS)
+            return []
+        return [v for v in asked if len(self.manifest.done_seeds(v)) == 1]
 
     def overlap(self) -> pd.DataFrame:
         """One row a pair of variants: how much their PIE sets have in common (Jaccard, 0..1)."""
@@ -299,6 +316,7 @@ class SweepResults(ContractTables):
             "stability": self.stability,
             "seed-test": self.seed_test,
             "pairs": self.pairs,
+            "shift-pairs": self.shift_pairs,
             "attributes": self.attributes,
             "numeric-attributes": self.numeric_attributes,
             "subgroups": self.subgroups,

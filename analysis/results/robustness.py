@@ -1,6 +1,8 @@
 """How the variants fare on the shifts of a sweep; one population in memory at a time."""
 
+from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +14,11 @@ from analysis.manifest import ShiftRecord
 from analysis.results.frames import stack, typed
 from analysis.results.source import Source
 from analysis.results.variants import VariantTables
+from analysis.stats.modal import BoolArray
+from analysis.stats.pair import pair
 from analysis.stats.pairing import paired_rows
 from analysis.stats.robustness import Pairs, RunAccuracy, robustness, run_accuracy, with_q
+from analysis.stats.ttest import benjamini_hochberg
 
 _SCORES = (schema.PREDICTION, schema.TRUE_RANK)
 
@@ -54,6 +59,56 @@ class RobustnessTables:
             if self._seeds(variant_id, shift.name) and self._seeds(DENSE_ID, shift.name)
         ]
         return with_q(stack(frames, schema.ROBUSTNESS_COLUMNS))
+
+    def pairs(self, variant_ids: Sequence[str]) -> pd.DataFrame:
+        """One row a variant and shift, of single models, with McNemar's q over all of them."""
+        rows = [
+            row
+            for shift in self._source.manifest.shifts
+            if self._seeds(DENSE_ID, shift.name)
+            for row in self._pairs_on(shift, variant_ids)
+        ]
+        table = pd.DataFrame(rows, columns=list(schema.SHIFT_PAIRS_COLUMNS))
+        place = table[schema.VARIANT_ID].map({v: i for i, v in enumerate(variant_ids)})
+        table = table.loc[place.sort_values(kind="stable").index].reset_index(drop=True)
+        q = benjamini_hochberg(table["mcnemar_p"].to_numpy(np.float64))
+        return typed(table.assign(mcnemar_q=q))
+
+    def _pairs_on(self, shift: ShiftRecord, variant_ids: Sequence[str]) -> list[dict[str, Any]]:
+        label = self._label(shift)
+
+        def read(variant_id: str) -> tuple[BoolArray, npt.NDArray[Any]]:
+            seeds = self._seeds(variant_id, shift.name)
+            columns = (schema.PREDICTION, schema.KL_FROM_DENSE)
+            population = self._source.folder.read_population(
+                variant_id, columns, seeds, len(label), shift=shift.name
+            )
+            return population.prediction[0] == label, population[schema.KL_FROM_DENSE][0]
+
+        before, _ = read(DENSE_ID)
+        rows = []
+        for variant_id in variant_ids:
+            if not self._seeds(variant_id, shift.name):
+                continue
+            after, kl = read(variant_id)
+            found, known = pair(before, after), kl[~np.isnan(kl)]
+            rows.append(
+                {
+                    schema.VARIANT_ID: variant_id,
+                    schema.SHIFT: shift.name,
+                    "n_images": found.n_images,
+                    "dense_top1": float(before.mean()),
+                    "top1": float(after.mean()),
+                    "top1_delta": found.delta,
+                    "ci_low": found.low,
+                    "ci_high": found.high,
+                    "mcnemar_p": found.p,
+                    "flips_to_wrong": found.to_wrong,
+                    "flips_to_right": found.to_right,
+                    schema.KL_FROM_DENSE: float(known.mean()) if len(known) else np.nan,
+                }
+            )
+        return rows
 
     def _rows(self, variant_id: str, shift: ShiftRecord) -> pd.DataFrame:
         rows = robustness(

@@ -1,5 +1,6 @@
 """Robustness: what variants keep of their accuracy on shifted images, against dense."""
 
+import pandas as pd
 import streamlit as st
 
 from analysis import schema
@@ -9,7 +10,9 @@ from analysis.figures.robustness import (
     robustness_curve,
     robustness_heatmap,
     robustness_info,
+    shift_pairs_heatmap,
 )
+from analysis.one_pair import pairs_under_shifts
 from analysis.results.code import table_code, where
 from dashboard import context as contexts
 from dashboard import state
@@ -76,14 +79,18 @@ def _figures(context: Context) -> None:
         )
     rows = table[table["metric"] == metric]
     info = robustness_info(table, metric=metric)
-    st.write(_said(info))
-    drawn = robustness_heatmap(table, metric=metric, note=note(context))
+    pairs = context.results.shift_pairs()
     code = table_code(context.results, "robustness") + where("metric", metric)
-    figure(context, drawn, rows, name="robustness", code=code)
-    st.caption(
-        "Tests are over runs: Welch's t, and the paired t where a variant's runs are made from, or "
-        "share a first phase with, the dense runs of their seeds. q is over all cells."
-    )
+    if metric == "top1" and len(pairs):
+        _single_models(context, pairs)
+    else:
+        st.write(_said(info))
+        drawn = robustness_heatmap(table, metric=metric, note=note(context))
+        figure(context, drawn, rows, name="robustness", code=code)
+        st.caption(
+            "Tests are over runs: Welch's t, and the paired t where a variant's runs are made "
+            "from, or share a first phase with, the dense runs of their seeds. q is over all cells."
+        )
     with st.container(key="filter-shift", width=360):
         shifts = list(info.shifts)
         shift = st.selectbox("Shift", shifts, **state.local("shift", shifts[0], shifts))
@@ -92,6 +99,20 @@ def _figures(context: Context) -> None:
         drawn = robustness_curve(table, shift=shift, metric=metric, note=note(context))
         code += where(schema.SHIFT, shift)
         figure(context, drawn, of_shift, name=f"robustness-{shift}", code=code)
+
+
+def _single_models(context: Context, pairs: pd.DataFrame) -> None:
+    """Show pairs of single models under every shift, compared image by image."""
+    clean = context.results.pairs()
+    st.write(plain(pairs_under_shifts(pairs)))
+    drawn = shift_pairs_heatmap(pairs, clean, note=note(context))
+    code = table_code(context.results, "shift_pairs")
+    figure(context, drawn, pairs, name="shift-pairs", code=code)
+    st.caption(
+        "McNemar's exact test over the images of a shift, with these two models as they are; q is "
+        "over all cells but the first row. Whether other seeds would do the same takes two runs a "
+        "variant; ten make it sharp."
+    )
 
 
 def _said(info: RobustnessInfo) -> str:

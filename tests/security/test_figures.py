@@ -26,7 +26,7 @@ from analysis.figures.pie_accuracy import pie_accuracy
 from analysis.figures.pie_difficulty import pie_difficulty
 from analysis.figures.pie_kinds import pie_kinds
 from analysis.figures.pie_share import pie_share
-from analysis.figures.robustness import robustness_curve, robustness_heatmap
+from analysis.figures.robustness import robustness_curve, robustness_heatmap, shift_pairs_heatmap
 from analysis.figures.trade_off import trade_off
 from analysis.results import SweepResults
 from tests.security.hostile import STRINGS, TEXTS, VARIANT
@@ -52,6 +52,13 @@ def broken(offset: int) -> pd.DataFrame:
     """Breaking points of two methods; in the sweep no method has two levels."""
     methods = [TEXTS[offset]] * 3 + [TEXTS[(offset + 1) % len(TEXTS)]] * 3
     return pd.DataFrame({"method": methods, "breaking_point": [0.9, 0.5, None] * 2})
+
+
+def pairs(table: pd.DataFrame) -> pd.DataFrame:
+    """A robustness table as one of pairs of single models, which the sweep has none of."""
+    rows = table[table["metric"] == "top1"].rename(columns={"shifted": "top1"})
+    found = {"top1_delta": rows["top1"] - rows["dense_shifted"], "mcnemar_p": 0.01}
+    return rows.assign(**found, mcnemar_q=0.01, dense_top1=rows["dense_shifted"])
 
 
 def drawn(opened: SweepResults, offset: int) -> dict[str, go.Figure]:
@@ -82,6 +89,7 @@ def drawn(opened: SweepResults, offset: int) -> dict[str, go.Figure]:
         "pie_share": pie_share(summary, **words),
         "robustness_heatmap": robustness_heatmap(table, **words),
         "robustness_curve": robustness_curve(table, shift=table["shift"].iloc[0], **words),
+        "shift_pairs_heatmap": shift_pairs_heatmap(pairs(table), pairs(table), **words),
         "trade_off": trade_off(summary, **words),
     }
 
