@@ -5,7 +5,7 @@ import sys
 from contextlib import suppress
 from typing import Any
 
-from analysis.cli.kept_tables import keep_tables
+from analysis.cli.afterwards import keep_tables
 from analysis.cli.progress import ProgressBars
 from analysis.errors import CacheError, LetheError
 from analysis.manifest import Manifest

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from analysis.cli.kept_tables import keep_tables
+from analysis.cli.afterwards import keep_tables
 from analysis.cli.progress import ProgressBars
 from analysis.cli.shift_options import shifts_from
 from analysis.config import Training, default_name

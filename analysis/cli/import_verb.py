@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import Any
 
-from analysis.cli.kept_tables import keep_tables
+from analysis.cli.afterwards import keep_tables, tell_pairing
 from analysis.cli.progress import ProgressBars
 from analysis.store import Cache
 from analysis.wording import many
@@ -92,4 +92,5 @@ def run_import(options: argparse.Namespace, cache: Cache) -> int:
     )
     for note in done.notes:
         print(f"{manifest.name}: {note}")
+    tell_pairing(cache, manifest.name)
     return 0

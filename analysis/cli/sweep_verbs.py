@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from analysis.cli import given_models
-from analysis.cli.kept_tables import keep_tables
+from analysis.cli.afterwards import keep_tables, tell_pairing
 from analysis.cli.progress import ProgressBars
 from analysis.cli.sweep_options import sweep_from, with_config
 from analysis.cli.terminal import tell
@@ -172,7 +172,11 @@ def run_sweep_verb(options: argparse.Namespace, cache: Cache) -> int:
     given = _MACHINE | with_config(vars(options))
     if given_models.is_asked(given):
         manifest = given_models.run(given, cache)
-        return 0 if manifest is None else _report(manifest, cache)
+        if manifest is None:
+            return 0
+        status = _report(manifest, cache)
+        tell_pairing(cache, manifest.name)
+        return status
     sweep, options = sweep_from(given), argparse.Namespace(**given)
     if vars(options).get("dry_run"):
         from analysis.cli.dry_run import describe

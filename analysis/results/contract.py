@@ -13,6 +13,7 @@ from analysis.results.variants import VariantTables
 from analysis.stats.curves import curve_table
 from analysis.stats.modal import TieRule
 from analysis.stats.noise import SPLITS
+from analysis.stats.pairing import SeedTie
 from analysis.stats.pie import sort_pies
 from analysis.store import SweepFolder
 
@@ -63,6 +64,16 @@ class ContractTables(OpenedSweep):
         """One row a variant and metric, with 95 % intervals over runs."""
         return self._source.kept("curves", self._make_curves)
 
+    def seed_ties(self) -> dict[str, SeedTie]:
+        """Runs of equal seeds held against others, of variants that are said to be independent.
+
+        Of sweeps trained here it is known how runs are tied; nothing is looked at.
+        """
+        if not (self.manifest.is_imported or self.manifest.is_given):
+            return {}
+        independent = [v for v in self.compressed_ids if not self._source.is_paired(v)]
+        return {v: self._variants.seed_tie(v) for v in independent}
+
     def keep_tables(self, told: Callable[[str, int, int], None]) -> None:
         """Compute what takes long on a large sweep, so that whoever looks first need not wait.
 
@@ -73,6 +84,7 @@ class ContractTables(OpenedSweep):
         for done, variant_id in enumerate(self.variant_ids):
             told("tables", done, len(self.variant_ids))
             self._variants.summary(variant_id)
+        self.seed_ties()
         self.summary()
         self.curves()
         told("tables", len(self.variant_ids), len(self.variant_ids))

@@ -22,11 +22,13 @@ from analysis.stats.mcnemar import class_flips
 from analysis.stats.modal import BoolArray, FloatArray, IntArray, Modal, modal
 from analysis.stats.noise import NoiseFloor, aa_pies, half_population_frequency, noise_floor
 from analysis.stats.pair import pair
-from analysis.stats.pairing import paired_rows
+from analysis.stats.pairing import SeedTie, paired_rows, seed_tie
 from analysis.stats.pie import image_table
 from analysis.stats.summary import VariantResults, summary_row
 from analysis.store import Population
 
+# A tie is seen on some seeds and images.
+_TIE_SEEDS, _TIE_IMAGES = 4, 10_000
 Accuracies = npt.NDArray[np.float64]
 
 
@@ -151,6 +153,20 @@ class VariantTables:
                 }
             ]
         )
+
+    def seed_tie(self, variant_id: str) -> SeedTie:
+        """Whether runs of equal seeds agree more than others: of some seeds and images."""
+
+        def compute() -> pd.DataFrame:
+            dense, variant = self.both(variant_id)
+            rows = paired_rows(dense.seeds, variant.seeds, paired=True)
+            some = (rows[0][:_TIE_SEEDS], rows[1][:_TIE_SEEDS])
+            step = max(1, len(self._source.label) // _TIE_IMAGES)
+            tie = seed_tie(dense.prediction[:, ::step], variant.prediction[:, ::step], some)
+            return pd.DataFrame([vars(tie)])
+
+        found = self.kept.shelved("seed-tie", variant_id, compute)
+        return SeedTie(float(found["equal"].iloc[0]), float(found["different"].iloc[0]))
 
     def half_pies(self, variant_id: str) -> HalfPies | None:
         """PIEs of halves beside A/A PIEs, for what is said of sets of images; None without."""

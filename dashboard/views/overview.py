@@ -6,6 +6,7 @@ import streamlit as st
 
 from analysis.config import DENSE_ID
 from analysis.findings import findings
+from analysis.pairing_hint import pairing_hints
 from analysis.results.code import table_code, where
 from analysis.variant_table import HELP, variant_table
 from analysis.wording import count
@@ -74,6 +75,8 @@ def _what_it_is(context: Context) -> None:
             "come from the seed as well as from compression.",
             icon=":material/info:",
         )
+    for hint in pairing_hints(context.results):
+        st.warning(plain(f"{hint}."), icon=":material/link:")
     if manifest.left_out:
         _left_out(manifest.left_out)
     failed = [(v, seed, run.error) for v, seed, run in manifest.all_runs() if run.state == "failed"]
