@@ -82,9 +82,9 @@ def test_an_import_says_what_looks_tied_and_how_to_bring_it(tmp_path, capsys):
     assert "its runs look made from them" not in capsys.readouterr().out
 
 
-def test_the_overview_says_it_too(tmp_path, open_page, capsys):
+def test_the_overview_says_it_too(tmp_path, open_page):
     imported(tmp_path, table(tmp_path, tied=True))
-    assert "its runs look made from them, and are taken as independent" in told(open_page())
+    assert "its runs look made from them" in told(open_page()).replace("\\", "")
 
 
 def test_the_way_out_is_that_of_the_sweep(tmp_path):
