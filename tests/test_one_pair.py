@@ -10,7 +10,7 @@ from analysis.figures.class_impact import class_impact, class_impact_info, usual
 from analysis.figures.curves import metric_curve
 from analysis.figures.over_representation import over_representation
 from analysis.figures.pie_accuracy import pie_accuracy
-from analysis.figures.robustness import shift_pairs_heatmap
+from analysis.figures.shift_pairs import shift_pairs_heatmap
 from analysis.figures.trade_off import trade_off
 from analysis.findings import findings
 from analysis.one_pair import MORE_RUNS, pairs_under_shifts

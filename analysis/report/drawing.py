@@ -17,7 +17,8 @@ from analysis.figures.pie_accuracy import pie_accuracy
 from analysis.figures.pie_difficulty import pie_difficulty
 from analysis.figures.pie_kinds import pie_kinds
 from analysis.figures.pie_share import pie_share
-from analysis.figures.robustness import robustness_curve, robustness_heatmap, shift_pairs_heatmap
+from analysis.figures.robustness import robustness_curve, robustness_heatmap
+from analysis.figures.shift_pairs import shift_pairs_heatmap
 from analysis.figures.trade_off import trade_off
 from analysis.report.scope import Scope
 

@@ -1,12 +1,13 @@
 """A sweep's results: every table, computed from the cache on demand, each once.
 
-``results`` is the face, on ``contract`` and ``opened``; ``source`` reads, ``variants`` computes one
-variant's tables and ``images`` those per image, which ``kept`` holds, ``groups`` curves of some
-images; ``metadata`` and ``attributes`` say what the metadata columns hold, ``notebook`` how a sweep
-looks in a notebook.
+``results`` is the face, on ``more``, ``contract`` and ``opened``; ``source`` reads, ``variants``
+computes one variant's tables and ``images`` those per image, which ``kept`` holds, ``groups``
+curves of some images; ``metadata`` and ``attributes`` say what the metadata columns hold,
+``notebook`` how a sweep looks in a notebook.
 """
 
 from analysis.results.contract import TABLES
-from analysis.results.results import MORE_TABLES, SweepResults, load_sweep
+from analysis.results.more import MORE_TABLES
+from analysis.results.results import SweepResults, load_sweep
 
 __all__ = ["MORE_TABLES", "TABLES", "SweepResults", "load_sweep"]

@@ -17,6 +17,7 @@ from analysis.figures.pie_accuracy import pie_accuracy
 from analysis.figures.pie_kinds import pie_kinds
 from analysis.figures.pie_share import pie_share
 from analysis.figures.robustness import robustness_heatmap
+from analysis.figures.shift_pairs import shift_pairs_heatmap
 from analysis.figures.trade_off import trade_off
 from analysis.results import TABLES
 from analysis.results.code import table_code, where
@@ -214,9 +215,13 @@ def _of_variant(context: Context, variant: str) -> dict[str, Drawable]:
 
 
 def _robustness(context: Context, footnote: str) -> tuple[Any, pd.DataFrame, str]:
-    table = context.results.robustness()
-    code = table_code(context.results, "robustness")
-    return robustness_heatmap(table, note=footnote), table, code
+    results = context.results
+    pairs = results.shift_pairs()
+    if len(pairs):
+        drawn = shift_pairs_heatmap(pairs, results.pairs(), note=footnote)
+        return drawn, pairs, table_code(results, "shift_pairs")
+    table = results.robustness()
+    return robustness_heatmap(table, note=footnote), table, table_code(results, "robustness")
 
 
 def _curve(

@@ -5,13 +5,9 @@ import streamlit as st
 
 from analysis import schema
 from analysis.command import sweep_command
-from analysis.figures.robustness import (
-    RobustnessInfo,
-    robustness_curve,
-    robustness_heatmap,
-    robustness_info,
-    shift_pairs_heatmap,
-)
+from analysis.figures.robustness import robustness_curve, robustness_heatmap, robustness_info
+from analysis.figures.shift_grid import ShiftGrid
+from analysis.figures.shift_pairs import shift_pairs_heatmap
 from analysis.one_pair import pairs_under_shifts
 from analysis.results.code import table_code, where
 from dashboard import context as contexts
@@ -115,7 +111,7 @@ def _single_models(context: Context, pairs: pd.DataFrame) -> None:
     )
 
 
-def _said(info: RobustnessInfo) -> str:
+def _said(info: ShiftGrid) -> str:
     """Say in words what is significant, in either direction."""
     if not info.n_tested:
         return (

@@ -26,14 +26,15 @@ from analysis.figures.pie_accuracy import pie_accuracy
 from analysis.figures.pie_difficulty import pie_difficulty
 from analysis.figures.pie_kinds import pie_kinds
 from analysis.figures.pie_share import pie_share
-from analysis.figures.robustness import robustness_curve, robustness_heatmap, shift_pairs_heatmap
+from analysis.figures.robustness import robustness_curve, robustness_heatmap
+from analysis.figures.shift_pairs import shift_pairs_heatmap
 from analysis.figures.trade_off import trade_off
 from analysis.results import SweepResults
 from tests.security.hostile import STRINGS, TEXTS, VARIANT
 
 NAMED = ("variant_id", "other_variant_id", "method", "shift", "attribute", "value", "study")
 # Helpers that compose or dress what they are given; their words are checked by what uses them.
-HELPERS = {"compose", "dress", "empty"}
+HELPERS = {"compose", "dress", "empty", "shift_heatmap"}
 OWN_TAGS = re.compile(r"</?(b|br|extra|i)>")
 OWN_TEMPLATE = re.compile(r"%\{(customdata(\[\d+\])?|x|y|z|text|fullData\.name)(:[^}]*)?\}")
 
