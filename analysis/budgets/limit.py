@@ -34,6 +34,7 @@ RULES = {
     "pie_excess": Rule((*_INTERVAL, "seeds"), "points"),
     "pie_share": Rule(("point",), "share"),
     "subgroup_gap": Rule(("point",), "points"),
+    "robustness_drop": Rule(("q", "p", *_INTERVAL), "points"),
     "size_bytes": Rule(("point",), "bytes"),
 }
 

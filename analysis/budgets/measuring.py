@@ -1,6 +1,7 @@
 """What a limit is held against: numbers of the tables, with what there is to judge them by."""
 
 import math
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +48,8 @@ def measure(results: SweepResults, variant_id: str, limit: Limit) -> list[Measur
         return [_of_runs(results, variant_id, *_OF_RUNS[limit.rule])]
     if limit.rule in ("recall_drop", "classes"):
         return _of_classes(results, variant_id, limit.class_name)
+    if limit.rule == "robustness_drop":
+        return _of_shifts(results, variant_id)
     if limit.subgroups is not None:
         return _of_subgroups(results, variant_id, limit.subgroups)
     summary = results.summary()
@@ -67,8 +70,12 @@ def measure(results: SweepResults, variant_id: str, limit: Limit) -> list[Measur
 def _of_runs(results: SweepResults, variant_id: str, metric: str, sign: int) -> Measured:
     """Change of a mean over runs, with Welch's interval, the paired one where seeds tie the runs.
 
-    Paired runs whose partner is missing are left out of both.
+    Paired runs whose partner is missing are left out of both. Of single models top-1 has the
+    interval over images.
     """
+    pair = results.pairs(variant_id) if metric == "top1" else pd.DataFrame()
+    if len(pair):
+        return _turned(pair.iloc[0], "top1_delta")
     runs = results.runs()
     dense = runs[runs[schema.VARIANT_ID] == DENSE_ID]
     variant = runs[runs[schema.VARIANT_ID] == variant_id]
@@ -90,12 +97,12 @@ def _of_classes(results: SweepResults, variant_id: str, name: str | None) -> lis
         check_class(results, name)
         classes = classes[classes[schema.CLASS_NAME] == name]
     return [
-        Measured(
-            _number(row["excess_gap"]),
-            -_number(row["ci_high"]),
-            -_number(row["ci_low"]),
-            _number(row["p"]),
-            _number(row["q"]),
+        _turned(
+            row,
+            "normalized_recall_delta",
+            # Of single models there is McNemar's test, of the change of recall itself.
+            p=_number(row["mcnemar_p" if pd.isna(row["p"]) else "p"]),
+            q=_number(row["mcnemar_q" if pd.isna(row["q"]) else "q"]),
             where=str(row[schema.CLASS_NAME]),
         )
         for row in classes.to_dict("records")
@@ -115,6 +122,27 @@ def check_class(results: SweepResults, name: str) -> None:
     if name not in names:
         shown = ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
         raise UserError(f"the budget names a class '{name}' that is not there; there: {shown}")
+
+
+def _of_shifts(results: SweepResults, variant_id: str) -> list[Measured]:
+    """Share of its clean top-1 accuracy that a variant keeps less than dense, under every shift."""
+    table = results.robustness(variant_id)
+    return [
+        _turned(
+            row,
+            "difference",
+            p=_number(None if row["degenerate"] else row["p"]),
+            q=_number(None if row["degenerate"] else row["q"]),
+            where=str(row[schema.SHIFT]),
+        )
+        for row in table[table["metric"] == "top1"].to_dict("records")
+    ]
+
+
+def _turned(row: Mapping[Hashable, Any], name: str, **known: Any) -> Measured:
+    """A loss from a signed change and its interval: both turned around."""
+    low, high = -_number(row["ci_high"]), -_number(row["ci_low"])
+    return Measured(-_number(row[name]), low, high, **known)
 
 
 def _of_subgroups(results: SweepResults, variant_id: str, asked: Subgroups) -> list[Measured]:

@@ -20,8 +20,8 @@ _WHY_UNTESTED = {
     "point": "it is not known",
     "significant": "no interval: that needs at least two runs of dense and of the variant",
     "assured": "no interval: that needs at least two runs of dense and of the variant",
-    "p": "no test of classes: that needs at least two runs of dense and of the variant",
-    "q": "no test of classes: that needs at least two runs of dense and of the variant",
+    "p": "no test: that needs at least two runs of dense and of the variant",
+    "q": "no test: that needs at least two runs of dense and of the variant",
     "seeds": "no test over runs: that needs at least two runs of dense and of the variant",
 }
 
@@ -88,6 +88,9 @@ def _verdict(results: SweepResults, variant_id: str, limit: Limit) -> Verdict:
     judged = [(one, _excess(one, limit)) for one in measured]
     known = [(one, excess) for one, excess in judged if not math.isnan(excess)]
     if not known:
+        if limit.rule == "robustness_drop" and not measured:
+            note = "no run of this variant and of dense is predicted on a shift"
+            return Verdict(variant_id, limit, "untested", note=note)
         first = max(measured, key=_size, default=Measured(math.nan))
         note = _WHY_UNTESTED["point" if math.isnan(first.value) else limit.judge]
         where = first.where if limit.class_name is not None else ""

@@ -150,9 +150,10 @@ def test_a_value_at_its_limit_is_within(made: SweepFolder, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("rule", "why"),
     [
-        ("top1_drop = {max = 1, judge = 'significant'}", "no interval: that needs at least two"),
-        ("recall_drop = 1", "no test of classes: that needs at least two"),
-        ("classes.ant = 1", "no test of classes"),
+        ("top5_drop = {max = 1, judge = 'significant'}", "no interval: that needs at least two"),
+        ("recall_drop = {max = 1, judge = 'assured'}", "no interval: that needs at least two"),
+        ("classes.ant = {max = 1, judge = 'significant'}", "no interval"),
+        ("robustness_drop = 1", "no run of this variant and of dense is predicted on a shift"),
         ("pie_excess = 1", "it is not known"),
         ("pie_excess = {max = 1, judge = 'seeds'}", "it is not known"),
     ],
@@ -178,7 +179,7 @@ def test_what_is_untested_breaches_unless_it_is_allowed(
     allowed: str,
     status: int,
 ) -> None:
-    text = f"allow_untested = {allowed}\n[default]\nrecall_drop = 0.5"
+    text = f"allow_untested = {allowed}\n[default]\nece_increase = {{max = 0.5, judge = 'assured'}}"
     assert run(single, tmp_path, text) == status
     told = capsys.readouterr().out
     assert ("allowed" if status == 0 else "each counts as a breach") in told
@@ -191,6 +192,44 @@ def test_a_variant_without_a_run_is_untested(tmp_path: Path) -> None:
     folder.write_manifest(manifest)
     one = verdicts(folder, tmp_path, "pie_share = 1")[0]
     assert (one.verdict, one.note) == ("untested", "no run of this variant is done")
+
+
+# --- single models, and shifts --------------------------------------------------------------------
+def test_single_models_are_judged_over_images(single: SweepFolder, tmp_path: Path) -> None:
+    results = SweepResults(single)
+    pair = results.pairs(PRUNED).iloc[0]
+    one = verdicts(single, tmp_path, "top1_drop = {max = 0, judge = 'significant'}")[0]
+    assert (one.measured, one.low, one.high) == (
+        -pair["top1_delta"], -pair["ci_high"], -pair["ci_low"],
+    )  # fmt: skip
+    assert one.verdict == ("breach" if pair["ci_high"] < 0 else "pass")
+    classes = results.classes(PRUNED).set_index("class_name")
+    for judge in ("p", "q"):
+        rules = "\n".join(
+            f"classes.{name} = {{max = -1, judge = '{judge}'}}" for name in classes.index
+        )
+        found = {one.where: one for one in verdicts(single, tmp_path, rules)}
+        for name, row in classes.iterrows():
+            assert found[name].measured == -row["normalized_recall_delta"]
+            is_over = row[f"mcnemar_{judge}"] <= 0.05
+            assert (found[name].verdict == "breach") == is_over
+
+
+@pytest.mark.parametrize("seeds", [1, 5])
+def test_what_is_lost_under_shifts_is_that_of_the_table(tmp_path: Path, seeds: int) -> None:
+    folder = make_sweep(tmp_path, n_images=300, seeds=seeds, shifts=("fog-3", "snow-5"))
+    table = SweepResults(folder).robustness(PRUNED)
+    table = table[table["metric"] == "top1"].set_index("shift")
+    one = verdicts(folder, tmp_path, "robustness_drop = {max = -1, judge = 'point'}")[0]
+    worst = table["difference"].astype(float).idxmin()
+    assert (one.verdict, one.where) == ("breach", worst)
+    assert one.measured == -table.loc[worst, "difference"]
+    at_q = verdicts(folder, tmp_path, "robustness_drop = -1")[0]
+    if seeds == 1:
+        assert (at_q.verdict, at_q.note[:7]) == ("untested", "no test")
+    else:
+        assert (at_q.verdict == "breach") == bool((table["q"] <= 0.05).any())
+        assert (one.low, one.high) == (-table.loc[worst, "ci_high"], -table.loc[worst, "ci_low"])
 
 
 # --- the command --------------------------------------------------------------------------------
