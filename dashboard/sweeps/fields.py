@@ -7,20 +7,12 @@ import streamlit as st
 from analysis.config import SCHEDULES, Training
 from analysis.shift import SEVERITIES
 from dashboard import state
-from dashboard.sweeps import asked, models
+from dashboard.sweeps import models
+from dashboard.sweeps.data_fields import dataset
 from dashboard.text import plain
 
 _FORM = "new-sweep"
 _USUAL = Training()
-_KINDS = {
-    "digits": "1,797 real handwritten digits, embedded",
-    "digits-longtail": "the digits, long-tailed in training, with planted difficulties; embedded",
-    "fashion-mnist": "the publisher's four idx files; downloaded where no folder is given",
-    "cifar10": "Parquet in Hugging Face's image layout, or the publisher's binary version",
-    "folder": "a folder of class folders, with train/ and test/, or split 70 : 30",
-    "parquet": "Parquet in Hugging Face's image layout",
-    "hf": "a dataset of the Hugging Face hub, by its name",
-}
 _SCHEDULES = {
     "gradual": "gradual: pruned while it is trained",
     "finetune": "finetune: from the dense run, in steps, trained on after each",
@@ -48,23 +40,12 @@ def fields() -> dict[str, Any]:
 
 
 def _data() -> None:
-    from analysis.datasets import dataset_kinds
-
     st.header("Data", anchor=False)
-    kind = st.selectbox(
-        "Dataset",
-        sorted(dataset_kinds(), key=lambda one: list(_KINDS).index(one) if one in _KINDS else 99),
-        key=state.field(_FORM, "kind", "digits-longtail"),
-        help="Where the images come from: train and test images, in classes.",
-    )
-    st.caption(plain(_KINDS.get(kind, "")))
-    is_embedded = asked.is_embedded(kind)
-    st.text_input(
-        "Place",
-        key=state.field(_FORM, "place", ""),
-        disabled=is_embedded,
-        placeholder="Not needed" if is_embedded else "/path/on/the/server, or a name of the hub",
-        help="Folder or file on the machine that this dashboard runs on, not on yours.",
+    dataset(
+        _FORM,
+        "digits-longtail",
+        label="Dataset",
+        tip="Where the images come from: train and test images, in classes.",
     )
 
 

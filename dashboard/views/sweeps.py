@@ -6,10 +6,12 @@ from analysis.errors import LetheError
 from dashboard import data, permissions, state
 from dashboard.context import EmptyCacheError
 from dashboard.sweeps import form, launch, listing
+from dashboard.sweeps.command_panel import LIST, PART
 from dashboard.text import plain
 
 _TOLD = "failure-told"
-_PARTS = {form.LIST: "In the cache", form.NEW: "New sweep"}
+NEW = "new"
+_PARTS = {LIST: "In the cache", NEW: "New sweep"}
 
 
 def show() -> None:
@@ -20,13 +22,13 @@ def show() -> None:
     if never_began and state.recall(_TOLD) != child.words:
         # What cannot be done is mended where it was asked: once, and not again while it stands.
         state.remember(_TOLD, child.words)
-        state.put_local(form.PART, form.NEW)
+        state.put_local(PART, NEW)
     if permissions.is_read_only():
         st.caption(
             "The dashboard was started with --read-only: sweeps can be looked at, and are started "
             "elsewhere."
         )
-        part = form.LIST
+        part = LIST
     else:
         is_fresh = not states and not child.is_running
         part = st.segmented_control(
@@ -35,9 +37,9 @@ def show() -> None:
             format_func=lambda one: _PARTS[one],
             required=True,
             label_visibility="collapsed",
-            **state.local(form.PART, form.NEW if is_fresh else form.LIST, list(_PARTS)),
+            **state.local(PART, NEW if is_fresh else LIST, list(_PARTS)),
         )
-    if part == form.NEW:
+    if part == NEW:
         form.show()
         return
     if child.is_running and child.name not in {one.name for one in states}:

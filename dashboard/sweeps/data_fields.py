@@ -1,0 +1,51 @@
+"""The fields of a dataset, its kind and its place on the server's machine: for every form."""
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.sweeps import asked
+from dashboard.text import plain
+
+_KINDS = {
+    "digits": "1,797 real handwritten digits, embedded",
+    "digits-longtail": "the digits, long-tailed in training, with planted difficulties; embedded",
+    "fashion-mnist": "the publisher's four idx files; downloaded where no folder is given",
+    "cifar10": "Parquet in Hugging Face's image layout, or the publisher's binary version",
+    "folder": "a folder of class folders, with train/ and test/, or split 70 : 30",
+    "parquet": "Parquet in Hugging Face's image layout",
+    "hf": "a dataset of the Hugging Face hub, by its name",
+}
+
+
+def dataset(form: str, usual: str, *, label: str, tip: str, nothing: str = "") -> None:
+    """Draw the fields ``kind`` and ``place`` of a form.
+
+    Parameters
+    ----------
+    usual
+        The kind chosen at first; empty for none.
+    nothing
+        What is offered where no dataset may be chosen too.
+    """
+    from analysis.datasets import dataset_kinds
+
+    known = sorted(
+        dataset_kinds(), key=lambda one: list(_KINDS).index(one) if one in _KINDS else 99
+    )
+    kind = st.selectbox(
+        label,
+        ["", *known] if nothing else known,
+        format_func=lambda one: one or nothing,
+        key=state.field(form, "kind", usual),
+        help=tip,
+    )
+    if kind:
+        st.caption(plain(_KINDS.get(kind, "")))
+    is_needed = bool(kind) and not asked.is_embedded(kind)
+    st.text_input(
+        "Place",
+        key=state.field(form, "place", ""),
+        disabled=not is_needed,
+        placeholder="/path/on/the/server, or a name of the hub" if is_needed else "Not needed",
+        help="Folder or file on the machine that this dashboard runs on, not on yours.",
+    )
