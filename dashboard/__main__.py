@@ -70,6 +70,9 @@ def _open(options: argparse.Namespace) -> int:
         "server.headless": options.headless,
         "secrets.files": _secrets_files(),
     }
+    if options.read_only:
+        # No page asks for a file then, and nobody may fill the memory by asking without a page.
+        flags["server.maxUploadSize"] = 0
     bootstrap.load_config_options(flags)
     try:
         warning = _warning(options)

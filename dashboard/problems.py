@@ -9,7 +9,7 @@ import streamlit as st
 from analysis.errors import LetheError
 from dashboard import pages, permissions
 from dashboard.context import EmptyCacheError, NothingYetError
-from dashboard.sweeps import launch
+from dashboard.sweeps import launch, saying
 from dashboard.text import plain
 
 _LOG = logging.getLogger("lethe.dashboard")
@@ -46,7 +46,7 @@ def _nothing_yet(nothing: NothingYetError) -> None:
         what = (
             "The demo sweep is starting: 10 dense and 70 compressed digit classifiers."
             if child.name == launch.DEMO
-            else f"Sweep {child.name} is starting."
+            else f"{saying.under_way(child)}."
         )
         st.info(
             plain(f"{what} Results appear here as they are written."),
@@ -64,7 +64,7 @@ def _how_to_begin() -> None:
     if not permissions.is_read_only():
         st.page_link(
             pages.page("sweeps"),
-            label="Or start it here, or a sweep of your own",
+            label="Or start it here, or bring models or predictions of your own",
             icon=":material/play_circle:",
         )
 

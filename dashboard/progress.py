@@ -9,7 +9,7 @@ from analysis.manifest import Manifest
 from analysis.wording import duration
 from dashboard import data, state
 from dashboard.problems import tell
-from dashboard.sweeps import launch
+from dashboard.sweeps import launch, saying
 from dashboard.text import plain
 
 EVERY = 2.0
@@ -21,7 +21,7 @@ def show() -> None:
     """Show how far the running sweeps are; nothing where none is running."""
     child = launch.state()
     if child.failure is not None:
-        tell(f"Sweep {child.name} stopped before its end. {child.failure}")
+        tell(saying.failed(child))
     if _is_live():
         st.fragment(_live, run_every=EVERY)()
     state.remember("shown", _signature())
@@ -50,8 +50,7 @@ def _live() -> None:
             except LetheError:
                 continue
     if child.is_running and states and child.name not in drawn:
-        doing = "stopping" if child.is_stopping else "starting"
-        st.progress(0.0, text=plain(f"Sweep {child.name} is {doing}"))
+        st.progress(0.0, text=plain(saying.under_way(child)))
     changed = _signature() != state.recall("shown")
     # A page that takes long to compute must not take the processor from the sweep it shows.
     rest = max(_REST, _REST_PER_SECOND * state.recall("took", 0.0))

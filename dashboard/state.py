@@ -143,6 +143,13 @@ def field(form: str, name: str, default: Any) -> str:
     return key
 
 
+def fill(form: str, name: str, value: Any) -> None:
+    """Fill a form's field in, for use inside a callback."""
+    key = f"{form}-{name}"
+    st.session_state[key] = value
+    remember(key, value)
+
+
 def filled(form: str, names: Sequence[str]) -> dict[str, Any]:
     """Return what a form's fields hold, and remember it."""
     values = {name: st.session_state.get(f"{form}-{name}") for name in names}

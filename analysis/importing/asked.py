@@ -23,6 +23,9 @@ _KINDS = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".pq": "parquet",
     ".jsonl": "json", ".ndjson": "json", ".json": "json", ".npz": "npz",
 }  # fmt: skip
+# What a file's name may end in; and of these, what may be gzipped as a whole.
+SUFFIXES = tuple(_KINDS)
+GZIPPED = tuple(suffix for suffix, kind in _KINDS.items() if kind in ("csv", "json"))
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,6 @@ def kind_of(path: Path) -> str:
             f"{path}: expected a name that ends in .csv, .tsv, .parquet, .jsonl, .ndjson, .json or "
             f".npz (text gzipped or not){hint}"
         )
-    if is_gzipped and kind in ("parquet", "npz"):
+    if is_gzipped and suffix not in GZIPPED:
         raise UserError(f"{path}: a {suffix} file is compressed inside; unpack the .gz first")
     return kind

@@ -5,6 +5,7 @@ Words are handed over as a list; no shell reads them.
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -47,8 +48,14 @@ class Place:
         self._log = Path()
         self._is_stopping = self._was_stopped = False
 
-    def start(self, name: str, words: Sequence[str], log: Path) -> None:
+    def start(self, name: str, words: Sequence[str], log: Path, folder: Path | None = None) -> None:
         """Run ``python -m analysis`` with these words, in a process group of its own.
+
+        Parameters
+        ----------
+        folder
+            Where it works, if not where the server does. No Python is read there, and it is
+            removed when the child has ended, however that was.
 
         Raises
         ------
@@ -64,11 +71,15 @@ class Place:
                     "for it, or stop it"
                 )
             try:
-                self._process = _opened(words, log)
+                self._process = _opened(words, log, folder)
             except OSError as error:
                 raise RunError(f"{self.what} '{name}' cannot be started: {error}") from error
             self._name, self._words, self._log = name, tuple(words), log
             self._is_stopping = self._was_stopped = False
+            if folder is not None:
+                threading.Thread(
+                    target=_clean_up, args=(self._process, folder), daemon=True
+                ).start()
 
     def state(self) -> State:
         """Tell how the child is."""
@@ -141,14 +152,21 @@ class Place:
         return " ".join((errors or lines)[-_LAST_LINES:]) or f"It ended with exit status {status}."
 
 
-def _opened(words: Sequence[str], log: Path) -> "subprocess.Popen[bytes]":
+def _clean_up(process: "subprocess.Popen[bytes]", folder: Path) -> None:
+    process.wait()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _opened(words: Sequence[str], log: Path, folder: Path | None) -> "subprocess.Popen[bytes]":
+    more = {} if folder is None else {"PYTHONSAFEPATH": "1"}
     with log.open("wb") as written:
         return subprocess.Popen(
             [sys.executable, "-m", "analysis", *words],
             stdin=subprocess.DEVNULL,
             stdout=written,
             stderr=subprocess.STDOUT,
-            env=os.environ | {"PYTHONPATH": python_path(), "PYTHONUNBUFFERED": "1"},
+            env=os.environ | {"PYTHONPATH": python_path(), "PYTHONUNBUFFERED": "1"} | more,
+            cwd=folder,
             start_new_session=True,
         )
 
@@ -171,5 +189,7 @@ def _send(process: "subprocess.Popen[bytes]", ending: signal.Signals) -> None:
 
 def python_path() -> str:
     """Where a child finds the packages, wherever the app was started from."""
-    root = str(Path(__file__).resolve().parents[2])
-    return os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
+    root = Path(__file__).resolve().parents[2]
+    given = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    # Absolute ones, since a child may work in another folder.
+    return os.pathsep.join([str(root), *map(os.path.abspath, given)])

@@ -11,9 +11,9 @@ from analysis.errors import LetheError
 from dashboard import data, state
 from dashboard.problems import tell
 from dashboard.sweeps import launch
+from dashboard.sweeps.parts import LIST, PART
 from dashboard.text import plain
 
-PART, LIST = "part", "cache"
 _REFUSED = "sweep-refused"
 
 

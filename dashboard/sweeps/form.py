@@ -4,8 +4,9 @@ import streamlit as st
 
 from dashboard import data, state
 from dashboard.sweeps import asked, command_panel, launch
-from dashboard.sweeps.command_panel import LIST, PART, Trial
+from dashboard.sweeps.command_panel import Trial
 from dashboard.sweeps.fields import fields
+from dashboard.sweeps.parts import LIST, PART
 
 _THERE = (
     "With the same options it gets the seeds and variants it lacks; with others it is left alone, "

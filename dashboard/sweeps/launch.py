@@ -2,10 +2,8 @@
 
 import atexit
 import sys
-import tempfile
 import threading
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 
 from analysis.command import shift_words, sweep_words
@@ -15,7 +13,9 @@ from analysis.manifest import Manifest
 from analysis.remote import Location, RemotePath, address, location
 from analysis.store import Cache
 from dashboard import permissions
+from dashboard.sweeps import uploads
 from dashboard.sweeps.child import Place, State
+from dashboard.sweeps.own_folder import own_folder
 
 DEMO = "demo"
 ESTIMATE_SECONDS = 180.0
@@ -32,8 +32,15 @@ def state() -> State:
     return _running.state()
 
 
-def start(root: str | Location, name: str, words: Sequence[str]) -> None:
+def start(
+    root: str | Location, name: str, words: Sequence[str], folder: Path | None = None
+) -> None:
     """Start a sweep of this name by the words of its command, verb first.
+
+    Parameters
+    ----------
+    folder
+        Where the command works; it is removed when the command has ended.
 
     Raises
     ------
@@ -48,7 +55,28 @@ def start(root: str | Location, name: str, words: Sequence[str]) -> None:
     atexit.register(stop_all)
     if Cache(place).sweep(name).is_running:
         raise UserError(f"sweep '{name}' is being made by another process already")
-    _running.start(name, [*words, "--cache", address(place)], _log(place, name))
+    # An absolute one, since the command may work in a folder of its own.
+    where = address(place if isinstance(place, RemotePath) else place.absolute())
+    _running.start(name, [*words, "--cache", where], _log(place, name), folder)
+
+
+def start_on_uploads(
+    root: str | Location, name: str, words: Sequence[str], files: Sequence[uploads.Uploaded]
+) -> None:
+    """Start a command that works in a folder of its own with these files, which go with it.
+
+    Raises
+    ------
+    UserError, RunError
+        As :func:`start`; or a file's name cannot be used, or there is no room.
+    """
+    permissions.check("import predictions")
+    folder = uploads.put_aside(files)
+    try:
+        start(root, name, words, folder)
+    except LetheError:
+        uploads.remove(folder)
+        raise
 
 
 def start_demo(root: str | Location) -> None:
@@ -128,7 +156,7 @@ def start_estimate(root: str | Location, name: str, words: Sequence[str]) -> Non
     permissions.check("estimate sweeps")
     atexit.register(stop_all)
     place = address(location(root))
-    log = _folder() / "estimate.log"
+    log = own_folder() / "estimate.log"
     _estimating.start(name, [*words, "--dry-run", "--cache", place], log)
     _estimating.stop_later(ESTIMATE_SECONDS)
 
@@ -143,7 +171,7 @@ def log() -> str:
     return _running.output()
 
 
-def forget_failure() -> None:
+def forget_ended() -> None:
     """Know no longer how the last sweep that this server started ended."""
     if not _running.state().is_running:
         _running.forget()
@@ -205,16 +233,9 @@ def _log(place: Location, name: str) -> Path:
             log = folder / f"{name}.log"
             # A link in a cache from elsewhere must not choose which file is written over.
             if folder.is_symlink() or log.is_symlink():
-                return _folder() / f"{name}.log"
+                return own_folder() / f"{name}.log"
             log.touch()
         except OSError:
-            return _folder() / f"{name}.log"
+            return own_folder() / f"{name}.log"
         return log
-    return _folder() / f"{name}.log"
-
-
-@cache
-def _folder() -> Path:
-    kept = tempfile.TemporaryDirectory(prefix="lethe-logs-")
-    atexit.register(kept.cleanup)
-    return Path(kept.name)
+    return own_folder() / f"{name}.log"

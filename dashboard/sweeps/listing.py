@@ -11,7 +11,7 @@ from analysis.manifest import Manifest
 from analysis.wording import count
 from dashboard import data, pages, permissions, state
 from dashboard.problems import tell
-from dashboard.sweeps import launch
+from dashboard.sweeps import import_form, launch, parts
 from dashboard.text import html_text, plain
 
 _AT_MOST = 50
@@ -128,6 +128,15 @@ def _actions(manifest: Manifest, *, is_running: bool, is_own: bool) -> None:
             args=(manifest,),
             key=f"resume-{manifest.name}",
         )
+    if manifest.is_imported and not is_running and not permissions.is_read_only():
+        st.button(
+            "Add predictions",
+            icon=":material/add:",
+            help="Import more variants or seeds of the same images into this sweep.",
+            on_click=_add_predictions,
+            args=(manifest.name,),
+            key=f"add-{manifest.name}",
+        )
     with st.container(width="content"):
         st.page_link(
             pages.page("overview"),
@@ -144,6 +153,11 @@ def _how_to_resume(manifest: Manifest) -> None:
     if "dataset" in manifest.config.get("options", {}):
         with st.expander("The command that makes what is missing"):
             st.code(written(launch.resuming(manifest)), language="bash", wrap_lines=True)
+
+
+def _add_predictions(name: str) -> None:
+    state.fill(import_form.FORM, "name", name)
+    state.put_local(parts.PART, parts.IMPORT)
 
 
 def _stop() -> None:

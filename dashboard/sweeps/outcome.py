@@ -1,0 +1,55 @@
+"""How the last command of this server ended: what it wrote, and the way to what it made."""
+
+import streamlit as st
+
+from dashboard import pages
+from dashboard.sweeps import launch, saying
+from dashboard.text import html_text, plain
+
+_DONE = {
+    "import": "The predictions are in sweep {}.",
+    "models": "The models of sweep {} have been run.",
+}
+_AT_MOST = 40
+
+
+def show() -> None:
+    """Draw what there is to be said; nothing while it runs, and of a sweep that was trained."""
+    child = launch.state()
+    if child.failure is not None:
+        _failure()
+    elif child.name and not child.is_running and not child.was_stopped:
+        done = _DONE.get(saying.kind(child.words))
+        if done is not None:
+            _done(done.format(child.name), child.name)
+
+
+def _failure() -> None:
+    """Show the end of the log; what went wrong is told above the page."""
+    with st.container(horizontal=True, vertical_alignment="top"):
+        with st.expander("What it wrote last", icon=":material/description:"):
+            st.code("\n".join(_lines()), language=None, wrap_lines=True)
+        _dismiss()
+
+
+def _done(what: str, name: str) -> None:
+    with st.container(border=True, key="outcome"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f":material/check_circle: **{plain(what)}**", width="stretch")
+            st.page_link(
+                pages.page("overview"),
+                label="Open its Overview",
+                icon=":material/arrow_forward:",
+                query_params={"sweep": name},
+            )
+            _dismiss()
+        for line in _lines():
+            html_text(line, role="lethe-note")
+
+
+def _lines() -> list[str]:
+    return launch.log().splitlines()[-_AT_MOST:]
+
+
+def _dismiss() -> None:
+    st.button("Dismiss", icon=":material/close:", on_click=launch.forget_ended)

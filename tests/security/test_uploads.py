@@ -1,0 +1,107 @@
+"""Names and contents of uploaded files that mean harm: kept as they are, or refused in words."""
+
+import io
+from pathlib import Path
+
+import pytest
+
+from analysis.errors import UserError
+from dashboard.sweeps import uploads
+from dashboard.sweeps.own_folder import own_folder
+from tests.dashboard.browsing import settled
+from tests.dashboard.conftest import browser, chromium, free_port, page, serving  # noqa: F401
+from tests.security.hostile import STRINGS, TEXTS
+from tests.security.test_browser import check, flat, see, visit, watched  # noqa: F401
+from tests.security.test_imports import rows
+
+
+class File(io.BytesIO):
+    def __init__(self, name: str) -> None:
+        super().__init__(b"content")
+        self.name = name
+
+
+def everything() -> set[Path]:
+    return set(own_folder().rglob("*"))
+
+
+@pytest.mark.parametrize("text", [*TEXTS, "..", "."])
+@pytest.mark.parametrize(
+    "form", ["{}", "{}.csv", "../{}.csv", "a/{}.csv", "x.csv\0{}", "{}__seed-0.npz"]
+)
+def test_a_file_lies_under_its_own_name_or_nowhere(text: str, form: str) -> None:
+    name, before = form.replace("{}", text), everything()
+    try:
+        folder = uploads.put_aside([File(name)])
+    except UserError:
+        assert everything() == before
+        return
+    assert not set(name) & set("/\\<>\"'`$|;:*?\0\n\r\t\x1b\u202e")
+    assert everything() - before == {folder, folder / name}
+    uploads.remove(folder)
+    assert everything() == before
+
+
+@pytest.fixture
+def address(tmp_path: Path):
+    """A dashboard on a cache with nothing in it."""
+    with serving(tmp_path, free_port()) as (served, _):
+        yield served
+
+
+def choose(page, name: str, content: bytes) -> None:  # noqa: F811
+    page.locator("input[type=file]").set_input_files(
+        [{"name": name, "mimeType": "text/csv", "buffer": content}]
+    )
+    page.locator("[data-testid=stCode]", has_text="analysis import ").wait_for()
+    settled(page)
+
+
+def name_it(page, name: str) -> None:  # noqa: F811
+    field = page.get_by_role("textbox", name="Name", exact=True)
+    field.fill(name)
+    field.press("Enter")
+    settled(page)
+
+
+@pytest.mark.parametrize("name", ["image", "bold", "colour", "tex", "plotly tags", "jinja"])
+def test_a_hostile_name_is_told_literally(watched, address, name):  # noqa: F811
+    visit(watched, address, "sweeps", part="import")
+    name_it(watched, "mine")
+    text = STRINGS[name].replace("/", "")
+    choose(watched, f"{text}.csv", b"a,b\n")
+    see(watched, f"the name of the file '{text}.csv' cannot be used")
+    assert watched.get_by_role("button", name="Start", exact=True).is_disabled()
+    check(watched)
+
+
+def test_hostile_rows_are_imported_and_shown_as_they_are(watched, address):  # noqa: F811
+    visit(watched, address, "sweeps", part="import")
+    name_it(watched, "mine")
+    choose(watched, "rows.csv", rows().to_csv(index=False, lineterminator="\n").encode())
+    watched.get_by_role("button", name="Start", exact=True).click()
+    outcome = watched.locator(".st-key-outcome")
+    outcome.wait_for(timeout=60_000)
+    # Columns of no use are named in the notes, by their first letters.
+    see(watched, f"not read: {STRINGS['script'][:40]}")
+    check(watched)
+    outcome.get_by_role("link", name="Open its Overview").click()
+    watched.get_by_role("heading", name="Overview").wait_for()
+    check(watched)
+    watched.goto(f"{address}/gallery?sweep=mine&population=all&per_page=240")
+    watched.wait_for_selector("[data-testid=gallery-tile]")
+    see(watched, flat(STRINGS["image"]))
+    check(watched)
+
+
+def test_hostile_rows_are_refused_in_words(watched, address):  # noqa: F811
+    visit(watched, address, "sweeps", part="import")
+    name_it(watched, "mine")
+    text = STRINGS["image"] + STRINGS["bold"] + STRINGS["colour"]
+    frame = rows()
+    frame.loc[frame["variant_id"] == "int8", "variant_id"] = text
+    choose(watched, "rows.csv", frame.to_csv(index=False, lineterminator="\n").encode())
+    watched.get_by_role("button", name="Start", exact=True).click()
+    see(watched, "Nothing was imported into sweep mine.")
+    see(watched, text)
+    check(watched)
