@@ -194,8 +194,10 @@ def _floats(column: pa.Array, name: str, place: Place, what: str) -> npt.NDArray
         numbers = column.cast(pa.float64(), safe=False)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         row = next(i for i, value in enumerate(column) if not _is_float(value.as_py()))
+        text = column[row].as_py()
+        comma = " (decimal comma; expected a point)" if _has_decimal_comma(text) else ""
         raise UserError(
-            f"{place(row)}: column '{name}' is {column[row].as_py()!r:.80}; expected {what}"
+            f"{place(row)}: column '{name}' is {text!r:.80}{comma}; expected {what}"
         ) from None
     return np.asarray(numbers.to_numpy(zero_copy_only=False), np.float64)
 
@@ -204,6 +206,12 @@ def _is_float(value: Any) -> bool:
     if value is None:
         return True
     return bool(pc.equal(_try_float(str(value)), True).as_py())
+
+
+def _has_decimal_comma(value: Any) -> bool:
+    """Whether a text is a number but for a comma where its point should be."""
+    text = str(value)
+    return text.count(",") == 1 and "." not in text and _is_float(text.replace(",", "."))
 
 
 def _try_float(text: str) -> pa.Scalar:

@@ -79,7 +79,7 @@ def _in_words(path: Path, error: str, what: str) -> str:
         row, expected, there, text = found.groups()
         return (
             f"{path}, row {row}: {there} columns where the header has {expected}: {text[:80]!r}; "
-            "a separator or quotation mark too many, or too few?"
+            "a separator or quotation mark too many, or too few, or a decimal comma?"
         )
     if found := _NO_UTF8.search(error):
         return f"{path}, row {found[1]}: its text is no UTF-8; save the file as UTF-8"

@@ -15,11 +15,6 @@ def choose_columns(path: Path, names: list[str], mapped: dict[str, str]) -> dict
     UserError
         A column is missing, is there twice, or is mapped to a name that is not there.
     """
-    for ours, theirs in mapped.items():
-        if ours in COLUMNS and theirs not in names:
-            raise UserError(
-                f"{path} has no column '{theirs}' (--map {ours}={theirs}); it has {_listed(names)}"
-            )
     chosen = {
         ours: theirs
         for ours in COLUMNS
@@ -29,29 +24,53 @@ def choose_columns(path: Path, names: list[str], mapped: dict[str, str]) -> dict
     for theirs in chosen.values():
         if names.count(theirs) > 1:
             raise UserError(f"{path} has two columns '{theirs}'; rename one")
-    for ours in REQUIRED:
-        if ours not in chosen:
-            raise UserError(_lacks(path, f"'{ours}'", ours, names))
-    if schema.IMAGE_ID not in chosen and schema.PATH not in chosen:
-        raise UserError(_lacks(path, "'image_id' or 'path'", schema.IMAGE_ID, names))
+    missing = _missing(chosen, names, mapped)
+    if missing:
+        raise UserError(_lacks(path, missing, names))
     if schema.VARIANT_ID in chosen:
         chosen.pop(schema.METHOD, None)
         chosen.pop(schema.TARGET_SPARSITY, None)
-    elif schema.METHOD not in chosen:
-        raise UserError(
-            _lacks(path, "'variant_id' (or 'method' and 'target_sparsity')", "variant_id", names)
-        )
     return chosen
 
 
-def _lacks(path: Path, what: str, ours: str, names: list[str]) -> str:
-    alike = next((name for name in names if name.lower().strip() == ours), None)
-    hint = f"--map {ours}={alike or 'THEIRS'} says which one it is"
-    if sum(name.lower().startswith(f"{ours}_") for name in names) > 1 and ours in REQUIRED:
-        hint = (
-            f"one column a class is not read: expected one column '{ours}' with class ids or names"
-        )
-    return f"{path} has no column {what}; it has {_listed(names)}; {hint}"
+def _missing(
+    chosen: dict[str, str], names: list[str], mapped: dict[str, str]
+) -> list[tuple[str, str]]:
+    """Every column that a file lacks: what it is, and the option that would name it."""
+    found = [
+        (f"'{theirs}' (--map {ours}={theirs})", "")
+        for ours, theirs in mapped.items()
+        if ours in COLUMNS and theirs not in names
+    ]
+    wanted = [
+        *((f"'{ours}'", ours, (ours,)) for ours in REQUIRED),
+        ("'image_id' or 'path'", schema.IMAGE_ID, (schema.IMAGE_ID, schema.PATH)),
+        ("'variant_id' (or 'method' and 'target_sparsity')", schema.VARIANT_ID,
+         (schema.VARIANT_ID, schema.METHOD)),
+    ]  # fmt: skip
+    for what, ours, any_of in wanted:
+        if not any(one in chosen or one in mapped for one in any_of):
+            alike = next((name for name in names if name.lower().strip() == ours), None)
+            found.append((what, f"--map {ours}={alike or 'THEIRS'}"))
+    return found
+
+
+def _lacks(path: Path, missing: list[tuple[str, str]], names: list[str]) -> str:
+    what = [one for one, _ in missing]
+    options = [option for _, option in missing if option]
+    hints = []
+    if options:
+        which = "which one it is" if len(options) == 1 else "which ones they are"
+        hints = [f"{' '.join(options)} says {which}"]
+    for ours in REQUIRED:
+        if f"'{ours}'" in what and sum(n.lower().startswith(f"{ours}_") for n in names) > 1:
+            hints = [
+                f"one column a class is not read: expected one column '{ours}' with class ids or "
+                "names"
+            ]
+    listed = what[0] if len(what) == 1 else f"{', '.join(what[:-1])} and {what[-1]}"
+    column = "column" if len(what) == 1 else "columns"
+    return "; ".join([f"{path} has no {column} {listed}", f"it has {_listed(names)}", *hints])
 
 
 def _listed(names: list[str]) -> str:

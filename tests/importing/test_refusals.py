@@ -91,6 +91,48 @@ def test_a_csv_that_cannot_be_used(
     assert "t.csv" in message
 
 
+def test_all_missing_columns_are_named_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_text(tmp_path / "t.csv", "image,Label,pred\n0,0,0\n")
+    message = refused(capsys, tmp_path / "cache", path)
+    assert (
+        "t.csv has no columns 'label', 'prediction', 'image_id' or 'path' and 'variant_id' (or "
+        "'method' and 'target_sparsity'); it has image, Label, pred; --map label=Label --map "
+        "prediction=THEIRS --map image_id=THEIRS --map variant_id=THEIRS says which ones they are"
+    ) in message
+    options = ("--map", "label=truth", "--map", "prediction=pred", "--map", "path=image")
+    message = refused(capsys, tmp_path / "cache", path, options=options)
+    assert "has no columns 'truth' (--map label=truth) and 'variant_id' (or" in message
+    assert "it has image, Label, pred; --map variant_id=THEIRS says which one it is" in message
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("confidence", "0,93"), ("true_confidence", "9,3e-1"), ("true_rank", "1,0"), ("seed", "0,0")],
+)
+def test_a_decimal_comma_is_called_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], column: str, value: str
+) -> None:
+    frame = table(shuffled=False).astype({column: str})
+    frame.loc[4, column] = value
+    path = tmp_path / "t.csv"
+    frame.to_csv(path, index=False, sep=";")
+    message = refused(capsys, tmp_path / "cache", str(path))
+    assert f"t.csv, row 6: column '{column}' is '{value}'" in message
+    assert "(decimal comma; expected a point)" in message
+
+
+def test_text_with_a_comma_is_no_decimal_comma(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = table(shuffled=False).astype({"confidence": str})
+    frame.loc[0, "confidence"] = "high,low"
+    path = tmp_path / "t.csv"
+    frame.to_csv(path, index=False, sep=";")
+    assert "decimal comma" not in refused(capsys, tmp_path / "cache", str(path))
+
+
 @pytest.mark.parametrize(
     ("column", "value", "expected"),
     [
