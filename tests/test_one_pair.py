@@ -2,10 +2,13 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from scipy.stats import binomtest, false_discovery_control
 
 from analysis.cli.main import main
+from analysis.figures.class_heatmap import class_heatmap, most_changed
 from analysis.figures.class_impact import class_impact, class_impact_info, usual_rule
 from analysis.figures.curves import metric_curve
 from analysis.figures.over_representation import over_representation
@@ -14,8 +17,11 @@ from analysis.figures.shift_pairs import shift_pairs_heatmap
 from analysis.figures.trade_off import trade_off
 from analysis.findings import findings
 from analysis.one_pair import MORE_RUNS, pairs_under_shifts
+from analysis.report.gallery import galleries
+from analysis.report.scope import scope_of
 from analysis.results import SweepResults
-from analysis.sharing.choosing import choose
+from analysis.sharing.choosing import choose, order_of
+from analysis.stats.single_order import WORDS
 from tests.dashboard.test_pages import open_page as open_page
 from tests.dashboard.test_pages import told
 from tests.synthetic import make_sweep
@@ -67,6 +73,37 @@ def test_classes_are_judged_by_the_change_of_recall(single):
     assert info.n_gained == (at_p["recall_delta"] > 0).sum()
     title = class_impact(classes, rule="mcnemar_q").layout.title
     assert "McNemar" in title.subtitle.text
+
+
+def test_the_heat_map_marks_what_mcnemar_finds(single):
+    classes = single.classes()
+    figure = class_heatmap(classes)
+    assert figure.layout.title.text == "Change of recall by class and variant"
+    n_p, n_q = (int((classes[name] <= 0.05).sum()) for name in ("mcnemar_p", "mcnemar_q"))
+    assert 0 < n_q <= n_p
+    marked = {trace.name: len(trace.x) for trace in figure.data[1:]}
+    assert marked.get("q ≤ 0.05") == n_q
+    assert marked.get("p ≤ 0.05", 0) == n_p - n_q
+    assert f"{n_p} are significant at McNemar's p ≤ 0.05" in flat(figure)
+    assert "One model each, tested over images" in flat(figure)
+    said = [cell[4] for row in figure.data[0].customdata for cell in row]
+    assert said.count("significant at p and q ≤ 0.05") == n_q
+    calm = classes.assign(mcnemar_p=0.5, mcnemar_q=0.9)
+    assert "No class is significant (McNemar's p ≤ 0.05)" in flat(class_heatmap(calm))
+
+
+def test_the_heat_map_of_single_models_keeps_the_largest_changes_of_recall(single):
+    classes = single.classes()
+    largest = classes.groupby("class_id")["recall_delta"].agg(lambda v: v.abs().max()).nlargest(2)
+    assert set(most_changed(classes, 2)["class_id"]) == set(largest.index)
+
+
+def test_the_heat_map_of_populations_says_nothing_of_single_models(tmp_path):
+    classes = SweepResults(make_sweep(tmp_path, seeds=6)).classes()
+    figure = class_heatmap(classes)
+    assert figure.layout.title.text == "Normalized change of recall by class and variant"
+    assert "McNemar" not in flat(figure)
+    assert "One model each" not in flat(figure)
 
 
 def test_confidence_lost_is_the_true_class_of_dense_minus_that_of_the_variant(single):
@@ -215,6 +252,62 @@ def test_the_page_export_says_the_order(tmp_path, open_page):
     make_sweep(tmp_path, seeds=1)
     app = open_page("export")
     assert any("by falling confidence lost" in one.value for one in app.caption)
+
+
+@pytest.mark.parametrize(
+    ("missing", "order"),
+    [
+        ((), "confidence_lost"),
+        (("true_confidence",), "dense_confidence"),
+        (("true_confidence", "confidence"), "image_id"),
+    ],
+)
+def test_gallery_report_share_and_compare_have_one_order(
+    tmp_path, open_page, monkeypatch, missing, order
+):
+    from dashboard.gallery import component
+
+    results = SweepResults(without(make_sweep(tmp_path, seeds=1), missing))
+    chosen = choose(results, "magnitude-0.90", kinds=["forgotten"]).tolist()
+    assert len(chosen) > 12
+    images = results.images("magnitude-0.90")
+    key = {
+        "confidence_lost": images["dense_true_confidence"] - images["true_confidence"],
+        "dense_confidence": images["dense_confidence"],
+        "image_id": -images["image_id"].astype(float),
+    }[order]
+    assert key[chosen].is_monotonic_decreasing
+    assert order_of(results, "magnitude-0.90") == WORDS[order]
+
+    shown = []
+    monkeypatch.setattr(component, "grid", lambda data, _: shown.append(data))
+    app = open_page("gallery", kind="forgotten")
+    assert [tile["id"] for tile in shown[-1]["tiles"]] == chosen[:60]
+
+    gallery = galleries(scope_of(results, ["magnitude-0.90"]))["magnitude-0.90"]
+    tiles = gallery.tiles["forgotten"]
+    assert [tile.image_id for tile in tiles] == chosen[: len(tiles)]
+    if order != "confidence_lost":
+        assert gallery.order == WORDS[order]
+
+    for page in ("compare", "export"):
+        app = open_page(page)
+        assert any(WORDS[order] in one.value for one in app.caption), page
+
+
+def without(folder, columns):
+    """Take the confidences out of all predictions of a sweep, as of an import without them."""
+    manifest = folder.manifest()
+    for variant_id, seed, _ in manifest.all_runs():
+        table = pq.read_table(folder.prediction_path(variant_id, seed))
+        for name in columns:
+            at = table.schema.get_field_index(name)
+            nothing = pa.nulls(len(table), table.schema.field(name).type)
+            table = table.set_column(at, table.schema.field(name), nothing)
+        path = folder.relative(folder.prediction_path(variant_id, seed))
+        manifest.files[path] = folder.write_predictions(variant_id, seed, table, {})
+    folder.write_manifest(manifest)
+    return folder
 
 
 # --- under shifts -------------------------------------------------------------------------------

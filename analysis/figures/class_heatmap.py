@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from analysis import schema
 from analysis.figures import labels, layout, theme
+from analysis.figures.class_impact import usual_rule
 
 ALPHA = 0.05
 FloatArray = npt.NDArray[np.float64]
@@ -19,17 +20,23 @@ _NAMES = {
     "recall": "Recall",
     "dense_recall": "Recall of the dense runs",
 }
+_SINGLE = "One model each, tested over images: McNemar's exact test of the change of recall."
 
 
 @dataclass(frozen=True)
 class ClassHeatmapInfo:
-    """Values, p and q of every class under every variant, [C, V]; NaN where nothing is known."""
+    """Values, p and q of every class under every variant, [C, V]; NaN where nothing is known.
+
+    ``value`` names what the values are; p and q are McNemar's where the models are ``is_single``.
+    """
 
     class_names: tuple[str, ...]
     variant_ids: tuple[str, ...]
     values: FloatArray
     p: FloatArray
     q: FloatArray
+    value: str
+    is_single: bool
 
     @property
     def p_significant(self) -> npt.NDArray[np.bool_]:
@@ -42,16 +49,18 @@ class ClassHeatmapInfo:
         return self.q <= ALPHA
 
 
-def class_heatmap_info(
-    classes: pd.DataFrame, *, value: str = "normalized_recall_delta"
-) -> ClassHeatmapInfo:
+def class_heatmap_info(classes: pd.DataFrame, *, value: str | None = None) -> ClassHeatmapInfo:
     """Spread a classes table of any variants to class x variant, in order of appearance.
+
+    Of single models ``value`` is by default the change of recall, which McNemar's test is of.
 
     Raises
     ------
     ValueError
         ``value`` is no column of the table.
     """
+    is_single = usual_rule(classes) == "mcnemar_p"
+    value = value or _tested(is_single)
     if value not in classes:
         raise ValueError(f"value must be a column of the classes table, not {value!r}")
     variants = list(dict.fromkeys(classes[schema.VARIANT_ID]))
@@ -61,28 +70,35 @@ def class_heatmap_info(
         wide = classes.pivot(index=schema.CLASS_ID, columns=schema.VARIANT_ID, values=column)
         return np.asarray(wide.reindex(index=names.index, columns=variants), np.float64)
 
-    return ClassHeatmapInfo(tuple(names), tuple(variants), spread(value), spread("p"), spread("q"))
+    p, q = (spread(f"mcnemar_{name}" if is_single else name) for name in ("p", "q"))
+    return ClassHeatmapInfo(tuple(names), tuple(variants), spread(value), p, q, value, is_single)
+
+
+def _tested(is_single: bool) -> str:
+    """Name the change that is tested and drawn by default."""
+    return "recall_delta" if is_single else "normalized_recall_delta"
 
 
 def most_changed(classes: pd.DataFrame, n: int) -> pd.DataFrame:
-    """Keep the n classes whose normalized recall changed most under any variant, in their order."""
-    largest = classes.groupby(schema.CLASS_ID)["normalized_recall_delta"].agg(
-        lambda values: values.abs().max()
-    )
+    """Keep the n classes that changed most under any variant, in their order.
+
+    By normalized recall, of single models by recall.
+    """
+    column = _tested(usual_rule(classes) == "mcnemar_p")
+    largest = classes.groupby(schema.CLASS_ID)[column].agg(lambda values: values.abs().max())
     return classes[classes[schema.CLASS_ID].isin(largest.nlargest(n).index)]
 
 
-def class_heatmap(
-    classes: pd.DataFrame, *, value: str = "normalized_recall_delta", note: str = ""
-) -> go.Figure:
+def class_heatmap(classes: pd.DataFrame, *, value: str | None = None, note: str = "") -> go.Figure:
     """Draw class x variant on a diverging scale centred on 0; significant cells carry a dot.
 
     Parameters
     ----------
     classes : DataFrame
         The classes table of any number of variants.
-    value : str
-        Column to draw; a fraction.
+    value : str, optional
+        Column to draw; a fraction. By default the normalized change of recall; of single models
+        (K = 1) the change of recall, whose cells are marked by McNemar's test.
     note : str
         Footnote, plain text.
 
@@ -92,7 +108,7 @@ def class_heatmap(
         ``customdata`` of every cell begins with class name and variant as they are in the data.
     """
     info = class_heatmap_info(classes, value=value)
-    quantity = _NAMES.get(value, value.replace("_", " ").capitalize())
+    quantity = _NAMES.get(info.value, info.value.replace("_", " ").capitalize())
     title = f"{quantity} by class and variant"
     words = layout.Words(title, "Variant", "", "", note)
     if not np.isfinite(info.values).any():
@@ -161,9 +177,11 @@ def _subtitle(info: ClassHeatmapInfo) -> str:
     tests = int(np.isfinite(info.p).sum())
     if not tests:
         return "No test: significance needs at least two runs of both populations."
+    by = "McNemar's " if info.is_single else ""
+    about = f" {_SINGLE}" if info.is_single else ""
     if not p and not q:
-        return f"No class is significant (p ≤ {ALPHA}) under any variant."
+        return f"No class is significant ({by}p ≤ {ALPHA}) under any variant.{about}"
     return (
-        f"Of {tests:,} cells tested {p:,} are significant at p ≤ {ALPHA} (a dot), {q:,} of them "
-        f"also at q ≤ {ALPHA} (dark dot)."
+        f"Of {tests:,} cells tested {p:,} are significant at {by}p ≤ {ALPHA} (a dot), {q:,} of "
+        f"them also at q ≤ {ALPHA} (dark dot).{about}"
     )

@@ -40,7 +40,8 @@ class ClassImpactInfo:
 
 def usual_rule(classes: pd.DataFrame) -> Rule:
     """Say what the classes of a variant are judged by: p, of one pair of models McNemar's."""
-    is_single = classes["p"].isna().all() and classes["mcnemar_p"].notna().any()
+    exact = classes.get("mcnemar_p")
+    is_single = exact is not None and classes["p"].isna().all() and exact.notna().any()
     return "mcnemar_p" if is_single else "p"
 
 

@@ -9,16 +9,16 @@ from analysis import schema
 from analysis.data_uri import data_uri
 from analysis.report.scope import Scope
 from analysis.stats.pie import sort_pies
+from analysis.stats.single_order import COLUMNS, WORDS, single_order
 
 _TILES = 240
 _MOST, _FEWEST = 24, 6
 _CRISP_PX = 64
+_CHANGE = "by falling change of confidence in the true class (that in brackets)"
 _COLUMNS = (
     schema.LABEL, "is_pie", "kind", "vote_distance", "dense_modal_label", "modal_label",
     "dense_agreement", "agreement",
 )  # fmt: skip
-
-_CONFIDENCES = ("dense_true_confidence", "true_confidence")
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Gallery:
-    """The first tiles of each kind, how many images there are, and what they fall by."""
+    """The first tiles of each kind, how many images there are, and their order in words."""
 
     tiles: dict[str, list[Tile]]
     counts: dict[str, int]
@@ -82,21 +82,24 @@ def galleries(scope: Scope) -> dict[str, Gallery]:
 def _sorted(scope: Scope, variant_id: str) -> tuple[pd.DataFrame, str]:
     """PIEs with their shares, in order, and that in words.
 
-    By vote distance; of single models by the confidence lost, recovered ones by that gained.
+    By vote distance; of single models as :func:`single_order` says, recovered ones by the
+    confidence gained.
     """
     results = scope.results
     if results.pairs(variant_id).empty:
         pies = sort_pies(results.images(variant_id, columns=_COLUMNS))
         shares = {"dense_share": pies["dense_agreement"], "share": pies["agreement"]}
-        return pies.assign(**shares), "falling distance of the votes"
-    pies = sort_pies(results.images(variant_id, columns=(*_COLUMNS, *_CONFIDENCES)))
-    before, after = (pies[name].astype(float) for name in _CONFIDENCES)
-    pies = pies.assign(dense_share=before, share=after)
-    if (after - before).isna().all():
-        return pies.sort_values(schema.IMAGE_ID), "image id"
-    gained = (after - before).where(pies["kind"] != "recovered", before - after)
-    order = gained.sort_values(kind="stable", na_position="last").index
-    return pies.loc[order], "falling change of confidence in the true class (that in brackets)"
+        return pies.assign(**shares), "by falling distance of the votes"
+    images = results.images(variant_id, columns=(*_COLUMNS, *COLUMNS))
+    order, key = single_order(images)
+    shares = {"dense_share": images[COLUMNS[0]], "share": images[COLUMNS[1]], "key": key}
+    pies = sort_pies(images.assign(**shares))
+    if order == "confidence_lost":
+        gained = pies["key"].where(pies["kind"] != "recovered", -pies["key"])
+        pies, words = pies.assign(key=gained), _CHANGE
+    else:
+        words = WORDS[order]
+    return pies.sort_values("key", ascending=False, kind="stable", na_position="last"), words
 
 
 def _pictures(scope: Scope, ids: list[int]) -> dict[int, tuple[str, bool, str]]:

@@ -9,8 +9,8 @@ from analysis import schema
 from analysis.errors import UserError
 from analysis.results import SweepResults
 from analysis.stats.pie import KINDS
+from analysis.stats.single_order import COLUMNS, WORDS, single_order
 
-_CONFIDENCES = ("dense_true_confidence", "true_confidence")
 POPULATIONS = {"pies": "PIEs", "non-pies": "non-PIEs", "all": "all images"}
 
 
@@ -24,8 +24,8 @@ def choose(
 ) -> npt.NDArray[np.int64]:
     """Return the ids of images by falling vote distance, equal ones in order of image id.
 
-    Of single models, whose PIEs all have the same distance, those that lost the most confidence in
-    the true class come first.
+    Of single models, whose PIEs all have the same distance, by :func:`single_order`: those that
+    lost the most confidence in the true class come first.
 
     AND across the arguments, OR within one; ``classes`` are names of the true class.
 
@@ -46,7 +46,7 @@ def choose(
             raise UserError(f"no {what} '{unknown[0]}'; expected {there}")
     columns = [schema.LABEL, "is_pie", "kind", "vote_distance"]
     is_single = not results.pairs(variant_id).empty
-    table = results.images(variant_id, columns=columns + list(_CONFIDENCES) * is_single)
+    table = results.images(variant_id, columns=columns + list(COLUMNS) * is_single)
     kept = np.ones(len(table), bool)
     if population != "all":
         kept &= table["is_pie"].to_numpy(bool) == (population == "pies")
@@ -55,11 +55,16 @@ def choose(
     if classes:
         kept &= table[schema.LABEL].isin([names.index(name) for name in classes]).to_numpy()
     (ids,) = np.nonzero(kept)
-    keys = [-table["vote_distance"].to_numpy()[ids]]
-    if is_single:
-        dense, variant = (table[name].to_numpy(np.float64)[ids] for name in _CONFIDENCES)
-        keys.insert(0, variant - dense)
-    return ids[np.lexsort(keys)].astype(np.int64)
+    distance = table["vote_distance"].to_numpy()
+    keys = [single_order(table)[1], distance] if is_single else [distance]
+    return ids[np.lexsort([-key[ids] for key in keys])].astype(np.int64)
+
+
+def order_of(results: SweepResults, variant_id: str) -> str:
+    """Say in words in which order images are chosen."""
+    if results.pairs(variant_id).empty:
+        return "by falling vote distance"
+    return WORDS[single_order(results.images(variant_id, columns=COLUMNS))[0]]
 
 
 def wording_of(

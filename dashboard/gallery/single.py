@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from analysis.config import DENSE_ID
+from analysis.stats.single_order import COLUMNS, SingleOrder, single_order
 from analysis.wording import percent
 from dashboard import data
 from dashboard.context import Context
@@ -33,15 +35,21 @@ def is_single(context: Context, variant_id: str | None = None) -> bool:
 
 
 def settled(context: Context) -> Context:
-    """Sort single models by the confidence lost where nothing else is asked for.
-
-    By dense confidence where the predictions came without confidence in the true class.
-    """
+    """Sort single models as :func:`single_order` says where nothing else is asked for."""
     selection = context.selection
     if selection.sort != "vote_distance" or not is_single(context):
         return context
-    sort = "confidence_lost" if is_known(context) else "dense_confidence"
+    order, _ = ordering(context)
+    # Dense confidence that no image has leaves the order of image ids, whichever way it is sorted.
+    sort = "dense_confidence" if order == "image_id" else order
     return replace(context, selection=replace(selection, sort=sort))
+
+
+def ordering(context: Context, variant_id: str | None = None) -> tuple[SingleOrder, Values]:
+    """Return what images come by where nothing else is asked for, and N values of it."""
+    variant = variant_id or context.variant
+    columns = {name: data.image_values(context.results, variant, name) for name in COLUMNS}
+    return single_order(pd.DataFrame(columns, copy=False))
 
 
 def sorts(context: Context) -> tuple[str, ...]:
@@ -52,18 +60,18 @@ def sorts(context: Context) -> tuple[str, ...]:
     return tuple(sort for sort in SORTS if sort == asked or sort not in _OF_POPULATIONS)
 
 
-def true_confidences(context: Context, variant_id: str | None = None) -> tuple[Values, Values]:
-    """Return the mean confidence in the true class of dense and of a variant, N values each."""
+def true_confidences(context: Context) -> tuple[Values, Values]:
+    """Return the mean confidence in the true class of dense and the variant, N values each."""
     dense, variant = (
-        data.image_values(context.results, variant_id or context.variant, name)
+        data.image_values(context.results, context.variant, name)
         for name in ("dense_true_confidence", "true_confidence")
     )
     return dense, variant
 
 
-def confidence_lost(context: Context, variant_id: str | None = None) -> Values:
+def confidence_lost(context: Context) -> Values:
     """Mean confidence in the true class that compression took away, 0..1, or added (negative)."""
-    dense, variant = true_confidences(context, variant_id)
+    dense, variant = true_confidences(context)
     return dense - variant
 
 

@@ -7,6 +7,7 @@ import streamlit as st
 from analysis import schema
 from analysis.figures.overlap import pie_overlap
 from analysis.results.code import table_code
+from analysis.stats.single_order import WORDS
 from analysis.wording import count, percent, points
 from dashboard import context as contexts
 from dashboard import data, state
@@ -101,7 +102,7 @@ def _alone(
     if not len(ids):
         st.caption(f"None: every PIE of it is one of {plain(against)} too.")
         return
-    st.caption(f"{count(len(first))} of {count(len(ids))}, by falling {order}.")
+    st.caption(f"{count(len(first))} of {count(len(ids))}, {order}.")
     strip(context, index, first.tolist(), variant_id)
     panel(
         context,
@@ -117,9 +118,9 @@ def _ordered(
 ) -> tuple[np.ndarray, str]:
     """By vote distance, single models by the confidence lost; and that in words."""
     if single.is_single(context, variant_id):
-        lost = single.confidence_lost(context, variant_id)[ids]
-        return ids[np.argsort(-lost, kind="stable")], "confidence lost in the true class"
-    return ids[np.argsort(-index.distance[ids], kind="stable")], "vote distance"
+        order, key = single.ordering(context, variant_id)
+        return ids[np.argsort(-key[ids], kind="stable")], WORDS[order]
+    return ids[np.argsort(-index.distance[ids], kind="stable")], "by falling vote distance"
 
 
 def _both(context: Context, index: ImageIndex, others: np.ndarray, one: str, other: str) -> None:

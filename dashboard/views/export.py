@@ -22,7 +22,7 @@ from analysis.figures.trade_off import trade_off
 from analysis.results import TABLES
 from analysis.results.code import table_code, where
 from analysis.sharing import choose, wording_of
-from analysis.sharing.choosing import POPULATIONS
+from analysis.sharing.choosing import POPULATIONS, order_of
 from analysis.stats.pie import KINDS
 from analysis.tabular import write_table
 from analysis.wording import count
@@ -36,7 +36,6 @@ from dashboard.figure_panel import (
     note,
     side_by_side,
 )
-from dashboard.gallery import single
 from dashboard.ways_out import block
 from dashboard.whole_report import whole_report
 
@@ -163,12 +162,8 @@ def _images(context: Context) -> None:
     )
     found = choose(context.results, variant, population=population, kinds=kinds, classes=classes)
     words = wording_of(population=population, kinds=kinds, classes=classes)
-    order = (
-        "confidence lost in the true class, where it is known"
-        if single.is_single(context, variant)
-        else "vote distance"
-    )
-    st.caption(f"{count(len(found))} of {count(context.n_images)} images, by falling {order}.")
+    order = order_of(context.results, variant)
+    st.caption(f"{count(len(found))} of {count(context.n_images)} images, {order}.")
     block(context, found, key="export", words=words, variant_id=variant)
 
 
