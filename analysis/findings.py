@@ -15,6 +15,8 @@ def findings(
     classes: pd.DataFrame,
     seed_tests: pd.DataFrame,
     pairs: pd.DataFrame | None = None,
+    *,
+    single: str | None = None,
 ) -> list[str]:
     """Say what was found: PIEs of the focus variant, PIEs beyond seed noise, and changed classes.
 
@@ -34,6 +36,8 @@ def findings(
     pairs : DataFrame, optional
         The pairs table: where the focus is in it, one run a variant, what is said of single models
         takes the place of what takes populations.
+    single : str, optional
+        The variant of the pairs table that is spoken of instead of the focus.
 
     Returns
     -------
@@ -45,6 +49,8 @@ def findings(
     if compressed.empty or dense.empty:
         return []
     focus = _focus(compressed)
+    if pairs is not None and single in set(pairs[schema.VARIANT_ID]):
+        focus = compressed[compressed[schema.VARIANT_ID] == single].iloc[0]
     part = classes[classes[schema.VARIANT_ID] == focus[schema.VARIANT_ID]]
     if pairs is not None and (pairs[schema.VARIANT_ID] == focus[schema.VARIANT_ID]).any():
         of_focus = pairs.set_index(schema.VARIANT_ID, drop=False).loc[focus[schema.VARIANT_ID]]
@@ -73,7 +79,8 @@ def _pies(focus: pd.Series, dense: pd.Series, classes: pd.DataFrame) -> str:
         if percent(before) == percent(after)
         else f"{'falls' if after < before else 'rises'} from {percent(before)} to {percent(after)}"
     )
-    top1 = f"mean top-1 {change}"
+    mean = "" if dense["n_runs"] == 1 == focus["n_runs"] else "mean "
+    top1 = f"{mean}top-1 {change}"
     n_pies = int(focus["n_pies"])
     if not n_pies:
         return f"At {focus[schema.VARIANT_ID]} none of {n_images:,} images is a PIE; {top1}."

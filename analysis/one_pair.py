@@ -3,8 +3,10 @@
 import pandas as pd
 
 from analysis import schema
+from analysis.config import DENSE_ID
+from analysis.manifest import Manifest
 from analysis.stats.classes import ALPHA
-from analysis.wording import is_missing, points
+from analysis.wording import expected, is_missing, points
 
 MORE_RUNS = (
     "What belongs to these two models and what other seeds would do too cannot be told apart: a "
@@ -25,6 +27,23 @@ def one_pair(pair: pd.Series, classes: pd.DataFrame) -> list[str]:
     return [_accuracy(pair), _classes(classes), MORE_RUNS]
 
 
+def pairing(manifest: Manifest) -> str:
+    """Say how the runs of dense and of the variants belong together, single models image by image.
+
+    Of single models nothing rests on whether their seeds are paired: they are the one pair there
+    is.
+    """
+    done = {one.variant_id: manifest.done_seeds(one.variant_id) for one in manifest.variants}
+    n_dense = len(done.pop(DENSE_ID, ()))
+    n_of = {len(seeds) for seeds in done.values() if seeds}
+    if n_dense != 1 or n_of != {1}:
+        return manifest.pairing
+    made = [one.variant_id for one in manifest.variants if one.paired and one.variant_id in done]
+    return "one run a variant: each model is compared with the dense one image by image" + (
+        f"; made from the dense one: {', '.join(made)}" if made else ""
+    )
+
+
 def _accuracy(pair: pd.Series) -> str:
     kl = pair[schema.KL_FROM_DENSE]
     apart = (
@@ -42,7 +61,7 @@ def _accuracy(pair: pd.Series) -> str:
 def _classes(classes: pd.DataFrame) -> str:
     tested = classes[classes["mcnemar_p"].notna()]
     at_p, at_q = (tested[tested[name] <= ALPHA] for name in ("mcnemar_p", "mcnemar_q"))
-    chance = f"at most {ALPHA * len(tested):.3g} expected by chance"
+    chance = f"at most {expected(ALPHA * len(tested))} expected by chance"
     if at_p.empty:
         return (
             f"The recall of no class out of {len(tested):,} changed significantly (McNemar's exact "

@@ -11,8 +11,9 @@ from analysis.wording import NOTHING, count, is_missing, percent, points, size
 
 HELP = {
     "Runs": "Finished runs of those asked, one a seed.",
-    "Top-1": "Mean accuracy over the runs, with their standard deviation.",
-    "PIEs": "Images whose modal label differs from that of the dense runs; share of all images.",
+    "Top-1": "Accuracy; of several runs their mean and standard deviation.",
+    "PIEs": "Images whose modal label, of one run its prediction, differs from that of dense; "
+    "share of all images.",
     "Noise floor": "PIE share between random halves of the dense runs: what seeds alone make.",
     "PIE excess": "PIE share of halves minus the noise floor, in percentage points, with the 95 % "
     "interval over images. Zero within the interval: not told from seed noise.",

@@ -21,6 +21,11 @@ def many(n: int, noun: str) -> str:
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
+def expected(value: float) -> str:
+    """Write how many are expected: three figures, large numbers in full."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def percent(value: Any, digits: int = 1) -> str:
     """Write a fraction as percent."""
     return NOTHING if is_missing(value) else f"{100 * value:.{digits}f} %"

@@ -71,6 +71,51 @@ def figure(
             on_click(points[0])
 
 
+def listing(
+    context: Context,
+    shown: pd.DataFrame,
+    table: pd.DataFrame,
+    *,
+    name: str,
+    code: str,
+    about: dict[str, str],
+    on_click: Callable[[int], None],
+) -> None:
+    """Show a table and offer its data as CSV and code.
+
+    Parameters
+    ----------
+    shown
+        The table as it is written for reading, a row each of ``table``.
+    about
+        What its columns are.
+    on_click
+        Called with the place of the row that was chosen.
+    """
+    with st.container(key=f"listing-{name}"):
+        event: Any = st.dataframe(
+            shown,
+            hide_index=True,
+            column_config={
+                column: st.column_config.TextColumn(help=text) for column, text in about.items()
+            },
+            height="content",
+            key=f"rows-{name}",
+            on_select="rerun",
+            selection_mode="single-row",
+        )
+        with (
+            st.container(horizontal=True, horizontal_alignment="right"),
+            st.popover(
+                "Download", icon=":material/download:", type="tertiary", key=f"download-{name}"
+            ),
+        ):
+            csv_button(table, file_name(context, name))
+            as_code(table, code)
+    for row in event["selection"]["rows"] if event else []:
+        on_click(row)
+
+
 def chart(drawn: "go.Figure", *, key: str, is_clickable: bool = False) -> Any:
     """Show a figure alone; returns what was clicked."""
     return st.plotly_chart(
@@ -120,6 +165,13 @@ def download_buttons(drawn: "go.Figure", table: pd.DataFrame, stem: str) -> None
             disabled=why_not is not None and format in _NEEDS_BROWSER,
             width="stretch",
         )
+    csv_button(table, stem)
+    if why_not is not None:
+        st.caption(why_not)
+
+
+def csv_button(table: pd.DataFrame, stem: str) -> None:
+    """Offer a table as CSV, made only when it is asked for."""
     st.download_button(
         "CSV",
         partial(csv_bytes, table),
@@ -129,8 +181,6 @@ def download_buttons(drawn: "go.Figure", table: pd.DataFrame, stem: str) -> None
         on_click="ignore",
         width="stretch",
     )
-    if why_not is not None:
-        st.caption(why_not)
 
 
 def as_code(table: pd.DataFrame, code: str) -> None:  # noqa: ARG001 (the tests hold it against it)

@@ -5,6 +5,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import streamlit as st
 from scipy.stats import binomtest, false_discovery_control
 
 from analysis.cli.main import main
@@ -16,8 +17,10 @@ from analysis.figures.pie_accuracy import pie_accuracy
 from analysis.figures.shift_pairs import shift_pairs_heatmap
 from analysis.figures.trade_off import trade_off
 from analysis.findings import findings
-from analysis.one_pair import MORE_RUNS, pairs_under_shifts
+from analysis.one_pair import MORE_RUNS, one_pair, pairs_under_shifts
+from analysis.pair_table import HELP, pair_table
 from analysis.report.gallery import galleries
+from analysis.report.provenance import facts
 from analysis.report.scope import scope_of
 from analysis.results import SweepResults
 from analysis.sharing.choosing import choose, order_of
@@ -63,6 +66,116 @@ def test_the_sentences_say_both_signs_and_what_more_runs_would_give(single):
     assert "McNemar" in said[2]
     assert "two dense runs" in said[3]
     assert len(findings(*tables)) == 3
+
+
+def test_the_sentences_are_of_the_variant_asked_for(single):
+    tables = single.summary(), single.classes(), single.seed_test()
+    for variant_id in single.compressed_ids:
+        said = findings(*tables, single.pairs(), single=variant_id)
+        row = single.pairs(variant_id).iloc[0]
+        assert said[0].startswith(f"At {variant_id}")
+        assert "mean top-1" not in said[0]
+        assert f"{row['flips_to_wrong']} of 2,000 images flip to wrong" in said[1]
+    assert findings(*tables, single.pairs(), single="dense") == findings(*tables, single.pairs())
+
+
+def test_what_chance_gives_is_said_without_exponents():
+    classes = pd.DataFrame({"mcnemar_p": np.ones(21_000), "mcnemar_q": 1.0, "recall_delta": 0.0})
+    row = pd.Series(
+        {"top1_delta": 0.0, "ci_low": 0.0, "ci_high": 0.0, "mcnemar_p": 1.0, "flips_to_wrong": 0,
+         "flips_to_right": 0, "n_images": 9, "kl_from_dense": np.nan}
+    )  # fmt: skip
+    assert "at most 1,050 expected by chance" in one_pair(row, classes)[1]
+    assert "at most 0.5 expected" in one_pair(row, classes.head(10))[1]
+
+
+def test_the_table_of_pairs_says_what_the_pairs_table_does(single):
+    pairs = single.pairs().assign(kl_from_dense=[0.0123456, np.nan, 2.0])
+    shown = pair_table(pairs)
+    assert shown["Variant"].tolist() == single.compressed_ids
+    assert set(HELP) == set(shown.columns) - {"Variant"}
+    assert shown["KL, nats"].tolist() == ["0.0123", "–", "2"]
+    row, first = pairs.iloc[0], shown.iloc[0]
+    assert first["Top-1, points"] == f"{100 * row['top1_delta']:+.2f}"
+    assert first["95 % interval"] == f"{100 * row['ci_low']:+.2f} to {100 * row['ci_high']:+.2f}"
+    assert first["To wrong"] == str(row["flips_to_wrong"])
+    assert first["To right"] == str(row["flips_to_right"])
+
+
+def test_overview_shows_all_pairs_and_speaks_of_the_one_chosen(tmp_path, open_page):
+    results = SweepResults(make_sweep(tmp_path, seeds=1))
+    app = open_page()
+    table = pairs_of(app)
+    assert table["Variant"].tolist() == results.compressed_ids
+    assert any("sweep.pairs()" in one.value for one in app.code)
+    assert "At magnitude-0.90" in findings_of(app)
+    (choice,) = [one for one in app.selectbox if one.label == "Variant"]
+    choice.select("int8-static").run()
+    assert not app.exception
+    assert "At int8-static" in findings_of(app)
+    assert app.query_params["variant"] == "int8-static"
+
+
+def test_a_row_of_the_pairs_opens_its_gallery(tmp_path, open_page, monkeypatch):
+    from dashboard.views import overview
+
+    make_sweep(tmp_path, seeds=1)
+    opened = []
+    monkeypatch.setattr(overview, "open_gallery", lambda _, **asked: opened.append(asked))
+    chosen = {"selection": {"rows": [2]}}
+    real = st.dataframe
+    monkeypatch.setattr(
+        st, "dataframe",
+        lambda *a, **named: (real(*a, **named), chosen)[1] if "on_select" in named else
+        real(*a, **named),
+    )  # fmt: skip
+    open_page()
+    assert opened == [{"variant": "int8-static"}]
+
+
+def test_one_pair_alone_and_populations_have_no_table_of_pairs(tmp_path, open_page):
+    make_sweep(tmp_path, seeds=1, variants=["int8-static"])
+    assert pairs_of(open_page()) is None
+    make_sweep(tmp_path, "populations", seeds=2)
+    assert pairs_of(open_page(sweep="populations")) is None
+
+
+def pairs_of(app):
+    return next((one.value for one in app.dataframe if "McNemar's p" in one.value), None)
+
+
+def findings_of(app):
+    return next(body for e in app.get("html") if "lethe-findings" in (body := e.proto.body))
+
+
+def test_show_and_report_say_that_single_models_are_compared_image_by_image(tmp_path, capsys):
+    folder = make_sweep(tmp_path, seeds=1)
+    manifest = folder.manifest()
+    manifest.pairing = "imported; runs are taken as independent of the dense ones"
+    folder.write_manifest(manifest)
+    assert main(["show", "made", "--cache", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "compared with the dense one image by image; made from the dense one: int8-static" in (
+        said
+    )
+    assert "independent" not in said
+    pairing = facts(scope_of(SweepResults(folder), None))["Pairing"]
+    assert pairing in said
+
+
+def test_show_says_the_pairing_of_populations_as_it_was_recorded(tmp_path, capsys):
+    folder = make_sweep(tmp_path, seeds=2)
+    manifest = folder.manifest()
+    manifest.pairing = "imported; runs are taken as independent of the dense ones"
+    folder.write_manifest(manifest)
+    assert main(["show", "made", "--cache", str(tmp_path)]) == 0
+    assert f"pairing: {manifest.pairing}\n" in capsys.readouterr().out
+
+
+def test_share_says_its_order(capsys):
+    with pytest.raises(SystemExit):
+        main(["share", "--help"])
+    assert "confidence lost in the true class" in " ".join(capsys.readouterr().out.split())
 
 
 def test_classes_are_judged_by_the_change_of_recall(single):

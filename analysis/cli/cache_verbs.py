@@ -67,6 +67,8 @@ def _line(folder: SweepFolder, manifest: Manifest) -> str:
 
 def run_show(options: argparse.Namespace, cache: Cache) -> int:
     """Print what a sweep is, or what it found."""
+    from analysis.one_pair import pairing
+
     folder = cache.existing(options.sweep)
     manifest = folder.manifest()
     if options.results:
@@ -93,7 +95,7 @@ def run_show(options: argparse.Namespace, cache: Cache) -> int:
     if model and not manifest.is_given:
         size = " x ".join(str(side) for side in model["image_size"])
         print(f"model: {model['name']}, {model['parameters']:,} parameters, input {size}")
-    print(f"pairing: {manifest.pairing}")
+    print(f"pairing: {pairing(manifest)}")
     print(f"made: {manifest.created}, last changed {manifest.updated}")
     for variant in manifest.variants:
         runs = manifest.runs.get(variant.variant_id, {})

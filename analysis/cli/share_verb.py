@@ -18,8 +18,9 @@ from analysis.store import Cache
 from analysis.wording import count
 
 _ABOUT = """\
-Set images of a sweep out for other tools: PIEs by falling vote distance, or those named. The file \
-or folder appears whole or not at all."""
+Set images of a sweep out for other tools: PIEs by falling vote distance, of single models (one \
+run a variant) by falling confidence lost in the true class, or those named. The file or folder \
+appears whole or not at all."""
 
 
 def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from analysis import schema
 from analysis.figures import labels, layout, theme
+from analysis.wording import expected
 
 ALPHA = 0.05
 SIGNS = ("lost", "gained", "not significant", "not tested")
@@ -210,8 +211,10 @@ def _subtitle(info: ClassImpactInfo, rule: str) -> str:
         found = "No test: intervals and significance need at least two runs of both populations."
     else:
         exact = rule.startswith("mcnemar")
-        expected = f"{'at most ' * exact}{ALPHA * info.n_tested:.3g} expected by chance alone"
-        chance = f", {expected}" if rule[-1] == "p" else ""
+        by_chance = (
+            f"{'at most ' * exact}{expected(ALPHA * info.n_tested)} expected by chance alone"
+        )
+        chance = f", {by_chance}" if rule[-1] == "p" else ""
         more = "" if exact else " more than overall accuracy did"
         found = (
             f"{info.n_lost:,} of {info.n_classes:,} classes lost and {info.n_gained:,} gained"

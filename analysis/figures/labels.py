@@ -14,11 +14,16 @@ def escape(text: object) -> str:
 
 def short(text: object, width: int = 24) -> str:
     """Return data text escaped and, where it is long, cut in the middle for an axis."""
+    return escape(cut(text, width))
+
+
+def cut(text: object, width: int) -> str:
+    """Return data text as one line, where it is long cut in the middle: names differ at the end."""
     plain = one_line(text)
     if len(plain) > width:
         head = (width - 1) * 2 // 3
         plain = f"{plain[:head]}…{plain[len(plain) - (width - 1 - head) :]}"
-    return escape(plain)
+    return plain
 
 
 def one_line(text: object) -> str:

@@ -8,6 +8,8 @@ from markupsafe import Markup
 
 from analysis.config import DENSE_ID
 from analysis.findings import findings
+from analysis.pair_table import HELP as PAIR_HELP
+from analysis.pair_table import pair_table
 from analysis.report import provenance
 from analysis.report.classes import class_rows
 from analysis.report.gallery import galleries
@@ -62,10 +64,13 @@ def _found(scope: Scope) -> dict[str, Any]:
     of_variants = galleries(scope)
     overall = variant_table(summary, manifest)
     dense = summary[summary["variant_id"] == DENSE_ID].iloc[0]
+    of_pairs = pair_table(scope.table("pairs"))
     return {
         "findings": findings(summary, scope.classes, scope.seed_tests, scope.results.pairs()),
         "header": [(name, HELP.get(name, "")) for name in overall.columns],
         "overall": overall.to_dict("split")["data"],
+        "pair_header": [(name, PAIR_HELP.get(name, "")) for name in of_pairs.columns],
+        "pair_rows": of_pairs.to_dict("split")["data"],
         "noise_floor": dense["noise_floor_share"],
         "seed_tests": _seed_tests(scope),
         "paired": summary.loc[summary["paired"].eq(True), "variant_id"].tolist(),
@@ -104,6 +109,7 @@ def _seed_tests(scope: Scope) -> list[dict[str, str]]:
 def _made(scope: Scope) -> dict[str, Any]:
     """How the sweep was made."""
     manifest = scope.manifest
+    n_runs = max((len(manifest.done_seeds(v)) for v in scope.results.variant_ids), default=0)
     failed = [
         {"run": f"{variant_id}, seed {seed}", "error": run.error or "no reason given"}
         for variant_id, seed, run in manifest.all_runs()
@@ -119,7 +125,8 @@ def _made(scope: Scope) -> dict[str, Any]:
         "left_out": manifest.left_out[:_LEFT_OUT],
         "n_left_out": len(manifest.left_out),
         "failed": failed,
-        "n_runs": max((len(manifest.done_seeds(v)) for v in scope.results.variant_ids), default=0),
+        "n_runs": n_runs,
+        "is_single": n_runs == 1,
         "ties": scope.results.ties,
         "n_tied": scope.summary[["variant_id", "n_tied"]].dropna().to_dict("records"),
         "is_complete": manifest.is_complete,

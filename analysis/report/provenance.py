@@ -5,6 +5,7 @@ import shlex
 from analysis import __version__
 from analysis.command import shift_words, sweep_command
 from analysis.manifest import Manifest
+from analysis.one_pair import pairing
 from analysis.report.scope import Scope
 from analysis.wording import count
 
@@ -28,7 +29,7 @@ def facts(scope: Scope) -> dict[str, str]:
         "Runs": f"{manifest.n_done} of {manifest.n_runs}: {len(manifest.variants)} variants x "
         f"{len(manifest.seeds)} seeds",
         "Shifts": ", ".join(shift.name for shift in manifest.shifts),
-        "Pairing": manifest.pairing,
+        "Pairing": pairing(manifest),
         "Device": ", ".join(f"{key} {value}" for key, value in device.items()),
         "Sweep begun": manifest.created,
         "Cache changed": manifest.updated,

@@ -15,9 +15,9 @@ images/     the pictures as they lie in the cache: thumbnails of at most {px} pi
             image_id
 images.csv  one row an image, in the order chosen. file is empty where the cache holds no picture
             ({missing}). label, dense_modal_label and modal_label are class ids; the columns
-            ending in _name hold the names. dense_modal_label is the most frequent prediction of
-            the dense models, modal_label that of the variant's; is_pie says that they differ; kind
-            is forgotten (dense right, variant wrong), recovered (the reverse) or changed (both
+            ending in _name hold the names. dense_modal_label is the (most frequent) prediction
+            of the dense models, modal_label that of the variant's; is_pie says that they differ;
+            kind is forgotten (dense right, variant wrong), recovered (the reverse) or changed (both
             wrong). Shares, agreements and confidences are 0 to 1. Text that starts with = + - @
             has an apostrophe in front, so that no spreadsheet runs it.
 """

@@ -62,6 +62,16 @@ class Chosen:
         return len(self.image_ids)
 
     @property
+    def is_single(self) -> bool:
+        """Whether dense and the variant are one model each, so that nothing is voted."""
+        return not self.results.pairs(self.variant_id).empty
+
+    @property
+    def said(self) -> str:
+        """Name what either side says of an image."""
+        return "prediction" if self.is_single else "modal label"
+
+    @property
     def class_names(self) -> list[str]:
         """Class names in order of class id."""
         return self.results.class_names

@@ -92,9 +92,10 @@ def _head(draw: ImageDraw.ImageDraw, sheet: _Sheet) -> None:
     n = len(chosen)
     words = text(f"{count(n)} {'image' if n == 1 else 'images'}: {chosen.words or 'as chosen'}")
     draw.text((_MARGIN, 128), cut(words, font(25), width), _INK, font(25))
+    shares = f"; share of runs that agree with it, dense {_arrow()} variant"
     legend = (
-        f"Below each: true label and image_id; modal label of the dense runs {_arrow()} of the "
-        f"variant's; kind of PIE; share of runs that agree with it, dense {_arrow()} variant."
+        f"Below each: true label and image_id; {chosen.said} of dense {_arrow()} of the "
+        f"variant; kind of PIE{'' if chosen.is_single else shares}."
     )
     draw.text((_MARGIN, 164), cut(legend, font(21), width), _QUIET, font(21))
 
@@ -170,6 +171,8 @@ def _words(draw: ImageDraw.ImageDraw, sheet: _Sheet, row: dict[str, Any], x: int
     draw.text((x, y + 2 * _LINE), mark, KIND_COLORS.get(kind, _QUIET), plain)
     said = f"{kind or 'no PIE'}{tied}"
     draw.text((x + plain.getlength(mark), y + 2 * _LINE), said, _INK, plain)
+    if sheet.chosen.is_single:
+        return
     agreed = f"{percent(row['dense_agreement'], 0)[:-2]} {_arrow()} {percent(row['agreement'], 0)}"
     draw.text((x + _SIDE, y + 2 * _LINE), agreed, _QUIET, font(18), anchor="ra")
 

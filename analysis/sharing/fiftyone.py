@@ -23,9 +23,9 @@ import fiftyone as fo
 dataset = fo.Dataset.from_dir(dataset_dir=".", dataset_type=fo.types.FiftyOneDataset)
 session = fo.launch_app(dataset)
 
-Fields: ground_truth (the true label), dense (the most frequent prediction of the dense models, its
-confidence the mean of theirs), {field} (the same of the variant). Tags: pie or non-pie, the kind
-of PIE (forgotten, recovered, changed), tied.
+Fields: ground_truth (the true label), dense (the prediction of the dense models, the most
+frequent of several, its confidence the mean of theirs), {field} (the same of the
+variant). Tags: pie or non-pie, the kind of PIE (forgotten, recovered, changed), tied.
 
 {facts}
 {missing}

@@ -44,7 +44,7 @@ of them. `load_dataset` reads this folder as it is.
 | --- | --- |
 {facts}
 
-`label` is the true class, `dense_modal_label` the most frequent prediction of the dense models,
+`label` is the true class, `dense_modal_label` the (most frequent) prediction of the dense models,
 `modal_label` that of the variant's. `is_pie` says that the two differ; `kind` is `forgotten` (dense
 right, variant wrong), `recovered` (the reverse) or `changed` (both wrong). Shares, agreements and
 confidences are 0 to 1. The pictures are thumbnails of at most {px} pixels. {missing}

@@ -70,7 +70,7 @@ def show() -> None:
         ),
     )
     st.caption(
-        "Changes are against the dense runs; the normalized change is against what overall "
+        "Changes are against dense; the normalized change is against what overall "
         "accuracy did, so gains and losses cancel: a gain may only mean that others lost. Click a "
         "class to see its images."
     )

@@ -2,10 +2,16 @@
 
 from html import escape
 
+import pandas as pd
 import streamlit as st
 
+from analysis import schema
 from analysis.config import DENSE_ID
+from analysis.figures.labels import cut
 from analysis.findings import findings
+from analysis.one_pair import pairing
+from analysis.pair_table import HELP as PAIR_HELP
+from analysis.pair_table import pair_table
 from analysis.pairing_hint import pairing_hints
 from analysis.results.code import table_code, where
 from analysis.variant_table import HELP, variant_table
@@ -13,9 +19,13 @@ from analysis.wording import count
 from dashboard import context as contexts
 from dashboard import pages, permissions
 from dashboard.context import Context
-from dashboard.figure_panel import figure, note, side_by_side
+from dashboard.figure_panel import figure, listing, note, side_by_side
+from dashboard.gallery.filters import variant_filter
 from dashboard.gallery.single import NO_FLOOR
+from dashboard.links import open_gallery
 from dashboard.text import html_text, plain
+
+_NAME = 32
 
 
 def show() -> None:
@@ -100,19 +110,55 @@ def _left_out(left_out: list[dict[str, str]]) -> None:
 
 
 def _what_was_found(context: Context) -> None:
-    results = context.results
-    sentences = findings(results.summary(), results.classes(), results.seed_test(), results.pairs())
+    results, pairs = context.results, context.results.pairs()
+    sentences = findings(
+        results.summary(),
+        results.classes(),
+        results.seed_test(),
+        pairs,
+        single=context.selection.variant,
+    )
     if not sentences:
         return
     st.header("What was found", anchor=False)
+    if len(pairs) > 1:
+        _single_models(context, pairs)
     items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
     st.html(f'<ul class="lethe-findings" data-testid="findings">{items}</ul>')
     st.page_link(
         pages.page("gallery"),
         label="See the images in the gallery",
         icon=":material/arrow_forward:",
-        query_params={"sweep": context.manifest.name, "ties": context.selection.ties},
+        query_params=_gallery_address(context),
     )
+
+
+def _single_models(context: Context, pairs: pd.DataFrame) -> None:
+    """Show every single model beside dense, and choose the one that is spoken of below."""
+    ids = pairs[schema.VARIANT_ID].tolist()
+    st.caption(
+        "Each model beside the dense one, image by image. Choose a row to see its images in the "
+        "gallery."
+    )
+    listing(
+        context,
+        pair_table(pairs).assign(Variant=[cut(one, _NAME) for one in ids]),
+        pairs,
+        name="pairs",
+        code=table_code(context.results, "pairs"),
+        about=PAIR_HELP,
+        on_click=lambda row: open_gallery(context, variant=ids[row]),
+    )
+    with st.container(width=420):
+        variant_filter(context)
+
+
+def _gallery_address(context: Context) -> dict[str, str]:
+    address = {"sweep": context.manifest.name, "ties": context.selection.ties}
+    variant = context.selection.variant
+    if variant is not None and variant != context.default_variant:
+        address["variant"] = variant
+    return address
 
 
 def _variants(context: Context) -> None:
@@ -161,7 +207,7 @@ def _how_it_was_made(context: Context) -> None:
                 "config": manifest.config,
                 "dataset": manifest.dataset,
                 "model": manifest.model,
-                "pairing": manifest.pairing,
+                "pairing": pairing(manifest),
                 "device": manifest.device,
                 "versions": manifest.versions,
                 "git_commit": manifest.git_commit,

@@ -20,7 +20,7 @@ _ABOUT = (
     "A shift is another set of images for the same classes: the test images corrupted (noise, "
     "blur, weather, digital), or images of your own. Every run is divided by its own clean "
     "accuracy, so a compressed model is not called fragile for being less accurate altogether; "
-    "what it keeps is then held against what the dense runs keep."
+    "what it keeps is then held against what dense keeps."
 )
 _METRICS = {"top1": "Top-1 accuracy", "top5": "Top-5 accuracy"}
 

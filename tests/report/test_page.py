@@ -8,6 +8,7 @@ import pytest
 
 from analysis.cli.main import build_parser
 from analysis.findings import findings
+from analysis.pair_table import pair_table
 from analysis.report import provenance, write_report
 from analysis.report.classes import class_rows
 from analysis.report.drawing import drawings
@@ -271,6 +272,33 @@ def test_the_commands_can_be_parsed_and_name_the_sweep(folder: SweepFolder) -> N
     assert (sweep.corruptions, sweep.shift) == (["fog=3"], ["phone=folder:a b"])
     assert sweep.variants == ["magnitude=0.50", "magnitude=0.90", "int8-static"]
     assert (report.ties, report.variant) == ("reference", ["int8-static"])
+
+
+def test_single_models_are_not_spoken_of_as_populations(tmp_path: Path, reported: Reported) -> None:
+    folder = make_sweep(tmp_path / "cache", n_images=300, seeds=1, shifts=("fog-3",))
+    text = Page(reported(folder)[0]).text
+    for wrong in (
+        "that of the dense runs",
+        "dense runs right",
+        "most frequent) prediction over",
+        "population of",
+        "Welch",
+    ):
+        assert wrong not in text, wrong
+    assert "on which the predictions of the two models differ" in text
+    assert "the dense model right, the variant wrong" in text
+    assert "Each model is compared with the dense one image by image" in text
+    for cells in pair_table(SweepResults(folder).pairs()).to_dict("split")["data"]:
+        assert " ".join(cells) in text
+
+
+def test_populations_are_spoken_of_as_such(folder: SweepFolder, reported: Reported) -> None:
+    text = Page(reported(folder)[0]).text
+    assert "prediction over the runs differs from that of the dense runs" in text
+    assert "the dense runs right, the variant wrong" in text
+    assert "is a population of 4 runs" in text
+    assert "Welch's t over runs" in text
+    assert "Each model beside the dense one" not in text
 
 
 def test_one_pair_is_sorted_by_confidence_and_tested_by_mcnemar(
