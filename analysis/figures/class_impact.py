@@ -18,6 +18,7 @@ _RULES = {"p": "p", "q": "q", "mcnemar_p": "McNemar's p", "mcnemar_q": "McNemar'
 _CROWDED = 110
 _DELTA = "normalized_recall_delta"
 _TITLE = "Change of recall by class"
+_NAME = 40
 _X = "Change of recall (percentage points)"
 
 
@@ -120,7 +121,7 @@ def class_impact(
         ``customdata`` of bars and markers begins with the class name as it is in the data.
     """
     info = class_impact_info(classes, rule=rule, sort=sort, top=top)
-    title = f"{_TITLE}, {labels.escape(info.variant_id)}" if info.variant_id else _TITLE
+    title = f"{_TITLE}, {labels.short(info.variant_id, _NAME)}" if info.variant_id else _TITLE
     if info.rows.empty:
         reason = "No class to show: this variant has no runs yet, or no class has test images."
         return layout.empty(layout.Words(title, _X, "", "", note), reason)

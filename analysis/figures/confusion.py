@@ -14,6 +14,7 @@ from analysis.figures import labels, layout, theme
 LARGEST = 60
 _ALL_UP_TO = 20
 _TITLE = "PIEs by dense and variant modal label"
+_NAME = 40
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def confusion_flow(
         ``customdata`` of every cell begins with the dense and the variant class name.
     """
     info = confusion_flow_info(images, class_names=class_names)
-    title = f"{_TITLE}, {labels.escape(info.variant_id)}" if info.variant_id else _TITLE
+    title = f"{_TITLE}, {labels.short(info.variant_id, _NAME)}" if info.variant_id else _TITLE
     x, y = "Modal label of the variant", "Modal label of the dense runs"
     if not info.n_pies:
         reason = "No PIE: the modal label of every image is the same as without compression."

@@ -10,6 +10,7 @@ from analysis.figures import labels, layout, theme
 
 LARGEST = 40
 _TITLE = "Over-representation among PIEs"
+_NAME = 40
 _X = "Share among the PIEs / share among all images"
 
 
@@ -57,7 +58,7 @@ def over_representation(attributes: pd.DataFrame, *, note: str = "") -> go.Figur
         ``customdata`` of every marker begins with attribute and value as they are in the data.
     """
     info = over_representation_info(attributes)
-    title = f"{_TITLE}, {labels.escape(info.variant_id)}" if info.variant_id else _TITLE
+    title = f"{_TITLE}, {labels.short(info.variant_id, _NAME)}" if info.variant_id else _TITLE
     if info.rows.empty:
         reason = "Nothing to show: no categorical metadata, or no PIE."
         return layout.empty(layout.Words(title, _X, "", "", note), reason)

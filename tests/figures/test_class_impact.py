@@ -151,3 +151,10 @@ def test_no_class_gives_an_empty_figure_that_says_why():
     assert figure.layout.title.text == "Change of recall by class"
     assert figure.layout.xaxis.title.text == "Change of recall (percentage points)"
     assert "No class to show" in figure.layout.annotations[0].text
+
+
+def test_a_long_variant_is_cut_in_the_title_where_names_are_alike():
+    name = f"int8-{'per-channel-' * 8}run-2"
+    title = class_impact(classes(variant_id=name)).layout.title.text
+    assert title.endswith("run-2")
+    assert len(title) < 70
