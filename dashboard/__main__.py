@@ -75,6 +75,7 @@ def _open(options: argparse.Namespace) -> int:
         flags["server.maxUploadSize"] = 0
     bootstrap.load_config_options(flags)
     try:
+        permissions.declare(read_only=options.read_only, alone=_is_alone(options))
         warning = _warning(options)
     except LetheError as error:
         return _refuse(str(error), error.exit_status)
@@ -185,6 +186,21 @@ def _warning(options: argparse.Namespace) -> str | None:
     return (
         f"whoever reaches {options.address}:{options.port} can start sweeps and change tags; add "
         "--read-only, or a sign-in (docs/serving.md)"
+    )
+
+
+def _is_alone(options: argparse.Namespace) -> bool:
+    """Whether nobody but this machine is meant to come: no other address, name, origin, account."""
+    from streamlit import config
+
+    from dashboard import sign_in
+
+    is_passed_on = (options.public_host and not _is_own(options.public_host)) or options.base_path
+    is_shut = config.get_option("server.enableCORS") and not config.get_option(
+        "server.corsAllowedOrigins"
+    )
+    return bool(
+        _is_own(options.address) and not is_passed_on and is_shut and not sign_in.is_required()
     )
 
 

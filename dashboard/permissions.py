@@ -1,20 +1,30 @@
-"""What this dashboard may do: the one place that knows whether it is read-only."""
+"""What this dashboard may do: the one place that knows whether it is read-only, and who comes."""
 
 import os
 
 from analysis.errors import UserError
 
 _READ_ONLY = "LETHE_READ_ONLY"
+_ALONE = "LETHE_ALONE"
 
 
-def declare(*, read_only: bool) -> None:
-    """Say for the whole server whether it is read-only."""
+def declare(*, read_only: bool, alone: bool = False) -> None:
+    """Say for the whole server whether it is read-only, and whether only this machine reaches it.
+
+    A server of which nobody has said the latter is taken for one that others reach.
+    """
     os.environ[_READ_ONLY] = "1" if read_only else ""
+    os.environ[_ALONE] = "1" if alone else ""
 
 
 def is_read_only() -> bool:
     """Whether the dashboard writes nothing to the cache and starts nothing."""
     return bool(os.environ.get(_READ_ONLY))
+
+
+def may_run_code() -> bool:
+    """Whether who looks may name code of this machine to be run: only where nobody else comes."""
+    return bool(os.environ.get(_ALONE)) and not is_read_only()
 
 
 def check(what: str) -> None:
@@ -27,3 +37,19 @@ def check(what: str) -> None:
     """
     if is_read_only():
         raise UserError(f"this dashboard was started with --read-only and does not {what}")
+
+
+def check_code(what: str) -> None:
+    """Refuse to run code of this machine where others may come; ``what`` names it.
+
+    Raises
+    ------
+    UserError
+        The dashboard is read-only, or may be reached from elsewhere.
+    """
+    if not may_run_code():
+        raise UserError(
+            f"{what}: this may run code of the server's machine, which a dashboard starts only "
+            "where nobody but this machine reaches it; run the command there "
+            "(docs/serving.md)"
+        )

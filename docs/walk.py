@@ -29,6 +29,7 @@ PAGES = {
     "annotate": ("", "light", 620, "h1"),
     "export": ("", "light", 900, "[data-testid=stDataFrame] canvas"),
     "sweeps": ("", "light", 620, "h1"),
+    "sweeps-import": ("part=import", "light", 960, "[data-testid=stFileUploader]"),
 }
 WIDTH, REST = 1280, 3000
 
@@ -46,7 +47,7 @@ def main() -> None:
         for name, (asked, scheme, height, needed) in PAGES.items():
             page = browser.new_page(viewport={"width": WIDTH, "height": height})
             page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-            path = "" if name == "overview" else name
+            path = "" if name == "overview" else name.partition("-")[0]
             page.goto(f"http://127.0.0.1:{port}/{path}?sweep=demo&{asked}")
             _draw(page, needed, HERE / "walk" / f"{name}.png")
             page.close()

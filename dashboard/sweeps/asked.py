@@ -17,9 +17,9 @@ _DATA = ("train_limit", "test_limit", "image_size", "workers")
 def options(filled: dict[str, Any]) -> dict[str, Any]:
     """Options of ``sweep`` from the fields of the form, those at their default left out."""
     given: dict[str, Any] = {
-        "name": _text(filled["name"]) or None,
+        "name": text(filled["name"]) or None,
         "dataset": spec(filled["kind"], filled["place"]),
-        "model": _text(filled["model"]) or None,
+        "model": text(filled["model"]) or None,
         "variants": variants(
             filled["pruning"], filled["levels"], filled["quantization"], filled["more"]
         ),
@@ -31,7 +31,7 @@ def options(filled: dict[str, Any]) -> dict[str, Any]:
     given |= {name: filled[name] for name in _DATA}
     severity = filled["severity"]
     given["corruptions"] = [f"{name}={severity}" for name in filled["corruptions"]]
-    return {name: value for name, value in given.items() if not _is_left_out(value)}
+    return {name: value for name, value in given.items() if not is_left_out(value)}
 
 
 def words(given: dict[str, Any]) -> list[str]:
@@ -54,13 +54,19 @@ def checked(given: dict[str, Any]) -> Sweep:
 
 def spec(kind: str, place: str | None) -> str:
     """Write ``KIND[:PLACE]``."""
-    where = _text(place)
+    where = text(place)
     return f"{kind}:{where}" if where and not is_embedded(kind) else kind
 
 
 def is_embedded(kind: str) -> bool:
     """Whether a dataset comes with Lethe's libraries, so that it has no place."""
     return kind.startswith("digits")
+
+
+def lacks_place(kind: str | None, place: str | None) -> bool:
+    """Whether a dataset of this kind is nowhere without a place, and has none."""
+    is_needed = bool(kind) and not is_embedded(str(kind)) and kind != "fashion-mnist"
+    return is_needed and not text(place)
 
 
 def variants(
@@ -70,19 +76,20 @@ def variants(
     from analysis.compression.registry import methods
 
     known = methods()
-    text = ",".join(part for part in _text(levels).replace(",", " ").split())
+    shares = ",".join(part for part in text(levels).replace(",", " ").split())
     pruned = [
-        f"{name}={text}" if text and known[name].takes_level else name
+        f"{name}={shares}" if shares and known[name].takes_level else name
         for name in pruning
         if name in known
     ]
-    return [*pruned, *quantization, *(one for one in map(_text, more) if one)]
+    return [*pruned, *quantization, *(one for one in map(text, more) if one)]
 
 
-def _is_left_out(value: Any) -> bool:
-    # A nought is a value, to be refused in words where it cannot be one.
+def is_left_out(value: Any) -> bool:
+    """Whether a field was left empty; a nought is a value, to be refused where it cannot be."""
     return value is None or value is False or value in ("", [])
 
 
-def _text(value: str | None) -> str:
+def text(value: str | None) -> str:
+    """Return what was typed into a field, without the blanks around it."""
     return (value or "").strip()

@@ -20,7 +20,7 @@ def words(filled: dict[str, Any], files: Sequence[str], *, are_uploaded: bool) -
     made an absolute one.
     """
     given = {
-        "name": _text(filled["name"]),
+        "name": asked.text(filled["name"]),
         "images": _images(filled["kind"], filled["place"], is_absolute=are_uploaded),
         "map": mapped(filled),
         "classes": filled["classes"],
@@ -42,7 +42,7 @@ def checked(filled: dict[str, Any], files: Sequence[str], *, are_uploaded: bool)
     if are_uploaded:
         uploads.check_names(files)
     columns = parse_map(mapped(filled))
-    name = check_sweep_name(_text(filled["name"]))
+    name = check_sweep_name(asked.text(filled["name"]))
     return Asked(tuple(files), name, columns=columns, n_classes=filled["classes"]).name
 
 
@@ -50,27 +50,23 @@ def lacking(filled: dict[str, Any], files: Sequence[str]) -> str | None:
     """Say what is not filled in yet; None where all is."""
     if not files:
         return "The files are still missing."
-    if not _text(filled["name"]):
+    if not asked.text(filled["name"]):
         return "The name of the sweep is still missing."
-    if filled["kind"] == "folder" and not _text(filled["place"]):
+    if asked.lacks_place(filled["kind"], filled["place"]):
         return "The place of the images is still missing."
     return None
 
 
 def mapped(filled: dict[str, Any]) -> list[str]:
     """Write ``OURS=THEIRS`` for every column that is called otherwise in the files."""
-    theirs = {ours: _text(filled[f"column-{ours}"]) for ours in OURS}
+    theirs = {ours: asked.text(filled[f"column-{ours}"]) for ours in OURS}
     return [f"{ours}={name}" for ours, name in theirs.items() if name and name != ours]
 
 
 def _images(kind: str | None, place: str | None, *, is_absolute: bool) -> str | None:
-    where = _text(place)
+    where = asked.text(place)
     if not kind:
         return None
     if is_absolute and where and kind != "hf" and "://" not in where:
         where = os.path.abspath(where)
     return asked.spec(kind, where)
-
-
-def _text(value: str | None) -> str:
-    return (value or "").strip()

@@ -1,7 +1,8 @@
-"""The fields of a dataset, its kind and its place on the server's machine: for every form."""
+"""The fields that every form has: a dataset and its place, corruptions, workers."""
 
 import streamlit as st
 
+from analysis.shift import SEVERITIES
 from dashboard import state
 from dashboard.sweeps import asked
 from dashboard.text import plain
@@ -48,4 +49,34 @@ def dataset(form: str, usual: str, *, label: str, tip: str, nothing: str = "") -
         disabled=not is_needed,
         placeholder="/path/on/the/server, or a name of the hub" if is_needed else "Not needed",
         help="Folder or file on the machine that this dashboard runs on, not on yours.",
+    )
+
+
+def corruptions(form: str) -> None:
+    """Draw the fields ``corruptions`` and ``severity``."""
+    from analysis.corruptions.registry import corruptions as known
+
+    st.multiselect(
+        "Corruptions",
+        ["all", *known()],
+        key=state.field(form, "corruptions", []),
+        help="Also predict on the test images made worse, to see what compression costs there.",
+    )
+    st.select_slider(
+        "Severity",
+        SEVERITIES,
+        key=state.field(form, "severity", 3),
+        help="How much worse, from 1 to 5.",
+    )
+
+
+def workers(form: str, tip: str) -> None:
+    """Draw the field ``workers``."""
+    st.number_input(
+        "Workers",
+        min_value=1,
+        value=None,
+        placeholder="One a core",
+        key=state.field(form, "workers", None),
+        help=tip,
     )

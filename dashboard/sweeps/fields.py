@@ -5,10 +5,9 @@ from typing import Any
 import streamlit as st
 
 from analysis.config import SCHEDULES, Training
-from analysis.shift import SEVERITIES
 from dashboard import state
 from dashboard.sweeps import models
-from dashboard.sweeps.data_fields import dataset
+from dashboard.sweeps.data_fields import corruptions, dataset, workers
 from dashboard.text import plain
 
 _FORM = "new-sweep"
@@ -157,14 +156,7 @@ def _runs() -> None:
             help="Models that are trained of every variant. Ten tell compression from seed noise "
             "well; with fewer than four no test can.",
         )
-        st.number_input(
-            "Workers",
-            min_value=1,
-            value=None,
-            placeholder="One a core",
-            key=state.field(_FORM, "workers", None),
-            help="Processes that train at the same time.",
-        )
+        workers(_FORM, "Processes that train at the same time.")
     st.text_input(
         "Name",
         key=state.field(_FORM, "name", ""),
@@ -175,21 +167,8 @@ def _runs() -> None:
 
 
 def _more() -> None:
-    from analysis.corruptions.registry import corruptions
-
     with st.expander("Corruptions, and fewer or smaller images", icon=":material/tune:"):
-        st.multiselect(
-            "Corruptions",
-            ["all", *corruptions()],
-            key=state.field(_FORM, "corruptions", []),
-            help="Also predict on the test images made worse, to see what compression costs there.",
-        )
-        st.select_slider(
-            "Severity",
-            SEVERITIES,
-            key=state.field(_FORM, "severity", 3),
-            help="How much worse, from 1 to 5.",
-        )
+        corruptions(_FORM)
         with st.container(horizontal=True):
             for name, label, text in (
                 ("train_limit", "Train images", "At most so many, the classes in proportion."),

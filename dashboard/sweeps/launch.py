@@ -13,7 +13,7 @@ from analysis.manifest import Manifest
 from analysis.remote import Location, RemotePath, address, location
 from analysis.store import Cache
 from dashboard import permissions
-from dashboard.sweeps import uploads
+from dashboard.sweeps import trust, uploads
 from dashboard.sweeps.child import Place, State
 from dashboard.sweeps.own_folder import own_folder
 
@@ -45,11 +45,13 @@ def start(
     Raises
     ------
     UserError
-        The dashboard is read-only, one runs already, or the name cannot be one.
+        The dashboard is read-only, one runs already, the name cannot be one, or the words name
+        code that may not be run from here.
     RunError
         No process can be started.
     """
     permissions.check("start sweeps")
+    trust.check(words)
     check_sweep_name(name)
     place = location(root)
     atexit.register(stop_all)
@@ -119,11 +121,7 @@ def why_not_resumable(manifest: Manifest) -> str | None:
     if "dataset" not in manifest.config.get("options", {}):
         return "This sweep does not say how it was made, so it cannot be resumed."
     if manifest.is_given:
-        # Nor which models, of which some are Python.
-        return (
-            "This sweep is of given models, which are files and code of their own. Resume it on "
-            "the command line."
-        )
+        return trust.why_not_run_again(manifest)
     if manifest.config.get("method_files"):
         # A cache from elsewhere must not choose which Python file this machine runs.
         return (
@@ -154,6 +152,7 @@ def start_estimate(root: str | Location, name: str, words: Sequence[str]) -> Non
         The dashboard is read-only, or another estimate is under way.
     """
     permissions.check("estimate sweeps")
+    trust.check(words)
     atexit.register(stop_all)
     place = address(location(root))
     log = own_folder() / "estimate.log"

@@ -11,7 +11,7 @@ from analysis.manifest import Manifest
 from analysis.wording import count
 from dashboard import data, pages, permissions, state
 from dashboard.problems import tell
-from dashboard.sweeps import import_form, launch, parts
+from dashboard.sweeps import asked_given, given_form, import_form, launch, parts
 from dashboard.text import html_text, plain
 
 _AT_MOST = 50
@@ -128,15 +128,8 @@ def _actions(manifest: Manifest, *, is_running: bool, is_own: bool) -> None:
             args=(manifest,),
             key=f"resume-{manifest.name}",
         )
-    if manifest.is_imported and not is_running and not permissions.is_read_only():
-        st.button(
-            "Add predictions",
-            icon=":material/add:",
-            help="Import more variants or seeds of the same images into this sweep.",
-            on_click=_add_predictions,
-            args=(manifest.name,),
-            key=f"add-{manifest.name}",
-        )
+    if not is_running and not permissions.is_read_only():
+        _adding(manifest)
     with st.container(width="content"):
         st.page_link(
             pages.page("overview"),
@@ -155,9 +148,38 @@ def _how_to_resume(manifest: Manifest) -> None:
             st.code(written(launch.resuming(manifest)), language="bash", wrap_lines=True)
 
 
-def _add_predictions(name: str) -> None:
-    state.fill(import_form.FORM, "name", name)
+def _adding(manifest: Manifest) -> None:
+    """Offer to bring more into a sweep that was not trained here."""
+    if manifest.is_imported:
+        label, add = "Add predictions", _add_predictions
+        tip = "Import more variants or seeds of the same images into this sweep."
+    elif manifest.is_given:
+        label, add = "Add models", _add_models
+        tip = "Fill the form in with the models of this sweep, to run more beside them."
+    else:
+        return
+    st.button(
+        label,
+        icon=":material/add:",
+        help=tip,
+        on_click=add,
+        args=(manifest,),
+        key=f"add-{manifest.name}",
+    )
+
+
+def _add_predictions(manifest: Manifest) -> None:
+    state.fill(import_form.FORM, "name", manifest.name)
     state.put_local(parts.PART, parts.IMPORT)
+
+
+def _add_models(manifest: Manifest) -> None:
+    def add() -> None:
+        for name, value in asked_given.filled_from(manifest).items():
+            state.fill(given_form.FORM, name, value)
+        state.put_local(parts.PART, parts.MODELS)
+
+    _tried(add)
 
 
 def _stop() -> None:

@@ -5,13 +5,13 @@ import streamlit as st
 from analysis.errors import LetheError
 from dashboard import data, permissions, state
 from dashboard.context import EmptyCacheError
-from dashboard.sweeps import form, import_form, launch, listing, outcome, parts, saying
+from dashboard.sweeps import form, given_form, import_form, launch, listing, outcome, parts, saying
 from dashboard.sweeps.child import State
 from dashboard.text import plain
 
 _TOLD = "failure-told"
-_FORMS = {parts.TRAIN: form.show, parts.IMPORT: import_form.show}
-_PART_OF = {"train": parts.TRAIN, "import": parts.IMPORT}
+_FORMS = {parts.TRAIN: form.show, parts.IMPORT: import_form.show, parts.MODELS: given_form.show}
+_PART_OF = {"train": parts.TRAIN, "import": parts.IMPORT, "models": parts.MODELS}
 
 
 def show() -> None:
@@ -22,7 +22,7 @@ def show() -> None:
     if _never_began(child, names) and state.recall(_TOLD) != child.words:
         # What cannot be done is mended where it was asked: once, and not again while it stands.
         state.remember(_TOLD, child.words)
-        state.put_local(parts.PART, _PART_OF.get(saying.kind(child.words), parts.TRAIN))
+        state.put_local(parts.PART, _PART_OF[saying.kind(child.words)])
     if permissions.is_read_only():
         st.caption(
             "The dashboard was started with --read-only: sweeps can be looked at, and are started "
