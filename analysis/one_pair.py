@@ -49,12 +49,12 @@ def _accuracy(pair: pd.Series) -> str:
     apart = (
         "" if is_missing(kl) else f" Its outputs are {float(kl):.3g} nats from dense on average."
     )
+    delta, low, high = (points(pair[name], 2) for name in ("top1_delta", "ci_low", "ci_high"))
     return (
-        f"One pair of models: top-1 changes by {points(pair['top1_delta'])} points (95 % interval "
-        f"{points(pair['ci_low'])} to {points(pair['ci_high'])}, over images; McNemar's exact p = "
-        f"{float(pair['mcnemar_p']):.2g}): {int(pair['flips_to_wrong']):,} of "
-        f"{int(pair['n_images']):,} images flip to wrong, {int(pair['flips_to_right']):,} to "
-        f"right.{apart}"
+        f"One pair of models: top-1 changes by {delta} points (95 % interval {low} to {high}, over "
+        f"images; McNemar's exact p = {float(pair['mcnemar_p']):.2g}): "
+        f"{int(pair['flips_to_wrong']):,} of {int(pair['n_images']):,} images flip to "
+        f"wrong, {int(pair['flips_to_right']):,} to right.{apart}"
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from analysis import schema
-from analysis.wording import NOTHING, count, is_missing
+from analysis.wording import NOTHING, count, is_missing, points
 
 HELP = {
     "Top-1, points": "Change of top-1 accuracy against dense, in percentage points.",
@@ -33,15 +33,10 @@ def _row(row: dict[Any, Any]) -> dict[str, str]:
     kl = row[schema.KL_FROM_DENSE]
     return {
         "Variant": str(row[schema.VARIANT_ID]),
-        "Top-1, points": _points(row["top1_delta"]),
-        "95 % interval": f"{_points(row['ci_low'])} to {_points(row['ci_high'])}",
+        "Top-1, points": points(row["top1_delta"], 2),
+        "95 % interval": f"{points(row['ci_low'], 2)} to {points(row['ci_high'], 2)}",
         "McNemar's p": f"{row['mcnemar_p']:.2g}",
         "To wrong": count(row["flips_to_wrong"]),
         "To right": count(row["flips_to_right"]),
         "KL, nats": NOTHING if is_missing(kl) else f"{kl:.3g}",
     }
-
-
-def _points(value: float) -> str:
-    """Write a difference of fractions in points, as fine as one image of ten thousand."""
-    return f"{round(100 * value, 2) + 0.0:+.2f}"

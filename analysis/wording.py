@@ -31,9 +31,9 @@ def percent(value: Any, digits: int = 1) -> str:
     return NOTHING if is_missing(value) else f"{100 * value:.{digits}f} %"
 
 
-def points(value: Any) -> str:
+def points(value: Any, digits: int = 1) -> str:
     """Write a difference of fractions in percentage points, with its sign."""
-    return NOTHING if is_missing(value) else f"{round(100 * value, 1) + 0.0:+.1f}"
+    return NOTHING if is_missing(value) else f"{round(100 * value, digits) + 0.0:+.{digits}f}"
 
 
 def size(value: Any) -> str:

@@ -506,3 +506,25 @@ def test_the_robustness_page_compares_single_models_image_by_image(shifted, open
     assert "pairs of a compressed model and a shift" in said
     assert "McNemar's exact test over the images of a shift" in said
     assert "Nothing can be tested" not in said
+
+
+def test_long_names_keep_their_ends_in_the_tables_of_the_overview(tmp_path, open_page):
+    folder = make_sweep(tmp_path, seeds=1)
+    manifest = folder.manifest()
+    names = {
+        record.variant_id: f"{'int8-per-channel-' * 4}{i}"
+        for i, record in enumerate(manifest.variants)
+        if record.variant_id != "dense"
+    }
+    for old, new in names.items():
+        folder.prediction_path(old, 0).parent.rename(folder.prediction_path(new, 0).parent)
+    manifest_file = folder.path / "manifest.json"
+    text = manifest_file.read_text()
+    for old, new in names.items():
+        text = text.replace(old, new)
+    manifest_file.write_text(text)
+    app = open_page()
+    for table in [pairs_of(app), *(one.value for one in app.dataframe if "PIEs" in one.value)]:
+        shown = [one for one in table["Variant"] if one != "dense"]
+        assert [one[-1] for one in shown] == ["1", "2", "3"]
+        assert max(map(len, shown)) < 40

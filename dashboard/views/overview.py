@@ -164,8 +164,9 @@ def _gallery_address(context: Context) -> dict[str, str]:
 def _variants(context: Context) -> None:
     st.header("Variants", anchor=False)
     summary = context.results.summary()
+    shown = variant_table(summary, context.manifest)
     st.dataframe(
-        variant_table(summary, context.manifest),
+        shown.assign(Variant=[cut(one, _NAME) for one in shown["Variant"]]),
         hide_index=True,
         column_config={name: st.column_config.TextColumn(help=text) for name, text in HELP.items()},
         height="content",

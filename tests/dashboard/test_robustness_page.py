@@ -50,7 +50,8 @@ def test_with_shifts_both_signs_are_counted_and_one_shift_is_chosen(
 
 
 @pytest.mark.parametrize(
-    ("seeds", "message"), [(1, "Nothing can be tested"), (4, "No variant differs significantly")]
+    ("seeds", "message"),
+    [(1, "No model is right on significantly"), (4, "No variant differs significantly")],
 )
 def test_it_is_said_plainly_when_nothing_is_significant(
     tmp_path, open_page, monkeypatch, seeds, message  # noqa: F811
