@@ -9,7 +9,9 @@ from analysis.config import check_sweep_name
 from analysis.importing.asked import COLUMNS, MEMBERS, Asked, parse_map
 from dashboard.sweeps import asked, uploads
 
-OURS = (*COLUMNS, *MEMBERS)
+_USUAL = ("path", "label", "variant_id", "prediction", "seed", "confidence")
+# Every name that can be mapped, those first that nearly every table has.
+OURS = (*_USUAL, *(one for one in (*COLUMNS, *MEMBERS) if one not in _USUAL))
 _SWITCHES = ("paired", "allow_missing", "overwrite")
 
 

@@ -69,10 +69,12 @@ def _files() -> Sequence[uploads.Uploaded]:
 
 
 def _columns() -> None:
-    with st.expander("Columns of another name", icon=":material/edit_note:"):
+    # Where an import failed for want of a column, this is where it is mended.
+    is_asked = "--map" in (launch.state().failure or "")
+    with st.expander("Columns of another name", is_asked, icon=":material/edit_note:"):
         st.caption(
-            "What a column is called in the files, where it is not called so. A column that is not "
-            "there stays empty."
+            "What a column is called in the files, where it is not called so: the same as --map. "
+            "A column that is not there stays empty."
         )
         fields = st.columns(2)
         for place, ours in enumerate(OURS):

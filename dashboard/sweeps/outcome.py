@@ -43,8 +43,9 @@ def _done(what: str, name: str) -> None:
                 query_params={"sweep": name},
             )
             _dismiss()
-        for line in _lines():
-            html_text(line, role="lethe-note")
+        with st.container(gap="xxsmall"):
+            for line in _lines():
+                html_text(line, role="lethe-note")
 
 
 def _lines() -> list[str]:

@@ -29,6 +29,7 @@ def why_not_run_again(manifest: Manifest) -> str | None:
     A cache from elsewhere must not choose which code this machine runs.
     """
     try:
+        _check_numbers(manifest)
         if not any(_code(models_of(manifest))):
             return None
     except LetheError as problem:
@@ -53,6 +54,18 @@ def models_of(manifest: Manifest) -> list[str]:
     ):
         raise UserError(f"the manifest of sweep '{manifest.name}' names no models")
     return [f"{run}={one['model']}" for run, one in models.items()]
+
+
+def _check_numbers(manifest: Manifest) -> None:
+    """Refuse anything else among what becomes words of a command one by one."""
+    for name in ("mean", "std"):
+        values = manifest.config.get("options", {}).get(name)
+        if not isinstance(values or [], list) or not all(
+            type(value) in (int, float) for value in values or []
+        ):
+            raise UserError(
+                f"the manifest of sweep '{manifest.name}': {name} is no list of numbers"
+            )
 
 
 def _code(items: Iterable[str]) -> Iterable[GivenModel]:

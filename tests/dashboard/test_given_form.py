@@ -177,6 +177,24 @@ def test_a_manifest_cannot_choose_the_code_that_resuming_runs(tmp_path, alone, m
     assert launch.why_not_resumable(plain) is None
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"mean": ["0.5", "--models=int8=makers:dense"], "std": [1]},
+        {"mean": [1], "std": ["--method-file=/tmp/evil.py"]},
+        {"mean": "--config=/tmp/evil.toml"},
+    ],
+)
+def test_numbers_of_a_manifest_are_no_options(tmp_path, alone, changed):  # noqa: ARG001
+    manifest = manifest_of({"dense@0": "net.onnx"}, **changed)
+    with pytest.raises(UserError, match="no list of numbers"):
+        launch.resume(tmp_path, manifest)
+    manifest = manifest_of({"--method-file": "/tmp/evil.py"})
+    with pytest.raises(UserError, match="cannot be read"):
+        launch.resume(tmp_path, manifest)
+    assert list(tmp_path.iterdir()) == []
+
+
 # --- the page --------------------------------------------------------------------------------
 @pytest.fixture
 def models(tmp_path_factory) -> Path:
