@@ -87,11 +87,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(cache: Path, port: int) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+def serving(cache: Path, port: int, *more: str) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
     """Run a dashboard on a cache; give its address and its process."""
     command = [sys.executable, "-m", "dashboard", "--cache", str(cache), "--port", str(port)]
     log = (cache / "dashboard.log").open("wb")
-    server = subprocess.Popen([*command, "--headless"], cwd=ROOT, stdout=log, stderr=log)
+    server = subprocess.Popen([*command, "--headless", *more], cwd=ROOT, stdout=log, stderr=log)
     try:
         _wait(server, port, cache / "dashboard.log")
         yield f"http://127.0.0.1:{port}", server

@@ -1,6 +1,7 @@
 """Names and contents of uploaded files that mean harm: kept as they are, or refused in words."""
 
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,33 @@ def test_hostile_rows_are_refused_in_words(watched, address):  # noqa: F811
     see(watched, "Nothing was imported into sweep mine.")
     see(watched, text)
     check(watched)
+
+
+# A browser that sends a file to the session of its page, whether or not the page asks for one.
+SEND = """async (session) => {
+  const body = new FormData();
+  body.append("file", new File(["a,b"], "mine.csv"));
+  const token = (document.cookie.match(/_streamlit_xsrf=([^;]+)/) || ["", ""])[1];
+  const sent = await fetch(`/_stcore/upload_file/${session}/one`, {
+    method: "PUT", body, headers: {"X-Xsrftoken": decodeURIComponent(token)},
+  });
+  return sent.status;
+}"""
+IDENTIFIER = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@pytest.mark.parametrize(("more", "expected"), [((), 204), (("--read-only",), 413)])
+def test_a_read_only_server_takes_no_file_that_no_page_asks_for(tmp_path, page, more, expected):  # noqa: F811
+    seen: list[bytes] = []
+
+    def listen(socket) -> None:
+        socket.on("framereceived", lambda data: seen.extend(IDENTIFIER.findall(bytes(data))))
+
+    page.on("websocket", listen)
+    with serving(tmp_path, free_port(), *more) as (served, _):
+        page.goto(f"{served}/sweeps")
+        page.wait_for_selector("h1")
+        settled(page)
+        answers = {page.evaluate(SEND, one.decode()) for one in dict.fromkeys(seen)}
+    # What is no session at all is answered otherwise.
+    assert answers - {400} == {expected}
