@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import streamlit as st
+from PIL import ImageDraw
 from scipy.stats import binomtest, false_discovery_control
 
 from analysis.cli.main import main
@@ -23,6 +24,7 @@ from analysis.report.gallery import galleries
 from analysis.report.provenance import facts
 from analysis.report.scope import scope_of
 from analysis.results import SweepResults
+from analysis.sharing import Chosen, share_bytes, sharing_format
 from analysis.sharing.choosing import choose, order_of
 from analysis.stats.single_order import WORDS
 from tests.dashboard.test_pages import open_page as open_page
@@ -528,3 +530,21 @@ def test_long_names_keep_their_ends_in_the_tables_of_the_overview(tmp_path, open
         shown = [one for one in table["Variant"] if one != "dense"]
         assert [one[-1] for one in shown] == ["1", "2", "3"]
         assert max(map(len, shown)) < 40
+
+
+@pytest.mark.parametrize("seeds", [1, 5])
+def test_a_contact_sheet_says_predictions_of_single_models_and_shares_of_populations(
+    tmp_path, monkeypatch, seeds
+):
+    drawn = []
+    monkeypatch.setattr(
+        ImageDraw.ImageDraw, "text", lambda _, at, said, *more, **named: drawn.append(said)
+    )
+    results = SweepResults(make_sweep(tmp_path, seeds=seeds))
+    chosen = Chosen(results, "magnitude-0.90", choose(results, "magnitude-0.90")[:4], "PIEs")
+    share_bytes(chosen, sharing_format("contact-sheet-png"))
+    said = " ".join(drawn)
+    assert ("prediction of dense" in said) == (seeds == 1)
+    assert ("share of runs that agree" in said) == (seeds > 1)
+    assert (" %" in said) == (seeds > 1)
+    assert "(blank)" not in said

@@ -109,7 +109,8 @@ def _foot(draw: ImageDraw.ImageDraw, sheet: _Sheet, height: int, number: int, to
     page = f"{number} of {total}" if total > 1 else ""
     right = A4[0] - _MARGIN
     room = right - _MARGIN - (140 if page else 0)
-    for i, line in enumerate((notes[0], " · ".join(notes[1:]))):
+    lines = (notes[0], " · ".join(notes[1:]))
+    for i, line in enumerate(filter(None, lines)):
         draw.text(
             (_MARGIN, height - 74 + 26 * i), cut(text(line), font(19), room), _QUIET, font(19)
         )
