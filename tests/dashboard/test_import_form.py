@@ -4,6 +4,7 @@ import io
 import shlex
 import time
 
+import numpy as np
 import pytest
 
 from analysis.cli.main import build_parser
@@ -103,6 +104,23 @@ def test_uploads_are_imported_and_gone(tmp_path, monkeypatch):
     assert manifest.is_complete
     assert [one["file"] for one in manifest.config["imported"]] == ["mine.csv"]
     assert str(folder) not in launch.log()
+
+
+def test_scores_keep_the_names_that_say_their_runs(tmp_path):
+    drawn, label, files = np.random.default_rng(0), np.arange(30) % 3, []
+    for name in ("dense__seed-0.npz", "magnitude-0.90+int8-static__seed-0.npz"):
+        content = io.BytesIO()
+        np.savez(content, logits=drawn.normal(size=(30, 3)), labels=label)
+        files.append(File(name, content.getvalue()))
+    names = [one.name for one in files]
+    words = asked_import.words(FILLED, names, are_uploaded=True)
+    launch.start_on_uploads(tmp_path, "mine", words, files)
+    until(lambda: not launch.state().is_running)
+    assert launch.state().failure is None
+    manifest = Cache(tmp_path).existing("mine").manifest()
+    assert [one.variant_id for one in manifest.variants] == [
+        "dense", "magnitude-0.90+int8-static",
+    ]  # fmt: skip
 
 
 def test_uploads_of_an_import_that_fails_or_is_stopped_are_gone_too(tmp_path):
