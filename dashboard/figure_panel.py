@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 import streamlit as st
@@ -78,8 +78,9 @@ def listing(
     *,
     name: str,
     code: str,
-    about: dict[str, str],
-    on_click: Callable[[int], None],
+    columns: dict[str, Any],
+    height: int | Literal["content"] = "content",
+    on_click: Callable[[int], None] | None = None,
 ) -> None:
     """Show a table and offer its data as CSV and code.
 
@@ -87,8 +88,8 @@ def listing(
     ----------
     shown
         The table as it is written for reading, a row each of ``table``.
-    about
-        What its columns are.
+    columns
+        How its columns are written: ``column_config`` of Streamlit.
     on_click
         Called with the place of the row that was chosen.
     """
@@ -96,12 +97,10 @@ def listing(
         event: Any = st.dataframe(
             shown,
             hide_index=True,
-            column_config={
-                column: st.column_config.TextColumn(help=text) for column, text in about.items()
-            },
-            height="content",
+            column_config=columns,
+            height=height,
             key=f"rows-{name}",
-            on_select="rerun",
+            on_select="rerun" if on_click is not None else "ignore",
             selection_mode="single-row",
         )
         with (
@@ -112,8 +111,14 @@ def listing(
         ):
             csv_button(table, file_name(context, name))
             as_code(table, code)
-    for row in event["selection"]["rows"] if event else []:
-        on_click(row)
+    if on_click is not None:
+        for row in event["selection"]["rows"] if event else []:
+            on_click(row)
+
+
+def with_help(about: dict[str, str]) -> dict[str, Any]:
+    """Columns of text, with what they are."""
+    return {name: st.column_config.TextColumn(help=text) for name, text in about.items()}
 
 
 def chart(drawn: "go.Figure", *, key: str, is_clickable: bool = False) -> Any:

@@ -17,7 +17,7 @@ from analysis.store.study import Study
 from analysis.tabular import to_csv
 from analysis.wording import count
 from dashboard.context import Context
-from dashboard.figure_panel import figure, file_name
+from dashboard.figure_panel import figure, file_name, listing
 from dashboard.text import plain
 
 _MEASURES = {"cohen-kappa": "Cohen's κ", ALPHA: "Krippendorff's α"}
@@ -54,7 +54,7 @@ def show(context: Context, study: Study) -> None:
         "of the PIEs."
     )
     _shares(made)
-    _agreement(study)
+    _agreement(context, study)
     _downloads(context, study)
 
 
@@ -125,7 +125,7 @@ def _shares(made: pd.DataFrame) -> None:
     )
 
 
-def _agreement(study: Study) -> None:
+def _agreement(context: Context, study: Study) -> None:
     st.header("Agreement between raters", anchor=False)
     made = agreement([study])
     if made.empty:
@@ -147,14 +147,18 @@ def _agreement(study: Study) -> None:
             "agreement, 0 that of chance."
         )
     number = st.column_config.NumberColumn
-    st.dataframe(
+    listing(
+        context,
         made.assign(
             measure=made["measure"].map(_MEASURES),
             rater=made["rater"].fillna("all of them"),
             other_rater=made["other_rater"].fillna(""),
         ).drop(columns=["study", schema.VARIANT_ID]),
-        hide_index=True,
-        column_config={
+        made,
+        name=f"agreement-{study.name}",
+        code=table_code(context.results, "annotation_agreement", study.design.variant_id)
+        + where("study", study.name),
+        columns={
             "measure": "Measure",
             "rater": "Rater",
             "other_rater": "And",

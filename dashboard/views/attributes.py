@@ -10,7 +10,7 @@ from analysis.wording import count, percent
 from dashboard import context as contexts
 from dashboard import data, state
 from dashboard.context import Context
-from dashboard.figure_panel import figure, note
+from dashboard.figure_panel import figure, listing, note
 from dashboard.gallery.class_filter import class_choice
 from dashboard.gallery.filters import variant_filter
 from dashboard.links import open_gallery
@@ -146,10 +146,13 @@ def _subgroups(context: Context, attribute: str, usable: pd.DataFrame) -> None:
     by = [attribute, second] if second else [attribute]
     rows = context.results.subgroups(context.variant, by=by, positive=positive)
     number = st.column_config.NumberColumn
-    st.dataframe(
+    listing(
+        context,
         rows[["value", "n_images", "n_positive", *_RATES]].astype({"value": "string"}),
-        hide_index=True,
-        column_config={"value": "Subgroup", "n_images": "Images", "n_positive": "Positives"}
+        rows,
+        name="subgroups",
+        code=table_code(context.results, "subgroups", context.variant, by=by, positive=positive),
+        columns={"value": "Subgroup", "n_images": "Images", "n_positive": "Positives"}
         | {name: number(label, format="percent") for name, label in _RATES.items()},
     )
     st.caption(
@@ -194,4 +197,13 @@ def _numbers(context: Context, attribute: str) -> None:
             f"A PIE has the larger value in {percent(chance)} of all pairs with a non-PIE; "
             f"{count(row['n_classes_unmatched'])} classes could not be matched."
         )
-    st.dataframe(rows.drop(columns=[schema.VARIANT_ID]), hide_index=True)
+    listing(
+        context,
+        rows.drop(columns=[schema.VARIANT_ID]),
+        rows,
+        name="numeric",
+        code=table_code(
+            context.results, "numeric_attributes", context.variant, attribute=attribute
+        ),
+        columns={},
+    )

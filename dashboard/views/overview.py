@@ -19,7 +19,7 @@ from analysis.wording import count
 from dashboard import context as contexts
 from dashboard import pages, permissions
 from dashboard.context import Context
-from dashboard.figure_panel import figure, listing, note, side_by_side
+from dashboard.figure_panel import figure, listing, note, side_by_side, with_help
 from dashboard.gallery.filters import variant_filter
 from dashboard.gallery.single import NO_FLOOR
 from dashboard.links import open_gallery
@@ -146,7 +146,7 @@ def _single_models(context: Context, pairs: pd.DataFrame) -> None:
         pairs,
         name="pairs",
         code=table_code(context.results, "pairs"),
-        about=PAIR_HELP,
+        columns=with_help(PAIR_HELP),
         on_click=lambda row: open_gallery(context, variant=ids[row]),
     )
     with st.container(width=420):
@@ -165,11 +165,13 @@ def _variants(context: Context) -> None:
     st.header("Variants", anchor=False)
     summary = context.results.summary()
     shown = variant_table(summary, context.manifest)
-    st.dataframe(
+    listing(
+        context,
         shown.assign(Variant=[cut(one, _NAME) for one in shown["Variant"]]),
-        hide_index=True,
-        column_config={name: st.column_config.TextColumn(help=text) for name, text in HELP.items()},
-        height="content",
+        summary,
+        name="variants",
+        code=table_code(context.results, "summary"),
+        columns=with_help(HELP),
     )
     if not context.results.pairs().empty:
         st.caption(NO_FLOOR)
