@@ -82,7 +82,7 @@ def _what_it_is(context: Context) -> None:
     if len(manifest.seeds) == 1:
         st.info(
             "One run a variant (K = 1): a PIE is an image on which the two models differ, and may "
-            "come from the seed as well as from compression.",
+            "come from the seed as well as from compression, unless one was made from the other.",
             icon=":material/info:",
         )
     for hint in pairing_hints(context.results):
