@@ -96,15 +96,9 @@ class RobustnessTables:
                 {
                     schema.VARIANT_ID: variant_id,
                     schema.SHIFT: shift.name,
-                    "n_images": found.n_images,
                     "dense_top1": float(before.mean()),
                     "top1": float(after.mean()),
-                    "top1_delta": found.delta,
-                    "ci_low": found.low,
-                    "ci_high": found.high,
-                    "mcnemar_p": found.p,
-                    "flips_to_wrong": found.to_wrong,
-                    "flips_to_right": found.to_right,
+                    **found.row(),
                     schema.KL_FROM_DENSE: float(known.mean()) if len(known) else np.nan,
                 }
             )

@@ -138,21 +138,8 @@ class VariantTables:
         """The first runs of dense and of the variant, compared image by image: one row."""
         found = pair(self._source.correct(DENSE_ID)[0], self._source.correct(variant_id)[0])
         kl = self._mean_kl(variant_id)
-        return pd.DataFrame(
-            [
-                {
-                    schema.VARIANT_ID: variant_id,
-                    "n_images": found.n_images,
-                    "top1_delta": found.delta,
-                    "ci_low": found.low,
-                    "ci_high": found.high,
-                    "mcnemar_p": found.p,
-                    "flips_to_wrong": found.to_wrong,
-                    "flips_to_right": found.to_right,
-                    schema.KL_FROM_DENSE: np.nan if kl is None else kl,
-                }
-            ]
-        )
+        known = {schema.KL_FROM_DENSE: np.nan if kl is None else kl}
+        return pd.DataFrame([{schema.VARIANT_ID: variant_id, **found.row(), **known}])
 
     def seed_tie(self, variant_id: str) -> SeedTie:
         """Whether runs of equal seeds agree more than others: of some seeds and images."""

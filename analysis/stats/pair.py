@@ -21,6 +21,18 @@ class Pair:
     high: float
     p: float
 
+    def row(self) -> dict[str, float]:
+        """Columns of a row of the tables of pairs."""
+        return {
+            "n_images": self.n_images,
+            "top1_delta": self.delta,
+            "ci_low": self.low,
+            "ci_high": self.high,
+            "mcnemar_p": self.p,
+            "flips_to_wrong": self.to_wrong,
+            "flips_to_right": self.to_right,
+        }
+
 
 def pair(dense_correct: BoolArray, variant_correct: BoolArray) -> Pair:
     """Compare two models image by image.
