@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -26,6 +27,21 @@ class Registry(Generic[T]):
         if name in self._things:
             raise ValueError(f"{self._what} '{name}' is registered already")
         self._things[name] = thing
+
+    def register(self, name: str) -> Callable[[T], T]:
+        """Register what is decorated.
+
+        Raises
+        ------
+        ValueError
+            The name is taken.
+        """
+
+        def add(thing: T) -> T:
+            self.add(name, thing)
+            return thing
+
+        return add
 
     def remove(self, name: str) -> None:
         """Take a thing out again."""

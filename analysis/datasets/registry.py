@@ -18,12 +18,7 @@ def register(kind: str) -> Callable[[Opener], Opener]:
     ValueError
         The kind is taken.
     """
-
-    def add(opener: Opener) -> Opener:
-        _OPENERS.add(kind, opener)
-        return opener
-
-    return add
+    return _OPENERS.register(kind)
 
 
 def dataset_kinds() -> list[str]:

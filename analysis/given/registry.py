@@ -19,12 +19,7 @@ def register(kind: str) -> Callable[[Opener], Opener]:
     ValueError
         The format is taken.
     """
-
-    def add(opener: Opener) -> Opener:
-        _OPENERS.add(kind, opener)
-        return opener
-
-    return add
+    return _OPENERS.register(kind)
 
 
 def formats() -> list[str]:
