@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import pyarrow as pa
+
 from analysis.errors import UserError
 from analysis.manifest import Manifest, ShiftRecord
 from analysis.shift import Shift
@@ -46,6 +48,28 @@ def check_shift_fingerprints(manifest: Manifest, fingerprints: dict[str, str]) -
                 "it was made (their fingerprint differs); give it another name"
             )
         record.fingerprint = now
+
+
+def has_images(folder: SweepFolder, manifest: Manifest, shift: str) -> bool:
+    """Whether the images of a natural shift are in the sweep."""
+    return folder.relative(folder.images_path(shift)) in manifest.files
+
+
+def keep_images(
+    folder: SweepFolder,
+    manifest: Manifest,
+    shift: str,
+    images: pa.Table,
+    left_out: list[dict[str, str]],
+    notes: Iterable[str],
+) -> None:
+    """Write the images of a natural shift, and note them in the manifest."""
+    path = folder.relative(folder.images_path(shift))
+    manifest.files[path] = folder.write_images(images, shift=shift)
+    record = manifest.shift(shift)
+    record.n_images, record.left_out = images.num_rows, left_out
+    record.notes = list(notes)
+    folder.write_manifest(manifest)
 
 
 def reconcile_shift(

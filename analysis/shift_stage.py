@@ -12,6 +12,7 @@ from analysis.plan import unshifted
 from analysis.preparing import Arrays, Inputs
 from analysis.remote.copies import share, working_folder
 from analysis.shift import Shift
+from analysis.shift_bookkeeping import has_images, keep_images
 from analysis.shift_inputs import (
     Natural,
     check_shifts,
@@ -73,7 +74,7 @@ def predict_shifts(
     """
     todo = unshifted(engine.manifest, engine.context.sweep, variants)
     missing = {name for names in todo.values() for name in names}
-    images = {f for f in shifts.natural if not _has_images(engine, f)}
+    images = {f for f in shifts.natural if not has_images(engine.folder, engine.manifest, f)}
     wanted = [shift for shift in shifts.shifts if shift.name in missing | images]
     for batch in _batches(wanted, shifts.natural, engine.context.spec, inputs.n_test):
         arrays = _arrays(engine, batch, shifts.natural, inputs, n_processes)
@@ -83,11 +84,6 @@ def predict_shifts(
         if arrays.shared is not None:
             arrays.shared.remove_here()
         remove_tree(engine.folder.derived / _FOLDER, missing_ok=True)
-
-
-def _has_images(engine: Engine, shift: str) -> bool:
-    folder = engine.folder
-    return folder.relative(folder.images_path(shift)) in engine.manifest.files
 
 
 def _batches(
@@ -141,13 +137,8 @@ def _arrays(
 
 
 def _write_natural(engine: Engine, name: str, natural: Natural, folder: Path) -> None:
-    spec, manifest = engine.context.spec, engine.manifest
+    spec = engine.context.spec
     images, left_out = write_natural(
         name, natural, spec.image_size, spec.channels, folder, progress=engine.progress
     )
-    path = engine.folder.relative(engine.folder.images_path(name))
-    manifest.files[path] = engine.folder.write_images(images, shift=name)
-    record = manifest.shift(name)
-    record.n_images, record.left_out = images.num_rows, left_out
-    record.notes = list(natural.notes)
-    engine.folder.write_manifest(manifest)
+    keep_images(engine.folder, engine.manifest, name, images, left_out, natural.notes)

@@ -11,6 +11,7 @@ from analysis.preparing import Arrays
 from analysis.recording import record_shifted
 from analysis.run import Shifted
 from analysis.shift import Shift
+from analysis.shift_bookkeeping import has_images, keep_images
 from analysis.shift_inputs import Natural, write_corrupted, write_natural
 from analysis.shift_stage import Shifts
 from analysis.store.places import remove_tree
@@ -31,10 +32,12 @@ def predict_shifts(work: Work, clean: Path, shifts: Shifts, *, n_processes: int)
     for shift in shifts.shifts:
         todo = _lacking(work, shift.name)
         natural = shifts.natural.get(shift.name)
-        if not todo and (natural is None or _has_images(work, shift.name)):
+        if not todo and (natural is None or has_images(work.folder, work.manifest, shift.name)):
             continue
-        _write_pixels(work, shift, natural, clean, n_processes=n_processes)
-        for phase in work.phases(todo):
+        phases = list(work.phases(todo))
+        fed = [one for phase in phases for both in phase for one in both if one is not None]
+        _write_pixels(work, shift, natural, fed or work.fits[:1], clean, n_processes=n_processes)
+        for phase in phases:
             _predict(work, shift.name, phase, clean)
         remove_tree(clean / _FOLDER, missing_ok=True)
 
@@ -50,16 +53,17 @@ def _lacking(work: Work, shift: str) -> list[Fit]:
     ]
 
 
-def _has_images(work: Work, shift: str) -> bool:
-    folder = work.folder
-    return folder.relative(folder.images_path(shift)) in work.manifest.files
-
-
 def _write_pixels(
-    work: Work, shift: Shift, natural: Natural | None, clean: Path, *, n_processes: int
+    work: Work,
+    shift: Shift,
+    natural: Natural | None,
+    fits: Sequence[Fit],
+    clean: Path,
+    *,
+    n_processes: int,
 ) -> None:
     """Write the pixels of a shift at every size that is taken; a corruption is drawn at each."""
-    for place, fit in enumerate({fit.pixels: fit for fit in work.fits}.values()):
+    for place, fit in enumerate({fit.pixels: fit for fit in fits}.values()):
         folder = clean / _FOLDER / fit.pixels
         if natural is None:
             write_corrupted(
@@ -71,12 +75,7 @@ def _write_pixels(
             shift.name, natural, fit.size, fit.channels, folder, progress=work.progress
         )
         if place == 0:
-            path = work.folder.relative(work.folder.images_path(shift.name))
-            work.manifest.files[path] = work.folder.write_images(images, shift=shift.name)
-            record = work.manifest.shift(shift.name)
-            record.n_images, record.left_out = images.num_rows, left_out
-            record.notes = list(natural.notes)
-            work.folder.write_manifest(work.manifest)
+            keep_images(work.folder, work.manifest, shift.name, images, left_out, natural.notes)
 
 
 def _predict(work: Work, shift: str, phase: Sequence[tuple[Fit, Fit | None]], clean: Path) -> None:
