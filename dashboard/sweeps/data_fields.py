@@ -1,4 +1,4 @@
-"""The fields that every form has: a dataset and its place, corruptions, workers."""
+"""The fields that several forms have: a dataset and its place, corruptions, numbers."""
 
 import streamlit as st
 
@@ -72,11 +72,16 @@ def corruptions(form: str) -> None:
 
 def workers(form: str, tip: str) -> None:
     """Draw the field ``workers``."""
+    number(form, "workers", "Workers", nothing="One a core", tip=tip)
+
+
+def number(form: str, name: str, label: str, *, nothing: str, tip: str) -> None:
+    """Draw a field of a whole number that may stay empty; ``nothing`` says what that means."""
     st.number_input(
-        "Workers",
+        label,
         min_value=1,
         value=None,
-        placeholder="One a core",
-        key=state.field(form, "workers", None),
+        placeholder=nothing,
+        key=state.field(form, name, None),
         help=tip,
     )

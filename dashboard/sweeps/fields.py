@@ -7,7 +7,7 @@ import streamlit as st
 from analysis.config import SCHEDULES, Training
 from dashboard import state
 from dashboard.sweeps import models
-from dashboard.sweeps.data_fields import corruptions, dataset, workers
+from dashboard.sweeps.data_fields import corruptions, dataset, number, workers
 from dashboard.text import plain
 
 _FORM = "new-sweep"
@@ -175,11 +175,5 @@ def _more() -> None:
                 ("test_limit", "Test images", "At most so many, the classes in proportion."),
                 ("image_size", "Input pixels", "Side of the pictures that the model is given."),
             ):
-                st.number_input(
-                    label,
-                    min_value=1,
-                    value=None,
-                    placeholder="All" if "limit" in name else "The model's own",
-                    key=state.field(_FORM, name, None),
-                    help=text,
-                )
+                nothing = "All" if "limit" in name else "The model's own"
+                number(_FORM, name, label, nothing=nothing, tip=text)

@@ -7,7 +7,7 @@ from dashboard import permissions, state
 from dashboard.sweeps import asked_given, command_panel
 from dashboard.sweeps.asked_given import OWN_NUMBERS
 from dashboard.sweeps.command_panel import Trial
-from dashboard.sweeps.data_fields import corruptions, dataset, workers
+from dashboard.sweeps.data_fields import corruptions, dataset, number, workers
 
 FORM = "given"
 _FIELDS = (
@@ -106,13 +106,12 @@ def _input() -> None:
                 placeholder="Such as 0.49 0.48 0.45" if chosen == OWN_NUMBERS else "Not needed",
                 help="One number or three, of pixels from 0 to 1.",
             )
-        st.number_input(
+        number(
+            FORM,
+            "input_size",
             "Input pixels",
-            min_value=1,
-            value=None,
-            placeholder="As the model says",
-            key=state.field(FORM, "input_size", None),
-            help="Side of the pictures, for models that take any size.",
+            nothing="As the model says",
+            tip="Side of the pictures, for models that take any size.",
         )
 
 
@@ -140,11 +139,4 @@ def _limits() -> None:
             ("train_limit", "Train images", "Of which the mean and standard deviation are taken."),
             ("test_limit", "Test images", "At most so many, the classes in proportion."),
         ):
-            st.number_input(
-                label,
-                min_value=1,
-                value=None,
-                placeholder="All",
-                key=state.field(FORM, name, None),
-                help=tip,
-            )
+            number(FORM, name, label, nothing="All", tip=tip)

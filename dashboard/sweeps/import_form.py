@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import data, state
 from dashboard.sweeps import asked_import, command_panel, launch, upload_field, uploads
 from dashboard.sweeps.asked_import import OURS
-from dashboard.sweeps.data_fields import dataset
+from dashboard.sweeps.data_fields import dataset, number
 
 FORM = "import"
 _UPLOAD, _SERVER = "From this computer", "On the server"
@@ -91,13 +91,12 @@ def _sweep() -> None:
         placeholder="Such as cifar10-int8",
         help="Folder of the sweep in the cache, new or imported before.",
     )
-    st.number_input(
+    number(
+        FORM,
+        "classes",
         "Number of classes",
-        min_value=1,
-        value=None,
-        placeholder="As the files say",
-        key=state.field(FORM, "classes", None),
-        help="Where neither names nor logits nor the images say it.",
+        nothing="As the files say",
+        tip="Where neither names nor logits nor the images say it.",
     )
     for name, label, tip in (
         ("paired", "Paired", "Seed k of every variant was made from seed k of dense, as a "
