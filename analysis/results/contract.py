@@ -71,7 +71,12 @@ class ContractTables(OpenedSweep):
         """
         if not (self.manifest.is_imported or self.manifest.is_given):
             return {}
-        independent = [v for v in self.compressed_ids if not self._source.is_paired(v)]
+        done = self.manifest.done_seeds
+        independent = [
+            v
+            for v in self.compressed_ids
+            if not self._source.is_paired(v) and len({*done(DENSE_ID)} & {*done(v)}) > 1
+        ]
         return {v: self._variants.seed_tie(v) for v in independent}
 
     def keep_tables(self, told: Callable[[str, int, int], None]) -> None:
