@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
+from analysis.config import DENSE_ID
 from analysis.errors import CacheError
 from analysis.schema import SCHEMA_VERSION
 
@@ -112,6 +113,10 @@ class Manifest:
         """Return the seeds of a variant whose runs are done, ascending."""
         runs = self.runs.get(variant_id, {})
         return sorted(int(seed) for seed, record in runs.items() if record.state == "done")
+
+    def is_single(self, variant_id: str) -> bool:
+        """Whether dense and a variant are one run each: a pair of single models (K = 1)."""
+        return len(self.done_seeds(DENSE_ID)) == 1 == len(self.done_seeds(variant_id))
 
     def shift(self, name: str) -> ShiftRecord:
         """Return the record of one shift.

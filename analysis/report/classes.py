@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analysis import schema
+from analysis.figures.class_impact import usual_rule
 from analysis.stats.classes import ALPHA
 from analysis.wording import NOTHING, count, is_missing, percent, points
 
@@ -47,7 +48,7 @@ def class_rows(classes: pd.DataFrame) -> ClassRows:
     Beyond 60 classes the 15 at either end are kept, and every one with q <= 0.05 up to 60.
     """
     delta = "normalized_recall_delta"
-    is_single = bool(classes["p"].isna().all() and classes["mcnemar_p"].notna().any())
+    is_single = usual_rule(classes) == "mcnemar_p"
     if is_single:
         classes = classes.assign(p=classes["mcnemar_p"], q=classes["mcnemar_q"])
     known = classes[classes["n_images"] > 0].sort_values(delta, kind="stable")

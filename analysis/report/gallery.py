@@ -86,7 +86,7 @@ def _sorted(scope: Scope, variant_id: str) -> tuple[pd.DataFrame, str]:
     confidence gained.
     """
     results = scope.results
-    if results.pairs(variant_id).empty:
+    if not results.manifest.is_single(variant_id):
         pies = sort_pies(results.images(variant_id, columns=_COLUMNS))
         shares = {"dense_share": pies["dense_agreement"], "share": pies["agreement"]}
         return pies.assign(**shares), "by falling distance of the votes"

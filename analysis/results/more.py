@@ -7,7 +7,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis import schema
-from analysis.config import DENSE_ID
 from analysis.results import annotations
 from analysis.results.attributes import AttributeTables
 from analysis.results.contract import ContractTables
@@ -120,10 +119,7 @@ class MoreTables(ContractTables):
 
     def _single(self, variant_id: str | None) -> list[str]:
         """Variants that are one single model beside one dense one."""
-        asked = self._source.asked(variant_id)
-        if len(self.manifest.done_seeds(DENSE_ID)) != 1:
-            return []
-        return [v for v in asked if len(self.manifest.done_seeds(v)) == 1]
+        return [v for v in self._source.asked(variant_id) if self.manifest.is_single(v)]
 
     def overlap(self) -> pd.DataFrame:
         """One row a pair of variants: how much their PIE sets have in common (Jaccard, 0..1)."""

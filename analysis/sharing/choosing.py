@@ -45,7 +45,7 @@ def choose(
             there = ", ".join(known[:20]) + (", …" if len(known) > 20 else "")
             raise UserError(f"no {what} '{unknown[0]}'; expected {there}")
     columns = [schema.LABEL, "is_pie", "kind", "vote_distance"]
-    is_single = not results.pairs(variant_id).empty
+    is_single = results.manifest.is_single(variant_id)
     table = results.images(variant_id, columns=columns + list(COLUMNS) * is_single)
     kept = np.ones(len(table), bool)
     if population != "all":
@@ -62,7 +62,7 @@ def choose(
 
 def order_of(results: SweepResults, variant_id: str) -> str:
     """Say in words in which order images are chosen."""
-    if results.pairs(variant_id).empty:
+    if not results.manifest.is_single(variant_id):
         return "by falling vote distance"
     return WORDS[single_order(results.images(variant_id, columns=COLUMNS))[0]]
 

@@ -64,7 +64,7 @@ class Chosen:
     @property
     def is_single(self) -> bool:
         """Whether dense and the variant are one model each, so that nothing is voted."""
-        return not self.results.pairs(self.variant_id).empty
+        return self.results.manifest.is_single(self.variant_id)
 
     @property
     def said(self) -> str:

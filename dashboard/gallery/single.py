@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analysis.config import DENSE_ID
 from analysis.stats.single_order import COLUMNS, SingleOrder, single_order
 from analysis.wording import percent
 from dashboard import data
@@ -30,8 +29,7 @@ _OF_POPULATIONS = frozenset(
 
 def is_single(context: Context, variant_id: str | None = None) -> bool:
     """Whether dense and a variant, the chosen one by default, are one run each."""
-    done = context.manifest.done_seeds
-    return len(done(DENSE_ID)) == 1 == len(done(variant_id or context.variant))
+    return context.manifest.is_single(variant_id or context.variant)
 
 
 def settled(context: Context) -> Context:
