@@ -136,10 +136,14 @@ class VariantTables:
 
     def pair(self, variant_id: str) -> pd.DataFrame:
         """The first runs of dense and of the variant, compared image by image: one row."""
-        found = pair(self._source.correct(DENSE_ID)[0], self._source.correct(variant_id)[0])
-        kl = self._mean_kl(variant_id)
-        known = {schema.KL_FROM_DENSE: np.nan if kl is None else kl}
-        return pd.DataFrame([{schema.VARIANT_ID: variant_id, **found.row(), **known}])
+
+        def compute() -> pd.DataFrame:
+            found = pair(self._source.correct(DENSE_ID)[0], self._source.correct(variant_id)[0])
+            kl = self._mean_kl(variant_id)
+            known = {schema.KL_FROM_DENSE: np.nan if kl is None else kl}
+            return pd.DataFrame([{schema.VARIANT_ID: variant_id, **found.row(), **known}])
+
+        return self.kept.shelved("pair", variant_id, compute)
 
     def seed_tie(self, variant_id: str) -> SeedTie:
         """Whether runs of equal seeds agree more than others: of some seeds and images."""
