@@ -6,10 +6,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from analysis.atomic import sha256
 from analysis.compression.registry import asked_sparsity, trained_part
 from analysis.config import DENSE, Sweep, Variant
 from analysis.errors import UserError
+from analysis.filesystem.atomic import sha256
 from analysis.manifest import Manifest, VariantRecord
 from analysis.models.spec import ModelSpec
 from analysis.preparing import Prepared

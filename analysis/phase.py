@@ -6,8 +6,8 @@ import torch
 from safetensors.torch import load, save
 from torch import nn
 
-from analysis.atomic import replacing
-from analysis.remote import Location
+from analysis.filesystem import Location
+from analysis.filesystem.atomic import replacing
 
 _MODEL, _MOMENTUM = "model.", "momentum."
 _EPOCH_RANDOM, _STEP_RANDOM = "random.epoch", "random.step"

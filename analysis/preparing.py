@@ -17,7 +17,7 @@ from analysis import schema
 from analysis.datasets.base import Dataset, Split
 from analysis.datasets.decode import UnusableImageError, original_size
 from analysis.errors import UserError
-from analysis.remote.copies import SharedFolder
+from analysis.filesystem.copies import SharedFolder
 
 _CRISP_PX = 64
 _JPEG_QUALITY = 85

@@ -14,10 +14,10 @@ from analysis.compression.trained import Compressed, Logits, Trained
 from analysis.config import DENSE, Variant
 from analysis.datasets.base import stratified_sample
 from analysis.errors import RunError
+from analysis.filesystem.copies import locally
 from analysis.models.factory import create
 from analysis.preparing import Inputs
 from analysis.pruning import reshape
-from analysis.remote.copies import locally
 from analysis.run import Context
 from analysis.training import Normalizer, evaluation_batches, predict
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from analysis.config import Variant
 from analysis.datasets.base import Dataset
 from analysis.engine import Engine
+from analysis.filesystem.atomic import remove_tree
+from analysis.filesystem.copies import share, working_folder
 from analysis.models.spec import ModelSpec
 from analysis.plan import unshifted
 from analysis.preparing import Arrays, Inputs
-from analysis.remote.copies import share, working_folder
 from analysis.shift import Shift
 from analysis.shift_bookkeeping import has_images, keep_images
 from analysis.shift_inputs import (
@@ -20,7 +21,6 @@ from analysis.shift_inputs import (
     write_corrupted,
     write_natural,
 )
-from analysis.store.places import remove_tree
 
 # Pixels that lie under derived/ at a time: 50,000 colour images of 224 pixels are 7.5e9 bytes.
 _BATCH_BYTES = 8_000_000_000

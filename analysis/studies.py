@@ -12,8 +12,8 @@ from analysis.categories import AA_PIE, NON_PIE, PIE
 from analysis.config import DENSE_ID
 from analysis.errors import UserError
 from analysis.results import SweepResults
-from analysis.stats.modal import BoolArray, IntArray
-from analysis.stats.study_sample import draw_study
+from analysis.stats.raters import draw_study
+from analysis.stats.votes import BoolArray, IntArray
 from analysis.store.study import Design
 
 SIZES = (20, 500)

@@ -16,20 +16,20 @@ from analysis.config import Sweep
 from analysis.datasets import open_dataset
 from analysis.datasets.base import Dataset
 from analysis.engine import Engine
+from analysis.filesystem import RemotePath
+from analysis.filesystem.atomic import remove_tree
+from analysis.filesystem.connection import check_seen_by_others
+from analysis.filesystem.copies import share, working_folder
 from analysis.joining import keep_joined
 from analysis.manifest import Manifest
 from analysis.models.spec import ModelSpec
 from analysis.plan import asked_variants
 from analysis.pools.local import usable_cores
 from analysis.preparing import Prepared, Progress, prepare
-from analysis.remote import RemotePath
-from analysis.remote.connection import check_seen_by_others
-from analysis.remote.copies import share, working_folder
 from analysis.run import Context
 from analysis.shift_bookkeeping import check_shift_fingerprints
 from analysis.shift_stage import open_shifts, predict_shifts
 from analysis.store import Cache, SweepFolder
-from analysis.store.places import remove_tree
 
 _INPUTS = "inputs"
 

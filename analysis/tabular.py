@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.atomic import replacing
 from analysis.errors import UserError
+from analysis.filesystem.atomic import replacing
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 

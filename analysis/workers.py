@@ -13,6 +13,7 @@ from typing import Any
 
 from analysis.config import Sweep, Variant
 from analysis.errors import UserError
+from analysis.filesystem import Location
 from analysis.given.asked import GivenModel
 from analysis.given.fit import Fit
 from analysis.given.loaded import Needed
@@ -22,7 +23,6 @@ from analysis.pools.cluster import cluster_pool
 from analysis.pools.gpus import bind_own_gpu
 from analysis.pools.local import local_pool, usable_cores
 from analysis.preparing import Arrays
-from analysis.remote import Location
 from analysis.run import Context, Outcome, Shifted, Trial
 
 ENGINES = ("local", "dask")

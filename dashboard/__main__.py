@@ -47,7 +47,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 def _refuse_unreachable(cache: str) -> int:
     """Say why a remote cache cannot be used; 0 where it can."""
-    from analysis.remote import RemotePath, location
+    from analysis.filesystem import RemotePath, location
 
     try:
         place = location(cache)

@@ -6,7 +6,7 @@ from functools import cached_property
 from analysis.errors import LetheError
 from analysis.manifest import Manifest
 from analysis.results import SweepResults
-from analysis.stats.modal import TIE_RULES, TieRule
+from analysis.stats.votes import TIE_RULES, TieRule
 from dashboard import data, state
 from dashboard.selection import Known, Selection, parse
 

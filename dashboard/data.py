@@ -21,10 +21,10 @@ import streamlit as st
 from analysis import schema
 from analysis.data_uri import data_uri
 from analysis.errors import LetheError
+from analysis.filesystem import Location, RemotePath, address, location
 from analysis.manifest import Manifest
-from analysis.remote import Location, RemotePath, address, location
 from analysis.results import SweepResults
-from analysis.stats.modal import TieRule
+from analysis.stats.votes import TieRule
 from analysis.store import Cache, Rows, SweepFolder
 from analysis.store.annotations import Annotations
 from analysis.store.marks import Marked

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from analysis.stats.modal import TIE_RULES
+from analysis.stats.votes import TIE_RULES
 from dashboard import context, data, progress, sign_in, state
 from dashboard.problems import guarded
 from dashboard.selection import Selection

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from analysis.stats.modal import TIE_RULES, TieRule
 from analysis.stats.pie import KINDS
+from analysis.stats.votes import TIE_RULES, TieRule
 
 POPULATIONS = ("pies", "non-pies", "all")
 CLASS_OF = ("label", "dense", "variant")

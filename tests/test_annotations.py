@@ -55,7 +55,7 @@ def test_a_study_is_of_the_pies_aa_pies_and_class_matched_non_pies(folder, study
 
 
 def test_aa_pies_are_those_of_the_first_split_of_the_noise_floor(folder):
-    from analysis.stats.noise import noise_floor
+    from analysis.stats.seed_noise import noise_floor
 
     results = SweepResults(folder)
     dense = results.population("dense")

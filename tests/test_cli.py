@@ -175,7 +175,7 @@ def test_a_full_disk_gets_one_message_and_status_3(
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("analysis.atomic.os.fsync", full)
+    monkeypatch.setattr("analysis.filesystem.atomic.os.fsync", full)
     status, _, err = _run(
         capsys, "sweep", "--dataset", "digits", "--epochs", "1", "--cache", str(tmp_path)
     )

@@ -26,7 +26,7 @@ from analysis.report.scope import scope_of
 from analysis.results import SweepResults
 from analysis.sharing import Chosen, share_bytes, sharing_format
 from analysis.sharing.choosing import choose, order_of
-from analysis.stats.single_order import WORDS
+from analysis.stats.pairs import WORDS
 from tests.dashboard.test_pages import open_page as open_page
 from tests.dashboard.test_pages import told
 from tests.synthetic import make_sweep

@@ -7,7 +7,7 @@ import pytest
 from analysis.cli.main import main
 from analysis.pairing_hint import pairing_hints
 from analysis.results import SweepResults
-from analysis.stats.pairing import paired_rows, seed_tie
+from analysis.stats.pairs import paired_rows, seed_tie
 from analysis.store import Cache
 from tests.dashboard.test_pages import open_page as open_page
 from tests.dashboard.test_pages import told

@@ -8,8 +8,8 @@ import pytest
 
 from analysis.errors import CacheError, UserError
 from analysis.results import MORE_TABLES, TABLES, SweepResults, load_sweep
-from analysis.stats.breaking import breaking_point
-from analysis.stats.modal import modal
+from analysis.stats.pie import breaking_point
+from analysis.stats.votes import modal
 from tests.synthetic import make_sweep
 
 CONTRACT = {
@@ -427,7 +427,7 @@ def test_attributes_rest_on_the_same_halves_as_the_noise_floor(results):
     row = results.attributes("magnitude-0.90").set_index("value").loc["blur"]
     dense = results.population("dense")
     planted = results.metadata()["meta_planted"].to_numpy() == "blur"
-    from analysis.stats.noise import make_splits
+    from analysis.stats.seed_noise import make_splits
 
     inside = total = 0
     for split in make_splits(6):

@@ -5,7 +5,7 @@ from typing import Any
 
 from analysis.budgets import FORMATS, check, is_held, read_budget, written
 from analysis.results import SweepResults
-from analysis.stats.modal import TIE_RULES
+from analysis.stats.votes import TIE_RULES
 from analysis.store import Cache
 
 _ABOUT = """\

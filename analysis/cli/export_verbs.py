@@ -8,7 +8,7 @@ import pandas as pd
 from analysis.cli.terminal import write_data
 from analysis.errors import UserError
 from analysis.results import MORE_TABLES, TABLES, SweepResults
-from analysis.stats.modal import TIE_RULES
+from analysis.stats.votes import TIE_RULES
 from analysis.store import Cache
 from analysis.tabular import to_csv, write_table
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from analysis.cli.progress import ProgressBars
 from analysis.results import SweepResults
-from analysis.stats.modal import TIE_RULES
+from analysis.stats.votes import TIE_RULES
 from analysis.store import Cache
 from analysis.wording import size
 

@@ -12,8 +12,8 @@ from analysis.errors import UserError
 from analysis.results import SweepResults
 from analysis.sharing import Chosen, choose, formats, share, sharing_format, wording_of
 from analysis.sharing.choosing import POPULATIONS
-from analysis.stats.modal import TIE_RULES
 from analysis.stats.pie import KINDS
+from analysis.stats.votes import TIE_RULES
 from analysis.store import Cache
 from analysis.wording import count
 

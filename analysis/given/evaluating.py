@@ -14,6 +14,7 @@ from PIL import Image
 
 from analysis.config import DENSE_ID
 from analysis.errors import RunError, UserError, one_line
+from analysis.filesystem import Location
 from analysis.given.asked import GivenModel
 from analysis.given.fit import Fit, Input, are_probabilities, inputs_of
 from analysis.given.loaded import Array, Loaded, Needed
@@ -21,7 +22,6 @@ from analysis.given.registry import open_model
 from analysis.latency import median_latency
 from analysis.prediction import prediction_table
 from analysis.preparing import Arrays, model_input
-from analysis.remote import Location
 from analysis.run import Outcome, Shifted
 from analysis.store import SweepFolder
 from analysis.training import Normalizer, evaluation_batches

@@ -5,6 +5,7 @@ from concurrent.futures import Future, as_completed
 from pathlib import Path
 
 from analysis import workers
+from analysis.filesystem.atomic import remove_tree
 from analysis.given.fit import Fit
 from analysis.given_sweep.runs import Work
 from analysis.preparing import Arrays
@@ -14,7 +15,6 @@ from analysis.shift import Shift
 from analysis.shift_bookkeeping import has_images, keep_images
 from analysis.shift_inputs import Natural, write_corrupted, write_natural
 from analysis.shift_stage import Shifts
-from analysis.store.places import remove_tree
 
 _FOLDER = "shifted"
 

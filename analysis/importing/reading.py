@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from analysis import schema
-from analysis.atomic import sha256
 from analysis.errors import UserError
+from analysis.filesystem.atomic import sha256
 from analysis.importing.asked import COLUMNS, Asked
 from analysis.importing.images import Known, check_matchable
 from analysis.importing.normalising import Codes, normalise

@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 from analysis import schema
 from analysis.data_uri import data_uri
 from analysis.report.scope import Scope
+from analysis.stats.pairs import COLUMNS, WORDS, single_order
 from analysis.stats.pie import sort_pies
-from analysis.stats.single_order import COLUMNS, WORDS, single_order
 
 _TILES = 240
 _MOST, _FEWEST = 24, 6

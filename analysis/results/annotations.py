@@ -10,8 +10,16 @@ import pandas as pd
 from analysis import schema
 from analysis.categories import AA_PIE, GROUPS, KEYS, NO_MAJORITY, NON_PIE, PIE
 from analysis.results.frames import stack
-from analysis.stats.agreement import MISSING, Agreement, cohen_kappa, krippendorff_alpha
-from analysis.stats.human_labels import DIVIDED, NOT_RATED, category_shares, majority
+from analysis.stats.raters import (
+    DIVIDED,
+    MISSING,
+    NOT_RATED,
+    Agreement,
+    category_shares,
+    cohen_kappa,
+    krippendorff_alpha,
+    majority,
+)
 from analysis.store.study import Study
 
 KAPPA, ALPHA = "cohen-kappa", "krippendorff-alpha"

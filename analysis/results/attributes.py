@@ -11,8 +11,7 @@ from analysis.results.attribute import Attribute, intersection
 from analysis.results.frames import stack
 from analysis.results.source import Source
 from analysis.results.variants import VariantTables
-from analysis.stats.attributes import attribute_table
-from analysis.stats.numeric_attributes import numeric_row
+from analysis.stats.attributes import attribute_table, numeric_row
 from analysis.stats.subgroups import SubgroupRates, subgroup_rates, subgroup_table
 
 

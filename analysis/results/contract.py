@@ -11,10 +11,10 @@ from analysis.results.images import ImageTables
 from analysis.results.opened import OpenedSweep
 from analysis.results.variants import VariantTables
 from analysis.stats.curves import curve_table
-from analysis.stats.modal import TieRule
-from analysis.stats.noise import SPLITS
-from analysis.stats.pairing import SeedTie
+from analysis.stats.pairs import SeedTie
 from analysis.stats.pie import sort_pies
+from analysis.stats.seed_noise import SPLITS
+from analysis.stats.votes import TieRule
 from analysis.store import SweepFolder
 
 TABLES = ("runs", "images", "pies", "classes", "summary", "curves")

@@ -11,10 +11,9 @@ from analysis import schema
 from analysis.config import DENSE_ID
 from analysis.results.source import Source
 from analysis.results.variants import VariantTables, votes
-from analysis.stats.breaking import breaking_point
-from analysis.stats.pairing import paired_rows
-from analysis.stats.permutation import seed_test
-from analysis.stats.stability import pie_stability
+from analysis.stats.pairs import paired_rows
+from analysis.stats.pie import breaking_point, pie_stability
+from analysis.stats.seed_noise import seed_test
 
 
 class ImageTables:

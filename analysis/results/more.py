@@ -14,10 +14,9 @@ from analysis.results.frames import rows_of, stack, typed
 from analysis.results.groups import GroupCurves
 from analysis.results.metadata import Metadata
 from analysis.results.robustness import RobustnessTables
-from analysis.stats.modal import TieRule
-from analysis.stats.noise import SPLITS
-from analysis.stats.overlap import pie_overlap
-from analysis.stats.stability import RESAMPLES
+from analysis.stats.pie import RESAMPLES, pie_overlap
+from analysis.stats.seed_noise import SPLITS
+from analysis.stats.votes import TieRule
 from analysis.store import SweepFolder
 from analysis.store.study import Study
 

@@ -6,8 +6,8 @@ import numpy.typing as npt
 from analysis.manifest import Manifest
 from analysis.results import notebook
 from analysis.results.source import Source
-from analysis.stats.modal import TieRule
-from analysis.stats.noise import SPLITS
+from analysis.stats.seed_noise import SPLITS
+from analysis.stats.votes import TieRule
 from analysis.store import Population, SweepFolder
 
 

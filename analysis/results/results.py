@@ -9,8 +9,8 @@ from analysis import matching, schema
 from analysis.results.frames import rows_of
 from analysis.results.more import MoreTables
 from analysis.results.source import runs_on, votes_on
-from analysis.stats.modal import TieRule
-from analysis.stats.noise import SPLITS
+from analysis.stats.seed_noise import SPLITS
+from analysis.stats.votes import TieRule
 from analysis.store import Cache
 
 

@@ -14,11 +14,10 @@ from analysis.manifest import ShiftRecord
 from analysis.results.frames import stack, typed
 from analysis.results.source import Source
 from analysis.results.variants import VariantTables
-from analysis.stats.modal import BoolArray
-from analysis.stats.pair import pair
-from analysis.stats.pairing import paired_rows
+from analysis.stats.inference import benjamini_hochberg
+from analysis.stats.pairs import pair, paired_rows
 from analysis.stats.robustness import Pairs, RunAccuracy, robustness, run_accuracy, with_q
-from analysis.stats.ttest import benjamini_hochberg
+from analysis.stats.votes import BoolArray
 
 _SCORES = (schema.PREDICTION, schema.TRUE_RANK)
 

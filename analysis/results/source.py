@@ -15,7 +15,7 @@ from analysis import schema
 from analysis.config import DENSE_ID
 from analysis.errors import CacheError
 from analysis.manifest import Manifest
-from analysis.stats.modal import TieRule
+from analysis.stats.votes import TieRule
 from analysis.store import Population, Shelf, SweepFolder
 
 _KEPT_BYTES = 2**30

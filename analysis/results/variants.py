@@ -13,18 +13,13 @@ from analysis.results.kept import Kept
 from analysis.results.source import Source
 from analysis.stats.accuracy import calibration_error, top_k
 from analysis.stats.attributes import HalfPies
-from analysis.stats.classes import ClassRecall, class_recall, class_table
+from analysis.stats.classes import ClassRecall, class_recall, class_table, intensification
 from analysis.stats.curves import accuracy_on, curve_rows
-from analysis.stats.difficulty import vote_entropy
-from analysis.stats.flips import Flips, flips
-from analysis.stats.intensification import intensification
-from analysis.stats.mcnemar import class_flips
-from analysis.stats.modal import BoolArray, FloatArray, IntArray, Modal, modal
-from analysis.stats.noise import NoiseFloor, aa_pies, half_population_frequency, noise_floor
-from analysis.stats.pair import pair
-from analysis.stats.pairing import SeedTie, paired_rows, seed_tie
+from analysis.stats.pairs import Flips, SeedTie, class_flips, flips, pair, paired_rows, seed_tie
 from analysis.stats.pie import image_table
+from analysis.stats.seed_noise import NoiseFloor, aa_pies, half_population_frequency, noise_floor
 from analysis.stats.summary import VariantResults, summary_row
+from analysis.stats.votes import BoolArray, FloatArray, IntArray, Modal, modal, vote_entropy
 from analysis.store import Population
 
 # A tie is seen on some seeds and images.

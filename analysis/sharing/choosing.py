@@ -8,8 +8,8 @@ import numpy.typing as npt
 from analysis import schema
 from analysis.errors import UserError
 from analysis.results import SweepResults
+from analysis.stats.pairs import COLUMNS, WORDS, single_order
 from analysis.stats.pie import KINDS
-from analysis.stats.single_order import COLUMNS, WORDS, single_order
 
 POPULATIONS = {"pies": "PIEs", "non-pies": "non-PIEs", "all": "all images"}
 

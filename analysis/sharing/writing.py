@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from analysis.atomic import replacing
 from analysis.errors import RunError, UserError
+from analysis.filesystem.atomic import replacing
 from analysis.sharing.chosen import Chosen
 from analysis.sharing.registry import Format
 from analysis.wording import count

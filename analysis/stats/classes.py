@@ -1,4 +1,9 @@
-"""What compression does to each class: recall deltas, their tests, and impacted classes."""
+"""False positive and false negative rates of classes, and how unevenly compression moves them.
+
+What compression does to each class: recall deltas, their tests, and impacted classes.
+
+Intensification: whether compression takes more from the classes that were weak already.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,11 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis import schema
-from analysis.stats.mcnemar import Counts, mcnemar
-from analysis.stats.modal import IntArray
-from analysis.stats.pairing import paired_rows
-from analysis.stats.rates import false_positive_rate
-from analysis.stats.ttest import (
+from analysis.stats.inference import (
     TTest,
     benjamini_hochberg,
     detectable_difference,
@@ -20,6 +21,81 @@ from analysis.stats.ttest import (
     paired,
     welch,
 )
+from analysis.stats.pairs import Counts, mcnemar, paired_rows
+from analysis.stats.seed_noise import SPLITS, make_splits
+from analysis.stats.votes import FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class RateChange:
+    """CEV and SDE of one variant, and how many classes they leave out; None where none is left."""
+
+    cev: float | None
+    sde: float | None
+    n_left_out: int
+
+
+def false_positive_rate(prediction: IntArray, label: IntArray, n_classes: int) -> FloatArray:
+    """False positive rate of each class, one versus rest, 0..1, shape (K, C).
+
+    ``FPR[k, c] = |{i: prediction[k, i] = c, label[i] != c}| / |{i: label[i] != c}|``. The false
+    negative rate is 1 - recall.
+
+    Parameters
+    ----------
+    prediction : integer array, shape (K, N)
+    label : integer array, shape (N,)
+
+    Returns
+    -------
+    float array, shape (K, C)
+        NaN for a class that all images are of: nothing else can be mistaken for it.
+    """
+    others = len(label) - np.bincount(label, minlength=n_classes)
+    wrong = [np.bincount(row[row != label], minlength=n_classes) for row in prediction]
+    return np.where(others > 0, np.stack(wrong) / np.maximum(others, 1), np.nan)
+
+
+def relative_change(before: FloatArray, after: FloatArray) -> FloatArray:
+    """Relative change ``(after - before) / before``, a fraction; NaN where ``before`` is 0."""
+    change = np.full(before.shape, np.nan)
+    np.divide(after - before, before, out=change, where=before != 0)
+    return change
+
+
+def rate_change(
+    dense_fpr: FloatArray, dense_fnr: FloatArray, fpr: FloatArray, fnr: FloatArray
+) -> RateChange:
+    """Combined error variance (CEV) and symmetric distance error (SDE) over the classes.
+
+    With ``x_c = (dFPR_c, dFNR_c)``, relative changes as fractions: CEV is the mean squared
+    Euclidean distance of the x_c to their centroid, SDE the mean of
+    ``|dFNR_c - dFPR_c| / sqrt(2)``, the distance of x_c to the line on which both rates change
+    alike.
+
+    Parameters
+    ----------
+    dense_fpr, dense_fnr, fpr, fnr : float arrays, shape (C,)
+        Rates averaged over runs. A class whose dense FPR or FNR is 0 or unknown is left out and
+        counted: it has no relative change.
+
+    Notes
+    -----
+    Source: Blakeney et al. 2021. Rare errors have large relative changes, so both grow as the
+    test set shrinks; seed noise alone does not make them 0.
+    """
+    x = np.stack([relative_change(dense_fpr, fpr), relative_change(dense_fnr, fnr)])
+    kept = x[:, ~np.isnan(x).any(axis=0)]
+    n_left_out = x.shape[1] - kept.shape[1]
+    if not kept.shape[1]:
+        return RateChange(None, None, n_left_out)
+    spread = kept - kept.mean(axis=1, keepdims=True)
+    return RateChange(
+        cev=float((spread**2).sum(axis=0).mean()),
+        sde=float(np.abs(kept[1] - kept[0]).mean() / np.sqrt(2)),
+        n_left_out=n_left_out,
+    )
+
 
 ALPHA = 0.05
 FloatArray = npt.NDArray[np.float64]
@@ -164,3 +240,74 @@ def impacted(classes: pd.DataFrame, column: str = "p") -> Any:
     Under the null hypothesis 0.05 C classes are impacted by chance at the paper's rule.
     """
     return classes[column] <= ALPHA
+
+
+@dataclass(frozen=True)
+class Intensification:
+    """Slope of recall balance after compression on the one before, and the dense-on-dense slope.
+
+    A variant intensifies where ``slope`` is above ``dense_slope``: weak classes lost more.
+    """
+
+    slope: float
+    dense_slope: float
+
+
+def recall_balance(recall: FloatArray, accuracy: float) -> FloatArray:
+    """Recall balance of each class, ``(recall_c - A) / A``, shape (C,); NaN where A is 0."""
+    return (recall - accuracy) / accuracy if accuracy else np.full(len(recall), np.nan)
+
+
+def intensification(
+    dense: ClassRecall, variant: ClassRecall, *, paired: bool, n_splits: int = SPLITS
+) -> Intensification | None:
+    """Intensification of one variant: the least-squares slope of recall balance over the classes.
+
+    The regressor ("before") is the balance of dense half A. Held against it are the variant's runs
+    (``slope``) and dense half B (``dense_slope``), both means over the random splits of the noise
+    floor. A noisy regressor pulls either slope down by the same factor, so their difference is
+    what compression adds. Paired variants give the runs of half B's seeds alone, so that no seed
+    stands on both sides.
+
+    Returns
+    -------
+    Intensification or None
+        None where there are fewer than two dense runs, a paired variant lacks a seed, or all
+        classes with images (or the only one) have the same recall: no line is defined.
+
+    Notes
+    -----
+    Source: Good et al. 2022, who regress on the very recalls that the change is measured from.
+    """
+    slopes = []
+    for split in make_splits(len(dense.recall), n_splits):
+        runs = np.arange(len(variant.recall))
+        if paired:
+            seeds = [dense.seeds[i] for i in split.b]
+            if not set(seeds) <= set(variant.seeds):
+                return None
+            runs = np.array([variant.seeds.index(seed) for seed in seeds])
+        before = _balance(dense, split.a)
+        slopes.append(
+            (_slope(before, _balance(variant, runs)), _slope(before, _balance(dense, split.b)))
+        )
+    known = np.array([pair for pair in slopes if not np.isnan(pair).any()])
+    if not len(known):
+        return None
+    slope, dense_slope = known.mean(axis=0)
+    return Intensification(float(slope), float(dense_slope))
+
+
+def _balance(population: ClassRecall, runs: IntArray) -> FloatArray:
+    return recall_balance(
+        population.recall[runs].mean(axis=0), float(population.accuracy[runs].mean())
+    )
+
+
+def _slope(x: FloatArray, y: FloatArray) -> float:
+    known = ~np.isnan(x) & ~np.isnan(y)
+    x, y = x[known], y[known]
+    if not len(x) or np.ptp(x) < 1e-12:
+        return np.nan
+    x = x - x.mean()
+    return float((x * y).sum() / (x**2).sum())

@@ -1,5 +1,13 @@
-"""Pruning identified exemplars: the images on which compression changed the modal label."""
+"""Pruning identified exemplars: the images on which compression changed the modal label.
 
+From which sparsity on an image is lost to a method.
+
+Whether two variants forget the same images.
+
+PIE stability: whether an image would be a PIE with other seeds.
+"""
+
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,12 +15,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis import schema
-from analysis.stats.modal import (
+from analysis.stats.votes import (
     BoolArray,
     FloatArray,
     IntArray,
     Modal,
     TieRule,
+    drawn_modal,
     is_contested,
     modal,
 )
@@ -172,3 +181,149 @@ def sort_pies(images: pd.DataFrame) -> pd.DataFrame:
     return pies.sort_values(
         ["vote_distance", schema.IMAGE_ID], ascending=[False, True], kind="stable"
     )
+
+
+def breaking_point(sparsity: Sequence[float], pie: BoolArray) -> FloatArray:
+    """Breaking point per image, a sparsity 0..1, shape (N,).
+
+    The smallest sparsity of a method from which on the image is a PIE at every larger one tested;
+    NaN where it is none at the largest. Variants of one sparsity count as one: the image is a PIE
+    there where it is one in all of them.
+
+    Parameters
+    ----------
+    sparsity : sequence of L floats
+        Sparsities tested, in any order.
+    pie : bool array, shape (L, N)
+        Whether each image is a PIE at that sparsity.
+
+    Raises
+    ------
+    ValueError
+        There is no sparsity, or their number is not that of the rows.
+    """
+    if not len(sparsity) or len(sparsity) != len(pie):
+        raise ValueError("expected one row of flags for every sparsity")
+    tested = np.asarray(sparsity, np.float64)
+    levels = np.unique(tested)[::-1]
+    flags = np.stack([pie[tested == level].all(axis=0) for level in levels])
+    held = np.logical_and.accumulate(flags, axis=0).sum(axis=0)
+    # As many of the largest sparsities as hold without a gap: the last of them is the point.
+    return np.append(levels, np.nan)[held - 1]
+
+
+def pie_overlap(variant_ids: list[str], pie: BoolArray) -> pd.DataFrame:
+    """Jaccard overlap of the PIE sets of every two variants, 0..1: ``|A and B| / |A or B|``.
+
+    Parameters
+    ----------
+    variant_ids : list of T names
+    pie : bool array, shape (T, N)
+
+    Returns
+    -------
+    DataFrame
+        T * T rows, a variant with itself among them (1). ``n_both`` and ``n_either`` count
+        images; ``jaccard`` is null where neither variant has a PIE: there is nothing to overlap.
+
+    Notes
+    -----
+    PIE sets overlap without any common cause, because the same images are hard for both.
+    """
+    flags = pie.astype(np.float64)
+    both = flags @ flags.T
+    size = flags.sum(axis=1)
+    either = size[:, None] + size[None, :] - both
+    jaccard = np.divide(both, either, out=np.full_like(both, np.nan), where=either > 0)
+    t = len(variant_ids)
+    return pd.DataFrame(
+        {
+            schema.VARIANT_ID: np.repeat(np.asarray(variant_ids, object), t),
+            "other_variant_id": np.tile(np.asarray(variant_ids, object), t),
+            "n_both": both.ravel().astype(np.int64),
+            "n_either": either.ravel().astype(np.int64),
+            "jaccard": jaccard.ravel(),
+        },
+        columns=list(schema.OVERLAP_COLUMNS),
+    )
+
+
+RESAMPLES = 200
+_RANDOM_SEED = 20191113
+_CHUNK = 8_192
+
+Population = tuple[IntArray, FloatArray | None]
+
+
+def pie_stability(
+    dense: Population,
+    variant: Population,
+    *,
+    dense_seeds: tuple[int, ...],
+    variant_seeds: tuple[int, ...],
+    paired: bool,
+    ties: TieRule = "confidence",
+    n_resamples: int = RESAMPLES,
+) -> FloatArray:
+    """PIE stability per image, 0..1, shape (N,): the share of bootstrap resamples with a PIE.
+
+    The seeds of each population are drawn with replacement B times, from a fixed random seed, and
+    the modal labels of the drawn populations compared. The draws do not depend on the order of
+    runs or images.
+
+    Parameters
+    ----------
+    dense, variant : (prediction, confidence), arrays of shapes (K_dense, N) and (K_t, N)
+        Confidences may be None, or NaN where they are not known.
+    paired : bool
+        Whether equal seeds tie the runs: then a seed that both populations have is drawn for both
+        together, and the others on their own.
+    n_resamples : int
+        B.
+
+    Returns
+    -------
+    float array, shape (N,)
+        NaN everywhere where a population has fewer than two runs: there is nothing to resample.
+    """
+    n = dense[0].shape[1]
+    if len(dense[0]) < 2 or len(variant[0]) < 2:
+        return np.full(n, np.nan)
+    draws = _draws(dense_seeds, variant_seeds, paired, n_resamples)
+    stability = (dense[0][0] != variant[0][0]).astype(np.float64)
+    (unsettled,) = np.nonzero(is_contested(dense[0]) | is_contested(variant[0]))
+    for start in range(0, len(unsettled), _CHUNK):
+        images = unsettled[start : start + _CHUNK]
+        before, after = (
+            drawn_modal(
+                prediction[:, images],
+                None if confidence is None else confidence[:, images],
+                drawn,
+                ties=ties,
+            )
+            for (prediction, confidence), drawn in zip((dense, variant), draws, strict=True)
+        )
+        stability[images] = before.differs(after, ties).mean(axis=1)
+    return stability
+
+
+def _draws(
+    dense_seeds: tuple[int, ...], variant_seeds: tuple[int, ...], paired: bool, n_resamples: int
+) -> tuple[FloatArray, FloatArray]:
+    """How often each run is drawn in each resample, shapes (K, B)."""
+    common = sorted(set(dense_seeds) & set(variant_seeds)) if paired else []
+    generator = np.random.default_rng([_RANDOM_SEED, len(dense_seeds), len(variant_seeds)])
+    together = _counts(generator, len(common), n_resamples)
+    drawn = []
+    for seeds in (dense_seeds, variant_seeds):
+        own = [seed for seed in sorted(seeds) if seed not in common]
+        alone = _counts(generator, len(own), n_resamples)
+        row = {seed: i for i, seed in enumerate([*common, *own])}
+        drawn.append(np.concatenate([together, alone])[[row[seed] for seed in seeds]])
+    return drawn[0], drawn[1]
+
+
+def _counts(generator: np.random.Generator, k: int, n_resamples: int) -> FloatArray:
+    if not k:
+        return np.zeros((0, n_resamples))
+    return generator.multinomial(k, np.full(k, 1 / k), n_resamples).T.astype(np.float64)

@@ -8,13 +8,11 @@ import pandas as pd
 
 from analysis import schema
 from analysis.stats.accuracy import mean_interval
-from analysis.stats.classes import impacted
-from analysis.stats.flips import Flips
-from analysis.stats.intensification import Intensification
-from analysis.stats.modal import FloatArray
-from analysis.stats.noise import NoiseFloor, excess_interval, sample_images
+from analysis.stats.classes import Intensification, impacted, rate_change
+from analysis.stats.pairs import Flips
 from analysis.stats.pie import KINDS
-from analysis.stats.rates import rate_change
+from analysis.stats.seed_noise import NoiseFloor, excess_interval, sample_images
+from analysis.stats.votes import FloatArray
 
 _RATES = ("dense_fpr", "dense_fnr", "fpr", "fnr")
 

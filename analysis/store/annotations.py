@@ -14,10 +14,9 @@ from pathlib import Path
 
 import filelock
 
-from analysis.atomic import replacing
 from analysis.errors import CacheError, LetheError, RunError, UserError
-from analysis.remote import Location, RemotePath
-from analysis.store import places
+from analysis.filesystem import Location, RemotePath, atomic
+from analysis.filesystem.atomic import replacing
 from analysis.store.study import Annotation, Design, Study, Undo, read_study
 
 FOLDER = "annotations"
@@ -46,12 +45,12 @@ class Annotations:
 
     def names(self) -> list[str]:
         """Name the studies, in the order they were started."""
-        found = filter(None, map(_NAME.fullmatch, places.child_names(self.path)))
+        found = filter(None, map(_NAME.fullmatch, atomic.child_names(self.path)))
         return [f"study-{number}" for number in sorted(int(one[1]) for one in found)]
 
     def stamp(self, name: str) -> str:
         """Tell one state of a study from another, unread; empty where there is none."""
-        return places.stamp(self._file(name))
+        return atomic.stamp(self._file(name))
 
     def read(self, name: str) -> Study:
         """Read a study.
@@ -141,7 +140,7 @@ class Annotations:
                 for number in study.damaged
             ]
         expected = {LOCK, *(f"{name}.jsonl" for name in self.names())}
-        others = set(places.sizes(self.path)) - expected if self.path.is_dir() else set()
+        others = set(atomic.sizes(self.path)) - expected if self.path.is_dir() else set()
         return found + [f"foreign: {FOLDER}/{one} (no study)" for one in sorted(others)]
 
     # --- how --------------------------------------------------------------------------------

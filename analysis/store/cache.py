@@ -2,9 +2,9 @@
 
 from analysis.config import check_sweep_name, is_sweep_name
 from analysis.errors import UserError
-from analysis.remote import Location, location
+from analysis.filesystem import Location, location
+from analysis.filesystem.atomic import child_names
 from analysis.store import moving
-from analysis.store.places import child_names
 from analysis.store.sweep_folder import MANIFEST, PREDICTIONS, SweepFolder
 
 

@@ -2,11 +2,10 @@
 
 from collections.abc import Collection
 
-from analysis.atomic import sha256
+from analysis.filesystem import Location
+from analysis.filesystem.atomic import links_out, sha256, sizes
+from analysis.filesystem.connection import TEMPORARY
 from analysis.manifest import Manifest
-from analysis.remote import Location
-from analysis.remote.renaming import TEMPORARY
-from analysis.store.places import links_out, sizes
 
 
 def problems(

@@ -13,10 +13,9 @@ from typing import Any
 
 import filelock
 
-from analysis.atomic import replacing
 from analysis.errors import CacheError, RunError, UserError
-from analysis.remote import Location, RemotePath
-from analysis.store import places
+from analysis.filesystem import Location, RemotePath, atomic
+from analysis.filesystem.atomic import replacing
 
 FOLDER = "marks"
 LONGEST = 60
@@ -42,7 +41,7 @@ class Marks:
 
     def stamp(self) -> str:
         """Tell one state from another, unread; empty where nothing was ever kept."""
-        return places.stamp(self._path)
+        return atomic.stamp(self._path)
 
     def read(self) -> Marked:
         """Read tags and views.

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from analysis.errors import UserError
-from analysis.remote import Location, RemotePath
-from analysis.remote.connection import is_object_store
+from analysis.filesystem import Location, RemotePath
+from analysis.filesystem.atomic import child_names, remove_tree
+from analysis.filesystem.connection import is_object_store
+from analysis.filesystem.lock import LEASE
 from analysis.store.annotations import FOLDER as ANNOTATIONS
-from analysis.store.locking import LEASE
-from analysis.store.places import child_names, remove_tree
 from analysis.store.sweep_folder import MANIFEST, SweepFolder
 
 

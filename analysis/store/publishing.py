@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from analysis.atomic import replacing
+from analysis.filesystem import RemotePath
+from analysis.filesystem.atomic import child_names, remove_tree, replacing, sizes
+from analysis.filesystem.copies import working_folder
+from analysis.filesystem.lock import LOCK
 from analysis.manifest import Manifest
-from analysis.remote import RemotePath
-from analysis.remote.copies import working_folder
-from analysis.store.locking import LOCK
-from analysis.store.places import child_names, remove_tree, sizes
 from analysis.store.sweep_folder import MANIFEST, PREDICTIONS, SweepFolder
 
 _ASIDE = "publishing"

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.remote import Location
-from analysis.store.places import readable
+from analysis.filesystem import Location
+from analysis.filesystem.atomic import readable
 from analysis.store.tables import damage_told
 
 

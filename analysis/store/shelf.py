@@ -3,10 +3,9 @@
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.atomic import replacing
 from analysis.errors import LetheError
-from analysis.remote import Location
-from analysis.store.places import readable, remove_tree
+from analysis.filesystem import Location
+from analysis.filesystem.atomic import readable, remove_tree, replacing
 
 
 class Shelf:

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis import schema
-from analysis.atomic import replacing, sha256
 from analysis.errors import CacheError
+from analysis.filesystem import Location, atomic, lock
+from analysis.filesystem.atomic import replacing, sha256
 from analysis.manifest import FileRecord, Manifest
-from analysis.remote import Location
-from analysis.store import checking, locking, marks, places
+from analysis.store import checking, marks
 from analysis.store.annotations import FOLDER as ANNOTATIONS
 from analysis.store.annotations import Annotations
 from analysis.store.population import Population
@@ -71,7 +71,7 @@ class SweepFolder:
 
     def relative(self, path: Location) -> str:
         """Name a file of the sweep the way the manifest does."""
-        return places.relative(path, self.path)
+        return atomic.relative(path, self.path)
 
     # --- manifest ---------------------------------------------------------------------------
     @property
@@ -81,7 +81,7 @@ class SweepFolder:
 
     def stamp(self) -> str:
         """Tell one state of the sweep from another, unread; empty where it has no manifest."""
-        return places.stamp(self.path / MANIFEST)
+        return atomic.stamp(self.path / MANIFEST)
 
     def manifest_text(self) -> str:
         """Return the manifest's text: what every cache of derived results is keyed by."""
@@ -155,7 +155,7 @@ class SweepFolder:
         if not path.is_file():
             return None
         try:
-            with places.readable(path) as source:
+            with atomic.readable(path) as source:
                 metadata = pq.read_metadata(source)
             measured = json.loads((metadata.metadata or {}).get(_RUN_METADATA, b"{}"))
         except (pa.ArrowException, OSError, ValueError):
@@ -220,7 +220,7 @@ class SweepFolder:
         UserError
             Another process is writing to it.
         """
-        with locking.held(self.path) as check:
+        with lock.held(self.path) as check:
             self._check_held = check
             try:
                 yield
@@ -230,7 +230,7 @@ class SweepFolder:
     @property
     def is_running(self) -> bool:
         """Whether a process holds the sweep for writing now."""
-        return locking.is_held(self.path)
+        return lock.is_held(self.path)
 
     def sweep_leftovers(self) -> None:
         """Remove what a killed process left half-written. Call it while the sweep is locked."""
@@ -249,14 +249,14 @@ class SweepFolder:
             for variant_id, seeds in shift.done.items()
             for seed in seeds
         ]
-        own = {MANIFEST, locking.LOCK, locking.LEASE}
+        own = {MANIFEST, lock.LOCK, lock.LEASE}
         beside = (_DERIVED, ANNOTATIONS, marks.FOLDER)
         found = checking.problems(self.path, manifest, done, own=own, beside=beside)
         return found + self.annotations.problems()
 
     def sizes(self) -> dict[str, int]:
         """Bytes of every file of the sweep, by its name in the manifest."""
-        return places.sizes(self.path)
+        return atomic.sizes(self.path)
 
 
 def _write_table(path: Location, table: pa.Table, row_group: int = schema.ROW_GROUP) -> FileRecord:
@@ -273,4 +273,4 @@ def _write_table(path: Location, table: pa.Table, row_group: int = schema.ROW_GR
 
 
 def _record(path: Location, rows: int | None = None) -> FileRecord:
-    return FileRecord(sha256=sha256(path), size=places.size(path), rows=rows)
+    return FileRecord(sha256=sha256(path), size=atomic.size(path), rows=rows)

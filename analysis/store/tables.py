@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.errors import CacheError
-from analysis.remote import Location
-from analysis.store.places import readable
+from analysis.filesystem import Location
+from analysis.filesystem.atomic import readable
 
 
 def read_table(path: Location, sweep: str, columns: Sequence[str] | None = None) -> pa.Table:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
 
-from analysis.stats.ttest import benjamini_hochberg, detectable_difference, holm, welch
+from analysis.stats.inference import benjamini_hochberg, detectable_difference, holm, welch
 from benchmarks.calibration.rows import Row, row
 
 Floats = npt.NDArray[np.float64]

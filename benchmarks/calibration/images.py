@@ -6,15 +6,15 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.stats.attributes import HalfPies, attribute_table
-from analysis.stats.modal import modal
-from analysis.stats.noise import (
+from analysis.stats.pie import is_pie
+from analysis.stats.seed_noise import (
     SPLITS,
     excess_interval,
     half_population_frequency,
     noise_floor,
+    seed_test,
 )
-from analysis.stats.permutation import seed_test
-from analysis.stats.pie import is_pie
+from analysis.stats.votes import modal
 from benchmarks.calibration.rows import Row, row
 
 COMMON_SPREAD = 0.3

@@ -6,7 +6,7 @@ import streamlit as st
 
 from analysis.categories import CATEGORIES, KEYS
 from analysis.errors import LetheError
-from analysis.stats.study_sample import rater_order
+from analysis.stats.raters import rater_order
 from analysis.store.study import Study, rater_name
 from dashboard import data, permissions, state
 from dashboard.annotate import component

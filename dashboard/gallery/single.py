@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analysis.stats.single_order import COLUMNS, SingleOrder, single_order
+from analysis.stats.pairs import COLUMNS, SingleOrder, single_order
 from analysis.wording import percent
 from dashboard import data
 from dashboard.context import Context

@@ -9,8 +9,8 @@ from pathlib import Path
 from analysis.command import shift_words, sweep_words
 from analysis.config import check_sweep_name
 from analysis.errors import LetheError, UserError
+from analysis.filesystem import Location, RemotePath, address, location
 from analysis.manifest import Manifest
-from analysis.remote import Location, RemotePath, address, location
 from analysis.store import Cache
 from dashboard import permissions
 from dashboard.sweeps import trust, uploads

@@ -7,7 +7,7 @@ import streamlit as st
 from analysis import schema
 from analysis.figures.overlap import pie_overlap
 from analysis.results.code import table_code
-from analysis.stats.single_order import WORDS
+from analysis.stats.pairs import WORDS
 from analysis.wording import count, percent, points
 from dashboard import context as contexts
 from dashboard import data, state

@@ -16,7 +16,7 @@ from analysis.figures.pie_share import pie_share
 from analysis.results import load_sweep
 from analysis.results.code import table_code, where, where_contains, where_in
 from analysis.sharing import formats
-from analysis.stats.modal import TIE_RULES
+from analysis.stats.votes import TIE_RULES
 from dashboard import figure_panel, ways_out, whole_report
 from dashboard.views import export
 from tests.dashboard.test_pages import ALL_PAGES, HOSTILE, open_page, to_page  # noqa: F401

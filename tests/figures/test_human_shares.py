@@ -3,7 +3,7 @@ import pytest
 
 from analysis.categories import KEYS, NO_MAJORITY
 from analysis.figures.human_shares import human_shares
-from analysis.stats.human_labels import category_shares
+from analysis.stats.raters import category_shares
 
 
 def shares(chosen=None, aa=True):

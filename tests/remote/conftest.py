@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.remote import RemotePath
+from analysis.filesystem import RemotePath
 
 KINDS = ("memory", "local", "ftp")
 

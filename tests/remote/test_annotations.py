@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from analysis.errors import UserError
-from analysis.remote import location
+from analysis.filesystem import location
 from analysis.results import SweepResults
 from analysis.store import Cache
 from analysis.studies import start_study

@@ -17,9 +17,9 @@ from streamlit.testing.v1 import AppTest
 from analysis.cli.main import main
 from analysis.config import parse_variants
 from analysis.errors import CacheError, UserError
+from analysis.filesystem import RemotePath, lease
 from analysis.merging import merge
 from analysis.pools import cluster
-from analysis.remote import RemotePath, lease
 from analysis.store import Cache, SweepFolder
 from analysis.sweep import run_sweep
 from tests.conftest import prediction_bytes, small_sweep

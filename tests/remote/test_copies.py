@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from analysis.errors import RunError
-from analysis.remote import RemotePath, copies
-from analysis.remote.copies import SharedFolder, locally, share, working_folder
+from analysis.filesystem import RemotePath, copies
+from analysis.filesystem.copies import SharedFolder, locally, share, working_folder
 
 
 def _shared(remote: RemotePath) -> SharedFolder:

@@ -11,8 +11,8 @@ import time
 import pytest
 
 from analysis.errors import RunError, UserError
-from analysis.remote import RemotePath, lease
-from analysis.remote.lease import STALE, Lease, holder
+from analysis.filesystem import RemotePath, lease
+from analysis.filesystem.lease import STALE, Lease, holder
 from analysis.store import Cache
 from tests.synthetic import make_sweep
 

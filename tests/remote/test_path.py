@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from analysis.errors import CacheError, RunError, UserError
-from analysis.remote import RemotePath, address, location
-from analysis.remote.connection import filesystem
-from analysis.remote.reading import RemoteFile
+from analysis.filesystem import RemotePath, address, location
+from analysis.filesystem.connection import filesystem
+from analysis.filesystem.path import RemoteFile
 from analysis.store.tables import read_table
 from tests.test_cli import ROOT
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from analysis.errors import UserError
-from analysis.remote import RemotePath
+from analysis.filesystem import RemotePath
 from analysis.store import Cache, SweepFolder
 from tests.conftest import prediction_bytes
 from tests.remote.conftest import free_port, wait_for

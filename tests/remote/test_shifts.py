@@ -8,7 +8,7 @@ import pytest
 from analysis import shift_stage
 from analysis.config import parse_variants
 from analysis.corruptions.asked import parse_corruptions
-from analysis.remote import lease
+from analysis.filesystem import lease
 from analysis.results import SweepResults
 from analysis.shift import parse_shifts
 from analysis.store import Cache, SweepFolder

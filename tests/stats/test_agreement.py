@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from analysis.stats.agreement import cohen_kappa, krippendorff_alpha
+from analysis.stats.raters import cohen_kappa, krippendorff_alpha
 
 # Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability", section C: four observers, twelve
 # units, categories 1 to 5, missing values as -1. Its nominal alpha is 0.743.

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from analysis.stats.breaking import breaking_point
+from analysis.stats.pie import breaking_point
 
 LEVELS = (0.3, 0.5, 0.9)
 

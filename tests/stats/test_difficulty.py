@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import stats
 
-from analysis.stats.difficulty import vote_entropy
+from analysis.stats.votes import vote_entropy
 
 VOTES = arrays.arrays(
     np.int16, st.tuples(st.integers(1, 9), st.integers(1, 12)), elements=st.integers(0, 4)

@@ -7,9 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from statsmodels.stats.contingency_tables import mcnemar as reference
 
-from analysis.stats.flips import flips
-from analysis.stats.mcnemar import class_flips, mcnemar
-from analysis.stats.pairing import paired_rows
+from analysis.stats.pairs import class_flips, flips, mcnemar, paired_rows
 
 CORRECT = arrays.arrays(np.bool_, (5, 6))
 

@@ -1,9 +1,15 @@
 import numpy as np
 import pytest
 
-from analysis.stats.human_labels import DIVIDED, NOT_RATED, category_shares, majority
-from analysis.stats.study_sample import draw_study, rater_order
-from analysis.stats.ttest import benjamini_hochberg
+from analysis.stats.inference import benjamini_hochberg
+from analysis.stats.raters import (
+    DIVIDED,
+    NOT_RATED,
+    category_shares,
+    draw_study,
+    majority,
+    rater_order,
+)
 
 
 def test_the_majority_counts_every_image_once_and_a_shared_lead_is_none():

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from analysis.stats.modal import TIE_RULES, modal
+from analysis.stats.votes import TIE_RULES, modal
 
 SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 12))
 

@@ -3,17 +3,15 @@
 import numpy as np
 import pytest
 
-from analysis.stats import noise
-from analysis.stats.modal import modal
-from analysis.stats.noise import (
+from analysis.stats.pie import is_pie
+from analysis.stats.seed_noise import (
     excess_interval,
     half_population_frequency,
     make_splits,
     noise_floor,
     sample_images,
 )
-from analysis.stats.pie import is_pie
-from analysis.stats.resampling import drawn_modal
+from analysis.stats.votes import drawn_modal, modal
 
 N = 400
 LABEL = np.arange(N) % 5
@@ -121,7 +119,7 @@ def test_paired_halves_never_have_a_seed_on_both_sides(monkeypatch):
         drawn.append([set(prediction[chosen > 0, 0].tolist()) for chosen in runs.T])
         return drawn_modal(prediction, confidence, runs, ties=ties)
 
-    monkeypatch.setattr(noise, "drawn_modal", record)
+    monkeypatch.setattr(seed_noise, "drawn_modal", record)
     half((dense, None), (variant, None), paired=True, dense_seeds=seeds, variant_seeds=shuffled)
     halves_a, halves_b, variant_halves = drawn
     assert len(halves_a) == 20
@@ -178,7 +176,7 @@ def test_sampled_images_are_a_fixed_ascending_draw_without_repeats():
 
 def test_large_test_sets_are_sampled_and_say_how_sure_they_are(monkeypatch):
     whole = noise_floor(*population(6, 0), LABEL)
-    monkeypatch.setattr(noise, "sample_images", lambda n: sample_images(n, 100))
+    monkeypatch.setattr(seed_noise, "sample_images", lambda n: sample_images(n, 100))
     part = noise_floor(*population(6, 0), LABEL)
     assert len(part.frequency) == len(part.sample) == 100
     assert part.standard_error > 0

@@ -8,8 +8,7 @@ from hypothesis.extra import numpy as arrays
 from statsmodels.stats.weightstats import DescrStatsW
 
 from analysis import schema
-from analysis.stats.attributes import HalfPies
-from analysis.stats.numeric_attributes import class_matched, mean_difference, numeric_row
+from analysis.stats.attributes import HalfPies, class_matched, mean_difference, numeric_row
 
 N = 24
 

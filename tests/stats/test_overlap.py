@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as arrays
 from sklearn.metrics import jaccard_score
 
 from analysis import schema
-from analysis.stats.overlap import pie_overlap
+from analysis.stats.pie import pie_overlap
 
 IDS = ["a", "b", "c"]
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from analysis.stats.pair import pair
+from analysis.stats.pairs import pair
 
 
 def made(both, lost, won, neither):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from analysis.stats.pairing import paired_rows
+from analysis.stats.pairs import paired_rows
 
 
 def test_paired_runs_are_those_of_equal_seed_in_ascending_order():

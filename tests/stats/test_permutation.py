@@ -5,11 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from analysis.stats import permutation
-from analysis.stats.modal import TIE_RULES, modal
-from analysis.stats.pairing import paired_rows
-from analysis.stats.permutation import seed_test
+from analysis.stats.pairs import paired_rows
 from analysis.stats.pie import is_pie
+from analysis.stats.seed_noise import seed_test
+from analysis.stats.votes import TIE_RULES, modal
 
 N = 200
 LABEL = np.arange(N) % 5
@@ -91,7 +90,7 @@ def test_order_of_images_changes_nothing():
 
 
 def test_large_test_sets_are_sampled(monkeypatch):
-    monkeypatch.setattr(permutation, "SAMPLE", 50)
+    monkeypatch.setattr(seed_noise, "SAMPLE", 50)
     assert seed_test(population(4, 0), population(4, 1), None).n_images == 50
 
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from analysis import schema
-from analysis.stats.modal import TIE_RULES, Modal, modal
 from analysis.stats.pie import image_table, is_pie, kind_of_pie, sort_pies, vote_distance
+from analysis.stats.votes import TIE_RULES, Modal, modal
 
 
 @st.composite

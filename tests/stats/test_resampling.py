@@ -3,8 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.stats.modal import TIE_RULES, modal
-from analysis.stats.resampling import drawn_modal
+from analysis.stats.votes import TIE_RULES, drawn_modal, modal
 
 
 def population(k, n, n_classes, seed):
@@ -40,7 +39,7 @@ def test_the_size_of_the_products_changes_nothing(monkeypatch):
     prediction, confidence = population(6, 300, 5, 0)
     drawn = np.eye(6)[:, :4] + 1
     whole = drawn_modal(prediction, confidence, drawn)
-    monkeypatch.setattr("analysis.stats.resampling._CELLS", 50)
+    monkeypatch.setattr("analysis.stats.votes._CELLS", 50)
     in_parts = drawn_modal(prediction, confidence, drawn)
     np.testing.assert_array_equal(whole.label, in_parts.label)
     np.testing.assert_array_equal(whole.tied, in_parts.tied)

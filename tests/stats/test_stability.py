@@ -5,10 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.stats import stability as subject
-from analysis.stats.modal import TIE_RULES, modal
-from analysis.stats.pie import is_pie
-from analysis.stats.stability import pie_stability
+from analysis.stats import pie as subject
+from analysis.stats.pie import is_pie, pie_stability
+from analysis.stats.votes import TIE_RULES, modal
 
 N = 60
 

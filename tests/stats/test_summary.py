@@ -9,11 +9,11 @@ import pytest
 from scipy import stats
 
 from analysis import schema
-from analysis.stats.flips import Flips
-from analysis.stats.intensification import Intensification
-from analysis.stats.noise import NoiseFloor, excess_interval
-from analysis.stats.resampling import DrawnModal
+from analysis.stats.classes import Intensification
+from analysis.stats.pairs import Flips
+from analysis.stats.seed_noise import NoiseFloor, excess_interval
 from analysis.stats.summary import VariantResults, summary_row
+from analysis.stats.votes import DrawnModal
 
 RUNS = pd.DataFrame(
     {

@@ -7,13 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from analysis.stats.ttest import (
-    benjamini_hochberg,
-    detectable_difference,
-    holm,
-    paired,
-    welch,
-)
+from analysis.stats.inference import benjamini_hochberg, detectable_difference, holm, paired, welch
 
 
 @pytest.fixture

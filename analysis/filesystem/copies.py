@@ -19,9 +19,9 @@ from pathlib import Path
 import filelock
 
 from analysis.errors import RunError
-from analysis.remote import Location
-from analysis.remote.path import RemotePath
-from analysis.remote.renaming import TEMPORARY
+from analysis.filesystem import Location
+from analysis.filesystem.connection import TEMPORARY
+from analysis.filesystem.path import RemotePath
 
 _UNUSED_SECONDS = 24 * 3600.0
 

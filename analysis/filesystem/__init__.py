@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from analysis.errors import UserError
-from analysis.remote.path import RemotePath
+from analysis.filesystem.path import RemotePath
 
 __all__ = ["Location", "RemotePath", "address", "is_url", "location"]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import filelock
 
 from analysis.errors import RunError, UserError
-from analysis.remote import Location, RemotePath
-from analysis.remote.lease import Lease, holder
+from analysis.filesystem import Location, RemotePath
+from analysis.filesystem.lease import Lease, holder
 
 LOCK = ".lock"
 LEASE = ".lease"

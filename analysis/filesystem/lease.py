@@ -14,8 +14,8 @@ import uuid
 from dataclasses import dataclass
 
 from analysis.errors import LetheError, RunError, UserError
-from analysis.remote import connection
-from analysis.remote.path import RemotePath
+from analysis.filesystem import connection
+from analysis.filesystem.path import RemotePath
 
 REFRESH = 60.0
 STALE = 300.0

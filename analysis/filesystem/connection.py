@@ -1,12 +1,55 @@
-"""File systems of fsspec: opened once a process, and what is known of their kinds."""
+"""What goes wrong on the way to another machine, in one line and with whose fault it is.
 
+File systems of fsspec: opened once a process, and what is known of their kinds.
+
+Writing on a file system with renames so that no half file is ever seen under its name.
+"""
+
+import os
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
-from analysis.errors import RunError, UserError
-from analysis.remote.problems import told
+from analysis.errors import LetheError, RunError, UserError
+
+# What callers tell apart themselves.
+_ORDINARY = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError)
+# Every library has classes of its own for this; their names are all they have in common.
+_REFUSALS = ("credential", "auth", "perm", "denied", "forbidden")
+
+
+@contextmanager
+def told(place: str) -> Iterator[None]:
+    """Turn whatever a file system's library raises into words about ``place``.
+
+    Raises
+    ------
+    UserError
+        The library is missing, or the server refuses this user.
+    RunError
+        The server cannot be reached, or failed.
+    """
+    try:
+        yield
+    except (LetheError, *_ORDINARY):
+        raise
+    except ImportError as error:
+        raise UserError(f"{place} needs another package: {_words(error)}") from error
+    except Exception as error:
+        if any(word in type(error).__name__.lower() for word in _REFUSALS):
+            raise UserError(
+                f"{place}: access was refused ({_words(error)}); check the credentials and what "
+                "they may do"
+            ) from error
+        raise RunError(f"{place} cannot be reached: {_words(error)}") from error
+
+
+def _words(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
 
 T = TypeVar("T")
 
@@ -126,3 +169,59 @@ def find(fs: Any, path: str) -> dict[str, Any]:
 
 def _bears_threads(fs: Any, url: str) -> bool:
     return bool(fs.async_impl) or protocol_of(url) in _THREADED
+
+
+TEMPORARY = ".tmp-"
+_TRIES = 3
+
+
+def replace_by_rename(fs: Any, path: str, write: Callable[[Any, str], object]) -> None:
+    """Let ``write(fs, temporary)`` write beside a file, then rename that over it."""
+    parent, _, name = path.rpartition("/")
+    temporary = f"{parent}/{TEMPORARY}{socket.gethostname()}-{os.getpid()}-{name}"
+    _make_folder(fs, parent)
+    try:
+        write(fs, temporary)
+        try:
+            fs.mv(temporary, path)
+        except Exception:
+            # Some servers rename onto no file that is there.
+            if kind(fs, path) is None:
+                raise
+            fs.rm_file(path)
+            fs.mv(temporary, path)
+    except BaseException:
+        fs.invalidate_cache()
+        if kind(fs, temporary) is not None:
+            fs.rm_file(temporary)
+        raise
+
+
+def create_exclusively(fs: Any, path: str, content: bytes) -> None:
+    """Create a file where there is none.
+
+    Raises
+    ------
+    FileExistsError
+        There is one.
+    """
+    _make_folder(fs, fs._parent(path))
+    # Not every file system heeds the "x".
+    if kind(fs, path) is not None:
+        raise FileExistsError(path)
+    with fs.open(path, "xb") as file:
+        file.write(content)
+
+
+def _make_folder(fs: Any, path: str) -> None:
+    for _ in range(_TRIES):
+        try:
+            fs.makedirs(path, exist_ok=True)
+        except Exception:
+            # Another worker may just have made it, or one above it.
+            fs.invalidate_cache()
+            if kind(fs, path) == "directory":
+                return
+        else:
+            return
+    fs.makedirs(path, exist_ok=True)

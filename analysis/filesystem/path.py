@@ -1,17 +1,85 @@
-"""A place on another machine: what the cache uses of ``pathlib.Path``, over fsspec."""
+"""A remote file as pyarrow and hashlib read it.
+
+A place on another machine: what the cache uses of ``pathlib.Path``, over fsspec.
+"""
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import total_ordering
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
 from analysis.errors import LetheError, UserError
-from analysis.remote import connection
-from analysis.remote.reading import RemoteFile
-from analysis.remote.renaming import create_exclusively, replace_by_rename
+from analysis.filesystem import connection
+from analysis.filesystem.connection import create_exclusively, replace_by_rename
+
+
+class RemoteFile:
+    """A file open for reading, whose failures are told in words.
+
+    Without this, a connection that breaks while a table is read would be taken for damage.
+    """
+
+    def __init__(self, file: Any, told: Callable[[], AbstractContextManager[None]]) -> None:
+        self._file = file
+        self._told = told
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return bool(self._file.closed)
+
+    def close(self) -> None:
+        """Close it."""
+        with self._told():
+            self._file.close()
+
+    def read(self, size: int = -1) -> bytes:
+        """Read bytes from where it stands."""
+        with self._told():
+            return bytes(self._file.read(size))
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:
+        """Read bytes into a buffer; return how many."""
+        content = self.read(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to a place of the file."""
+        with self._told():
+            return int(self._file.seek(offset, whence))
+
+    def tell(self) -> int:
+        """Return where it stands."""
+        return int(self._file.tell())
+
+    def readable(self) -> bool:
+        """Whether it can be read: always."""
+        return True
+
+    def writable(self) -> bool:
+        """Whether it can be written: never."""
+        return False
+
+    def seekable(self) -> bool:
+        """Whether it has places to go to: always."""
+        return True
+
 
 T = TypeVar("T")
 _STAMPS = ("ETag", "etag", "mtime", "modify", "LastModified", "last_modified", "updated", "created")
@@ -23,7 +91,7 @@ class RemotePath:
     """A file or folder by its fsspec URL; two of equal URL are equal.
 
     Errors are those of ``pathlib`` where a file is missing or there already, and in words
-    (:mod:`analysis.remote.problems`) where the other machine is the matter.
+    (:mod:`analysis.filesystem.connection`) where the other machine is the matter.
     """
 
     url: str
