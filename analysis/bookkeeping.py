@@ -8,11 +8,11 @@ from typing import Any
 
 from analysis.compression.registry import asked_sparsity, trained_part
 from analysis.config import DENSE, Sweep, Variant
+from analysis.datasets.preprocess import Prepared
 from analysis.errors import UserError
 from analysis.filesystem.atomic import sha256
 from analysis.manifest import Manifest, VariantRecord
 from analysis.models.spec import ModelSpec
-from analysis.preparing import Prepared
 from analysis.shift_bookkeeping import new_shifts, reconcile_shift
 from analysis.store import SweepFolder
 

@@ -8,11 +8,11 @@ from typing import Any
 from analysis import workers
 from analysis.compression.registry import needs_graph, quantization, trained_part
 from analysis.config import DENSE, Variant
+from analysis.datasets.preprocess import Arrays, Progress
 from analysis.errors import RunError
+from analysis.execution import Pool
 from analysis.manifest import Manifest
 from analysis.plan import Run, unshifted, weights_of
-from analysis.pools import Pool
-from analysis.preparing import Arrays, Progress
 from analysis.recording import record_run, record_shifted
 from analysis.run import Context
 from analysis.store import SweepFolder

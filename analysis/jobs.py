@@ -12,14 +12,14 @@ import torch
 
 from analysis.compression.registry import load_files, quantization
 from analysis.config import Sweep, Variant
+from analysis.datasets.preprocess import Arrays
 from analysis.errors import RunError, UserError
+from analysis.execution.local import end_with
 from analysis.given.evaluating import GivenContext, evaluate, evaluate_shift, try_given
 from analysis.given.fit import Fit
 from analysis.making import export_shared_graph, quantize_run, train_run
 from analysis.models.factory import resolve
 from analysis.models.spec import ModelSpec
-from analysis.pools.orphans import end_with
-from analysis.preparing import Arrays
 from analysis.run import Context, Outcome, Shifted
 from analysis.shifting import shift_run
 from analysis.trying import try_model

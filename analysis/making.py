@@ -31,7 +31,9 @@ from analysis.training import Lessons, Normalizer, n_steps, predict, stream, tra
 
 def export_shared_graph(context: Context) -> None:
     """Export the model's graph once for the whole sweep."""
-    from analysis.graph import export_graph  # half a second that pruning alone need not wait
+    from analysis.compression.onnx_export import (
+        export_graph,  # half a second that pruning alone need not wait
+    )
 
     torch.manual_seed(0)
     content = export_graph(create(context.spec), context.spec)

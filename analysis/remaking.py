@@ -13,10 +13,10 @@ from analysis.compression.registry import quantization, trained_part
 from analysis.compression.trained import Compressed, Logits, Trained
 from analysis.config import DENSE, Variant
 from analysis.datasets.base import stratified_sample
+from analysis.datasets.preprocess import Inputs
 from analysis.errors import RunError
 from analysis.filesystem.copies import locally
 from analysis.models.factory import create
-from analysis.preparing import Inputs
 from analysis.pruning import reshape
 from analysis.run import Context
 from analysis.training import Normalizer, evaluation_batches, predict
@@ -54,7 +54,7 @@ def ready(context: Context, variant: Variant, seed: int) -> Ready:
 
 def quantized(context: Context, variant: Variant, seed: int) -> tuple[nn.Module, Compressed]:
     """Quantize the trained run of a variant; return that run's model too."""
-    from analysis.graph import onnx_model
+    from analysis.compression.onnx_export import onnx_model
 
     quantize = quantization(variant)
     if quantize is None:

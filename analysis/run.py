@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.config import Sweep
+from analysis.datasets.preprocess import Inputs
 from analysis.filesystem import Location
 from analysis.manifest import FileRecord
 from analysis.models.spec import ModelSpec
-from analysis.preparing import Inputs
 from analysis.store import SweepFolder
 
 

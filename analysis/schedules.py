@@ -6,8 +6,8 @@ from dataclasses import replace
 import torch
 from torch import nn
 
+from analysis.compression.masking import CubicSchedule
 from analysis.compression.registry import Method
-from analysis.compression.schedule import CubicSchedule
 from analysis.config import Training
 from analysis.models.spec import ModelSpec
 from analysis.phase import SharedPhase

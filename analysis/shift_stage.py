@@ -6,15 +6,15 @@ from pathlib import Path
 
 from analysis.config import Variant
 from analysis.datasets.base import Dataset
+from analysis.datasets.preprocess import Arrays, Inputs
 from analysis.engine import Engine
 from analysis.filesystem.atomic import remove_tree
 from analysis.filesystem.copies import share, working_folder
 from analysis.models.spec import ModelSpec
 from analysis.plan import unshifted
-from analysis.preparing import Arrays, Inputs
 from analysis.shift import Shift
 from analysis.shift_bookkeeping import has_images, keep_images
-from analysis.shift_inputs import (
+from analysis.shifts.inputs import (
     Natural,
     check_shifts,
     open_natural,

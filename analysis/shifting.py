@@ -1,10 +1,10 @@
 """Predicting a finished run on shifts: from its saved weights, quantized again where it was."""
 
 from analysis.config import Variant
+from analysis.datasets.preprocess import Arrays
 from analysis.errors import LetheError, one_line
 from analysis.manifest import FileRecord
 from analysis.prediction import prediction_table
-from analysis.preparing import Arrays
 from analysis.remaking import ready
 from analysis.run import Context, Shifted
 

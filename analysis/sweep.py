@@ -15,7 +15,9 @@ from analysis.bookkeeping import (
 from analysis.config import Sweep
 from analysis.datasets import open_dataset
 from analysis.datasets.base import Dataset
+from analysis.datasets.preprocess import Prepared, Progress, prepare
 from analysis.engine import Engine
+from analysis.execution.local import usable_cores
 from analysis.filesystem import RemotePath
 from analysis.filesystem.atomic import remove_tree
 from analysis.filesystem.connection import check_seen_by_others
@@ -24,8 +26,6 @@ from analysis.joining import keep_joined
 from analysis.manifest import Manifest
 from analysis.models.spec import ModelSpec
 from analysis.plan import asked_variants
-from analysis.pools.local import usable_cores
-from analysis.preparing import Prepared, Progress, prepare
 from analysis.run import Context
 from analysis.shift_bookkeeping import check_shift_fingerprints
 from analysis.shift_stage import open_shifts, predict_shifts

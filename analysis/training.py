@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn.utils import prune
 
-from analysis.compression.schedule import CubicSchedule
+from analysis.compression.masking import CubicSchedule
 from analysis.config import Training
 from analysis.models.weights import prunable
 from analysis.phase import SharedPhase

@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from analysis.compression.masking import CubicSchedule
 from analysis.compression.registry import method
-from analysis.compression.schedule import CubicSchedule
 from analysis.config import Sweep
 from analysis.latency import median_latency
 from analysis.models.factory import create

@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from analysis.config import Sweep, Variant
+from analysis.datasets.preprocess import Arrays
 from analysis.errors import UserError
+from analysis.execution import Pool
+from analysis.execution.dask import cluster_pool
+from analysis.execution.gpus import bind_own_gpu
+from analysis.execution.local import local_pool, usable_cores
 from analysis.filesystem import Location
 from analysis.given.asked import GivenModel
 from analysis.given.fit import Fit
 from analysis.given.loaded import Needed
 from analysis.models.spec import ModelSpec, Size
-from analysis.pools import Pool
-from analysis.pools.cluster import cluster_pool
-from analysis.pools.gpus import bind_own_gpu
-from analysis.pools.local import local_pool, usable_cores
-from analysis.preparing import Arrays
 from analysis.run import Context, Outcome, Shifted, Trial
 
 ENGINES = ("local", "dask")

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from statistics import mean
 
-from analysis.pools.local import usable_cores
+from analysis.execution.local import usable_cores
 from analysis.store import Cache
 
 _SAMPLE_SECONDS = 0.25

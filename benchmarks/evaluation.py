@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from analysis.pools.local import usable_cores
+from analysis.execution.local import usable_cores
 
 _MODEL = "mobilenetv3_small_050"
 _SIZE = 224

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.pools.local import usable_cores
+from analysis.execution.local import usable_cores
 
 _PLAIN_MODELS = 6
 _LATE = 0.4
@@ -173,7 +173,7 @@ def _plain_loop(name: str, kind: str, n: int, size: int, epochs: int, train_limi
     from torch.nn.utils import prune
     from torch.utils.data import DataLoader
 
-    from analysis.compression.schedule import CubicSchedule
+    from analysis.compression.masking import CubicSchedule
     from analysis.datasets import open_dataset
     from analysis.models.torchvision_shim import import_timm
     from analysis.models.weights import prunable

@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from sklearn.datasets import load_digits
 
-from analysis.corruptions.apply import corrupt
-from analysis.corruptions.registry import corruptions
+from analysis.shifts.corruptions.apply import corrupt
+from analysis.shifts.corruptions.registry import corruptions
 
 SIDE, GAP, NAME = 64, 4, 18
 SEVERITIES = (1, 2, 3, 4, 5)

@@ -5,10 +5,10 @@ from functools import cache
 import numpy as np
 import torch
 
+from analysis.compression.onnx_export import export_graph, onnx_model
 from analysis.compression.registry import method
 from analysis.compression.trained import Trained
 from analysis.config import Training
-from analysis.graph import export_graph, onnx_model
 from analysis.models.factory import create, resolve
 from analysis.models.spec import ModelSpec
 from analysis.schedules import prune_run

@@ -9,8 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.compression.masking import CubicSchedule
 from analysis.compression.registry import method, methods, register
-from analysis.compression.schedule import CubicSchedule
 from analysis.config import Training
 from analysis.models.factory import create, resolve
 from analysis.models.spec import ModelSpec

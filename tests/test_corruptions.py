@@ -5,11 +5,11 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from analysis.corruptions.apply import corrupt
-from analysis.corruptions.asked import parse_corruptions
-from analysis.corruptions.registry import corruptions, register
-from analysis.corruptions.scaling import gaussian_kernel, kernel_of, line_kernel
 from analysis.errors import UserError
+from analysis.shifts.corruptions.apply import corrupt
+from analysis.shifts.corruptions.registry import corruptions, register
+from analysis.shifts.corruptions.scaling import gaussian_kernel, kernel_of, line_kernel
+from analysis.shifts.parse import parse_corruptions
 
 IMAGENET_C = {
     "gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur",

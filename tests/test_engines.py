@@ -16,11 +16,11 @@ import pytest
 
 from analysis.config import parse_variants
 from analysis.errors import RunError, UserError
+from analysis.execution import ATTEMPTS, dask
+from analysis.execution.dask import cluster_pool
+from analysis.execution.gpus import bind_own_gpu
+from analysis.execution.local import local_pool
 from analysis.manifest import Manifest
-from analysis.pools import ATTEMPTS, cluster
-from analysis.pools.cluster import cluster_pool
-from analysis.pools.gpus import bind_own_gpu
-from analysis.pools.local import local_pool
 from analysis.store import Cache, SweepFolder
 from analysis.sweep import run_sweep
 from tests.conftest import prediction_bytes, small_sweep
@@ -165,14 +165,14 @@ def test_a_running_scheduler_gives_the_same_bytes_and_says_what_it_lacks(
     def run() -> Manifest:
         return run_sweep(sweep, cache, device="cpu", engine="dask", scheduler=address)
 
-    monkeypatch.setattr(cluster, "_ANSWER_SECONDS", 2)
+    monkeypatch.setattr(dask, "_ANSWER_SECONDS", 2)
     with pytest.raises(UserError, match="no Dask scheduler answers there"):
         run()
     port = address.rpartition(":")[2]
     other = tmp_path / "other"
     other.mkdir()
     with _dask(other, "scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard"):
-        monkeypatch.setattr(cluster, "_ANSWER_SECONDS", 20)
+        monkeypatch.setattr(dask, "_ANSWER_SECONDS", 20)
         with (
             _dask(other, "worker", address, "--nthreads", "2", "--no-dashboard"),
             pytest.raises(UserError, match="has 2 threads; start it with --nthreads 1"),
@@ -196,7 +196,7 @@ def test_a_worker_that_does_not_see_the_cache_is_named(tmp_path: Path) -> None:
             return {"tcp://a:1": True, "tcp://b:2": False}
 
     with pytest.raises(UserError, match=r"worker tcp://b:2 does not see .*cache"):
-        cluster._check_shared(Client(), tmp_path / "cache", "tcp://a:0")
+        dask._check_shared(Client(), tmp_path / "cache", "tcp://a:0")
     assert list((tmp_path / "cache").iterdir()) == []
 
 

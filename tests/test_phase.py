@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from analysis.compression.masking import CubicSchedule
 from analysis.compression.registry import method
-from analysis.compression.schedule import CubicSchedule
 from analysis.config import Training
 from analysis.models.factory import create, resolve
 from analysis.phase import SharedPhase

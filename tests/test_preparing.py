@@ -14,9 +14,9 @@ from PIL import Image
 from analysis import schema
 from analysis.config import Training, parse_variants
 from analysis.datasets import open_dataset
+from analysis.datasets.preprocess import Prepared, prepare
 from analysis.errors import UserError
 from analysis.manifest import Manifest
-from analysis.preparing import Prepared, prepare
 from analysis.store import Cache
 from analysis.sweep import run_sweep
 from tests.conftest import small_sweep

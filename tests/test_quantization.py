@@ -9,9 +9,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.compression.onnx_export import export_graph, fill_graph, onnx_model
 from analysis.compression.registry import method, methods
 from analysis.config import Training
-from analysis.graph import export_graph, fill_graph, onnx_model
 from analysis.models.factory import create, resolve
 from analysis.models.packed import pack_pairs, pack_weights, unpack_pairs
 from analysis.models.spec import ModelSpec

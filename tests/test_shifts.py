@@ -20,12 +20,12 @@ from analysis import schema
 from analysis.cli.main import main
 from analysis.cli.sweep_options import sweep_from, with_config
 from analysis.config import Sweep, Training, parse_variants
-from analysis.corruptions.apply import corrupt
-from analysis.corruptions.asked import parse_corruptions
 from analysis.errors import CacheError, UserError
 from analysis.manifest import Manifest
 from analysis.merging import merge
 from analysis.shift import Shift, parse_shifts
+from analysis.shifts.corruptions.apply import corrupt
+from analysis.shifts.parse import parse_corruptions
 from analysis.store import Cache, SweepFolder
 from analysis.sweep import run_sweep
 from tests.conftest import prediction_bytes, small_sweep
@@ -116,8 +116,8 @@ def test_one_go_two_goes_and_any_number_of_workers_give_the_same_bytes(
 def test_images_of_a_corruption_are_the_test_images_corrupted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from analysis import shift_inputs
-    from analysis.preparing import Arrays
+    from analysis.datasets.preprocess import Arrays
+    from analysis.shifts import inputs
 
     pixels = np.random.default_rng(0).integers(0, 256, (300, 1, 8, 8), dtype=np.uint8)
     np.save(tmp_path / "test.npy", pixels)
@@ -126,14 +126,14 @@ def test_images_of_a_corruption_are_the_test_images_corrupted(
     said: list[tuple[int, int]] = []
 
     def written(folder: str) -> Arrays:
-        shift_inputs.write_corrupted(
+        inputs.write_corrupted(
             shifts, Arrays(tmp_path), tmp_path / folder, n_processes=2,
             progress=lambda _, done, total: said.append((done, total)),
         )  # fmt: skip
         return Arrays(tmp_path / folder)
 
     here = written("here")
-    monkeypatch.setattr(shift_inputs, "_FEW_VALUES", 0)
+    monkeypatch.setattr(inputs, "_FEW_VALUES", 0)
     elsewhere = written("processes")
     for shift, name in zip(shifts, ("snow", "shot_noise"), strict=True):
         expected = np.stack([corrupt(image, name, shift.severity or 0) for image in pixels])

@@ -11,15 +11,15 @@ import numpy.typing as npt
 
 from analysis import workers
 from analysis.config import Sweep
-from analysis.corruptions.apply import corrupt
 from analysis.datasets import open_dataset
 from analysis.datasets.base import Dataset
+from analysis.datasets.preprocess import prepare
 from analysis.estimate import Data, estimate
+from analysis.execution.local import usable_cores
 from analysis.plan import planned, planned_on_shifts
-from analysis.pools.local import usable_cores
-from analysis.preparing import prepare
 from analysis.run import Trial
 from analysis.shift import Shift
+from analysis.shifts.corruptions.apply import corrupt
 from analysis.store import Cache
 
 _TRIED_IMAGES = 256

@@ -8,11 +8,11 @@ from typing import Any
 
 from analysis.cli.afterwards import keep_tables
 from analysis.cli.progress import ProgressBars
-from analysis.cli.shift_options import shifts_from
 from analysis.config import Training, default_name
 from analysis.errors import UserError
 from analysis.given.asked import NORMALIZATIONS, Asked, parse_models, parse_scaling
 from analysis.manifest import Manifest
+from analysis.shifts.parse import shifts_from
 from analysis.store import Cache
 
 # Options of given models alone, and their types in a configuration file.

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from analysis.cli.given_models import OPTIONS
-from analysis.cli.shift_options import shifts_from
 from analysis.config import Sweep, Training, default_name, parse_variants
 from analysis.errors import UserError
+from analysis.shifts.parse import shifts_from
 
 _SWEEP_OPTIONS = ("image_size", "train_limit", "test_limit", "calibration_images")
 _WEIGHT_OPTIONS: dict[str, type] = {"pretrained": bool, "checkpoint": str}

@@ -1,4 +1,9 @@
-"""The face of a dataset: images lazily, labels, class names, metadata and a fingerprint."""
+"""The face of a dataset: images lazily, labels, class names, metadata and a fingerprint.
+
+Columns that come with images, as the ``meta_*`` columns of the cache.
+
+A stratified, seeded split for data that come without one.
+"""
 
 import hashlib
 import io
@@ -15,6 +20,7 @@ import pandas as pd
 import pyarrow as pa
 from PIL import Image
 
+from analysis import schema
 from analysis.datasets.decode import UnusableImageError, upright
 from analysis.datasets.files import LeftOut, open_regular
 from analysis.errors import UserError
@@ -232,3 +238,37 @@ def stratified_sample(labels: npt.NDArray[np.int64], size: int, *, random_seed: 
         for c, n in zip(classes, take, strict=True)
     ]
     return np.sort(np.concatenate(chosen))
+
+
+def meta_frame(frame: pd.DataFrame) -> pd.DataFrame | None:
+    """Name columns ``meta_*``, each once; None where there is no column."""
+    names: list[str] = []
+    for column in frame.columns:
+        name = stem = schema.META_PREFIX + str(column).removeprefix(schema.META_PREFIX)
+        count = 1
+        while name in names:
+            count += 1
+            name = f"{stem}_{count}"
+        names.append(name)
+    return frame.set_axis(names, axis=1).reset_index(drop=True) if names else None
+
+
+Indices = npt.NDArray[np.intp]
+
+
+def stratified_split(
+    labels: npt.NDArray[np.int64], *, test_share: float = 0.3, random_seed: int = 0
+) -> tuple[Indices, Indices]:
+    """Places of the train and of the test images, both ascending.
+
+    Of a class with n images ``round(test_share * n)`` go to test, at least one to either side where
+    n >= 2; a single image goes to train.
+    """
+    generator = np.random.default_rng(random_seed)
+    test = []
+    for class_id in np.unique(labels):
+        members = generator.permutation(np.flatnonzero(labels == class_id))
+        count = min(max(round(test_share * len(members)), 1), len(members) - 1)
+        test.append(members[:count])
+    chosen = np.sort(np.concatenate(test)) if test else np.empty(0, np.intp)
+    return np.setdiff1d(np.arange(len(labels)), chosen), chosen

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from analysis.datasets.base import ArrayImages, Dataset, Split
-from analysis.datasets.download import data_home, fetch
+from analysis.datasets.files import data_home, fetch
 from analysis.datasets.parquet import open_folder_of_parquet
 from analysis.datasets.registry import register
 from analysis.errors import UserError

@@ -7,9 +7,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.ndimage import gaussian_filter
 
-from analysis.datasets.base import ArrayImages, Dataset, Split
+from analysis.datasets.base import ArrayImages, Dataset, Split, stratified_split
 from analysis.datasets.registry import register
-from analysis.datasets.split import stratified_split
 from analysis.errors import UserError
 
 CLASS_NAMES = tuple(str(digit) for digit in range(10))

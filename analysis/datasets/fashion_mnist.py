@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.datasets.base import ArrayImages, Dataset, Split
-from analysis.datasets.download import data_home, fetch
+from analysis.datasets.files import data_home, fetch
 from analysis.datasets.registry import register
 from analysis.errors import UserError
 

@@ -1,10 +1,17 @@
-"""Finding the files below a folder, and opening them without ever hanging on one."""
+"""Finding the files below a folder, and opening them without ever hanging on one.
 
+Fetching a publisher's files once, checked by their published MD5.
+"""
+
+import hashlib
 import io
 import os
 import stat
+import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from analysis.errors import UserError
 
 _KINDS = {
     stat.S_IFIFO: "is a named pipe, no file",
@@ -116,3 +123,39 @@ def _loop(link: "os.DirEntry[str]", entered: list[str]) -> str | None:
             return "is a link into or above a folder that is read anyway"
     entered.append(target)
     return None
+
+
+def data_home() -> Path:
+    """Return the folder for downloaded data: ``LETHE_DATA``, else ``~/.cache/lethe``."""
+    return Path(os.environ.get("LETHE_DATA") or Path.home() / ".cache" / "lethe")
+
+
+def fetch(url: str, target: Path, md5: str, kind: str) -> Path:
+    """Download a file unless it is there; a file of another MD5 is refused and not kept.
+
+    Raises
+    ------
+    UserError
+        The download failed; the message names the form that takes local files.
+    """
+    if target.is_file():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(target.name + ".part")
+    try:
+        with urllib.request.urlopen(url, timeout=30) as response, partial.open("wb") as file:
+            while block := response.read(1 << 20):
+                file.write(block)
+        with partial.open("rb") as file:
+            found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
+        if found.hexdigest() != md5:
+            raise UserError(f"{url} is not the published file (its MD5 differs); nothing was kept")
+        os.replace(partial, target)
+    except OSError as error:
+        raise UserError(
+            f"dataset '{kind}' could not be downloaded ({error}); where its files lie here "
+            f"already, write {kind}:DIR"
+        ) from None
+    finally:
+        partial.unlink(missing_ok=True)
+    return target

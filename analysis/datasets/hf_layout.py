@@ -9,10 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analysis.datasets.base import Dataset, EncodedImages, Split
+from analysis.datasets.base import Dataset, EncodedImages, Split, meta_frame, stratified_split
 from analysis.datasets.files import LeftOut
-from analysis.datasets.metadata import meta_frame
-from analysis.datasets.split import stratified_split
 from analysis.errors import UserError
 
 _IMAGE_COLUMNS = ("image", "img")

@@ -13,6 +13,7 @@ import pyarrow as pa
 from PIL import Image
 
 from analysis.config import DENSE_ID
+from analysis.datasets.preprocess import Arrays, model_input
 from analysis.errors import RunError, UserError, one_line
 from analysis.filesystem import Location
 from analysis.given.asked import GivenModel
@@ -21,7 +22,6 @@ from analysis.given.loaded import Array, Loaded, Needed
 from analysis.given.registry import open_model
 from analysis.latency import median_latency
 from analysis.prediction import prediction_table
-from analysis.preparing import Arrays, model_input
 from analysis.run import Outcome, Shifted
 from analysis.store import SweepFolder
 from analysis.training import Normalizer, evaluation_batches

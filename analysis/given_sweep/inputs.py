@@ -9,12 +9,12 @@ from PIL import Image
 
 from analysis.datasets.base import Dataset
 from analysis.datasets.decode import UnusableImageError
+from analysis.datasets.preprocess import Progress, channel_statistics, image_table, write_split
 from analysis.errors import UserError
 from analysis.filesystem.copies import working_folder
 from analysis.given.asked import Asked
 from analysis.given.fit import Fit, per_channel
 from analysis.manifest import Manifest
-from analysis.preparing import Progress, channel_statistics, image_table, write_split
 
 _TRIED = 8
 _LOOKED_AT = 64

@@ -8,9 +8,9 @@ import numpy as np
 
 from analysis import schema, workers
 from analysis.config import DENSE_ID
+from analysis.datasets.preprocess import Progress
 from analysis.given.fit import Fit
 from analysis.manifest import Manifest
-from analysis.preparing import Progress
 from analysis.recording import record_run
 from analysis.run import Outcome
 from analysis.store import SweepFolder

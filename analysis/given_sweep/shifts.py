@@ -5,16 +5,16 @@ from concurrent.futures import Future, as_completed
 from pathlib import Path
 
 from analysis import workers
+from analysis.datasets.preprocess import Arrays
 from analysis.filesystem.atomic import remove_tree
 from analysis.given.fit import Fit
 from analysis.given_sweep.runs import Work
-from analysis.preparing import Arrays
 from analysis.recording import record_shifted
 from analysis.run import Shifted
 from analysis.shift import Shift
 from analysis.shift_bookkeeping import has_images, keep_images
-from analysis.shift_inputs import Natural, write_corrupted, write_natural
 from analysis.shift_stage import Shifts
+from analysis.shifts.inputs import Natural, write_corrupted, write_natural
 
 _FOLDER = "shifted"
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from analysis import workers
 from analysis.bookkeeping import check_fingerprint, reconcile
 from analysis.datasets import open_dataset
+from analysis.datasets.preprocess import Arrays, Progress
+from analysis.execution.local import usable_cores
 from analysis.filesystem.atomic import remove_tree
 from analysis.filesystem.copies import working_folder
 from analysis.given.asked import Asked, check_even
@@ -18,8 +20,6 @@ from analysis.given_sweep.runs import Say, Work, run, warn
 from analysis.given_sweep.shifts import predict_shifts
 from analysis.joining import keep_joined
 from analysis.manifest import Manifest
-from analysis.pools.local import usable_cores
-from analysis.preparing import Arrays, Progress
 from analysis.shift_bookkeeping import check_shift_fingerprints, new_shifts
 from analysis.shift_stage import open_shifts
 from analysis.store import Cache, SweepFolder

@@ -13,9 +13,9 @@ from analysis import schema
 from analysis.datasets import open_dataset
 from analysis.datasets.base import Dataset, Split
 from analysis.datasets.decode import UnusableImageError
+from analysis.datasets.preprocess import thumbnail_row
 from analysis.errors import UserError
 from analysis.matching import with_columns
-from analysis.preparing import thumbnail_row
 from analysis.store import SweepFolder
 
 GIVEN_ID = f"{schema.META_PREFIX}{schema.IMAGE_ID}"

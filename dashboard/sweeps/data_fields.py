@@ -54,7 +54,7 @@ def dataset(form: str, usual: str, *, label: str, tip: str, nothing: str = "") -
 
 def corruptions(form: str) -> None:
     """Draw the fields ``corruptions`` and ``severity``."""
-    from analysis.corruptions.registry import corruptions as known
+    from analysis.shifts.corruptions.registry import corruptions as known
 
     st.multiselect(
         "Corruptions",

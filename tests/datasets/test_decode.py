@@ -11,7 +11,7 @@ from PIL import Image
 
 from analysis.datasets import decode
 from analysis.datasets.decode import UnusableImageError, original_size, upright
-from analysis.preparing import model_input
+from analysis.datasets.preprocess import model_input
 
 
 def _encoded(image: Image.Image, kind: str = "PNG", **options: object) -> io.BytesIO:

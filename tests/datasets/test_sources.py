@@ -12,8 +12,7 @@ import pytest
 from PIL import Image
 
 from analysis.datasets import dataset_kinds, open_dataset, register
-from analysis.datasets.base import stratified_sample
-from analysis.datasets.split import stratified_split
+from analysis.datasets.base import stratified_sample, stratified_split
 from analysis.errors import UserError
 
 

@@ -14,9 +14,9 @@ from torch import nn
 from analysis import workers
 from analysis.cli.main import main
 from analysis.command import shift_words, sweep_words
-from analysis.corruptions.apply import corrupt
 from analysis.datasets import open_dataset
 from analysis.results import SweepResults
+from analysis.shifts.corruptions.apply import corrupt
 from analysis.store import Cache, SweepFolder
 from tests.conftest import prediction_bytes
 from tests.given.nets import BOTH, prototypes, sweep, write_pt2

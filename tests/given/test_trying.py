@@ -11,13 +11,13 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
 
+from analysis.datasets.preprocess import Arrays
 from analysis.errors import UserError
 from analysis.given.asked import parse_models, parse_scaling
 from analysis.given.evaluating import GivenContext, _predicted
 from analysis.given.fit import Fit
 from analysis.given.registry import formats
 from analysis.models.factory import create, resolve
-from analysis.preparing import Arrays
 from analysis.training import Normalizer, predict
 from tests.given.nets import NEEDED, Small, tried, write_linear, write_onnx, write_pt2
 

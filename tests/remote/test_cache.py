@@ -17,9 +17,9 @@ from streamlit.testing.v1 import AppTest
 from analysis.cli.main import main
 from analysis.config import parse_variants
 from analysis.errors import CacheError, UserError
+from analysis.execution import dask
 from analysis.filesystem import RemotePath, lease
 from analysis.merging import merge
-from analysis.pools import cluster
 from analysis.store import Cache, SweepFolder
 from analysis.sweep import run_sweep
 from tests.conftest import prediction_bytes, small_sweep
@@ -257,7 +257,7 @@ def test_a_worker_of_a_cluster_that_does_not_see_the_url_is_named(root: RemotePa
             return {"tcp://a:1": exists(), "tcp://b:2": False}
 
     with pytest.raises(UserError, match=r"worker tcp://b:2 does not see"):
-        cluster._check_shared(Client(), root, "tcp://a:0")
+        dask._check_shared(Client(), root, "tcp://a:0")
     assert root.files() == {}
 
 

@@ -7,10 +7,10 @@ import pytest
 
 from analysis import shift_stage
 from analysis.config import parse_variants
-from analysis.corruptions.asked import parse_corruptions
 from analysis.filesystem import lease
 from analysis.results import SweepResults
 from analysis.shift import parse_shifts
+from analysis.shifts.parse import parse_corruptions
 from analysis.store import Cache, SweepFolder
 from analysis.sweep import run_sweep
 from tests.conftest import small_sweep

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from analysis.stats import seed_noise
 from analysis.stats.pie import is_pie
 from analysis.stats.seed_noise import (
     excess_interval,

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from analysis.stats import seed_noise
 from analysis.stats.pairs import paired_rows
 from analysis.stats.pie import is_pie
 from analysis.stats.seed_noise import seed_test

@@ -6,8 +6,8 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from analysis.corruptions.registry import Picture, register
-from analysis.corruptions.scaling import amplitude_scale, grid, sampled
+from analysis.shifts.corruptions.registry import Picture, register
+from analysis.shifts.corruptions.scaling import amplitude_scale, grid, sampled
 
 _CONTRAST = (0.4, 0.3, 0.2, 0.1, 0.05)
 # root mean square displacement, correlation length, and shift of the corners, shares of the side

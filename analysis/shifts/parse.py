@@ -1,10 +1,14 @@
-"""Which corruptions are asked for on the command line."""
+"""Which corruptions are asked for on the command line.
+
+``--corruptions`` and ``--shift`` as shifts.
+"""
 
 from collections.abc import Iterable
+from typing import Any
 
-from analysis.corruptions.registry import corruption, corruptions
 from analysis.errors import UserError
-from analysis.shift import Shift, corruption_shift
+from analysis.shift import Shift, corruption_shift, parse_shifts
+from analysis.shifts.corruptions.registry import corruption, corruptions
 
 DEFAULT_SEVERITY = 3
 _ALL = "all"
@@ -55,3 +59,18 @@ def _severity(text: str, item: str) -> int:
         raise UserError(
             f"--corruptions '{item}': '{text}' is no severity; expected 1 to 5"
         ) from None
+
+
+def shifts_from(given: dict[str, Any]) -> tuple[Shift, ...]:
+    """Read the shifts that options ask for, corruptions first.
+
+    Raises
+    ------
+    UserError
+        A corruption is unknown, or an item has another form.
+    """
+    natural = parse_shifts(given.get("shift", ()))
+    if not given.get("corruptions"):
+        return natural
+
+    return (*parse_corruptions(given["corruptions"]), *natural)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from analysis.corruptions.registry import Picture, register
-from analysis.corruptions.scaling import (
+from analysis.shifts.corruptions.registry import Picture, register
+from analysis.shifts.corruptions.scaling import (
     blurred,
     gaussian_kernel,
     grid,

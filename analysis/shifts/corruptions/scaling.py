@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from analysis.corruptions.registry import Picture
+from analysis.shifts.corruptions.registry import Picture
 
 _REFERENCE = 224
 FloatArray = npt.NDArray[np.float64]

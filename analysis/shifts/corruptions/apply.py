@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import numpy.typing as npt
 
-from analysis.corruptions.registry import corruption
+from analysis.shifts.corruptions.registry import corruption
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from analysis.corruptions.registry import Picture, register
-from analysis.corruptions.scaling import amplitude_scale
+from analysis.shifts.corruptions.registry import Picture, register
+from analysis.shifts.corruptions.scaling import amplitude_scale
 
 _GAUSSIAN = (0.08, 0.12, 0.18, 0.26, 0.38)
 _PHOTONS = (60.0, 25.0, 12.0, 5.0, 3.0)

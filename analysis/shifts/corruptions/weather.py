@@ -2,14 +2,8 @@
 
 import numpy as np
 
-from analysis.corruptions.registry import Picture, register
-from analysis.corruptions.scaling import (
-    blurred,
-    fractal,
-    length_scale,
-    line_kernel,
-    sampled,
-)
+from analysis.shifts.corruptions.registry import Picture, register
+from analysis.shifts.corruptions.scaling import blurred, fractal, length_scale, line_kernel, sampled
 
 # mean, flake in pixels, threshold, radius, sigma, how much of the image is kept
 _SNOW = (

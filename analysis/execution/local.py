@@ -1,7 +1,11 @@
-"""Worker processes on this machine, any of which may die without taking the sweep along."""
+"""Worker processes on this machine, any of which may die without taking the sweep along.
+
+Ending a worker process whose parent was killed and could not end it.
+"""
 
 import multiprocessing
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -12,7 +16,7 @@ from typing import Any, TypeVar
 
 from analysis.environment import environment
 from analysis.errors import RunError
-from analysis.pools import ATTEMPTS
+from analysis.execution import ATTEMPTS
 
 T = TypeVar("T")
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -113,3 +117,14 @@ def local_pool(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def end_with(parent: int) -> None:
+    """End this process soon after its parent has gone."""
+    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)

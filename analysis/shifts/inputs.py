@@ -14,15 +14,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from analysis.corruptions.apply import corrupt
-from analysis.corruptions.registry import corruption
 from analysis.datasets import open_dataset
 from analysis.datasets.base import Dataset, Split
+from analysis.datasets.preprocess import Arrays, Progress, batched_range, image_table, write_split
 from analysis.errors import UserError
-from analysis.pools.local import local_pool
-from analysis.pools.orphans import end_with
-from analysis.preparing import Arrays, Progress, batched_range, image_table, write_split
+from analysis.execution.local import end_with, local_pool
 from analysis.shift import Shift
+from analysis.shifts.corruptions.apply import corrupt
+from analysis.shifts.corruptions.registry import corruption
 
 _BLOCK = 256
 # Below about a second of work, starting processes takes longer than they save.

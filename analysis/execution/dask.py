@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from analysis.errors import RunError, UserError
+from analysis.execution import ATTEMPTS
+from analysis.execution.gpus import visible_gpus
 from analysis.filesystem import Location, RemotePath
-from analysis.pools import ATTEMPTS
-from analysis.pools.gpus import visible_gpus
 
 T = TypeVar("T")
 _GPU = "GPU"

@@ -26,7 +26,7 @@ class Corruption:
     work: Work
 
 
-_CORRUPTIONS = Registry[Corruption]("analysis.corruptions", "corruption")
+_CORRUPTIONS = Registry[Corruption]("analysis.shifts.corruptions", "corruption")
 
 
 def register(name: str, *, summary: str) -> Callable[[Work], Work]:
