@@ -17,8 +17,8 @@ import pyarrow as pa
 
 from analysis import schema
 from analysis.config import DENSE_ID, Variant, parse_variants
-from analysis.manifest import Manifest, VariantRecord
 from analysis.store import Cache, SweepFolder
+from analysis.store.manifest import Manifest, VariantRecord
 
 VARIANTS = (
     "magnitude=0.1,0.3,0.5,0.7,0.9",

@@ -27,7 +27,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from analysis.cli.main import main as command
-from analysis.importing.variants import variant_record
+from analysis.importing.encode import variant_record
 from analysis.store import Cache
 from benchmarks._mutations import FORMATS, file_of, mutated
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from analysis.errors import LetheError
-from analysis.manifest import Manifest
 from analysis.results import SweepResults
 from analysis.stats.votes import TIE_RULES, TieRule
+from analysis.store.manifest import Manifest
 from dashboard import data, state
 from dashboard.selection import Known, Selection, parse
 

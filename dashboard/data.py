@@ -19,16 +19,16 @@ import pandas as pd
 import streamlit as st
 
 from analysis import schema
-from analysis.data_uri import data_uri
 from analysis.errors import LetheError
 from analysis.filesystem import Location, RemotePath, address, location
-from analysis.manifest import Manifest
+from analysis.presentation.formatting import data_uri
 from analysis.results import SweepResults
 from analysis.stats.votes import TieRule
 from analysis.store import Cache, Rows, SweepFolder
 from analysis.store.annotations import Annotations
-from analysis.store.marks import Marked
+from analysis.store.manifest import Manifest
 from analysis.store.study import Study
+from analysis.store.tags import Marked
 from dashboard import permissions
 from dashboard.gallery.query import ImageIndex
 

@@ -43,10 +43,10 @@ def _show(name: str) -> Callable[[], None]:
         heading, controls = st.columns([1, 3], vertical_alignment="bottom")
         heading.title(_PAGES[name][0], anchor=False)
         # What is heavy is imported only now, with the heading on the screen.
-        from dashboard import frame
+        from dashboard import shell
 
         view = import_module(f"dashboard.views.{name}").show
-        frame.show(controls, view, is_of_one_sweep=name not in _OF_ALL_SWEEPS)
+        shell.show(controls, view, is_of_one_sweep=name not in _OF_ALL_SWEEPS)
 
     show.__name__ = name
     return show

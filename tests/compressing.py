@@ -11,13 +11,8 @@ from analysis.compression.trained import Trained
 from analysis.config import Training
 from analysis.models.factory import create, resolve
 from analysis.models.spec import ModelSpec
-from analysis.schedules import prune_run
-from analysis.training import (
-    Lessons,
-    Normalizer,
-    stream,
-    train,
-)
+from analysis.training.loop import Lessons, Normalizer, stream, train
+from analysis.training.schedules import prune_run
 
 Data = tuple[np.ndarray, np.ndarray]
 GREY = Normalizer((0.5,), (0.5,), "cpu")

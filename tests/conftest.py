@@ -30,7 +30,7 @@ def small_sweep(name: str = "small", **changes: object) -> Sweep:
 @pytest.fixture(scope="session")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> SweepFolder:
     """The small sweep, finished by two workers. Do not change it."""
-    from analysis.sweep import run_sweep
+    from analysis.sweep.run import run_sweep
 
     cache = Cache(tmp_path_factory.mktemp("swept"))
     run_sweep(small_sweep(), cache, n_workers=2, device="cpu")

@@ -11,8 +11,8 @@ from PIL import Image
 from analysis import schema
 from analysis.config import DENSE_ID, parse_variants
 from analysis.filesystem import RemotePath
-from analysis.manifest import Manifest, ShiftRecord, VariantRecord
 from analysis.store import Cache, SweepFolder
+from analysis.store.manifest import Manifest, ShiftRecord, VariantRecord
 
 VARIANTS = ("magnitude=0.5,0.9", "int8-static")
 

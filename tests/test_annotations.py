@@ -12,14 +12,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from analysis.categories import AA_PIE, KEYS, NON_PIE, PIE
 from analysis.cli.main import main
 from analysis.errors import CacheError, RunError, UserError
-from analysis.merging import merge
 from analysis.results import SweepResults
+from analysis.results.annotations import start_study, supply
+from analysis.schema import AA_PIE, KEYS, NON_PIE, PIE
 from analysis.store import Cache
 from analysis.store.study import rater_name
-from analysis.studies import start_study, supply
+from analysis.sweep.merge import merge
 from tests.synthetic import make_sweep
 
 VARIANT = "magnitude-0.90"

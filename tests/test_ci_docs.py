@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from analysis.budgets import read_budget
-from analysis.budgets.limit import RULES
+from analysis.budgets.budget import RULES
 from analysis.cli.main import build_parser
 
 TEXT = (Path(__file__).parents[1] / "docs" / "ci.md").read_text(encoding="utf-8")

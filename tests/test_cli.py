@@ -137,7 +137,7 @@ def test_sweeps_are_listed_shown_renamed_and_removed(
 
 
 def test_a_config_file_gives_the_same_options(tmp_path: Path) -> None:
-    from analysis.cli.sweep_options import sweep_from, with_config
+    from analysis.cli.sweep import sweep_from, with_config
 
     path = tmp_path / "sweep.toml"
     path.write_text(

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from analysis.bookkeeping import new_manifest
 from analysis.cli.main import build_parser
-from analysis.cli.sweep_options import sweep_from
-from analysis.command import sweep_command
+from analysis.cli.sweep import sweep_from
 from analysis.config import Sweep, Training, parse_variants
-from analysis.plan import asked_variants, demo_sweep
+from analysis.sweep.command import sweep_command
+from analysis.sweep.plan import asked_variants, demo_sweep
+from analysis.sweep.record import new_manifest
 
 ODD = Sweep(
     name="odd",

@@ -19,8 +19,7 @@ from analysis.models.weights import (
     prunable,
     prunable_weights,
 )
-from analysis.pruning import MaskPruning
-from analysis.training import (
+from analysis.training.loop import (
     GradualPruning,
     Lessons,
     Normalizer,
@@ -28,6 +27,7 @@ from analysis.training import (
     predict,
     stream,
 )
+from analysis.training.pruning import MaskPruning
 from tests.compressing import GREY, Data, striped_images, tiny_spec, trained
 
 ROOT = Path(__file__).parent.parent

@@ -20,9 +20,9 @@ from analysis.execution import ATTEMPTS, dask
 from analysis.execution.dask import cluster_pool
 from analysis.execution.gpus import bind_own_gpu
 from analysis.execution.local import local_pool
-from analysis.manifest import Manifest
 from analysis.store import Cache, SweepFolder
-from analysis.sweep import run_sweep
+from analysis.store.manifest import Manifest
+from analysis.sweep.run import run_sweep
 from tests.conftest import prediction_bytes, small_sweep
 
 ROOT = Path(__file__).parent.parent

@@ -3,8 +3,7 @@ from itertools import combinations, product
 import pandas as pd
 import pytest
 
-from analysis.beyond_noise import smallest_p
-from analysis.findings import findings
+from analysis.presentation.findings import findings, smallest_p
 from analysis.results import SweepResults
 from tests.synthetic import make_sweep
 

@@ -12,9 +12,9 @@ import pytest
 
 from analysis.cli.main import main
 from analysis.errors import UserError
-from analysis.joining import join, keep_joined
 from analysis.results import load_sweep
 from analysis.store import SweepFolder
+from analysis.store.join import join, keep_joined
 from tests.synthetic import make_sweep
 
 N = 20
@@ -256,7 +256,7 @@ def test_where_no_images_lie_there_is_nothing_to_keep(folder: SweepFolder) -> No
 def test_joined_columns_survive_a_resumed_sweep(tmp_path: Path) -> None:
     from analysis.config import parse_variants
     from analysis.store import Cache
-    from analysis.sweep import run_sweep
+    from analysis.sweep.run import run_sweep
     from tests.conftest import small_sweep
 
     sweep = small_sweep(variants=parse_variants([]), seeds=1, test_limit=40, train_limit=80)

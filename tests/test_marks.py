@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from analysis.errors import CacheError, UserError
-from analysis.merging import merge
 from analysis.store import Cache
-from analysis.store.marks import Marks
+from analysis.store.tags import Marks
+from analysis.sweep.merge import merge
 from tests.synthetic import make_sweep
 
 

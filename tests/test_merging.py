@@ -10,10 +10,10 @@ import pytest
 from analysis.cli.main import main
 from analysis.config import Training
 from analysis.errors import UserError
-from analysis.joining import join
-from analysis.merging import merge
 from analysis.results import SweepResults
 from analysis.store import Cache
+from analysis.store.join import join
+from analysis.sweep.merge import merge
 from tests.conftest import prediction_bytes
 from tests.synthetic import make_sweep
 

@@ -10,22 +10,21 @@ from PIL import ImageDraw
 from scipy.stats import binomtest, false_discovery_control
 
 from analysis.cli.main import main
+from analysis.export import Chosen, share_bytes, sharing_format
+from analysis.export.selection import choose, order_of
 from analysis.figures.class_heatmap import class_heatmap, most_changed
 from analysis.figures.class_impact import class_impact, class_impact_info, usual_rule
 from analysis.figures.curves import metric_curve
+from analysis.figures.hardness import pie_accuracy
 from analysis.figures.over_representation import over_representation
-from analysis.figures.pie_accuracy import pie_accuracy
-from analysis.figures.shift_pairs import shift_pairs_heatmap
+from analysis.figures.shifts import shift_pairs_heatmap
 from analysis.figures.trade_off import trade_off
-from analysis.findings import findings
-from analysis.one_pair import MORE_RUNS, one_pair, pairs_under_shifts
-from analysis.pair_table import HELP, pair_table
+from analysis.presentation.findings import MORE_RUNS, findings, one_pair, pairs_under_shifts
+from analysis.presentation.tables import PAIR_HELP, pair_table
 from analysis.report.gallery import galleries
-from analysis.report.provenance import facts
+from analysis.report.page import facts
 from analysis.report.scope import scope_of
 from analysis.results import SweepResults
-from analysis.sharing import Chosen, share_bytes, sharing_format
-from analysis.sharing.choosing import choose, order_of
 from analysis.stats.pairs import WORDS
 from tests.dashboard.test_pages import open_page as open_page
 from tests.dashboard.test_pages import told
@@ -95,7 +94,7 @@ def test_the_table_of_pairs_says_what_the_pairs_table_does(single):
     pairs = single.pairs().assign(kl_from_dense=[0.0123456, np.nan, 2.0])
     shown = pair_table(pairs)
     assert shown["Variant"].tolist() == single.compressed_ids
-    assert set(HELP) == set(shown.columns) - {"Variant"}
+    assert set(PAIR_HELP) == set(shown.columns) - {"Variant"}
     assert shown["KL, nats"].tolist() == ["0.0123", "–", "2"]
     row, first = pairs.iloc[0], shown.iloc[0]
     assert first["Top-1, points"] == f"{100 * row['top1_delta']:+.2f}"

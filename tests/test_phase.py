@@ -10,9 +10,8 @@ from analysis.compression.masking import CubicSchedule
 from analysis.compression.registry import method
 from analysis.config import Training
 from analysis.models.factory import create, resolve
-from analysis.phase import SharedPhase
-from analysis.pruning import start
-from analysis.training import GradualPruning, Lessons, Normalizer, n_steps, train
+from analysis.training.loop import GradualPruning, Lessons, Normalizer, SharedPhase, n_steps, train
+from analysis.training.pruning import start
 
 OPTIONS = Training(epochs=4, batch_size=16)
 N_IMAGES = 80

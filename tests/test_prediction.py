@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from analysis import schema
 from analysis.errors import RunError
-from analysis.prediction import prediction_table, true_rank
+from analysis.training.prediction import prediction_table, true_rank
 
 LOGITS = arrays(np.float32, (7, 5), elements=st.sampled_from([-3.0, -1.0, 0.0, 0.5, 2.0, 2.0, 7.0]))
 LABELS = arrays(np.int64, 7, elements=st.integers(0, 4))

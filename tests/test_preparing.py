@@ -16,9 +16,9 @@ from analysis.config import Training, parse_variants
 from analysis.datasets import open_dataset
 from analysis.datasets.preprocess import Prepared, prepare
 from analysis.errors import UserError
-from analysis.manifest import Manifest
 from analysis.store import Cache
-from analysis.sweep import run_sweep
+from analysis.store.manifest import Manifest
+from analysis.sweep.run import run_sweep
 from tests.conftest import small_sweep
 
 _NO_IMAGE = "is no image that can be read"

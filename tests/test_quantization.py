@@ -16,12 +16,8 @@ from analysis.models.factory import create, resolve
 from analysis.models.packed import pack_pairs, pack_weights, unpack_pairs
 from analysis.models.spec import ModelSpec
 from analysis.models.weights import stored_bytes
-from analysis.schedules import prune_run
-from analysis.training import (
-    Lessons,
-    predict,
-    train,
-)
+from analysis.training.loop import Lessons, predict, train
+from analysis.training.schedules import prune_run
 from tests.compressing import GREY, Data, images, striped_images, tiny_spec, trained, trained_run
 
 AFTER = [name for name, found in methods().items() if found.stage == "after-training"]

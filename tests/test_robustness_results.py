@@ -12,9 +12,9 @@ from scipy import stats
 
 from analysis import load_sweep, schema
 from analysis.cli.main import main
-from analysis.manifest import ShiftRecord
 from analysis.results import SweepResults
 from analysis.store import SweepFolder
+from analysis.store.manifest import ShiftRecord
 from tests.synthetic import make_sweep, write_run
 
 SHIFTS = ("fog-3", "snow-5")

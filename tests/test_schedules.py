@@ -13,11 +13,11 @@ from safetensors.numpy import load_file
 from analysis import schema
 from analysis.config import Training, parse_variants
 from analysis.errors import UserError
-from analysis.plan import asked_variants, training_steps
 from analysis.results import SweepResults
-from analysis.schedules import finetune_levels
 from analysis.store import Cache, SweepFolder
-from analysis.sweep import run_sweep
+from analysis.sweep.plan import asked_variants, training_steps
+from analysis.sweep.run import run_sweep
+from analysis.training.schedules import finetune_levels
 from tests.conftest import small_sweep
 
 ROOT = Path(__file__).parent.parent

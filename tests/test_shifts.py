@@ -18,16 +18,15 @@ from PIL import Image
 
 from analysis import schema
 from analysis.cli.main import main
-from analysis.cli.sweep_options import sweep_from, with_config
-from analysis.config import Sweep, Training, parse_variants
+from analysis.cli.sweep import sweep_from, with_config
+from analysis.config import Shift, Sweep, Training, parse_shifts, parse_variants
 from analysis.errors import CacheError, UserError
-from analysis.manifest import Manifest
-from analysis.merging import merge
-from analysis.shift import Shift, parse_shifts
 from analysis.shifts.corruptions.apply import corrupt
 from analysis.shifts.parse import parse_corruptions
 from analysis.store import Cache, SweepFolder
-from analysis.sweep import run_sweep
+from analysis.store.manifest import Manifest
+from analysis.sweep.merge import merge
+from analysis.sweep.run import run_sweep
 from tests.conftest import prediction_bytes, small_sweep
 
 ROOT = Path(__file__).parent.parent
@@ -254,7 +253,7 @@ def test_a_run_that_cannot_be_predicted_again_is_recorded_and_the_rest_goes_on(
     assert manifest.n_shifted_done == 21
     for shift in manifest.shifts:
         assert "cannot be read" in shift.failed["magnitude-0.90/seed-1"]
-    from analysis.cli.sweep_verbs import _report
+    from analysis.cli.sweep import _report
 
     assert _report(manifest, Cache(tmp_path)) == 3
     assert "failed on shift defocus_blur-3" in capsys.readouterr().err

@@ -12,8 +12,8 @@ import pytest
 
 from analysis import schema
 from analysis.errors import CacheError, RunError, UserError
-from analysis.manifest import Manifest
 from analysis.store import Cache
+from analysis.store.manifest import Manifest
 from tests.synthetic import make_sweep
 
 

@@ -18,10 +18,10 @@ from PIL import Image
 from analysis import schema
 from analysis.config import Training, parse_variants
 from analysis.errors import UserError
-from analysis.plan import asked_variants, planned
 from analysis.results import SweepResults
 from analysis.store import Cache, SweepFolder
-from analysis.sweep import run_sweep
+from analysis.sweep.plan import asked_variants, planned
+from analysis.sweep.run import run_sweep
 from tests.conftest import prediction_bytes, small_sweep
 
 ROOT = Path(__file__).parent.parent

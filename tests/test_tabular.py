@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from analysis.errors import RunError, UserError
-from analysis.tabular import to_csv, write_table
+from analysis.store.tabular import to_csv, write_table
 
 FRAME = pd.DataFrame(
     {

@@ -4,8 +4,8 @@
 them and ``writing`` says the outcome as text, Markdown or JSON.
 """
 
-from analysis.budgets.reading import Budget, read_budget
-from analysis.budgets.verdicts import Verdict, check, is_held
-from analysis.budgets.writing import FORMATS, written
+from analysis.budgets.budget import Budget, read_budget
+from analysis.budgets.evaluate import Verdict, check, is_held
+from analysis.budgets.render import FORMATS, written
 
 __all__ = ["FORMATS", "Budget", "Verdict", "check", "is_held", "read_budget", "written"]

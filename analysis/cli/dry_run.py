@@ -9,18 +9,17 @@ from statistics import mean
 import numpy as np
 import numpy.typing as npt
 
-from analysis import workers
-from analysis.config import Sweep
+from analysis.config import Shift, Sweep
 from analysis.datasets import open_dataset
 from analysis.datasets.base import Dataset
 from analysis.datasets.preprocess import prepare
-from analysis.estimate import Data, estimate
 from analysis.execution.local import usable_cores
-from analysis.plan import planned, planned_on_shifts
-from analysis.run import Trial
-from analysis.shift import Shift
 from analysis.shifts.corruptions.apply import corrupt
 from analysis.store import Cache
+from analysis.sweep import tasks
+from analysis.sweep.estimate import Data, estimate
+from analysis.sweep.plan import planned, planned_on_shifts
+from analysis.training.messages import Trial
 
 _TRIED_IMAGES = 256
 _CORRUPTED_IMAGES = 4
@@ -38,13 +37,13 @@ def describe(sweep: Sweep, cache: Cache, options: argparse.Namespace) -> str:
     todo, shifted = planned(manifest, sweep), planned_on_shifts(manifest, sweep)
     n_workers = min(options.workers or usable_cores(), max(1, len(todo)))
     started = time.perf_counter()
-    with workers.pool(n_workers) as pool:
-        spec, device = workers.resolve(
+    with tasks.pool(n_workers) as pool:
+        spec, device = tasks.resolve(
             pool, sweep, len(dataset.class_names), dataset.channels, dataset.native_size,
             options.device,
         ).result()  # fmt: skip
         starting = time.perf_counter() - started
-        trials = [workers.try_model(pool, sweep, spec, device) for _ in range(n_workers)]
+        trials = [tasks.try_model(pool, sweep, spec, device) for _ in range(n_workers)]
         trial = _mean([future.result() for future in trials])
     data = _try_data(dataset, spec.image_size, sweep.shifts)
     expected = estimate(

@@ -9,18 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from analysis import __version__
-from analysis.cli import (
-    bench_verb,
-    cache_verbs,
-    check_verb,
-    export_verbs,
-    import_verb,
-    join_verb,
-    report_verb,
-    share_verb,
-    sweep_verbs,
-    terminal,
-)
+from analysis.cli import cache, console, export, import_predictions, sweep
 from analysis.errors import LetheError, RunError
 from analysis.store import Cache
 
@@ -44,10 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     common.add_argument("--verbose", action="store_true", help="show the traceback of a failure")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    groups = (
-        sweep_verbs, import_verb, cache_verbs, export_verbs, share_verb, join_verb, report_verb,
-        check_verb, bench_verb,
-    )  # fmt: skip
+    groups = (sweep, import_predictions, cache, export)
     for group in groups:
         group.add_verbs(verbs, common)
     return parser
@@ -58,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = build_parser()
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, _stop)
-    with terminal.guarded():
+    with console.guarded():
         return _run(options)
 
 
@@ -80,13 +66,13 @@ def _run(options: argparse.Namespace) -> int:
 
 def _fail(error: Exception, verbose: bool, status: int) -> int:
     if verbose:
-        terminal.tell(traceback.format_exc().rstrip())
+        console.tell(traceback.format_exc().rstrip())
     _say(f"error: {error}")
     return status
 
 
 def _say(text: str) -> None:
-    terminal.tell(f"lethe: {text}")
+    console.tell(f"lethe: {text}")
 
 
 def _stop(*_: Any) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from analysis.config import DENSE_ID, Variant
-from analysis.discovery import Registry
 from analysis.errors import UserError
+from analysis.registry import Registry
 
 Stage = Literal["training", "after-training"]
 Removes = Literal["weights", "channels"]

@@ -253,9 +253,6 @@ def meta_frame(frame: pd.DataFrame) -> pd.DataFrame | None:
     return frame.set_axis(names, axis=1).reset_index(drop=True) if names else None
 
 
-Indices = npt.NDArray[np.intp]
-
-
 def stratified_split(
     labels: npt.NDArray[np.int64], *, test_share: float = 0.3, random_seed: int = 0
 ) -> tuple[Indices, Indices]:

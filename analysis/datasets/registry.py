@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from analysis.datasets.base import Dataset
-from analysis.discovery import Registry
 from analysis.errors import UserError
+from analysis.registry import Registry
 
 Opener = Callable[[str | None], Dataset]
 _OPENERS = Registry[Opener]("analysis.datasets", "dataset kind")

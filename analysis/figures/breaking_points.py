@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from analysis import schema
-from analysis.figures import labels, layout, theme
+from analysis.figures import layout, theme
 
 _TITLE = "Breaking points of the images"
 _X, _Y = "Target sparsity of the breaking point", "Images"
@@ -56,7 +56,7 @@ def breaking_points(images: pd.DataFrame, *, note: str = "") -> go.Figure:
         color = theme.method_color(str(method))
         figure.add_bar(
             x=[places[level] for level in part[schema.BREAKING_POINT]], y=part["n"],
-            name=labels.escape(method), text=[f"{n:,}" for n in part["n"]],
+            name=layout.escape(method), text=[f"{n:,}" for n in part["n"]],
             textposition="outside", cliponaxis=False,
             customdata=[[method, level] for level in part[schema.BREAKING_POINT]],
             hovertemplate="%{y:,} images break at %{customdata[1]:.1%}<extra></extra>",

@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from analysis import schema
-from analysis.figures import labels, layout, theme
+from analysis.figures import layout, theme
 from analysis.figures.class_impact import usual_rule
 
 ALPHA = 0.05
@@ -114,8 +114,8 @@ def class_heatmap(classes: pd.DataFrame, *, value: str | None = None, note: str 
     if not np.isfinite(info.values).any():
         return layout.empty(words, "No class to show: no compressed variant has runs yet.")
     n, n_variants = info.values.shape
-    names = [labels.short(name) for name in info.class_names]
-    variants = [labels.short(variant) for variant in info.variant_ids]
+    names = [layout.short(name) for name in info.class_names]
+    variants = [layout.short(variant) for variant in info.variant_ids]
     height = max(min(20 * n, 2200), 120)
     limit = float(np.nanmax(np.abs(info.values))) or 0.01
     figure = go.Figure(
@@ -140,7 +140,7 @@ def class_heatmap(classes: pd.DataFrame, *, value: str | None = None, note: str 
         tickvals=list(range(n_variants)), ticktext=variants, tickangle=angle, side="bottom",
         range=[-0.5, n_variants - 0.5], showgrid=False, zeroline=False,
     )  # fmt: skip
-    below = 24 if angle == 0 else labels.text_width(variants) + 14
+    below = 24 if angle == 0 else layout.text_width(variants) + 14
     words = layout.Words(title, "Variant", "", _subtitle(info), note)
     return layout.compose(figure, words, plot_height=height, rows=names, bottom_labels=below)
 
@@ -165,7 +165,7 @@ def _custom(info: ClassHeatmapInfo) -> list[list[list[Any]]]:
 
     return [
         [
-            [name, variant, labels.escape(name), labels.escape(variant), said(i, j)]
+            [name, variant, layout.escape(name), layout.escape(variant), said(i, j)]
             for j, variant in enumerate(info.variant_ids)
         ]
         for i, name in enumerate(info.class_names)

@@ -8,8 +8,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from analysis import schema
-from analysis.figures import labels, layout, theme
-from analysis.wording import expected
+from analysis.figures import layout, theme
+from analysis.presentation.formatting import expected
 
 ALPHA = 0.05
 SIGNS = ("lost", "gained", "not significant", "not tested")
@@ -121,14 +121,14 @@ def class_impact(
         ``customdata`` of bars and markers begins with the class name as it is in the data.
     """
     info = class_impact_info(classes, rule=rule, sort=sort, top=top)
-    title = f"{_TITLE}, {labels.short(info.variant_id, _NAME)}" if info.variant_id else _TITLE
+    title = f"{_TITLE}, {layout.short(info.variant_id, _NAME)}" if info.variant_id else _TITLE
     if info.rows.empty:
         reason = "No class to show: this variant has no runs yet, or no class has test images."
         return layout.empty(layout.Words(title, _X, "", "", note), reason)
     figure = go.Figure()
     for sign in SIGNS:
         _draw(figure, info.rows, sign)
-    names = [labels.short(name) for name in info.rows[schema.CLASS_NAME]]
+    names = [layout.short(name) for name in info.rows[schema.CLASS_NAME]]
     n = len(names)
     height = max(min(20 * n, 2200), 120)
     figure.add_vline(x=0, line_width=1, line_color=theme.GREY)
@@ -190,7 +190,7 @@ def _draw(figure: go.Figure, rows: pd.DataFrame, sign: str) -> None:
 def _custom(part: pd.DataFrame) -> list[list[Any]]:
     return [
         [
-            row[schema.CLASS_NAME], labels.escape(row[schema.CLASS_NAME]), row["recall"],
+            row[schema.CLASS_NAME], layout.escape(row[schema.CLASS_NAME]), row["recall"],
             row["dense_recall"], _interval(row["ci_low"], row["ci_high"]),
             _level("p", row["p"]), _level("q", row["q"]), int(row["n_images"]),
             row["recall_delta"], row[_DELTA],

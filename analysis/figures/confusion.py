@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from analysis import schema
-from analysis.figures import labels, layout, theme
+from analysis.figures import layout, theme
 
 LARGEST = 60
 _ALL_UP_TO = 20
@@ -97,13 +97,13 @@ def confusion_flow(
         ``customdata`` of every cell begins with the dense and the variant class name.
     """
     info = confusion_flow_info(images, class_names=class_names)
-    title = f"{_TITLE}, {labels.short(info.variant_id, _NAME)}" if info.variant_id else _TITLE
+    title = f"{_TITLE}, {layout.short(info.variant_id, _NAME)}" if info.variant_id else _TITLE
     x, y = "Modal label of the variant", "Modal label of the dense runs"
     if not info.n_pies:
         reason = "No PIE: the modal label of every image is the same as without compression."
         return layout.empty(layout.Words(title, x, y, "", note), reason)
     n = len(info.class_names)
-    names = [labels.short(name) for name in info.class_names]
+    names = [layout.short(name) for name in info.class_names]
     cell = 32 if n <= 20 else 16
     figure = go.Figure(
         go.Heatmap(
@@ -111,7 +111,7 @@ def confusion_flow(
             hoverongaps=False, colorscale=theme.SEQUENTIAL,
             texttemplate="%{z}" if n <= 20 else None,
             customdata=[
-                [[a, b, labels.escape(a), labels.escape(b)] for b in info.class_names]
+                [[a, b, layout.escape(a), layout.escape(b)] for b in info.class_names]
                 for a in info.class_names
             ],
             hovertemplate=(
@@ -134,7 +134,7 @@ def confusion_flow(
         words,
         plot_height=max(cell * n, 120),
         rows=names,
-        bottom_labels=labels.text_width(names) + 14,
+        bottom_labels=layout.text_width(names) + 14,
     )
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from analysis import schema
-from analysis.figures import labels, layout, theme
+from analysis.figures import layout, theme
 
 QUANTITIES = {
     "top1": "Top-1 accuracy",
@@ -100,8 +100,8 @@ def metric_curve(
     """
     info = metric_curve_info(curves, metric=metric)
     info = info if quantity is None else replace(info, quantity=quantity)
-    title = f"{labels.escape(info.quantity)} against sparsity"
-    y = f"{labels.escape(info.quantity)} ({info.unit})"
+    title = f"{layout.escape(info.quantity)} against sparsity"
+    y = f"{layout.escape(info.quantity)} ({info.unit})"
     if info.is_empty:
         reason = f"Nothing to show: no variant has {info.quantity.lower()} yet."
         return layout.empty(layout.Words(title, info.x, y, "", note), reason)
@@ -127,7 +127,7 @@ def _hover(info: MetricCurveInfo, name: str) -> str:
     format_y = _UNITS.get(info.metric, _PERCENT)[2]
     unit = "" if info.unit == "%" else f" {info.unit}"
     return (
-        f"<b>{labels.escape(name)}</b><br>sparsity %{{customdata[0]:.2%}}<br>"
+        f"<b>{layout.escape(name)}</b><br>sparsity %{{customdata[0]:.2%}}<br>"
         f"%{{y:{format_y}}}{unit}, 95 % interval %{{customdata[1]}}<br>"
         "%{customdata[2]} runs<extra></extra>"
     )
@@ -157,10 +157,10 @@ def _draw_pruned(figure: go.Figure, info: MetricCurveInfo, method: str, rows: pd
             x=np.concatenate([x[known], x[known][::-1]]),
             y=np.concatenate([high[known], low[known][::-1]]), fill="toself", mode="none",
             fillcolor=theme.faded(color, 0.2), hoverinfo="skip", showlegend=False,
-            legendgroup=method, name=f"{labels.escape(method)} band",
+            legendgroup=method, name=f"{layout.escape(method)} band",
         )  # fmt: skip
     figure.add_scatter(
-        x=x, y=_column(rows, "mean") * info.scale, name=labels.escape(method), legendgroup=method,
+        x=x, y=_column(rows, "mean") * info.scale, name=layout.escape(method), legendgroup=method,
         mode="lines+markers", customdata=_custom(info, rows), hovertemplate=_hover(info, method),
         line={"color": color, "dash": theme.method_dash(method), "width": 2},
         marker={"symbol": theme.method_symbol(method), "size": 8},
@@ -174,7 +174,7 @@ def _draw_unpruned(figure: go.Figure, info: MetricCurveInfo) -> None:
         color = theme.method_color(method)
         figure.add_scatter(
             x=[-0.05 * (len(info.unpruned) - i)], y=_column(row, "mean") * info.scale,
-            mode="markers", name=labels.escape(method), customdata=_custom(info, row),
+            mode="markers", name=layout.escape(method), customdata=_custom(info, row),
             hovertemplate=_hover(info, method), error_y=_error(info, row),
             marker={"color": color, "symbol": theme.method_symbol(method), "size": 10},
         )  # fmt: skip

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 
 from analysis.errors import LetheError
 from analysis.figures.theme import dress
-from analysis.tabular import to_csv
+from analysis.store.tabular import to_csv
 
 Format = Literal["png", "svg", "pdf", "html", "json"]
 FORMATS: tuple[Format, ...] = get_args(Format)

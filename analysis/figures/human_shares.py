@@ -3,8 +3,8 @@
 import pandas as pd
 import plotly.graph_objects as go
 
-from analysis.categories import CATEGORIES, NO_MAJORITY
-from analysis.figures import labels, layout, theme
+from analysis.figures import layout, theme
+from analysis.schema import CATEGORIES, NO_MAJORITY
 
 NAMES = {category.key: category.name for category in CATEGORIES} | {NO_MAJORITY: "No majority"}
 _TITLE = "What people say of the images"
@@ -64,7 +64,7 @@ def human_shares(shares: pd.DataFrame, *, note: str = "") -> go.Figure:
             },
         )  # fmt: skip
     figure.update_xaxes(tickformat=".0%", rangemode="tozero", zeroline=False)
-    rows = [labels.short(NAMES[category], 36) for category in shares["category"]]
+    rows = [layout.short(NAMES[category], 36) for category in shares["category"]]
     words = layout.Words(_TITLE, _X, "", _subtitle(shares), note)
     return layout.compose(figure, words, plot_height=38 * len(rows), rows=rows)
 

@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from analysis import schema
-from analysis.figures import labels, layout, theme
+from analysis.figures import layout, theme
 
 LARGEST = 12
 _TITLE = "Votes of every variant"
@@ -69,10 +69,10 @@ def image_votes(
     """
     info = image_votes_info(runs, label)
     names = [str(class_names[c]) for c in info.class_ids]
-    shown = [labels.short(name) for name in names]
+    shown = [layout.short(name) for name in names]
     shown[0] = f"✓ {shown[0]}"
     share = info.votes / info.n_runs[:, None]
-    rows = [labels.short(v, 32) for v in info.variant_ids]
+    rows = [layout.short(v, 32) for v in info.variant_ids]
     figure = go.Figure(
         go.Heatmap(
             z=np.where(info.votes > 0, share, np.nan), zmin=0, zmax=1, xgap=2, ygap=2, name="",
@@ -83,7 +83,7 @@ def image_votes(
             ],
             texttemplate="%{text}",
             customdata=[
-                [[v, name, labels.escape(v), labels.escape(name)] for name in names]
+                [[v, name, layout.escape(v), layout.escape(name)] for name in names]
                 for v in info.variant_ids
             ],
             hovertemplate=(
@@ -99,7 +99,7 @@ def image_votes(
     if info.n_others:
         subtitle += f" {info.n_others:,} more classes have votes and are not shown."
     words = layout.Words(_TITLE, _X, "", subtitle, note)
-    below = labels.text_width(shown) + 14 if len(names) > 4 else 24
+    below = layout.text_width(shown) + 14 if len(names) > 4 else 24
     height = max(30 * len(rows), 90)
     return layout.compose(figure, words, plot_height=height, rows=rows, bottom_labels=below)
 
@@ -127,7 +127,7 @@ def image_confidence(
         part = known[known["correct"] == is_right]
         places = part[schema.VARIANT_ID].map(variants.index).astype(float) + lift
         data: list[list[Any]] = [
-            [int(seed), labels.escape(class_names[int(c)])]
+            [int(seed), layout.escape(class_names[int(c)])]
             for seed, c in zip(part[schema.SEED], part[schema.PREDICTION], strict=True)
         ]
         figure.add_scatter(
@@ -137,5 +137,5 @@ def image_confidence(
             hovertemplate="seed %{customdata[0]}: <b>%{customdata[1]}</b>, %{x:.3f}<extra></extra>",
         )  # fmt: skip
     figure.update_xaxes(range=[-0.02, 1.02])
-    rows = [labels.short(v, 32) for v in variants]
+    rows = [layout.short(v, 32) for v in variants]
     return layout.compose(figure, words, plot_height=max(30 * len(rows), 90), rows=rows)

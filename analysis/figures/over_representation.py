@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from analysis import schema
-from analysis.figures import labels, layout, theme
+from analysis.figures import layout, theme
 
 LARGEST = 40
 _TITLE = "Over-representation among PIEs"
@@ -58,7 +58,7 @@ def over_representation(attributes: pd.DataFrame, *, note: str = "") -> go.Figur
         ``customdata`` of every marker begins with attribute and value as they are in the data.
     """
     info = over_representation_info(attributes)
-    title = f"{_TITLE}, {labels.short(info.variant_id, _NAME)}" if info.variant_id else _TITLE
+    title = f"{_TITLE}, {layout.short(info.variant_id, _NAME)}" if info.variant_id else _TITLE
     if info.rows.empty:
         reason = "Nothing to show: no categorical metadata, or no PIE."
         return layout.empty(layout.Words(title, _X, "", "", note), reason)
@@ -74,8 +74,8 @@ def over_representation(attributes: pd.DataFrame, *, note: str = "") -> go.Figur
         figure.add_scatter(
             x=x, y=rows.index + offset, mode="markers", name=name,
             customdata=[
-                [row["attribute"], row["value"], labels.escape(row["attribute"]),
-                 labels.escape(row["value"]), int(row["n_pies"]), int(row["n_images"])]
+                [row["attribute"], row["value"], layout.escape(row["attribute"]),
+                 layout.escape(row["value"]), int(row["n_pies"]), int(row["n_images"])]
                 for row in rows.to_dict("records")
             ],
             hovertemplate="<b>%{customdata[2]} = %{customdata[3]}</b><br>%{x:.2f} times<br>"
@@ -88,7 +88,7 @@ def over_representation(attributes: pd.DataFrame, *, note: str = "") -> go.Figur
     figure.add_vline(x=1, line_width=1.5, line_color=theme.GREY)
     figure.update_xaxes(rangemode="tozero", zeroline=False)
     names = [
-        labels.short(f"{attribute} = {value}", 36)
+        layout.short(f"{attribute} = {value}", 36)
         for attribute, value in zip(rows["attribute"], rows["value"], strict=True)
     ]
     words = layout.Words(title, _X, "", _subtitle(info), note)

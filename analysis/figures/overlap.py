@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from analysis import schema
-from analysis.figures import labels, layout, theme
+from analysis.figures import layout, theme
 
 _TITLE = "Overlap of the PIE sets"
 _X = "Variant"
@@ -53,11 +53,11 @@ def pie_overlap(overlap: pd.DataFrame, *, note: str = "") -> go.Figure:
         reason = "Nothing to compare: an overlap takes two compressed variants with runs."
         return layout.empty(layout.Words(_TITLE, _X, "", "", note), reason)
     info = pie_overlap_info(overlap)
-    names = [labels.short(name, 32) for name in info.variant_ids]
+    names = [layout.short(name, 32) for name in info.variant_ids]
     n = len(names)
     custom = [
         [
-            [a, b, labels.escape(a), labels.escape(b), int(info.n_both[i, j])]
+            [a, b, layout.escape(a), layout.escape(b), int(info.n_both[i, j])]
             for j, b in enumerate(info.variant_ids)
         ]
         for i, a in enumerate(info.variant_ids)
@@ -86,5 +86,5 @@ def pie_overlap(overlap: pd.DataFrame, *, note: str = "") -> go.Figure:
         layout.Words(_TITLE, _X, "", subtitle, note),
         plot_height=max(34 * n, 110),
         rows=names,
-        bottom_labels=labels.text_width(names) + 14,
+        bottom_labels=layout.text_width(names) + 14,
     )

@@ -1,16 +1,43 @@
-"""What compression buys against what it costs: size, accuracy and forgotten images at once."""
+"""Which of several compressed models no other beats: the Pareto front.
+
+What compression buys against what it costs: size, accuracy and forgotten images at once.
+"""
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
 from analysis import schema
 from analysis.config import DENSE_ID
-from analysis.figures import labels, layout, theme
-from analysis.figures.pareto import is_undominated
+from analysis.figures import layout, theme
+
+
+def is_undominated(costs: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Tell of each model whether no other is at least as good in everything and better in one.
+
+    Parameters
+    ----------
+    costs : float array, shape (n, m)
+        What is to be small, one row a model. A row with a NaN is compared with none and is not on
+        the front.
+
+    Returns
+    -------
+    bool array, shape (n,)
+        True on the Pareto front; equal rows are on it together.
+    """
+    known = ~np.isnan(costs).any(axis=1)
+    rows = costs[known]
+    no_worse = (rows[:, None, :] <= rows[None, :, :]).all(axis=2)
+    better = (rows[:, None, :] < rows[None, :, :]).any(axis=2)
+    front = np.zeros(len(costs), np.bool_)
+    front[known] = ~(no_worse & better).any(axis=0)
+    return front
+
 
 COSTS = {
     "size_bytes": ("Size of the weights as stored (MB)", 1e-6, "size"),
@@ -117,7 +144,7 @@ def trade_off(summary: pd.DataFrame, *, cost: str = "size_bytes", note: str = ""
 
 
 def _draw(figure: go.Figure, method: str, rows: pd.DataFrame, word: str) -> None:
-    name, mode = labels.escape(method), "lines+markers" if len(rows) > 1 else "markers"
+    name, mode = layout.escape(method), "lines+markers" if len(rows) > 1 else "markers"
     look: dict[str, Any] = {
         "mode": mode,
         "name": name,
@@ -142,7 +169,7 @@ def _draw(figure: go.Figure, method: str, rows: pd.DataFrame, word: str) -> None
     figure.add_scatter(
         x=rows["cost"], y=rows["top1"], showlegend=False, marker=marker | colour, **look,
         customdata=[
-            [row[schema.VARIANT_ID], labels.escape(row[schema.VARIANT_ID]), _excess(row["harm"]),
+            [row[schema.VARIANT_ID], layout.escape(row[schema.VARIANT_ID]), _excess(row["harm"]),
              "yes" if row["front"] else "no"]
             for row in rows.to_dict("records")
         ],

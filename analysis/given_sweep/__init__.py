@@ -4,6 +4,6 @@
 ``manifests`` says what the manifest knows of it.
 """
 
-from analysis.given_sweep.work import run_given
+from analysis.sweep.run import run_given
 
 __all__ = ["run_given"]

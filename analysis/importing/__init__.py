@@ -4,7 +4,7 @@ files -> chunks of columns (``readers``) -> rows of numbers (``normalising``) ->
 (``spool``) -> checked run by run (``checking``) -> written aside (``writing``) -> published whole.
 """
 
-from analysis.importing.asked import Asked
-from analysis.importing.work import import_predictions
+from analysis.importing.pipeline import import_predictions
+from analysis.importing.request import Asked
 
 __all__ = ["Asked", "import_predictions"]

@@ -15,8 +15,8 @@ from analysis.datasets.base import Dataset, Split
 from analysis.datasets.decode import UnusableImageError
 from analysis.datasets.preprocess import thumbnail_row
 from analysis.errors import UserError
-from analysis.matching import with_columns
 from analysis.store import SweepFolder
+from analysis.store.matching import with_columns
 
 GIVEN_ID = f"{schema.META_PREFIX}{schema.IMAGE_ID}"
 _BLOCK = 1024

@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from analysis.datasets.files import open_regular
 from analysis.errors import LetheError, UserError
-from analysis.importing.asked import LABELS, LOGITS, PROBABILITIES
 from analysis.importing.readers import first_line
+from analysis.importing.request import LABELS, LOGITS, PROBABILITIES
 
 _NAME = re.compile(r"(?P<variant>.+)__seed-(?P<seed>\d{1,9})")
 _BLOCK_BYTES = 4 * 2**20

@@ -12,14 +12,11 @@ import pyarrow as pa
 from analysis import schema
 from analysis.errors import UserError
 from analysis.filesystem.atomic import sha256
-from analysis.importing.asked import COLUMNS, Asked
+from analysis.importing.encode import FIRST, HEADER, Codes, Rows, Spool, normalise
 from analysis.importing.images import Known, check_matchable
-from analysis.importing.normalising import Codes, normalise
 from analysis.importing.npz import Scores, open_scores
-from analysis.importing.places import FIRST, HEADER, Rows
-from analysis.importing.readers import blocks
-from analysis.importing.spool import Spool
-from analysis.importing.tables import choose_columns
+from analysis.importing.readers import blocks, choose_columns
+from analysis.importing.request import COLUMNS, Asked
 
 Told = Callable[[int], None]
 _ZERO = 0

@@ -8,10 +8,9 @@ import pyarrow as pa
 
 from analysis import schema
 from analysis.errors import UserError
+from analysis.importing.encode import RowArray, Rows
 from analysis.importing.npz import Scores
-from analysis.importing.places import Rows
-from analysis.importing.spool import RowArray
-from analysis.prediction import prediction_table
+from analysis.training.prediction import prediction_table
 
 IntArray = npt.NDArray[Any]
 

@@ -11,14 +11,11 @@ from analysis.figures.class_heatmap import class_heatmap, most_changed
 from analysis.figures.class_impact import class_impact, usual_rule
 from analysis.figures.confusion import confusion_flow
 from analysis.figures.curves import QUANTITIES, metric_curve
+from analysis.figures.hardness import pie_accuracy, pie_difficulty
 from analysis.figures.over_representation import over_representation
 from analysis.figures.overlap import pie_overlap
-from analysis.figures.pie_accuracy import pie_accuracy
-from analysis.figures.pie_difficulty import pie_difficulty
-from analysis.figures.pie_kinds import pie_kinds
-from analysis.figures.pie_share import pie_share
-from analysis.figures.robustness import robustness_curve, robustness_heatmap
-from analysis.figures.shift_pairs import shift_pairs_heatmap
+from analysis.figures.pies import pie_kinds, pie_share
+from analysis.figures.shifts import robustness_curve, robustness_heatmap, shift_pairs_heatmap
 from analysis.figures.trade_off import trade_off
 from analysis.report.scope import Scope
 

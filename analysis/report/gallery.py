@@ -6,7 +6,7 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from analysis import schema
-from analysis.data_uri import data_uri
+from analysis.presentation.formatting import data_uri
 from analysis.report.scope import Scope
 from analysis.stats.pairs import COLUMNS, WORDS, single_order
 from analysis.stats.pie import sort_pies

@@ -1,23 +1,170 @@
-"""The page of a report: one HTML file that holds all it shows, every text of the data escaped."""
+"""The classes of a variant as rows of the page: all of them, or those that say most.
 
+How a sweep was made, and the commands that make it and its report again.
+
+The page of a report: one HTML file that holds all it shows, every text of the data escaped.
+"""
+
+import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from analysis import __version__, schema
 from analysis.config import DENSE_ID
-from analysis.findings import findings
-from analysis.pair_table import HELP as PAIR_HELP
-from analysis.pair_table import pair_table
-from analysis.report import provenance
-from analysis.report.classes import class_rows
+from analysis.figures.class_impact import usual_rule
+from analysis.presentation.findings import findings, pairing
+from analysis.presentation.formatting import NOTHING, count, is_missing, percent, points
+from analysis.presentation.tables import PAIR_HELP, VARIANT_HELP, pair_table, variant_table
 from analysis.report.gallery import galleries
 from analysis.report.pictures import Pictures
 from analysis.report.scope import Scope
 from analysis.report.tables import MOST_ROWS, TableFile
-from analysis.variant_table import HELP, variant_table
-from analysis.wording import count, is_missing, percent, points
+from analysis.stats.classes import ALPHA
+from analysis.store.manifest import Manifest
+from analysis.sweep.command import shift_words, sweep_command
+
+MANY = 60
+_EACH_END = 15
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """One class, written for reading; ``sign`` is ``lost`` or ``gained`` where p <= 0.05."""
+
+    name: str
+    n_images: str
+    dense_recall: str
+    recall: str
+    change: str
+    normalized: str
+    interval: str
+    p: str
+    q: str
+    sign: str
+    mark: str
+
+
+@dataclass(frozen=True)
+class ClassRows:
+    """Rows by rising normalized change, and how many classes are not among them.
+
+    ``is_single`` where p and q are McNemar's, of one pair of models.
+    """
+
+    rows: list[ClassRow]
+    n_hidden: int
+    is_single: bool
+
+
+def class_rows(classes: pd.DataFrame) -> ClassRows:
+    """Write the classes table of one variant.
+
+    Beyond 60 classes the 15 at either end are kept, and every one with q <= 0.05 up to 60.
+    """
+    delta = "normalized_recall_delta"
+    is_single = usual_rule(classes) == "mcnemar_p"
+    if is_single:
+        classes = classes.assign(p=classes["mcnemar_p"], q=classes["mcnemar_q"])
+    known = classes[classes["n_images"] > 0].sort_values(delta, kind="stable")
+    if len(known) > MANY:
+        ends = {*known.index[:_EACH_END], *known.index[-_EACH_END:]}
+        significant = known[known["q"] <= ALPHA][delta].abs().nlargest(MANY - len(ends))
+        shown = known[known.index.isin(ends | set(significant.index))]
+    else:
+        shown = known
+    rows = [_row(row, "recall_delta" if is_single else delta) for row in shown.to_dict("records")]
+    return ClassRows(rows, len(classes) - len(shown), is_single)
+
+
+def _row(row: dict[str, float | str], tested: str) -> ClassRow:
+    """Write one row; ``tested`` is the change whose sign p is about."""
+    delta, p, q = (row[name] for name in ("normalized_recall_delta", "p", "q"))
+    sign = ""
+    if not is_missing(p) and float(p) <= ALPHA:
+        sign = "lost" if float(row[tested]) < 0 else "gained"
+    by = "q" if sign and not is_missing(q) and float(q) <= ALPHA else "p"
+    low, high = row["ci_low"], row["ci_high"]
+    return ClassRow(
+        name=str(row[schema.CLASS_NAME]),
+        n_images=count(row["n_images"]),
+        dense_recall=percent(row["dense_recall"]),
+        recall=percent(row["recall"]),
+        change=points(row["recall_delta"]),
+        normalized=points(delta),
+        interval=NOTHING if is_missing(low) else f"{points(low)} to {points(high)}",
+        p=NOTHING if is_missing(p) else f"{p:.2g}",
+        q=NOTHING if is_missing(q) else f"{q:.2g}",
+        sign=sign,
+        mark=f"{'▼' if sign == 'lost' else '▲'} {sign}, {by} ≤ {ALPHA}" if sign else "",
+    )
+
+
+def facts(scope: Scope) -> dict[str, str]:
+    """Say what the sweep is of and how it was made, each in a few words."""
+    manifest = scope.manifest
+    dataset, model, device = manifest.dataset, manifest.model, manifest.device
+    size = " x ".join(str(side) for side in model.get("image_size", ()))
+    given = {
+        "Dataset": dataset.get("spec"),
+        "Test images": count(len(scope.results.label)),
+        "Train images": count(dataset["n_train"]) if dataset.get("n_train") else None,
+        "Classes": count(len(manifest.class_names)),
+        "Dataset fingerprint": manifest.dataset_fingerprint,
+        "Model": model.get("name"),
+        "Parameters": count(model["parameters"]) if model.get("parameters") else None,
+        "Prunable weights": count(model["prunable"]) if model.get("prunable") else None,
+        "Model input": size,
+        "First weights": model.get("weights"),
+        "Runs": f"{manifest.n_done} of {manifest.n_runs}: {len(manifest.variants)} variants x "
+        f"{len(manifest.seeds)} seeds",
+        "Shifts": ", ".join(shift.name for shift in manifest.shifts),
+        "Pairing": pairing(manifest),
+        "Device": ", ".join(f"{key} {value}" for key, value in device.items()),
+        "Sweep begun": manifest.created,
+        "Cache changed": manifest.updated,
+        "Git commit of the sweep": manifest.git_commit,
+        "Tie rule": scope.results.ties,
+    }
+    return {name: str(value) for name, value in given.items() if value}
+
+
+def options(manifest: Manifest) -> dict[str, str]:
+    """Every option that results depend on and that has a value, by its name."""
+    given = dict(manifest.config.get("options", {}))
+    training = given.pop("training", {})
+    return {
+        key.replace("_", "-"): str(value)
+        for key, value in (given | training).items()
+        if value is not None
+    }
+
+
+def versions(manifest: Manifest) -> dict[str, str]:
+    """Libraries that made the sweep, and the Lethe that wrote the report."""
+    return manifest.versions | {"lethe (this report)": __version__}
+
+
+def commands(scope: Scope) -> list[str]:
+    """Commands that make the sweep, the report and its tables again; quoted for a shell."""
+    manifest, name = scope.manifest, scope.manifest.name
+    ties = [] if scope.results.ties == "confidence" else ["--ties", scope.results.ties]
+    chosen = [] if scope.is_whole else [w for v in scope.variant_ids for w in ("--variant", v)]
+    is_known = bool(manifest.config.get("options"))
+    made = [sweep_command(manifest, *shift_words(manifest))] if is_known else []
+    return [
+        *made,
+        shlex.join(["python", "-m", "analysis", "report", name, "--out", "report", *chosen, *ties]),
+        shlex.join(["python", "-m", "analysis", "show", name, "--results"]),
+        shlex.join(["python", "-m", "analysis", "export", name, "images", *ties, "--out",
+                    "images.csv"]),
+        shlex.join(["python", "-m", "analysis", "verify", name]),
+    ]  # fmt: skip
+
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _LEFT_OUT = 100
@@ -67,7 +214,7 @@ def _found(scope: Scope) -> dict[str, Any]:
     of_pairs = pair_table(scope.table("pairs"))
     return {
         "findings": findings(summary, scope.classes, scope.seed_tests, scope.results.pairs()),
-        "header": [(name, HELP.get(name, "")) for name in overall.columns],
+        "header": [(name, VARIANT_HELP.get(name, "")) for name in overall.columns],
         "overall": overall.to_dict("split")["data"],
         "pair_header": [(name, PAIR_HELP.get(name, "")) for name in of_pairs.columns],
         "pair_rows": of_pairs.to_dict("split")["data"],
@@ -117,10 +264,10 @@ def _made(scope: Scope) -> dict[str, Any]:
     ]
     return {
         "manifest": manifest,
-        "facts": provenance.facts(scope),
-        "options": provenance.options(manifest),
-        "versions": provenance.versions(manifest),
-        "commands": provenance.commands(scope),
+        "facts": facts(scope),
+        "options": options(manifest),
+        "versions": versions(manifest),
+        "commands": commands(scope),
         "notes": manifest.dataset.get("notes", []),
         "left_out": manifest.left_out[:_LEFT_OUT],
         "n_left_out": len(manifest.left_out),

@@ -9,8 +9,8 @@ from analysis import schema
 from analysis.config import DENSE_ID
 from analysis.errors import UserError
 from analysis.figures.theme import footnote
-from analysis.manifest import Manifest
 from analysis.results import SweepResults
+from analysis.store.manifest import Manifest
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from analysis.report.scope import Scope
 from analysis.results import MORE_TABLES, TABLES
-from analysis.tabular import write_table
+from analysis.store.tabular import write_table
 
 MOST_ROWS = 200_000
 _A_ROW_AN_IMAGE = ("images", "stability")

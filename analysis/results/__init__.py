@@ -6,8 +6,6 @@ curves of some images; ``metadata`` and ``attributes`` say what the metadata col
 ``notebook`` how a sweep looks in a notebook.
 """
 
-from analysis.results.contract import TABLES
-from analysis.results.more import MORE_TABLES
-from analysis.results.results import SweepResults, load_sweep
+from analysis.results.sweep_results import MORE_TABLES, TABLES, SweepResults, load_sweep
 
 __all__ = ["MORE_TABLES", "TABLES", "SweepResults", "load_sweep"]

@@ -1,15 +1,25 @@
-"""What people said of the images of their studies: answers, shares by group, agreement."""
+"""What people said of the images of their studies: answers, shares by group, agreement.
 
+Starting a study: the images people are asked about, drawn and written down beforehand.
+"""
+
+import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow.compute as pc
 
 from analysis import schema
-from analysis.categories import AA_PIE, GROUPS, KEYS, NO_MAJORITY, NON_PIE, PIE
+from analysis.config import DENSE_ID
+from analysis.errors import UserError
 from analysis.results.frames import stack
+from analysis.schema import AA_PIE, GROUPS, KEYS, NO_MAJORITY, NON_PIE, PIE
 from analysis.stats.raters import (
     DIVIDED,
     MISSING,
@@ -17,10 +27,15 @@ from analysis.stats.raters import (
     Agreement,
     category_shares,
     cohen_kappa,
+    draw_study,
     krippendorff_alpha,
     majority,
 )
-from analysis.store.study import Study
+from analysis.stats.votes import BoolArray, IntArray
+from analysis.store.study import Design, Study
+
+if TYPE_CHECKING:
+    from analysis.results import SweepResults
 
 KAPPA, ALPHA = "cohen-kappa", "krippendorff-alpha"
 
@@ -115,3 +130,98 @@ def _said(one: Agreement) -> dict[str, object]:
         "ci_low": one.low,
         "ci_high": one.high,
     }
+
+
+SIZES = (20, 500)
+_LOOKED_AT = 64
+
+
+@dataclass(frozen=True)
+class Supply:
+    """How many PIEs and A/A PIEs there are to draw from; ``n_aa_pies`` None with one dense run.
+
+    ``has_pictures`` says whether any of the first PIEs can be shown.
+    """
+
+    n_pies: int
+    n_aa_pies: int | None
+    has_pictures: bool
+
+
+def supply(results: "SweepResults", variant_id: str) -> Supply:
+    """Count what a study of one variant could draw from.
+
+    Raises
+    ------
+    CacheError
+        There is no such variant, or a file is missing or damaged.
+    """
+    aa_pies = results.aa_pies()
+    pie = results.images(variant_id, columns=["is_pie"])["is_pie"].to_numpy(np.bool_)
+    (pies,) = np.nonzero(pie)
+    return Supply(
+        n_pies=len(pies),
+        n_aa_pies=None if aa_pies is None else int(aa_pies.sum()),
+        has_pictures=bool(has_picture(results, pies[:_LOOKED_AT]).any()),
+    )
+
+
+def start_study(
+    results: "SweepResults", variant_id: str, *, size: int, seed: int | None = None
+) -> str:
+    """Draw a study of one variant under the tie rule of the results; return its name.
+
+    Parameters
+    ----------
+    size : int
+        PIEs and A/A PIEs to draw, 20 to 500 each, or all there are; non-PIEs are matched to the
+        PIEs by class.
+    seed : int, optional
+        Of the drawing and of the raters' orders; drawn at random and written down without.
+
+    Raises
+    ------
+    UserError
+        The size is out of range, nothing can be drawn, or the cache is on another machine.
+    RunError
+        The disk refused it.
+    """
+    if not SIZES[0] <= size <= SIZES[1]:
+        raise UserError(f"size {size}: expected {SIZES[0]} to {SIZES[1]} images a group")
+    seed = secrets.randbits(32) if seed is None else seed
+    table = results.images(variant_id, columns=["is_pie"])
+    sample = draw_study(
+        results.label,
+        table["is_pie"].to_numpy(np.bool_),
+        results.aa_pies(),
+        lambda images: has_picture(results, images),
+        size=size,
+        seed=seed,
+    )
+    if not len(sample.pie):
+        raise UserError(f"{variant_id} has no PIE with a picture: there is nothing to annotate")
+    groups = {PIE: sample.pie, AA_PIE: sample.aa_pie, NON_PIE: sample.non_pie}
+    images = sorted(set(np.concatenate(list(groups.values())).tolist()))
+    manifest = results.manifest
+    design = Design(
+        variant_id=variant_id,
+        ties=results.ties,
+        n_dense_runs=len(manifest.done_seeds(DENSE_ID)),
+        n_variant_runs=len(manifest.done_seeds(variant_id)),
+        size=size,
+        seed=seed,
+        dataset_fingerprint=manifest.dataset_fingerprint,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        labels={image: int(results.label[image]) for image in images},
+        groups={name: tuple(ids.tolist()) for name, ids in groups.items()},
+        available={PIE: sample.n_pies, AA_PIE: sample.n_aa_pies},
+        n_unmatched=sample.n_unmatched,
+    )
+    return results.folder.annotations.start(design)
+
+
+def has_picture(results: "SweepResults", images: IntArray) -> BoolArray:
+    """Whether each of some images has a thumbnail."""
+    rows = results.folder.image_rows([schema.IMAGE]).take(images.tolist())
+    size = pc.binary_length(pc.struct_field(rows[schema.IMAGE], "bytes"))
+    return np.asarray(pc.greater(size, 0).fill_null(False).to_numpy())

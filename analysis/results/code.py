@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.results.results import SweepResults
+from analysis.results.sweep_results import SweepResults
 
 
 def table_code(results: SweepResults, method: str, *arguments: Any, **named: Any) -> str:

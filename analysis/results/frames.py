@@ -3,7 +3,7 @@
 import pandas as pd
 
 from analysis import schema
-from analysis.manifest import VariantRecord
+from analysis.store.manifest import VariantRecord
 
 _NOT_NUMBERS = frozenset(
     {

@@ -3,7 +3,7 @@
 from html import escape
 
 from analysis import schema
-from analysis.manifest import Manifest
+from analysis.store.manifest import Manifest
 
 
 def as_text(manifest: Manifest, ties: str) -> str:

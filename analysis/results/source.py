@@ -1,10 +1,13 @@
-"""What the results of a sweep are computed from: read from the cache on demand, each once."""
+"""What the results of a sweep are computed from: read from the cache on demand, each once.
+
+What was computed of single variants: in memory, and tables that take long on the shelf too.
+"""
 
 import hashlib
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +17,11 @@ import pyarrow as pa
 from analysis import schema
 from analysis.config import DENSE_ID
 from analysis.errors import CacheError
-from analysis.manifest import Manifest
 from analysis.stats.votes import TieRule
 from analysis.store import Population, Shelf, SweepFolder
+from analysis.store.manifest import Manifest
 
-_KEPT_BYTES = 2**30
+_POPULATION_BYTES = 2**30
 _LARGE = 5_000_000
 _VOTES = (schema.PREDICTION, schema.CONFIDENCE, schema.TRUE_RANK)
 
@@ -99,7 +102,7 @@ class Source:
         """Let go of populations read earlier, dense last, once they fill too much memory."""
         kept = self._populations
         for variant_id in [v for v in kept if v not in (DENSE_ID, newest)]:
-            if sum(population.n_bytes for population in kept.values()) <= _KEPT_BYTES:
+            if sum(population.n_bytes for population in kept.values()) <= _POPULATION_BYTES:
                 return
             del kept[variant_id]
 
@@ -200,3 +203,48 @@ def votes_on(runs: pd.DataFrame) -> pd.DataFrame:
         ["order", "votes", schema.CLASS_ID], ascending=[True, False, True]
     )
     return ranked.drop(columns="order").reset_index(drop=True)
+
+
+T = TypeVar("T")
+_KEPT_BYTES = 2**28
+
+
+class Kept:
+    """Values by name and variant, each computed once."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._kept: dict[tuple[str, str], Any] = {}
+
+    def once(self, what: str, variant_id: str, compute: Callable[[], T]) -> T:
+        """Return what was computed under that name for that variant, computed the first time."""
+        key = (what, variant_id)
+        if key not in self._kept:
+            self._kept[key] = compute()
+        found: T = self._kept[key]
+        return found
+
+    def shelved(
+        self, what: str, variant_id: str, compute: Callable[[], pd.DataFrame]
+    ) -> pd.DataFrame:
+        """Return a table of one variant: computed once, and on the shelf where that takes long."""
+        found = self.once(
+            what, variant_id, lambda: self._source.kept(f"{what}-{variant_id}", compute)
+        )
+        if self._source.has_shelf:
+            self._forget((what, variant_id))
+        return found
+
+    def _forget(self, newest: tuple[str, str]) -> None:
+        """Let go of tables that the shelf has too, oldest first, once they fill too much memory."""
+        sizes = {
+            key: int(value.memory_usage().sum())
+            for key, value in self._kept.items()
+            if isinstance(value, pd.DataFrame)
+        }
+        total = sum(sizes.values())
+        for key in [key for key in sizes if key != newest]:
+            if total <= _KEPT_BYTES:
+                return
+            total -= sizes[key]
+            del self._kept[key]

@@ -9,8 +9,7 @@ import pandas as pd
 
 from analysis import schema
 from analysis.config import DENSE_ID
-from analysis.results.kept import Kept
-from analysis.results.source import Source
+from analysis.results.source import Kept, Source
 from analysis.stats.accuracy import calibration_error, top_k
 from analysis.stats.attributes import HalfPies
 from analysis.stats.classes import ClassRecall, class_recall, class_table, intensification

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from analysis.config import Shift
 from analysis.datasets import open_dataset
 from analysis.datasets.base import Dataset, Split
 from analysis.datasets.preprocess import Arrays, Progress, batched_range, image_table, write_split
 from analysis.errors import UserError
 from analysis.execution.local import end_with, local_pool
-from analysis.shift import Shift
 from analysis.shifts.corruptions.apply import corrupt
 from analysis.shifts.corruptions.registry import corruption
 

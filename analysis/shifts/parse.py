@@ -6,8 +6,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+from analysis.config import Shift, corruption_shift, parse_shifts
 from analysis.errors import UserError
-from analysis.shift import Shift, corruption_shift, parse_shifts
 from analysis.shifts.corruptions.registry import corruption, corruptions
 
 DEFAULT_SEVERITY = 3

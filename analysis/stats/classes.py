@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from analysis import schema
@@ -98,7 +97,6 @@ def rate_change(
 
 
 ALPHA = 0.05
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -214,7 +214,6 @@ def van_elteren(x: FloatArray, chosen: BoolArray, stratum: IntArray) -> RankTest
     return RankTest(total, float(z), float(2 * ndtr(-abs(z))))
 
 
-FloatArray = npt.NDArray[np.float64]
 _NO_VARIANCE = 1e-20
 _NO_DIFFERENCE = 1e-12
 _SMOOTH = 24

@@ -9,8 +9,8 @@ import pandas as pd
 
 from analysis import schema
 from analysis.stats.accuracy import mean_interval, top_k
-from analysis.stats.inference import FloatArray, TTest, benjamini_hochberg, paired, welch
-from analysis.stats.votes import IntArray
+from analysis.stats.inference import TTest, benjamini_hochberg, paired, welch
+from analysis.stats.votes import FloatArray, IntArray
 
 METRICS = ("top1", "top5")
 Pairs = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]

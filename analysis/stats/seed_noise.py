@@ -236,8 +236,7 @@ def _sampling_error(frequency: FloatArray, n_images: int) -> float:
 
 
 PERMUTATIONS = 199
-SAMPLE = 5_000
-_RANDOM_SEED = 20191113
+TEST_SAMPLE = 5_000
 
 Population = tuple[IntArray, FloatArray | None]
 
@@ -289,7 +288,7 @@ def seed_test(
     k_dense, k_variant = len(dense[0]), len(variant[0])
     if min(k_dense, k_variant) < 2:
         return None
-    sample = sample_images(dense[0].shape[1], SAMPLE)
+    sample = sample_images(dense[0].shape[1], TEST_SAMPLE)
     prediction = np.concatenate([dense[0][:, sample], variant[0][:, sample]])
     confidence = None
     if dense[1] is not None and variant[1] is not None:

@@ -4,7 +4,7 @@ from analysis.config import check_sweep_name, is_sweep_name
 from analysis.errors import UserError
 from analysis.filesystem import Location, location
 from analysis.filesystem.atomic import child_names
-from analysis.store import moving
+from analysis.store import transfer
 from analysis.store.sweep_folder import MANIFEST, PREDICTIONS, SweepFolder
 
 
@@ -46,8 +46,8 @@ class Cache:
 
     def rename(self, old: str, new: str) -> None:
         """Give a sweep another name."""
-        moving.rename(self.existing(old), self.sweep(new))
+        transfer.rename(self.existing(old), self.sweep(new))
 
     def remove(self, name: str) -> Location | None:
         """Delete a sweep and its files; return the folder of its annotations, which stay."""
-        return moving.remove(self.existing(name))
+        return transfer.remove(self.existing(name))

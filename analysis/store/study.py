@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from analysis.categories import GROUPS, KEYS
 from analysis.errors import CacheError, UserError
+from analysis.schema import GROUPS, KEYS
 
 VERSION = 1
 MAX_NAME = 60

@@ -1,7 +1,10 @@
-"""The folder of one sweep: the names of its files, writing them whole, and reading them."""
+"""Holding the files of a sweep against its manifest, and removing what a killed one left.
+
+The folder of one sweep: the names of its files, writing them whole, and reading them.
+"""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -12,14 +15,67 @@ import pyarrow.parquet as pq
 from analysis import schema
 from analysis.errors import CacheError
 from analysis.filesystem import Location, atomic, lock
-from analysis.filesystem.atomic import replacing, sha256
-from analysis.manifest import FileRecord, Manifest
-from analysis.store import checking, marks
+from analysis.filesystem.atomic import links_out, replacing, sha256, sizes
+from analysis.filesystem.connection import TEMPORARY
+from analysis.store import tags as marks
 from analysis.store.annotations import FOLDER as ANNOTATIONS
 from analysis.store.annotations import Annotations
-from analysis.store.population import Population
-from analysis.store.rows import Rows
-from analysis.store.tables import column_names, read_same_row, read_stacked, read_table
+from analysis.store.manifest import FileRecord, Manifest
+from analysis.store.parquet import (
+    Population,
+    Rows,
+    column_names,
+    read_same_row,
+    read_stacked,
+    read_table,
+)
+
+
+def problems(
+    folder: Location,
+    manifest: Manifest,
+    done: Collection[str],
+    *,
+    own: Collection[str],
+    beside: Collection[str],
+) -> list[str]:
+    """Say what is wrong, a line each: files missing, damaged, unlisted or foreign, links out.
+
+    Parameters
+    ----------
+    folder : Location
+        The sweep's folder.
+    manifest : Manifest
+        What should lie in it.
+    done : collection of str
+        Files of the runs that are done.
+    own : collection of str
+        Files that belong to every sweep, besides.
+    beside : collection of str
+        Folders that are passed over: what can be computed again, and what people keep.
+    """
+    there = sizes(folder)
+    found = [f"link: {relative} (leads out of the sweep)" for relative in links_out(folder)]
+    for relative, record in manifest.files.items():
+        if relative not in there:
+            found.append(f"missing: {relative}")
+        elif there[relative] != record.size or sha256(folder / relative) != record.sha256:
+            found.append(f"damaged: {relative} (its SHA-256 is not the manifest's)")
+    for relative in done:
+        if relative not in manifest.files:
+            found.append(f"unlisted: {relative} (done, but not in the manifest's files)")
+    for relative in sorted(there.keys() - manifest.files.keys() - set(own)):
+        if relative.partition("/")[0] not in beside:
+            found.append(f"foreign: {relative} (not in the manifest)")
+    return found
+
+
+def remove_leftovers(folder: Location) -> None:
+    """Remove every file that a killed process left half-written."""
+    for relative in sizes(folder):
+        if relative.rpartition("/")[2].startswith(TEMPORARY):
+            (folder / relative).unlink(missing_ok=True)
+
 
 MANIFEST = "manifest.json"
 PREDICTIONS = "predictions"
@@ -234,7 +290,7 @@ class SweepFolder:
 
     def sweep_leftovers(self) -> None:
         """Remove what a killed process left half-written. Call it while the sweep is locked."""
-        checking.remove_leftovers(self.path)
+        remove_leftovers(self.path)
 
     def verify(self) -> list[str]:
         """Hold every file against the manifest; return what is wrong, a line each."""
@@ -251,7 +307,7 @@ class SweepFolder:
         ]
         own = {MANIFEST, lock.LOCK, lock.LEASE}
         beside = (_DERIVED, ANNOTATIONS, marks.FOLDER)
-        found = checking.problems(self.path, manifest, done, own=own, beside=beside)
+        found = problems(self.path, manifest, done, own=own, beside=beside)
         return found + self.annotations.problems()
 
     def sizes(self) -> dict[str, int]:

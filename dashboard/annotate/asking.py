@@ -4,14 +4,14 @@ from typing import Any
 
 import streamlit as st
 
-from analysis.categories import CATEGORIES, KEYS
 from analysis.errors import LetheError
+from analysis.schema import CATEGORIES, KEYS
 from analysis.stats.raters import rater_order
 from analysis.store.study import Study, rater_name
 from dashboard import data, permissions, state
 from dashboard.annotate import component
 from dashboard.context import Context
-from dashboard.problems import guarded, tell
+from dashboard.shell import guarded, tell
 from dashboard.text import plain
 
 _AHEAD = 10

@@ -3,12 +3,12 @@
 import streamlit as st
 
 from analysis.errors import LetheError
-from analysis.studies import SIZES, start_study, supply
-from analysis.wording import count
+from analysis.presentation.formatting import count
+from analysis.results.annotations import SIZES, start_study, supply
 from dashboard import permissions, state
 from dashboard.context import Context, NothingYetError
 from dashboard.gallery.filters import variant_filter
-from dashboard.problems import tell
+from dashboard.shell import tell
 from dashboard.text import plain
 
 _DEFAULT_SIZE = 60

@@ -7,15 +7,15 @@ import pandas as pd
 import streamlit as st
 
 from analysis import schema
-from analysis.categories import AA_PIE, NON_PIE, PIE
 from analysis.config import DENSE_ID
 from analysis.figures.human_shares import NAMES, human_shares
 from analysis.figures.theme import footnote
+from analysis.presentation.formatting import count
 from analysis.results.annotations import ALPHA, agreement, human_labels, shares, table
 from analysis.results.code import table_code, where
+from analysis.schema import AA_PIE, NON_PIE, PIE
 from analysis.store.study import Study
-from analysis.tabular import to_csv
-from analysis.wording import count
+from analysis.store.tabular import to_csv
 from dashboard.context import Context
 from dashboard.figure_panel import figure, file_name, listing
 from dashboard.text import plain

@@ -8,11 +8,11 @@ import numpy as np
 import streamlit as st
 
 from analysis.errors import LetheError
-from analysis.store.marks import LONGEST
-from analysis.wording import count
-from dashboard import data, permissions, state, ways_out
+from analysis.presentation.formatting import count
+from analysis.store.tags import LONGEST
+from dashboard import data, export_panel, permissions, state
 from dashboard.context import Context
-from dashboard.gallery import code, picked
+from dashboard.gallery import code, selected
 from dashboard.gallery.query import Found
 from dashboard.gallery.tiles import chips
 from dashboard.selection import to_params
@@ -23,7 +23,7 @@ _TROUBLE = "marks-trouble"
 
 def bar(context: Context, found: Found) -> None:
     """Draw the row of actions; what a button hides is made when it is opened."""
-    chosen, meant = picked.ids(context), picked.meant(context, found)
+    chosen, meant = selected.ids(context), selected.meant(context, found)
     is_writable = not permissions.is_read_only()
     with st.container(horizontal=True, vertical_alignment="center", key="gallery-actions"):
         st.button(
@@ -32,7 +32,7 @@ def bar(context: Context, found: Found) -> None:
             disabled=not len(found.ids) or bool(np.isin(found.ids, chosen).all()),
             help="Every image that the filters let through, on all pages. Tick a tile to select "
             "it, with Shift all from the last one to it.",
-            on_click=picked.select,
+            on_click=selected.select,
             args=(context, found.ids),
             key="select-all",
         )
@@ -40,14 +40,14 @@ def bar(context: Context, found: Found) -> None:
             f"Clear {count(len(chosen))} selected" if len(chosen) else "None selected",
             icon=":material/deselect:",
             disabled=not len(chosen),
-            on_click=picked.clear,
+            on_click=selected.clear,
             args=(context,),
             key="select-none",
         )
         take = f"Export {count(len(meant))}"
         with _opened(take, "ios_share", "take-along", disabled=not len(meant)) as is_open:
             if is_open:
-                ways_out.block(context, meant, key="gallery", words=_rule(context, chosen))
+                export_panel.block(context, meant, key="gallery", words=_rule(context, chosen))
         if is_writable:
             with _opened(f"Tag {count(len(meant))}", "sell", "tag") as is_open:
                 if is_open:
@@ -79,7 +79,7 @@ def _opened(label: str, icon: str, key: str, *, disabled: bool = False) -> Itera
         yield bool(popover.open)
 
 
-def _rule(context: Context, chosen: picked.Ids) -> str:
+def _rule(context: Context, chosen: selected.Ids) -> str:
     """Say how the images were chosen."""
     if len(chosen):
         return "selected by hand"
@@ -87,7 +87,7 @@ def _rule(context: Context, chosen: picked.Ids) -> str:
     return "; ".join(rules) or "all PIEs"
 
 
-def _tags(context: Context, meant: picked.Ids) -> None:
+def _tags(context: Context, meant: selected.Ids) -> None:
     marked = data.marks(context.results.folder)
     what = f"{count(len(meant))} {'image' if len(meant) == 1 else 'images'}"
     st.text_input("Tag", max_chars=LONGEST, placeholder="For example: mislabelled", key="tag-name")
@@ -148,17 +148,17 @@ def _views(context: Context, is_writable: bool) -> None:
         st.button("Keep this view", on_click=_keep, args=(context,), key="view-keep")
 
 
-def _tag(context: Context, meant: picked.Ids) -> None:
+def _tag(context: Context, meant: selected.Ids) -> None:
     name = str(st.session_state.get("tag-name", ""))
     if _tried(lambda: context.results.folder.marks.tag(name, meant)):
         st.session_state["tag-name"] = ""
 
 
-def _add(context: Context, tag: str, meant: picked.Ids) -> None:
+def _add(context: Context, tag: str, meant: selected.Ids) -> None:
     _tried(lambda: context.results.folder.marks.tag(tag, meant))
 
 
-def _take(context: Context, tag: str, meant: picked.Ids) -> None:
+def _take(context: Context, tag: str, meant: selected.Ids) -> None:
     _tried(lambda: context.results.folder.marks.untag(tag, meant))
 
 

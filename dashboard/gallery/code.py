@@ -4,7 +4,7 @@ from analysis import schema
 from analysis.results.code import literal, table_code, where_in
 from dashboard import data
 from dashboard.context import Context
-from dashboard.gallery import picked
+from dashboard.gallery import selected
 from dashboard.gallery.query import Found
 from dashboard.selection import WHOLE, Selection
 
@@ -27,8 +27,8 @@ _SORTED = {
 def gallery_code(context: Context, found: Found) -> str:
     """Write the lines for what is meant: the selected images, else the rule of the filters."""
     lines = table_code(context.results, "images", context.variant)
-    if len(picked.ids(context)):
-        return lines + where_in(schema.IMAGE_ID, picked.meant(context, found).tolist())
+    if len(selected.ids(context)):
+        return lines + where_in(schema.IMAGE_ID, selected.meant(context, found).tolist())
     return lines + _filters(context) + _order(context)
 
 

@@ -1,10 +1,21 @@
-"""The two browser components of the gallery: the grid of tiles, and one image over the page."""
+"""The two browser components of the gallery: the grid of tiles, and one image over the page.
+
+A strip of pictures, each a link to the page of its image.
+"""
 
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import streamlit as st
+
+from dashboard import data
+from dashboard.context import Context
+from dashboard.gallery.query import ImageIndex
+from dashboard.gallery.tiles import KIND_ICONS, tile
+from dashboard.text import alt_text
 
 _HERE = Path(__file__).resolve().parent
 GRID_KEY = "gallery-grid"
@@ -40,3 +51,33 @@ def grid(data: dict[str, Any], on_act: Callable[[], None]) -> None:
 def detail(data: dict[str, Any], on_act: Callable[[], None]) -> None:
     """Show one image over the page, or nothing where ``data`` has no ``shown``."""
     _detail(key=DETAIL_KEY, data=data, on_act_change=on_act)
+
+
+def strip(context: Context, index: ImageIndex, image_ids: list[int], variant_id: str) -> None:
+    """Show images as one variant sees them."""
+    uris = data.thumbnail_uris(context.results, image_ids)
+    st.html(
+        '<div class="lethe-strip">'
+        + "".join(
+            _figure(context, tile(context, index, image_id, uri), variant_id)
+            for image_id, uri in zip(image_ids, uris, strict=True)
+        )
+        + "</div>"
+    )
+
+
+def _figure(context: Context, shown: dict[str, object], variant_id: str) -> str:
+    asked = {"sweep": context.manifest.name, "variant": variant_id, "image": shown["id"]}
+    picture = (
+        f'<img class="lethe-picture" src="{shown["src"]}" alt="{alt_text(shown["alt"])}">'
+        if shown["src"]
+        else '<div class="lethe-none">no image</div>'
+    )
+    kind = str(shown["kind"])
+    address = escape(f"image?{urlencode(asked)}")
+    return (
+        f'<a class="lethe-strip-tile" target="_self" href="{address}">{picture}'
+        f"<b>{escape(str(shown['label']))}</b>"
+        f"<span>{escape(str(shown['dense']))} → {escape(str(shown['variant']))}</span>"
+        f"<span>{KIND_ICONS[kind]} {escape(str(shown['kindText']))}</span></a>"
+    )

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from analysis.presentation.formatting import percent
 from analysis.stats.pairs import COLUMNS, SingleOrder, single_order
-from analysis.wording import percent
 from dashboard import data
 from dashboard.context import Context
 from dashboard.selection import SORTS

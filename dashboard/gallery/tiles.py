@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from analysis import schema
+from analysis.presentation.formatting import count, is_missing, percent
 from analysis.stats.pie import KINDS
-from analysis.wording import count, is_missing, percent
 from dashboard import data
 from dashboard.context import Context
-from dashboard.gallery import picked, single
+from dashboard.gallery import selected, single
 from dashboard.gallery.query import Found, ImageIndex
 from dashboard.selection import WHOLE, Selection
 
@@ -43,8 +43,8 @@ def grid_data(context: Context, index: ImageIndex, found: Found) -> dict[str, An
     text = json.dumps([context.manifest.name, shown | {"tiles": words}], sort_keys=True)
     return shown | {
         "version": hashlib.sha256(text.encode()).hexdigest(),
-        "selected": ids[np.isin(ids, picked.ids(context))].tolist(),
-        "turn": picked.turn(),
+        "selected": ids[np.isin(ids, selected.ids(context))].tolist(),
+        "turn": selected.turn(),
     }
 
 
@@ -96,7 +96,7 @@ def detail_data(
         "shown": True,
         "id": image_id,
         "src": shown["src"],
-        "selected": bool(np.isin(image_id, picked.ids(context))),
+        "selected": bool(np.isin(image_id, selected.ids(context))),
         "alt": shown["alt"],
         "title": f"Image {image_id}: {shown['label']}",
         "position": (

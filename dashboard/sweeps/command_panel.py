@@ -6,12 +6,12 @@ from typing import Any
 
 import streamlit as st
 
-from analysis.command import written
 from analysis.errors import LetheError
+from analysis.sweep.command import written
 from dashboard import data, state
-from dashboard.problems import tell
+from dashboard.shell import tell
 from dashboard.sweeps import launch
-from dashboard.sweeps.parts import LIST, PART
+from dashboard.sweeps.fields import LIST, PART
 from dashboard.text import plain
 
 _REFUSED = "sweep-refused"

@@ -1,179 +1,194 @@
-"""The fields of a new sweep: what can be chosen, with the usual values."""
+"""What the form asks: its fields as options of ``sweep``, checked as those of the command.
 
+The fields that several forms have: a dataset and its place, corruptions, numbers.
+
+The parts of the page Sweeps, as its address calls them.
+"""
+
+from collections.abc import Iterable
 from typing import Any
 
 import streamlit as st
 
-from analysis.config import SCHEDULES, Training
+from analysis.cli.sweep import sweep_from
+from analysis.config import SEVERITIES, Sweep, Training
+from analysis.sweep.command import option_words
+from analysis.sweep.plan import asked_variants
 from dashboard import state
-from dashboard.sweeps import models
-from dashboard.sweeps.data_fields import corruptions, dataset, number, workers
 from dashboard.text import plain
 
-_FORM = "new-sweep"
 _USUAL = Training()
-_SCHEDULES = {
-    "gradual": "gradual: pruned while it is trained",
-    "finetune": "finetune: from the dense run, in steps, trained on after each",
-    "oneshot": "oneshot: from the dense run, once, not trained on",
-}
-_FIELDS = (
-    "kind", "place", "model", "pretrained", "pruning", "levels", "quantization", "more", "seeds",
-    "epochs", "batch_size", "lr", "schedule", "paired", "corruptions", "severity", "name",
-    "workers", "train_limit", "test_limit", "image_size",
-)  # fmt: skip
+# What a field is called in the form is what the option is called, except for these.
+_TRAINING = ("epochs", "batch_size", "lr", "schedule", "paired")
+_DATA = ("train_limit", "test_limit", "image_size", "workers")
 
 
-def fields() -> dict[str, Any]:
-    """Draw the fields; return what they hold, by name."""
-    left, right = st.columns(2, gap="large")
-    with left:
-        _data()
-        _model()
-        _training()
-    with right:
-        _variants()
-        _runs()
-        _more()
-    return state.filled(_FORM, _FIELDS)
+def options(filled: dict[str, Any]) -> dict[str, Any]:
+    """Options of ``sweep`` from the fields of the form, those at their default left out."""
+    given: dict[str, Any] = {
+        "name": text(filled["name"]) or None,
+        "dataset": spec(filled["kind"], filled["place"]),
+        "model": text(filled["model"]) or None,
+        "variants": variants(
+            filled["pruning"], filled["levels"], filled["quantization"], filled["more"]
+        ),
+        "seeds": filled["seeds"],
+        "pretrained": filled["pretrained"],
+    }
+    for name in _TRAINING:
+        given[name] = filled[name] if filled[name] != getattr(_USUAL, name) else None
+    given |= {name: filled[name] for name in _DATA}
+    severity = filled["severity"]
+    given["corruptions"] = [f"{name}={severity}" for name in filled["corruptions"]]
+    return {name: value for name, value in given.items() if not is_left_out(value)}
 
 
-def _data() -> None:
-    st.header("Data", anchor=False)
-    dataset(
-        _FORM,
-        "digits-longtail",
-        label="Dataset",
-        tip="Where the images come from: train and test images, in classes.",
-    )
+def words(given: dict[str, Any]) -> list[str]:
+    """Words of the command with these options, verb first."""
+    return option_words(given)
 
 
-def _model() -> None:
-    st.header("Model", anchor=False)
-    chosen = state.field(_FORM, "model", models.USUAL[0])
-    names = models.names()
-    held = st.session_state[chosen]
-    st.selectbox(
-        "Model",
-        names if held is None or held in names else [held, *names],
-        key=chosen,
-        accept_new_options=True,
-        help="tiny_cnn is for images of 8 to 32 pixels; any model of timm can be searched for by "
-        "its name.",
-    )
-    st.checkbox(
-        "Start from timm's own weights",
-        key=state.field(_FORM, "pretrained", False),
-        help="Pretrained weights instead of random ones; they are downloaded where this machine "
-        "does not have them.",
-    )
+def checked(given: dict[str, Any]) -> Sweep:
+    """Return the sweep that the options ask for.
+
+    Raises
+    ------
+    UserError
+        What the command line would say of them before it looks at the data.
+    """
+    sweep = sweep_from(given)
+    asked_variants(sweep)
+    return sweep
 
 
-def _training() -> None:
-    st.header("Training", anchor=False)
-    with st.container(horizontal=True):
-        st.number_input(
-            "Epochs",
-            min_value=0,
-            key=state.field(_FORM, "epochs", _USUAL.epochs),
-            help="Passes over the train images, in every run.",
-        )
-        st.number_input(
-            "Batch size",
-            min_value=2,
-            key=state.field(_FORM, "batch_size", _USUAL.batch_size),
-            help="Images a training step.",
-        )
-        st.number_input(
-            "Learning rate",
-            min_value=0.0,
-            step=0.01,
-            format="%g",
-            key=state.field(_FORM, "lr", _USUAL.lr),
-            help="The largest one: it rises at first, then falls.",
-        )
-    st.selectbox(
-        "Schedule",
-        SCHEDULES,
-        format_func=lambda one: _SCHEDULES.get(one, one),
-        key=state.field(_FORM, "schedule", _USUAL.schedule),
-        help="When pruning happens. Quantization always comes after training.",
-    )
-    st.checkbox(
-        "Paired",
-        key=state.field(_FORM, "paired", False),
-        help="Runs of one seed share the dense run's random numbers up to the first pruning, so "
-        "that less of the difference is seed noise.",
-    )
+def spec(kind: str, place: str | None) -> str:
+    """Write ``KIND[:PLACE]``."""
+    where = text(place)
+    return f"{kind}:{where}" if where and not is_embedded(kind) else kind
 
 
-def _variants() -> None:
+def is_embedded(kind: str) -> bool:
+    """Whether a dataset comes with Lethe's libraries, so that it has no place."""
+    return kind.startswith("digits")
+
+
+def lacks_place(kind: str | None, place: str | None) -> bool:
+    """Whether a dataset of this kind is nowhere without a place, and has none."""
+    is_needed = bool(kind) and not is_embedded(str(kind)) and kind != "fashion-mnist"
+    return is_needed and not text(place)
+
+
+def variants(
+    pruning: Iterable[str], levels: str | None, quantization: Iterable[str], more: Iterable[str]
+) -> list[str]:
+    """Write ``METHOD=LEVEL,LEVEL`` for every pruning method that takes levels, then the others."""
     from analysis.compression.registry import methods
 
     known = methods()
-    pruning = [name for name, one in known.items() if one.stage == "training"]
-    quantization = [name for name, one in known.items() if one.stage != "training"]
+    shares = ",".join(part for part in text(levels).replace(",", " ").split())
+    pruned = [
+        f"{name}={shares}" if shares and known[name].takes_level else name
+        for name in pruning
+        if name in known
+    ]
+    return [*pruned, *quantization, *(one for one in map(text, more) if one)]
 
-    def described(name: str) -> str:
-        return plain(f"{name}: {known[name].summary}")
 
-    st.header("Variants", anchor=False)
-    st.multiselect(
-        "Pruning",
-        pruning,
-        key=state.field(_FORM, "pruning", ["magnitude"]),
-        help="Methods that remove weights or channels: " + "; ".join(map(described, pruning)),
+def is_left_out(value: Any) -> bool:
+    """Whether a field was left empty; a nought is a value, to be refused where it cannot be."""
+    return value is None or value is False or value in ("", [])
+
+
+def text(value: str | None) -> str:
+    """Return what was typed into a field, without the blanks around it."""
+    return (value or "").strip()
+
+
+_KINDS = {
+    "digits": "1,797 real handwritten digits, embedded",
+    "digits-longtail": "the digits, long-tailed in training, with planted difficulties; embedded",
+    "fashion-mnist": "the publisher's four idx files; downloaded where no folder is given",
+    "cifar10": "Parquet in Hugging Face's image layout, or the publisher's binary version",
+    "folder": "a folder of class folders, with train/ and test/, or split 70 : 30",
+    "parquet": "Parquet in Hugging Face's image layout",
+    "hf": "a dataset of the Hugging Face hub, by its name",
+}
+
+
+def dataset(form: str, usual: str, *, label: str, tip: str, nothing: str = "") -> None:
+    """Draw the fields ``kind`` and ``place`` of a form.
+
+    Parameters
+    ----------
+    usual
+        The kind chosen at first; empty for none.
+    nothing
+        What is offered where no dataset may be chosen too.
+    """
+    from analysis.datasets import dataset_kinds
+
+    known = sorted(
+        dataset_kinds(), key=lambda one: list(_KINDS).index(one) if one in _KINDS else 99
     )
+    kind = st.selectbox(
+        label,
+        ["", *known] if nothing else known,
+        format_func=lambda one: one or nothing,
+        key=state.field(form, "kind", usual),
+        help=tip,
+    )
+    if kind:
+        st.caption(plain(_KINDS.get(kind, "")))
+    is_needed = bool(kind) and not is_embedded(kind)
     st.text_input(
-        "Sparsities",
-        key=state.field(_FORM, "levels", "0.5, 0.7, 0.9"),
-        help="Shares that are removed, from 0 to 1, each a variant of every pruning method above.",
+        "Place",
+        key=state.field(form, "place", ""),
+        disabled=not is_needed,
+        placeholder="/path/on/the/server, or a name of the hub" if is_needed else "Not needed",
+        help="Folder or file on the machine that this dashboard runs on, not on yours.",
     )
+
+
+def corruptions(form: str) -> None:
+    """Draw the fields ``corruptions`` and ``severity``."""
+    from analysis.shifts.corruptions.registry import corruptions as known
+
     st.multiselect(
-        "Quantization",
-        quantization,
-        key=state.field(_FORM, "quantization", ["int8-static"]),
-        help="Methods that store weights in fewer bits: " + "; ".join(map(described, quantization)),
+        "Corruptions",
+        ["all", *known()],
+        key=state.field(form, "corruptions", []),
+        help="Also predict on the test images made worse, to see what compression costs there.",
     )
-    typed = state.field(_FORM, "more", [])
-    st.multiselect(
-        "More, as on the command line",
-        list(dict.fromkeys(["magnitude=0.9+int8-static", *st.session_state[typed]])),
-        key=typed,
-        accept_new_options=True,
-        placeholder="Such as gradient=0.8, or magnitude=0.9+int8-static",
-        help="METHOD=LEVEL,LEVEL; A=0.9+B prunes first and quantizes then.",
+    st.select_slider(
+        "Severity",
+        SEVERITIES,
+        key=state.field(form, "severity", 3),
+        help="How much worse, from 1 to 5.",
     )
 
 
-def _runs() -> None:
-    st.header("Runs", anchor=False)
-    with st.container(horizontal=True):
-        st.number_input(
-            "Seeds a variant",
-            min_value=1,
-            key=state.field(_FORM, "seeds", 10),
-            help="Models that are trained of every variant. Ten tell compression from seed noise "
-            "well; with fewer than four no test can.",
-        )
-        workers(_FORM, "Processes that train at the same time.")
-    st.text_input(
-        "Name",
-        key=state.field(_FORM, "name", ""),
-        placeholder="After dataset and model",
-        help="Folder of the sweep in the cache. The name of one that is there, with the same "
-        "options, extends it.",
+def workers(form: str, tip: str) -> None:
+    """Draw the field ``workers``."""
+    number(form, "workers", "Workers", nothing="One a core", tip=tip)
+
+
+def number(form: str, name: str, label: str, *, nothing: str, tip: str) -> None:
+    """Draw a field of a whole number that may stay empty; ``nothing`` says what that means."""
+    st.number_input(
+        label,
+        min_value=1,
+        value=None,
+        placeholder=nothing,
+        key=state.field(form, name, None),
+        help=tip,
     )
 
 
-def _more() -> None:
-    with st.expander("Corruptions, and fewer or smaller images", icon=":material/tune:"):
-        corruptions(_FORM)
-        with st.container(horizontal=True):
-            for name, label, text in (
-                ("train_limit", "Train images", "At most so many, the classes in proportion."),
-                ("test_limit", "Test images", "At most so many, the classes in proportion."),
-                ("image_size", "Input pixels", "Side of the pictures that the model is given."),
-            ):
-                nothing = "All" if "limit" in name else "The model's own"
-                number(_FORM, name, label, nothing=nothing, tip=text)
+PART = "part"
+LIST, TRAIN, IMPORT, MODELS = "cache", "new", "import", "models"
+PARTS = {
+    LIST: "In the cache",
+    TRAIN: "Train a sweep",
+    IMPORT: "Import predictions",
+    MODELS: "Given models",
+}

@@ -1,14 +1,143 @@
-"""The form of an import: predictions made elsewhere, from this browser or from the server."""
+"""What the form of an import asks: its fields as words of ``import``, checked as the command's.
 
+The field that files are uploaded with; what was chosen stays while pages change.
+
+The form of an import: predictions made elsewhere, from this browser or from the server.
+"""
+
+import os
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
+from analysis.config import check_sweep_name
+from analysis.importing.request import COLUMNS, MEMBERS, SUFFIXES, Asked, parse_map
+from analysis.sweep.command import option_words
 from dashboard import data, state
-from dashboard.sweeps import asked_import, command_panel, launch, upload_field, uploads
-from dashboard.sweeps.asked_import import OURS
-from dashboard.sweeps.data_fields import dataset, number
+from dashboard.sweeps import command_panel, fields, launch, uploads
+from dashboard.sweeps.fields import dataset, number
+from dashboard.sweeps.uploads import Uploaded
+from dashboard.text import plain
+
+_USUAL = ("path", "label", "variant_id", "prediction", "seed", "confidence")
+# Every name that can be mapped, those first that nearly every table has.
+OURS = (*_USUAL, *(one for one in (*COLUMNS, *MEMBERS) if one not in _USUAL))
+_SWITCHES = ("paired", "allow_missing", "overwrite")
+
+
+def words(filled: dict[str, Any], files: Sequence[str], *, are_uploaded: bool) -> list[str]:
+    """Words of the command, verb first.
+
+    Uploaded files lie in a folder where the command works, so a relative place of the images is
+    made an absolute one.
+    """
+    given = {
+        "name": fields.text(filled["name"]),
+        "images": _images(filled["kind"], filled["place"], is_absolute=are_uploaded),
+        "map": mapped(filled),
+        "classes": filled["classes"],
+    } | {name: bool(filled[name]) for name in _SWITCHES}
+    # No option, whatever it begins with.
+    paths = [f"./{one}" if one.startswith("-") else one for one in files]
+    return ["import", *paths, *option_words(given)[1:]]
+
+
+def checked(filled: dict[str, Any], files: Sequence[str], *, are_uploaded: bool) -> str:
+    """Return the name of the sweep.
+
+    Raises
+    ------
+    UserError
+        What the command line would say before it looks at the files; or of an uploaded one, that
+        its name cannot be used.
+    """
+    if are_uploaded:
+        uploads.check_names(files)
+    columns = parse_map(mapped(filled))
+    name = check_sweep_name(fields.text(filled["name"]))
+    return Asked(tuple(files), name, columns=columns, n_classes=filled["classes"]).name
+
+
+def lacking(filled: dict[str, Any], files: Sequence[str]) -> str | None:
+    """Say what is not filled in yet; None where all is."""
+    if not files:
+        return "The files are still missing."
+    if not fields.text(filled["name"]):
+        return "The name of the sweep is still missing."
+    if fields.lacks_place(filled["kind"], filled["place"]):
+        return "The place of the images is still missing."
+    return None
+
+
+def mapped(filled: dict[str, Any]) -> list[str]:
+    """Write ``OURS=THEIRS`` for every column that is called otherwise in the files."""
+    theirs = {ours: fields.text(filled[f"column-{ours}"]) for ours in OURS}
+    return [f"{ours}={name}" for ours, name in theirs.items() if name and name != ours]
+
+
+def _images(kind: str | None, place: str | None, *, is_absolute: bool) -> str | None:
+    where = fields.text(place)
+    if not kind:
+        return None
+    if is_absolute and where and kind != "hf" and "://" not in where:
+        where = os.path.abspath(where)
+    return fields.spec(kind, where)
+
+
+_CHOSEN, _ROUND, _STARTED = "uploads-chosen", "uploads-round", "uploads-started"
+
+
+def files() -> Sequence[Uploaded]:
+    """Draw the field; return the files chosen."""
+    _forget_imported()
+    limit = st.get_option("server.maxUploadSize")
+    key = f"import-uploads-{state.recall(_ROUND, 0)}"
+    shown = st.file_uploader(
+        "Files of predictions",
+        type=[*(one.removeprefix(".") for one in SUFFIXES), "gz"],
+        accept_multiple_files=True,
+        key=key,
+        on_change=_changed,
+        args=(key,),
+        help="They are put aside on the server's machine for the import, and removed after it.",
+    )
+    st.caption(
+        f"CSV, TSV, JSON lines, Parquet or .npz, text gzipped or not, at most {limit} MB each; "
+        "larger ones are named on the server."
+    )
+    chosen: Sequence[Uploaded] = shown or state.recall(_CHOSEN, [])
+    if chosen and not shown:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            names = ", ".join(one.name for one in chosen)
+            st.markdown(plain(f"Chosen before: {names}"), width="stretch")
+            st.button("Remove", icon=":material/close:", on_click=_forget, key="uploads-remove")
+    return chosen
+
+
+def note_started(words: Sequence[str]) -> None:
+    """Note the command that was started on the files, which are let go once it has gone well."""
+    state.remember(_STARTED, tuple(words))
+
+
+def _changed(key: str) -> None:
+    state.remember(_CHOSEN, list(state.widget(key) or []))
+
+
+def _forget() -> None:
+    state.remember(_CHOSEN, [])
+    state.remember(_ROUND, state.recall(_ROUND, 0) + 1)
+
+
+def _forget_imported() -> None:
+    started, child = state.recall(_STARTED), launch.state()
+    if started is None or child.is_running or child.words[: len(started)] != started:
+        return
+    if child.failure is None and not child.was_stopped:
+        _forget()
+    state.remember(_STARTED, None)
+
 
 FORM = "import"
 _UPLOAD, _SERVER = "From this computer", "On the server"
@@ -41,9 +170,9 @@ def show() -> None:
     is_upload = filled["source"] == _UPLOAD
     names = [one.name for one in files] if is_upload else _lines(filled["paths"])
     command = command_panel.checked(
-        asked_import.words(filled, names, are_uploaded=is_upload),
-        partial(asked_import.checked, filled, names, are_uploaded=is_upload),
-        asked_import.lacking(filled, names),
+        words(filled, names, are_uploaded=is_upload),
+        partial(checked, filled, names, are_uploaded=is_upload),
+        lacking(filled, names),
     )
     start = partial(_start_on_uploads, files) if is_upload else None
     command_panel.show(command, there=_THERE, start=start)
@@ -58,7 +187,7 @@ def _files() -> Sequence[uploads.Uploaded]:
         key=state.field(FORM, "source", _UPLOAD),
     )
     if source == _UPLOAD:
-        return upload_field.files()
+        return files()
     st.text_area(
         "Paths, one a line",
         key=state.field(FORM, "paths", ""),
@@ -126,4 +255,4 @@ def _lines(text: str | None) -> list[str]:
 
 def _start_on_uploads(files: Sequence[uploads.Uploaded], name: str, words: list[str]) -> None:
     launch.start_on_uploads(data.cache_root(), name, words, files)
-    upload_field.note_started(words)
+    note_started(words)

@@ -6,16 +6,16 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.command import shift_words, sweep_words
 from analysis.config import check_sweep_name
 from analysis.errors import LetheError, UserError
 from analysis.filesystem import Location, RemotePath, address, location
-from analysis.manifest import Manifest
 from analysis.store import Cache
+from analysis.store.manifest import Manifest
+from analysis.sweep.command import shift_words, sweep_words
 from dashboard import permissions
 from dashboard.sweeps import trust, uploads
-from dashboard.sweeps.child import Place, State
-from dashboard.sweeps.own_folder import own_folder
+from dashboard.sweeps.process import Place, State
+from dashboard.sweeps.uploads import own_folder
 
 DEMO = "demo"
 ESTIMATE_SECONDS = 180.0

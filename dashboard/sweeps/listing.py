@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import streamlit as st
 
-from analysis.command import written
 from analysis.config import DENSE_ID
 from analysis.errors import LetheError
-from analysis.manifest import Manifest
-from analysis.wording import count
+from analysis.presentation.formatting import count
+from analysis.store.manifest import Manifest
+from analysis.sweep.command import written
 from dashboard import data, pages, permissions, state
-from dashboard.problems import tell
-from dashboard.sweeps import asked_given, given_form, import_form, launch, parts
+from dashboard.shell import tell
+from dashboard.sweeps import external_form, fields, import_form, launch
 from dashboard.text import html_text, plain
 
 _AT_MOST = 50
@@ -170,14 +170,14 @@ def _adding(manifest: Manifest) -> None:
 
 def _add_predictions(manifest: Manifest) -> None:
     state.fill(import_form.FORM, "name", manifest.name)
-    state.put_local(parts.PART, parts.IMPORT)
+    state.put_local(fields.PART, fields.IMPORT)
 
 
 def _add_models(manifest: Manifest) -> None:
     def add() -> None:
-        for name, value in asked_given.filled_from(manifest).items():
-            state.fill(given_form.FORM, name, value)
-        state.put_local(parts.PART, parts.MODELS)
+        for name, value in external_form.filled_from(manifest).items():
+            state.fill(external_form.FORM, name, value)
+        state.put_local(fields.PART, fields.MODELS)
 
     _tried(add)
 

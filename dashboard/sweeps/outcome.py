@@ -1,10 +1,42 @@
-"""How the last command of this server ended: what it wrote, and the way to what it made."""
+"""What is said of the command that this server started last, by what kind of command it is.
+
+How the last command of this server ended: what it wrote, and the way to what it made.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
 
 import streamlit as st
 
 from dashboard import pages
-from dashboard.sweeps import launch, saying
+from dashboard.sweeps import launch
+from dashboard.sweeps.process import State
 from dashboard.text import html_text, plain
+
+Kind = Literal["import", "models", "train"]
+
+
+def kind(words: Sequence[str]) -> Kind:
+    """Tell whether the words import predictions, run given models, or train."""
+    if words[:1] in (["import"], ("import",)):
+        return "import"
+    return "models" if "--models" in words else "train"
+
+
+def under_way(child: State) -> str:
+    """Say what the child is about, before its sweep can be seen."""
+    doing = "stopping" if child.is_stopping else "starting"
+    if kind(child.words) == "import" and not child.is_stopping:
+        return f"Predictions are being imported into sweep {child.name}"
+    return f"Sweep {child.name} is {doing}"
+
+
+def failed(child: State) -> str:
+    """Say that the child failed, and why."""
+    if kind(child.words) == "import":
+        return f"Nothing was imported into sweep {child.name}. {child.failure}"
+    return f"Sweep {child.name} stopped before its end. {child.failure}"
+
 
 _DONE = {
     "import": "The predictions are in sweep {}.",
@@ -19,7 +51,7 @@ def show() -> None:
     if child.failure is not None:
         _failure()
     elif child.name and not child.is_running and not child.was_stopped:
-        done = _DONE.get(saying.kind(child.words))
+        done = _DONE.get(kind(child.words))
         if done is not None:
             _done(done.format(child.name), child.name)
 

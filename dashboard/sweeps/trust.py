@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from analysis.errors import LetheError, UserError
-from analysis.given.asked import GivenModel, parse_models
-from analysis.manifest import Manifest
+from analysis.external.spec import GivenModel, parse_models
+from analysis.store.manifest import Manifest
 from dashboard import permissions
 
 # Python functions, and programs of torch.export, whose expressions torch evaluates.

@@ -1,19 +1,31 @@
-"""Files that a browser sent: their names checked, put aside for one import, and removed after it.
+"""A folder of this process alone, which nobody else may read and which goes when it ends.
+
+Files that a browser sent: their names checked, put aside for one import, and removed after it.
 
 What a browser says of a file is not believed: its name must be a plain one, and is all that is
 taken of it.
 """
 
+import atexit
 import re
 import shutil
 import tempfile
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
 from analysis.errors import RunError, UserError
-from analysis.importing.asked import GZIPPED, SUFFIXES
-from dashboard.sweeps.own_folder import own_folder
+from analysis.importing.request import GZIPPED, SUFFIXES
+
+
+@cache
+def own_folder() -> Path:
+    """Return it, made when it is first asked for."""
+    kept = tempfile.TemporaryDirectory(prefix="lethe-server-")
+    atexit.register(kept.cleanup)
+    return Path(kept.name)
+
 
 _PLAIN = re.compile(r"\w[\w .,+()@=-]*")
 _LONGEST = 200

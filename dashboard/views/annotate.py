@@ -7,7 +7,7 @@ from dashboard import context as contexts
 from dashboard import data, state
 from dashboard.annotate import asking, drawing, results
 from dashboard.context import Context, NothingYetError
-from dashboard.problems import guarded
+from dashboard.shell import guarded
 from dashboard.text import plain
 
 _RATE, _RESULTS = "Rate", "Results"

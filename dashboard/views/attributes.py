@@ -5,14 +5,13 @@ import streamlit as st
 
 from analysis import schema
 from analysis.figures.over_representation import over_representation
+from analysis.presentation.formatting import count, percent
 from analysis.results.code import table_code
-from analysis.wording import count, percent
 from dashboard import context as contexts
 from dashboard import data, state
 from dashboard.context import Context
 from dashboard.figure_panel import figure, listing, note
-from dashboard.gallery.class_filter import class_choice
-from dashboard.gallery.filters import variant_filter
+from dashboard.gallery.filters import class_choice, variant_filter
 from dashboard.links import open_gallery
 from dashboard.text import plain
 

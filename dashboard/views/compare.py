@@ -6,19 +6,19 @@ import streamlit as st
 
 from analysis import schema
 from analysis.figures.overlap import pie_overlap
+from analysis.presentation.formatting import count, percent, points
 from analysis.results.code import table_code
 from analysis.stats.pairs import WORDS
-from analysis.wording import count, percent, points
 from dashboard import context as contexts
 from dashboard import data, state
 from dashboard.context import Context, NothingYetError
+from dashboard.export_panel import panel
 from dashboard.figure_panel import figure, note
 from dashboard.gallery import single
+from dashboard.gallery.component import strip
 from dashboard.gallery.filters import variant_filter
 from dashboard.gallery.query import ImageIndex
-from dashboard.gallery.strip import strip
 from dashboard.text import plain
-from dashboard.ways_out import panel
 
 _SHOWN = 12
 _METRICS = {

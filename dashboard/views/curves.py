@@ -8,17 +8,15 @@ import streamlit as st
 from analysis import schema
 from analysis.figures.breaking_points import breaking_points
 from analysis.figures.curves import QUANTITIES, metric_curve
-from analysis.figures.pie_accuracy import pie_accuracy
-from analysis.figures.pie_difficulty import pie_difficulty
-from analysis.figures.pie_kinds import pie_kinds
-from analysis.figures.pie_share import pie_share
+from analysis.figures.hardness import pie_accuracy, pie_difficulty
+from analysis.figures.pies import pie_kinds, pie_share
 from analysis.figures.trade_off import COSTS, trade_off
 from analysis.results.code import table_code, where
 from dashboard import context as contexts
 from dashboard import data, state
 from dashboard.context import Context
 from dashboard.figure_panel import figure, note, side_by_side
-from dashboard.gallery.class_filter import class_choice
+from dashboard.gallery.filters import class_choice
 from dashboard.links import open_gallery
 
 # The table that is drawn, the quantity in words, and the lines that give the table.

@@ -9,25 +9,24 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from analysis.export import choose, wording_of
+from analysis.export.selection import POPULATIONS, order_of
 from analysis.figures.class_heatmap import class_heatmap
 from analysis.figures.class_impact import class_impact, usual_rule
 from analysis.figures.confusion import confusion_flow
 from analysis.figures.curves import QUANTITIES, metric_curve
-from analysis.figures.pie_accuracy import pie_accuracy
-from analysis.figures.pie_kinds import pie_kinds
-from analysis.figures.pie_share import pie_share
-from analysis.figures.robustness import robustness_heatmap
-from analysis.figures.shift_pairs import shift_pairs_heatmap
+from analysis.figures.hardness import pie_accuracy
+from analysis.figures.pies import pie_kinds, pie_share
+from analysis.figures.shifts import robustness_heatmap, shift_pairs_heatmap
 from analysis.figures.trade_off import trade_off
+from analysis.presentation.formatting import count
 from analysis.results import TABLES
 from analysis.results.code import table_code, where
-from analysis.sharing import choose, wording_of
-from analysis.sharing.choosing import POPULATIONS, order_of
 from analysis.stats.pie import KINDS
-from analysis.tabular import write_table
-from analysis.wording import count
+from analysis.store.tabular import write_table
 from dashboard import context as contexts
 from dashboard.context import Context
+from dashboard.export_panel import block
 from dashboard.figure_panel import (
     as_code,
     chart,
@@ -36,8 +35,7 @@ from dashboard.figure_panel import (
     note,
     side_by_side,
 )
-from dashboard.ways_out import block
-from dashboard.whole_report import whole_report
+from dashboard.report_panel import whole_report
 
 PREVIEW = 200
 _FORMATS = {

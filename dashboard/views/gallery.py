@@ -8,19 +8,9 @@ import streamlit as st
 from dashboard import context as contexts
 from dashboard import data, state
 from dashboard.context import Context
-from dashboard.gallery import (
-    actions,
-    component,
-    filters,
-    finding,
-    picked,
-    query,
-    single,
-    sorting,
-    tiles,
-)
-from dashboard.problems import guarded
+from dashboard.gallery import actions, component, filters, query, selected, single, sorts, tiles
 from dashboard.selection import Selection, changed, without_filters
+from dashboard.shell import guarded
 
 
 def show() -> None:
@@ -32,19 +22,19 @@ def _gallery() -> None:
     context = single.settled(contexts.current())
     index = data.image_index(context.results, context.variant)
     metadata = data.categories(context.results)
-    values = sorting.values(context)
-    found = finding.found(context, index, values)
+    values = sorts.values(context)
+    found = sorts.found(context, index, values)
     context = _within_pages(context, found)
     left, right = st.columns([1, 4.4], gap="medium")
     with right:
         filters.arrangement(context)
         actions.bar(context, found)
-        sorting.note(context, values)
+        sorts.note(context, values)
         component.grid(
             tiles.grid_data(context, index, found), lambda: _act(component.GRID_KEY, context)
         )
         component.detail(
-            tiles.detail_data(context, index, found, sorting.fact(context, values)),
+            tiles.detail_data(context, index, found, sorts.fact(context, values)),
             lambda: _act(component.DETAIL_KEY, context, found),
         )
     with left, st.container(key="gallery-filters"):
@@ -63,7 +53,7 @@ def _within_pages(context: Context, found: query.Found) -> Context:
 def _act(key: str, context: Context, found: query.Found | None = None) -> None:
     event = state.event(key, "act")
     if isinstance(event, dict):
-        picked.hear(context, event)
+        selected.hear(context, event)
         moved = _after(event, context.selection, found)
         state.write(moved, context.default_variant)
 

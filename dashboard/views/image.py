@@ -6,13 +6,13 @@ import numpy as np
 import streamlit as st
 
 from analysis.figures.image_votes import image_confidence, image_votes
+from analysis.presentation.formatting import count
 from analysis.results.code import table_code
-from analysis.wording import count
 from dashboard import context as contexts
 from dashboard import data, pages, state
 from dashboard.context import Context
 from dashboard.figure_panel import figure, note
-from dashboard.gallery import finding, single, sorting, tiles
+from dashboard.gallery import single, sorts, tiles
 from dashboard.gallery.filters import variant_filter
 from dashboard.gallery.query import Found, ImageIndex
 from dashboard.selection import changed
@@ -24,7 +24,7 @@ def show() -> None:
     """Show one image."""
     context = single.settled(contexts.current())
     index = data.image_index(context.results, context.variant)
-    found = finding.found(context, index, sorting.values(context))
+    found = sorts.found(context, index, sorts.values(context))
     context = _with_image(context, found)
     image_id = context.selection.image or 0
     _steps(context, found)
@@ -103,7 +103,7 @@ def _picture(context: Context, index: ImageIndex, image_id: int) -> None:
         st.html(f'<img class="lethe-picture{smooth}" src="{uri}" alt="{alt_text(tile["alt"])}">')
     else:
         st.caption("This sweep has no picture of the image.")
-    more = sorting.facts(context, image_id)
+    more = sorts.facts(context, image_id)
     for name, value in tiles.facts(context, index, image_id, tile, more):
         st.markdown(f"**{plain(name)}**  \n{plain(value)}")
     if single.is_single(context):

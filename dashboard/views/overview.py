@@ -7,15 +7,11 @@ import streamlit as st
 
 from analysis import schema
 from analysis.config import DENSE_ID
-from analysis.figures.labels import cut
-from analysis.findings import findings
-from analysis.one_pair import pairing
-from analysis.pair_table import HELP as PAIR_HELP
-from analysis.pair_table import pair_table
-from analysis.pairing_hint import pairing_hints
+from analysis.figures.layout import cut
+from analysis.presentation.findings import findings, pairing, pairing_hints
+from analysis.presentation.formatting import count
+from analysis.presentation.tables import PAIR_HELP, VARIANT_HELP, pair_table, variant_table
 from analysis.results.code import table_code, where
-from analysis.variant_table import HELP, variant_table
-from analysis.wording import count
 from dashboard import context as contexts
 from dashboard import pages, permissions
 from dashboard.context import Context
@@ -171,7 +167,7 @@ def _variants(context: Context) -> None:
         summary,
         name="variants",
         code=table_code(context.results, "summary"),
-        columns=with_help(HELP),
+        columns=with_help(VARIANT_HELP),
     )
     if not context.results.pairs().empty:
         st.caption(NO_FLOOR)
@@ -186,7 +182,7 @@ def _variants(context: Context) -> None:
 
 def _curves(context: Context) -> None:
     from analysis.figures.curves import metric_curve
-    from analysis.figures.pie_share import pie_share
+    from analysis.figures.pies import pie_share
 
     curves, summary = context.results.curves(), context.results.summary()
     st.header("Curves", anchor=False)

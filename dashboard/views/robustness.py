@@ -4,12 +4,16 @@ import pandas as pd
 import streamlit as st
 
 from analysis import schema
-from analysis.command import sweep_command
-from analysis.figures.robustness import robustness_curve, robustness_heatmap, robustness_info
-from analysis.figures.shift_grid import ShiftGrid
-from analysis.figures.shift_pairs import shift_pairs_heatmap
-from analysis.one_pair import pairs_under_shifts
+from analysis.figures.shifts import (
+    ShiftGrid,
+    robustness_curve,
+    robustness_heatmap,
+    robustness_info,
+    shift_pairs_heatmap,
+)
+from analysis.presentation.findings import pairs_under_shifts
 from analysis.results.code import table_code, where
+from analysis.sweep.command import sweep_command
 from dashboard import context as contexts
 from dashboard import state
 from dashboard.context import Context

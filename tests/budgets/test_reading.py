@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from analysis.budgets import Budget, read_budget
-from analysis.budgets.limit import RULES, Limit, Subgroups
+from analysis.budgets.budget import RULES, Limit, Subgroups
 from analysis.errors import UserError
 
 

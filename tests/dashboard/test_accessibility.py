@@ -3,7 +3,7 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from dashboard.sweeps.parts import PARTS
+from dashboard.sweeps.fields import PARTS
 from tests.dashboard.browsing import TILE, settled
 from tests.dashboard.test_pages import ALL_PAGES
 

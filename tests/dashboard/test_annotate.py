@@ -7,9 +7,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from analysis.categories import KEYS, PIE
 from analysis.results import SweepResults
-from analysis.studies import start_study
+from analysis.results.annotations import start_study
+from analysis.schema import KEYS, PIE
 from dashboard import figure_panel, state
 from dashboard.annotate import asking
 from tests.dashboard.test_pages import open_page as open_page

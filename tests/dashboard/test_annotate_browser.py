@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from analysis.categories import KEYS
 from analysis.results import SweepResults
-from analysis.studies import start_study
+from analysis.results.annotations import start_study
+from analysis.schema import KEYS
 from tests.dashboard.conftest import HOSTILE, free_port, serving
 from tests.synthetic import make_sweep
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from analysis.sharing.contact_sheet import A4
+from analysis.export.contact_sheet import A4
 from tests.dashboard.browsing import COUNT, TILE, change, choose, found, painted, query, settled
 from tests.dashboard.conftest import HOSTILE
 

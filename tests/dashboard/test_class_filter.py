@@ -1,6 +1,6 @@
 import numpy as np
 
-from dashboard.gallery.class_filter import LISTED, listed, only_one, with_text
+from dashboard.gallery.filters import LISTED, listed, only_one, with_text
 
 MANY = [f"kind {i:05d}" for i in range(21_000)]
 NONE = np.zeros(21_000, int)

@@ -1,6 +1,6 @@
 import pytest
 
-from dashboard.gallery.counted import counted, understood
+from dashboard.gallery.filters import counted, understood
 
 OPTIONS = ["cat", "cat (2)", "dog", "<b>"]
 

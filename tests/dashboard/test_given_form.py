@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from streamlit import config
 
-from analysis.cli import given_models
+from analysis.cli import external_models
 from analysis.cli.main import build_parser
 from analysis.errors import UserError
-from analysis.manifest import Manifest
 from analysis.store import Cache
+from analysis.store.manifest import Manifest
 from dashboard import __main__ as started
 from dashboard import permissions, sign_in
-from dashboard.sweeps import asked_given, launch, trust
+from dashboard.sweeps import external_form, launch, trust
 from tests.dashboard.test_import_form import captions
 from tests.dashboard.test_pages import open_page, told  # noqa: F401
 from tests.dashboard.test_sweeps import _nothing_runs, labels, until  # noqa: F401
@@ -38,7 +38,7 @@ def alone(monkeypatch):
 
 # --- what the form asks ----------------------------------------------------------------------
 def test_the_form_is_the_command_it_shows():
-    words = asked_given.words(asked_given.options(FILLED))
+    words = external_form.words(external_form.options(FILLED))
     assert words == shlex.split(
         "sweep --name pair --dataset digits --normalize none --input-size 8 --test-limit 50 "
         "--paired --workers 1 --corruptions fog=2 --models dense=net.onnx "
@@ -46,14 +46,14 @@ def test_the_form_is_the_command_it_shows():
     )
     given = vars(build_parser().parse_args([*words, "--cache", "here"]))
     assert given["cache"] == "here"
-    asked = given_models.asked_from(given)
-    assert asked == given_models.asked_from(asked_given.options(FILLED))
-    assert asked_given.checked(asked_given.options(FILLED)) == "pair"
+    asked = external_models.asked_from(given)
+    assert asked == external_models.asked_from(external_form.options(FILLED))
+    assert external_form.checked(external_form.options(FILLED)) == "pair"
 
 
 def test_numbers_of_ones_own():
     filled = FILLED | {"normalize": "own", "mean": "-0.5, 0.4 .3", "std": "1 1 1"}
-    words = asked_given.words(asked_given.options(filled))
+    words = external_form.words(external_form.options(filled))
     given = vars(build_parser().parse_args(words))
     assert given["mean"] == [-0.5, 0.4, 0.3]
     assert given["std"] == [1.0, 1.0, 1.0]
@@ -76,18 +76,18 @@ def test_numbers_of_ones_own():
 )
 def test_what_the_command_line_refuses_the_form_refuses_in_the_same_words(changed, expected):
     with pytest.raises(UserError, match=expected):
-        asked_given.checked(asked_given.options(FILLED | changed))
+        external_form.checked(external_form.options(FILLED | changed))
 
 
 # --- code of the server's machine ------------------------------------------------------------
 @pytest.mark.parametrize("model", CODE)
 def test_code_is_run_only_where_nobody_else_comes(tmp_path, monkeypatch, model):
-    given = asked_given.options(FILLED | {"models": f"dense=net.onnx\nint8={model}"})
-    words = asked_given.words(given)
+    given = external_form.options(FILLED | {"models": f"dense=net.onnx\nint8={model}"})
+    words = external_form.words(given)
     monkeypatch.setenv("LETHE_READ_ONLY", "")
     monkeypatch.delenv("LETHE_ALONE", raising=False)
     for act in (
-        lambda: asked_given.checked(given),
+        lambda: external_form.checked(given),
         lambda: launch.start(tmp_path, "pair", words),
         lambda: launch.start_estimate(tmp_path, "pair", words),
         lambda: launch.start(tmp_path, "pair", ["sweep", f"--models=dense={model}"]),
@@ -97,7 +97,7 @@ def test_code_is_run_only_where_nobody_else_comes(tmp_path, monkeypatch, model):
     assert not launch.state().is_running
     assert list(tmp_path.iterdir()) == []
     permissions.declare(read_only=False, alone=True)
-    assert asked_given.checked(given) == "pair"
+    assert external_form.checked(given) == "pair"
     trust.check(words)
     permissions.declare(read_only=True, alone=True)
     with pytest.raises(UserError, match="nobody but this machine"):
@@ -150,7 +150,9 @@ def test_what_was_asked_fills_the_form_in_again():
         {"dense@0": "net.onnx", "int8@0": "int8.onnx"},
         mean=[0.5], std=[0.25], normalize=None, input_size=8, test_limit=50, paired=True,
     )  # fmt: skip
-    given = asked_given.options(FILLED | asked_given.filled_from(manifest) | {"corruptions": []})
+    given = external_form.options(
+        FILLED | external_form.filled_from(manifest) | {"corruptions": []}
+    )
     assert {name: value for name, value in given.items() if name != "workers"} == {
         "name": "pair", "dataset": "folder:/pictures:a", "mean": [0.5], "std": [0.25],
         "input_size": 8, "test_limit": 50, "paired": True,
@@ -160,11 +162,11 @@ def test_what_was_asked_fills_the_form_in_again():
 
 def test_a_manifest_of_another_form_fills_in_what_it_can():
     manifest = manifest_of({"dense@0": "net.onnx"}, normalize=["x"], input_size="8", mean="0.5")
-    filled = asked_given.filled_from(manifest)
+    filled = external_form.filled_from(manifest)
     assert (filled["normalize"], filled["input_size"], filled["mean"]) == ("", None, "")
     manifest.config["models"] = ["dense"]
     with pytest.raises(UserError, match="names no models"):
-        asked_given.filled_from(manifest)
+        external_form.filled_from(manifest)
     assert "cannot be read" in launch.why_not_resumable(manifest)
 
 

@@ -11,9 +11,9 @@ from analysis.cli.main import build_parser
 from analysis.errors import UserError
 from analysis.store import Cache
 from dashboard import permissions
-from dashboard.sweeps import asked_import, launch, uploads
-from dashboard.sweeps.asked_import import OURS
-from dashboard.sweeps.own_folder import own_folder
+from dashboard.sweeps import import_form, launch, uploads
+from dashboard.sweeps.import_form import OURS
+from dashboard.sweeps.uploads import own_folder
 from tests.dashboard.mine import COLUMNS, csv
 from tests.dashboard.test_pages import open_page, told  # noqa: F401
 from tests.dashboard.test_sweeps import _nothing_runs, labels, until  # noqa: F401
@@ -41,7 +41,7 @@ def put_aside():
 
 # --- what the form asks ----------------------------------------------------------------------
 def test_the_form_is_the_command_it_shows():
-    words = asked_import.words(named(classes=3), ["mine.csv"], are_uploaded=True)
+    words = import_form.words(named(classes=3), ["mine.csv"], are_uploaded=True)
     assert words == shlex.split(
         "import mine.csv --name mine --map path=file --map label=truth --map variant_id=model "
         "--map prediction=pred --map confidence=score --classes 3 --paired"
@@ -55,7 +55,7 @@ def test_the_form_is_the_command_it_shows():
 @pytest.mark.parametrize("text", ["--config=/etc/passwd", "-x.csv", "$(touch struck).csv", "a;b"])
 def test_typed_text_is_a_file_or_the_value_of_its_option(text):
     filled = FILLED | {"column-label": text, "kind": "folder", "place": text}
-    words = asked_import.words(filled, [text], are_uploaded=False)
+    words = import_form.words(filled, [text], are_uploaded=False)
     options = build_parser().parse_args([*words, "--cache", "here"])
     assert [one.removeprefix("./") for one in options.files] == [text]
     assert options.map == [f"label={text}"]
@@ -66,10 +66,10 @@ def test_typed_text_is_a_file_or_the_value_of_its_option(text):
 def test_images_of_an_upload_are_found_where_the_server_works(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     images = FILLED | {"kind": "folder", "place": "pictures"}
-    assert f"folder:{tmp_path}/pictures" in asked_import.words(images, ["a.csv"], are_uploaded=True)
-    assert "folder:pictures" in asked_import.words(images, ["a.csv"], are_uploaded=False)
+    assert f"folder:{tmp_path}/pictures" in import_form.words(images, ["a.csv"], are_uploaded=True)
+    assert "folder:pictures" in import_form.words(images, ["a.csv"], are_uploaded=False)
     hub = FILLED | {"kind": "hf", "place": "some/data"}
-    assert "hf:some/data" in asked_import.words(hub, ["a.csv"], are_uploaded=True)
+    assert "hf:some/data" in import_form.words(hub, ["a.csv"], are_uploaded=True)
 
 
 @pytest.mark.parametrize(
@@ -81,12 +81,12 @@ def test_images_of_an_upload_are_found_where_the_server_works(tmp_path, monkeypa
 )
 def test_what_the_command_line_refuses_the_form_refuses_in_the_same_words(changed, expected):
     with pytest.raises(UserError, match=expected):
-        asked_import.checked(named(**changed), ["mine.csv"], are_uploaded=True)
+        import_form.checked(named(**changed), ["mine.csv"], are_uploaded=True)
 
 
 # --- a real process --------------------------------------------------------------------------
 def start(tmp_path, name="mine", content=None):
-    words = asked_import.words(named(name=name), ["mine.csv"], are_uploaded=True)
+    words = import_form.words(named(name=name), ["mine.csv"], are_uploaded=True)
     file = File("mine.csv", csv() if content is None else content)
     launch.start_on_uploads(tmp_path, name, words, [file])
 
@@ -113,7 +113,7 @@ def test_scores_keep_the_names_that_say_their_runs(tmp_path):
         np.savez(content, logits=drawn.normal(size=(30, 3)), labels=label)
         files.append(File(name, content.getvalue()))
     names = [one.name for one in files]
-    words = asked_import.words(FILLED, names, are_uploaded=True)
+    words = import_form.words(FILLED, names, are_uploaded=True)
     launch.start_on_uploads(tmp_path, "mine", words, files)
     until(lambda: not launch.state().is_running)
     assert launch.state().failure is None

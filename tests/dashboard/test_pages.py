@@ -9,11 +9,11 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
-from analysis.joining import join
 from analysis.results import SweepResults
 from analysis.store import Cache
+from analysis.store.join import join
 from dashboard.sweeps import launch
-from dashboard.sweeps.child import State
+from dashboard.sweeps.process import State
 from tests.synthetic import make_sweep
 
 APP = str(Path(__file__).resolve().parents[2] / "dashboard" / "app.py")

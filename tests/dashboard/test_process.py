@@ -9,7 +9,7 @@ import pytest
 
 from analysis.store import Cache
 from dashboard.sweeps import launch
-from dashboard.sweeps.child import State
+from dashboard.sweeps.process import State
 from tests.dashboard.conftest import ROOT
 from tests.synthetic import make_sweep
 

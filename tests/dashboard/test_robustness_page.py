@@ -56,10 +56,10 @@ def test_with_shifts_both_signs_are_counted_and_one_shift_is_chosen(
 def test_it_is_said_plainly_when_nothing_is_significant(
     tmp_path, open_page, monkeypatch, seeds, message  # noqa: F811
 ):  # fmt: skip
-    from analysis.results import robustness
+    from analysis.results import shifts
 
     monkeypatch.setattr(
-        robustness,
+        shifts,
         "with_q",
         lambda table: table.assign(p=table["p"].where(table["p"].isna(), 0.6), q=np.nan),
     )

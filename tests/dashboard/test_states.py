@@ -10,9 +10,9 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
-from analysis.joining import IMAGES
 from analysis.results import SweepResults
-from analysis.studies import start_study
+from analysis.results.annotations import start_study
+from analysis.store.join import IMAGES
 from tests.dashboard.test_pages import ALL_PAGES, APP, told, undo
 from tests.synthetic import make_sweep
 

@@ -10,14 +10,14 @@ import pytest
 import streamlit as st
 
 from analysis.cli.main import build_parser
-from analysis.cli.sweep_options import sweep_from
-from analysis.command import option_words, shift_words, sweep_command, sweep_words
+from analysis.cli.sweep import sweep_from
 from analysis.errors import UserError
 from analysis.results import source
 from analysis.store import Cache
+from analysis.sweep.command import option_words, shift_words, sweep_command, sweep_words
 from dashboard import data, permissions
-from dashboard.sweeps import asked, launch, listing, models
-from dashboard.sweeps.child import State
+from dashboard.sweeps import fields, launch, listing, train_form
+from dashboard.sweeps.process import State
 from tests.dashboard.test_pages import open_page, to_page, told, undo  # noqa: F401
 from tests.synthetic import make_sweep
 
@@ -36,7 +36,7 @@ TINY = [
 
 @pytest.fixture(autouse=True)
 def _nothing_runs(monkeypatch):
-    monkeypatch.setattr(models, "names", lambda: list(models.USUAL))
+    monkeypatch.setattr(train_form, "names", lambda: list(train_form.USUAL))
     yield
     launch.stop_all()
 
@@ -59,13 +59,13 @@ def parsed(words):
 
 # --- what the form asks ----------------------------------------------------------------------
 def test_the_form_is_the_command_it_shows():
-    words = asked.words(asked.options(FILLED))
+    words = fields.words(fields.options(FILLED))
     assert words == shlex.split(
         "sweep --name tried --dataset digits --model tiny_cnn --variants magnitude=0.5,.9 "
         "--variants semi-structured --variants magnitude=0.9+int8-static --seeds 2 --epochs 1 "
         "--paired --train-limit 200 --test-limit 50 --workers 1 --corruptions fog=2"
     )
-    assert parsed(words) == asked.checked(asked.options(FILLED))
+    assert parsed(words) == fields.checked(fields.options(FILLED))
 
 
 @pytest.mark.parametrize(
@@ -82,9 +82,9 @@ def test_the_form_is_the_command_it_shows():
     ],
 )
 def test_what_the_command_line_refuses_the_form_refuses_in_the_same_words(field, value, expected):
-    given = asked.options(FILLED | {field: value})
+    given = fields.options(FILLED | {field: value})
     with pytest.raises(UserError, match=expected):
-        asked.checked(given)
+        fields.checked(given)
 
 
 @pytest.mark.parametrize("text", ["--config=/etc/passwd", "-x", "$(touch struck)", "a'b c", "`id`"])
@@ -98,7 +98,7 @@ def test_typed_text_is_the_value_of_its_option_and_nothing_else(text):
 
 def test_a_resumed_sweep_asks_for_its_shifts_too(tmp_path):
     manifest = make_sweep(tmp_path, shifts=("fog-3",)).manifest()
-    manifest.config["options"] = asked.checked(asked.options(FILLED)).options()
+    manifest.config["options"] = fields.checked(fields.options(FILLED)).options()
     again = parsed([*sweep_words(manifest), *shift_words(manifest)])
     assert [shift.name for shift in again.shifts] == ["fog-3"]
     assert again.options() == manifest.config["options"]

@@ -11,13 +11,13 @@ import pytest
 
 from analysis import schema
 from analysis.errors import UserError
+from analysis.export import formats
 from analysis.figures.files import FigureExportError, figure_bytes
-from analysis.figures.pie_share import pie_share
+from analysis.figures.pies import pie_share
 from analysis.results import load_sweep
 from analysis.results.code import table_code, where, where_contains, where_in
-from analysis.sharing import formats
 from analysis.stats.votes import TIE_RULES
-from dashboard import figure_panel, ways_out, whole_report
+from dashboard import export_panel, figure_panel, report_panel
 from dashboard.views import export
 from tests.dashboard.test_pages import ALL_PAGES, HOSTILE, open_page, to_page  # noqa: F401
 from tests.sharing.conftest import rewrite, without_pictures
@@ -142,13 +142,13 @@ def test_a_figure_as_json_is_read_back(tmp_path):
 def made_bytes(monkeypatch):
     """Make what a download button would, of every panel drawn."""
     calls = []
-    real = ways_out.st.download_button
+    real = export_panel.st.download_button
 
     def button(label, data, **options):
         calls.append((label, data, options))
         return real(label, data, **options)
 
-    monkeypatch.setattr(ways_out.st, "download_button", button)
+    monkeypatch.setattr(export_panel.st, "download_button", button)
     return lambda key: next(c for c in reversed(calls) if c[2]["key"].startswith(key))
 
 
@@ -198,7 +198,7 @@ def test_more_than_a_browser_holds_is_for_the_command_line(
     monkeypatch,
 ):
     make_sweep(tmp_path, n_images=60, seeds=2)
-    monkeypatch.setattr(ways_out, "_BROWSER_MOST", 3)
+    monkeypatch.setattr(export_panel, "_BROWSER_MOST", 3)
     app = open_page("export")
     assert any("analysis share" in told_plainly(one) for one in app.info)
     assert made_bytes("ways-out-download-export")[2]["disabled"]
@@ -241,7 +241,7 @@ def test_compare_offers_both_sets_and_what_they_share(tmp_path, open_page, made_
 # --- the whole report -------------------------------------------------------------------------
 def test_the_whole_report_is_made_when_asked_for(tmp_path, open_page, monkeypatch):  # noqa: F811
     make_sweep(tmp_path, n_images=60, seeds=2)
-    monkeypatch.setattr(whole_report, "missing_browser", lambda: "PNG, SVG and PDF need Chrome.")
+    monkeypatch.setattr(report_panel, "missing_browser", lambda: "PNG, SVG and PDF need Chrome.")
 
     def no_browser(*_):
         raise FigureExportError("no Chrome was found")
@@ -272,7 +272,7 @@ def test_a_report_that_fails_is_told(tmp_path, open_page, monkeypatch):  # noqa:
     def fails(*_, **__):
         raise UserError("nothing to <report> yet")
 
-    monkeypatch.setattr(whole_report, "write_report", fails)
+    monkeypatch.setattr(report_panel, "write_report", fails)
     app = open_page("export")
     app.button(key="report-make").click().run()
     assert "nothing to" in told_plainly(app.error[0])

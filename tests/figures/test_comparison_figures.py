@@ -7,9 +7,9 @@ import pytest
 from analysis import schema
 from analysis.figures.breaking_points import breaking_points, breaking_points_info
 from analysis.figures.class_heatmap import most_changed
+from analysis.figures.hardness import pie_difficulty, pie_difficulty_info
 from analysis.figures.over_representation import over_representation, over_representation_info
 from analysis.figures.overlap import pie_overlap, pie_overlap_info
-from analysis.figures.pie_difficulty import pie_difficulty, pie_difficulty_info
 from analysis.stats.pie import pie_overlap as overlap_table
 from tests.figures import frames
 

@@ -17,10 +17,10 @@ from choreographer.browsers.chromium import Chromium
 from PIL import Image
 
 from analysis.errors import LetheError
-from analysis.figures import files, labels
+from analysis.figures import files, layout
 from analysis.figures.class_impact import class_impact
 from analysis.figures.files import FigureExportError, csv_bytes, figure_bytes
-from analysis.tabular import to_csv
+from analysis.store.tabular import to_csv
 from tests.figures.frames import HOSTILE, classes
 
 BROWSER = Chromium.find_browser(skip_local=False)
@@ -57,7 +57,7 @@ def test_svg_is_a_picture_with_the_names_as_text_and_no_tag_of_theirs(figure):
     assert "Change of recall" in svg
     root = ElementTree.fromstring(svg)
     texts = {"".join(node.itertext()) for node in root.iter() if node.tag.endswith("}text")}
-    assert labels.short(HOSTILE[0]) in {html.escape(text) for text in texts}
+    assert layout.short(HOSTILE[0]) in {html.escape(text) for text in texts}
     assert not {node.tag.rpartition("}")[2] for node in root.iter()} & {"script", "a"}
 
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from analysis.categories import KEYS, NO_MAJORITY
 from analysis.figures.human_shares import human_shares
+from analysis.schema import KEYS, NO_MAJORITY
 from analysis.stats.raters import category_shares
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from analysis.figures.pareto import is_undominated
+from analysis.figures.trade_off import is_undominated
 
 
 def by_hand(costs):

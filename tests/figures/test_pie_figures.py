@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from analysis.figures.pie_accuracy import pie_accuracy, pie_accuracy_info
-from analysis.figures.pie_kinds import pie_kinds, pie_kinds_info
-from analysis.figures.pie_share import pie_share, pie_share_info
+from analysis.figures.hardness import pie_accuracy, pie_accuracy_info
+from analysis.figures.pies import pie_kinds, pie_kinds_info, pie_share, pie_share_info
 from tests.figures.frames import summary
 
 VARIANTS = ["magnitude-0.50", "magnitude-0.90", "int8-static"]

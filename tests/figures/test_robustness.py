@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from analysis import schema
-from analysis.figures.robustness import robustness_curve, robustness_heatmap, robustness_info
+from analysis.figures.shifts import robustness_curve, robustness_heatmap, robustness_info
 
 VARIANTS = {"magnitude-0.50": 0.5, "magnitude-0.90": 0.9, "int8-static": None}
 SHIFTS = ("fog-3", "<b>phone</b>")

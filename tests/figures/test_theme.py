@@ -3,7 +3,7 @@
 import plotly.graph_objects as go
 import pytest
 
-from analysis.figures import labels, layout, theme
+from analysis.figures import layout, theme
 from analysis.figures.class_heatmap import class_heatmap
 from analysis.figures.class_impact import class_impact
 from analysis.figures.confusion import confusion_flow
@@ -26,14 +26,14 @@ METHODS = ["dense", "magnitude", "random", "structured", "int8-static", "int8-dy
     ],
 )
 def test_data_text_is_shown_literally(text, shown):
-    assert labels.escape(text) == shown
+    assert layout.escape(text) == shown
 
 
 def test_long_names_are_cut_in_the_middle_before_they_are_escaped():
-    cut = labels.short("<" * 100, 10)
+    cut = layout.short("<" * 100, 10)
     assert cut == "&lt;" * 6 + "…" + "&lt;" * 3
-    assert labels.short("n01440764 tench", 24) == "n01440764 tench"
-    assert labels.short("class number 1001 of many", 12).endswith("many")
+    assert layout.short("n01440764 tench", 24) == "n01440764 tench"
+    assert layout.short("class number 1001 of many", 12).endswith("many")
 
 
 def texts_of(figure):
@@ -69,7 +69,7 @@ def test_no_data_text_reaches_a_figure_as_a_tag(figure):
 def test_hover_shows_the_whole_name_where_the_axis_cuts_it():
     figure = class_impact(classes(HOSTILE))
     full = {row[1] for t in figure.data for row in t.customdata}
-    assert labels.escape(HOSTILE[3]) in full
+    assert layout.escape(HOSTILE[3]) in full
     assert max(len(text) for text in figure.layout.yaxis.ticktext) < 80
 
 

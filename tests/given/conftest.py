@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from analysis import workers
+from analysis.sweep import tasks
 from tests.given.nets import write_linear
 
 
@@ -29,7 +29,7 @@ class Here:
 def in_this_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run jobs here, but in the test that is of the workers too."""
     if "real_workers" not in request.fixturenames:
-        monkeypatch.setattr(workers, "pool", lambda *_, **__: contextlib.nullcontext(Here()))
+        monkeypatch.setattr(tasks, "pool", lambda *_, **__: contextlib.nullcontext(Here()))
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from torch import nn
 
 from analysis.cli.main import main
 from analysis.datasets import open_dataset
-from analysis.given.asked import parse_models
-from analysis.given.evaluating import try_given
-from analysis.given.fit import Fit
-from analysis.given.loaded import Needed
+from analysis.external.evaluate import try_given
+from analysis.external.model import Needed
+from analysis.external.signature import Fit
+from analysis.external.spec import parse_models
 
 NEEDED = Needed(10, 1, (8, 8), None)
 

@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from analysis.errors import UserError
-from analysis.given.loaded import Figures
-from analysis.given.modules import figures_of_module, figures_of_tensors
+from analysis.external.model import Figures
+from analysis.external.torch_modules import figures_of_module, figures_of_tensors
 from tests.given.nets import Small, tried, write_linear, write_onnx
 from tests.given.quantized import write_integers, write_packed, write_qdq
 

@@ -11,13 +11,13 @@ import torch
 from PIL import Image
 from torch import nn
 
-from analysis import workers
 from analysis.cli.main import main
-from analysis.command import shift_words, sweep_words
 from analysis.datasets import open_dataset
 from analysis.results import SweepResults
 from analysis.shifts.corruptions.apply import corrupt
 from analysis.store import Cache, SweepFolder
+from analysis.sweep import tasks
+from analysis.sweep.command import shift_words, sweep_words
 from tests.conftest import prediction_bytes
 from tests.given.nets import BOTH, prototypes, sweep, write_pt2
 from tests.importing.drawn import left_in
@@ -85,11 +85,11 @@ def test_a_shift_is_added_without_predicting_the_test_images_again(
     assert sweep(*BOTH) == 0
     folder, whole = Cache("cache").sweep("mine"), Cache("whole").sweep("mine")
     before = prediction_bytes(folder)
-    monkeypatch.setattr(workers, "evaluate_given", None)
+    monkeypatch.setattr(tasks, "evaluate_given", None)
     assert sweep(*BOTH, *FOG) == 0
     assert prediction_bytes(folder) == before
     assert shift_bytes(folder) == shift_bytes(whole)
-    monkeypatch.setattr(workers, "shift_given", None)
+    monkeypatch.setattr(tasks, "shift_given", None)
     assert sweep(*BOTH, *FOG) == 0
     words = [*sweep_words(folder.manifest()), *shift_words(folder.manifest())]
     capsys.readouterr()

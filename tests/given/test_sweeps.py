@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import workers
 from analysis.cli.main import main
-from analysis.command import sweep_words
-from analysis.given import evaluating
-from analysis.given_sweep import manifests
+from analysis.external import evaluate as evaluating
 from analysis.results import SweepResults
 from analysis.store import Cache
-from analysis.training import Normalizer
+from analysis.sweep import record as manifests
+from analysis.sweep import tasks
+from analysis.sweep.command import sweep_words
+from analysis.training.loop import Normalizer
 from tests.conftest import prediction_bytes
 from tests.given.nets import BOTH, Small, sweep, write_linear, write_pt2
 from tests.importing.drawn import left_in
@@ -72,14 +72,14 @@ def test_a_sweep_that_was_cut_off_goes_on(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert sweep(*BOTH, cache="whole") == 0
-    evaluate, asked = workers.evaluate_given, []
+    evaluate, asked = tasks.evaluate_given, []
 
     def cut_off(pool: Any, context: Any, fit: Any, dense: Any) -> Any:
         if fit.model.variant_id != "dense":
             raise KeyboardInterrupt
         return evaluate(pool, context, fit, dense)
 
-    monkeypatch.setattr(workers, "evaluate_given", cut_off)
+    monkeypatch.setattr(tasks, "evaluate_given", cut_off)
     with contextlib.suppress(KeyboardInterrupt):
         sweep(*BOTH)
     folder = Cache("cache").sweep("mine")
@@ -89,7 +89,7 @@ def test_a_sweep_that_was_cut_off_goes_on(
         asked.append(fit.model.variant_id)
         return evaluate(pool, context, fit, dense)
 
-    monkeypatch.setattr(workers, "evaluate_given", counted)
+    monkeypatch.setattr(tasks, "evaluate_given", counted)
     assert sweep(*BOTH) == 0
     assert asked == ["slim"]
     assert prediction_bytes(folder) == prediction_bytes(Cache("whole").sweep("mine"))

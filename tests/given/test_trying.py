@@ -13,12 +13,12 @@ from safetensors.torch import save_file
 
 from analysis.datasets.preprocess import Arrays
 from analysis.errors import UserError
-from analysis.given.asked import parse_models, parse_scaling
-from analysis.given.evaluating import GivenContext, _predicted
-from analysis.given.fit import Fit
-from analysis.given.registry import formats
+from analysis.external.evaluate import GivenContext, _predicted
+from analysis.external.registry import formats
+from analysis.external.signature import Fit
+from analysis.external.spec import parse_models, parse_scaling
 from analysis.models.factory import create, resolve
-from analysis.training import Normalizer, predict
+from analysis.training.loop import Normalizer, predict
 from tests.given.nets import NEEDED, Small, tried, write_linear, write_onnx, write_pt2
 
 

@@ -10,10 +10,10 @@ import pytest
 from scipy.stats import entropy
 
 from analysis.cli.main import main
-from analysis.importing import Asked, import_predictions, work
-from analysis.manifest import Manifest
+from analysis.importing import Asked, import_predictions, pipeline
 from analysis.results import SweepResults
-from analysis.store import Cache, SweepFolder, publishing
+from analysis.store import Cache, SweepFolder, transfer
+from analysis.store.manifest import Manifest
 from tests.importing.drawn import (
     RUNS,
     N,
@@ -292,10 +292,10 @@ def test_a_killed_import_leaves_all_or_nothing(
                 lambda self, manifest: written() if self.name == "mine" else real(self, manifest),
             )
         elif moment == "before":
-            patched.setattr(work, "publish", killed)
+            patched.setattr(pipeline, "publish", killed)
         else:
-            patched.setattr(publishing.os, "replace", _after_manifest(killed))
-        patched.setattr(publishing, "remove_tree", no_cleaning)
+            patched.setattr(transfer.os, "replace", _after_manifest(killed))
+        patched.setattr(transfer, "remove_tree", no_cleaning)
         with pytest.raises(_KilledError):
             import_predictions(asked, Cache(cache))
     manifest: Manifest = folder.manifest()

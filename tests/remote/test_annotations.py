@@ -7,8 +7,8 @@ import pytest
 from analysis.errors import UserError
 from analysis.filesystem import location
 from analysis.results import SweepResults
+from analysis.results.annotations import start_study
 from analysis.store import Cache
-from analysis.studies import start_study
 from tests.synthetic import make_sweep
 
 VARIANT = "magnitude-0.90"

@@ -19,9 +19,9 @@ from analysis.config import parse_variants
 from analysis.errors import CacheError, UserError
 from analysis.execution import dask
 from analysis.filesystem import RemotePath, lease
-from analysis.merging import merge
 from analysis.store import Cache, SweepFolder
-from analysis.sweep import run_sweep
+from analysis.sweep.merge import merge
+from analysis.sweep.run import run_sweep
 from tests.conftest import prediction_bytes, small_sweep
 from tests.synthetic import make_sweep
 from tests.test_cli import ROOT

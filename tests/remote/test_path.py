@@ -16,7 +16,7 @@ from analysis.errors import CacheError, RunError, UserError
 from analysis.filesystem import RemotePath, address, location
 from analysis.filesystem.connection import filesystem
 from analysis.filesystem.path import RemoteFile
-from analysis.store.tables import read_table
+from analysis.store.parquet import read_table
 from tests.test_cli import ROOT
 
 

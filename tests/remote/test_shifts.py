@@ -5,14 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from analysis import shift_stage
-from analysis.config import parse_variants
+from analysis.config import parse_shifts, parse_variants
 from analysis.filesystem import lease
 from analysis.results import SweepResults
-from analysis.shift import parse_shifts
 from analysis.shifts.parse import parse_corruptions
 from analysis.store import Cache, SweepFolder
-from analysis.sweep import run_sweep
+from analysis.sweep import shifts
+from analysis.sweep.run import run_sweep
 from tests.conftest import small_sweep
 
 needs_dask = pytest.mark.skipif(
@@ -41,7 +40,7 @@ def test_a_cluster_at_a_url_gives_the_bytes_of_processes_in_a_folder(
     there, here = Cache(f"{ftp_server[0]}/shifted"), Cache(tmp_path / "cache")
     run_sweep(sweep, there, n_workers=2, device="cpu", engine="dask")
     # Here the shifts come one by one, as many as there is room for.
-    monkeypatch.setattr(shift_stage, "_BATCH_BYTES", 1)
+    monkeypatch.setattr(shifts, "_BATCH_BYTES", 1)
     manifest = run_sweep(sweep, here, n_workers=1, device="cpu")
     assert manifest.n_shifted_done == 6
     expected = bytes_of(here.sweep("small"))

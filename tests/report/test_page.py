@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from analysis.cli.main import build_parser
-from analysis.findings import findings
-from analysis.pair_table import pair_table
-from analysis.report import provenance, write_report
-from analysis.report.classes import class_rows
+from analysis.presentation.findings import findings
+from analysis.presentation.tables import pair_table
+from analysis.report import page as provenance
+from analysis.report import write_report
 from analysis.report.drawing import drawings
 from analysis.report.gallery import galleries
+from analysis.report.page import class_rows
 from analysis.report.scope import scope_of
 from analysis.results import SweepResults
 from analysis.store import SweepFolder

@@ -11,12 +11,12 @@ import pandas as pd
 import pyarrow as pa
 
 from analysis import schema
-from analysis.categories import KEYS
 from analysis.errors import UserError
-from analysis.joining import join
 from analysis.results import SweepResults
+from analysis.results.annotations import start_study
+from analysis.schema import KEYS
 from analysis.store import SweepFolder
-from analysis.studies import start_study
+from analysis.store.join import join
 from tests.synthetic import make_sweep
 
 STRINGS = {

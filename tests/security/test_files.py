@@ -15,12 +15,12 @@ import pandas as pd
 import pytest
 
 from analysis.cli.main import main
+from analysis.export import Chosen, formats, share_bytes
 from analysis.figures.files import figure_bytes
+from analysis.presentation.formatting import visible
 from analysis.report import write_report
 from analysis.results import MORE_TABLES, TABLES, SweepResults
-from analysis.sharing import Chosen, formats, share_bytes
-from analysis.tabular import to_csv, write_table
-from analysis.visible import visible
+from analysis.store.tabular import to_csv, write_table
 from dashboard.figure_panel import file_name
 from tests.report.conftest import Page, without_browser  # noqa: F401
 from tests.security.hostile import STRINGS, TEXTS, VARIANT

@@ -8,7 +8,7 @@ import pytest
 
 from analysis.errors import UserError
 from dashboard.sweeps import uploads
-from dashboard.sweeps.own_folder import own_folder
+from dashboard.sweeps.uploads import own_folder
 from tests.dashboard.browsing import settled
 from tests.dashboard.conftest import browser, chromium, free_port, page, serving  # noqa: F401
 from tests.security.hostile import STRINGS, TEXTS

@@ -16,12 +16,11 @@ from PIL import Image
 from analysis import schema
 from analysis.datasets.registry import open_dataset
 from analysis.errors import UserError
+from analysis.export import Chosen, choose, share, share_bytes, sharing_format
+from analysis.export.contact_sheet import A4, COLUMNS, class_text, cut, cut_pair, font, n_pages
+from analysis.export.fiftyone import field_name
+from analysis.export.hugging_face import _yaml
 from analysis.results import SweepResults, load_sweep
-from analysis.sharing import Chosen, choose, share, share_bytes, sharing_format
-from analysis.sharing.contact_sheet import A4, COLUMNS, n_pages
-from analysis.sharing.fiftyone import field_name
-from analysis.sharing.hugging_face import _yaml
-from analysis.sharing.lettering import class_text, cut, cut_pair, font
 from tests.sharing.conftest import HOSTILE, VARIANT, ids, without_pictures
 from tests.synthetic import make_sweep, thumbnail
 
@@ -142,7 +141,7 @@ def test_the_schema_says_image_and_class_names(hostile: SweepResults, tmp_path: 
 def test_many_images_are_several_files(
     plain: SweepResults, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("analysis.sharing.hugging_face._SHARD", 50)
+    monkeypatch.setattr("analysis.export.hugging_face._SHARD", 50)
     share(Chosen(plain, VARIANT, np.arange(120)), sharing_format("hugging-face"), tmp_path / "o")
     files = sorted((tmp_path / "o" / "data").iterdir())
     assert [file.name for file in files][-1] == "test-00002-of-00003.parquet"

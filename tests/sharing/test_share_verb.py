@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from analysis.cli.main import main
+from analysis.export import formats
 from analysis.results import SweepResults
-from analysis.sharing import formats
 from tests.sharing.conftest import VARIANT
 
 

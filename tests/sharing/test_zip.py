@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from analysis.errors import UserError
+from analysis.export import Chosen, choose, formats, share, share_bytes, sharing_format
+from analysis.export.selection import suffix_of
 from analysis.results import SweepResults, load_sweep
-from analysis.sharing import Chosen, choose, formats, share, share_bytes, sharing_format
-from analysis.sharing.pictures import suffix_of
 from tests.sharing.conftest import VARIANT, ids, without_pictures
 from tests.synthetic import make_sweep, thumbnail
 
@@ -115,7 +115,7 @@ def test_a_zip_is_whole_or_not_there(
 ) -> None:
     out = tmp_path / "out.zip"
     out.write_bytes(b"before")
-    monkeypatch.setattr("analysis.sharing.archive.to_csv", lambda _: 1 / 0)
+    monkeypatch.setattr("analysis.export.archive.to_csv", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         share(Chosen(plain, VARIANT, ids(1, 2)), ZIP, out)
     with pytest.raises(ZeroDivisionError):

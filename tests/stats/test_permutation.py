@@ -91,7 +91,7 @@ def test_order_of_images_changes_nothing():
 
 
 def test_large_test_sets_are_sampled(monkeypatch):
-    monkeypatch.setattr(seed_noise, "SAMPLE", 50)
+    monkeypatch.setattr(seed_noise, "TEST_SAMPLE", 50)
     assert seed_test(population(4, 0), population(4, 1), None).n_images == 50
 
 

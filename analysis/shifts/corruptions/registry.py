@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from analysis.discovery import Registry
 from analysis.errors import UserError
+from analysis.registry import Registry
 
 Picture = npt.NDArray[np.float64]
 Work = Callable[[Picture, int, np.random.Generator], Picture]

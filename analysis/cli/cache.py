@@ -1,0 +1,257 @@
+"""What follows once a sweep's runs are there: its tables, and what looks wrong.
+
+``bench``: the project's own benchmarks.
+
+``list``, ``show``, ``rename``, ``remove``, ``merge`` and ``verify``.
+
+``join``: columns of a table brought to the images of a sweep.
+"""
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from analysis.cli.console import ProgressBars
+from analysis.errors import CacheError, LetheError, UserError
+from analysis.store import Cache, SweepFolder
+from analysis.store.join import join
+from analysis.store.manifest import Manifest
+from analysis.store.transfer import finish, is_cut_off
+
+
+def keep_tables(cache: Cache, name: str, progress: Callable[[str, int, int], None]) -> None:
+    """Compute and keep what the first look at a sweep would wait for."""
+    from analysis.results import SweepResults
+
+    SweepResults(cache.existing(name)).keep_tables(progress)
+
+
+def tell_pairing(cache: Cache, name: str) -> None:
+    """Say where runs that are taken as independent look made from each other."""
+    from analysis.presentation.findings import pairing_hints
+    from analysis.results import SweepResults
+
+    for hint in pairing_hints(SweepResults(cache.existing(name))):
+        print(f"{name}: {hint}")
+
+
+_ROOT = Path(__file__).parents[2]
+
+
+def _add_bench(verbs: Any, common: argparse.ArgumentParser) -> None:
+    """Add the verb to the parser."""
+    bench = verbs.add_parser("bench", parents=[common], help="run the project's own benchmarks")
+    bench.add_argument("names", nargs="*", metavar="NAME", help="some of them alone")
+    bench.set_defaults(run=run_bench)
+
+
+def run_bench(options: argparse.Namespace, _: Cache) -> int:
+    """Run the benchmarks from the project's folder."""
+    if not (_ROOT / "benchmarks").is_dir():
+        raise UserError("the benchmarks lie in the project's repository; run this from a clone")
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks", *options.names], cwd=_ROOT, check=False
+    ).returncode
+
+
+def _add_cache_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
+    """Add the verbs to the parser."""
+    listing = verbs.add_parser("list", parents=[common], help="name the sweeps of the cache")
+    listing.set_defaults(run=run_list)
+    for verb, run, text in (
+        ("show", run_show, "how complete a sweep is, how large, how it was made"),
+        ("remove", run_remove, "delete a sweep and its files; what people annotated stays"),
+        ("verify", run_verify, "hold every file of a sweep against its manifest"),
+    ):
+        parser = verbs.add_parser(verb, parents=[common], help=text)
+        parser.add_argument("sweep", metavar="SWEEP")
+        if verb == "show":
+            parser.add_argument(
+                "--results", action="store_true", help="the summary of all variants, as Markdown"
+            )
+        parser.set_defaults(run=run)
+    rename = verbs.add_parser("rename", parents=[common], help="give a sweep another name")
+    rename.add_argument("sweep", metavar="SWEEP")
+    rename.add_argument("new", metavar="NEW")
+    rename.set_defaults(run=run_rename)
+    merging = verbs.add_parser(
+        "merge", parents=[common], help="join the runs of one sweep made on two machines"
+    )
+    merging.add_argument("first", metavar="A")
+    merging.add_argument("second", metavar="B")
+    merging.add_argument("--name", required=True, metavar="C", help="name of the new sweep")
+    merging.set_defaults(run=run_merge)
+
+
+def run_list(_: argparse.Namespace, cache: Cache) -> int:
+    """Print a line a sweep."""
+    names = cache.names()
+    if not names:
+        print(f"no sweep in {cache.root}; 'python -m analysis demo' makes one")
+    for name in names:
+        folder = cache.sweep(name)
+        try:
+            print(_line(folder, folder.manifest()))
+        except CacheError as error:
+            print(f"{name}: {error}")
+    return 0
+
+
+def _line(folder: SweepFolder, manifest: Manifest) -> str:
+    state = "complete" if manifest.is_complete else "running" if folder.is_running else "unfinished"
+    return (
+        f"{folder.name}: {manifest.n_done} of {manifest.n_runs} runs ({state}), "
+        f"{len(manifest.variants)} variants x {len(manifest.seeds)} seeds, "
+        f"{sum(folder.sizes().values()) / 1e6:.1f} MB"
+    )
+
+
+def run_show(options: argparse.Namespace, cache: Cache) -> int:
+    """Print what a sweep is, or what it found."""
+    from analysis.presentation.findings import pairing
+
+    folder = cache.existing(options.sweep)
+    manifest = folder.manifest()
+    if options.results:
+        from analysis.presentation.tables import pairs_text, summary_text
+        from analysis.results import SweepResults
+
+        results = SweepResults(folder)
+        print(summary_text(results.summary()))
+        if pairs := pairs_text(results.pairs(), results.summary()):
+            print(f"\n{pairs}")
+        return 0
+    print(_line(folder, manifest))
+    dataset, model = manifest.dataset, manifest.model
+    split = (
+        "" if manifest.is_imported or manifest.is_given else f"{dataset.get('n_train')} train and "
+    )
+    kind = "images" if manifest.is_imported else "test images"
+    print(
+        f"dataset: {dataset.get('spec')}, {split}{dataset.get('n_test')} {kind}, "
+        f"{len(manifest.class_names)} classes"
+    )
+    for given in manifest.config.get("models", {}).values():
+        print(f"model {given['input']}; SHA-256 {given['sha256'][:12]}")
+    if model and not manifest.is_given:
+        size = " x ".join(str(side) for side in model["image_size"])
+        print(f"model: {model['name']}, {model['parameters']:,} parameters, input {size}")
+    print(f"pairing: {pairing(manifest)}")
+    print(f"made: {manifest.created}, last changed {manifest.updated}")
+    for variant in manifest.variants:
+        runs = manifest.runs.get(variant.variant_id, {})
+        failed = [f"seed {s}: {r.error}" for s, r in runs.items() if r.state == "failed"]
+        done = len(manifest.done_seeds(variant.variant_id))
+        print(f"  {variant.variant_id}: {done} of {len(manifest.seeds)} runs", *failed, sep="; ")
+    for shift in manifest.shifts:
+        done = sum(len(manifest.shifted_seeds(shift.name, v.variant_id)) for v in manifest.variants)
+        made = "" if shift.dataset is None else f" ({shift.dataset}, {shift.n_images} images)"
+        print(f"  shift {shift.name}{made}: {done} of {manifest.n_runs} runs")
+    for note in dataset.get("notes", []):
+        print(f"note: {note}")
+    if manifest.left_out:
+        print(f"files left out: {len(manifest.left_out)}")
+        for entry in manifest.left_out:
+            print(f"  {entry['file']!r}: {entry['reason']}")
+    return 0
+
+
+def run_rename(options: argparse.Namespace, cache: Cache) -> int:
+    """Give a sweep another name."""
+    cache.rename(options.sweep, options.new)
+    return 0
+
+
+def run_remove(options: argparse.Namespace, cache: Cache) -> int:
+    """Delete a sweep."""
+    kept = cache.remove(options.sweep)
+    if kept is not None:
+        print(f"{options.sweep}: removed; what people annotated was kept in {kept}")
+    return 0
+
+
+def run_merge(options: argparse.Namespace, cache: Cache) -> int:
+    """Merge two sweeps into a new one."""
+    from analysis.sweep.merge import merge
+
+    with ProgressBars(sys.stderr) as bars:
+        merged = merge(cache, options.first, options.second, options.name)
+        keep_tables(cache, merged.name, bars)
+    print(f"{merged.name}: {merged.n_done} of {merged.n_runs} runs done")
+    return 0
+
+
+def run_verify(options: argparse.Namespace, cache: Cache) -> int:
+    """Print what is wrong with a sweep's files; 1 where anything is."""
+    folder = cache.existing(options.sweep)
+    _finish_import(folder)
+    _finish_join(folder)
+    problems = folder.verify()
+    for problem in problems:
+        print(problem)
+    if not problems:
+        print(f"{folder.name}: {len(folder.manifest().files)} files, all as the manifest says")
+    return 1 if problems else 0
+
+
+def _finish_import(folder: SweepFolder) -> None:
+    """Finish an import that was killed while its files were put into the sweep."""
+    if not is_cut_off(folder):
+        return
+    with suppress(LetheError), folder.locked():
+        if finish(folder):
+            print(f"{folder.name}: finished an import that was cut off")
+
+
+def _finish_join(folder: SweepFolder) -> None:
+    """Finish a join that was killed, where that can be done: the images are whole as they lie."""
+    from analysis.store.join import finish as finish_join
+
+    try:
+        columns = finish_join(folder)
+    except (LetheError, ValueError):
+        return  # damaged, or not to be written: what is wrong is told below
+    if columns:
+        print(f"{folder.name}: finished a join that was cut off ({', '.join(columns)})")
+
+
+_ABOUT = """\
+Bring the columns of a table to the test images of a sweep, as meta_* columns: labels of people, \
+attributes, where a picture was taken. Rows are matched by the column image_id, or by path where \
+there is none; images without a row get no value. The columns can then be filtered by, exported \
+and compared: python -m analysis export SWEEP attributes."""
+
+
+def _add_join(verbs: Any, common: argparse.ArgumentParser) -> None:
+    """Add the verb to the parser."""
+    parser = verbs.add_parser(
+        "join",
+        parents=[common],
+        help="bring columns of a table to the images, by image_id or path",
+        description=_ABOUT,
+    )
+    parser.add_argument("sweep", metavar="SWEEP")
+    parser.add_argument(
+        "file", metavar="FILE", help=".csv, .parquet or JSON lines (.jsonl), gzipped (.gz) or not"
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace meta_* columns that are there already"
+    )
+    parser.set_defaults(run=run_join)
+
+
+def run_join(options: argparse.Namespace, cache: Cache) -> int:
+    """Join a file."""
+    names = join(cache.existing(options.sweep), options.file, overwrite=options.overwrite)
+    print(f"{options.sweep}: joined {', '.join(names)}")
+    return 0
+
+
+def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
+    """Add the verbs to the parser."""
+    for add in (_add_cache_verbs, _add_join, _add_bench):
+        add(verbs, common)

@@ -1,0 +1,280 @@
+"""``check``: a sweep held against a budget, for CI.
+
+``export``: the tables of a sweep.
+
+``report``: a sweep as one HTML page, figures and tables.
+
+``share``: images of a sweep in the formats of other tools.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from analysis.budgets import FORMATS, check, is_held, read_budget, written
+from analysis.cli.console import ProgressBars, write_data
+from analysis.errors import UserError
+from analysis.export import Chosen, choose, formats, share, sharing_format, wording_of
+from analysis.export.selection import POPULATIONS
+from analysis.presentation.formatting import count, size
+from analysis.results import MORE_TABLES, TABLES, SweepResults
+from analysis.stats.pie import KINDS
+from analysis.stats.votes import TIE_RULES
+from analysis.store import Cache
+from analysis.store.tabular import to_csv, write_table
+
+_CHECK_ABOUT = """\
+Hold a sweep against a budget in TOML: overall top-1 drop, the largest drop of a class, PIEs \
+beyond seed noise, gaps of subgroups, size. Exit status 0: within the budget; 1: a breach, or a \
+limit that could not be tested; 2: the budget or the sweep cannot be used. docs/ci.md says what a \
+budget holds."""
+
+
+def _add_check(verbs: Any, common: argparse.ArgumentParser) -> None:
+    """Add the verb to the parser."""
+    parser = verbs.add_parser(
+        "check",
+        parents=[common],
+        help="pass or fail against a budget, for CI",
+        description=_CHECK_ABOUT,
+    )
+    parser.add_argument("sweep", metavar="SWEEP")
+    parser.add_argument("--budget", metavar="FILE.toml", required=True, help="docs/ci.md says how")
+    parser.add_argument(
+        "--variant", metavar="ID", action="append", help="this variant alone (repeatable)"
+    )
+    parser.add_argument(
+        "--ties", choices=TIE_RULES, default="confidence", help="how tied modal labels are broken"
+    )
+    parser.add_argument(
+        "--format", choices=FORMATS, default="text", help="how the table is written"
+    )
+    parser.set_defaults(run=run_check)
+
+
+def run_check(options: argparse.Namespace, cache: Cache) -> int:
+    """Print the table of limits; 1 where the budget is not held."""
+    budget = read_budget(options.budget)
+    results = SweepResults(cache.existing(options.sweep), ties=options.ties)
+    verdicts = check(results, budget, options.variant)
+    print(written(verdicts, budget, sweep=options.sweep, format=options.format))
+    return 0 if is_held(verdicts, budget) else 1
+
+
+def _add_export(verbs: Any, common: argparse.ArgumentParser) -> None:
+    """Add the verb to the parser."""
+    export = verbs.add_parser("export", parents=[common], help="write a table of a sweep")
+    export.add_argument("sweep", metavar="SWEEP")
+    tables = (*TABLES, *MORE_TABLES)
+    export.add_argument("table", metavar="TABLE", choices=tables, help=", ".join(tables))
+    export.add_argument("--variant", metavar="ID", help="the rows of one variant alone")
+    export.add_argument(
+        "--ties", choices=TIE_RULES, default="confidence", help="how tied modal labels are broken"
+    )
+    export.add_argument(
+        "--out", metavar="FILE", help=".csv, .parquet or .json (default: CSV to standard output)"
+    )
+    export.add_argument(
+        "--by",
+        metavar="ATTRIBUTE[,ATTRIBUTE]",
+        help="attributes, numeric-attributes, subgroups: one attribute alone; subgroups: several "
+        "for the intersections of their values (default: every attribute by itself)",
+    )
+    export.add_argument(
+        "--positive",
+        metavar="CLASS",
+        help="subgroups: the class held against the rest (default: the second of two classes, "
+        "else each in turn)",
+    )
+    export.set_defaults(run=run_export)
+
+
+def run_export(options: argparse.Namespace, cache: Cache) -> int:
+    """Write one table."""
+    results = SweepResults(cache.existing(options.sweep), ties=options.ties)
+    table = _table(results, options)
+    if options.out:
+        write_table(table, options.out)
+    else:
+        write_data(to_csv(table))
+    return 0
+
+
+def _table(results: SweepResults, options: argparse.Namespace) -> pd.DataFrame:
+    name, variant = options.table, options.variant
+    for option, tables in (
+        ("by", ("attributes", "numeric-attributes", "subgroups")),
+        ("positive", ("subgroups",)),
+    ):
+        if getattr(options, option) is not None and name not in tables:
+            raise UserError(f"--{option} goes with {', '.join(tables)}, not with {name}")
+    by = options.by.split(",") if options.by else []
+    if name == "subgroups":
+        return results.subgroups(variant, by=by or None, positive=options.positive)
+    if not by:
+        return results.table(name, variant)
+    if len(by) > 1:
+        raise UserError(f"--by {options.by}: {name} takes one attribute; subgroups takes several")
+    compute = results.attributes if name == "attributes" else results.numeric_attributes
+    return compute(variant, attribute=by[0])
+
+
+_REPORT_ABOUT = """\
+Write a sweep as one self-contained HTML page that opens offline (index.html), every figure as \
+PNG, SVG and PDF (figures/) and every table as CSV (tables/)."""
+
+
+def _add_report(verbs: Any, common: argparse.ArgumentParser) -> None:
+    """Add the verb to the parser."""
+    parser = verbs.add_parser(
+        "report",
+        parents=[common],
+        help="one HTML page, every figure as a file, every table as CSV",
+        description=_REPORT_ABOUT,
+    )
+    parser.add_argument("sweep", metavar="SWEEP")
+    parser.add_argument(
+        "--out", metavar="DIR", required=True, help="a new or empty folder, or an earlier report's"
+    )
+    parser.add_argument("--title", help="heading of the page (default: after the sweep)")
+    parser.add_argument(
+        "--variant", metavar="ID", action="append", help="this variant alone (repeatable)"
+    )
+    parser.add_argument(
+        "--ties", choices=TIE_RULES, default="confidence", help="how tied modal labels are broken"
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="also into a folder with other files, which stay"
+    )
+    parser.set_defaults(run=run_report)
+
+
+def run_report(options: argparse.Namespace, cache: Cache) -> int:
+    """Write the report and say where it lies and what is missing."""
+    from analysis.report import write_report
+
+    results = SweepResults(cache.existing(options.sweep), ties=options.ties)
+    with ProgressBars(sys.stderr) as bars:
+        written = write_report(
+            results,
+            Path(options.out),
+            title=options.title,
+            variant_ids=options.variant,
+            overwrite=options.overwrite,
+            progress=bars,
+        )
+    print(
+        f"{written.page}: {size(written.n_bytes)}, {written.n_figures} figures, "
+        f"{written.n_tables} tables"
+    )
+    for note in written.notes:
+        print(f"note: {note}")
+    return 0
+
+
+_SHARE_ABOUT = """\
+Set images of a sweep out for other tools: PIEs by falling vote distance, of single models (one \
+run a variant) by falling confidence lost in the true class, or those named. The file or folder \
+appears whole or not at all."""
+
+
+def _add_share(verbs: Any, common: argparse.ArgumentParser) -> None:
+    """Add the verb to the parser."""
+    known = formats()
+    parser = verbs.add_parser(
+        "share",
+        parents=[common],
+        help="images as ZIP, contact sheet, Hugging Face folder, FiftyOne or label-cleaning CSV",
+        description=_SHARE_ABOUT,
+        epilog="formats: "
+        + "; ".join(f"{n}: {f.about.rstrip('.')}" for n, f in sorted(known.items())),
+    )
+    parser.add_argument("sweep", metavar="SWEEP")
+    parser.add_argument("format", metavar="FORMAT", choices=sorted(known), help=", ".join(known))
+    parser.add_argument(
+        "--variant", metavar="ID", help="held against dense (default: the most compressed one)"
+    )
+    parser.add_argument("--population", choices=POPULATIONS, help="which images (default: pies)")
+    parser.add_argument(
+        "--kind", choices=KINDS, action="append", help="this kind of PIE (repeatable)"
+    )
+    parser.add_argument(
+        "--class", dest="classes", metavar="NAME", action="append",
+        help="images of this true class (repeatable)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--images", metavar="ID[,ID]", help="these images in this order instead, by image_id"
+    )
+    parser.add_argument("--limit", metavar="N", type=int, help="the first N of them alone")
+    parser.add_argument(
+        "--ties", choices=TIE_RULES, default="confidence", help="how tied modal labels are broken"
+    )
+    parser.add_argument(
+        "--out", metavar="FILE|DIR", required=True,
+        help="a file with the format's suffix; of formats with several files .zip or a new folder",
+    )  # fmt: skip
+    parser.set_defaults(run=run_share)
+
+
+def run_share(options: argparse.Namespace, cache: Cache) -> int:
+    """Write the images and say what was written."""
+    results = SweepResults(cache.existing(options.sweep), ties=options.ties)
+    variant_id = options.variant or results.default_variant()
+    if variant_id is None:
+        raise UserError(f"sweep '{options.sweep}' has no compressed variant with a finished run")
+    image_ids, words = _chosen(options, results, variant_id)
+    chosen = Chosen(results, variant_id, image_ids, words)
+    total = len(chosen) + 3
+    with ProgressBars(sys.stderr) as bars:
+        share(
+            chosen,
+            sharing_format(options.format),
+            options.out,
+            progress=lambda n: bars("Writing", min(n, total), total),
+        )
+    noun = "image" if len(chosen) == 1 else "images"
+    print(f"{options.out}: {count(len(chosen))} {noun} of {variant_id} ({words})")
+    return 0
+
+
+def _chosen(
+    options: argparse.Namespace, results: SweepResults, variant_id: str
+) -> tuple[npt.NDArray[np.int64], str]:
+    """Image ids in order, and how they were chosen."""
+    if options.limit is not None and options.limit < 1:
+        raise UserError(f"--limit {options.limit}: expected 1 or more")
+    population = options.population or "pies"
+    kinds, classes = options.kind or [], options.classes or []
+    if options.images is not None:
+        if options.population or kinds or classes:
+            raise UserError("--images names the images: leave --population, --kind, --class out")
+        image_ids, words = _named(options.images), "image by image"
+    else:
+        # The variant is checked before its table is asked for.
+        Chosen(results, variant_id, np.empty(0, np.int64))
+        image_ids = choose(results, variant_id, population=population, kinds=kinds, classes=classes)
+        words = wording_of(population=population, kinds=kinds, classes=classes)
+        if not len(image_ids):
+            raise UserError(f"{variant_id} has no image for: {words}")
+    if options.limit is not None and options.limit < len(image_ids):
+        words = f"{words}, the first {count(options.limit)} of {count(len(image_ids))}"
+        image_ids = image_ids[: options.limit]
+    return image_ids, words
+
+
+def _named(text: str) -> npt.NDArray[np.int64]:
+    try:
+        return np.array([int(part) for part in text.split(",")], np.int64)
+    except (ValueError, OverflowError):
+        raise UserError(f"--images {text[:80]}: expected image ids such as 3,17,4") from None
+
+
+def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
+    """Add the verbs to the parser."""
+    for add in (_add_export, _add_share, _add_report, _add_check):
+        add(verbs, common)

@@ -1,0 +1,84 @@
+"""The formats by name; their files are found, not listed."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from analysis.errors import UserError
+from analysis.export.selection import Chosen
+from analysis.registry import Registry
+
+Files = Iterator[tuple[str, bytes]]
+Shape = Literal["file", "folder"]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A registered format.
+
+    ``files`` gives names and contents, one after the other: a single one where the shape is
+    ``file``; else those of a folder, which a browser gets as a ZIP. ``most`` is the largest number
+    of images it takes, ``why`` the reason in words; one that ``needs_pictures`` leaves images
+    without a picture out.
+    """
+
+    name: str
+    title: str
+    shape: Shape
+    suffix: str
+    mime: str
+    about: str
+    files: Callable[[Chosen], Files]
+    most: int | None = None
+    why: str = ""
+    needs_pictures: bool = False
+
+
+_FORMATS = Registry[Format]("analysis.export", "sharing format")
+
+
+def register(
+    name: str,
+    *,
+    title: str,
+    shape: Shape,
+    suffix: str,
+    mime: str,
+    about: str,
+    most: int | None = None,
+    why: str = "",
+    needs_pictures: bool = False,
+) -> Callable[[Callable[[Chosen], Files]], Callable[[Chosen], Files]]:
+    """Register a function that gives the files of chosen images.
+
+    Raises
+    ------
+    ValueError
+        The name is taken.
+    """
+
+    def add(files: Callable[[Chosen], Files]) -> Callable[[Chosen], Files]:
+        made = Format(name, title, shape, suffix, mime, about, files, most, why, needs_pictures)
+        _FORMATS.add(name, made)
+        return files
+
+    return add
+
+
+def formats() -> dict[str, Format]:
+    """Return all registered formats by name."""
+    return dict(sorted(_FORMATS.all().items()))
+
+
+def sharing_format(name: str) -> Format:
+    """Return one format.
+
+    Raises
+    ------
+    UserError
+        There is none of that name; the message lists those there are.
+    """
+    known = formats()
+    if name not in known:
+        raise UserError(f"unknown format '{name}'; expected one of {', '.join(sorted(known))}")
+    return known[name]

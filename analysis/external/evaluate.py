@@ -1,0 +1,366 @@
+"""Trying a given model on some images, and predicting all of them: what a worker does.
+
+What given models are fed: test images at every size that is taken, and how they are scaled.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from PIL import Image
+
+from analysis.config import DENSE_ID
+from analysis.datasets.base import Dataset
+from analysis.datasets.decode import UnusableImageError
+from analysis.datasets.preprocess import (
+    Arrays,
+    Progress,
+    channel_statistics,
+    image_table,
+    model_input,
+    write_split,
+)
+from analysis.errors import RunError, UserError, one_line
+from analysis.external.model import Array, Loaded, Needed
+from analysis.external.registry import open_model
+from analysis.external.signature import Fit, Input, are_probabilities, inputs_of, per_channel
+from analysis.external.spec import Asked, GivenModel
+from analysis.filesystem import Location
+from analysis.filesystem.copies import working_folder
+from analysis.store import SweepFolder
+from analysis.store.manifest import Manifest
+from analysis.training.loop import Normalizer, evaluation_batches
+from analysis.training.messages import Outcome, Shifted
+from analysis.training.prediction import median_latency, prediction_table
+
+# What a probability of 0 counts as: its logarithm must stay a number. As of imported ones.
+_SMALLEST = float(np.finfo(np.float64).tiny)
+
+# Where the images that a model is to predict lie, at the size it takes, and their name.
+Place = Callable[[Fit], tuple[Arrays, str]]
+
+
+@dataclass(frozen=True)
+class GivenContext:
+    """What all given models of a sweep share; beside ``arrays`` lies what may be lost."""
+
+    folder: Location
+    arrays: Arrays
+    needed: Needed
+
+
+@lru_cache(maxsize=2)
+def _opened(model: GivenModel, needed: Needed) -> Loaded:
+    return open_model(model, needed)
+
+
+def try_given(model: GivenModel, needed: Needed, pictures: list[Image.Image]) -> Fit:
+    """Open a model, and find with one image, then some, what it takes and gives.
+
+    Raises
+    ------
+    UserError
+        It cannot be opened, does not take such images, or gives no score a class.
+    """
+    loaded = _opened(model, needed)
+    try:
+        ways = inputs_of(loaded, needed)
+    except ValueError as error:
+        raise UserError(f"{model.label}: {error}") from None
+    way, outputs = _first_that_runs(model, loaded, ways, pictures)
+    place = _scores_among(model, outputs, needed.n_classes)
+    scores = outputs[place]
+    if not np.isfinite(scores).all():
+        raise UserError(f"{model.label}: its outputs are not finite on images of the dataset")
+    return Fit(
+        model,
+        loaded.sha256,
+        loaded.figures,
+        way.layout,
+        loaded.dtype,
+        way.batch,
+        way.size,
+        way.channels,
+        place,
+        len(outputs),
+        needed.n_classes,
+        are_probabilities(scores),
+        loaded.mean,
+        loaded.std,
+        notes=loaded.notes,
+    )
+
+
+def _first_that_runs(
+    model: GivenModel, loaded: Loaded, ways: list[Input], pictures: list[Image.Image]
+) -> tuple[Input, list[Array]]:
+    reasons = []
+    for way in ways:
+        pixels = np.stack([model_input(one, way.size, way.channels) for one in pictures])
+        half = (0.5,) * way.channels
+        batches = [pixels[:1], pixels] if way.batch is None else [pixels]
+        try:
+            for images in batches:
+                parts = [
+                    loaded.run(_fed(_filled(part, way.batch), loaded.dtype, way.layout, half, half))
+                    for part in _cut(images, way.batch)
+                ]
+        except Exception as error:
+            shape = f"[{len(images)}, {way.channels}, {way.size[0]}, {way.size[1]}]"
+            shape += "" if way.layout == "NCHW" else " (channels last)"
+            reasons.append(f"it does not take {loaded.dtype} {shape}: {one_line(error)}")
+            continue
+        outputs = [
+            np.concatenate([np.atleast_1d(p[i]) for p in parts]) for i in range(len(parts[0]))
+        ]
+        return way, [one[: len(pixels)] for one in outputs]
+    raise UserError(f"{model.label}: {reasons[0]}")
+
+
+def _scores_among(model: GivenModel, outputs: list[Array], n_classes: int) -> int:
+    for place, output in enumerate(outputs):
+        if output.ndim == 2 and output.shape[1] == n_classes:
+            if not np.issubdtype(output.dtype, np.floating):
+                raise UserError(
+                    f"{model.label}: its outputs are {output.dtype}; expected logits or "
+                    "probabilities"
+                )
+            return place
+    shapes = " and ".join(str(["N", *output.shape[1:]]).replace("'", "") for output in outputs[:3])
+    raise UserError(
+        f"{model.label}: it gives outputs of shape {shapes or 'none'} where [N, {n_classes}] was "
+        f"expected: the dataset has {n_classes} classes"
+    )
+
+
+def evaluate(context: GivenContext, fit: Fit, dense: Fit | None) -> Outcome:
+    """Predict every test image with one model and write the predictions.
+
+    ``dense`` is what its outputs are held against, image by image; None without.
+
+    Raises
+    ------
+    RunError
+        The model fails on an image, or is another one than was tried.
+    """
+    started = time.perf_counter()
+    table = _table(context, fit, dense, lambda one: (context.arrays, one.pixels))
+    loaded = _opened(fit.model, context.needed)
+    latency = None
+    if fit.batch in (None, 1):
+        one = _input(fit, context.arrays.pixels(fit.pixels)[:1])
+        latency = median_latency(loaded.run, one)
+    figures = fit.figures
+    measured = {
+        "sparsity": figures.sparsity,
+        "weight_bits": figures.weight_bits,
+        "size_bytes": figures.size_bytes,
+        "compute_dtype": figures.compute_dtype,
+    }
+    store, key = SweepFolder(context.folder), fit.model.key
+    record = store.write_predictions(*key, table, measured)
+    files = {store.relative(store.prediction_path(*key)): record}
+    return Outcome(*key, measured, latency, time.perf_counter() - started, files)
+
+
+def evaluate_shift(
+    context: GivenContext, fit: Fit, dense: Fit | None, folder: Path, shift: str
+) -> Shifted:
+    """Predict the images of a shift with one model and write the predictions.
+
+    ``folder`` has a folder of pixels for every size that is taken.
+
+    Raises
+    ------
+    RunError
+        The model fails on an image, or is another one than was tried.
+    """
+    table = _table(context, fit, dense, lambda one: (Arrays(folder / one.pixels), shift))
+    store = SweepFolder(context.folder)
+    record = store.write_predictions(*fit.model.key, table, {}, shift=shift)
+    path = store.relative(store.prediction_path(*fit.model.key, shift=shift))
+    return Shifted((shift,), {}, {path: record})
+
+
+def _table(context: GivenContext, fit: Fit, dense: Fit | None, place: Place) -> pa.Table:
+    """Predictions of the images that lie, for every model, at a place of its size."""
+    arrays, name = place(fit)
+    logits = _logits(context, fit, arrays, name)
+    beside = None if dense is None else _logits(context, dense, *place(dense))
+    return prediction_table(logits, arrays.labels(name), dense_logits=beside)
+
+
+def _logits(context: GivenContext, fit: Fit, arrays: Arrays, name: str) -> Array:
+    """Logits of all images of a name, (N, C); those of dense models are kept for the others."""
+    if fit.model.variant_id != DENSE_ID:
+        return _predicted(context, fit, arrays.pixels(name))
+    kept = arrays.folder / f"scores-{name}-{fit.model.seed}.npy"
+    if kept.exists():
+        return np.asarray(np.load(kept))
+    logits = _predicted(context, fit, arrays.pixels(name))
+    temporary = kept.with_suffix(f".{os.getpid()}.part.npy")
+    np.save(temporary, logits)
+    temporary.replace(kept)
+    return logits
+
+
+def _predicted(context: GivenContext, fit: Fit, pixels: Array) -> Array:
+    loaded = _opened(fit.model, context.needed)
+    if loaded.sha256 != fit.sha256:
+        raise RunError("the file was changed while the sweep ran")
+    batches = evaluation_batches(pixels, "cpu") if fit.batch is None else _cut(pixels, fit.batch)
+    parts = []
+    for batch in batches:
+        try:
+            outputs = loaded.run(_input(fit, _filled(batch, fit.batch)))
+        except Exception as error:
+            raise RunError(f"the model fails on an image: {one_line(error)}") from error
+        parts.append(_scores(fit, outputs[fit.output][: len(batch)]))
+    return np.concatenate(parts)
+
+
+def _scores(fit: Fit, scores: Array) -> Array:
+    if not np.isfinite(scores).all():
+        raise RunError("the model's outputs are not finite")
+    if not fit.are_probabilities:
+        return scores if scores.dtype == np.float64 else scores.astype(np.float32)
+    if not are_probabilities(scores):
+        raise RunError(
+            "the outputs were probabilities on the first images and are none on others; give a "
+            "model that gives logits"
+        )
+    exact = scores.astype(np.float64)
+    return np.log(np.where(exact > 0, exact, _SMALLEST))
+
+
+def _input(fit: Fit, pixels: Array) -> Array:
+    return _fed(pixels, fit.dtype, fit.layout, fit.mean or (0.0,), fit.std or (1.0,))
+
+
+def _fed(
+    pixels: Array, dtype: str, layout: str, mean: tuple[float, ...], std: tuple[float, ...]
+) -> Array:
+    """Pixels uint8 [N, C, H, W] as a model takes them."""
+    images: Any = pixels
+    if dtype != "uint8":
+        images = Normalizer(mean, std, "cpu")(pixels).numpy().astype(dtype)
+    if layout == "NHWC":
+        images = images.transpose(0, 2, 3, 1)
+    return np.ascontiguousarray(images)
+
+
+def _cut(pixels: Array, batch: int | None) -> Iterator[Array]:
+    size = batch or len(pixels)
+    for start in range(0, len(pixels), size):
+        yield pixels[start : start + size]
+
+
+def _filled(pixels: Array, batch: int | None) -> Array:
+    """Fill a batch up to the number a model takes, with its last image."""
+    lacking = 0 if batch is None else batch - len(pixels)
+    return np.concatenate([pixels, np.repeat(pixels[-1:], lacking, axis=0)]) if lacking else pixels
+
+
+_TRIED = 8
+_LOOKED_AT = 64
+_STATISTICS_SAMPLE = 10_000
+_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+def silent(_phase: str, _done: int, _total: int) -> None:
+    """Show no progress."""
+
+
+def usable(dataset: Dataset) -> list[Image.Image]:
+    """Some test images to try models with.
+
+    Raises
+    ------
+    UserError
+        None of the first can be used.
+    """
+    found: list[Image.Image] = []
+    reason = "it has none"
+    for index in range(min(len(dataset.test), _LOOKED_AT)):
+        try:
+            found.append(dataset.test.images[index])
+        except UnusableImageError as error:
+            reason = f"{error}"
+        if len(found) == _TRIED:
+            break
+    if not found:
+        raise UserError(f"no usable image among the first of the test split: {reason}")
+    return found
+
+
+def scaled(fits: list[Fit], asked: Asked, dataset: Dataset) -> list[Fit]:
+    """Decide the mean and standard deviation that each model's pixels are scaled with."""
+    statistics: dict[tuple[int, int], Any] = {}
+
+    def of_training(size: tuple[int, int]) -> Any:
+        if size not in statistics:
+            statistics[size] = _statistics(dataset, size)
+        return statistics[size]
+
+    found = []
+    for fit in fits:
+        named = asked.scaling.named
+        if asked.scaling.mean is not None and asked.scaling.std is not None:
+            mean, std, by = asked.scaling.mean, asked.scaling.std, "as given"
+        elif fit.dtype == "uint8" or named == "none":
+            mean, std, by = (0.0,), (1.0,), "none"
+        elif named == "imagenet":
+            (mean, std), by = _IMAGENET, "those of ImageNet"
+        elif named == "0.5":
+            mean, std, by = (0.5,), (0.5,), "as given"
+        elif named is None and fit.mean is not None and fit.std is not None:
+            mean, std, by = fit.mean, fit.std, "the model's own"
+        else:
+            (mean, std), by = of_training(fit.size), "those of the training pixels"
+        found.append(
+            replace(
+                fit,
+                mean=per_channel(tuple(mean), fit.channels),
+                std=per_channel(tuple(std), fit.channels),
+                scaled_by=by,
+            )
+        )
+    return found
+
+
+def _statistics(
+    dataset: Dataset, size: tuple[int, int]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    step = max(1, len(dataset.train) // _STATISTICS_SAMPLE)
+    sample = dataset.train.take(np.arange(0, len(dataset.train), step))
+    with working_folder() as here:
+        write_split(sample, "train", size, dataset.channels, here, [], None, silent)
+        return channel_statistics(here / "train.npy")
+
+
+def write_pixels(
+    dataset: Dataset, fits: list[Fit], work: Path, manifest: Manifest, progress: Progress
+) -> Any:
+    """Decode the test images once for every size that is taken; return their table."""
+    first = {fit.pixels: fit for fit in fits}
+    images, left_out = None, list(dataset.left_out)
+    for name, fit in first.items():
+        gone: list[dict[str, str]] = []
+        rows: list[dict[str, Any]] | None = [] if images is None else None
+        kept = write_split(dataset.test, name, fit.size, fit.channels, work, gone, rows, progress)
+        if rows is not None:
+            images = image_table(dataset.test.take(kept), rows)
+            left_out += [{**one, "split": "test"} for one in gone]
+    manifest.left_out = left_out
+    manifest.dataset |= {
+        "n_train": 0,
+        "n_test": 0 if images is None else images.num_rows,
+        "notes": list(dataset.notes),
+    }
+    return images

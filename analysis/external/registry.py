@@ -1,0 +1,47 @@
+"""The formats of given models by name; their files are found, not listed."""
+
+from collections.abc import Callable
+
+from analysis.errors import UserError, one_line
+from analysis.external.model import Loaded, Needed
+from analysis.external.spec import GivenModel
+from analysis.registry import Registry
+
+Opener = Callable[[str, Needed], Loaded]
+_OPENERS = Registry[Opener]("analysis.external", "format")
+
+
+def register(kind: str) -> Callable[[Opener], Opener]:
+    """Register a function that opens a format; it is given what stands after ``=``.
+
+    Raises
+    ------
+    ValueError
+        The format is taken.
+    """
+    return _OPENERS.register(kind)
+
+
+def formats() -> list[str]:
+    """Name the registered formats, sorted."""
+    return sorted(_OPENERS.all())
+
+
+def open_model(model: GivenModel, needed: Needed) -> Loaded:
+    """Open a model.
+
+    Raises
+    ------
+    UserError
+        It cannot be opened; the message names it, in one line.
+    """
+    opener = _OPENERS.all()[model.kind]
+    try:
+        return opener(model.where, needed)
+    except UserError as error:
+        raise UserError(f"{model.label}: {error}") from error
+    except MemoryError:
+        raise UserError(f"{model.label} does not fit into memory") from None
+    except Exception as error:
+        # A damaged file fails in whatever way its bytes happen to be read.
+        raise UserError(f"{model.label} cannot be opened: {one_line(error)}") from error

@@ -1,0 +1,253 @@
+"""What is asked of given models: VARIANT[@SEED]=MODEL, and how pictures become their input."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from analysis.compression.registry import asked_sparsity, methods
+from analysis.config import DENSE_ID, Shift, Step, Variant, check_names, check_sweep_name
+from analysis.errors import UserError
+from analysis.store.manifest import VariantRecord
+
+NORMALIZATIONS = ("imagenet", "none", "dataset", "0.5")
+_STEP = re.compile(r"([a-z][a-z0-9]*(?:-[a-z0-9]+)*?)(?:-(\d+\.\d+))?")
+_FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+_HIGHEST_SEED = 2**31 - 1
+_FORMATS = {".onnx": "onnx", ".pt2": "exported"}
+_EXPECTED = "expected a file .onnx or .pt2, timm:NAME[:CHECKPOINT], or module:function"
+
+
+@dataclass(frozen=True)
+class GivenModel:
+    """One model as given; ``where`` is what its format opens."""
+
+    variant_id: str
+    seed: int
+    kind: str
+    where: str
+
+    @property
+    def given(self) -> str:
+        """The model as it was written."""
+        return f"timm:{self.where}" if self.kind == "timm" else self.where
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Variant and seed of the run it makes."""
+        return self.variant_id, self.seed
+
+    @property
+    def run(self) -> str:
+        """The run it makes, ``dense@0``."""
+        return f"{self.variant_id}@{self.seed}"
+
+    @property
+    def label(self) -> str:
+        """What it is called in messages."""
+        name = self.variant_id if self.seed == 0 else self.run
+        return f"{name}={self.given}"
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """How pixels from 0 to 1 become the input: minus ``mean``, over ``std``, a channel each.
+
+    ``named`` says where the two come from; without it each model's own are taken where it says
+    them, else those of the training pixels.
+    """
+
+    named: str | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Given models over the test images of a dataset."""
+
+    name: str
+    dataset: str
+    models: tuple[GivenModel, ...]
+    scaling: Scaling = Scaling()
+    input_size: int | None = None
+    train_limit: int | None = None
+    test_limit: int | None = None
+    paired: bool = False
+    shifts: tuple[Shift, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_sweep_name(self.name)
+        for option in ("input_size", "train_limit", "test_limit"):
+            value = getattr(self, option)
+            if value is not None and value < 1:
+                raise UserError(f"--{option.replace('_', '-')} {value}: expected at least 1")
+        check_names(self.shifts)
+        _check_runs(self.models, self.paired)
+
+    def options(self) -> dict[str, Any]:
+        """What a result depends on besides the models: a resumed sweep must repeat these."""
+        return {
+            "dataset": self.dataset,
+            "model": "given models",
+            "normalize": self.scaling.named,
+            "mean": None if self.scaling.mean is None else list(self.scaling.mean),
+            "std": None if self.scaling.std is None else list(self.scaling.std),
+            "input_size": self.input_size,
+            "train_limit": self.train_limit,
+            "test_limit": self.test_limit,
+            "paired": self.paired,
+        }
+
+
+def parse_models(items: Sequence[str]) -> tuple[GivenModel, ...]:
+    """Read ``VARIANT[@SEED]=MODEL`` items.
+
+    Raises
+    ------
+    UserError
+        An item has another form, or a run is given twice.
+    """
+    return tuple(_parse(item) for item in items)
+
+
+def _parse(item: str) -> GivenModel:
+    name, equals, model = item.partition("=")
+    if not equals or not name or not model:
+        raise UserError(f"--models {item}: expected VARIANT[@SEED]=MODEL, such as dense=net.onnx")
+    variant, at, number = name.partition("@")
+    if at and not (number.isascii() and number.isdecimal() and int(number) <= _HIGHEST_SEED):
+        raise UserError(f"--models {item}: '{number}' is no seed; expected a whole number from 0")
+    try:
+        variant_id = variant_of(variant).variant_id
+    except UserError as error:
+        raise UserError(f"--models {item}: {error}") from None
+    kind, where = _format(model, item)
+    return GivenModel(variant_id, int(number) if at else 0, kind, where)
+
+
+def _format(model: str, item: str) -> tuple[str, str]:
+    if model.startswith("timm:"):
+        where = model.removeprefix("timm:")
+        if not where.partition(":")[0]:
+            raise UserError(f"--models {item}: a name is missing; timm:NAME[:CHECKPOINT]")
+        return "timm", where
+    suffix = Path(model).suffix.lower()
+    if suffix in _FORMATS:
+        return _FORMATS[suffix], model
+    if _FUNCTION.fullmatch(model):
+        return "function", model
+    hint = ""
+    if suffix in (".pt", ".pth", ".safetensors", ".bin", ".ckpt"):
+        hint = "; weights alone do not say what model they are of: timm:NAME:CHECKPOINT"
+    elif suffix == ".xml":
+        hint = "; a model of OpenVINO is run by a function, of which docs/given.md has an example"
+    raise UserError(f"--models {item}: {_EXPECTED}{hint}")
+
+
+def variant_of(variant_id: str) -> Variant:
+    """Read a key of the grammar, ``magnitude-0.90+int8-static``; its methods may be any.
+
+    Raises
+    ------
+    UserError
+        It is of another form.
+    """
+    if variant_id == DENSE_ID:
+        return Variant()
+    steps = []
+    for part in variant_id.split("+"):
+        found = _STEP.fullmatch(part)
+        if found is None or len(variant_id) > 100:
+            raise UserError(
+                f"variant '{variant_id:.110}': expected lower-case words joined by '-', a level "
+                "with a point at their end where there is one, such as int8 or magnitude-0.90"
+            )
+        steps.append(Step(found[1], None if found[2] is None else float(found[2])))
+    if any(step.method == DENSE_ID for step in steps):
+        raise UserError(f"variant '{variant_id}': dense is a variant by itself")
+    return Variant(tuple(steps))
+
+
+def variant_record(variant_id: str, *, paired: bool) -> VariantRecord:
+    """Describe a variant; the level of a method that is not registered is its target sparsity."""
+    variant = variant_of(variant_id)
+    known = methods()
+    if all(step.method in known for step in variant.steps):
+        sparsity = asked_sparsity(variant)
+    else:
+        sparsity = next((step.level for step in variant.steps if step.level is not None), None)
+    return VariantRecord(
+        variant.variant_id, variant.method, sparsity, paired=paired and not variant.is_dense
+    )
+
+
+def parse_scaling(
+    normalize: str | None, mean: Sequence[float] | None, std: Sequence[float] | None
+) -> Scaling:
+    """Read ``--normalize``, ``--mean`` and ``--std``.
+
+    Raises
+    ------
+    UserError
+        They contradict each other, or a value cannot be used.
+    """
+    if mean is None and std is None:
+        if normalize is not None and normalize not in NORMALIZATIONS:
+            raise UserError(f"--normalize {normalize}: expected one of {', '.join(NORMALIZATIONS)}")
+        return Scaling(normalize)
+    if normalize is not None:
+        raise UserError("--normalize does not go with --mean and --std: give one or the other")
+    if mean is None or std is None:
+        raise UserError("--mean and --std: one is missing")
+    for option, values in (("mean", mean), ("std", std)):
+        if len(values) not in (1, 3) or not all(math.isfinite(value) for value in values):
+            raise UserError(f"--{option}: expected 1 or 3 numbers, of pixels from 0 to 1")
+    if min(std) <= 0:
+        raise UserError(f"--std {min(std):g}: expected numbers above 0")
+    if max(std) > 10 or max(mean) > 1:
+        raise UserError("--mean and --std are of pixels from 0 to 1; divide them by 255")
+    return Scaling(None, tuple(map(float, mean)), tuple(map(float, std)))
+
+
+def _check_runs(models: tuple[GivenModel, ...], is_paired: bool) -> None:
+    runs = [model.run for model in models]
+    twice = next((run for i, run in enumerate(runs) if run in runs[:i]), None)
+    if twice is not None:
+        raise UserError(
+            f"--models: {twice} is given twice; several runs of one variant take a seed each, "
+            "such as dense@0=a.onnx dense@1=b.onnx"
+        )
+    dense = {model.seed for model in models if model.variant_id == DENSE_ID}
+    if not dense:
+        raise UserError(
+            "--models: none is 'dense', the uncompressed model that the others are held against; "
+            "expected dense=MODEL, also where models are added to a sweep"
+        )
+    alone = next((model for model in models if model.seed not in dense), None)
+    if is_paired and alone is not None:
+        raise UserError(
+            f"--paired: {alone.run} is held against dense@{alone.seed}, which is not among "
+            "--models; name it again where models are added to a sweep"
+        )
+
+
+def check_even(runs: Sequence[tuple[str, int]]) -> None:
+    """Check that every variant has every seed.
+
+    Raises
+    ------
+    UserError
+        One lacks a seed that another has.
+    """
+    there, seeds = set(runs), sorted({seed for _, seed in runs})
+    for variant_id in dict.fromkeys(variant_id for variant_id, _ in runs):
+        for seed in seeds:
+            if (variant_id, seed) not in there:
+                other = next(v for v, s in runs if s == seed)
+                raise UserError(
+                    f"--models: {variant_id} has no seed {seed}, which {other} has; expected every "
+                    f"variant with every seed: {variant_id}@{seed}=MODEL"
+                )

@@ -1,0 +1,100 @@
+"""What the formats of torch share: running a module on arrays, and measuring its weights."""
+
+import copy
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from analysis.external.model import Figures, Stored, figures_of
+from analysis.models.weights import measured_sparsity
+
+_FED = {torch.float32: "float32", torch.float16: "float16", torch.float64: "float64",
+        torch.uint8: "uint8"}  # fmt: skip
+
+
+def fed(dtype: torch.dtype) -> str:
+    """Name what a module is fed; anything but half and double precision is fed float32."""
+    return _FED.get(dtype, "float32")
+
+
+def runner(module: Callable[..., Any]) -> Callable[[Any], list[Any]]:
+    """Run a module, or a function of tensors, on arrays."""
+
+    def run(images: Any) -> list[Any]:
+        with torch.inference_mode():
+            return arrays(module(torch.from_numpy(np.ascontiguousarray(images))))
+
+    return run
+
+
+def arrays(outputs: Any) -> list[Any]:
+    """Outputs of whatever form as arrays."""
+    if isinstance(outputs, torch.Tensor):
+        tensor = outputs.detach().cpu()
+        return [(tensor.float() if tensor.is_floating_point() else tensor).numpy()]
+    if isinstance(outputs, np.ndarray):
+        return [outputs]
+    if isinstance(outputs, dict):  # such as the outputs of transformers
+        return [one for value in outputs.values() for one in arrays(value)]
+    if isinstance(outputs, list | tuple):
+        return [one for value in outputs for one in arrays(value)]
+    return []
+
+
+def figures_of_tensors(tensors: Iterable[torch.Tensor]) -> Figures:
+    """Measure parameters, buffers and quantized tensors; null where one has a form of its own."""
+    found = [_stored(tensor) for tensor in tensors]
+    stored = [one for one in found if one is not None]
+    return figures_of(stored) if len(stored) == len(found) else Figures()
+
+
+def _stored(tensor: torch.Tensor) -> Stored | None:
+    n, is_large = tensor.numel(), tensor.ndim >= 2
+    if tensor.is_quantized:
+        bits = 4.0 if tensor.dtype == torch.quint4x2 else 8.0 * tensor.element_size()
+        return Stored(n, n * bits / 8 + _scale_bytes(tensor), is_large, bits, None)
+    if type(tensor.data) is not torch.Tensor:
+        return None
+    size = tensor.element_size()
+    if tensor.is_floating_point():
+        zeros = n - int(tensor.count_nonzero())
+        name = str(tensor.dtype).removeprefix("torch.")
+        return Stored(n, n * size, is_large, 8.0 * size, zeros, name)
+    # int64 and bool are indices and masks; several weights may be packed into one int32.
+    is_weight = is_large and tensor.dtype not in (torch.int64, torch.bool)
+    return Stored(n, n * size, is_weight, 8.0 if size == 1 else None, None)
+
+
+def _scale_bytes(tensor: torch.Tensor) -> int:
+    """Bytes of the scales and zero points of a quantized tensor."""
+    if tensor.qscheme() in (torch.per_tensor_affine, torch.per_tensor_symmetric):
+        return 16  # a double and a 64-bit integer
+    parts = (tensor.q_per_channel_scales(), tensor.q_per_channel_zero_points())
+    return sum(part.numel() * part.element_size() for part in parts)
+
+
+def figures_of_module(module: nn.Module) -> Figures:
+    """Measure a module; where it names its head, sparsity leaves that out as everywhere."""
+    figures = figures_of_tensors([*module.parameters(), *module.buffers(), *_packed(module)])
+    if figures.sparsity is None or not hasattr(module, "get_classifier"):
+        return figures
+    return replace(figures, sparsity=measured_sparsity(module))
+
+
+def _packed(module: nn.Module) -> Iterator[torch.Tensor]:
+    """Tensors of a state dict that are no parameter and no buffer: quantized layers pack theirs."""
+    known = {name for name, _ in module.named_parameters(remove_duplicate=False)}
+    known |= {name for name, _ in module.named_buffers(remove_duplicate=False)}
+    for name, value in module.state_dict().items():
+        if name not in known:
+            parts = value if isinstance(value, tuple | list) else [value]
+            yield from (part for part in parts if isinstance(part, torch.Tensor))
+
+
+def evaluating(module: nn.Module) -> nn.Module:
+    """Return a copy in evaluation mode, on the CPU."""
+    return copy.deepcopy(module).cpu().eval()

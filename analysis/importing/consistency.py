@@ -1,0 +1,439 @@
+"""Every run held against every other: rows twice, labels that differ, images that are missing.
+
+How the files name images: a key each, the place of a known image or a number of its own.
+
+Which images every run has: those are kept, and what becomes of the others.
+
+The runs of an import: whether they are new and even, and which is held against which.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis.config import DENSE_ID
+from analysis.errors import UserError
+from analysis.importing.classes import Classes
+from analysis.importing.encode import Rows
+from analysis.importing.images import Known
+from analysis.importing.npz import Scores
+from analysis.importing.reading import Read, named
+from analysis.importing.request import Asked
+from analysis.presentation.formatting import many
+from analysis.store.manifest import Manifest
+
+IntArray = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What one run says of its images: keys, class ids, paths' codes (-1 without), row numbers."""
+
+    image: IntArray
+    label: IntArray
+    path: IntArray
+    row: IntArray
+
+
+@dataclass(frozen=True)
+class ImageTable:
+    """What all runs say together: label and path code of each key, and its place or -1."""
+
+    label: npt.NDArray[np.int32]
+    path: npt.NDArray[np.int32]
+    place: npt.NDArray[np.int32]
+    left_out: list[dict[str, str]]
+
+    @property
+    def kept(self) -> npt.NDArray[np.int64]:
+        """Keys of the images that are kept, in the order of their places."""
+        keys = np.flatnonzero(self.place >= 0)
+        return keys[np.argsort(self.place[keys])]
+
+
+class Checker:
+    """Takes the facts of one run after the other."""
+
+    def __init__(
+        self,
+        n_keys: int,
+        rows: Rows,
+        class_names: Sequence[str],
+        name_of: Callable[[int], str],
+        known: Known | None,
+    ) -> None:
+        self._rows, self._class_names, self._name_of, self._known = (
+            rows,
+            class_names,
+            name_of,
+            known,
+        )
+        self._count = np.zeros(n_keys, np.int32)
+        self._label = np.full(n_keys, -1, np.int32) if known is None else known.label.copy()
+        self._path = np.full(n_keys, -1, np.int32)
+        self._first = np.full(n_keys, -1, np.int64)
+        self._n = 0
+
+    def add(self, run: str, facts: Facts) -> None:
+        """Check one run.
+
+        Raises
+        ------
+        UserError
+            It has an image twice or one that is not known, or says another label or path.
+        """
+        outside = (facts.image < 0) | (facts.image >= len(self._count))
+        if outside.any():
+            raise self._unknown(facts, int(np.argmax(outside)))
+        order = np.argsort(facts.image, kind="stable")
+        image = facts.image[order]
+        twice = np.flatnonzero(image[1:] == image[:-1])
+        if len(twice):
+            earlier, later = facts.row[order[twice[0]]], facts.row[order[twice[0] + 1]]
+            raise UserError(
+                f"{self._rows.where(later)}: image {self._name_of(int(image[twice[0]]))} of {run} "
+                f"is there already ({self._rows.where(earlier)}); expected one row an image and run"
+                + (f"; {len(twice):,} rows are there twice" if len(twice) > 1 else "")
+            )
+        self._compare(facts, self._label, facts.label, "label", self._class_name)
+        self._compare(facts, self._path, facts.path, "path", lambda code: f"number {code}")
+        self._count[facts.image] += 1
+        self._n += 1
+
+    def _compare(
+        self,
+        facts: Facts,
+        known: IntArray,
+        given: IntArray,
+        column: str,
+        shown: Callable[[int], str],
+    ) -> None:
+        before = known[facts.image]
+        bad = (before >= 0) & (before != given) & (given >= 0)
+        if bad.any():
+            row = int(np.argmax(bad))
+            key = int(facts.image[row])
+            other = (
+                self._rows.where(self._first[key])
+                if self._first[key] >= 0
+                else (self._known.what if self._known is not None else "elsewhere")
+            )
+            if column == "path":
+                raise UserError(
+                    f"{self._rows.where(facts.row[row])}: column 'path' of image "
+                    f"{self._name_of(key)} is another one than in {other}"
+                )
+            raise UserError(
+                f"{self._rows.where(facts.row[row])}: column '{column}' of image "
+                f"{self._name_of(key)} is {shown(int(given[row]))}, and in {other} "
+                f"{shown(int(before[row]))}; expected one {column} an image everywhere "
+                f"(so in {many(int(bad.sum()), 'row')} of this run)"
+            )
+        new = self._first[facts.image] < 0
+        self._first[facts.image[new]] = facts.row[new]
+        there = given >= 0
+        known[facts.image[there]] = given[there]
+
+    def _class_name(self, class_id: int) -> str:
+        name = self._class_names[class_id]
+        return f"{class_id}" if name == str(class_id) else f"{name!r} (class {class_id})"
+
+    def _unknown(self, facts: Facts, row: int) -> UserError:
+        what = self._known.what if self._known is not None else "the import"
+        return UserError(
+            f"{self._rows.where(facts.row[row])}: column 'image_id' names no image of {what}, "
+            f"which has {len(self._count):,}: from 0 to {len(self._count) - 1}"
+        )
+
+    def missing(self) -> IntArray:
+        """Keys of the images that at least one run lacks."""
+        return np.flatnonzero(self._count < self._n)
+
+    def seen(self) -> IntArray:
+        """Keys of the images that any run has."""
+        return np.flatnonzero(self._count > 0)
+
+    def table(
+        self,
+        left_out: IntArray,
+        file_of: Callable[[int], str],
+        reason: Callable[[int], str],
+        order: IntArray | None,
+    ) -> ImageTable:
+        """Number the images that are kept, in ``order`` of their keys where that is another one."""
+        kept = np.ones(len(self._count), bool)
+        kept[left_out] = False
+        keys = np.flatnonzero(kept) if order is None else order[kept[order]]
+        place = np.full(len(kept), -1, np.int32)
+        place[keys] = np.arange(len(keys))
+        gone = [{"file": file_of(int(key)), "reason": reason(int(key))} for key in left_out]
+        return ImageTable(self._label, self._path, place, gone)
+
+    @property
+    def n_runs(self) -> int:
+        """Runs that were added."""
+        return self._n
+
+    def count(self, key: int) -> int:
+        """Count the runs that have an image."""
+        return int(self._count[key])
+
+
+class ImageKeys:
+    """The keys of an import's images, 0 to ``len - 1``, and what each of them is called."""
+
+    def __init__(self, read: Read, known: Known | None) -> None:
+        self._read, self.known = read, known
+        self.by_path = read.codes.by_path
+        self._paths = list(read.codes.paths) if self.by_path else []
+        # Paths that are said beside ids, which are what images are known by.
+        self.has_paths_beside = known is None and read.codes.has_paths and not self.by_path
+
+    def __len__(self) -> int:
+        if self.known is not None:
+            return len(self.known)
+        return len(self._paths) if self.by_path else self._read.n_ids
+
+    def name(self, key: int) -> str:
+        """Name an image for a person, the way the files do."""
+        known = self.known
+        if self._paths:
+            return f"{self._paths[key]!r}"
+        if known is not None and known.paths is not None:
+            return f"{key} ({known.paths[key]!r})"
+        return f"{known.ids[key] if known is not None and known.ids is not None else key}"
+
+    def file(self, key: int) -> str:
+        """Path of an image where it has one, else its name."""
+        paths = self._paths or (None if self.known is None else self.known.paths)
+        return self.name(key) if paths is None else paths[key]
+
+    @property
+    def order(self) -> npt.NDArray[np.int64] | None:
+        """Keys in the order of the images; None where that is their own."""
+        if not self._paths or self.known is not None:
+            return None
+        return np.argsort(np.array(self._paths, object))
+
+    def of(self, image: npt.NDArray[np.int32]) -> npt.NDArray[Any]:
+        """Keys of images as the files give them, -1 where an image is not known."""
+        known = self.known
+        if known is None or known.ids is None or self.by_path:
+            return image
+        place = np.searchsorted(known.ids, image)
+        found = known.ids[np.minimum(place, len(known.ids) - 1)] == image
+        return np.where(found, place, -1)
+
+    def facts(self, code: int, classes: Classes) -> Facts:
+        """What a run says of its images."""
+        scored = self._read.scored.get(code)
+        if scored is not None:
+            number = np.arange(scored.first, scored.first + scored.scores.n)
+            image = np.arange(scored.scores.n)
+            path = np.full(len(image), -1, np.int32)
+            return Facts(image, classes.of_code[scored.label], path, number)
+        rows, number = self._read.spool.read(code)
+        held: Any = rows
+        path = held["path"] if self.has_paths_beside else np.full(len(rows), -1, np.int32)
+        return Facts(self.of(held["image"]), classes.of_code[held["label"]], path, number)
+
+    def paths_of(
+        self, kept: npt.NDArray[np.int64], code: npt.NDArray[np.int32]
+    ) -> list[str] | None:
+        """Paths of the images that are kept, ``code`` theirs where said beside ids; or None."""
+        if self.known is not None:
+            paths = self.known.paths
+            return None if paths is None else [paths[key] for key in kept.tolist()]
+        if self.by_path:
+            return [self._paths[key] for key in kept.tolist()]
+        if self.has_paths_beside and (code >= 0).all():
+            every = list(self._read.codes.paths)
+            return [every[one] for one in code.tolist()]
+        return None
+
+    def ids_of(self, kept: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
+        """Ids of the files where the images that are kept are numbered anew; else None."""
+        if self.by_path or np.array_equal(kept, np.arange(len(kept))):
+            return None
+        return kept.astype(np.int64)
+
+
+Told = Callable[[int, int], None]
+
+
+def image_table(
+    asked: Asked, read: Read, keys: ImageKeys, classes: Classes, told: Told, *, is_new: bool
+) -> tuple[ImageTable, list[str]]:
+    """Hold every run against the others; what is to be said of the images that are left out.
+
+    Raises
+    ------
+    UserError
+        Runs disagree, or a run lacks an image and ``--allow-missing`` was not asked.
+    """
+    checker = Checker(len(keys), read.rows, classes.names, keys.name, keys.known)
+    for run, code in read.codes.runs.items():
+        told(code + 1, len(read.codes.runs))
+        checker.add(named(run), keys.facts(code, classes))
+    left_out, notes = checker.missing(), []
+    if len(left_out) and is_new and _is_test_alone(checker, keys):
+        notes.append(
+            f"{keys.known.what if keys.known else ''} has a train and a test split, and the images "
+            "that are named are those of the test split: only they are used"
+        )
+    elif len(left_out):
+        if not asked.allow_missing or not is_new:
+            raise _lacks(asked, read, checker, keys, classes, is_new=is_new)
+        if not len(np.setdiff1d(checker.seen(), left_out)):
+            raise UserError(
+                f"{read.rows.file(0)}: no image is in every run; --allow-missing would leave out "
+                "all"
+            )
+        notes.append(
+            f"left out of all runs: {many(len(left_out), 'image')} that a run lacks "
+            "(--allow-missing); the manifest names them"
+        )
+    table = checker.table(left_out, keys.file, lambda key: _reason(checker, key), keys.order)
+    return table, notes
+
+
+def _is_test_alone(checker: Checker, keys: ImageKeys) -> bool:
+    known = keys.known
+    if known is None or known.tail is None:
+        return False
+    expected = np.arange(known.tail, len(known))
+    return np.array_equal(checker.seen(), expected) and np.array_equal(
+        checker.missing(), np.arange(known.tail)
+    )
+
+
+def _lacks(
+    asked: Asked,
+    read: Read,
+    checker: Checker,
+    keys: ImageKeys,
+    classes: Classes,
+    *,
+    is_new: bool,
+) -> UserError:
+    """Name the first image that a run lacks, and that run."""
+    missing: npt.NDArray[Any] = checker.missing()
+    key = next((int(k) for k in missing if checker.count(int(k))), int(missing[0]))
+    many = f"; {len(missing):,} images are missing from a run" if len(missing) > 1 else ""
+    mend = "complete the files, or --allow-missing leaves such images out of all runs"
+    if not is_new:
+        mend = f"expected the images of sweep '{asked.name}' in every run"
+    if not checker.count(key):
+        what = f" of {keys.known.what}" if keys.known is not None else ""
+        ids = " (image_id counts images from 0; other ids: --map path=image_id)"
+        ids = "" if keys.known is not None or keys.by_path else ids
+        return UserError(
+            f"{read.rows.file(0)}: no run has image {keys.name(key)}{what}{ids}{many}; {mend}"
+        )
+    for run, code in read.codes.runs.items():
+        facts = keys.facts(code, classes)
+        if key not in facts.image:
+            file = read.rows.file(int(facts.row[0]))
+            return UserError(
+                f"{file}: {named(run)} has no row for image {keys.name(key)}{many}; {mend}"
+            )
+    raise AssertionError("an image is missing from no run")
+
+
+def _reason(checker: Checker, key: int) -> str:
+    n = checker.count(key)
+    return "is in no run" if n == 0 else f"is in {n} of {checker.n_runs} runs (--allow-missing)"
+
+
+Run = tuple[str, int]
+_NAMED = 3
+
+
+def runs_of(manifest: Manifest | None) -> set[Run]:
+    """Runs a sweep has already."""
+    if manifest is None:
+        return set()
+    return {
+        (variant.variant_id, seed)
+        for variant in manifest.variants
+        for seed in manifest.done_seeds(variant.variant_id)
+    }
+
+
+def check_runs(asked: Asked, read: Read, there: set[Run]) -> list[str]:
+    """Check the runs of the files beside those ``there``; what is to be said of them.
+
+    Raises
+    ------
+    UserError
+        A run is there already, none is dense, or a variant lacks a seed that another has.
+    """
+    runs = list(read.codes.runs)
+    again = [run for run in runs if run in there]
+    if again and not asked.overwrite:
+        more = f", and {len(again) - 1} more of these" if len(again) > 1 else ""
+        raise UserError(
+            f"sweep '{asked.name}' has the run {named(again[0])} already{more}; --overwrite "
+            "replaces it, or leave it out"
+        )
+    every = there | set(runs)
+    variants = sorted({variant_id for variant_id, _ in every})
+    if DENSE_ID not in variants:
+        raise UserError(
+            f"{read.rows.file(0)}: no run is of variant 'dense', the uncompressed model that the "
+            f"others are held against; there are {some(variants)}: name one of them dense, or "
+            "import its predictions with them"
+        )
+    seeds = sorted({seed for _, seed in every})
+    lacking = [(v, seed) for v in variants for seed in seeds if (v, seed) not in every]
+    if not lacking:
+        return []
+    if not asked.allow_missing:
+        raise _uneven(read, every, lacking)
+    return [f"uneven seeds: {many(len(lacking), 'run')} not brought, such as {named(lacking[0])}"]
+
+
+def _uneven(read: Read, every: set[Run], lacking: list[Run]) -> UserError:
+    variant_id, seed = lacking[0]
+    other = min(v for v, s in every if s == seed)
+    of_variant = [s for v, s in read.codes.runs if v == variant_id] or [seed]
+    code = read.codes.runs.get((variant_id, of_variant[0]))
+    where = "" if code is None else f"{read.rows.file(read.codes.first_of_run[code])}: "
+    return UserError(
+        f"{where}uneven seeds: {variant_id} has no seed {seed}, which {other} has "
+        f"({many(len(lacking), 'run')} missing so that every variant has every seed); add them, or "
+        "--allow-missing takes the runs there are"
+    )
+
+
+def dense_of(run: Run, read: Read, there: set[Run], *, paired: bool) -> Scores | None:
+    """Scores of the dense run that a run is held against image by image; None without.
+
+    That is the one of its seed where runs are ``paired``, else the only one there is where every
+    variant has one run alone.
+    """
+    variant_id, seed = run
+    if variant_id == DENSE_ID:
+        return None
+    dense = {s: code for (v, s), code in read.codes.runs.items() if v == DENSE_ID}
+    code = dense.get(seed) if paired else None
+    if not paired and len(dense) == 1 and _is_single({*read.codes.runs, *there}):
+        code = next(iter(dense.values()))
+    if code not in read.scored:
+        return None
+    scores = read.scored[code].scores
+    # Where images are left out the two may not be of the same ones, row by row.
+    return scores if scores.n == read.scored[read.codes.runs[run]].scores.n else None
+
+
+def _is_single(runs: set[Run]) -> bool:
+    return len({variant_id for variant_id, _ in runs}) == len(runs)
+
+
+def some(values: list[str]) -> str:
+    """Name the first of several."""
+    named = ", ".join(values[:_NAMED])
+    return named + (f" and {len(values) - _NAMED} more" if len(values) > _NAMED else "")

@@ -1,0 +1,198 @@
+"""The summary of a sweep as a Markdown table, for terminals and documents.
+
+The table of single models: every one held against dense, image by image.
+
+The table of variants: what each cost, on the whole and beyond seed noise.
+"""
+
+from typing import Any
+
+import pandas as pd
+
+from analysis import schema
+from analysis.config import DENSE_ID
+from analysis.presentation.findings import MORE_RUNS
+from analysis.presentation.formatting import NOTHING, count, is_missing, percent, points, size
+from analysis.store.manifest import Manifest
+
+_NOTHING = "–"
+
+
+def summary_text(summary: pd.DataFrame) -> str:
+    """Write the summary as Markdown; shares in percent, the excess with its 95 % interval."""
+    header = (
+        "variant", "runs", "top-1 %", "PIEs (% of images)", "tied", "floor %", "halves %",
+        "excess, points [95 %]", "impacted p / q", "dense on PIEs %", "on A/A PIEs %",
+        "on non-PIEs %",
+    )  # fmt: skip
+    rows = [header, ("---", *["---:"] * (len(header) - 1))]
+    rows += [_cells(row) for row in summary.to_dict("records")]
+    return _markdown(rows)
+
+
+def pairs_text(pairs: pd.DataFrame, summary: pd.DataFrame) -> str:
+    """Write variants of one run each as Markdown, and what more runs would give; empty without."""
+    if pairs.empty:
+        return ""
+    header = (
+        "one run each", "forgotten", "recovered", "changed", "top-1, points [95 %]",
+        "McNemar's p", "KL from dense, nats",
+    )  # fmt: skip
+    counts = summary.set_index("variant_id")
+    rows = [header, ("---", *["---:"] * (len(header) - 1))]
+    for row in pairs.to_dict("records"):
+        of = counts.loc[row["variant_id"]]
+        low, high = row["ci_low"], row["ci_high"]
+        kl = row["kl_from_dense"]
+        rows.append(
+            (
+                row["variant_id"],
+                *(_whole(of[name]) for name in ("n_forgotten", "n_recovered", "n_changed")),
+                f"{100 * row['top1_delta']:+.2f} [{100 * low:+.2f}, {100 * high:+.2f}]",
+                f"{row['mcnemar_p']:.2g}",
+                _NOTHING if pd.isna(kl) else f"{kl:.3g}",
+            )
+        )
+    return f"{_markdown(rows)}\n\n{MORE_RUNS}"
+
+
+def _markdown(rows: list[tuple[str, ...]]) -> str:
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
+
+
+def _cells(row: dict[Any, Any]) -> tuple[str, ...]:
+    return (
+        row["variant_id"],
+        str(row["n_runs"]),
+        _joined(" ± ", _percent(row["top1_mean"], 2), _percent(row["top1_std"], 2)),
+        _with_share(row["n_pies"], row["pie_share"]),
+        _whole(row["n_tied"]),
+        _percent(row["noise_floor_share"], 2),
+        _percent(row["pie_share_half"], 2),
+        _excess_cell(row),
+        _joined(" / ", _whole(row["n_impacted_p"]), _whole(row["n_impacted_q"])),
+        _percent(row["dense_top1_on_pies"]),
+        _percent(row["dense_top1_on_aa_pies"]),
+        _percent(row["dense_top1_on_non_pies"]),
+    )
+
+
+def _percent(value: Any, digits: int = 1) -> str:
+    return _NOTHING if pd.isna(value) else f"{100 * value:.{digits}f}"
+
+
+def _whole(value: Any) -> str:
+    return _NOTHING if pd.isna(value) else f"{int(value):,}"
+
+
+def _with_share(count: Any, share: Any) -> str:
+    return _NOTHING if pd.isna(count) else f"{int(count):,} ({100 * share:.2f})"
+
+
+def _joined(between: str, first: str, second: str) -> str:
+    return first if second == _NOTHING else f"{first}{between}{second}"
+
+
+def _excess_cell(row: dict[Any, Any]) -> str:
+    if pd.isna(row["pie_excess"]):
+        return _NOTHING
+    low, high = row["pie_excess_low"], row["pie_excess_high"]
+    return f"{100 * row['pie_excess']:+.2f} [{100 * low:+.2f}, {100 * high:+.2f}]"
+
+
+PAIR_HELP = {
+    "Top-1, points": "Change of top-1 accuracy against dense, in percentage points.",
+    "95 % interval": "Of that change, over images, with these two models as they are (Bonett and "
+    "Price 2012).",
+    "McNemar's p": "Exact test over the images that flip; of each model by itself.",
+    "To wrong": "Images that dense is right on and the model is not.",
+    "To right": "Images that the model is right on and dense is not.",
+    "KL, nats": "Mean KL divergence of the model's outputs from those of dense.",
+}
+
+
+def pair_table(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Write the pairs table for reading: one row a variant, text in every cell.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        The pairs table.
+    """
+    return pd.DataFrame([_pair_row(row) for row in pairs.to_dict("records")])
+
+
+def _pair_row(row: dict[Any, Any]) -> dict[str, str]:
+    kl = row[schema.KL_FROM_DENSE]
+    return {
+        "Variant": str(row[schema.VARIANT_ID]),
+        "Top-1, points": points(row["top1_delta"], 2),
+        "95 % interval": f"{points(row['ci_low'], 2)} to {points(row['ci_high'], 2)}",
+        "McNemar's p": f"{row['mcnemar_p']:.2g}",
+        "To wrong": count(row["flips_to_wrong"]),
+        "To right": count(row["flips_to_right"]),
+        "KL, nats": NOTHING if is_missing(kl) else f"{kl:.3g}",
+    }
+
+
+VARIANT_HELP = {
+    "Runs": "Finished runs of those asked, one a seed.",
+    "Top-1": "Accuracy; of several runs their mean and standard deviation.",
+    "PIEs": "Images whose modal label, of one run its prediction, differs from that of dense; "
+    "share of all images.",
+    "Noise floor": "PIE share between random halves of the dense runs: what seeds alone make.",
+    "PIE excess": "PIE share of halves minus the noise floor, in percentage points, with the 95 % "
+    "interval over images. Zero within the interval: not told from seed noise.",
+    "Classes, p": "Classes that moved against overall accuracy at p ≤ 0.05, the paper's rule; one "
+    "in twenty does by chance.",
+    "Classes, q": "The same at q ≤ 0.05 (Benjamini-Hochberg).",
+    "Latency": "Median forward pass of one image.",
+}
+
+
+def variant_table(summary: pd.DataFrame, manifest: Manifest) -> pd.DataFrame:
+    """Write the summary for reading: one row a variant, text in every cell.
+
+    Parameters
+    ----------
+    summary
+        The summary table.
+    manifest
+        Says how many runs were asked.
+    """
+    return pd.DataFrame([_variant_row(row, manifest) for row in summary.to_dict("records")])
+
+
+def _variant_row(row: dict[str, Any], manifest: Manifest) -> dict[str, str]:
+    n_runs, asked = int(row["n_runs"]), len(manifest.seeds)
+    spread = "" if is_missing(row["top1_std"]) else f" ± {100 * row['top1_std']:.2f}"
+    return {
+        "Variant": row[schema.VARIANT_ID],
+        "Runs": str(n_runs) if n_runs >= asked else f"{n_runs} of {asked}",
+        "Top-1": f"{100 * row['top1_mean']:.2f}{spread} %",
+        "Top-5": percent(row["top5_mean"], 2),
+        "PIEs": _pies(row),
+        "Noise floor": percent(row["noise_floor_share"]),
+        "PIE excess": _excess(row),
+        "Classes, p": count(row["n_impacted_p"]),
+        "Classes, q": count(row["n_impacted_q"]),
+        "Size": size(row["size_bytes"]),
+        "Latency": NOTHING if is_missing(row["latency_ms"]) else f"{row['latency_ms']:.3g} ms",
+    }
+
+
+def _pies(row: dict[str, Any]) -> str:
+    if row[schema.VARIANT_ID] == DENSE_ID or is_missing(row["n_pies"]):
+        return NOTHING
+    return f"{count(row['n_pies'])} ({percent(row['pie_share'])})"
+
+
+def _excess(row: dict[str, Any]) -> str:
+    if is_missing(row["pie_excess"]):
+        return NOTHING
+    interval = (
+        f" ({points(row['pie_excess_low'])} to {points(row['pie_excess_high'])})"
+        if not is_missing(row["pie_excess_low"])
+        else ""
+    )
+    return f"{points(row['pie_excess'])}{interval}"

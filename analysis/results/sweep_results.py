@@ -1,0 +1,518 @@
+"""An opened sweep: what it is, what was run, and its populations.
+
+The six tables of the contract, computed when they are asked for.
+
+The tables beyond the contract: stability, pairs, overlap, shifts, attributes, annotations.
+
+The results of an opened sweep: every table, by method and by name.
+"""
+
+import copy
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from analysis import schema
+from analysis.config import DENSE_ID
+from analysis.results import annotations, notebook
+from analysis.results.frames import rows_of, stack, typed
+from analysis.results.images import ImageTables
+from analysis.results.metadata import AttributeTables, GroupCurves, Metadata
+from analysis.results.shifts import RobustnessTables
+from analysis.results.source import Source, runs_on, votes_on
+from analysis.results.variants import VariantTables
+from analysis.stats.curves import curve_table
+from analysis.stats.pairs import SeedTie
+from analysis.stats.pie import RESAMPLES, pie_overlap, sort_pies
+from analysis.stats.seed_noise import SPLITS
+from analysis.stats.votes import TieRule
+from analysis.store import Cache, Population, SweepFolder, matching
+from analysis.store.manifest import Manifest
+from analysis.store.study import Study
+
+
+class OpenedSweep:
+    """One sweep under one tie rule.
+
+    Variants count as soon as one of their runs is done; ``n_runs`` says how many there are.
+    """
+
+    def __init__(
+        self, folder: SweepFolder, *, ties: TieRule = "confidence", n_splits: int = SPLITS
+    ) -> None:
+        self._source = Source(folder, ties, n_splits)
+
+    @property
+    def folder(self) -> SweepFolder:
+        """The sweep's folder in the cache."""
+        return self._source.folder
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest as it was when the sweep was opened."""
+        return self._source.manifest
+
+    @property
+    def ties(self) -> TieRule:
+        """How tied modal labels are broken."""
+        return self._source.ties
+
+    @property
+    def class_names(self) -> list[str]:
+        """Class names in order of class id."""
+        return self._source.class_names
+
+    @property
+    def label(self) -> npt.NDArray[np.int32]:
+        """True classes, shape (N,)."""
+        return self._source.label
+
+    @property
+    def class_sizes(self) -> npt.NDArray[np.int64]:
+        """Number of test images of each class, (C,)."""
+        return self._source.class_sizes
+
+    @property
+    def variant_ids(self) -> list[str]:
+        """Variants with at least one run done, dense first, in the order of the manifest."""
+        return self._source.variant_ids
+
+    @property
+    def compressed_ids(self) -> list[str]:
+        """Variants besides dense, where the dense population has runs to hold them against."""
+        return self._source.compressed_ids
+
+    def default_variant(self) -> str | None:
+        """Name the most compressed pruned variant; without any, the last one."""
+        ids = self.compressed_ids
+        pruned = [v for v in ids if self.manifest.variant(v).target_sparsity]
+        if pruned:
+            return max(pruned, key=lambda v: self.manifest.variant(v).target_sparsity or 0)
+        return ids[-1] if ids else None
+
+    def population(self, variant_id: str) -> Population:
+        """Return all runs of one variant: predictions, confidences and ranks, [K, N].
+
+        Raises
+        ------
+        CacheError
+            There is no such variant, none of its runs is done, or a file is missing or damaged.
+        """
+        return self._source.population(variant_id)
+
+    def __repr__(self) -> str:
+        return notebook.as_text(self.manifest, self.ties)
+
+    def _repr_html_(self) -> str:
+        return notebook.as_html(self.manifest, self.ties)
+
+
+TABLES = ("runs", "images", "pies", "classes", "summary", "curves")
+
+
+class ContractTables(OpenedSweep):
+    """An opened sweep with the tables that ``export`` promises."""
+
+    def __init__(
+        self, folder: SweepFolder, *, ties: TieRule = "confidence", n_splits: int = SPLITS
+    ) -> None:
+        super().__init__(folder, ties=ties, n_splits=n_splits)
+        self._variants = VariantTables(self._source)
+        self._images = ImageTables(self._source, self._variants)
+
+    def runs(self) -> pd.DataFrame:
+        """One row a run, dense included: accuracy, calibration error, size and latency."""
+        return stack([self._variants.runs(v) for v in self.variant_ids], schema.RUNS_COLUMNS)
+
+    def images(
+        self, variant_id: str | None = None, *, columns: Iterable[str] | None = None
+    ) -> pd.DataFrame:
+        """One row an image (and variant, where none is named): modal labels, PIE, kind, votes.
+
+        Further on difficulty, flips, KL and breaking point. ``columns`` names those wanted, besides
+        ``variant_id`` and ``image_id``; only what they need is read and computed.
+        """
+        wanted = None if columns is None else tuple(columns)
+        frames = [self._images.images(v, wanted) for v in self._source.asked(variant_id)]
+        return stack(frames, schema.IMAGES_COLUMNS)
+
+    def pies(self, variant_id: str | None = None) -> pd.DataFrame:
+        """Return the PIEs of ``images``, by falling vote distance within a variant."""
+        frames = [sort_pies(self._images.images(v)) for v in self._source.asked(variant_id)]
+        return stack(frames, schema.IMAGES_COLUMNS)
+
+    def classes(self, variant_id: str | None = None) -> pd.DataFrame:
+        """One row a class (and variant): recall deltas, Welch's t, p, q and intervals, rates."""
+        frames = [self._variants.classes(v) for v in self._source.asked(variant_id)]
+        return stack(frames, schema.CLASSES_COLUMNS)
+
+    def summary(self) -> pd.DataFrame:
+        """One row a variant, dense first; empty without dense runs."""
+        return self._source.kept("summary", self._make_summary)
+
+    def curves(self) -> pd.DataFrame:
+        """One row a variant and metric, with 95 % intervals over runs."""
+        return self._source.kept("curves", self._make_curves)
+
+    def seed_ties(self) -> dict[str, SeedTie]:
+        """Runs of equal seeds held against others, of variants that are said to be independent.
+
+        Of sweeps trained here it is known how runs are tied; nothing is looked at.
+        """
+        if not (self.manifest.is_imported or self.manifest.is_given):
+            return {}
+        done = self.manifest.done_seeds
+        independent = [
+            v
+            for v in self.compressed_ids
+            if not self._source.is_paired(v) and len({*done(DENSE_ID)} & {*done(v)}) > 1
+        ]
+        return {v: self._variants.seed_tie(v) for v in independent}
+
+    def keep_tables(self, told: Callable[[str, int, int], None]) -> None:
+        """Compute what takes long on a large sweep, so that whoever looks first need not wait.
+
+        Nothing is done for a small sweep, or one still being made.
+        """
+        if not self._source.has_shelf:
+            return
+        for done, variant_id in enumerate(self.variant_ids):
+            told("tables", done, len(self.variant_ids))
+            self._variants.summary(variant_id)
+        self.seed_ties()
+        self.summary()
+        self.curves()
+        told("tables", len(self.variant_ids), len(self.variant_ids))
+
+    def _make_summary(self) -> pd.DataFrame:
+        ids = self.variant_ids if DENSE_ID in self.variant_ids else []
+        rows = [self._variants.summary(v) for v in ids]
+        return typed(pd.DataFrame(rows, columns=list(schema.SUMMARY_COLUMNS)))
+
+    def _make_curves(self) -> pd.DataFrame:
+        ids = self.variant_ids if DENSE_ID in self.variant_ids else []
+        rows = [row for v in ids for row in self._variants.curve_rows(v)]
+        return typed(curve_table(rows))
+
+
+MORE_TABLES = (
+    "stability", "seed-test", "pairs", "shift-pairs", "overlap", "attributes", "numeric-attributes",
+    "subgroups", "robustness", "annotations", "annotation-shares", "annotation-agreement",
+)  # fmt: skip
+
+
+class MoreTables(ContractTables):
+    """A sweep with the contract's tables and those beyond it."""
+
+    def __init__(
+        self, folder: SweepFolder, *, ties: TieRule = "confidence", n_splits: int = SPLITS
+    ) -> None:
+        super().__init__(folder, ties=ties, n_splits=n_splits)
+        self._attributes = AttributeTables(self._source, self._variants)
+        self._robustness = RobustnessTables(self._source, self._variants)
+        self._metadata = Metadata(folder)
+        self._groups = GroupCurves(self._source, self._variants)
+
+    def class_curve(self, class_name: str) -> pd.DataFrame:
+        """Recall of one class: rows as :meth:`curves`, of the metric ``recall``.
+
+        Raises
+        ------
+        UserError
+            There is no such class.
+        """
+        return typed(self._groups.of_class(class_name, self.summary()))
+
+    def value_curve(self, attribute: str, value: str) -> pd.DataFrame:
+        """Accuracy on the images of one value of a metadata column, ``top1_on_value``.
+
+        Raises
+        ------
+        UserError
+            There is no such attribute or value, or the attribute is not categorical.
+        """
+        (chosen,) = self._metadata.chosen(attribute)
+        return typed(self._groups.of_value(chosen, value, self.summary()))
+
+    def stability(
+        self, variant_id: str | None = None, *, n_resamples: int = RESAMPLES
+    ) -> pd.DataFrame:
+        """One row an image: in which share of resamples of the seeds it is a PIE, 0..1.
+
+        Null where a population has fewer than two runs. It takes seconds on large sweeps, so it is
+        no part of ``images``.
+        """
+
+        def of(variant_id: str) -> pd.DataFrame:
+            return self._source.kept(
+                f"stability-{n_resamples}-{variant_id}",
+                lambda: self._images.stability(variant_id, n_resamples),
+            )
+
+        frames = [of(v) for v in self._source.asked(variant_id)]
+        return stack(frames, schema.STABILITY_COLUMNS)
+
+    def seed_test(self, variant_id: str | None = None) -> pd.DataFrame:
+        """One row a variant: whether it has more PIEs than other seeds would make.
+
+        ``pie_share`` of all runs beside its mean where runs of both populations are exchanged, and
+        the one-sided permutation p; null below two runs a side. Unlike the interval of the excess,
+        which is over images, it holds whatever seeds do to all images at once.
+        """
+
+        def of(variant_id: str) -> pd.DataFrame:
+            return self._variants.kept.shelved(
+                "seed-test", variant_id, lambda: pd.DataFrame([self._images.seed_test(variant_id)])
+            )
+
+        frames = [of(v) for v in self._source.asked(variant_id)]
+        return stack(frames, schema.SEED_TEST_COLUMNS)
+
+    def pairs(self, variant_id: str | None = None) -> pd.DataFrame:
+        """One row a variant that is one single model beside one dense one (K = 1).
+
+        Change of top-1 accuracy with its 95 % interval over images (Bonett and Price 2012),
+        McNemar's exact p, images that flip, and mean KL from dense in nats. Empty where there are
+        more runs: the other tables say more then.
+        """
+        single = self._single(variant_id)
+        return stack([self._variants.pair(v) for v in single], schema.PAIRS_COLUMNS)
+
+    def shift_pairs(self, variant_id: str | None = None) -> pd.DataFrame:
+        """One row a variant of one single model (K = 1) and shift: the pair on its images.
+
+        Columns as of ``pairs``, with both accuracies and ``mcnemar_q``, Benjamini-Hochberg over all
+        variants and shifts. Empty where there are more runs: ``robustness`` says more then.
+        """
+        single = self._single(None)
+        table = self._source.kept("shift-pairs", lambda: self._robustness.pairs(single))
+        if variant_id is None:
+            return table
+        self._source.asked(variant_id)
+        return rows_of(table, self.manifest.variant(variant_id))
+
+    def _single(self, variant_id: str | None) -> list[str]:
+        """Variants that are one single model beside one dense one."""
+        return [v for v in self._source.asked(variant_id) if self.manifest.is_single(v)]
+
+    def overlap(self) -> pd.DataFrame:
+        """One row a pair of variants: how much their PIE sets have in common (Jaccard, 0..1)."""
+        ids = self.compressed_ids
+        if not ids:
+            return stack([], schema.OVERLAP_COLUMNS)
+        flags = np.stack([self._variants.pies(v)["is_pie"].to_numpy() for v in ids])
+        return pie_overlap(ids, flags)
+
+    @property
+    def shifts(self) -> pd.DataFrame:
+        """One row a shift: corruption and severity or dataset, images, runs done and asked."""
+        return self._robustness.shifts()
+
+    def robustness(self, variant_id: str | None = None) -> pd.DataFrame:
+        """One row a variant, shift and metric: how much of its clean accuracy is kept.
+
+        Beside it what dense keeps, the difference with its interval and p (Welch's t, the paired t
+        of paired variants), and q over all variants and shifts of the metric. Where a natural shift
+        lacks classes, clean accuracy is that on the test images of the classes it has.
+        """
+        asked = self._source.asked(variant_id)
+        whole = self._source.kept("robustness", self._robustness.table)
+        return whole[whole[schema.VARIANT_ID].isin(asked)].reset_index(drop=True)
+
+    def breaking_points(self) -> pd.DataFrame:
+        """One row an image and method with levels of sparsity: ``method image_id breaking_point``.
+
+        Methods tested at a single level are left out: they have nothing to break between.
+        """
+        levels: dict[str, list[str]] = {}
+        for variant_id in self.compressed_ids:
+            record = self.manifest.variant(variant_id)
+            if record.target_sparsity:
+                levels.setdefault(record.method, []).append(variant_id)
+        columns = (schema.METHOD, schema.IMAGE_ID, schema.BREAKING_POINT)
+        frames = [
+            self.images(ids[-1], columns=[schema.BREAKING_POINT]).assign(method=method)
+            for method, ids in levels.items()
+            if len(ids) > 1
+        ]
+        return stack([frame[list(columns)] for frame in frames], columns)
+
+    def metadata(self) -> pd.DataFrame:
+        """One row an image: ``image_id label path width height`` and the ``meta_*`` columns."""
+        frame: pd.DataFrame = self._metadata.table.to_pandas()
+        return frame
+
+    def attribute_kinds(self) -> pd.DataFrame:
+        """One row a ``meta_*`` column: whether it is categorical or numeric, or why it is not."""
+        return self._metadata.kinds()
+
+    def attributes(
+        self, variant_id: str | None = None, *, attribute: str | None = None
+    ) -> pd.DataFrame:
+        """One row a variant, categorical attribute and value: over-representation among PIEs."""
+        asked = self._source.asked(variant_id)
+        return self._attributes.over_representation(asked, self._metadata.chosen(attribute))
+
+    def numeric_attributes(
+        self, variant_id: str | None = None, *, attribute: str | None = None
+    ) -> pd.DataFrame:
+        """One row a variant and numeric attribute: PIEs against non-PIEs, matched by class too."""
+        return self._attributes.numeric(
+            self._source.asked(variant_id), self._metadata.chosen(attribute)
+        )
+
+    def subgroups(
+        self,
+        variant_id: str | None = None,
+        *,
+        by: str | Sequence[str] | None = None,
+        positive: str | int | None = None,
+    ) -> pd.DataFrame:
+        """FPR and FNR within subgroups of the images, dense and variant, and their change.
+
+        Parameters
+        ----------
+        by : str or sequence of str, optional
+            One attribute, or several for the intersections of their values; without it every
+            categorical attribute by itself.
+        positive : str or int, optional
+            The positive class, by name or id, against the rest. Of two classes the second is taken
+            by default, of more each in turn.
+
+        Raises
+        ------
+        UserError
+            There is no such attribute or class, or the attribute is not categorical.
+        """
+        asked = self._source.asked(variant_id)
+        if by is None:
+            return self._attributes.subgroups(asked, self._metadata.chosen(None), positive)
+        names = [by] if isinstance(by, str) else list(by)
+        group = self._attributes.crossed([self._metadata.chosen(name)[0] for name in names])
+        return self._attributes.subgroups(asked, [group], positive)
+
+    def aa_pies(self) -> npt.NDArray[np.bool_] | None:
+        """Whether each image is an A/A PIE: two halves of the dense runs differ on it, (N,).
+
+        Of the first split of the noise floor; None with a single dense run.
+        """
+        return self._variants.aa_pies
+
+    def annotations(self, variant_id: str | None = None) -> pd.DataFrame:
+        """One row an answer of a rater that stands: study, image, group and category.
+
+        Read anew each time: answers are added while the sweep is open.
+        """
+        return annotations.table(self._studies(variant_id))
+
+    def annotation_shares(self, variant_id: str | None = None) -> pd.DataFrame:
+        """One row a study and category: its share among PIEs, A/A PIEs and non-PIEs, compared."""
+        return annotations.shares(self._studies(variant_id))
+
+    def annotation_agreement(self, variant_id: str | None = None) -> pd.DataFrame:
+        """One row a study and pair of raters (Cohen's kappa), one of all (Krippendorff's alpha)."""
+        return annotations.agreement(self._studies(variant_id))
+
+    def _studies(self, variant_id: str | None) -> list[Study]:
+        if variant_id is not None:
+            self.manifest.variant(variant_id)
+        kept = self.folder.annotations
+        studies = [kept.read(name) for name in kept.names()]
+        return [one for one in studies if variant_id in (None, one.design.variant_id)]
+
+
+def load_sweep(
+    name: str,
+    *,
+    cache: str | Path = "cache",
+    ties: TieRule = "confidence",
+    n_splits: int = SPLITS,
+) -> "SweepResults":
+    """Open a sweep of the cache; nothing but its manifest is read until a table is asked for.
+
+    Parameters
+    ----------
+    ties : {"confidence", "reference", "exclude"}
+        How tied modal labels are broken.
+    n_splits : int
+        Random splits that the noise floor is the mean over.
+
+    Raises
+    ------
+    UserError
+        There is no sweep of that name, or its manifest is damaged.
+    """
+    return SweepResults(Cache(cache).existing(name), ties=ties, n_splits=n_splits)
+
+
+class SweepResults(MoreTables):
+    """The results of one sweep under one tie rule.
+
+    Variants count as soon as one of their runs is done; ``n_runs`` says how many there are.
+    """
+
+    def join(self, table: matching.Joinable, *, overwrite: bool = False) -> "SweepResults":
+        """Return these results with the columns of a table as ``meta_*`` columns of the images.
+
+        Nothing is written: ``python -m analysis join`` keeps the columns in the cache.
+
+        Parameters
+        ----------
+        table : DataFrame, pyarrow Table, or path of a CSV, Parquet or JSON-lines file
+            Rows are matched by ``image_id``, or by ``path`` without it.
+        overwrite : bool
+            Whether a column that is there already is replaced.
+
+        Raises
+        ------
+        UserError
+            The table cannot be read or matched; the message says what is wrong with it.
+        """
+        view = copy.copy(self)
+        view._metadata = self._metadata.joined(table, overwrite=overwrite)
+        return view
+
+    def table(self, name: str, variant_id: str | None = None) -> pd.DataFrame:
+        """Return a table by its name on the command line; ``variant_id`` keeps one variant's rows.
+
+        Raises
+        ------
+        CacheError
+            The sweep has no such variant.
+        """
+        by_variant = {
+            "images": self.images,
+            "pies": self.pies,
+            "classes": self.classes,
+            "stability": self.stability,
+            "seed-test": self.seed_test,
+            "pairs": self.pairs,
+            "shift-pairs": self.shift_pairs,
+            "attributes": self.attributes,
+            "numeric-attributes": self.numeric_attributes,
+            "subgroups": self.subgroups,
+            "robustness": self.robustness,
+            "annotations": self.annotations,
+            "annotation-shares": self.annotation_shares,
+            "annotation-agreement": self.annotation_agreement,
+        }
+        if name in by_variant:
+            return by_variant[name](variant_id)
+        whole = {
+            "runs": self.runs,
+            "summary": self.summary,
+            "curves": self.curves,
+            "overlap": self.overlap,
+        }[name]()
+        return whole if variant_id is None else rows_of(whole, self.manifest.variant(variant_id))
+
+    def votes(self, image_id: int) -> pd.DataFrame:
+        """Votes of every variant on one image: ``variant_id class_id votes share``, most first."""
+        return votes_on(runs_on(self._source, image_id, (schema.PREDICTION,)))
+
+    def runs_on(self, image_id: int) -> pd.DataFrame:
+        """Return what every run says of one image: its prediction, confidences, rank and KL."""
+        return runs_on(self._source, image_id)

@@ -1,0 +1,209 @@
+"""All runs of one variant, as arrays.
+
+Reading the Parquet files of a sweep; a damaged one is named with what to do about it.
+
+Some rows of a Parquet file by their places, without reading the others.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from analysis import schema
+from analysis.errors import CacheError
+from analysis.filesystem import Location
+from analysis.filesystem.atomic import readable
+
+
+@dataclass(frozen=True)
+class Population:
+    """All runs of one variant: ``seeds`` (K) and named columns, each an array [K, N]."""
+
+    variant_id: str
+    seeds: tuple[int, ...]
+    columns: dict[str, npt.NDArray[Any]]
+
+    def __getitem__(self, column: str) -> npt.NDArray[Any]:
+        """Return one column, [K, N]."""
+        return self.columns[column]
+
+    @property
+    def prediction(self) -> npt.NDArray[Any]:
+        """Predicted classes, [K, N]."""
+        return self.columns[schema.PREDICTION]
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory of its columns."""
+        return sum(values.nbytes for values in self.columns.values())
+
+
+def read_table(path: Location, sweep: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a table, or some of its columns and nothing of the others.
+
+    Raises
+    ------
+    CacheError
+        The file is missing or damaged.
+    """
+    with damage_told(path, sweep), readable(path) as source:
+        return pq.read_table(source, columns=list(columns) if columns else None, partitioning=None)
+
+
+def column_names(path: Location, sweep: str) -> list[str]:
+    """Name the columns of a table.
+
+    Raises
+    ------
+    CacheError
+        The file is missing or damaged.
+    """
+    with damage_told(path, sweep), readable(path) as source:
+        return list(pq.read_schema(source).names)
+
+
+def read_stacked(
+    paths: Sequence[Location], columns: Sequence[str], n_rows: int, sweep: str
+) -> dict[str, npt.NDArray[Any]]:
+    """Read columns of K tables of one shape as arrays [K, rows]; nulls become NaN.
+
+    Every table is copied straight into its row, so that a population is in memory once.
+
+    Raises
+    ------
+    CacheError
+        A file is missing or damaged, or has another number of rows.
+    """
+    if not paths:
+        return {}
+    with damage_told(paths[0], sweep), readable(paths[0]) as source:
+        layout = pq.read_schema(source)
+    kinds = {name: np.dtype(layout.field(name).type.to_pandas_dtype()) for name in columns}
+    arrays: dict[str, npt.NDArray[Any]] = {
+        name: np.empty((len(paths), n_rows), kind) for name, kind in kinds.items()
+    }
+    with ThreadPoolExecutor() as pool:
+        jobs = ((path, sweep, arrays, k) for k, path in enumerate(paths))
+        unknown = set().union(*pool.map(lambda job: _copy_row(*job), jobs))
+    for name in unknown:  # whole numbers, some of them null: read anew as a type that has NaN
+        arrays[name] = np.stack(
+            [read_table(path, sweep, [name])[name].to_numpy().astype(np.float64) for path in paths]
+        )
+    return arrays
+
+
+def read_same_row(
+    paths: Sequence[Location], columns: Sequence[str], row: int, sweep: str
+) -> list[dict[str, Any]]:
+    """Read one row of each of K tables, nothing but the row group it lies in.
+
+    Raises
+    ------
+    CacheError
+        A file is missing or damaged, or is shorter.
+    """
+
+    def read(path: Location) -> dict[str, Any]:
+        with damage_told(path, sweep), readable(path) as source:
+            file = pq.ParquetFile(source)
+            place = row
+            for number in range(file.num_row_groups):
+                n_rows = file.metadata.row_group(number).num_rows
+                if place < n_rows:
+                    table = file.read_row_group(number, columns=list(columns))
+                    return dict(table.slice(place, 1).to_pylist()[0])
+                place -= n_rows
+        raise CacheError(f"{path} has no row {row}; run the same sweep again to make it anew")
+
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(read, paths))
+
+
+def _copy_row(path: Location, sweep: str, arrays: dict[str, npt.NDArray[Any]], k: int) -> set[str]:
+    """Copy columns of a table into row k of arrays; name those that could not hold its nulls."""
+    table = read_table(path, sweep, list(arrays))
+    unknown = set()
+    for name, array in arrays.items():
+        if table.num_rows != array.shape[1]:
+            raise CacheError(
+                f"{path} has {table.num_rows} rows where the sweep has {array.shape[1]} images; "
+                "run the same sweep again to make it anew"
+            )
+        if table[name].null_count and array.dtype.kind != "f":
+            unknown.add(name)
+            continue
+        start = 0
+        for chunk in table[name].chunks:
+            array[k, start : start + len(chunk)] = chunk.to_numpy(zero_copy_only=False)
+            start += len(chunk)
+    return unknown
+
+
+@contextmanager
+def damage_told(path: Location, sweep: str) -> Iterator[None]:
+    """Name the file and what to do about it where it turns out to be missing or damaged."""
+    try:
+        yield
+    except (OSError, KeyError, pa.ArrowException) as error:
+        state = "is missing" if isinstance(error, FileNotFoundError) else "is damaged"
+        raise CacheError(
+            f"{path} {state}; 'python -m analysis verify {sweep}' lists what is wrong, and "
+            "the same sweep started again makes the missing runs anew"
+        ) from error
+
+
+class Rows:
+    """Columns of a file's rows, read by place; only the row groups that hold them are touched.
+
+    What says where the groups lie is read once. Each reading opens the file anew, so that several
+    threads may read at once.
+
+    Raises
+    ------
+    CacheError
+        The file is missing or damaged.
+    """
+
+    def __init__(self, path: Location, sweep: str, columns: Sequence[str]) -> None:
+        self._path = path
+        self._sweep = sweep
+        self._columns = list(columns)
+        with damage_told(path, sweep), readable(path) as source:
+            self._footer = pq.read_metadata(source)
+        groups = range(self._footer.num_row_groups)
+        self._ends = np.cumsum([self._footer.row_group(group).num_rows for group in groups])
+
+    def __len__(self) -> int:
+        """Number of rows of the file."""
+        return int(self._footer.num_rows)
+
+    def take(self, places: Sequence[int]) -> pa.Table:
+        """Read rows in the order asked; a place may come twice.
+
+        Raises
+        ------
+        CacheError
+            The file is missing or damaged.
+        IndexError
+            A place is not in the file.
+        """
+        wanted = np.asarray(places, np.int64)
+        if len(wanted) and not (wanted.min() >= 0 and wanted.max() < len(self)):
+            raise IndexError(f"{self._path} has {len(self)} rows, not one at each of {places}")
+        groups, which = np.unique(
+            np.searchsorted(self._ends, wanted, side="right"), return_inverse=True
+        )
+        starts = np.concatenate([[0], self._ends])
+        sizes = starts[groups + 1] - starts[groups]
+        first = np.concatenate([[0], np.cumsum(sizes)])[:-1]
+        with damage_told(self._path, self._sweep), readable(self._path) as source:
+            file = pq.ParquetFile(source, metadata=self._footer, memory_map=True)
+            read = file.read_row_groups(groups.tolist(), columns=self._columns)
+            return read.take(pa.array(first[which] + wanted - starts[groups][which]))

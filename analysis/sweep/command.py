@@ -1,0 +1,103 @@
+"""The command that makes a sweep, from its manifest or from options: to make, resume, extend it."""
+
+import re
+import shlex
+from collections.abc import Iterable
+from dataclasses import fields
+from typing import Any
+
+from analysis.config import DENSE_ID, Training
+from analysis.store.manifest import Manifest
+
+_LEVEL = re.compile(r"(.+)-(\d+\.\d+)")
+_PLAIN = ("image_size", "train_limit", "test_limit", "calibration_images", "checkpoint")
+_DEFAULTS: dict[str, Any] = {"calibration_images": 128}
+
+
+def sweep_command(manifest: Manifest, *more: str) -> str:
+    """Write the command of a sweep, options at their default left out, with some more at its end.
+
+    What was imported, or made by an unknown Lethe, has no options: then only what is known stands.
+    """
+    return written([*sweep_words(manifest), *more])
+
+
+def _words_of_given(manifest: Manifest) -> list[str]:
+    options = dict(manifest.config["options"])
+    lists = {name: options.pop(name, None) or [] for name in ("mean", "std")}
+    kept = ("dataset", "normalize", "input_size", "train_limit", "test_limit", "paired")
+    words = option_words({"name": manifest.name} | {k: options.get(k) for k in kept})
+    for name, values in lists.items():
+        words += [f"--{name}", *map(str, values)] if values else []
+    models = manifest.config["models"].items()
+    return [*words, "--models", *(f"{run}={one['model']}" for run, one in models)]
+
+
+def written(words: Iterable[str]) -> str:
+    """Write the words of a command, verb first, as a line for a shell."""
+    return shlex.join(["python", "-m", "analysis", *words])
+
+
+def sweep_words(manifest: Manifest) -> list[str]:
+    """Words of the command of a sweep, without its shifts; verb first, not quoted."""
+    options = manifest.config.get("options", {})
+    if manifest.is_given:
+        return _words_of_given(manifest)
+    given = {"name": manifest.name} | {k: options[k] for k in ("dataset", "model") if k in options}
+    given["variants"] = [
+        _asked(record.variant_id) for record in manifest.variants if record.variant_id != DENSE_ID
+    ]
+    given["seeds"] = len(manifest.seeds)
+    given |= {k: options[k] for k in _PLAIN if options.get(k) not in (None, _DEFAULTS.get(k))}
+    given["pretrained"] = bool(options.get("pretrained"))
+    training = options.get("training", {})
+    for field in fields(Training):
+        value = training.get(field.name, field.default)
+        if value != field.default:
+            given[field.name] = value
+    given["method_file"] = list(manifest.config.get("method_files", {}))
+    return option_words(given)
+
+
+def shift_words(manifest: Manifest) -> list[str]:
+    """Words that ask for the shifts of a sweep."""
+    return [
+        word
+        for shift in manifest.shifts
+        for word in (
+            _words("shift", f"{shift.name}={shift.dataset}")
+            if shift.corruption is None
+            else _words("corruptions", f"{shift.corruption}={shift.severity}")
+        )
+    ]
+
+
+def option_words(given: dict[str, Any]) -> list[str]:
+    """Words of ``sweep`` with options by their names; what is None, False or empty is left out.
+
+    A list repeats its option. A value that begins with ``-`` is tied to its option by ``=``, so
+    that it is never taken for an option itself.
+    """
+    words = ["sweep"]
+    for name, value in given.items():
+        if value is True:
+            words.append(_option(name))
+        elif isinstance(value, list):
+            words += [word for one in value for word in _words(name, one)]
+        elif value is not None and value is not False and value != "":
+            words += _words(name, value)
+    return words
+
+
+def _words(name: str, value: Any) -> list[str]:
+    text = f"{value}"
+    return [f"{_option(name)}={text}"] if text.startswith("-") else [_option(name), text]
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _asked(variant_id: str) -> str:
+    """Write ``magnitude-0.90+int8-static`` as it is asked for: ``magnitude=0.90+int8-static``."""
+    return "+".join(_LEVEL.sub(r"\1=\2", step) for step in variant_id.split("+"))

@@ -1,0 +1,134 @@
+"""Merging two sweeps: the runs of one sweep that were made on two machines."""
+
+from dataclasses import replace
+
+import pyarrow as pa
+
+from analysis import schema
+from analysis.errors import UserError
+from analysis.store import Cache, SweepFolder
+from analysis.store.join import IMAGES
+from analysis.store.manifest import Manifest, ShiftRecord
+from analysis.store.matching import with_columns
+from analysis.store.transfer import building, copy_files
+from analysis.sweep.record import describe_config, differing_options
+
+
+def merge(cache: Cache, first: str, second: str, name: str) -> Manifest:
+    """Merge two sweeps of the same data, model and options into a new one; both stay as they are.
+
+    A run that both have is taken from the first; its predictions must be the same bytes. Metadata
+    columns that were joined to either are joined to the new one. It takes over the studies of both:
+    they are of the same images.
+
+    Raises
+    ------
+    UserError
+        The two are not of one sweep, a run or a metadata column of theirs differs, or the new name
+        is taken.
+    """
+    one, other = cache.existing(first), cache.existing(second)
+    with building(cache.sweep(name)) as target:
+        kept, added = one.manifest(), other.manifest()
+        _check_same(kept, added)
+        merged = _joined(kept, added, name)
+        images = _with_metadata_of_both(one, other)
+        copy_files(other, target, added.files.keys() - kept.files.keys())
+        copy_files(one, target, kept.files)
+        for sweep in (one, other):
+            target.annotations.adopt(sweep.annotations)
+            target.marks.adopt(sweep.marks)
+        if images is not None:
+            merged.files[IMAGES] = target.write_images(images)
+        target.write_manifest(merged)
+    return merged
+
+
+def _check_same(kept: Manifest, added: Manifest) -> None:
+    if kept.dataset_fingerprint != added.dataset_fingerprint:
+        raise UserError(
+            f"'{kept.name}' and '{added.name}' are of different data (their fingerprints differ)"
+        )
+    if kept.is_imported != added.is_imported:
+        raise UserError(f"of '{kept.name}' and '{added.name}' one was imported, the other trained")
+    if kept.is_given != added.is_given:
+        raise UserError(
+            f"of '{kept.name}' and '{added.name}' one was made of given models, the other not"
+        )
+    different = differing_options(kept.config.get("options", {}), added.config.get("options", {}))
+    if different is not None:
+        key, before, after = different
+        raise UserError(
+            f"'{kept.name}' and '{added.name}' were made with different options: {key} = {before} "
+            f"and {after}"
+        )
+
+
+def _with_metadata_of_both(one: SweepFolder, other: SweepFolder) -> pa.Table | None:
+    """Images of the first with the metadata of the second; None where that adds nothing."""
+    names = [
+        name
+        for name in other.image_columns()
+        if name == schema.LABEL or name.startswith(schema.META_PREFIX)
+    ]
+    theirs, ours = other.read_images(names), one.image_columns()
+    shared = one.read_images([name for name in names if name in ours])
+    if not shared[schema.LABEL].equals(theirs[schema.LABEL]):
+        raise UserError(f"'{one.name}' and '{other.name}' do not have the same test images")
+    for name in shared.column_names:
+        if not shared[name].equals(theirs[name]):
+            raise UserError(
+                f"'{one.name}' and '{other.name}' both have a column '{name}', and its values "
+                "differ; bring them in line with 'python -m analysis join SWEEP FILE --overwrite'"
+            )
+    added = [name for name in names if name not in ours]
+    return with_columns(one.read_images(), theirs.select(added)) if added else None
+
+
+def _joined(kept: Manifest, added: Manifest, name: str) -> Manifest:
+    for path in sorted(kept.files.keys() & added.files.keys()):
+        same = kept.files[path].sha256 == added.files[path].sha256
+        if "predictions" in path.split("/") and not same:
+            raise UserError(f"'{kept.name}' and '{added.name}' both have {path}, and they differ")
+    known = {variant.variant_id for variant in kept.variants}
+    variants = [
+        *kept.variants,
+        *(variant for variant in added.variants if variant.variant_id not in known),
+    ]
+    merged = Manifest.from_json(kept.to_json(), kept.name)
+    merged.name, merged.variants = name, variants
+    merged.seeds = sorted({*kept.seeds, *added.seeds})
+    merged.files = added.files | kept.files
+    for variant_id, seed, run in added.all_runs():
+        if kept.run(variant_id, seed).state != "done" and run.state == "done":
+            merged.runs.setdefault(variant_id, {})[str(seed)] = run
+    merged.shifts = _shifts_of_both(kept, added)
+    merged.created = ""
+    describe_config(merged, kept.config.get("options", {}))
+    if kept.is_given:
+        ours, theirs = (one.config["models"] for one in (kept, added))
+        merged.config["models"] = ours | {run: theirs[run] for run in theirs if run not in ours}
+        notes = [*kept.dataset["notes"], *added.dataset["notes"]]
+        merged.dataset["notes"] = list(dict.fromkeys(notes))
+    if kept.is_imported:
+        files = [*kept.config["imported"], *added.config["imported"]]
+        merged.config["imported"] = [one for i, one in enumerate(files) if one not in files[:i]]
+        merged.settle_absent()
+    return merged
+
+
+def _shifts_of_both(kept: Manifest, added: Manifest) -> list[ShiftRecord]:
+    shifts = {record.name: replace(record, done=dict(record.done)) for record in kept.shifts}
+    for theirs in added.shifts:
+        ours = shifts.setdefault(theirs.name, theirs)
+        if (ours.corruption, ours.severity, ours.fingerprint) != (
+            theirs.corruption, theirs.severity, theirs.fingerprint
+        ):  # fmt: skip
+            raise UserError(
+                f"'{kept.name}' and '{added.name}' both have a shift '{theirs.name}', of different "
+                "images"
+            )
+        for variant_id, seeds in theirs.done.items():
+            ours.done[variant_id] = sorted({*seeds, *ours.done.get(variant_id, [])})
+        ours.n_images = ours.n_images or theirs.n_images
+    return list(shifts.values())

@@ -1,0 +1,106 @@
+"""The plan of a sweep: the runs it asks for, and those of them that are missing."""
+
+from analysis.compression.registry import check_variant, load_files, quantization, trained_part
+from analysis.config import DENSE, Sweep, Training, Variant, parse_variants
+from analysis.errors import UserError
+from analysis.store.manifest import Manifest
+
+Run = tuple[Variant, int]
+
+
+def asked_variants(sweep: Sweep) -> tuple[Variant, ...]:
+    """Variants of a sweep, and the pruned ones that a combined one starts from.
+
+    Raises
+    ------
+    UserError
+        A variant does not fit the registered methods, or a file of methods cannot be used.
+    """
+    load_files(sweep.method_files)
+    variants: list[Variant] = []
+    for variant in sweep.variants:
+        check_variant(variant)
+        variants += [trained_part(variant), variant]
+        if not trained_part(variant).is_dense and not _can_prune(sweep.training):
+            raise UserError(
+                f"variant '{variant.variant_id}': --epochs 0 leaves no training to prune in; add "
+                "--schedule oneshot or finetune"
+            )
+    return tuple(dict.fromkeys(variants))
+
+
+def _can_prune(training: Training) -> bool:
+    return training.epochs > 0 or training.from_dense
+
+
+def training_steps(training: Training, variant: Variant, n_images: int) -> int:
+    """Number of training steps of one run of a variant; 0 where nothing is trained."""
+    if quantization(variant) is not None:
+        return 0
+    epochs = training.epochs
+    if training.from_dense and not variant.is_dense:
+        retraining = training.finetune_steps * training.finetune_epochs
+        epochs = retraining if training.schedule == "finetune" else 0
+    return epochs * (n_images // min(training.batch_size, n_images))
+
+
+def planned(manifest: Manifest | None, sweep: Sweep) -> list[Run]:
+    """Runs that are asked and not done, variant by variant."""
+    done = {} if manifest is None else {v: manifest.done_seeds(v) for v in manifest.runs}
+    return [
+        (variant, seed)
+        for variant in asked_variants(sweep)
+        for seed in range(sweep.seeds)
+        if seed not in done.get(variant.variant_id, [])
+    ]
+
+
+def unshifted(
+    manifest: Manifest, sweep: Sweep, variants: tuple[Variant, ...]
+) -> dict[Run, tuple[str, ...]]:
+    """Runs asked that are done, and the shifts they are not predicted on yet."""
+    lacking = {
+        (variant, seed): tuple(
+            shift.name
+            for shift in sweep.shifts
+            if seed not in manifest.shift(shift.name).done.get(variant.variant_id, [])
+        )
+        for variant in variants
+        for seed in manifest.done_seeds(variant.variant_id)
+        if seed < sweep.seeds
+    }
+    return {run: names for run, names in lacking.items() if names}
+
+
+def weights_of(sweep: Sweep, run: Run) -> list[Run]:
+    """Runs whose weights are read to predict a finished run again: its own and its pair's."""
+    variant, seed = run
+    bases = [(trained_part(variant), seed)]
+    if sweep.training.pairs_runs and not variant.is_dense:
+        bases.append((DENSE, seed))
+    return bases
+
+
+def planned_on_shifts(manifest: Manifest | None, sweep: Sweep) -> list[Run]:
+    """Runs to predict on shifts, each once for every shift it is not predicted on yet."""
+    known = set() if manifest is None else {shift.name for shift in manifest.shifts}
+    missing = []
+    for shift in sweep.shifts:
+        for variant in asked_variants(sweep):
+            done: list[int] = []
+            if manifest is not None and shift.name in known:
+                done = manifest.shifted_seeds(shift.name, variant.variant_id)
+            missing += [(variant, seed) for seed in range(sweep.seeds) if seed not in done]
+    return missing
+
+
+def demo_sweep() -> Sweep:
+    """Describe the sweep named ``demo``."""
+    return Sweep(
+        name="demo",
+        dataset="digits-longtail",
+        model="tiny_cnn",
+        variants=parse_variants(["magnitude=0.3,0.5,0.7,0.9,0.95", "int8-static", "int8-dynamic"]),
+        seeds=10,
+        training=Training(epochs=50),
+    )

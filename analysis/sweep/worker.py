@@ -1,0 +1,122 @@
+"""What a worker process does: resolve the model, export its graph, train, quantize, shift.
+
+Each job writes its own files through the store and returns what the manifest needs. A job depends
+on nothing but its arguments, so the result is the same whichever worker runs it.
+"""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from analysis.compression.registry import load_files, quantization
+from analysis.config import Sweep, Variant
+from analysis.datasets.preprocess import Arrays
+from analysis.errors import RunError, UserError
+from analysis.execution.local import end_with
+from analysis.external.evaluate import GivenContext, evaluate, evaluate_shift, try_given
+from analysis.external.signature import Fit
+from analysis.models.factory import resolve
+from analysis.models.spec import ModelSpec
+from analysis.training.messages import Context, Outcome, Shifted
+from analysis.training.profile import try_model
+from analysis.training.run import export_shared_graph, quantize_run, shift_run, train_run
+
+__all__ = [
+    "compute_run",
+    "evaluate_given",
+    "export_shared_graph",
+    "predict_shifted",
+    "resolve_model",
+    "shift_given",
+    "start_worker",
+    "try_given",
+    "try_model",
+]
+
+
+def start_worker(parent: int) -> None:
+    """Set a worker process up: one thread, and an end when its parent has gone."""
+    use_one_thread()
+    end_with(parent)
+
+
+def use_one_thread() -> None:
+    """Set up what a run's result and its speed depend on in whatever process it is made."""
+    torch.set_num_threads(1)
+    logging.getLogger().setLevel(logging.ERROR)
+
+
+def resolve_device(asked: str) -> str:
+    """Return the device a sweep runs on: ``auto`` takes CUDA, then MPS, then the CPU.
+
+    Raises
+    ------
+    RunError
+        The device asked for is not there.
+    """
+    there = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if asked == "auto":
+        return next(device for device in ("cuda", "mps", "cpu") if there[device])
+    if not there.get(asked, False):
+        raise RunError(f"device '{asked}' is not there; --device auto takes what is")
+    return asked
+
+
+def resolve_model(
+    sweep: Sweep, n_classes: int, channels: int, native_size: tuple[int, int] | None, device: str
+) -> tuple[ModelSpec, str]:
+    """Resolve the model and the device in a worker, so that the main process never loads torch.
+
+    Raises
+    ------
+    UserError
+        The model cannot be made, or given weights cannot be used.
+    """
+    spec = resolve(
+        sweep.model,
+        n_classes,
+        channels,
+        image_size=sweep.image_size,
+        native_size=native_size,
+        pretrained=sweep.pretrained,
+        checkpoint=sweep.checkpoint,
+    )
+    if spec.weights_note and sweep.training.epochs == 0:
+        raise UserError(
+            f"the model cannot be taken as it is, {spec.weights_note} where the data have "
+            f"{n_classes}; train it with --epochs"
+        )
+    return spec, resolve_device(device)
+
+
+def compute_run(context: Context, variant: Variant, seed: int) -> Outcome:
+    """Make one run: quantize it where its variant ends with a method after training, else train."""
+    load_files(context.sweep.method_files)
+    work = train_run if quantization(variant) is None else quantize_run
+    return work(context, variant, seed)
+
+
+def predict_shifted(
+    context: Context, variant: Variant, seed: int, arrays: Arrays, names: tuple[str, ...]
+) -> Shifted:
+    """Predict one finished run on some shifts."""
+    load_files(context.sweep.method_files)
+    return shift_run(context, variant, seed, arrays, names)
+
+
+def evaluate_given(context: tuple[Any, ...], fit: Fit, dense: Fit | None) -> Outcome:
+    """Predict all test images with a given model; the context is what ``GivenContext`` takes."""
+    return evaluate(GivenContext(*context), fit, dense)
+
+
+def shift_given(
+    context: tuple[Any, ...], fit: Fit, dense: Fit | None, folder: Path, shift: str
+) -> Shifted:
+    """Predict the images of a shift with a given model."""
+    return evaluate_shift(GivenContext(*context), fit, dense, folder, shift)

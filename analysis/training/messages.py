@@ -1,0 +1,64 @@
+"""What goes to a worker and comes back, importable without torch: a run, a model tried out."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from analysis.config import Sweep
+from analysis.datasets.preprocess import Inputs
+from analysis.filesystem import Location
+from analysis.models.spec import ModelSpec
+from analysis.store import SweepFolder
+from analysis.store.manifest import FileRecord
+
+
+@dataclass(frozen=True)
+class Context:
+    """What all runs of a sweep share; small enough to send along with each."""
+
+    sweep: Sweep
+    folder: Location
+    spec: ModelSpec
+    inputs: Inputs
+    device: str
+
+    @property
+    def store(self) -> SweepFolder:
+        """The sweep's folder."""
+        return SweepFolder(self.folder)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a finished run leaves for the manifest: measured figures and files by relative path."""
+
+    variant_id: str
+    seed: int
+    measured: dict[str, Any]
+    latency_ms: float | None
+    seconds: float
+    files: dict[str, FileRecord]
+
+
+@dataclass(frozen=True)
+class Shifted:
+    """What predicting a run on shifts leaves: those done, what went wrong on others, and files."""
+
+    done: tuple[str, ...]
+    failed: dict[str, str]
+    files: dict[str, FileRecord]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What was measured of a model in a worker, all workers busy at once.
+
+    ``step`` and ``image`` are seconds of a training step and of the prediction of one image,
+    ``latency`` those of measuring a run's latency; ``weights`` the bytes of a run's weights,
+    ``memory`` those of the worker at its largest.
+    """
+
+    step: float
+    image: float
+    latency: float
+    weights: int
+    memory: int

@@ -1,0 +1,73 @@
+"""Trying a model out: a few steps and predictions on drawn pixels, timed and weighed."""
+
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from analysis.compression.masking import CubicSchedule
+from analysis.compression.registry import method
+from analysis.config import Sweep
+from analysis.models.factory import create
+from analysis.models.spec import ModelSpec
+from analysis.models.weights import stored_bytes
+from analysis.training.loop import GradualPruning, Lessons, Normalizer, predict, train
+from analysis.training.messages import Trial
+from analysis.training.prediction import median_latency
+from analysis.training.pruning import start
+
+_SECONDS = 1.5
+_FEW, _MANY = 3, 300
+_N_IMAGES = 256
+
+
+def try_model(sweep: Sweep, spec: ModelSpec, device: str) -> Trial:
+    """Measure training steps under masks, prediction, latency and memory of a sweep's model."""
+    batch = sweep.training.batch_size
+    generator = np.random.default_rng(0)
+    shape = (max(batch, _N_IMAGES), spec.channels, *spec.image_size)
+    pixels = generator.integers(0, 256, shape, dtype=np.uint8)
+    normalize = Normalizer((0.5,) * spec.channels, (0.5,) * spec.channels, device)
+    labels = np.resize(np.arange(spec.n_classes), batch)
+    lessons = Lessons(pixels[:batch], labels, normalize)
+    model = create(spec).to(device)
+    step = 0.0
+    if sweep.training.epochs:
+        pruning = start(model, method("magnitude"), spec, {})
+        options = replace(sweep.training, epochs=1, schedule="gradual")
+        gradual = GradualPruning(pruning, CubicSchedule(0.5, 0, 10**9, options.prune_every))
+        train(model, lessons, options, gradual=gradual)
+        step = _seconds_each(
+            lambda n: train(model, lessons, replace(options, epochs=n), gradual=gradual)
+        )
+        pruning.finish()
+    predict(model, pixels[:2], normalize)
+    started = time.perf_counter()
+    predict(model, pixels[:_N_IMAGES], normalize)
+    image = (time.perf_counter() - started) / _N_IMAGES
+    started = time.perf_counter()
+    median_latency(lambda one: model(one), normalize(pixels[:1]))
+    latency = time.perf_counter() - started
+    return Trial(step, image, latency, stored_bytes(model), _peak_memory())
+
+
+def _seconds_each(work: Callable[[int], None]) -> float:
+    """Time repetitions of some work, enough of them to mean something."""
+    started = time.perf_counter()
+    work(_FEW)
+    each = (time.perf_counter() - started) / _FEW
+    n = max(_FEW, min(_MANY, round(_SECONDS / each)))
+    started = time.perf_counter()
+    work(n)
+    return (time.perf_counter() - started) / n
+
+
+def _peak_memory() -> int:
+    """Bytes of this process at its largest, and of its share of a GPU."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return peak + (torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0)

@@ -1,0 +1,138 @@
+"""A finished run made anew from what is kept of it: its weights, quantized again where it was."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from safetensors import safe_open
+from torch import nn
+
+from analysis.compression.registry import quantization, trained_part
+from analysis.compression.trained import Compressed, Logits, Trained
+from analysis.config import DENSE, Variant
+from analysis.datasets.base import stratified_sample
+from analysis.datasets.preprocess import Inputs
+from analysis.errors import RunError
+from analysis.filesystem.copies import locally
+from analysis.models.factory import create
+from analysis.training.loop import Normalizer, evaluation_batches, predict
+from analysis.training.messages import Context
+from analysis.training.pruning import reshape
+
+GRAPH = "graph.onnx"
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A finished run that predicts again: pixels [N, C, H, W] -> logits [N, classes].
+
+    ``of_dense`` gives those of the dense run it is paired with; None where it is not paired.
+    """
+
+    of_run: Callable[[Any], Logits]
+    of_dense: Callable[[Any], Logits] | None
+
+
+def ready(context: Context, variant: Variant, seed: int) -> Ready:
+    """Make a finished run anew from its saved weights, quantized as it was, to predict more."""
+    if quantization(variant) is None:
+        model = load_run(context, variant, seed).to(context.device)
+        normalize = normalizer_of(context, context.device)
+        return Ready(
+            lambda pixels: predict(model, pixels, normalize),
+            prediction_of_dense(context, variant, seed, model),
+        )
+    base, compressed = quantized(context, variant, seed)
+    normalize = normalizer_of(context, "cpu")
+    return Ready(
+        lambda pixels: logits_of_compressed(compressed, pixels, normalize),
+        prediction_of_dense(context, variant, seed, base),
+    )
+
+
+def quantized(context: Context, variant: Variant, seed: int) -> tuple[nn.Module, Compressed]:
+    """Quantize the trained run of a variant; return that run's model too."""
+    from analysis.compression.onnx_export import onnx_model
+
+    quantize = quantization(variant)
+    if quantize is None:
+        raise RunError(f"'{variant.variant_id}' has no method after training")
+    model = load_run(context, trained_part(variant), seed)
+    compressed: Compressed = quantize.work(
+        Trained(model, lambda: onnx_model(model, context.spec, _graph(context)), context.device),
+        _calibration(context, normalizer_of(context, "cpu")),
+    )
+    return model, compressed
+
+
+def logits_of_compressed(compressed: Compressed, pixels: Any, normalize: Normalizer) -> Logits:
+    """Logits of all images, shape (N, C)."""
+    return np.concatenate(
+        [
+            compressed.predict(normalize(batch).contiguous().numpy())
+            for batch in evaluation_batches(pixels, "cpu")
+        ]
+    )
+
+
+def prediction_of_dense(
+    context: Context, variant: Variant, seed: int, base: nn.Module
+) -> Callable[[Any], Logits] | None:
+    """Prediction of the dense run that a run is paired with; ``base`` is what it was made from."""
+    is_quantized = quantization(variant) is not None
+    if is_quantized and trained_part(variant).is_dense:
+        dense = base
+    elif context.sweep.training.pairs_runs and not variant.is_dense:
+        dense = load_run(context, DENSE, seed)
+    else:
+        return None
+    return lambda pixels: predict(dense, pixels, normalizer_of(context, "cpu"))
+
+
+def load_run(context: Context, variant: Variant, seed: int) -> nn.Module:
+    """Make the model of a trained run again from its weights, on the CPU, in evaluation mode.
+
+    Raises
+    ------
+    RunError
+        The weights are missing or damaged.
+    """
+    path = context.store.weights_path(variant.variant_id, seed)
+    model = create(context.spec)
+    try:
+        with locally(path) as here, safe_open(here, framework="pt") as file:
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            reshape(model, context.spec, file.metadata() or {})
+        model.load_state_dict(state)
+    except FileNotFoundError:
+        raise RunError(
+            f"{path} is missing; remove that run's predictions to train it anew"
+        ) from None
+    except Exception as error:
+        raise RunError(f"{path} cannot be read: {error}") from error
+    return model.eval()
+
+
+def normalizer_of(context: Context, device: str) -> Normalizer:
+    """Normalize as the model expects, or as the training pixels say."""
+    spec, inputs = context.spec, context.inputs
+    return Normalizer(spec.mean or inputs.mean, spec.std or inputs.std, device)
+
+
+@cache
+def pixels_of(inputs: Inputs, split: str) -> Any:
+    """Model inputs of a split, mapped once in a process."""
+    return inputs.pixels(split)
+
+
+def _calibration(context: Context, normalize: Normalizer) -> Any:
+    labels = context.inputs.labels("train")
+    size = min(max(context.sweep.calibration_images, len(np.unique(labels))), len(labels))
+    chosen = stratified_sample(labels, size)
+    return normalize(pixels_of(context.inputs, "train")[chosen]).contiguous().numpy()
+
+
+def _graph(context: Context) -> bytes:
+    return (context.store.derived / GRAPH).read_bytes()

@@ -1,0 +1,120 @@
+"""When a run is pruned: during training, step by step after it, or once after it."""
+
+import math
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from analysis.compression.masking import CubicSchedule
+from analysis.compression.registry import Method
+from analysis.config import Training
+from analysis.models.spec import ModelSpec
+from analysis.training.loop import (
+    GradualPruning,
+    Lessons,
+    SharedPhase,
+    mean_gradients,
+    n_steps,
+    train,
+)
+from analysis.training.pruning import Pruning, start
+
+# Every removal of channels traces the model and starts the momentum anew.
+_CHANNEL_REMOVALS = 8
+
+
+def prune_run(
+    model: nn.Module,
+    spec: ModelSpec,
+    method: Method,
+    sparsity: float,
+    lessons: Lessons,
+    options: Training,
+    *,
+    stream: int,
+    phase: SharedPhase | None = None,
+) -> dict[str, str]:
+    """Prune a model in place as the schedule of the options says.
+
+    ``gradual`` trains it meanwhile, from the weights it has; ``finetune`` prunes in steps and
+    retrains after each; ``oneshot`` prunes once and trains no more. Under the latter two the model
+    is given trained.
+
+    Parameters
+    ----------
+    stream : int
+        Random stream of what the method draws, apart from that of training.
+    phase : SharedPhase, optional
+        What the runs of one seed share before the first pruning; for ``gradual``.
+
+    Returns
+    -------
+    dict
+        What the weights alone do not say of the pruned model's shape.
+    """
+    pruning = start(
+        model,
+        method,
+        spec,
+        {
+            # Both in the same state at every update: the same draw, and the same batches.
+            "generator": lambda _: torch.Generator().manual_seed(stream),
+            "gradients": lambda pruned: mean_gradients(
+                pruned, lessons, options, torch.Generator().manual_seed(stream)
+            ),
+        },
+    )
+    if options.schedule == "gradual":
+        _gradual(model, method, pruning, sparsity, lessons, options, phase)
+    elif options.schedule == "finetune":
+        _finetune(model, pruning, sparsity, lessons, options)
+    else:
+        pruning.prune(sparsity)
+    model.eval()
+    return pruning.finish()
+
+
+def _gradual(
+    model: nn.Module,
+    method: Method,
+    pruning: Pruning,
+    sparsity: float,
+    lessons: Lessons,
+    options: Training,
+    phase: SharedPhase | None,
+) -> None:
+    """Prune on the cubic schedule during training (Zhu and Gupta 2017, as in Hooker et al. 2019).
+
+    Channels are removed for good on the same schedule, in at most eight removals.
+    """
+    total = n_steps(options, len(lessons.labels))
+    begin, end = first_pruning(options, total), round(options.prune_end * total)
+    every = options.prune_every
+    if method.removes == "channels":
+        every = max(every, math.ceil((end - begin) / (_CHANNEL_REMOVALS - 1)))
+    schedule = CubicSchedule(sparsity, begin, max(begin, end), every)
+    train(model, lessons, options, gradual=GradualPruning(pruning, schedule), phase=phase)
+
+
+def first_pruning(options: Training, total: int) -> int:
+    """Step of the first pruning under the schedule ``gradual``."""
+    return round(options.prune_begin * total)
+
+
+def _finetune(
+    model: nn.Module, pruning: Pruning, sparsity: float, lessons: Lessons, options: Training
+) -> None:
+    """Remove the same share of what is left in every step, and retrain after it.
+
+    After step i of n the sparsity is ``1 - (1 - s)^(i / n)`` (iterative pruning, Han et al. 2015).
+    """
+    retraining = replace(options, epochs=options.finetune_epochs, lr=options.finetune_lr)
+    for asked in finetune_levels(sparsity, options.finetune_steps):
+        pruning.prune(asked)
+        train(model, lessons, retraining)
+
+
+def finetune_levels(sparsity: float, steps: int) -> list[float]:
+    """Sparsity after each step, rising to exactly what is asked."""
+    return [1 - (1 - sparsity) ** (i / steps) for i in range(1, steps)] + [sparsity]

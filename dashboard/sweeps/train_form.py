@@ -1,0 +1,273 @@
+"""The names of all models, for the form to search in: asked of a child, since that takes torch.
+
+The fields of a new sweep: what can be chosen, with the usual values.
+
+The form of a sweep that is trained here: the demo, its fields, and its command.
+"""
+
+import os
+import subprocess
+import sys
+from concurrent.futures import Future
+from functools import cache
+from threading import Thread
+from typing import Any
+
+import streamlit as st
+
+from analysis.config import SCHEDULES, Training
+from dashboard import data, state
+from dashboard.sweeps import command_panel, fields, launch
+from dashboard.sweeps.command_panel import Trial
+from dashboard.sweeps.fields import LIST, PART, corruptions, dataset, number, workers
+from dashboard.sweeps.process import python_path
+from dashboard.text import plain
+
+# What is offered while the list is being made, and where it cannot be.
+USUAL = ("tiny_cnn", "resnet18", "resnet50", "mobilenetv3_small_100", "efficientnet_b0",
+         "convnext_tiny", "vit_tiny_patch16_224")  # fmt: skip
+_PATIENCE = 120.0
+
+
+def model_names() -> list[str]:
+    """Return the usual models first, then every other name once the list has been made."""
+    asked = _asked()
+    found = asked.result() if asked.done() else []
+    return [*USUAL, *(name for name in found if name not in USUAL)]
+
+
+@cache
+def _asked() -> "Future[list[str]]":
+    future: Future[list[str]] = Future()
+    Thread(target=_ask, args=(future,), daemon=True).start()
+    return future
+
+
+def _ask(future: "Future[list[str]]") -> None:
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "analysis.models"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | {"PYTHONPATH": python_path()},
+            timeout=_PATIENCE,
+            check=False,
+        )
+        future.set_result(done.stdout.decode("utf-8", "replace").split())
+    except (OSError, subprocess.TimeoutExpired):
+        future.set_result([])
+
+
+_FORM = "new-sweep"
+_USUAL = Training()
+_SCHEDULES = {
+    "gradual": "gradual: pruned while it is trained",
+    "finetune": "finetune: from the dense run, in steps, trained on after each",
+    "oneshot": "oneshot: from the dense run, once, not trained on",
+}
+_FIELDS = (
+    "kind", "place", "model", "pretrained", "pruning", "levels", "quantization", "more", "seeds",
+    "epochs", "batch_size", "lr", "schedule", "paired", "corruptions", "severity", "name",
+    "workers", "train_limit", "test_limit", "image_size",
+)  # fmt: skip
+
+
+def filled_fields() -> dict[str, Any]:
+    """Draw the fields; return what they hold, by name."""
+    left, right = st.columns(2, gap="large")
+    with left:
+        _data()
+        _model()
+        _training()
+    with right:
+        _variants()
+        _runs()
+        _more()
+    return state.filled(_FORM, _FIELDS)
+
+
+def _data() -> None:
+    st.header("Data", anchor=False)
+    dataset(
+        _FORM,
+        "digits-longtail",
+        label="Dataset",
+        tip="Where the images come from: train and test images, in classes.",
+    )
+
+
+def _model() -> None:
+    st.header("Model", anchor=False)
+    chosen = state.field(_FORM, "model", USUAL[0])
+    known = model_names()
+    held = st.session_state[chosen]
+    st.selectbox(
+        "Model",
+        known if held is None or held in known else [held, *known],
+        key=chosen,
+        accept_new_options=True,
+        help="tiny_cnn is for images of 8 to 32 pixels; any model of timm can be searched for by "
+        "its name.",
+    )
+    st.checkbox(
+        "Start from timm's own weights",
+        key=state.field(_FORM, "pretrained", False),
+        help="Pretrained weights instead of random ones; they are downloaded where this machine "
+        "does not have them.",
+    )
+
+
+def _training() -> None:
+    st.header("Training", anchor=False)
+    with st.container(horizontal=True):
+        st.number_input(
+            "Epochs",
+            min_value=0,
+            key=state.field(_FORM, "epochs", _USUAL.epochs),
+            help="Passes over the train images, in every run.",
+        )
+        st.number_input(
+            "Batch size",
+            min_value=2,
+            key=state.field(_FORM, "batch_size", _USUAL.batch_size),
+            help="Images a training step.",
+        )
+        st.number_input(
+            "Learning rate",
+            min_value=0.0,
+            step=0.01,
+            format="%g",
+            key=state.field(_FORM, "lr", _USUAL.lr),
+            help="The largest one: it rises at first, then falls.",
+        )
+    st.selectbox(
+        "Schedule",
+        SCHEDULES,
+        format_func=lambda one: _SCHEDULES.get(one, one),
+        key=state.field(_FORM, "schedule", _USUAL.schedule),
+        help="When pruning happens. Quantization always comes after training.",
+    )
+    st.checkbox(
+        "Paired",
+        key=state.field(_FORM, "paired", False),
+        help="Runs of one seed share the dense run's random numbers up to the first pruning, so "
+        "that less of the difference is seed noise.",
+    )
+
+
+def _variants() -> None:
+    from analysis.compression.registry import methods
+
+    known = methods()
+    pruning = [name for name, one in known.items() if one.stage == "training"]
+    quantization = [name for name, one in known.items() if one.stage != "training"]
+
+    def described(name: str) -> str:
+        return plain(f"{name}: {known[name].summary}")
+
+    st.header("Variants", anchor=False)
+    st.multiselect(
+        "Pruning",
+        pruning,
+        key=state.field(_FORM, "pruning", ["magnitude"]),
+        help="Methods that remove weights or channels: " + "; ".join(map(described, pruning)),
+    )
+    st.text_input(
+        "Sparsities",
+        key=state.field(_FORM, "levels", "0.5, 0.7, 0.9"),
+        help="Shares that are removed, from 0 to 1, each a variant of every pruning method above.",
+    )
+    st.multiselect(
+        "Quantization",
+        quantization,
+        key=state.field(_FORM, "quantization", ["int8-static"]),
+        help="Methods that store weights in fewer bits: " + "; ".join(map(described, quantization)),
+    )
+    typed = state.field(_FORM, "more", [])
+    st.multiselect(
+        "More, as on the command line",
+        list(dict.fromkeys(["magnitude=0.9+int8-static", *st.session_state[typed]])),
+        key=typed,
+        accept_new_options=True,
+        placeholder="Such as gradient=0.8, or magnitude=0.9+int8-static",
+        help="METHOD=LEVEL,LEVEL; A=0.9+B prunes first and quantizes then.",
+    )
+
+
+def _runs() -> None:
+    st.header("Runs", anchor=False)
+    with st.container(horizontal=True):
+        st.number_input(
+            "Seeds a variant",
+            min_value=1,
+            key=state.field(_FORM, "seeds", 10),
+            help="Models that are trained of every variant. Ten tell compression from seed noise "
+            "well; with fewer than four no test can.",
+        )
+        workers(_FORM, "Processes that train at the same time.")
+    st.text_input(
+        "Name",
+        key=state.field(_FORM, "name", ""),
+        placeholder="After dataset and model",
+        help="Folder of the sweep in the cache. The name of one that is there, with the same "
+        "options, extends it.",
+    )
+
+
+def _more() -> None:
+    with st.expander("Corruptions, and fewer or smaller images", icon=":material/tune:"):
+        corruptions(_FORM)
+        with st.container(horizontal=True):
+            for name, label, text in (
+                ("train_limit", "Train images", "At most so many, the classes in proportion."),
+                ("test_limit", "Test images", "At most so many, the classes in proportion."),
+                ("image_size", "Input pixels", "Side of the pictures that the model is given."),
+            ):
+                nothing = "All" if "limit" in name else "The model's own"
+                number(_FORM, name, label, nothing=nothing, tip=text)
+
+
+_THERE = (
+    "With the same options it gets the seeds and variants it lacks; with others it is left alone, "
+    "and a name is asked for."
+)
+_TRIAL = Trial(
+    "Estimate",
+    "Try the model out for some seconds and say what the sweep takes: the same as --dry-run. "
+    "Nothing is written.",
+)
+
+
+def show() -> None:
+    """Draw the form, and beneath it the command and what can be done with it."""
+    st.caption(
+        "One sweep runs at a time, as a process beside this server: it goes on while you look "
+        "elsewhere or close the browser, and ends with the server. What it has finished stays."
+    )
+    _demo()
+    given = fields.options(filled_fields())
+    command = command_panel.checked(fields.words(given), lambda: fields.checked(given).name)
+    command_panel.show(command, there=_THERE, trial=_TRIAL)
+
+
+def _demo() -> None:
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            "**The demo**: 80 runs on handwritten digits, about a minute on two cores.",
+            width="stretch",
+        )
+        states = {one.name: one for one in data.sweep_states()}
+        is_made = launch.DEMO in states and states[launch.DEMO].is_complete
+        st.button(
+            "It is made already" if is_made else "Start the demo",
+            icon=":material/check:" if is_made else ":material/play_arrow:",
+            disabled=is_made or launch.state().is_running,
+            on_click=_start_demo,
+            key="start-demo",
+        )
+
+
+def _start_demo() -> None:
+    if command_panel.tried(lambda: launch.start_demo(data.cache_root())):
+        state.put_local(PART, LIST)
