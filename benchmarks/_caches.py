@@ -18,7 +18,13 @@ import pyarrow as pa
 from analysis import schema
 from analysis.config import DENSE_ID, Variant, parse_variants
 from analysis.store import Cache, SweepFolder
-from analysis.store.manifest import Manifest, VariantRecord
+from analysis.store.manifest import (
+    Config,
+    DatasetRecord,
+    DeviceRecord,
+    Manifest,
+    VariantRecord,
+)
 
 VARIANTS = (
     "magnitude=0.1,0.3,0.5,0.7,0.9",
@@ -48,13 +54,13 @@ def make_cache(
     difficulty = 0.95 * generator.beta(0.22, 0.75, n_images).astype(np.float32)
     manifest = Manifest(
         name=name,
-        config={"variants": [v.variant_id for v in parsed], "seeds": seeds, "options": {}},
-        dataset={"spec": "drawn", "n_train": 0, "n_test": n_images},
+        config=Config([v.variant_id for v in parsed], seeds),
+        dataset=DatasetRecord("drawn", n_train=0, n_test=n_images),
         dataset_fingerprint="drawn",
         class_names=[f"class {c:04d}" for c in range(n_classes)],
         variants=[_record(variant) for variant in parsed],
         seeds=list(range(seeds)),
-        device={"device": "cpu", "threads": 1},
+        device=DeviceRecord("cpu", threads_per_run=1),
     )
     manifest.files["images.parquet"] = folder.write_images(_images(label, thumbnail))
 

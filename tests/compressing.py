@@ -11,7 +11,7 @@ from analysis.compression.trained import Trained
 from analysis.config import Training
 from analysis.models.factory import create, resolve
 from analysis.models.spec import ModelSpec
-from analysis.training.loop import Lessons, Normalizer, stream, train
+from analysis.training.loop import Normalizer, TrainingData, stream, train
 from analysis.training.schedules import prune_run
 
 Data = tuple[np.ndarray, np.ndarray]
@@ -44,7 +44,7 @@ def trained(
     torch.manual_seed(stream("test", seed))
     model = create(spec)
     options = Training(epochs=4, batch_size=32, prune_every=2)
-    lessons = Lessons(*data, GREY)
+    lessons = TrainingData(*data, GREY)
     if name is None:
         train(model, lessons, options)
     else:

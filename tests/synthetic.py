@@ -12,7 +12,15 @@ from analysis import schema
 from analysis.config import DENSE_ID, parse_variants
 from analysis.filesystem import RemotePath
 from analysis.store import Cache, SweepFolder
-from analysis.store.manifest import Manifest, ShiftRecord, VariantRecord
+from analysis.store.manifest import (
+    Config,
+    DatasetRecord,
+    DeviceRecord,
+    Manifest,
+    ModelRecord,
+    ShiftRecord,
+    VariantRecord,
+)
 
 VARIANTS = ("magnitude=0.5,0.9", "int8-static")
 
@@ -49,13 +57,9 @@ def make_sweep(
     parsed = parse_variants(variants)
     manifest = Manifest(
         name=name,
-        config={
-            "dataset": "synthetic",
-            "model": "none",
-            "variants": list(variants),
-            "seeds": seeds,
-        },
-        dataset={"spec": "synthetic", "n_train": 0, "n_test": n_images},
+        config=Config([v.variant_id for v in parsed], seeds),
+        dataset=DatasetRecord("synthetic", n_train=0, n_test=n_images),
+        model=ModelRecord("none"),
         dataset_fingerprint="synthetic",
         class_names=list(class_names),
         variants=[
@@ -68,7 +72,7 @@ def make_sweep(
             for v in parsed
         ],
         seeds=list(range(seeds)),
-        device={"device": "cpu", "threads": 1},
+        device=DeviceRecord("cpu", threads_per_run=1),
     )
     planted = np.where(difficulty > np.quantile(difficulty, 0.9), "blur", "none")
     images = pa.table(

@@ -21,8 +21,8 @@ from analysis.models.weights import (
 )
 from analysis.training.loop import (
     GradualPruning,
-    Lessons,
     Normalizer,
+    TrainingData,
     mean_gradients,
     predict,
     stream,
@@ -135,7 +135,7 @@ def test_gradient_removes_what_the_loss_does_not_depend_on() -> None:
     model[1].weight.data = torch.tensor([[0.1, 9.0], [-0.1, -9.0]])
     pixels = np.full((8, 1, 1, 2), 128, np.uint8)
     pixels[:4, ..., 0], pixels[4:, ..., 0], pixels[..., 1] = 255, 0, 0
-    lessons = Lessons(pixels, np.repeat([0, 1], 4), Normalizer((0.0,), (1.0,), "cpu"))
+    lessons = TrainingData(pixels, np.repeat([0, 1], 4), Normalizer((0.0,), (1.0,), "cpu"))
     generator = torch.Generator().manual_seed(0)
     gradients = mean_gradients(model, lessons, Training(batch_size=8), generator)
     mask = method("gradient").work({"1": model[1].weight}, 0.5, gradients=gradients)["1"]
@@ -157,7 +157,7 @@ def test_looking_at_gradients_changes_neither_the_model_nor_the_random_numbers(
     torch.manual_seed(3)
     expected = torch.rand(1)
     torch.manual_seed(3)
-    mean_gradients(model, Lessons(*data, GREY), Training(), torch.Generator())
+    mean_gradients(model, TrainingData(*data, GREY), Training(), torch.Generator())
     assert torch.equal(torch.rand(1), expected)
     assert model.training
     assert all(torch.equal(before[name], t) for name, t in model.state_dict().items())

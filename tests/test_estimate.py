@@ -5,10 +5,10 @@ import pytest
 from analysis.cli.main import main
 from analysis.config import Training, parse_variants
 from analysis.sweep.estimate import Data, duration, estimate, size
-from analysis.training.messages import Trial
+from analysis.training.messages import Profile
 
 DATA = Data(n_train=640, n_test=100, decoding=3.0, thumbnails=5_000, inputs=7_000)
-TRIAL = Trial(step=0.01, image=0.001, latency=0.05, weights=1_000, memory=10_000)
+TRIAL = Profile(step=0.01, image=0.001, latency=0.05, weights=1_000, memory=10_000)
 TRAINING = Training(epochs=2, batch_size=64)
 
 

@@ -10,15 +10,22 @@ from analysis.compression.masking import CubicSchedule
 from analysis.compression.registry import method
 from analysis.config import Training
 from analysis.models.factory import create, resolve
-from analysis.training.loop import GradualPruning, Lessons, Normalizer, SharedPhase, n_steps, train
+from analysis.training.loop import (
+    GradualPruning,
+    Normalizer,
+    SharedPhase,
+    TrainingData,
+    n_steps,
+    train,
+)
 from analysis.training.pruning import start
 
 OPTIONS = Training(epochs=4, batch_size=16)
 N_IMAGES = 80
 
 
-class Counted(Lessons):
-    """Lessons that count the batches taken."""
+class Counted(TrainingData):
+    """TrainingData that count the batches taken."""
 
     taken = 0
 

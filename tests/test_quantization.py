@@ -16,7 +16,7 @@ from analysis.models.factory import create, resolve
 from analysis.models.packed import pack_pairs, pack_weights, unpack_pairs
 from analysis.models.spec import ModelSpec
 from analysis.models.weights import stored_bytes
-from analysis.training.loop import Lessons, predict, train
+from analysis.training.loop import TrainingData, predict, train
 from analysis.training.schedules import prune_run
 from tests.compressing import GREY, Data, images, striped_images, tiny_spec, trained, trained_run
 
@@ -120,8 +120,8 @@ def test_a_pruned_model_can_be_quantized(
     torch.manual_seed(0)
     model = create(spec)
     options = Training(schedule="oneshot")
-    train(model, Lessons(*data, GREY), replace(options, epochs=2))
-    prune_run(model, spec, method(pruning), 0.5, Lessons(*data, GREY), options, stream=0)
+    train(model, TrainingData(*data, GREY), replace(options, epochs=2))
+    prune_run(model, spec, method(pruning), 0.5, TrainingData(*data, GREY), options, stream=0)
     compressed = method(name).work(trained_run(model, spec), images(data))
     pruned = predict(model, data[0], GREY)
     assert np.abs(pruned - compressed.predict(images(data))).max() < 0.5 * np.abs(pruned).max()

@@ -127,19 +127,17 @@ def run_show(options: argparse.Namespace, cache: Cache) -> int:
         return 0
     print(_line(folder, manifest))
     dataset, model = manifest.dataset, manifest.model
-    split = (
-        "" if manifest.is_imported or manifest.is_given else f"{dataset.get('n_train')} train and "
-    )
-    kind = "images" if manifest.is_imported else "test images"
+    split = "" if manifest.origin != "trained" else f"{dataset.n_train} train and "
+    kind = "images" if manifest.origin == "imported" else "test images"
     print(
-        f"dataset: {dataset.get('spec')}, {split}{dataset.get('n_test')} {kind}, "
+        f"dataset: {dataset.spec}, {split}{dataset.n_test} {kind}, "
         f"{len(manifest.class_names)} classes"
     )
-    for given in manifest.config.get("models", {}).values():
-        print(f"model {given['input']}; SHA-256 {given['sha256'][:12]}")
-    if model and not manifest.is_given:
-        size = " x ".join(str(side) for side in model["image_size"])
-        print(f"model: {model['name']}, {model['parameters']:,} parameters, input {size}")
+    for given in manifest.models.values():
+        print(f"model {given.input}; SHA-256 {given.sha256[:12]}")
+    if model.parameters and manifest.origin != "external":
+        size = " x ".join(str(side) for side in model.image_size or [])
+        print(f"model: {model.name}, {model.parameters:,} parameters, input {size}")
     print(f"pairing: {pairing(manifest)}")
     print(f"made: {manifest.created}, last changed {manifest.updated}")
     for variant in manifest.variants:
@@ -151,12 +149,12 @@ def run_show(options: argparse.Namespace, cache: Cache) -> int:
         done = sum(len(manifest.shifted_seeds(shift.name, v.variant_id)) for v in manifest.variants)
         made = "" if shift.dataset is None else f" ({shift.dataset}, {shift.n_images} images)"
         print(f"  shift {shift.name}{made}: {done} of {manifest.n_runs} runs")
-    for note in dataset.get("notes", []):
+    for note in dataset.notes:
         print(f"note: {note}")
     if manifest.left_out:
         print(f"files left out: {len(manifest.left_out)}")
         for entry in manifest.left_out:
-            print(f"  {entry['file']!r}: {entry['reason']}")
+            print(f"  {entry.file!r}: {entry.reason}")
     return 0
 
 

@@ -19,7 +19,7 @@ from analysis.store import Cache
 from analysis.sweep import tasks
 from analysis.sweep.estimate import Data, estimate
 from analysis.sweep.plan import planned, planned_on_shifts
-from analysis.training.messages import Trial
+from analysis.training.messages import Profile
 
 _TRIED_IMAGES = 256
 _CORRUPTED_IMAGES = 4
@@ -38,12 +38,14 @@ def describe(sweep: Sweep, cache: Cache, options: argparse.Namespace) -> str:
     n_workers = min(options.workers or usable_cores(), max(1, len(todo)))
     started = time.perf_counter()
     with tasks.pool(n_workers) as pool:
-        spec, device = tasks.resolve(
-            pool, sweep, len(dataset.class_names), dataset.channels, dataset.native_size,
-            options.device,
+        spec, device = tasks.submit(
+            pool, "resolve_model", sweep, len(dataset.class_names), dataset.channels,
+            dataset.native_size, options.device,
         ).result()  # fmt: skip
         starting = time.perf_counter() - started
-        trials = [tasks.try_model(pool, sweep, spec, device) for _ in range(n_workers)]
+        trials = [
+            tasks.submit(pool, "profile_model", sweep, spec, device) for _ in range(n_workers)
+        ]
         trial = _mean([future.result() for future in trials])
     data = _try_data(dataset, spec.image_size, sweep.shifts)
     expected = estimate(
@@ -64,8 +66,8 @@ def describe(sweep: Sweep, cache: Cache, options: argparse.Namespace) -> str:
     )
 
 
-def _mean(trials: list[Trial]) -> Trial:
-    return Trial(
+def _mean(trials: list[Profile]) -> Profile:
+    return Profile(
         step=mean(t.step for t in trials),
         image=mean(t.image for t in trials),
         latency=mean(t.latency for t in trials),

@@ -10,7 +10,7 @@ from analysis.cli.cache import keep_tables
 from analysis.cli.console import ProgressBars
 from analysis.config import Training, default_name
 from analysis.errors import UserError
-from analysis.external.spec import NORMALIZATIONS, Asked, parse_models, parse_scaling
+from analysis.external.spec import NORMALIZATIONS, ExternalModelsConfig, parse_models, parse_scaling
 from analysis.shifts.parse import shifts_from
 from analysis.store import Cache
 from analysis.store.manifest import Manifest
@@ -67,7 +67,7 @@ def is_asked(given: dict[str, Any]) -> bool:
     return False
 
 
-def asked_from(given: dict[str, Any]) -> Asked:
+def asked_from(given: dict[str, Any]) -> ExternalModelsConfig:
     """Read what is asked of given models.
 
     Raises
@@ -92,7 +92,7 @@ def asked_from(given: dict[str, Any]) -> Asked:
     if given.get("engine", "local") != "local":
         raise UserError(f"--engine {given['engine']}: given models are run on this machine, local")
     scaling = parse_scaling(given.get("normalize"), _numbers(given, "mean"), _numbers(given, "std"))
-    return Asked(
+    return ExternalModelsConfig(
         given.get("name") or default_name(dataset, "models"),
         dataset,
         parse_models(given["models"]),
@@ -120,14 +120,14 @@ def _option(name: str) -> str:
 
 def run(given: dict[str, Any], cache: Cache) -> Manifest | None:
     """Run the models; say of each what it takes and gives. None after a dry run."""
-    from analysis.given_sweep import run_given
+    from analysis.sweep.run import run_external_models
 
     asked, n_workers = asked_from(given), given.get("workers")
     if n_workers is not None and n_workers < 1:
         raise UserError(f"--workers {n_workers}: expected at least 1")
     is_dry = bool(given.get("dry_run"))
     with ProgressBars(sys.stderr) as bars:
-        manifest = run_given(
+        manifest = run_external_models(
             asked,
             cache,
             n_workers=n_workers,

@@ -296,9 +296,9 @@ def _report(manifest: Manifest, cache: Cache) -> int:
         f"{cache.root / manifest.name}"
         + (f"; files left out: {left_out} (see 'show {manifest.name}')" if left_out else "")
     )
-    if note := manifest.model.get("weights_note"):
+    if note := manifest.model.weights_note:
         print(f"{manifest.name}: {note}")
-    for note in manifest.dataset.get("notes", []):
+    for note in manifest.dataset.notes:
         print(f"{manifest.name}: {note}")
     for variant_id, seed, error in failed:
         tell(f"lethe: error: {variant_id}, seed {seed} failed: {error}")

@@ -179,8 +179,8 @@ class Chosen:
         seeds = [len(manifest.done_seeds(v)) for v in (DENSE_ID, self.variant_id)]
         return {
             "sweep": manifest.name,
-            "dataset": str(manifest.dataset.get("spec", "unknown")),
-            "model": str(manifest.model.get("name", "unknown")),
+            "dataset": str(manifest.dataset.spec or "unknown"),
+            "model": str(manifest.model.name or "unknown"),
             "variant": self.variant_id,
             "runs": f"{seeds[0]} dense, {seeds[1]} of the variant",
             "ties": self.results.ties,

@@ -1,13 +1,10 @@
-"""Trying a given model on some images, and predicting all of them: what a worker does.
-
-What given models are fed: test images at every size that is taken, and how they are scaled.
-"""
+"""Try an external model on some images, and predict all of them: what a worker does."""
 
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,27 +13,19 @@ import pyarrow as pa
 from PIL import Image
 
 from analysis.config import DENSE_ID
-from analysis.datasets.base import Dataset
-from analysis.datasets.decode import UnusableImageError
 from analysis.datasets.preprocess import (
     Arrays,
-    Progress,
-    channel_statistics,
-    image_table,
     model_input,
-    write_split,
 )
-from analysis.errors import RunError, UserError, one_line
+from analysis.errors import LetheError, RunError, UserError, one_line
 from analysis.external.model import Array, Loaded, Needed
 from analysis.external.registry import open_model
-from analysis.external.signature import Fit, Input, are_probabilities, inputs_of, per_channel
-from analysis.external.spec import Asked, GivenModel
+from analysis.external.signature import Fit, Input, are_probabilities, inputs_of
+from analysis.external.spec import ModelFile
 from analysis.filesystem import Location
-from analysis.filesystem.copies import working_folder
 from analysis.store import SweepFolder
-from analysis.store.manifest import Manifest
 from analysis.training.loop import Normalizer, evaluation_batches
-from analysis.training.messages import Outcome, Shifted
+from analysis.training.messages import RunResult, ShiftResult
 from analysis.training.prediction import median_latency, prediction_table
 
 # What a probability of 0 counts as: its logarithm must stay a number. As of imported ones.
@@ -47,7 +36,7 @@ Place = Callable[[Fit], tuple[Arrays, str]]
 
 
 @dataclass(frozen=True)
-class GivenContext:
+class ExternalContext:
     """What all given models of a sweep share; beside ``arrays`` lies what may be lost."""
 
     folder: Location
@@ -56,11 +45,11 @@ class GivenContext:
 
 
 @lru_cache(maxsize=2)
-def _opened(model: GivenModel, needed: Needed) -> Loaded:
+def _opened(model: ModelFile, needed: Needed) -> Loaded:
     return open_model(model, needed)
 
 
-def try_given(model: GivenModel, needed: Needed, pictures: list[Image.Image]) -> Fit:
+def try_model_file(model: ModelFile, needed: Needed, pictures: list[Image.Image]) -> Fit:
     """Open a model, and find with one image, then some, what it takes and gives.
 
     Raises
@@ -98,7 +87,7 @@ def try_given(model: GivenModel, needed: Needed, pictures: list[Image.Image]) ->
 
 
 def _first_that_runs(
-    model: GivenModel, loaded: Loaded, ways: list[Input], pictures: list[Image.Image]
+    model: ModelFile, loaded: Loaded, ways: list[Input], pictures: list[Image.Image]
 ) -> tuple[Input, list[Array]]:
     reasons = []
     for way in ways:
@@ -123,7 +112,7 @@ def _first_that_runs(
     raise UserError(f"{model.label}: {reasons[0]}")
 
 
-def _scores_among(model: GivenModel, outputs: list[Array], n_classes: int) -> int:
+def _scores_among(model: ModelFile, outputs: list[Array], n_classes: int) -> int:
     for place, output in enumerate(outputs):
         if output.ndim == 2 and output.shape[1] == n_classes:
             if not np.issubdtype(output.dtype, np.floating):
@@ -139,7 +128,7 @@ def _scores_among(model: GivenModel, outputs: list[Array], n_classes: int) -> in
     )
 
 
-def evaluate(context: GivenContext, fit: Fit, dense: Fit | None) -> Outcome:
+def evaluate(context: ExternalContext, fit: Fit, dense: Fit | None) -> RunResult:
     """Predict every test image with one model and write the predictions.
 
     ``dense`` is what its outputs are held against, image by image; None without.
@@ -166,29 +155,36 @@ def evaluate(context: GivenContext, fit: Fit, dense: Fit | None) -> Outcome:
     store, key = SweepFolder(context.folder), fit.model.key
     record = store.write_predictions(*key, table, measured)
     files = {store.relative(store.prediction_path(*key)): record}
-    return Outcome(*key, measured, latency, time.perf_counter() - started, files)
+    return RunResult(*key, measured, latency, time.perf_counter() - started, files)
 
 
-def evaluate_shift(
-    context: GivenContext, fit: Fit, dense: Fit | None, folder: Path, shift: str
-) -> Shifted:
-    """Predict the images of a shift with one model and write the predictions.
+def evaluate_shifts(
+    context: ExternalContext, fit: Fit, dense: Fit | None, folder: Path, names: tuple[str, ...]
+) -> ShiftResult:
+    """Predict the images of some shifts with one model and write the predictions.
 
-    ``folder`` has a folder of pixels for every size that is taken.
-
-    Raises
-    ------
-    RunError
-        The model fails on an image, or is another one than was tried.
+    ``folder`` has a folder of pixels for every size that is taken. A shift on which that fails
+    leaves the others alone.
     """
-    table = _table(context, fit, dense, lambda one: (Arrays(folder / one.pixels), shift))
-    store = SweepFolder(context.folder)
-    record = store.write_predictions(*fit.model.key, table, {}, shift=shift)
-    path = store.relative(store.prediction_path(*fit.model.key, shift=shift))
-    return Shifted((shift,), {}, {path: record})
+    store, key = SweepFolder(context.folder), fit.model.key
+    done, failed, files = [], {}, {}
+    for name in names:
+        try:
+            table = _table(context, fit, dense, partial(_shifted, folder, name))
+            record = store.write_predictions(*key, table, {}, shift=name)
+        except LetheError as error:
+            failed[name] = one_line(error)
+            continue
+        files[store.relative(store.prediction_path(*key, shift=name))] = record
+        done.append(name)
+    return ShiftResult(tuple(done), failed, files)
 
 
-def _table(context: GivenContext, fit: Fit, dense: Fit | None, place: Place) -> pa.Table:
+def _shifted(folder: Path, name: str, fit: Fit) -> tuple[Arrays, str]:
+    return Arrays(folder / fit.pixels), name
+
+
+def _table(context: ExternalContext, fit: Fit, dense: Fit | None, place: Place) -> pa.Table:
     """Predictions of the images that lie, for every model, at a place of its size."""
     arrays, name = place(fit)
     logits = _logits(context, fit, arrays, name)
@@ -196,7 +192,7 @@ def _table(context: GivenContext, fit: Fit, dense: Fit | None, place: Place) -> 
     return prediction_table(logits, arrays.labels(name), dense_logits=beside)
 
 
-def _logits(context: GivenContext, fit: Fit, arrays: Arrays, name: str) -> Array:
+def _logits(context: ExternalContext, fit: Fit, arrays: Arrays, name: str) -> Array:
     """Logits of all images of a name, (N, C); those of dense models are kept for the others."""
     if fit.model.variant_id != DENSE_ID:
         return _predicted(context, fit, arrays.pixels(name))
@@ -210,7 +206,7 @@ def _logits(context: GivenContext, fit: Fit, arrays: Arrays, name: str) -> Array
     return logits
 
 
-def _predicted(context: GivenContext, fit: Fit, pixels: Array) -> Array:
+def _predicted(context: ExternalContext, fit: Fit, pixels: Array) -> Array:
     loaded = _opened(fit.model, context.needed)
     if loaded.sha256 != fit.sha256:
         raise RunError("the file was changed while the sweep ran")
@@ -265,102 +261,3 @@ def _filled(pixels: Array, batch: int | None) -> Array:
     """Fill a batch up to the number a model takes, with its last image."""
     lacking = 0 if batch is None else batch - len(pixels)
     return np.concatenate([pixels, np.repeat(pixels[-1:], lacking, axis=0)]) if lacking else pixels
-
-
-_TRIED = 8
-_LOOKED_AT = 64
-_STATISTICS_SAMPLE = 10_000
-_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-
-
-def silent(_phase: str, _done: int, _total: int) -> None:
-    """Show no progress."""
-
-
-def usable(dataset: Dataset) -> list[Image.Image]:
-    """Some test images to try models with.
-
-    Raises
-    ------
-    UserError
-        None of the first can be used.
-    """
-    found: list[Image.Image] = []
-    reason = "it has none"
-    for index in range(min(len(dataset.test), _LOOKED_AT)):
-        try:
-            found.append(dataset.test.images[index])
-        except UnusableImageError as error:
-            reason = f"{error}"
-        if len(found) == _TRIED:
-            break
-    if not found:
-        raise UserError(f"no usable image among the first of the test split: {reason}")
-    return found
-
-
-def scaled(fits: list[Fit], asked: Asked, dataset: Dataset) -> list[Fit]:
-    """Decide the mean and standard deviation that each model's pixels are scaled with."""
-    statistics: dict[tuple[int, int], Any] = {}
-
-    def of_training(size: tuple[int, int]) -> Any:
-        if size not in statistics:
-            statistics[size] = _statistics(dataset, size)
-        return statistics[size]
-
-    found = []
-    for fit in fits:
-        named = asked.scaling.named
-        if asked.scaling.mean is not None and asked.scaling.std is not None:
-            mean, std, by = asked.scaling.mean, asked.scaling.std, "as given"
-        elif fit.dtype == "uint8" or named == "none":
-            mean, std, by = (0.0,), (1.0,), "none"
-        elif named == "imagenet":
-            (mean, std), by = _IMAGENET, "those of ImageNet"
-        elif named == "0.5":
-            mean, std, by = (0.5,), (0.5,), "as given"
-        elif named is None and fit.mean is not None and fit.std is not None:
-            mean, std, by = fit.mean, fit.std, "the model's own"
-        else:
-            (mean, std), by = of_training(fit.size), "those of the training pixels"
-        found.append(
-            replace(
-                fit,
-                mean=per_channel(tuple(mean), fit.channels),
-                std=per_channel(tuple(std), fit.channels),
-                scaled_by=by,
-            )
-        )
-    return found
-
-
-def _statistics(
-    dataset: Dataset, size: tuple[int, int]
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    step = max(1, len(dataset.train) // _STATISTICS_SAMPLE)
-    sample = dataset.train.take(np.arange(0, len(dataset.train), step))
-    with working_folder() as here:
-        write_split(sample, "train", size, dataset.channels, here, [], None, silent)
-        return channel_statistics(here / "train.npy")
-
-
-def write_pixels(
-    dataset: Dataset, fits: list[Fit], work: Path, manifest: Manifest, progress: Progress
-) -> Any:
-    """Decode the test images once for every size that is taken; return their table."""
-    first = {fit.pixels: fit for fit in fits}
-    images, left_out = None, list(dataset.left_out)
-    for name, fit in first.items():
-        gone: list[dict[str, str]] = []
-        rows: list[dict[str, Any]] | None = [] if images is None else None
-        kept = write_split(dataset.test, name, fit.size, fit.channels, work, gone, rows, progress)
-        if rows is not None:
-            images = image_table(dataset.test.take(kept), rows)
-            left_out += [{**one, "split": "test"} for one in gone]
-    manifest.left_out = left_out
-    manifest.dataset |= {
-        "n_train": 0,
-        "n_test": 0 if images is None else images.num_rows,
-        "notes": list(dataset.notes),
-    }
-    return images

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from analysis.errors import UserError, one_line
 from analysis.external.model import Loaded, Needed
-from analysis.external.spec import GivenModel
+from analysis.external.spec import ModelFile
 from analysis.registry import Registry
 
 Opener = Callable[[str, Needed], Loaded]
@@ -27,7 +27,7 @@ def formats() -> list[str]:
     return sorted(_OPENERS.all())
 
 
-def open_model(model: GivenModel, needed: Needed) -> Loaded:
+def open_model(model: ModelFile, needed: Needed) -> Loaded:
     """Open a model.
 
     Raises

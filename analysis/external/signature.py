@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from analysis.external.model import Array, Figures, Loaded, Needed, Size
-from analysis.external.spec import GivenModel
+from analysis.external.spec import ModelFile
 
 FREE = (None, None, None, None)
 
@@ -17,7 +17,7 @@ class Fit:
     says them, and later those that are used.
     """
 
-    model: GivenModel
+    model: ModelFile
     sha256: str
     figures: Figures
     layout: str

@@ -21,7 +21,7 @@ _EXPECTED = "expected a file .onnx or .pt2, timm:NAME[:CHECKPOINT], or module:fu
 
 
 @dataclass(frozen=True)
-class GivenModel:
+class ModelFile:
     """One model as given; ``where`` is what its format opens."""
 
     variant_id: str
@@ -65,12 +65,12 @@ class Scaling:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ExternalModelsConfig:
     """Given models over the test images of a dataset."""
 
     name: str
     dataset: str
-    models: tuple[GivenModel, ...]
+    models: tuple[ModelFile, ...]
     scaling: Scaling = Scaling()
     input_size: int | None = None
     train_limit: int | None = None
@@ -91,7 +91,7 @@ class Asked:
         """What a result depends on besides the models: a resumed sweep must repeat these."""
         return {
             "dataset": self.dataset,
-            "model": "given models",
+            "model": "external models",
             "normalize": self.scaling.named,
             "mean": None if self.scaling.mean is None else list(self.scaling.mean),
             "std": None if self.scaling.std is None else list(self.scaling.std),
@@ -102,7 +102,7 @@ class Asked:
         }
 
 
-def parse_models(items: Sequence[str]) -> tuple[GivenModel, ...]:
+def parse_models(items: Sequence[str]) -> tuple[ModelFile, ...]:
     """Read ``VARIANT[@SEED]=MODEL`` items.
 
     Raises
@@ -113,7 +113,7 @@ def parse_models(items: Sequence[str]) -> tuple[GivenModel, ...]:
     return tuple(_parse(item) for item in items)
 
 
-def _parse(item: str) -> GivenModel:
+def _parse(item: str) -> ModelFile:
     name, equals, model = item.partition("=")
     if not equals or not name or not model:
         raise UserError(f"--models {item}: expected VARIANT[@SEED]=MODEL, such as dense=net.onnx")
@@ -125,7 +125,7 @@ def _parse(item: str) -> GivenModel:
     except UserError as error:
         raise UserError(f"--models {item}: {error}") from None
     kind, where = _format(model, item)
-    return GivenModel(variant_id, int(number) if at else 0, kind, where)
+    return ModelFile(variant_id, int(number) if at else 0, kind, where)
 
 
 def _format(model: str, item: str) -> tuple[str, str]:
@@ -212,7 +212,7 @@ def parse_scaling(
     return Scaling(None, tuple(map(float, mean)), tuple(map(float, std)))
 
 
-def _check_runs(models: tuple[GivenModel, ...], is_paired: bool) -> None:
+def _check_runs(models: tuple[ModelFile, ...], is_paired: bool) -> None:
     runs = [model.run for model in models]
     twice = next((run for i, run in enumerate(runs) if run in runs[:i]), None)
     if twice is not None:

@@ -39,7 +39,13 @@ from analysis.importing.reading import Read, read_files
 from analysis.importing.request import Asked, expand
 from analysis.importing.writing import table_of_rows, table_of_scores
 from analysis.store import Cache, SweepFolder
-from analysis.store.manifest import Manifest
+from analysis.store.manifest import (
+    DatasetRecord,
+    DeviceRecord,
+    ImportedFile,
+    Manifest,
+    left_out_records,
+)
 from analysis.store.transfer import (
     aside,
     finish,
@@ -78,20 +84,15 @@ def new_manifest(
     n_images: int,
 ) -> Manifest:
     """Start the manifest of an imported sweep."""
-    dataset: dict[str, Any] = {
-        "spec": asked.images or SPEC, "n_train": 0, "n_test": n_images, "notes": [],
-    }  # fmt: skip
-    if known is not None:
-        dataset["images_fingerprint"] = known.fingerprint
+    dataset = DatasetRecord(asked.images or SPEC, n_train=0, n_test=n_images)
+    dataset.images_fingerprint = None if known is None else known.fingerprint
     return Manifest(
         name=asked.name,
-        config={"imported": []},
         dataset=dataset,
         dataset_fingerprint=data_fingerprint,
         class_names=list(class_names),
-        variants=[],
-        seeds=[],
-        device={"device": "imported"},
+        origin="imported",
+        device=DeviceRecord("imported"),
     )
 
 
@@ -127,9 +128,9 @@ def add_runs(
     for variant_id, seed in runs:
         manifest.run(variant_id, seed).state = "done"
     manifest.settle_absent()
-    manifest.config["variants"] = [record.variant_id for record in manifest.variants]
-    manifest.config["seeds"] = len(manifest.seeds)
-    manifest.config["imported"] = [*manifest.config["imported"], *files]
+    manifest.config.variants = [record.variant_id for record in manifest.variants]
+    manifest.config.seeds = len(manifest.seeds)
+    manifest.imported = [*manifest.imported, *(ImportedFile(**one) for one in files)]
     paired_ids = [record.variant_id for record in manifest.variants if record.paired]
     manifest.pairing = (
         f"imported; seed k of {', '.join(paired_ids)} was made from dense seed k"
@@ -187,8 +188,8 @@ def import_predictions(asked: Asked, cache: Cache, *, progress: Progress = _sile
 
 
 def _check_name(folder: SweepFolder) -> None:
-    if folder.exists and not folder.manifest().is_imported:
-        was = "made of given models" if folder.manifest().is_given else "trained"
+    if folder.exists and folder.manifest().origin != "imported":
+        was = "made of given models" if folder.manifest().origin == "external" else "trained"
         raise UserError(
             f"sweep '{folder.name}' was {was}, not imported; import into another --name"
         )
@@ -220,7 +221,7 @@ class _Import:
 
     def _known_of_sweep(self, manifest: Manifest, given: Known | None) -> Known:
         if given is not None:
-            before = manifest.dataset.get("images_fingerprint")
+            before = manifest.dataset.images_fingerprint
             if before != given.fingerprint:
                 was = "without --images" if before is None else "with other images"
                 raise UserError(
@@ -257,9 +258,9 @@ class _Import:
             self._write_runs(read, keys, classes, images, manifest)
         runs = list(read.codes.runs)
         add_runs(manifest, runs, read.files, paired=self._asked.paired)
-        manifest.left_out += images.left_out
-        said = [*manifest.dataset.get("notes", []), *self._notes]
-        manifest.dataset["notes"] = list(dict.fromkeys(said))
+        manifest.left_out += left_out_records(images.left_out)
+        said = [*manifest.dataset.notes, *self._notes]
+        manifest.dataset.notes = list(dict.fromkeys(said))
         publish(self._made, self._folder, manifest)
         return Imported(manifest, runs, len(images.kept), self._notes)
 
@@ -343,12 +344,12 @@ class _Import:
                 known.parts, kept, ids, lambda done, n: self._progress("thumbnails", done, n)
             )
             record = self._made.write_images_in_blocks(layout, blocks)
-            manifest.left_out += unusable
+            manifest.left_out += left_out_records(unusable)
             if unusable:
                 self._notes.append(
                     f"{len(unusable)} pictures cannot be shown; the manifest names them"
                 )
-            manifest.dataset["notes"] = list(known.notes)
+            manifest.dataset.notes = list(known.notes)
         manifest.files[IMAGES] = record
         return manifest
 

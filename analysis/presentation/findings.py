@@ -343,7 +343,7 @@ def pairing_hints(results: SweepResults) -> list[str]:
     """
     way = (
         "import its files again with --paired --overwrite"
-        if results.manifest.is_imported
+        if results.manifest.origin == "imported"
         else "run the models again with --paired, under another --name"
     )
     return [

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -108,23 +109,27 @@ def facts(scope: Scope) -> dict[str, str]:
     """Say what the sweep is of and how it was made, each in a few words."""
     manifest = scope.manifest
     dataset, model, device = manifest.dataset, manifest.model, manifest.device
-    size = " x ".join(str(side) for side in model.get("image_size", ()))
+    size = " x ".join(str(side) for side in model.image_size or ())
     given = {
-        "Dataset": dataset.get("spec"),
+        "Dataset": dataset.spec,
         "Test images": count(len(scope.results.label)),
-        "Train images": count(dataset["n_train"]) if dataset.get("n_train") else None,
+        "Train images": count(dataset.n_train) if dataset.n_train else None,
         "Classes": count(len(manifest.class_names)),
         "Dataset fingerprint": manifest.dataset_fingerprint,
-        "Model": model.get("name"),
-        "Parameters": count(model["parameters"]) if model.get("parameters") else None,
-        "Prunable weights": count(model["prunable"]) if model.get("prunable") else None,
+        "Model": model.name,
+        "Parameters": count(model.parameters) if model.parameters else None,
+        "Prunable weights": count(model.prunable) if model.prunable else None,
         "Model input": size,
-        "First weights": model.get("weights"),
+        "First weights": model.weights,
         "Runs": f"{manifest.n_done} of {manifest.n_runs}: {len(manifest.variants)} variants x "
         f"{len(manifest.seeds)} seeds",
         "Shifts": ", ".join(shift.name for shift in manifest.shifts),
         "Pairing": pairing(manifest),
-        "Device": ", ".join(f"{key} {value}" for key, value in device.items()),
+        "Device": ", ".join(
+            f"{key} {value}"
+            for key, value in msgspec.structs.asdict(device).items()
+            if value is not None
+        ),
         "Sweep begun": manifest.created,
         "Cache changed": manifest.updated,
         "Git commit of the sweep": manifest.git_commit,
@@ -135,7 +140,7 @@ def facts(scope: Scope) -> dict[str, str]:
 
 def options(manifest: Manifest) -> dict[str, str]:
     """Every option that results depend on and that has a value, by its name."""
-    given = dict(manifest.config.get("options", {}))
+    given = dict(manifest.config.options)
     training = given.pop("training", {})
     return {
         key.replace("_", "-"): str(value)
@@ -154,7 +159,7 @@ def commands(scope: Scope) -> list[str]:
     manifest, name = scope.manifest, scope.manifest.name
     ties = [] if scope.results.ties == "confidence" else ["--ties", scope.results.ties]
     chosen = [] if scope.is_whole else [w for v in scope.variant_ids for w in ("--variant", v)]
-    is_known = bool(manifest.config.get("options"))
+    is_known = bool(manifest.config.options)
     made = [sweep_command(manifest, *shift_words(manifest))] if is_known else []
     return [
         *made,
@@ -268,7 +273,7 @@ def _made(scope: Scope) -> dict[str, Any]:
         "options": options(manifest),
         "versions": versions(manifest),
         "commands": commands(scope),
-        "notes": manifest.dataset.get("notes", []),
+        "notes": manifest.dataset.notes,
         "left_out": manifest.left_out[:_LEFT_OUT],
         "n_left_out": len(manifest.left_out),
         "failed": failed,

@@ -32,8 +32,8 @@ def as_html(manifest: Manifest, ties: str) -> str:
 
 
 def _what(manifest: Manifest) -> str:
-    dataset = manifest.dataset.get("spec", "unknown data")
-    model = manifest.model.get("name", "unknown model")
+    dataset = manifest.dataset.spec or "unknown data"
+    model = manifest.model.name or "unknown model"
     return f"{dataset}, {model}, {len(manifest.class_names)} classes"
 
 

@@ -162,7 +162,7 @@ class ContractTables(OpenedSweep):
 
         Of sweeps trained here it is known how runs are tied; nothing is looked at.
         """
-        if not (self.manifest.is_imported or self.manifest.is_given):
+        if self.manifest.origin == "trained":
             return {}
         done = self.manifest.done_seeds
         independent = [

@@ -1,24 +1,32 @@
-"""The manifest of a sweep: what was asked, how it was made, and the state of every run."""
+"""The manifest of a sweep: what was asked, how it was made, and the state of every run.
 
-import json
+The structures say every field and its type; msgspec decodes a file into them, so that a wrong type
+anywhere is one sentence that names the place. What a later Lethe of the same schema version added
+is kept and written back.
+"""
+
 import re
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal
+
+import msgspec
 
 from analysis.config import DENSE_ID
 from analysis.errors import CacheError
 from analysis.schema import SCHEMA_VERSION
+from analysis.store.migration import migrated
 
 # What names a folder or a file of the sweep is one name, and leads nowhere else.
 _FOLDER = re.compile(r"(?!\.{1,2}\Z)[^/\\:\x00-\x1f\x7f]{1,255}")
 
 # "absent": an import did not bring it, and nothing will make it.
 RunState = Literal["planned", "done", "failed", "absent"]
+# Where the models come from: trained by the sweep, files that were given to it, or elsewhere.
+Origin = Literal["trained", "external", "imported"]
+Json = dict[str, Any]
 
 
-@dataclass
-class RunRecord:
+class RunRecord(msgspec.Struct):
     """One run: its state, and what was measured of its model.
 
     ``sparsity`` is a fraction of the prunable weights, ``size_bytes`` counts weights, scales,
@@ -36,8 +44,7 @@ class RunRecord:
     compute_dtype: str | None = None
 
 
-@dataclass
-class FileRecord:
+class FileRecord(msgspec.Struct):
     """One file as it was written: SHA-256 of its bytes, its size and, for a table, its rows."""
 
     sha256: str
@@ -45,8 +52,7 @@ class FileRecord:
     rows: int | None = None
 
 
-@dataclass
-class VariantRecord:
+class VariantRecord(msgspec.Struct):
     """One variant as the cache knows it."""
 
     variant_id: str
@@ -55,8 +61,15 @@ class VariantRecord:
     paired: bool = False
 
 
-@dataclass
-class ShiftRecord:
+class LeftOut(msgspec.Struct, omit_defaults=True):
+    """A file that could not be used, and why; ``split`` is train or test where it is known."""
+
+    file: str
+    reason: str
+    split: str | None = None
+
+
+class ShiftRecord(msgspec.Struct):
     """One shift: what it is, and the seeds of each variant that are predicted on it.
 
     ``fingerprint`` is that of a natural shift's images, ``n_images`` how many of them are used;
@@ -69,35 +82,108 @@ class ShiftRecord:
     dataset: str | None = None
     fingerprint: str | None = None
     n_images: int | None = None
-    done: dict[str, list[int]] = field(default_factory=dict)
-    failed: dict[str, str] = field(default_factory=dict)
-    left_out: list[dict[str, str]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    done: dict[str, list[int]] = {}
+    failed: dict[str, str] = {}
+    left_out: list[LeftOut] = []
+    notes: list[str] = []
 
 
-@dataclass
-class Manifest:
-    """Everything about a sweep besides its tables; ``class_names`` is in order of class id."""
+class ExternalModel(msgspec.Struct):
+    """The model file of one run: as it was named, SHA-256 of its bytes, and how it is fed."""
+
+    model: str
+    sha256: str
+    input: str
+
+
+class ImportedFile(msgspec.Struct):
+    """One file of predictions: its name, SHA-256 of its bytes and its rows."""
+
+    file: str
+    sha256: str
+    rows: int
+
+
+class Config(msgspec.Struct):
+    """What was asked: variants, number of seeds and the options that results depend on.
+
+    ``method_files`` maps files of a user's own methods to their SHA-256.
+    """
+
+    variants: list[str] = []
+    seeds: int = 0
+    options: Json = {}
+    method_files: dict[str, str] = {}
+    shifts: list[str] = []
+
+
+class DatasetRecord(msgspec.Struct):
+    """The data: SPEC, number of images, per-channel statistics of the training pixels, notes."""
+
+    spec: str = ""
+    n_train: int | None = None
+    n_test: int | None = None
+    train_counts: list[int] | None = None
+    mean: list[float] | None = None
+    std: list[float] | None = None
+    n_duplicates_across_splits: int | None = None
+    images_fingerprint: str | None = None
+    notes: list[str] = []
+
+
+class ModelRecord(msgspec.Struct):
+    """The architecture of a trained sweep, and the weights it started from."""
+
+    name: str = ""
+    image_size: list[int] | None = None
+    parameters: int | None = None
+    prunable: int | None = None
+    weights: str | None = None
+    weights_sha256: str | None = None
+    weights_note: str | None = None
+
+
+class DeviceRecord(msgspec.Struct):
+    """What the runs were made on: device, processor, processes and threads."""
+
+    device: str = ""
+    machine: str | None = None
+    workers: int | None = None
+    threads_per_run: int | None = None
+    latency_batch_size: int | None = None
+    engine: str | None = None
+
+
+class Manifest(msgspec.Struct):
+    """Everything about a sweep besides its tables; ``class_names`` is in order of class id.
+
+    ``models`` maps ``<variant_id>@<seed>`` to the file of an external model, ``imported`` lists
+    the files whose predictions were imported.
+    """
 
     name: str
-    config: dict[str, Any]
-    dataset: dict[str, Any]
+    dataset: DatasetRecord
     dataset_fingerprint: str
     class_names: list[str]
-    variants: list[VariantRecord]
-    seeds: list[int]
+    variants: list[VariantRecord] = []
+    seeds: list[int] = []
+    origin: Origin = "trained"
+    config: Config = msgspec.field(default_factory=Config)
+    models: dict[str, ExternalModel] = {}
+    imported: list[ImportedFile] = []
     pairing: str = ""
-    left_out: list[dict[str, str]] = field(default_factory=list)
-    model: dict[str, Any] = field(default_factory=dict)
-    versions: dict[str, str] = field(default_factory=dict)
+    left_out: list[LeftOut] = []
+    model: ModelRecord = msgspec.field(default_factory=ModelRecord)
+    versions: dict[str, str] = {}
     git_commit: str | None = None
-    device: dict[str, Any] = field(default_factory=dict)
+    device: DeviceRecord = msgspec.field(default_factory=DeviceRecord)
     created: str = ""
     updated: str = ""
-    runs: dict[str, dict[str, RunRecord]] = field(default_factory=dict)
-    files: dict[str, FileRecord] = field(default_factory=dict)
-    shifts: list[ShiftRecord] = field(default_factory=list)
+    runs: dict[str, dict[str, RunRecord]] = {}
+    files: dict[str, FileRecord] = {}
+    shifts: list[ShiftRecord] = []
     schema_version: int = SCHEMA_VERSION
+    unknown: Json = {}
 
     def run(self, variant_id: str, seed: int) -> RunRecord:
         """Return the record of one run, made on first use."""
@@ -166,14 +252,9 @@ class Manifest:
         return self.n_done == self.n_runs
 
     @property
-    def is_imported(self) -> bool:
-        """Whether its predictions were made elsewhere."""
-        return "imported" in self.config
-
-    @property
-    def is_given(self) -> bool:
-        """Whether its predictions are those of given models, none trained here."""
-        return "models" in self.config
+    def dense_seeds(self) -> list[int]:
+        """The seeds of the dense runs that are done, ascending."""
+        return self.done_seeds(DENSE_ID)
 
     def settle_absent(self) -> None:
         """Call every run absent that is not done: of what was imported nothing else can come."""
@@ -196,46 +277,94 @@ class Manifest:
         raise CacheError(f"sweep '{self.name}' has no variant '{variant_id}'; it has {known}")
 
     def to_json(self) -> str:
-        """Write the manifest as JSON text."""
-        return json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n"
+        """Write the manifest as JSON text, with what this Lethe does not know of as it was read."""
+        content = msgspec.to_builtins(self)
+        return (
+            msgspec.json.format(
+                msgspec.json.encode(_overlaid(content, content.pop("unknown"))), indent=1
+            ).decode()
+            + "\n"
+        )
 
     @classmethod
     def from_json(cls, text: str, where: str) -> "Manifest":
-        """Read a manifest; ``where`` names its file in messages.
+        """Read a manifest of this schema version or an older one.
+
+        Parameters
+        ----------
+        text : str
+            Content of the file.
+        where : str
+            Names its file in messages.
 
         Raises
         ------
         CacheError
-            The text is no manifest, or one of another schema version.
+            The text is no manifest, one of a later schema version, or names a place outside its
+            sweep.
         """
         try:
-            raw = json.loads(text)
+            raw = msgspec.json.decode(text, type=Json)
             version = raw["schema_version"]
-        except (ValueError, KeyError, TypeError) as error:
+            if type(version) is not int or version < 1:
+                raise ValueError(f"schema_version is {version!r:.40}")
+        except (ValueError, KeyError, RecursionError, msgspec.MsgspecError) as error:
             raise CacheError(
-                f"{where} is damaged ({type(error).__name__}); restore it from a copy, or run "
-                "'python -m analysis remove' on that sweep and make it anew"
+                f"{where} is damaged ({error}); restore it from a copy, or run "
+                "'python -m analysis remove' on that sweep and make it again"
             ) from error
-        if version != SCHEMA_VERSION:
+        if version > SCHEMA_VERSION:
             raise CacheError(
-                f"{where} has schema version {version}; this Lethe reads version "
-                f"{SCHEMA_VERSION}: use the Lethe that wrote it, or make the sweep anew"
+                f"{where} has schema version {version}; this Lethe reads versions 1 to "
+                f"{SCHEMA_VERSION}: use the Lethe that wrote it, or make the sweep again"
             )
         try:
-            known = {f.name for f in fields(cls)}
-            values = {key: value for key, value in raw.items() if key in known}
-            values["variants"] = [VariantRecord(**v) for v in raw["variants"]]
-            values["runs"] = {
-                variant_id: {seed: RunRecord(**record) for seed, record in runs.items()}
-                for variant_id, runs in raw["runs"].items()
-            }
-            values["files"] = {path: FileRecord(**f) for path, f in raw["files"].items()}
-            values["shifts"] = [ShiftRecord(**s) for s in raw.get("shifts", [])]
-            made = cls(**values)
+            present = migrated(raw, version)
+            present.pop("unknown", None)
+            made = msgspec.convert(present, cls)
             _check_places(made)
-            return made
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise CacheError(f"{where} is damaged: {error}") from error
+        made.unknown = _unknown(present, msgspec.to_builtins(made))
+        return made
+
+
+def left_out_records(entries: Iterable[Json]) -> list[LeftOut]:
+    """Return records of files that a reader left out: ``file``, ``reason`` and maybe ``split``."""
+    return msgspec.convert(list(entries), list[LeftOut])
+
+
+def schema_version(text: str) -> int | None:
+    """Return the schema version that the text of a manifest says; None where it says none."""
+
+    class Version(msgspec.Struct):
+        schema_version: int
+
+    try:
+        return msgspec.json.decode(text, type=Version).schema_version
+    except (ValueError, msgspec.MsgspecError):
+        return None
+
+
+def _unknown(raw: Any, known: Any) -> Any:
+    """Return what an object read has that its structures do not, as nested objects."""
+    found: Json = {}
+    for key, value in raw.items():
+        if key not in known:
+            found[key] = value
+        elif isinstance(value, dict) and isinstance(known[key], dict):
+            found[key] = _unknown(value, known[key])
+    return {key: value for key, value in found.items() if value not in (None, {})}
+
+
+def _overlaid(content: Json, unknown: Json) -> Json:
+    """Put unknown values back where the object that held them is still there."""
+    for key, value in unknown.items():
+        if key not in content:
+            content[key] = value
+        elif isinstance(value, dict) and isinstance(content[key], dict):
+            _overlaid(content[key], value)
+    return content
 
 
 def _check_places(manifest: Manifest) -> None:
@@ -249,13 +378,11 @@ def _check_places(manifest: Manifest) -> None:
     folders = [*manifest.runs, *(one.variant_id for one in manifest.variants)]
     for shift in manifest.shifts:
         folders += [shift.name, *shift.done]
-    seeds = [*manifest.seeds, *(int(seed) for runs in manifest.runs.values() for seed in runs)]
+    for seed in (seed for runs in manifest.runs.values() for seed in runs):
+        int(seed)
     for name in folders:
         if not _FOLDER.fullmatch(name):
             raise ValueError(f"{name!r:.80} cannot be the name of a folder")
-    for seed in seeds:
-        if not isinstance(seed, int):
-            raise ValueError(f"{seed!r:.80} is no seed")
     for path in manifest.files:
         if not all(map(_FOLDER.fullmatch, path.split("/"))):
             raise ValueError(f"{path!r:.80} is no file of the sweep")

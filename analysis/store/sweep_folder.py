@@ -5,7 +5,7 @@ The folder of one sweep: the names of its files, writing them whole, and reading
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,10 +17,10 @@ from analysis.errors import CacheError
 from analysis.filesystem import Location, atomic, lock
 from analysis.filesystem.atomic import links_out, replacing, sha256, sizes
 from analysis.filesystem.connection import TEMPORARY
-from analysis.store import tags as marks
+from analysis.store import tags
 from analysis.store.annotations import FOLDER as ANNOTATIONS
 from analysis.store.annotations import Annotations
-from analysis.store.manifest import FileRecord, Manifest
+from analysis.store.manifest import FileRecord, Manifest, schema_version
 from analysis.store.parquet import (
     Population,
     Rows,
@@ -121,9 +121,9 @@ class SweepFolder:
         return Annotations(self.path)
 
     @property
-    def marks(self) -> marks.Marks:
+    def marks(self) -> tags.Marks:
         """The tags and views that people keep."""
-        return marks.Marks(self.path)
+        return tags.Marks(self.path)
 
     def relative(self, path: Location) -> str:
         """Name a file of the sweep the way the manifest does."""
@@ -279,9 +279,19 @@ class SweepFolder:
         with lock.held(self.path) as check:
             self._check_held = check
             try:
+                self._migrate()
                 yield
             finally:
                 self._check_held = None
+
+    def _migrate(self) -> None:
+        """Rewrite the manifest of an older schema version; one that is damaged stays as it is."""
+        with suppress(CacheError):
+            text = self.manifest_text()
+            if (schema_version(text) or schema.SCHEMA_VERSION) < schema.SCHEMA_VERSION:
+                migrated = Manifest.from_json(text, str(self.path / MANIFEST))
+                with replacing(self.path / MANIFEST) as temporary:
+                    temporary.write_text(migrated.to_json(), encoding="utf-8")
 
     @property
     def is_running(self) -> bool:
@@ -306,7 +316,7 @@ class SweepFolder:
             for seed in seeds
         ]
         own = {MANIFEST, lock.LOCK, lock.LEASE}
-        beside = (_DERIVED, ANNOTATIONS, marks.FOLDER)
+        beside = (_DERIVED, ANNOTATIONS, tags.FOLDER)
         found = problems(self.path, manifest, done, own=own, beside=beside)
         return found + self.annotations.problems()
 

@@ -23,14 +23,14 @@ def sweep_command(manifest: Manifest, *more: str) -> str:
 
 
 def _words_of_given(manifest: Manifest) -> list[str]:
-    options = dict(manifest.config["options"])
+    options = dict(manifest.config.options)
     lists = {name: options.pop(name, None) or [] for name in ("mean", "std")}
     kept = ("dataset", "normalize", "input_size", "train_limit", "test_limit", "paired")
     words = option_words({"name": manifest.name} | {k: options.get(k) for k in kept})
     for name, values in lists.items():
         words += [f"--{name}", *map(str, values)] if values else []
-    models = manifest.config["models"].items()
-    return [*words, "--models", *(f"{run}={one['model']}" for run, one in models)]
+    models = manifest.models.items()
+    return [*words, "--models", *(f"{run}={one.model}" for run, one in models)]
 
 
 def written(words: Iterable[str]) -> str:
@@ -40,8 +40,8 @@ def written(words: Iterable[str]) -> str:
 
 def sweep_words(manifest: Manifest) -> list[str]:
     """Words of the command of a sweep, without its shifts; verb first, not quoted."""
-    options = manifest.config.get("options", {})
-    if manifest.is_given:
+    options = manifest.config.options
+    if manifest.origin == "external":
         return _words_of_given(manifest)
     given = {"name": manifest.name} | {k: options[k] for k in ("dataset", "model") if k in options}
     given["variants"] = [
@@ -55,7 +55,7 @@ def sweep_words(manifest: Manifest) -> list[str]:
         value = training.get(field.name, field.default)
         if value != field.default:
             given[field.name] = value
-    given["method_file"] = list(manifest.config.get("method_files", {}))
+    given["method_file"] = list(manifest.config.method_files)
     return option_words(given)
 
 

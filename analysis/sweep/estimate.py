@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from analysis.compression.registry import quantization
 from analysis.config import Training
 from analysis.sweep.plan import Run, training_steps
-from analysis.training.messages import Trial
+from analysis.training.messages import Profile
 
 _BYTES_A_PREDICTION = 18  # confidences hardly compress, everything else does
 _MEGABYTE = 1e6
@@ -62,7 +62,7 @@ def estimate(
     todo: Sequence[Run],
     training: Training,
     data: Data,
-    trial: Trial,
+    trial: Profile,
     *,
     starting: float,
     n_workers: int,

@@ -1,6 +1,6 @@
 """Merging two sweeps: the runs of one sweep that were made on two machines."""
 
-from dataclasses import replace
+from copy import deepcopy
 
 import pyarrow as pa
 
@@ -11,7 +11,7 @@ from analysis.store.join import IMAGES
 from analysis.store.manifest import Manifest, ShiftRecord
 from analysis.store.matching import with_columns
 from analysis.store.transfer import building, copy_files
-from analysis.sweep.record import describe_config, differing_options
+from analysis.sweep.record import MADE, describe_config, differing_options
 
 
 def merge(cache: Cache, first: str, second: str, name: str) -> Manifest:
@@ -49,13 +49,11 @@ def _check_same(kept: Manifest, added: Manifest) -> None:
         raise UserError(
             f"'{kept.name}' and '{added.name}' are of different data (their fingerprints differ)"
         )
-    if kept.is_imported != added.is_imported:
-        raise UserError(f"of '{kept.name}' and '{added.name}' one was imported, the other trained")
-    if kept.is_given != added.is_given:
+    if kept.origin != added.origin:
         raise UserError(
-            f"of '{kept.name}' and '{added.name}' one was made of given models, the other not"
+            f"'{kept.name}' was {MADE[kept.origin]}, '{added.name}' {MADE[added.origin]}"
         )
-    different = differing_options(kept.config.get("options", {}), added.config.get("options", {}))
+    different = differing_options(kept, added.config.options)
     if different is not None:
         key, before, after = different
         raise UserError(
@@ -104,21 +102,21 @@ def _joined(kept: Manifest, added: Manifest, name: str) -> Manifest:
             merged.runs.setdefault(variant_id, {})[str(seed)] = run
     merged.shifts = _shifts_of_both(kept, added)
     merged.created = ""
-    describe_config(merged, kept.config.get("options", {}))
-    if kept.is_given:
-        ours, theirs = (one.config["models"] for one in (kept, added))
-        merged.config["models"] = ours | {run: theirs[run] for run in theirs if run not in ours}
-        notes = [*kept.dataset["notes"], *added.dataset["notes"]]
-        merged.dataset["notes"] = list(dict.fromkeys(notes))
-    if kept.is_imported:
-        files = [*kept.config["imported"], *added.config["imported"]]
-        merged.config["imported"] = [one for i, one in enumerate(files) if one not in files[:i]]
+    describe_config(merged, kept.config.options)
+    if kept.origin == "external":
+        ours, theirs = (one.models for one in (kept, added))
+        merged.models = ours | {run: theirs[run] for run in theirs if run not in ours}
+        notes = [*kept.dataset.notes, *added.dataset.notes]
+        merged.dataset.notes = list(dict.fromkeys(notes))
+    if kept.origin == "imported":
+        files = [*kept.imported, *added.imported]
+        merged.imported = [one for i, one in enumerate(files) if one not in files[:i]]
         merged.settle_absent()
     return merged
 
 
 def _shifts_of_both(kept: Manifest, added: Manifest) -> list[ShiftRecord]:
-    shifts = {record.name: replace(record, done=dict(record.done)) for record in kept.shifts}
+    shifts = {record.name: deepcopy(record) for record in kept.shifts}
     for theirs in added.shifts:
         ours = shifts.setdefault(theirs.name, theirs)
         if (ours.corruption, ours.severity, ours.fingerprint) != (

@@ -1,8 +1,10 @@
 """The plan of a sweep: the runs it asks for, and those of them that are missing."""
 
 from analysis.compression.registry import check_variant, load_files, quantization, trained_part
-from analysis.config import DENSE, Sweep, Training, Variant, parse_variants
+from analysis.config import Shift, Sweep, Training, Variant, parse_variants
+from analysis.datasets.base import Dataset
 from analysis.errors import UserError
+from analysis.shifts.inputs import Natural, check_shifts, open_natural
 from analysis.store.manifest import Manifest
 
 Run = tuple[Variant, int]
@@ -55,30 +57,20 @@ def planned(manifest: Manifest | None, sweep: Sweep) -> list[Run]:
     ]
 
 
-def unshifted(
-    manifest: Manifest, sweep: Sweep, variants: tuple[Variant, ...]
-) -> dict[Run, tuple[str, ...]]:
-    """Runs asked that are done, and the shifts they are not predicted on yet."""
-    lacking = {
-        (variant, seed): tuple(
-            shift.name
-            for shift in sweep.shifts
-            if seed not in manifest.shift(shift.name).done.get(variant.variant_id, [])
-        )
-        for variant in variants
-        for seed in manifest.done_seeds(variant.variant_id)
-        if seed < sweep.seeds
+def open_shifts(shifts: tuple[Shift, ...], dataset: Dataset, spec: str) -> dict[str, Natural]:
+    """Check the shifts of a sweep over a dataset of that SPEC; open those with images of their own.
+
+    Raises
+    ------
+    UserError
+        A corruption is unknown, or a natural shift cannot be used.
+    """
+    check_shifts(shifts)
+    return {
+        s.name: open_natural(s, dataset, is_own=s.dataset == spec)
+        for s in shifts
+        if s.dataset is not None
     }
-    return {run: names for run, names in lacking.items() if names}
-
-
-def weights_of(sweep: Sweep, run: Run) -> list[Run]:
-    """Runs whose weights are read to predict a finished run again: its own and its pair's."""
-    variant, seed = run
-    bases = [(trained_part(variant), seed)]
-    if sweep.training.pairs_runs and not variant.is_dense:
-        bases.append((DENSE, seed))
-    return bases
 
 
 def planned_on_shifts(manifest: Manifest | None, sweep: Sweep) -> list[Run]:

@@ -1,41 +1,170 @@
-"""Noting in the manifest what runs came to, each as soon as it is known.
-
-Keeping the shifts of a manifest: new ones, their images, and the runs predicted on them.
-
-Keeping the manifest of a sweep: made, extended, held against what is asked and what is there.
-
-What the manifest says of a sweep of given models.
-"""
+"""Keep the manifest of a sweep: begin it, check what is asked, note what runs come to."""
 
 import platform
 import subprocess
 from collections.abc import Iterable
 from concurrent.futures import Future
-from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from analysis.compression.registry import asked_sparsity, trained_part
-from analysis.config import DENSE, DENSE_ID, Shift, Sweep, Variant
-from analysis.datasets.base import Dataset
-from analysis.datasets.preprocess import Prepared
+from analysis.config import DENSE, Shift, Sweep
 from analysis.errors import UserError, one_line
-from analysis.external.signature import Fit
-from analysis.external.spec import Asked, variant_record
-from analysis.filesystem.atomic import sha256
-from analysis.models.spec import ModelSpec
 from analysis.store import SweepFolder
-from analysis.store.manifest import Manifest, ShiftRecord, VariantRecord
-from analysis.training.messages import Outcome, Shifted
+from analysis.store.manifest import (
+    DatasetRecord,
+    DeviceRecord,
+    Manifest,
+    Origin,
+    ShiftRecord,
+    left_out_records,
+)
+from analysis.sweep.source import Key, SweepData
+from analysis.training.messages import RunResult, ShiftResult
 
-Run = tuple[str, int]
+_LIBRARIES = (
+    "torch", "timm", "numpy", "scipy", "pandas", "pyarrow", "pillow", "onnx", "onnxruntime",
+    "torch-pruning",
+)  # fmt: skip
+MADE = {"trained": "trained here", "external": "made of external models", "imported": "imported"}
+# What each kind of sweep is extended with.
+_EXTENDED = {
+    "trained": "sweep --model", "external": "sweep --models", "imported": "import",
+}  # fmt: skip
+
+
+def new_manifest(name: str, data: SweepData) -> Manifest:
+    """Begin the manifest of a new sweep."""
+    return Manifest(
+        name=name,
+        dataset=DatasetRecord(),
+        dataset_fingerprint=data.fingerprint,
+        class_names=list(data.dataset.class_names),
+    )
+
+
+def check_origin(manifest: Manifest, origin: Origin, name: str) -> None:
+    """Check that the models of a sweep in the cache come from where those asked for do.
+
+    Raises
+    ------
+    UserError
+        They do not, so that the sweep cannot be resumed or extended like this.
+    """
+    if manifest.origin != origin:
+        raise UserError(
+            f"sweep '{name}' was {MADE[manifest.origin]}, and is extended with "
+            f"'{_EXTENDED[manifest.origin]}'; give another --name"
+        )
+
+
+def check_same_options(manifest: Manifest, different: tuple[str, Any, Any] | None) -> None:
+    """Refuse a sweep with an option that results depend on and that differs.
+
+    Raises
+    ------
+    UserError
+        There is one; the message names it with both values.
+    """
+    if different is not None:
+        key, before, now = different
+        raise UserError(
+            f"sweep '{manifest.name}' was made with {key} = {before}, now it is {now}; repeat its "
+            "options, or give another --name"
+        )
+
+
+def differing_options(manifest: Manifest, now: dict[str, Any]) -> tuple[str, Any, Any] | None:
+    """Return the first option that a sweep was made with another value of, and both values.
+
+    An option newer than a sweep was at its default when the sweep was made. The dataset is compared
+    by its fingerprint instead: machines may keep it in different places.
+    """
+    plain: dict[str, Any] = {}
+    if manifest.origin == "trained":
+        plain = _flat(Sweep("plain", "any", "any", (DENSE,), seeds=1).options())
+    left, right = plain | _flat(manifest.config.options), plain | _flat(now)
+    for key in sorted((left.keys() | right.keys()) - {"dataset"}):
+        if left.get(key) != right.get(key):
+            return key, left.get(key), right.get(key)
+    return None
+
+
+def _flat(options: dict[str, Any]) -> dict[str, Any]:
+    training = options.get("training", {})
+    return {k: v for k, v in options.items() if k != "training"} | training
+
+
+def check_fingerprint(manifest: Manifest, fingerprint: str) -> None:
+    """Check that the data are those the sweep was made with.
+
+    Raises
+    ------
+    UserError
+        The fingerprint differs.
+    """
+    if manifest.dataset_fingerprint != fingerprint:
+        raise UserError(
+            f"the data of sweep '{manifest.name}' have changed since it was made (their "
+            "fingerprint differs); give another --name"
+        )
+
+
+def describe_config(
+    manifest: Manifest, options: dict[str, Any], method_files: dict[str, str] | None = None
+) -> None:
+    """Write into the manifest what was asked altogether; files of methods by their SHA-256."""
+    config = manifest.config
+    config.variants = [record.variant_id for record in manifest.variants]
+    config.seeds = len(manifest.seeds)
+    config.options = options
+    config.method_files |= method_files or {}
+    config.shifts = [
+        record.name if record.dataset is None else f"{record.name}={record.dataset}"
+        for record in manifest.shifts
+    ]
+    manifest.dataset.spec = manifest.dataset.spec or options["dataset"]
+
+
+def describe_machine(
+    manifest: Manifest, device: str, n_workers: int, *, engine: str | None = None
+) -> None:
+    """Write into the manifest what the runs are made on, and with which libraries."""
+    manifest.device = DeviceRecord(device, platform.machine(), n_workers, 1, 1, engine)
+    manifest.versions = library_versions(_LIBRARIES)
+
+
+def library_versions(names: Iterable[str]) -> dict[str, str]:
+    """Return the versions of those libraries that are installed, and of Python."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found | {"python": platform.python_version()}
+
+
+def git_commit() -> str | None:
+    """Return the commit of the checkout that this runs from; None where it is none."""
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
 
 
 def record_run(
-    folder: SweepFolder, manifest: Manifest, run: Run, future: "Future[Outcome]"
+    folder: SweepFolder, manifest: Manifest, run: Key, future: "Future[RunResult]"
 ) -> None:
     """Note what a run came to, done or failed, and write the manifest."""
     record = manifest.run(*run)
@@ -55,16 +184,16 @@ def record_run(
 def record_shifted(
     folder: SweepFolder,
     manifest: Manifest,
-    run: Run,
+    run: Key,
     names: tuple[str, ...],
-    future: "Future[Shifted]",
+    future: "Future[ShiftResult]",
 ) -> None:
     """Note what predicting a run on some shifts came to, done or failed, and write the manifest."""
     variant_id, seed = run
     try:
         shifted = future.result()
     except Exception as error:
-        shifted = Shifted((), dict.fromkeys(names, one_line(error)), {})
+        shifted = ShiftResult((), dict.fromkeys(names, one_line(error)), {})
     for name in names:
         record = manifest.shift(name)
         record.failed.pop(f"{variant_id}/seed-{seed}", None)
@@ -133,7 +262,8 @@ def keep_images(
     path = folder.relative(folder.images_path(shift))
     manifest.files[path] = folder.write_images(images, shift=shift)
     record = manifest.shift(shift)
-    record.n_images, record.left_out = images.num_rows, left_out
+    record.n_images = images.num_rows
+    record.left_out = left_out_records(left_out)
     record.notes = list(notes)
     folder.write_manifest(manifest)
 
@@ -156,212 +286,6 @@ def reconcile_shift(
             manifest.files[relative] = record
             shift.done.setdefault(variant_id, []).append(seed)
             shift.failed.pop(f"{variant_id}/seed-{seed}", None)
-
-
-_LIBRARIES = (
-    "torch",
-    "timm",
-    "numpy",
-    "scipy",
-    "pandas",
-    "pyarrow",
-    "pillow",
-    "onnx",
-    "onnxruntime",
-    "torch-pruning",
-)
-
-
-def check_options(manifest: Manifest, sweep: Sweep) -> None:
-    """Check that a sweep repeats the options it was made with.
-
-    Raises
-    ------
-    UserError
-        An option that results depend on differs.
-    """
-    if manifest.is_imported:
-        raise UserError(
-            f"sweep '{sweep.name}' was imported, and its models are not here to make more runs of; "
-            "give another --name"
-        )
-    if manifest.is_given:
-        raise UserError(
-            f"sweep '{sweep.name}' was made of given models (--models), which are not trained; "
-            "give another --name"
-        )
-    different = differing_options(manifest.config.get("options", {}), sweep.options())
-    if different is not None:
-        key, before, now = different
-        raise UserError(
-            f"sweep '{sweep.name}' was made with {key} = {before}, now {now} is asked; repeat its "
-            "options, or give another --name"
-        )
-
-
-def differing_options(one: dict[str, Any], other: dict[str, Any]) -> tuple[str, Any, Any] | None:
-    """First option that two sweeps were made with different values of, and both values.
-
-    An option newer than a sweep was at its default when the sweep was made. The dataset is held
-    against its fingerprint instead: machines may keep it in different places.
-    """
-    plain = _flat(Sweep("plain", "any", "any", (DENSE,), seeds=1).options())
-    left, right = plain | _flat(one), plain | _flat(other)
-    for key in sorted((left.keys() | right.keys()) - {"dataset"}):
-        if left.get(key) != right.get(key):
-            return key, left.get(key), right.get(key)
-    return None
-
-
-def _flat(options: dict[str, Any]) -> dict[str, Any]:
-    training = options.get("training", {})
-    return {k: v for k, v in options.items() if k != "training"} | training
-
-
-def check_fingerprint(manifest: Manifest, fingerprint: str) -> None:
-    """Check that the data are those the sweep was made with.
-
-    Raises
-    ------
-    UserError
-        The fingerprint differs.
-    """
-    if manifest.dataset_fingerprint != fingerprint:
-        raise UserError(
-            f"the data of sweep '{manifest.name}' have changed since it was made (their "
-            "fingerprint differs); give another --name"
-        )
-
-
-def new_manifest(
-    sweep: Sweep, variants: tuple[Variant, ...], class_names: tuple[str, ...], fingerprint: str
-) -> Manifest:
-    """Start the manifest of a new sweep."""
-    manifest = Manifest(
-        name=sweep.name,
-        config={},
-        dataset={"spec": sweep.dataset},
-        dataset_fingerprint=fingerprint,
-        class_names=list(class_names),
-        variants=[],
-        seeds=[],
-    )
-    return extended(manifest, sweep, variants)
-
-
-def extended(manifest: Manifest, sweep: Sweep, variants: tuple[Variant, ...]) -> Manifest:
-    """Add the variants and seeds of a sweep to its manifest, in place."""
-    known = {record.variant_id for record in manifest.variants}
-    for variant in variants:
-        if variant.variant_id not in known:
-            manifest.variants.append(_variant_record(variant, sweep))
-    manifest.seeds = sorted({*manifest.seeds, *range(sweep.seeds)})
-    manifest.shifts += new_shifts(manifest, sweep.shifts)
-    digests = {path: sha256(Path(path)) for path in sweep.method_files}
-    describe_config(manifest, sweep.options(), digests)
-    manifest.pairing = f"{_pairing(sweep)}; quantized runs are made from their dense run"
-    return manifest
-
-
-def _pairing(sweep: Sweep) -> str:
-    if sweep.training.from_dense:
-        return "pruned runs are made from the dense run of their seed"
-    if sweep.training.paired:
-        return "runs of equal seed share the dense run's first phase"
-    return "pruned runs are independent of the dense ones"
-
-
-def describe_config(
-    manifest: Manifest, options: dict[str, Any], method_files: dict[str, str] | None = None
-) -> None:
-    """Write into the manifest what was asked altogether; files of methods by their SHA-256."""
-    digests = manifest.config.get("method_files", {}) | (method_files or {})
-    manifest.config = {
-        "variants": [record.variant_id for record in manifest.variants],
-        "seeds": len(manifest.seeds),
-        "options": options,
-    }
-    if digests:
-        manifest.config["method_files"] = digests
-    if manifest.shifts:
-        manifest.config["shifts"] = [
-            record.name if record.dataset is None else f"{record.name}={record.dataset}"
-            for record in manifest.shifts
-        ]
-
-
-def _variant_record(variant: Variant, sweep: Sweep) -> VariantRecord:
-    base = trained_part(variant)
-    return VariantRecord(
-        variant_id=variant.variant_id,
-        method=variant.method,
-        target_sparsity=asked_sparsity(variant),
-        paired=not variant.is_dense and (base.is_dense or sweep.training.pairs_runs),
-    )
-
-
-def describe(
-    manifest: Manifest, prepared: Prepared, spec: ModelSpec, device: str, n_workers: int
-) -> None:
-    """Write into the manifest what data, model and machine turned out to be.
-
-    Raises
-    ------
-    UserError
-        The checkpoint is not the one the sweep was made with.
-    """
-    if manifest.model.get("weights_sha256", spec.weights_sha256) != spec.weights_sha256:
-        raise UserError(
-            f"--checkpoint {spec.checkpoint} has changed since sweep '{manifest.name}' was made "
-            "with it; give another --name"
-        )
-    manifest.dataset |= {
-        "n_train": prepared.inputs.n_train,
-        "n_test": prepared.inputs.n_test,
-        "train_counts": prepared.train_counts,
-        "mean": list(spec.mean or prepared.inputs.mean),
-        "std": list(spec.std or prepared.inputs.std),
-        "n_duplicates_across_splits": prepared.n_duplicates_across_splits,
-        "notes": prepared.notes,
-    }
-    manifest.left_out = prepared.left_out
-    manifest.model = {
-        "name": spec.name,
-        "image_size": list(spec.image_size),
-        "parameters": spec.parameters,
-        "prunable": spec.prunable,
-    }
-    if spec.pretrained or spec.checkpoint is not None:
-        manifest.model |= {
-            "weights": spec.checkpoint or "pretrained",
-            "weights_sha256": spec.weights_sha256,
-            "weights_note": spec.weights_note,
-        }
-    manifest.device = {
-        "device": device,
-        "machine": platform.machine(),
-        "workers": n_workers,
-        "threads_per_run": 1,
-        "latency_batch_size": 1,
-    }
-    manifest.versions = {name: version(name) for name in _LIBRARIES}
-    manifest.versions["python"] = platform.python_version()
-    manifest.git_commit = _git_commit()
-
-
-def _git_commit() -> str | None:
-    try:
-        done = subprocess.run(
-            ["git", "rev-parse", "HEAD"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()
 
 
 def reconcile(folder: SweepFolder, manifest: Manifest) -> None:
@@ -388,122 +312,3 @@ def reconcile(folder: SweepFolder, manifest: Manifest) -> None:
         reconcile_shift(folder, manifest, shift, there)
     for relative in [r for r, f in manifest.files.items() if there.get(r) != f.size]:
         del manifest.files[relative]
-
-
-_EXTERNAL_LIBRARIES = (
-    "torch",
-    "timm",
-    "numpy",
-    "pandas",
-    "pyarrow",
-    "pillow",
-    "onnx",
-    "onnxruntime",
-)
-
-
-def check_external_options(manifest: Manifest, asked: Asked) -> None:
-    """Check that a sweep that is there can be resumed or extended with what is asked.
-
-    Raises
-    ------
-    UserError
-        It was made in another way, or with other options.
-    """
-    if not manifest.is_given:
-        was = "imported" if manifest.is_imported else "trained here"
-        raise UserError(
-            f"sweep '{asked.name}' was {was}; --models needs a sweep of its own: give another "
-            "--name"
-        )
-    different = differing_options(manifest.config["options"], asked.options())
-    if different is not None:
-        key, was, now = different
-        raise UserError(
-            f"sweep '{asked.name}' was made with {key} = {was}, now {now} is asked; repeat its "
-            "options, or give another --name"
-        )
-
-
-def runs_of(manifest: Manifest) -> dict[tuple[str, int], dict[str, str]]:
-    """What is noted of the model of every run."""
-    found = {}
-    for run, record in manifest.config["models"].items():
-        variant_id, _, seed = run.rpartition("@")
-        found[variant_id, int(seed)] = record
-    return found
-
-
-def check_models(manifest: Manifest, fits: list[Fit]) -> None:
-    """Check that the models of runs that are there are the same files.
-
-    Raises
-    ------
-    UserError
-        One is another.
-    """
-    known = runs_of(manifest)
-    for fit in fits:
-        before = known.get((fit.model.variant_id, fit.model.seed))
-        if before is not None and before["sha256"] != fit.sha256:
-            raise UserError(
-                f"{fit.model.label} is another model than sweep '{manifest.name}' was made with "
-                f"({before['model']}; their SHA-256 differ): give another --name"
-            )
-
-
-def new(asked: Asked, dataset: Dataset, fingerprint: str) -> Manifest:
-    """Start the manifest of a sweep."""
-    return Manifest(
-        name=asked.name,
-        config={"models": {}},
-        dataset={"spec": asked.dataset},
-        dataset_fingerprint=fingerprint,
-        class_names=list(dataset.class_names),
-        variants=[],
-        seeds=[],
-    )
-
-
-def describe_external(manifest: Manifest, asked: Asked, fits: list[Fit], n_workers: int) -> None:
-    """Add to the manifest what is asked now, and what it is made with."""
-    known = {record.variant_id for record in manifest.variants}
-    for variant_id in dict.fromkeys(fit.model.variant_id for fit in fits):
-        if variant_id not in known:
-            manifest.variants.append(variant_record(variant_id, paired=asked.paired))
-    manifest.variants.sort(key=lambda record: record.variant_id != DENSE_ID)
-    manifest.seeds = sorted({*manifest.seeds, *(fit.model.seed for fit in fits)})
-    models = manifest.config["models"] | {
-        fit.model.run: {"model": fit.model.given, "sha256": fit.sha256, "input": fit.sentence}
-        for fit in fits
-    }
-    manifest.config = {
-        "variants": [record.variant_id for record in manifest.variants],
-        "seeds": len(manifest.seeds),
-        "options": asked.options(),
-        "models": models,
-    }
-    manifest.model = {"name": "given models"}
-    manifest.pairing = (
-        "given models; seed k of every variant was made from dense seed k"
-        if asked.paired
-        else "given models; runs are taken as independent of the dense ones"
-    )
-    manifest.device = {
-        "device": "cpu",
-        "machine": platform.machine(),
-        "workers": n_workers,
-        "threads_per_run": 1,
-        "latency_batch_size": 1,
-    }
-    manifest.versions = _versions()
-    manifest.versions["python"] = platform.python_version()
-
-
-def _versions() -> dict[str, str]:
-    """Name what is installed: models of torch are run without the libraries of ONNX."""
-    found = {}
-    for name in _EXTERNAL_LIBRARIES:
-        with suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found

@@ -1,150 +1,38 @@
-"""A sweep of given models: tried with some images, then run over the test images and shifts.
+"""Run a sweep: what is asked minus what exists goes to worker processes.
 
-Running a sweep: plan = what is asked minus what exists; the rest goes to worker processes.
+One way for trained and external models: check, open the data, resolve the models in a worker,
+lock, decode the images, reconcile the manifest with the files, make the runs, predict the shifts.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Callable
 
 from analysis.config import Sweep
 from analysis.datasets import open_dataset
-from analysis.datasets.base import Dataset
-from analysis.datasets.preprocess import Arrays, Prepared, Progress, prepare
-from analysis.execution.local import usable_cores
-from analysis.external.evaluate import scaled, silent, usable, write_pixels
-from analysis.external.model import Needed
-from analysis.external.signature import Fit
-from analysis.external.spec import Asked, check_even
-from analysis.filesystem import RemotePath
-from analysis.filesystem.atomic import remove_tree
-from analysis.filesystem.connection import check_seen_by_others
-from analysis.filesystem.copies import share, working_folder
-from analysis.models.spec import ModelSpec
-from analysis.store import Cache, SweepFolder
+from analysis.datasets.preprocess import Progress
+from analysis.external.spec import ExternalModelsConfig
+from analysis.store import Cache
 from analysis.store.join import keep_joined
 from analysis.store.manifest import Manifest
-from analysis.sweep import tasks
-from analysis.sweep.plan import asked_variants
+from analysis.sweep.external import ExternalSource
+from analysis.sweep.plan import open_shifts
 from analysis.sweep.record import (
-    check_external_options,
     check_fingerprint,
-    check_models,
-    check_options,
     check_shift_fingerprints,
-    describe,
-    describe_external,
-    extended,
-    new,
     new_manifest,
     new_shifts,
     reconcile,
-    runs_of,
 )
-from analysis.sweep.scheduler import Engine, Say, Work, run, warn
-from analysis.sweep.shifts import open_shifts, predict_external_shifts, predict_shifts
-from analysis.training.messages import Context
-
-
-def _unsaid(_line: str) -> None:
-    pass
-
-
-def run_given(
-    asked: Asked,
-    cache: Cache,
-    *,
-    n_workers: int | None = None,
-    dry_run: bool = False,
-    progress: Progress = silent,
-    say: Say = _unsaid,
-) -> Manifest | None:
-    """Run what of a sweep of given models is not done yet; return its manifest.
-
-    Every model is tried on some images first, and what it takes and gives is said: one that cannot
-    be used ends everything before a file is written. A dry run ends there.
-
-    Raises
-    ------
-    UserError
-        The dataset or a model cannot be used, or the sweep in the cache is of other models, data or
-        options.
-    """
-    folder = cache.sweep(asked.name)
-    before = folder.manifest() if folder.exists else None
-    if before is not None:
-        check_external_options(before, asked)
-        new_shifts(before, asked.shifts)
-    known = {} if before is None else runs_of(before)
-    check_even([*known, *((model.variant_id, model.seed) for model in asked.models)])
-    dataset = open_dataset(asked.dataset).limited(asked.train_limit, asked.test_limit)
-    fingerprint = dataset.fingerprint()
-    if before is not None:
-        check_fingerprint(before, fingerprint)
-    shifts = open_shifts(asked.shifts, dataset, asked.dataset)
-    needed = Needed(
-        len(dataset.class_names), dataset.channels, dataset.native_size, asked.input_size
-    )
-    n_processes = n_workers or usable_cores()
-    with tasks.pool(min(n_processes, len(asked.models)), device="cpu") as pool:
-        pictures = usable(dataset)
-        trying = [tasks.try_given(pool, model, needed, pictures) for model in asked.models]
-        fits: list[Fit] = []
-        for future in trying:
-            progress("trying models", len(fits), len(trying))
-            fits.append(future.result())
-        progress("trying models", len(fits), len(trying))
-        if before is not None:
-            check_models(before, fits)
-        fits = scaled(fits, asked, dataset)
-        for fit in fits:
-            say(fit.sentence)
-            for note in fit.notes:
-                say(f"{fit.model.label}: {note}")
-        if dry_run:
-            return None
-        with folder.locked():
-            folder.sweep_leftovers()
-            with _folder_for_pixels(folder) as here:
-                manifest = folder.manifest() if folder.exists else new(asked, dataset, fingerprint)
-                if folder.exists:
-                    check_models(manifest, fits)
-                manifest.shifts += new_shifts(manifest, asked.shifts)
-                check_shift_fingerprints(manifest, shifts.fingerprints)
-                describe_external(manifest, asked, fits, pool.n_workers)
-                images = write_pixels(dataset, fits, here, manifest, progress)
-                manifest.files["images.parquet"] = folder.write_images(keep_joined(folder, images))
-                reconcile(folder, manifest)
-                folder.write_manifest(manifest)
-                context = (folder.path.absolute(), Arrays(here), needed)
-                work = Work(pool, context, folder, manifest, fits, progress, paired=asked.paired)
-                run(work)
-                warn(folder, manifest, say)
-                predict_external_shifts(work, here, shifts, n_processes=n_processes)
-    return manifest
-
-
-@contextmanager
-def _folder_for_pixels(folder: SweepFolder) -> Iterator[Path]:
-    """Give a folder for decoded pixels: beside the sweep where that is on this machine."""
-    place = folder.derived.absolute() / "given"
-    if not isinstance(place, Path):
-        with working_folder() as here:
-            yield here
-        return
-    remove_tree(place, missing_ok=True)
-    place.mkdir(parents=True)
-    try:
-        yield place
-    finally:
-        remove_tree(place, missing_ok=True)
-
-
-_INPUTS = "inputs"
+from analysis.sweep.scheduler import make_runs
+from analysis.sweep.shifts import lacking_shifts, predict_shifts
+from analysis.sweep.source import ModelSource, SweepData, Workplace
+from analysis.sweep.trained import TrainedSource
 
 
 def _silent(_phase: str, _done: int, _total: int) -> None:
+    pass
+
+
+def _unsaid(_line: str) -> None:
     pass
 
 
@@ -158,10 +46,25 @@ def run_sweep(
     scheduler: str | None = None,
     progress: Progress = _silent,
 ) -> Manifest:
-    """Run what of a sweep is not done yet; return its manifest.
+    """Train, compress and predict what of a sweep is not done yet; return its manifest.
 
     The same sweep again resumes; more seeds, variants or shifts extend it. A run that fails is
     recorded with its error and the rest goes on. Shifts come last, from the weights that are kept.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        Dataset, model, variants, seeds and training options.
+    cache : Cache
+        The folder of all sweeps.
+    n_workers : int, optional
+        Worker processes; one a core by default.
+    device : {"auto", "cpu", "cuda", "mps"}
+        What to train on.
+    engine, scheduler : str
+        ``local`` for processes here, ``dask`` for a cluster and its scheduler's address.
+    progress : callable
+        Takes a phase, the number done and the total.
 
     Raises
     ------
@@ -171,71 +74,82 @@ def run_sweep(
     RunError
         The machine failed before the runs began.
     """
-    variants = asked_variants(sweep)
-    dataset = open_dataset(sweep.dataset).limited(sweep.train_limit, sweep.test_limit)
-    shifts = open_shifts(sweep.shifts, dataset, sweep.dataset)
-    folder = cache.sweep(sweep.name)
-    was_there = folder.exists
-    if was_there:
-        check_options(folder.manifest(), sweep)
-    root = cache.root.absolute()  # workers may have other working folders
-    if isinstance(root, RemotePath):
-        check_seen_by_others(root.url, str(root))
-    with tasks.pool(
-        n_workers,
-        engine=engine,
-        scheduler=scheduler,
-        device=device,
-        shared=root,
-        n_jobs=len(variants) * sweep.seeds,
-    ) as pool:
-        resolving = tasks.resolve(
-            pool, sweep, len(dataset.class_names), dataset.channels, dataset.native_size, device
-        )
-        fingerprint = dataset.fingerprint()
-        if was_there:
-            check_fingerprint(folder.manifest(), fingerprint)
-        spec, device = resolving.result()
-        with folder.locked():
-            folder.sweep_leftovers()
-            prepared = _prepared(dataset, spec, folder, progress)
-            manifest = (
-                extended(folder.manifest(), sweep, variants)
-                if was_there
-                else new_manifest(sweep, variants, dataset.class_names, fingerprint)
-            )
-            check_shift_fingerprints(manifest, shifts.fingerprints)
-            describe(manifest, prepared, spec, device, pool.n_workers)
-            manifest.device["engine"] = engine
-            manifest.files["images.parquet"] = folder.write_images(
-                keep_joined(folder, prepared.images)
-            )
-            reconcile(folder, manifest)
-            folder.write_manifest(manifest)
-            context = Context(sweep, folder.path.absolute(), spec, prepared.inputs, device)
-            runs = Engine(pool, folder, manifest, context, progress)
-            runs.run(variants)
-            n_processes = n_workers or usable_cores()
-            predict_shifts(runs, variants, shifts, prepared.inputs, n_processes=n_processes)
-            _remove_what_runs_shared(folder, prepared)
+    source = TrainedSource(sweep, n_workers, device, engine, scheduler)
+    manifest = run(source, cache, progress=progress)
+    assert manifest is not None  # only a dry run has none
     return manifest
 
 
-def _prepared(
-    dataset: Dataset, spec: ModelSpec, folder: SweepFolder, progress: Progress
-) -> Prepared:
-    """Decode the data to where every worker finds them."""
-    place = folder.derived.absolute() / _INPUTS
-    if isinstance(place, Path):
-        return prepare(dataset, spec.image_size, place, progress=progress)
-    with working_folder() as here:
-        prepared = prepare(dataset, spec.image_size, here, progress=progress)
-        shared = share(here, place)
-    return replace(prepared, inputs=replace(prepared.inputs, shared=shared))
+def run_external_models(
+    config: ExternalModelsConfig,
+    cache: Cache,
+    *,
+    n_workers: int | None = None,
+    dry_run: bool = False,
+    progress: Progress = _silent,
+    say: Callable[[str], None] = _unsaid,
+) -> Manifest | None:
+    """Evaluate what of a sweep of external models is not done yet; return its manifest.
+
+    Every model is tried on some images first, and ``say`` takes what each takes and gives: one
+    that cannot be used ends everything before a file is written. A dry run ends there.
+
+    Parameters
+    ----------
+    config : ExternalModelsConfig
+        The models, their dataset, and how images become their input.
+    cache : Cache
+        The folder of all sweeps.
+    n_workers : int, optional
+        Worker processes; one a core by default.
+    dry_run : bool
+        Try the models and write nothing.
+    progress, say : callable
+        Take a phase with the number done and the total; a line of text.
+
+    Raises
+    ------
+    UserError
+        The dataset or a model cannot be used, or the sweep in the cache is of other models, data or
+        options.
+    """
+    source = ExternalSource(config, n_workers, progress=progress, say=say)
+    return run(source, cache, dry_run=dry_run, progress=progress)
 
 
-def _remove_what_runs_shared(folder: SweepFolder, prepared: Prepared) -> None:
-    if prepared.inputs.shared is not None:
-        prepared.inputs.shared.remove_here()
-    for name in (_INPUTS, "shifted", "phases"):
-        remove_tree(folder.derived / name, missing_ok=True)
+def run(
+    source: ModelSource, cache: Cache, *, dry_run: bool = False, progress: Progress = _silent
+) -> Manifest | None:
+    """Run what of a source's sweep is not done yet; None after a dry run."""
+    folder = cache.sweep(source.name)
+    before = folder.manifest() if folder.exists else None
+    source.check(before)
+    if before is not None:
+        new_shifts(before, source.shifts)
+    dataset = open_dataset(source.dataset).limited(*source.limits)
+    natural = open_shifts(source.shifts, dataset, source.dataset)
+    with source.pool(cache.root.absolute()) as pool:  # workers may have other working folders
+        source.start(pool, dataset)
+        data = SweepData(dataset, dataset.fingerprint(), natural)
+        if before is not None:
+            check_fingerprint(before, data.fingerprint)
+        source.resolve(dataset, before)
+        if dry_run:
+            return None
+        with folder.locked():
+            folder.sweep_leftovers()
+            with source.inputs(folder, data, progress) as images:
+                manifest = folder.manifest() if folder.exists else new_manifest(source.name, data)
+                manifest.shifts += new_shifts(manifest, source.shifts)
+                check_shift_fingerprints(
+                    manifest, {name: one.fingerprint for name, one in natural.items()}
+                )
+                source.describe(manifest, pool.n_workers)
+                manifest.files["images.parquet"] = folder.write_images(keep_joined(folder, images))
+                reconcile(folder, manifest)
+                folder.write_manifest(manifest)
+                work = Workplace(pool, folder, manifest, progress)
+                make_runs(source, work, lacking_shifts(source, work))
+                source.finished(work)
+                predict_shifts(source, work, data)
+    return manifest

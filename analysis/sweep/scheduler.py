@@ -1,203 +1,107 @@
-"""Running what a plan asks for on a pool of workers, in the order in which runs need each other.
+"""Send jobs to a pool as soon as what they wait for is finished, and record what they come to."""
 
-Running given models over the test images, dense ones first.
-"""
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from typing import Any, TypeVar
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, as_completed, wait
-from itertools import chain
-from typing import Any
-
-import numpy as np
-
-from analysis import schema
-from analysis.compression.registry import needs_graph, quantization, trained_part
-from analysis.config import DENSE, DENSE_ID, Variant
-from analysis.datasets.preprocess import Arrays, Progress
 from analysis.errors import RunError
-from analysis.execution import Pool
-from analysis.external.signature import Fit
-from analysis.store import SweepFolder
-from analysis.store.manifest import Manifest
-from analysis.sweep import tasks
-from analysis.sweep.plan import Run, unshifted, weights_of
 from analysis.sweep.record import record_run, record_shifted
-from analysis.training.messages import Context, Outcome
+from analysis.sweep.source import Key, Lacking, ModelSource, Workplace
+
+Job = TypeVar("Job", bound=Hashable)
 
 
-class Engine:
-    """Sends runs to the pool as soon as what they start from is there, and records outcomes."""
+def run_all(
+    jobs: Sequence[Job],
+    *,
+    needs: Callable[[Job], set[Any]],
+    submit: Callable[[Job], "Future[Any]"],
+    finished: Callable[[Job, "Future[Any]"], None],
+    started: Mapping["Future[Any]", Job] | None = None,
+) -> None:
+    """Run jobs, each once everything that it needs among them is finished, well or not.
 
-    def __init__(
-        self,
-        pool: Pool,
-        folder: SweepFolder,
-        manifest: Manifest,
-        context: Context,
-        progress: Progress,
-    ) -> None:
-        self.pool = pool
-        self.folder = folder
-        self.manifest = manifest
-        self.context = context
-        self.progress = progress
-
-    def run(self, variants: tuple[Variant, ...]) -> None:
-        """Make every run of these variants that is not done, and what their shifts will need."""
-        self._tell()
-        shifted = unshifted(self.manifest, self.context.sweep, variants)
-        waiting = self._with_missing_bases(
-            [
-                (variant, seed)
-                for variant in variants
-                for seed in range(self.context.sweep.seeds)
-                if self.manifest.run(variant.variant_id, seed).state != "done"
-            ],
-            shifted,
-        )
-        unfinished: set[Run | None] = set(waiting)
-        running: dict[Future[Any], Run | None] = {}
-        if any(needs_graph(variant) for variant, _ in (*waiting, *shifted)):
-            running[tasks.export_graph(self.pool, self.context)] = None
-            unfinished.add(None)
-        while waiting or running:
-            ready = [run for run in waiting if not unfinished.intersection(self._needs(*run))]
-            waiting = [run for run in waiting if run not in ready]
-            for run in ready:
-                running[tasks.compute(self.pool, self.context, *run)] = run
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                run_or_graph = running.pop(future)
-                if run_or_graph is None:
-                    _check_exported(future)
-                else:
-                    record_run(self.folder, self.manifest, _key(run_or_graph), future)
-                    self._tell()
-                unfinished.discard(run_or_graph)
-
-    def shift(self, todo: Mapping[Run, tuple[str, ...]], arrays: Arrays) -> None:
-        """Predict finished runs on shifts whose pixels are there, each on those named."""
-        self._tell_shifted()
-        running = {
-            tasks.shift(self.pool, self.context, *run, arrays, names): (run, names)
-            for run, names in todo.items()
-        }
-        for future in as_completed(running):
-            run, names = running[future]
-            record_shifted(self.folder, self.manifest, _key(run), names, future)
-            self._tell_shifted()
-
-    def _tell(self) -> None:
-        self.progress("runs", self.manifest.n_done, self.manifest.n_runs)
-
-    def _tell_shifted(self) -> None:
-        self.progress("shifted runs", self.manifest.n_shifted_done, self.manifest.n_shifted)
-
-    def _needs(self, variant: Variant, seed: int) -> set[Run | None]:
-        """What must be finished first: the run it starts from, and (None) the shared graph."""
-        needs: set[Run | None] = {None} if needs_graph(variant) else set()
-        if quantization(variant) is not None:
-            needs.add((trained_part(variant), seed))
-        if self.context.sweep.training.pairs_runs and not variant.is_dense:
-            needs.add((DENSE, seed))
-        return needs
-
-    def _with_missing_bases(self, todo: list[Run], shifted: Iterable[Run]) -> list[Run]:
-        """Put those runs first that are done, but whose weights are gone and needed now."""
-        gone: list[Run] = []
-
-        def note_gone(bases: Iterable[Run | None]) -> None:
-            gone.extend(
-                base
-                for base in bases
-                if base is not None
-                and base not in todo
-                and base not in gone
-                and not self.folder.weights_path(base[0].variant_id, base[1]).is_file()
-            )
-
-        for run in shifted:
-            note_gone(weights_of(self.context.sweep, run))
-        for run in chain(todo, gone):  # what is gone can itself start from what is gone
-            note_gone(self._needs(*run))
-        return sorted(gone, key=lambda run: (run[0].variant_id, run[1])) + todo
+    Parameters
+    ----------
+    jobs
+        In the order in which they are sent where several could be.
+    needs
+        What a job waits for; what is not among the jobs is taken as finished.
+    submit
+        Sends a job to a worker.
+    finished
+        Takes every job and its future, in this process, in the order in which they end.
+    started
+        Jobs that are under way already.
+    """
+    running: dict[Future[Any], Job] = dict(started or {})
+    waiting = list(jobs)
+    unfinished = {*waiting, *running.values()}
+    while waiting or running:
+        ready = [job for job in waiting if not unfinished & needs(job)]
+        waiting = [job for job in waiting if job not in ready]
+        running |= {submit(job): job for job in ready}
+        done, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in done:
+            job = running.pop(future)
+            finished(job, future)
+            unfinished.discard(job)
 
 
-def _key(run: Run) -> tuple[str, int]:
-    return run[0].variant_id, run[1]
+def make_runs(source: ModelSource, work: Workplace, lacking: Lacking) -> None:
+    """Make every run that is not done, and those whose weights the shifts will need.
+
+    Raises
+    ------
+    RunError
+        What the runs share cannot be made.
+    """
+    manifest = work.manifest
+
+    def tell() -> None:
+        work.progress("runs", manifest.n_done, manifest.n_runs)
+
+    def finished(run: Key | None, future: "Future[Any]") -> None:
+        if run is None:
+            _check_shared(future)
+        else:
+            record_run(work.folder, manifest, run, future)
+            tell()
+
+    tell()
+    todo = source.todo(work, lacking)
+    shared = source.shared_step(work.pool, [*todo, *lacking])
+    run_all(
+        list[Key | None](todo),
+        needs=lambda run: set() if run is None else source.needs(run),
+        submit=lambda run: source.submit(work.pool, run),  # type: ignore[arg-type]
+        finished=finished,
+        started=None if shared is None else {shared: None},
+    )
 
 
-def _check_exported(future: "Future[None]") -> None:
+def predict_shifted(source: ModelSource, work: Workplace, lacking: Lacking, arrays: Any) -> None:
+    """Predict finished runs on shifts whose pixels are there, each on those named."""
+    manifest = work.manifest
+
+    def tell() -> None:
+        work.progress("shifted runs", manifest.n_shifted_done, manifest.n_shifted)
+
+    def finished(run: Key, future: "Future[Any]") -> None:
+        record_shifted(work.folder, manifest, run, lacking[run], future)
+        tell()
+
+    tell()
+    run_all(
+        list(lacking),
+        needs=source.shift_needs,
+        submit=lambda run: source.submit_shift(work.pool, run, arrays, lacking[run]),
+        finished=finished,
+    )
+
+
+def _check_shared(future: "Future[None]") -> None:
     try:
         future.result()
     except Exception as error:
         raise RunError(f"the model could not be exported to ONNX: {error}") from error
-
-
-Say = Callable[[str], None]
-
-
-class Work:
-    """What all steps of one sweep of given models share.
-
-    ``context`` is what ``GivenContext`` takes. Runs are held against the dense run of their seed,
-    image by image, where they are ``paired`` or there is one run a variant.
-    """
-
-    def __init__(
-        self,
-        pool: Any,
-        context: tuple[Any, ...],
-        folder: SweepFolder,
-        manifest: Manifest,
-        fits: Sequence[Fit],
-        progress: Progress,
-        *,
-        paired: bool,
-    ) -> None:
-        self.pool, self.context, self.folder, self.manifest = pool, context, folder, manifest
-        self.fits, self.progress = fits, progress
-        dense = {fit.model.seed: fit for fit in fits if fit.model.variant_id == DENSE_ID}
-        self._dense = dense if paired or len(manifest.seeds) == 1 else {}
-
-    def phases(self, todo: Sequence[Fit]) -> Iterator[list[tuple[Fit, Fit | None]]]:
-        """Dense models, then the others, which are held against their outputs."""
-        yield [(fit, None) for fit in todo if fit.model.variant_id == DENSE_ID]
-        yield [
-            (fit, self._dense.get(fit.model.seed))
-            for fit in todo
-            if fit.model.variant_id != DENSE_ID
-        ]
-
-
-def run(work: Work) -> None:
-    """Run what is not done."""
-    manifest = work.manifest
-    todo = [fit for fit in work.fits if manifest.run(*fit.model.key).state != "done"]
-    work.progress("runs", manifest.n_done, manifest.n_runs)
-    for phase in work.phases(todo):
-        running: dict[Future[Outcome], Fit] = {
-            tasks.evaluate_given(work.pool, work.context, fit, dense): fit for fit, dense in phase
-        }
-        for future in as_completed(running):
-            record_run(work.folder, manifest, running[future].model.key, future)
-            work.progress("runs", manifest.n_done, manifest.n_runs)
-
-
-def warn(folder: SweepFolder, manifest: Manifest, say: Say) -> None:
-    """Say where dense models are hardly better than chance: they are fed what they do not know."""
-    label = folder.read_images([schema.LABEL])[schema.LABEL].to_numpy()
-    chance = 1 / len(manifest.class_names)
-    for seed in manifest.done_seeds(DENSE_ID):
-        found = folder.read_population(DENSE_ID, [schema.PREDICTION], [seed], len(label))
-        top1 = float(np.mean(found.prediction[0] == label))
-        noise = 3 * float(np.sqrt(chance * (1 - chance) / len(label)))
-        if top1 < max(chance + noise, 2 * chance if chance <= 0.25 else 0):
-            note = (
-                f"dense, seed {seed}, is right on {100 * top1:.1f} % of the images, near chance "
-                f"({100 * chance:.1f} %): the usual causes are another normalization "
-                "(--normalize, --mean, --std) and another order of the classes"
-            )
-            say(f"warning: {note}")
-            manifest.dataset["notes"] = [*manifest.dataset["notes"], note]
-    folder.write_manifest(manifest)

@@ -15,24 +15,24 @@ from analysis.config import Sweep, Variant
 from analysis.datasets.preprocess import Arrays
 from analysis.errors import RunError, UserError
 from analysis.execution.local import end_with
-from analysis.external.evaluate import GivenContext, evaluate, evaluate_shift, try_given
+from analysis.external.evaluate import ExternalContext, evaluate, evaluate_shifts, try_model_file
 from analysis.external.signature import Fit
 from analysis.models.factory import resolve
 from analysis.models.spec import ModelSpec
-from analysis.training.messages import Context, Outcome, Shifted
-from analysis.training.profile import try_model
+from analysis.training.messages import RunContext, RunResult, ShiftResult
+from analysis.training.profile import profile_model
 from analysis.training.run import export_shared_graph, quantize_run, shift_run, train_run
 
 __all__ = [
     "compute_run",
-    "evaluate_given",
+    "evaluate_model_file",
     "export_shared_graph",
     "predict_shifted",
+    "profile_model",
     "resolve_model",
-    "shift_given",
+    "shift_model_file",
     "start_worker",
-    "try_given",
-    "try_model",
+    "try_model_file",
 ]
 
 
@@ -95,7 +95,7 @@ def resolve_model(
     return spec, resolve_device(device)
 
 
-def compute_run(context: Context, variant: Variant, seed: int) -> Outcome:
+def compute_run(context: RunContext, variant: Variant, seed: int) -> RunResult:
     """Make one run: quantize it where its variant ends with a method after training, else train."""
     load_files(context.sweep.method_files)
     work = train_run if quantization(variant) is None else quantize_run
@@ -103,20 +103,20 @@ def compute_run(context: Context, variant: Variant, seed: int) -> Outcome:
 
 
 def predict_shifted(
-    context: Context, variant: Variant, seed: int, arrays: Arrays, names: tuple[str, ...]
-) -> Shifted:
+    context: RunContext, variant: Variant, seed: int, arrays: Arrays, names: tuple[str, ...]
+) -> ShiftResult:
     """Predict one finished run on some shifts."""
     load_files(context.sweep.method_files)
     return shift_run(context, variant, seed, arrays, names)
 
 
-def evaluate_given(context: tuple[Any, ...], fit: Fit, dense: Fit | None) -> Outcome:
-    """Predict all test images with a given model; the context is what ``GivenContext`` takes."""
-    return evaluate(GivenContext(*context), fit, dense)
+def evaluate_model_file(context: tuple[Any, ...], fit: Fit, dense: Fit | None) -> RunResult:
+    """Predict all test images with an external model; ``context`` fills ``ExternalContext``."""
+    return evaluate(ExternalContext(*context), fit, dense)
 
 
-def shift_given(
-    context: tuple[Any, ...], fit: Fit, dense: Fit | None, folder: Path, shift: str
-) -> Shifted:
-    """Predict the images of a shift with a given model."""
-    return evaluate_shift(GivenContext(*context), fit, dense, folder, shift)
+def shift_model_file(
+    context: tuple[Any, ...], fit: Fit, dense: Fit | None, folder: Path, names: tuple[str, ...]
+) -> ShiftResult:
+    """Predict the images of some shifts with an external model."""
+    return evaluate_shifts(ExternalContext(*context), fit, dense, folder, names)

@@ -112,7 +112,7 @@ class Normalizer:
 
 
 @dataclass(frozen=True)
-class Lessons:
+class TrainingData:
     """What a model is trained on: pixels uint8 [N, C, H, W], class ids [N], how they are fed."""
 
     pixels: npt.NDArray[np.uint8]
@@ -147,7 +147,7 @@ def n_steps(options: Training, n_images: int) -> int:
 
 def train(
     model: nn.Module,
-    lessons: Lessons,
+    lessons: TrainingData,
     options: Training,
     *,
     gradual: GradualPruning | None = None,
@@ -196,7 +196,7 @@ def train(
 
 
 def mean_gradients(
-    model: nn.Module, lessons: Lessons, options: Training, generator: torch.Generator
+    model: nn.Module, lessons: TrainingData, options: Training, generator: torch.Generator
 ) -> dict[str, torch.Tensor]:
     """Mean absolute gradient of the training loss for every prunable weight, over a few batches.
 

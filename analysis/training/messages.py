@@ -12,7 +12,7 @@ from analysis.store.manifest import FileRecord
 
 
 @dataclass(frozen=True)
-class Context:
+class RunContext:
     """What all runs of a sweep share; small enough to send along with each."""
 
     sweep: Sweep
@@ -28,7 +28,7 @@ class Context:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunResult:
     """What a finished run leaves for the manifest: measured figures and files by relative path."""
 
     variant_id: str
@@ -40,7 +40,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Shifted:
+class ShiftResult:
     """What predicting a run on shifts leaves: those done, what went wrong on others, and files."""
 
     done: tuple[str, ...]
@@ -49,7 +49,7 @@ class Shifted:
 
 
 @dataclass(frozen=True)
-class Trial:
+class Profile:
     """What was measured of a model in a worker, all workers busy at once.
 
     ``step`` and ``image`` are seconds of a training step and of the prediction of one image,

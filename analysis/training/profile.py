@@ -15,8 +15,8 @@ from analysis.config import Sweep
 from analysis.models.factory import create
 from analysis.models.spec import ModelSpec
 from analysis.models.weights import stored_bytes
-from analysis.training.loop import GradualPruning, Lessons, Normalizer, predict, train
-from analysis.training.messages import Trial
+from analysis.training.loop import GradualPruning, Normalizer, TrainingData, predict, train
+from analysis.training.messages import Profile
 from analysis.training.prediction import median_latency
 from analysis.training.pruning import start
 
@@ -25,7 +25,7 @@ _FEW, _MANY = 3, 300
 _N_IMAGES = 256
 
 
-def try_model(sweep: Sweep, spec: ModelSpec, device: str) -> Trial:
+def profile_model(sweep: Sweep, spec: ModelSpec, device: str) -> Profile:
     """Measure training steps under masks, prediction, latency and memory of a sweep's model."""
     batch = sweep.training.batch_size
     generator = np.random.default_rng(0)
@@ -33,7 +33,7 @@ def try_model(sweep: Sweep, spec: ModelSpec, device: str) -> Trial:
     pixels = generator.integers(0, 256, shape, dtype=np.uint8)
     normalize = Normalizer((0.5,) * spec.channels, (0.5,) * spec.channels, device)
     labels = np.resize(np.arange(spec.n_classes), batch)
-    lessons = Lessons(pixels[:batch], labels, normalize)
+    lessons = TrainingData(pixels[:batch], labels, normalize)
     model = create(spec).to(device)
     step = 0.0
     if sweep.training.epochs:
@@ -52,7 +52,7 @@ def try_model(sweep: Sweep, spec: ModelSpec, device: str) -> Trial:
     started = time.perf_counter()
     median_latency(lambda one: model(one), normalize(pixels[:1]))
     latency = time.perf_counter() - started
-    return Trial(step, image, latency, stored_bytes(model), _peak_memory())
+    return Profile(step, image, latency, stored_bytes(model), _peak_memory())
 
 
 def _seconds_each(work: Callable[[int], None]) -> float:

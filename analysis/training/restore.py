@@ -18,14 +18,14 @@ from analysis.errors import RunError
 from analysis.filesystem.copies import locally
 from analysis.models.factory import create
 from analysis.training.loop import Normalizer, evaluation_batches, predict
-from analysis.training.messages import Context
+from analysis.training.messages import RunContext
 from analysis.training.pruning import reshape
 
 GRAPH = "graph.onnx"
 
 
 @dataclass(frozen=True)
-class Ready:
+class RestoredRun:
     """A finished run that predicts again: pixels [N, C, H, W] -> logits [N, classes].
 
     ``of_dense`` gives those of the dense run it is paired with; None where it is not paired.
@@ -35,24 +35,24 @@ class Ready:
     of_dense: Callable[[Any], Logits] | None
 
 
-def ready(context: Context, variant: Variant, seed: int) -> Ready:
+def ready(context: RunContext, variant: Variant, seed: int) -> RestoredRun:
     """Make a finished run anew from its saved weights, quantized as it was, to predict more."""
     if quantization(variant) is None:
         model = load_run(context, variant, seed).to(context.device)
         normalize = normalizer_of(context, context.device)
-        return Ready(
+        return RestoredRun(
             lambda pixels: predict(model, pixels, normalize),
             prediction_of_dense(context, variant, seed, model),
         )
     base, compressed = quantized(context, variant, seed)
     normalize = normalizer_of(context, "cpu")
-    return Ready(
+    return RestoredRun(
         lambda pixels: logits_of_compressed(compressed, pixels, normalize),
         prediction_of_dense(context, variant, seed, base),
     )
 
 
-def quantized(context: Context, variant: Variant, seed: int) -> tuple[nn.Module, Compressed]:
+def quantized(context: RunContext, variant: Variant, seed: int) -> tuple[nn.Module, Compressed]:
     """Quantize the trained run of a variant; return that run's model too."""
     from analysis.compression.onnx_export import onnx_model
 
@@ -78,7 +78,7 @@ def logits_of_compressed(compressed: Compressed, pixels: Any, normalize: Normali
 
 
 def prediction_of_dense(
-    context: Context, variant: Variant, seed: int, base: nn.Module
+    context: RunContext, variant: Variant, seed: int, base: nn.Module
 ) -> Callable[[Any], Logits] | None:
     """Prediction of the dense run that a run is paired with; ``base`` is what it was made from."""
     is_quantized = quantization(variant) is not None
@@ -91,7 +91,7 @@ def prediction_of_dense(
     return lambda pixels: predict(dense, pixels, normalizer_of(context, "cpu"))
 
 
-def load_run(context: Context, variant: Variant, seed: int) -> nn.Module:
+def load_run(context: RunContext, variant: Variant, seed: int) -> nn.Module:
     """Make the model of a trained run again from its weights, on the CPU, in evaluation mode.
 
     Raises
@@ -115,7 +115,7 @@ def load_run(context: Context, variant: Variant, seed: int) -> nn.Module:
     return model.eval()
 
 
-def normalizer_of(context: Context, device: str) -> Normalizer:
+def normalizer_of(context: RunContext, device: str) -> Normalizer:
     """Normalize as the model expects, or as the training pixels say."""
     spec, inputs = context.spec, context.inputs
     return Normalizer(spec.mean or inputs.mean, spec.std or inputs.std, device)
@@ -127,12 +127,12 @@ def pixels_of(inputs: Inputs, split: str) -> Any:
     return inputs.pixels(split)
 
 
-def _calibration(context: Context, normalize: Normalizer) -> Any:
+def _calibration(context: RunContext, normalize: Normalizer) -> Any:
     labels = context.inputs.labels("train")
     size = min(max(context.sweep.calibration_images, len(np.unique(labels))), len(labels))
     chosen = stratified_sample(labels, size)
     return normalize(pixels_of(context.inputs, "train")[chosen]).contiguous().numpy()
 
 
-def _graph(context: Context) -> bytes:
+def _graph(context: RunContext) -> bytes:
     return (context.store.derived / GRAPH).read_bytes()

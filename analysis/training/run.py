@@ -17,8 +17,16 @@ from analysis.errors import LetheError, one_line
 from analysis.models.factory import create, start
 from analysis.models.weights import measured_sparsity, stored_bytes
 from analysis.store.manifest import FileRecord
-from analysis.training.loop import Lessons, Normalizer, SharedPhase, n_steps, predict, stream, train
-from analysis.training.messages import Context, Outcome, Shifted
+from analysis.training.loop import (
+    Normalizer,
+    SharedPhase,
+    TrainingData,
+    n_steps,
+    predict,
+    stream,
+    train,
+)
+from analysis.training.messages import RunContext, RunResult, ShiftResult
 from analysis.training.prediction import median_latency, prediction_table
 from analysis.training.restore import (
     GRAPH,
@@ -33,7 +41,7 @@ from analysis.training.restore import (
 from analysis.training.schedules import first_pruning, prune_run
 
 
-def export_shared_graph(context: Context) -> None:
+def export_shared_graph(context: RunContext) -> None:
     """Export the model's graph once for the whole sweep."""
     from analysis.compression.onnx_export import (
         export_graph,  # half a second that pruning alone need not wait
@@ -44,7 +52,7 @@ def export_shared_graph(context: Context) -> None:
     context.store.write_bytes(context.store.derived / GRAPH, content)
 
 
-def train_run(context: Context, variant: Variant, seed: int) -> Outcome:
+def train_run(context: RunContext, variant: Variant, seed: int) -> RunResult:
     """Train one run, by itself on its own random stream, and write its predictions and weights."""
     started = time.perf_counter()
     normalize = normalizer_of(context, context.device)
@@ -69,11 +77,13 @@ def train_run(context: Context, variant: Variant, seed: int) -> Outcome:
 
 
 def _trained_model(
-    context: Context, variant: Variant, seed: int, normalize: Normalizer
+    context: RunContext, variant: Variant, seed: int, normalize: Normalizer
 ) -> tuple[nn.Module, dict[str, str]]:
     """Train a dense or pruned model; return it with what its weights do not say of its shape."""
     options, spec = context.sweep.training, context.spec
-    lessons = Lessons(pixels_of(context.inputs, "train"), context.inputs.labels("train"), normalize)
+    lessons = TrainingData(
+        pixels_of(context.inputs, "train"), context.inputs.labels("train"), normalize
+    )
     torch.manual_seed(stream(DENSE_ID if options.paired else variant.variant_id, seed))
     if variant.is_dense or not options.from_dense:
         model = start(spec)[0].to(context.device)
@@ -90,7 +100,7 @@ def _trained_model(
     )
 
 
-def _shared_phase(context: Context, seed: int, n_images: int) -> SharedPhase | None:
+def _shared_phase(context: RunContext, seed: int, n_images: int) -> SharedPhase | None:
     """Find where a seed's runs share their first phase: paired, gradual, and on the CPU.
 
     Elsewhere the device has random states of its own.
@@ -103,7 +113,7 @@ def _shared_phase(context: Context, seed: int, n_images: int) -> SharedPhase | N
     return SharedPhase(path, step) if step else None
 
 
-def quantize_run(context: Context, variant: Variant, seed: int) -> Outcome:
+def quantize_run(context: RunContext, variant: Variant, seed: int) -> RunResult:
     """Quantize the trained run a variant starts from, and write the predictions."""
     started = time.perf_counter()
     model, compressed = quantized(context, variant, seed)
@@ -128,7 +138,7 @@ def quantize_run(context: Context, variant: Variant, seed: int) -> Outcome:
 
 
 def _finish(
-    context: Context,
+    context: RunContext,
     variant: Variant,
     seed: int,
     table: Any,
@@ -136,20 +146,20 @@ def _finish(
     latency: float | None,
     started: float,
     files: dict[str, FileRecord],
-) -> Outcome:
+) -> RunResult:
     store, variant_id = context.store, variant.variant_id
     record = store.write_predictions(variant_id, seed, table, measured)
     files = files | {store.relative(store.prediction_path(variant_id, seed)): record}
-    return Outcome(variant_id, seed, measured, latency, time.perf_counter() - started, files)
+    return RunResult(variant_id, seed, measured, latency, time.perf_counter() - started, files)
 
 
-def _one_image(context: Context, normalize: Normalizer) -> torch.Tensor:
+def _one_image(context: RunContext, normalize: Normalizer) -> torch.Tensor:
     return normalize(pixels_of(context.inputs, "test")[:1])
 
 
 def shift_run(
-    context: Context, variant: Variant, seed: int, arrays: Arrays, names: tuple[str, ...]
-) -> Shifted:
+    context: RunContext, variant: Variant, seed: int, arrays: Arrays, names: tuple[str, ...]
+) -> ShiftResult:
     """Predict one run on every shift named, and write each shift's predictions as they are there.
 
     A shift on which that fails leaves the others alone.
@@ -169,4 +179,4 @@ def shift_run(
         path = store.prediction_path(variant.variant_id, seed, shift=name)
         files[store.relative(path)] = record
         done.append(name)
-    return Shifted(tuple(done), failed, files)
+    return ShiftResult(tuple(done), failed, files)

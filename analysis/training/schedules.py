@@ -12,8 +12,8 @@ from analysis.config import Training
 from analysis.models.spec import ModelSpec
 from analysis.training.loop import (
     GradualPruning,
-    Lessons,
     SharedPhase,
+    TrainingData,
     mean_gradients,
     n_steps,
     train,
@@ -29,7 +29,7 @@ def prune_run(
     spec: ModelSpec,
     method: Method,
     sparsity: float,
-    lessons: Lessons,
+    lessons: TrainingData,
     options: Training,
     *,
     stream: int,
@@ -80,7 +80,7 @@ def _gradual(
     method: Method,
     pruning: Pruning,
     sparsity: float,
-    lessons: Lessons,
+    lessons: TrainingData,
     options: Training,
     phase: SharedPhase | None,
 ) -> None:
@@ -103,7 +103,7 @@ def first_pruning(options: Training, total: int) -> int:
 
 
 def _finetune(
-    model: nn.Module, pruning: Pruning, sparsity: float, lessons: Lessons, options: Training
+    model: nn.Module, pruning: Pruning, sparsity: float, lessons: TrainingData, options: Training
 ) -> None:
     """Remove the same share of what is left in every step, and retrain after it.
 

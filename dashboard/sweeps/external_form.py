@@ -83,7 +83,7 @@ def filled_from(manifest: Manifest) -> dict[str, Any]:
     """
     from analysis.datasets import dataset_kinds
 
-    said = manifest.config.get("options", {})
+    said = manifest.config.options
     kind, _, place = str(said.get("dataset", "")).partition(":")
     numbers = {name: said.get(name) for name in _LISTS}
     has_numbers = all(isinstance(values, list) for values in numbers.values())
@@ -93,7 +93,7 @@ def filled_from(manifest: Manifest) -> dict[str, Any]:
         "kind": kind if kind in dataset_kinds() else "folder",
         "place": place,
         "normalize": normalize if normalize in (*NORMALIZATIONS, OWN_NUMBERS) else "",
-        **{name: " ".join(map(str, numbers[name])) if has_numbers else "" for name in _LISTS},
+        **{name: " ".join(map(str, numbers[name] or [])) if has_numbers else "" for name in _LISTS},
         **{name: _size(said.get(name)) for name in _SIZES},
         "paired": said.get("paired") is True,
         "models": "\n".join(trust.models_of(manifest)),

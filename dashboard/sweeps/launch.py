@@ -118,11 +118,11 @@ def lacks_something(manifest: Manifest) -> bool:
 
 def why_not_resumable(manifest: Manifest) -> str | None:
     """Say why a sweep cannot be resumed from the screen; None where it can."""
-    if "dataset" not in manifest.config.get("options", {}):
+    if "dataset" not in manifest.config.options:
         return "This sweep does not say how it was made, so it cannot be resumed."
-    if manifest.is_given:
+    if manifest.origin == "external":
         return trust.why_not_run_again(manifest)
-    if manifest.config.get("method_files"):
+    if manifest.config.method_files:
         # A cache from elsewhere must not choose which Python file this machine runs.
         return (
             "This sweep was made with a file of compression methods, which is Python. Resume it on "

@@ -79,11 +79,11 @@ def _standing(manifest: Manifest, *, is_running: bool) -> tuple[str, str, str]:
 
 def facts(manifest: Manifest, n_bytes: int, *, with_runs: bool = True) -> list[str]:
     """Say what a sweep is: two lines of plain text."""
-    dataset = manifest.dataset.get("spec") or manifest.config.get("dataset") or "unknown data"
-    model = manifest.model.get("name") or manifest.config.get("options", {}).get("model")
+    dataset = manifest.dataset.spec or "unknown data"
+    model = manifest.model.name or manifest.config.options.get("model")
     runs = f"{count(manifest.n_done)} of {count(manifest.n_runs)} runs"
-    unknown = "imported" if manifest.is_imported else "unknown model"
-    first = [f"{dataset}", f"{model or manifest.config.get('model') or unknown}"]
+    unknown = "imported" if manifest.origin == "imported" else "unknown model"
+    first = [f"{dataset}", f"{model or unknown}"]
     first += [f"K = {count(len(manifest.seeds))}", *([runs] if with_runs else [])]
     if manifest.shifts and with_runs:
         first.append(
@@ -143,17 +143,17 @@ def _how_to_resume(manifest: Manifest) -> None:
     why_not = launch.why_not_resumable(manifest)
     if why_not is not None:
         st.caption(plain(why_not))
-    if "dataset" in manifest.config.get("options", {}):
+    if "dataset" in manifest.config.options:
         with st.expander("The command that makes what is missing"):
             st.code(written(launch.resuming(manifest)), language="bash", wrap_lines=True)
 
 
 def _adding(manifest: Manifest) -> None:
     """Offer to bring more into a sweep that was not trained here."""
-    if manifest.is_imported:
+    if manifest.origin == "imported":
         label, add = "Add predictions", _add_predictions
         tip = "Import more variants or seeds of the same images into this sweep."
-    elif manifest.is_given:
+    elif manifest.origin == "external":
         label, add = "Add models", _add_models
         tip = "Fill the form in with the models of this sweep, to run more beside them."
     else:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from analysis.errors import LetheError, UserError
-from analysis.external.spec import GivenModel, parse_models
+from analysis.external.spec import ModelFile, parse_models
 from analysis.store.manifest import Manifest
 from dashboard import permissions
 
@@ -48,18 +48,15 @@ def models_of(manifest: Manifest) -> list[str]:
     UserError
         The manifest does not say them.
     """
-    models = manifest.config.get("models")
-    if not isinstance(models, dict) or not all(
-        isinstance(one, dict) and "model" in one for one in models.values()
-    ):
+    if not manifest.models:
         raise UserError(f"the manifest of sweep '{manifest.name}' names no models")
-    return [f"{run}={one['model']}" for run, one in models.items()]
+    return [f"{run}={one.model}" for run, one in manifest.models.items()]
 
 
 def _check_numbers(manifest: Manifest) -> None:
     """Refuse anything else among what becomes words of a command one by one."""
     for name in ("mean", "std"):
-        values = manifest.config.get("options", {}).get(name)
+        values = manifest.config.options.get(name)
         if not isinstance(values or [], list) or not all(
             type(value) in (int, float) for value in values or []
         ):
@@ -68,7 +65,7 @@ def _check_numbers(manifest: Manifest) -> None:
             )
 
 
-def _code(items: Iterable[str]) -> Iterable[GivenModel]:
+def _code(items: Iterable[str]) -> Iterable[ModelFile]:
     return (one for one in parse_models(list(items)) if one.kind in _CODE)
 
 

@@ -12,6 +12,7 @@ from analysis.presentation.findings import findings, pairing, pairing_hints
 from analysis.presentation.formatting import count
 from analysis.presentation.tables import PAIR_HELP, VARIANT_HELP, pair_table, variant_table
 from analysis.results.code import table_code, where
+from analysis.store.manifest import LeftOut
 from dashboard import context as contexts
 from dashboard import pages, permissions
 from dashboard.context import Context
@@ -49,10 +50,9 @@ def show() -> None:
 def _what_it_is(context: Context) -> None:
     manifest = context.manifest
     facts = {
-        "Dataset": manifest.dataset.get("spec") or manifest.config.get("dataset") or "unknown",
-        "Model": manifest.model.get("name")
-        or manifest.config.get("model")
-        or ("made elsewhere, imported" if manifest.is_imported else "unknown"),
+        "Dataset": manifest.dataset.spec or "unknown",
+        "Model": manifest.model.name
+        or ("made elsewhere, imported" if manifest.origin == "imported" else "unknown"),
         "Test images": count(context.n_images),
         "Classes": count(len(manifest.class_names)),
         "Variants": count(len(manifest.variants)),
@@ -96,11 +96,11 @@ def _what_it_is(context: Context) -> None:
         )
 
 
-def _left_out(left_out: list[dict[str, str]]) -> None:
+def _left_out(left_out: list[LeftOut]) -> None:
     files = "1 file was" if len(left_out) == 1 else f"{len(left_out):,} files were"
     with st.expander(f"{files} left out", icon=":material/broken_image:"):
         st.dataframe(
-            [{"File": one.get("file", ""), "Reason": one.get("reason", "")} for one in left_out],
+            [{"File": one.file, "Reason": one.reason} for one in left_out],
             hide_index=True,
         )
 

@@ -47,7 +47,7 @@ def show() -> None:
 
 
 def _how_to(context: Context) -> None:
-    if context.manifest.is_imported:
+    if context.manifest.origin == "imported":
         st.info(
             "This sweep has no shifts: its predictions were imported, and predicting on other "
             "images takes the models.",
@@ -59,7 +59,7 @@ def _how_to(context: Context) -> None:
         "This command adds all corruptions at severity 3. The models are there already: nothing "
         "is trained anew, and the results so far stay as they are."
     )
-    known = context.manifest.config.get("options")
+    known = context.manifest.config.options
     more = ("--corruptions", "all")
     # Without its options a sweep cannot be repeated: what stands for them must be filled in.
     command = sweep_command(context.manifest, *more) if known else f"… {' '.join(more)}"

@@ -14,7 +14,7 @@ from torch import nn
 
 from analysis.cli.main import main
 from analysis.datasets import open_dataset
-from analysis.external.evaluate import try_given
+from analysis.external.evaluate import try_model_file
 from analysis.external.model import Needed
 from analysis.external.signature import Fit
 from analysis.external.spec import parse_models
@@ -117,7 +117,7 @@ def pictures(n: int = 8) -> list[Image.Image]:
 def tried(item: str, **needed: Any) -> Fit:
     """Try one model on the first digits."""
     (model,) = parse_models([item])
-    return try_given(model, Needed(**(vars(NEEDED) | needed)), pictures())
+    return try_model_file(model, Needed(**(vars(NEEDED) | needed)), pictures())
 
 
 # What a sweep of them is asked with.

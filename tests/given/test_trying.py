@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from analysis.datasets.preprocess import Arrays
 from analysis.errors import UserError
-from analysis.external.evaluate import GivenContext, _predicted
+from analysis.external.evaluate import ExternalContext, _predicted
 from analysis.external.registry import formats
 from analysis.external.signature import Fit
 from analysis.external.spec import parse_models, parse_scaling
@@ -27,7 +27,7 @@ def pixels(n: int = 70) -> np.ndarray:
 
 
 def predicted(fit: Fit, folder: Path, images: np.ndarray) -> np.ndarray:
-    return _predicted(GivenContext(folder, Arrays(folder), NEEDED), fit, images)
+    return _predicted(ExternalContext(folder, Arrays(folder), NEEDED), fit, images)
 
 
 def test_every_format_is_found() -> None:

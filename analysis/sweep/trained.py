@@ -1,0 +1,263 @@
+"""Models that the sweep trains and compresses itself."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from analysis.compression.registry import (
+    asked_sparsity,
+    needs_graph,
+    quantization,
+    trained_part,
+)
+from analysis.config import DENSE, Shift, Sweep, Variant
+from analysis.datasets.base import Dataset
+from analysis.datasets.preprocess import Arrays, Prepared, Progress, prepare
+from analysis.errors import UserError
+from analysis.execution import Pool
+from analysis.filesystem import RemotePath
+from analysis.filesystem.atomic import sha256
+from analysis.filesystem.connection import check_seen_by_others
+from analysis.filesystem.copies import share, working_folder
+from analysis.models.spec import ModelSpec
+from analysis.shifts.inputs import Natural, write_corrupted, write_natural
+from analysis.store import SweepFolder
+from analysis.store.manifest import Manifest, ModelRecord, VariantRecord, left_out_records
+from analysis.sweep import tasks
+from analysis.sweep.plan import asked_variants
+from analysis.sweep.record import (
+    check_origin,
+    check_same_options,
+    describe_config,
+    describe_machine,
+    differing_options,
+    git_commit,
+)
+from analysis.sweep.source import Key, Lacking, SweepData, Workplace, remove_shared
+from analysis.training.messages import RunContext, RunResult, ShiftResult
+
+_INPUTS = "inputs"
+
+
+class TrainedSource:
+    """A sweep whose runs are trained, pruned and quantized by the workers."""
+
+    def __init__(
+        self, sweep: Sweep, n_workers: int | None, device: str, engine: str, scheduler: str | None
+    ) -> None:
+        self.name, self.dataset, self.shifts = sweep.name, sweep.dataset, sweep.shifts
+        self.limits = sweep.train_limit, sweep.test_limit
+        self._sweep = sweep
+        self._variants = {one.variant_id: one for one in asked_variants(sweep)}
+        self._n_workers, self._device = n_workers, device
+        self._engine, self._scheduler = engine, scheduler
+        self._resolving: Future[tuple[ModelSpec, str]]
+        self._spec: ModelSpec
+        self._prepared: Prepared
+        self._context: RunContext
+
+    def check(self, before: Manifest | None) -> None:
+        """Check that a sweep in the cache was made with these options."""
+        if before is not None:
+            check_origin(before, "trained", self.name)
+            check_same_options(before, differing_options(before, self._sweep.options()))
+
+    @contextmanager
+    def pool(self, root: Any) -> Iterator[Pool]:
+        """Open workers here or on a cluster, no more than there are runs."""
+        if isinstance(root, RemotePath):
+            check_seen_by_others(root.url, str(root))
+        with tasks.pool(
+            self._n_workers,
+            engine=self._engine,
+            scheduler=self._scheduler,
+            device=self._device,
+            shared=root,
+            n_jobs=len(self._variants) * self._sweep.seeds,
+        ) as pool:
+            yield pool
+
+    def start(self, pool: Pool, dataset: Dataset) -> None:
+        """Resolve the model and the device in a worker: this process never loads torch."""
+        self._resolving = tasks.submit(
+            pool, "resolve_model", self._sweep, len(dataset.class_names), dataset.channels,
+            dataset.native_size, self._device,
+        )  # fmt: skip
+
+    def resolve(self, dataset: Dataset, before: Manifest | None) -> None:
+        """Wait for the model and the device."""
+        self._spec, self._device = self._resolving.result()
+
+    @contextmanager
+    def inputs(
+        self, folder: SweepFolder, data: SweepData, progress: Progress
+    ) -> Iterator[pa.Table]:
+        """Decode train and test images."""
+        self._prepared = prepared = self._decoded(folder, data.dataset, progress)
+        self._context = RunContext(
+            self._sweep, folder.path.absolute(), self._spec, prepared.inputs, self._device
+        )
+        yield prepared.images
+        if prepared.inputs.shared is not None:
+            prepared.inputs.shared.remove_here()
+        remove_shared(folder, _INPUTS, "shifted", "phases")
+
+    def _decoded(self, folder: SweepFolder, dataset: Dataset, progress: Progress) -> Prepared:
+        place = folder.derived.absolute() / _INPUTS
+        if isinstance(place, Path):
+            return prepare(dataset, self._spec.image_size, place, progress=progress)
+        with working_folder() as here:
+            prepared = prepare(dataset, self._spec.image_size, here, progress=progress)
+            shared = share(here, place)
+        return replace(prepared, inputs=replace(prepared.inputs, shared=shared))
+
+    def describe(self, manifest: Manifest, n_workers: int) -> None:
+        """Write variants, options, data and model into the manifest.
+
+        Raises
+        ------
+        UserError
+            The checkpoint is not the one the sweep was made with.
+        """
+        sweep, spec, prepared = self._sweep, self._spec, self._prepared
+        if manifest.model.name and manifest.model.weights_sha256 != spec.weights_sha256:
+            raise UserError(
+                f"--checkpoint {spec.checkpoint} has changed since sweep '{manifest.name}' was "
+                "made with it; give another --name"
+            )
+        known = {record.variant_id for record in manifest.variants}
+        manifest.variants += [
+            self._record(one) for one in self._variants.values() if one.variant_id not in known
+        ]
+        manifest.seeds = sorted({*manifest.seeds, *range(sweep.seeds)})
+        digests = {path: sha256(Path(path)) for path in sweep.method_files}
+        describe_config(manifest, sweep.options(), digests)
+        manifest.pairing = f"{_pairing(sweep)}; quantized runs are made from their dense run"
+        data, inputs = manifest.dataset, prepared.inputs
+        data.n_train, data.n_test = inputs.n_train, inputs.n_test
+        data.train_counts = prepared.train_counts
+        data.mean, data.std = list(spec.mean or inputs.mean), list(spec.std or inputs.std)
+        data.n_duplicates_across_splits = prepared.n_duplicates_across_splits
+        data.notes = prepared.notes
+        manifest.left_out = left_out_records(prepared.left_out)
+        has_weights = spec.pretrained or spec.checkpoint is not None
+        manifest.model = ModelRecord(
+            spec.name,
+            list(spec.image_size),
+            spec.parameters,
+            spec.prunable,
+            (spec.checkpoint or "pretrained") if has_weights else None,
+            spec.weights_sha256 if has_weights else None,
+            spec.weights_note if has_weights else None,
+        )
+        describe_machine(manifest, self._device, n_workers, engine=self._engine)
+        manifest.git_commit = git_commit()
+
+    def _record(self, variant: Variant) -> VariantRecord:
+        base = trained_part(variant)
+        pairs = base.is_dense or self._sweep.training.pairs_runs
+        return VariantRecord(
+            variant.variant_id,
+            variant.method,
+            asked_sparsity(variant),
+            paired=not variant.is_dense and pairs,
+        )
+
+    def asked(self, manifest: Manifest) -> Sequence[Key]:
+        """List every variant with every seed."""
+        return [(name, seed) for name in self._variants for seed in range(self._sweep.seeds)]
+
+    def todo(self, workplace: Workplace, lacking: Lacking) -> Sequence[Key]:
+        """List runs that are not done, before them those whose lost weights are needed now."""
+        manifest, folder = workplace.manifest, workplace.folder
+        todo = [run for run in self.asked(manifest) if manifest.run(*run).state != "done"]
+        gone: list[Key] = []
+
+        def note_gone(bases: set[Key]) -> None:
+            gone.extend(
+                base
+                for base in sorted(bases)
+                if base not in todo
+                and base not in gone
+                and not folder.weights_path(*base).is_file()
+            )
+
+        for run in lacking:
+            variant, seed = self._variants[run[0]], run[1]
+            note_gone({(trained_part(variant).variant_id, seed)} | self._dense_of(run))
+        for run in chain(todo, gone):  # what is gone can itself start from what is gone
+            note_gone(self._bases(run))
+        return sorted(gone) + todo
+
+    def needs(self, run: Key) -> set[Key | None]:
+        """Name the run that this one starts from, and (None) the graph that it shares."""
+        shared: set[Key | None] = {None} if needs_graph(self._variants[run[0]]) else set()
+        return shared | self._bases(run)
+
+    def _bases(self, run: Key) -> set[Key]:
+        variant, seed = self._variants[run[0]], run[1]
+        bases = self._dense_of(run)
+        if quantization(variant) is not None:
+            bases.add((trained_part(variant).variant_id, seed))
+        return bases
+
+    def _dense_of(self, run: Key) -> set[Key]:
+        """Name the dense run that a pruned one is tied to."""
+        is_tied = self._sweep.training.pairs_runs and not self._variants[run[0]].is_dense
+        return {(DENSE.variant_id, run[1])} if is_tied else set()
+
+    def shared_step(self, pool: Pool, runs: Sequence[Key]) -> "Future[None] | None":
+        """Export the graph that all quantized runs share."""
+        if any(needs_graph(self._variants[name]) for name, _ in runs):
+            return tasks.submit(pool, "export_shared_graph", self._context)
+        return None
+
+    def submit(self, pool: Pool, run: Key) -> "Future[RunResult]":
+        """Train or quantize a run."""
+        return tasks.submit(pool, "compute_run", self._context, self._variants[run[0]], run[1])
+
+    def finished(self, workplace: Workplace) -> None:
+        """Find nothing suspicious: what is trained here is fed what it was trained on."""
+
+    def shift_bytes(self, n_images: int) -> int:
+        """Return the bytes of images at the model's size."""
+        height, width = self._spec.image_size
+        return n_images * self._spec.channels * height * width
+
+    def write_shift(
+        self, shift: Shift, natural: Natural | None, runs: Sequence[Key], folder: Path,
+        progress: Progress,
+    ) -> tuple[pa.Table, list[dict[str, str]]] | None:  # fmt: skip
+        """Write the pixels of a shift at the model's size."""
+        if natural is None:
+            n_processes = tasks.n_processes(self._n_workers)
+            clean = self._context.inputs.arrays
+            write_corrupted([shift], clean, folder, n_processes=n_processes, progress=progress)
+            return None
+        size, channels = self._spec.image_size, self._spec.channels
+        return write_natural(shift.name, natural, size, channels, folder, progress=progress)
+
+    def shift_needs(self, run: Key) -> set[Key]:
+        """Name nothing: the weights of every run are there."""
+        return set()
+
+    def submit_shift(
+        self, pool: Pool, run: Key, arrays: Arrays, names: tuple[str, ...]
+    ) -> "Future[ShiftResult]":
+        """Predict a run on shifts, from its weights."""
+        variant = self._variants[run[0]]
+        return tasks.submit(pool, "predict_shifted", self._context, variant, run[1], arrays, names)
+
+
+def _pairing(sweep: Sweep) -> str:
+    if sweep.training.from_dense:
+        return "pruned runs are made from the dense run of their seed"
+    if sweep.training.paired:
+        return "runs of equal seed share the dense run's first phase"
+    return "pruned runs are independent of the dense ones"
