@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 
 from analysis import schema
-from analysis.results import TABLES, SweepResults
+from analysis.results import CONTRACT_TABLES, SweepResults
 from analysis.store import SweepFolder
 from tests.synthetic import make_sweep
 
@@ -38,7 +38,7 @@ def _read(sweep: SweepFolder) -> None:
 
 def _compute(sweep: SweepFolder) -> None:
     results = SweepResults(sweep)
-    for table in TABLES:
+    for table in CONTRACT_TABLES:
         results.table(table)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from analysis.cli.main import build_parser, main
-from analysis.results import TABLES
+from analysis.results import CONTRACT_TABLES
 from analysis.store import Cache, SweepFolder
 from tests.synthetic import make_sweep
 
@@ -69,7 +69,7 @@ def test_an_unknown_model_leaves_nothing_behind(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", CONTRACT_TABLES)
 @pytest.mark.parametrize("suffix", [".csv", ".parquet", ".json"])
 def test_every_table_is_the_same_in_every_format(
     capsys: pytest.CaptureFixture[str], made: SweepFolder, tmp_path: Path, table: str, suffix: str

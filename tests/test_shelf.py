@@ -4,7 +4,7 @@ import pytest
 
 from analysis.cli.main import main
 from analysis.results import SweepResults, source
-from analysis.store import Cache, Shelf
+from analysis.store import Cache, DerivedTables
 from tests.synthetic import make_sweep
 
 TABLES = ("summary", "curves", "runs", "classes", "images", "stability")
@@ -114,8 +114,8 @@ def test_a_cache_that_cannot_be_written_to_still_gives_its_tables(large):
 
 
 def test_a_shelf_holds_what_was_put_on_it(tmp_path):
-    shelf = Shelf(tmp_path, "key")
+    shelf = DerivedTables(tmp_path, "key")
     assert shelf.get("t") is None
     shelf.put("t", pa.table({"a": [1]}))
     assert shelf.get("t").equals(pa.table({"a": [1]}))
-    assert Shelf(tmp_path, "other").get("t") is None
+    assert DerivedTables(tmp_path, "other").get("t") is None

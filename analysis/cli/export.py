@@ -9,6 +9,7 @@
 
 import argparse
 import sys
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,9 @@ from analysis.cli.console import ProgressBars, write_data
 from analysis.errors import UserError
 from analysis.export import Chosen, choose, formats, share, sharing_format, wording_of
 from analysis.export.selection import POPULATIONS
+from analysis.filesystem.atomic import replacing
 from analysis.presentation.formatting import count, size
-from analysis.results import MORE_TABLES, TABLES, SweepResults
+from analysis.results import TABLES, SweepResults
 from analysis.stats.pie import KINDS
 from analysis.stats.votes import TIE_RULES
 from analysis.store import Cache
@@ -70,8 +72,7 @@ def _add_export(verbs: Any, common: argparse.ArgumentParser) -> None:
     """Add the verb to the parser."""
     export = verbs.add_parser("export", parents=[common], help="write a table of a sweep")
     export.add_argument("sweep", metavar="SWEEP")
-    tables = (*TABLES, *MORE_TABLES)
-    export.add_argument("table", metavar="TABLE", choices=tables, help=", ".join(tables))
+    export.add_argument("table", metavar="TABLE", choices=list(TABLES), help=", ".join(TABLES))
     export.add_argument("--variant", metavar="ID", help="the rows of one variant alone")
     export.add_argument(
         "--ties", choices=TIE_RULES, default="confidence", help="how tied modal labels are broken"
@@ -122,6 +123,63 @@ def _table(results: SweepResults, options: argparse.Namespace) -> pd.DataFrame:
         raise UserError(f"--by {options.by}: {name} takes one attribute; subgroups takes several")
     compute = results.attributes if name == "attributes" else results.numeric_attributes
     return compute(variant, attribute=by[0])
+
+
+_FIGURE_ABOUT = """\
+Draw one figure of a sweep as it stands in its report. Without a name the figures there are get \
+listed, one a line."""
+
+
+def _add_figure(verbs: Any, common: argparse.ArgumentParser) -> None:
+    """Add the verb to the parser."""
+    parser = verbs.add_parser(
+        "figure", parents=[common], help="draw a figure of a sweep", description=_FIGURE_ABOUT
+    )
+    parser.add_argument("sweep", metavar="SWEEP")
+    parser.add_argument("figure", metavar="FIGURE", nargs="?", help="such as pie-share")
+    parser.add_argument(
+        "--out", metavar="FILE", help="NAME.svg, .png, .pdf, .html or .json (default: FIGURE.svg)"
+    )
+    parser.add_argument(
+        "--variant", metavar="ID", action="append", help="this variant alone (repeatable)"
+    )
+    parser.add_argument(
+        "--ties", choices=TIE_RULES, default="confidence", help="how tied modal labels are broken"
+    )
+    parser.set_defaults(run=run_figure)
+
+
+def run_figure(options: argparse.Namespace, cache: Cache) -> int:
+    """Draw one figure into a file, or list those there are."""
+    from analysis.figures.files import FORMATS as PICTURES
+    from analysis.figures.files import figure_bytes
+    from analysis.report.figures import drawings
+    from analysis.report.scope import scope_of
+
+    results = SweepResults(cache.existing(options.sweep), ties=options.ties)
+    known = {one.name: one for one in drawings(scope_of(results, options.variant))}
+    if options.figure is None:
+        for one in known.values():
+            print(f"{one.name}: {one.title}")
+        return 0
+    if options.figure not in known:
+        near = ", ".join(get_close_matches(options.figure, known, 3)) or "none is like it"
+        raise UserError(
+            f"figure '{options.figure}': sweep '{options.sweep}' has none of that name ({near}); "
+            f"'figure {options.sweep}' lists all"
+        )
+    path = Path(options.out or f"{options.figure}.svg")
+    suffix = next((one for one in PICTURES if path.suffix == f".{one}"), None)
+    if suffix is None or not path.parent.is_dir():
+        raise UserError(
+            f"--out {path}: expected a name in an existing folder that ends in "
+            f"{', '.join(f'.{one}' for one in PICTURES)}"
+        )
+    content = figure_bytes(known[options.figure].figure(), suffix)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+    print(f"{path}: {size(len(content))}")
+    return 0
 
 
 _REPORT_ABOUT = """\
@@ -276,5 +334,5 @@ def _named(text: str) -> npt.NDArray[np.int64]:
 
 def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
     """Add the verbs to the parser."""
-    for add in (_add_export, _add_share, _add_report, _add_check):
+    for add in (_add_export, _add_figure, _add_share, _add_report, _add_check):
         add(verbs, common)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.errors import RunError, UserError
-from analysis.report.drawing import drawings
+from analysis.report.figures import drawings
 from analysis.report.page import render
 from analysis.report.pictures import draw
 from analysis.report.scope import scope_of

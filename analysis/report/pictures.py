@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from analysis.figures.files import FigureExportError, figure_bytes
 from analysis.figures.theme import dress
-from analysis.report.drawing import Drawing
+from analysis.report.figures import Drawing
 
 Progress = Callable[[str, int, int], None]
 _PAGE_WIDTH = 640
@@ -43,7 +43,7 @@ class Pictures:
 
 def draw(drawings: Sequence[Drawing], folder: Path, progress: Progress) -> Pictures:
     """Draw every figure, into files where a browser is there, and for the page."""
-    figures = [(one, one.draw()) for one in drawings]
+    figures = [(one, one.figure()) for one in drawings]
     folder.mkdir(parents=True)
     pictures = Pictures()
     try:

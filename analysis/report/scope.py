@@ -9,7 +9,7 @@ from analysis import schema
 from analysis.config import DENSE_ID
 from analysis.errors import UserError
 from analysis.figures.theme import footnote
-from analysis.results import SweepResults
+from analysis.results import TABLES, SweepResults
 from analysis.store.manifest import Manifest
 
 
@@ -62,7 +62,7 @@ class Scope:
             frame = self.results.overlap()
             both = frame[[schema.VARIANT_ID, "other_variant_id"]].isin(self.variant_ids)
             return frame[both.all(axis=1)].reset_index(drop=True)
-        ids = (*((DENSE_ID,) if name in ("runs", "curves") else ()), *self.variant_ids)
+        ids = (*((DENSE_ID,) if TABLES[name].has_dense else ()), *self.variant_ids)
         return pd.concat([self.results.table(name, v) for v in ids], ignore_index=True)
 
     def note(self, variant_id: str | None = None) -> str:

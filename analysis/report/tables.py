@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.report.scope import Scope
-from analysis.results import MORE_TABLES, TABLES
+from analysis.results import TABLES
 from analysis.store.tabular import write_table
 
 MOST_ROWS = 200_000
@@ -24,11 +24,10 @@ class TableFile:
 def write_tables(scope: Scope, folder: Path, progress: Progress) -> list[TableFile]:
     """Write every table; one of more than 200,000 rows is left out."""
     folder.mkdir(parents=True)
-    names = (*TABLES, *MORE_TABLES)
     rows_of_images = len(scope.results.label) * len(scope.variant_ids)
     written = []
-    for done, name in enumerate(names):
-        progress("writing tables", done, len(names))
+    for done, name in enumerate(TABLES):
+        progress("writing tables", done, len(TABLES))
         if name in _A_ROW_AN_IMAGE and rows_of_images > MOST_ROWS:
             written.append(TableFile(name, None))
             continue
@@ -38,5 +37,5 @@ def write_tables(scope: Scope, folder: Path, progress: Progress) -> list[TableFi
             continue
         write_table(table, folder / f"{name}.csv")
         written.append(TableFile(name, len(table)))
-    progress("writing tables", len(names), len(names))
+    progress("writing tables", len(TABLES), len(TABLES))
     return written

@@ -1,11 +1,11 @@
 """A sweep's results: every table, computed from the cache on demand, each once.
 
-``results`` is the face, on ``more``, ``contract`` and ``opened``; ``source`` reads, ``variants``
-computes one variant's tables and ``images`` those per image, which ``kept`` holds, ``groups``
-curves of some images; ``metadata`` and ``attributes`` say what the metadata columns hold,
-``notebook`` how a sweep looks in a notebook.
+``sweep_results`` composes the parts: ``source`` reads and keeps, ``variants`` computes one
+variant's tables and ``images`` those per image, ``shifts`` those under shifts, ``metadata``
+those of metadata columns; ``tables`` names every table, ``notebook`` shows a sweep in a notebook.
 """
 
-from analysis.results.sweep_results import MORE_TABLES, TABLES, SweepResults, load_sweep
+from analysis.results.sweep_results import SweepResults, load_sweep
+from analysis.results.tables import CONTRACT_TABLES, TABLES, Table
 
-__all__ = ["MORE_TABLES", "TABLES", "SweepResults", "load_sweep"]
+__all__ = ["CONTRACT_TABLES", "TABLES", "SweepResults", "Table", "load_sweep"]

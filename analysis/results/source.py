@@ -6,7 +6,6 @@ What was computed of single variants: in memory, and tables that take long on th
 import hashlib
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,8 +16,9 @@ import pyarrow as pa
 from analysis import schema
 from analysis.config import DENSE_ID
 from analysis.errors import CacheError
+from analysis.stats import STATS_VERSION
 from analysis.stats.votes import TieRule
-from analysis.store import Population, Shelf, SweepFolder
+from analysis.store import DerivedTables, Population, SweepFolder
 from analysis.store.manifest import Manifest
 
 _POPULATION_BYTES = 2**30
@@ -146,16 +146,13 @@ class Source:
         return self._shelf is not None and not self._shelf.is_read_only
 
     @cached_property
-    def _shelf(self) -> Shelf | None:
+    def _shelf(self) -> DerivedTables | None:
         n_predictions = self.manifest.n_runs * len(self.label)
         if not self.manifest.is_complete or n_predictions < _LARGE:
             return None
-        rests_on = hashlib.sha256(self.manifest.to_json().encode())
-        for path in sorted(Path(__file__).parents[1].glob("*/*.py")):
-            if path.parent.name in ("results", "stats"):
-                rests_on.update(path.read_bytes())
+        rests_on = hashlib.sha256(f"{STATS_VERSION}\0{self.manifest.to_json()}".encode())
         key = rests_on.hexdigest()[:16]
-        return Shelf(self.folder.derived, key, is_read_only=self.folder.is_read_only)
+        return DerivedTables(self.folder.derived, key, is_read_only=self.folder.is_read_only)
 
     def is_paired(self, variant_id: str) -> bool:
         """Whether equal seeds tie the variant's runs to the dense ones."""
@@ -209,7 +206,7 @@ T = TypeVar("T")
 _KEPT_BYTES = 2**28
 
 
-class Kept:
+class ResultCache:
     """Values by name and variant, each computed once."""
 
     def __init__(self, source: Source) -> None:

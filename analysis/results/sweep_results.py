@@ -1,10 +1,7 @@
-"""An opened sweep: what it is, what was run, and its populations.
+"""A sweep's results: every table by its method, each computed once, on demand.
 
-The six tables of the contract, computed when they are asked for.
-
-The tables beyond the contract: stability, pairs, overlap, shifts, attributes, annotations.
-
-The results of an opened sweep: every table, by method and by name.
+The parts that compute them are composed here and share one source, which reads the cache and keeps
+what was read within a bound of bytes.
 """
 
 import copy
@@ -23,6 +20,7 @@ from analysis.results.images import ImageTables
 from analysis.results.metadata import AttributeTables, GroupCurves, Metadata
 from analysis.results.shifts import RobustnessTables
 from analysis.results.source import Source, runs_on, votes_on
+from analysis.results.tables import TABLES
 from analysis.results.variants import VariantTables
 from analysis.stats.curves import curve_table
 from analysis.stats.pairs import SeedTie
@@ -34,16 +32,55 @@ from analysis.store.manifest import Manifest
 from analysis.store.study import Study
 
 
-class OpenedSweep:
-    """One sweep under one tie rule.
+def load_sweep(
+    name: str,
+    *,
+    cache: str | Path = "cache",
+    ties: TieRule = "confidence",
+    n_splits: int = SPLITS,
+) -> "SweepResults":
+    """Open a sweep of the cache; nothing but its manifest is read until a table is asked for.
+
+    Parameters
+    ----------
+    ties : {"confidence", "reference", "exclude"}
+        How tied modal labels are broken.
+    n_splits : int
+        Random splits that the noise floor is the mean over.
+
+    Raises
+    ------
+    UserError
+        There is no sweep of that name, or its manifest is damaged.
+    """
+    return SweepResults(Cache(cache).existing(name), ties=ties, n_splits=n_splits)
+
+
+class SweepResults:
+    """The results of one sweep under one tie rule.
 
     Variants count as soon as one of their runs is done; ``n_runs`` says how many there are.
+
+    Parameters
+    ----------
+    folder : SweepFolder
+        The sweep in the cache.
+    ties : {"confidence", "reference", "exclude"}
+        How tied modal labels are broken.
+    n_splits : int
+        Random splits that the noise floor is the mean over.
     """
 
     def __init__(
         self, folder: SweepFolder, *, ties: TieRule = "confidence", n_splits: int = SPLITS
     ) -> None:
         self._source = Source(folder, ties, n_splits)
+        self._variants = VariantTables(self._source)
+        self._images = ImageTables(self._source, self._variants)
+        self._attributes = AttributeTables(self._source, self._variants)
+        self._robustness = RobustnessTables(self._source, self._variants)
+        self._groups = GroupCurves(self._source, self._variants)
+        self._metadata = Metadata(folder)
 
     @property
     def folder(self) -> SweepFolder:
@@ -108,20 +145,6 @@ class OpenedSweep:
 
     def _repr_html_(self) -> str:
         return notebook.as_html(self.manifest, self.ties)
-
-
-TABLES = ("runs", "images", "pies", "classes", "summary", "curves")
-
-
-class ContractTables(OpenedSweep):
-    """An opened sweep with the tables that ``export`` promises."""
-
-    def __init__(
-        self, folder: SweepFolder, *, ties: TieRule = "confidence", n_splits: int = SPLITS
-    ) -> None:
-        super().__init__(folder, ties=ties, n_splits=n_splits)
-        self._variants = VariantTables(self._source)
-        self._images = ImageTables(self._source, self._variants)
 
     def runs(self) -> pd.DataFrame:
         """One row a run, dense included: accuracy, calibration error, size and latency."""
@@ -196,25 +219,6 @@ class ContractTables(OpenedSweep):
         ids = self.variant_ids if DENSE_ID in self.variant_ids else []
         rows = [row for v in ids for row in self._variants.curve_rows(v)]
         return typed(curve_table(rows))
-
-
-MORE_TABLES = (
-    "stability", "seed-test", "pairs", "shift-pairs", "overlap", "attributes", "numeric-attributes",
-    "subgroups", "robustness", "annotations", "annotation-shares", "annotation-agreement",
-)  # fmt: skip
-
-
-class MoreTables(ContractTables):
-    """A sweep with the contract's tables and those beyond it."""
-
-    def __init__(
-        self, folder: SweepFolder, *, ties: TieRule = "confidence", n_splits: int = SPLITS
-    ) -> None:
-        super().__init__(folder, ties=ties, n_splits=n_splits)
-        self._attributes = AttributeTables(self._source, self._variants)
-        self._robustness = RobustnessTables(self._source, self._variants)
-        self._metadata = Metadata(folder)
-        self._groups = GroupCurves(self._source, self._variants)
 
     def class_curve(self, class_name: str) -> pd.DataFrame:
         """Recall of one class: rows as :meth:`curves`, of the metric ``recall``.
@@ -423,37 +427,6 @@ class MoreTables(ContractTables):
         studies = [kept.read(name) for name in kept.names()]
         return [one for one in studies if variant_id in (None, one.design.variant_id)]
 
-
-def load_sweep(
-    name: str,
-    *,
-    cache: str | Path = "cache",
-    ties: TieRule = "confidence",
-    n_splits: int = SPLITS,
-) -> "SweepResults":
-    """Open a sweep of the cache; nothing but its manifest is read until a table is asked for.
-
-    Parameters
-    ----------
-    ties : {"confidence", "reference", "exclude"}
-        How tied modal labels are broken.
-    n_splits : int
-        Random splits that the noise floor is the mean over.
-
-    Raises
-    ------
-    UserError
-        There is no sweep of that name, or its manifest is damaged.
-    """
-    return SweepResults(Cache(cache).existing(name), ties=ties, n_splits=n_splits)
-
-
-class SweepResults(MoreTables):
-    """The results of one sweep under one tie rule.
-
-    Variants count as soon as one of their runs is done; ``n_runs`` says how many there are.
-    """
-
     def join(self, table: matching.Joinable, *, overwrite: bool = False) -> "SweepResults":
         """Return these results with the columns of a table as ``meta_*`` columns of the images.
 
@@ -483,31 +456,7 @@ class SweepResults(MoreTables):
         CacheError
             The sweep has no such variant.
         """
-        by_variant = {
-            "images": self.images,
-            "pies": self.pies,
-            "classes": self.classes,
-            "stability": self.stability,
-            "seed-test": self.seed_test,
-            "pairs": self.pairs,
-            "shift-pairs": self.shift_pairs,
-            "attributes": self.attributes,
-            "numeric-attributes": self.numeric_attributes,
-            "subgroups": self.subgroups,
-            "robustness": self.robustness,
-            "annotations": self.annotations,
-            "annotation-shares": self.annotation_shares,
-            "annotation-agreement": self.annotation_agreement,
-        }
-        if name in by_variant:
-            return by_variant[name](variant_id)
-        whole = {
-            "runs": self.runs,
-            "summary": self.summary,
-            "curves": self.curves,
-            "overlap": self.overlap,
-        }[name]()
-        return whole if variant_id is None else rows_of(whole, self.manifest.variant(variant_id))
+        return TABLES[name].rows(self, variant_id)
 
     def votes(self, image_id: int) -> pd.DataFrame:
         """Votes of every variant on one image: ``variant_id class_id votes share``, most first."""

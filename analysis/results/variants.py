@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis import schema
 from analysis.config import DENSE_ID
-from analysis.results.source import Kept, Source
+from analysis.results.source import ResultCache, Source
 from analysis.stats.accuracy import calibration_error, top_k
 from analysis.stats.attributes import HalfPies
 from analysis.stats.classes import ClassRecall, class_recall, class_table, intensification
@@ -31,7 +31,7 @@ class VariantTables:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self.kept = Kept(source)
+        self.kept = ResultCache(source)
 
     # --- the dense population -----------------------------------------------------------------
     @cached_property

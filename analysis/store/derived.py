@@ -8,7 +8,7 @@ from analysis.filesystem import Location
 from analysis.filesystem.atomic import readable, remove_tree, replacing
 
 
-class Shelf:
+class DerivedTables:
     """``derived/tables/<key>/``: ``key`` stands for everything that the tables rest on.
 
     A cache that cannot be written to keeps nothing, and says nothing of it. A read-only shelf gives

@@ -11,7 +11,7 @@ from analysis.presentation.findings import findings
 from analysis.presentation.tables import pair_table
 from analysis.report import page as provenance
 from analysis.report import write_report
-from analysis.report.drawing import drawings
+from analysis.report.figures import drawings
 from analysis.report.gallery import galleries
 from analysis.report.page import class_rows
 from analysis.report.scope import scope_of

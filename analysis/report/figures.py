@@ -1,0 +1,216 @@
+"""Every figure of a sweep by its name: what the command line, the Export page and reports draw."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from analysis import schema
+from analysis.figures.breaking_points import breaking_points
+from analysis.figures.class_heatmap import class_heatmap, most_changed
+from analysis.figures.class_impact import class_impact, usual_rule
+from analysis.figures.confusion import confusion_flow
+from analysis.figures.curves import QUANTITIES, metric_curve
+from analysis.figures.hardness import pie_accuracy, pie_difficulty
+from analysis.figures.human_shares import human_shares
+from analysis.figures.over_representation import over_representation
+from analysis.figures.overlap import pie_overlap
+from analysis.figures.pies import pie_kinds, pie_share
+from analysis.figures.shifts import robustness_curve, robustness_heatmap, shift_pairs_heatmap
+from analysis.figures.trade_off import trade_off
+from analysis.report.scope import Scope
+from analysis.results.code import table_code, where
+
+MANY_CLASSES = 60
+_MOST_CHANGED = 40
+_EACH_END = 20
+_FEW_SHIFTS = 16
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One figure of a sweep; nothing is computed before it is drawn.
+
+    Parameters
+    ----------
+    name : str
+        Stem of its files, and its name on the command line.
+    title : str
+        What it is called where one is chosen.
+    section : str
+        Where it stands in a report; figures of one variant stand under that variant.
+    draw : callable
+        Takes the table and draws it.
+    table : callable
+        Computes the table that holds its data.
+    method, arguments
+        The method of ``SweepResults`` that gives that table, and what it takes.
+    rows : tuple of str, optional
+        Column and value that the rows shown have; without it all rows are.
+    """
+
+    name: str
+    title: str
+    section: str
+    draw: Callable[[pd.DataFrame], go.Figure]
+    table: Callable[[], pd.DataFrame]
+    method: str
+    arguments: tuple[Any, ...] = ()
+    rows: tuple[str, str] | None = None
+    named: dict[str, Any] = field(default_factory=dict)
+
+    def figure(self) -> go.Figure:
+        """Draw the figure."""
+        return self.draw(self.table())
+
+    def data(self) -> pd.DataFrame:
+        """Return the rows that it shows."""
+        table = self.table()
+        return table if self.rows is None else table[table[self.rows[0]] == self.rows[1]]
+
+    def code(self, scope: Scope) -> str:
+        """Write the Python lines that give its data in a notebook."""
+        code = table_code(scope.results, self.method, *self.arguments, **self.named)
+        return code if self.rows is None else code + where(*self.rows)
+
+
+def drawings(scope: Scope) -> list[Drawing]:
+    """List every figure of some variants of a sweep, in the order of a report."""
+    note = scope.note()
+
+    def of(name: str, title: str, section: str, draw: Any, table: str = "summary") -> Drawing:
+        return Drawing(
+            name, title, section, lambda rows: draw(rows, note=note), partial(scope.table, table),
+            table.replace("-", "_"),
+        )  # fmt: skip
+
+    return [
+        of("pie-share", "PIE share", "noise", pie_share),
+        of("pie-kinds", "Kinds of PIE", "pies", pie_kinds),
+        of("pie-accuracy", "Accuracy on PIEs", "pies", pie_accuracy),
+        of("pie-difficulty", "Difficulty of PIEs", "pies", pie_difficulty),
+        of("pie-overlap", "Overlap of PIEs", "pies", pie_overlap, "overlap"),
+        *_breaking_points(scope),
+        of("trade-off", "Trade-off", "curves", trade_off),
+        *_curves(scope),
+        of("class-heatmap", "Classes by variant", "classes", _heatmap, "classes"),
+        *_shifts(scope),
+        *_studies(scope),
+        *(one for variant_id in scope.variant_ids for one in _of_variant(scope, variant_id)),
+    ]
+
+
+def _shifts(scope: Scope) -> list[Drawing]:
+    """Figures of accuracy under shifts, where a sweep has any; one a shift where they are few."""
+    table, note = scope.table("robustness"), scope.note()
+    pairs, clean = scope.table("shift-pairs"), scope.table("pairs")
+    names = list(dict.fromkeys(table[schema.SHIFT]))
+    found = []
+    if len(pairs):
+        found.append(
+            Drawing(
+                "shift-pairs", "Shifts, one model each", "shifts",
+                lambda rows: shift_pairs_heatmap(rows, clean, note=note), lambda: pairs,
+                "shift_pairs",
+            )
+        )  # fmt: skip
+    for metric in dict.fromkeys(table["metric"]):
+        found.append(
+            Drawing(
+                f"robustness-{metric}", f"Robustness, {metric}", "shifts",
+                partial(robustness_heatmap, metric=metric, note=note), lambda: table, "robustness",
+                rows=("metric", metric),
+            )
+        )  # fmt: skip
+    for shift in names if len(names) <= _FEW_SHIFTS else []:
+        found.append(
+            Drawing(
+                f"robustness-{shift}", f"Robustness, {shift}", "shifts",
+                partial(robustness_curve, shift=shift, note=note), lambda: table, "robustness",
+                rows=(schema.SHIFT, shift),
+            )
+        )  # fmt: skip
+    return found
+
+
+def _curves(scope: Scope) -> list[Drawing]:
+    there, note = set(scope.curves["metric"]), scope.note()
+    # The floor has one value; it stands in the figure of PIE shares.
+    return [
+        Drawing(
+            f"curve-{metric.replace('_', '-')}", QUANTITIES[metric], "curves",
+            partial(metric_curve, metric=metric, note=note), lambda: scope.curves, "curves",
+            rows=("metric", metric),
+        )
+        for metric in QUANTITIES
+        if metric in there and metric != "noise_floor_share"
+    ]  # fmt: skip
+
+
+def _heatmap(classes: pd.DataFrame, *, note: str) -> go.Figure:
+    n = classes[schema.CLASS_ID].nunique()
+    if n > MANY_CLASSES:
+        classes = most_changed(classes, _MOST_CHANGED)
+        note = f"The {_MOST_CHANGED} classes of {n:,} that changed most. {note}"
+    return class_heatmap(classes, note=note)
+
+
+def _breaking_points(scope: Scope) -> list[Drawing]:
+    """One figure where a method was swept over sparsities."""
+    table, note = scope.results.breaking_points(), scope.note()
+    if table.empty:
+        return []
+    draw = partial(breaking_points, note=note)
+    return [
+        Drawing(
+            "breaking-points", "Breaking points", "pies", draw, lambda: table, "breaking_points"
+        )
+    ]
+
+
+def _studies(scope: Scope) -> list[Drawing]:
+    """One figure a study that people have answered."""
+    shares, note = scope.table("annotation-shares"), scope.note()
+    return [
+        Drawing(
+            f"human-shares-{study}", f"What people see, {study}", "people",
+            lambda rows, study=study: human_shares(rows[rows["study"] == study], note=note),  # type: ignore[misc]
+            lambda: shares, "annotation_shares", rows=("study", study),
+        )
+        for study in dict.fromkeys(shares["study"])
+    ]  # fmt: skip
+
+
+def _of_variant(scope: Scope, variant_id: str) -> list[Drawing]:
+    results, note = scope.results, scope.note(variant_id)
+    many = len(results.class_names) > MANY_CLASSES
+    columns = ["is_pie", "dense_modal_label", "modal_label"]
+
+    def impact(classes: pd.DataFrame) -> go.Figure:
+        top = _EACH_END if many else None
+        return class_impact(classes, rule=usual_rule(classes), top=top, note=note)
+
+    found = [
+        Drawing(
+            f"class-impact-{variant_id}", f"Class impact, {variant_id}", variant_id, impact,
+            partial(results.classes, variant_id), "classes", (variant_id,),
+        ),
+        Drawing(
+            f"confusion-flow-{variant_id}", f"Confusion flow, {variant_id}", variant_id,
+            partial(confusion_flow, class_names=results.class_names, note=note),
+            partial(results.images, variant_id, columns=columns), "images", (variant_id,),
+            named={"columns": columns},
+        ),
+    ]  # fmt: skip
+    if results.attribute_kinds()["categorical"].any():
+        found.append(
+            Drawing(
+                f"over-representation-{variant_id}", f"Over-representation, {variant_id}",
+                variant_id, partial(over_representation, note=note),
+                partial(results.attributes, variant_id), "attributes", (variant_id,),
+            )
+        )  # fmt: skip
+    return found
