@@ -8,9 +8,10 @@ import pytest
 from analysis.cli.main import build_parser
 from analysis.cli.sweep import sweep_from
 from analysis.config import Sweep, Training, parse_variants
+from analysis.store.manifest import DatasetRecord, Manifest
 from analysis.sweep.command import sweep_command
 from analysis.sweep.plan import asked_variants, demo_sweep
-from analysis.sweep.record import new_manifest
+from analysis.sweep.trained import describe_sweep
 
 ODD = Sweep(
     name="odd",
@@ -25,9 +26,17 @@ ODD = Sweep(
 )
 
 
+def described(sweep: Sweep) -> Manifest:
+    manifest = Manifest(
+        name=sweep.name, dataset=DatasetRecord(), dataset_fingerprint="", class_names=["a", "b"]
+    )
+    describe_sweep(manifest, sweep)
+    return manifest
+
+
 @pytest.mark.parametrize("sweep", [demo_sweep(), ODD, replace(ODD, pretrained=True)])
 def test_a_command_makes_the_sweep_it_is_of(sweep: Sweep) -> None:
-    manifest = new_manifest(sweep, asked_variants(sweep), ("a", "b"), "fingerprint")
+    manifest = described(sweep)
     words = shlex.split(sweep_command(manifest, "--corruptions", "fog"))
     assert words[:3] == ["python", "-m", "analysis"]
     again = sweep_from(vars(build_parser().parse_args(words[3:])))
@@ -39,6 +48,6 @@ def test_a_command_makes_the_sweep_it_is_of(sweep: Sweep) -> None:
 
 def test_options_at_their_default_are_left_out() -> None:
     sweep = demo_sweep()
-    command = sweep_command(new_manifest(sweep, asked_variants(sweep), ("a", "b"), "fingerprint"))
+    command = sweep_command(described(sweep))
     assert command.startswith("python -m analysis sweep --name demo --dataset digits-longtail")
     assert command.endswith("--variants int8-dynamic --seeds 10 --epochs 50")

@@ -183,7 +183,7 @@ def test_a_running_scheduler_gives_the_same_bytes_and_says_what_it_lacks(
                 run_sweep(sweep, cache, device="cuda", engine="dask", scheduler=address)
             manifest = run()
     assert manifest.is_complete
-    assert manifest.device["workers"] == 1
+    assert manifest.device.workers == 1
     made = prediction_bytes(cache.sweep("small"))
     assert len(made) == 2
     assert made.items() <= prediction_bytes(swept).items()
@@ -262,6 +262,6 @@ def test_a_sweep_whose_worker_is_killed_ends_with_the_same_bytes(
     manifest, folder, killed = _with_a_death(tmp_path, engine)
     assert killed == 1
     assert manifest.is_complete
-    assert manifest.device["engine"] == engine
+    assert manifest.device.engine == engine
     assert prediction_bytes(folder) == prediction_bytes(swept)
     assert folder.verify() == []

@@ -94,7 +94,7 @@ def test_the_way_out_is_that_of_the_sweep(tmp_path):
     manifest.config = {"models": {}, "options": {}}
     results.folder.write_manifest(manifest)
     given = SweepResults(Cache(tmp_path).sweep("mine"))
-    assert given.manifest.is_given
+    assert given.manifest.origin == "external"
     assert "run the models again with --paired, under another --name" in pairing_hints(given)[0]
 
 

@@ -115,7 +115,7 @@ def test_every_file_of_a_messy_folder_is_used_or_named_with_a_reason(tmp_path: P
     images = folder.read_images()
     tested = set(images[schema.PATH].to_pylist())
     assert tested < on_disk - reasons.keys()
-    used = manifest.dataset["n_train"] + manifest.dataset["n_test"]
+    used = manifest.dataset.n_train + manifest.dataset.n_test
     assert used == len(on_disk - reasons.keys()) == 22
 
 

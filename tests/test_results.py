@@ -679,8 +679,8 @@ def test_a_sweep_says_what_it_is_without_reading_a_table(tmp_path):
 def test_the_notebook_table_escapes_every_text(tmp_path):
     folder = make_sweep(tmp_path, n_images=20, seeds=1)
     manifest = folder.manifest()
-    manifest.dataset["spec"] = "folder:<script>alert(1)</script>"
-    manifest.model["name"] = 'a"b<i>'
+    manifest.dataset.spec = "folder:<script>alert(1)</script>"
+    manifest.model.name = 'a"b<i>'
     manifest.variants[1].variant_id = "<b>bold<i>"
     folder.write_manifest(manifest)
     html = load_sweep("made", cache=tmp_path)._repr_html_()

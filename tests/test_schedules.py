@@ -97,7 +97,7 @@ def test_finetuning_ends_at_the_asked_sparsity_and_trains_what_is_kept(tmp_path:
     dense, pruned = (load_file(folder.weights_path(v, 0)) for v in ("dense", "magnitude-0.90"))
     kept = pruned["features.3.weight"] != 0
     assert not np.array_equal(pruned["features.3.weight"][kept], dense["features.3.weight"][kept])
-    options = folder.manifest().config["options"]["training"]
+    options = folder.manifest().config.options["training"]
     assert (options["schedule"], options["finetune_steps"], options["finetune_epochs"]) == (
         "finetune", 2, 1,
     )  # fmt: skip
@@ -132,8 +132,8 @@ def test_a_checkpoint_is_taken_as_it_is_where_nothing_is_trained(
     )  # fmt: skip
     manifest = run_sweep(sweep, Cache(tmp_path), n_workers=1, device="cpu")
     assert manifest.is_complete
-    assert manifest.model["weights"] == str(given)
-    assert len(manifest.model["weights_sha256"]) == 64
+    assert manifest.model.weights == str(given)
+    assert len(manifest.model.weights_sha256 or "") == 64
     folder = Cache(tmp_path).sweep("small")
     for variant_id in ("dense", "magnitude-0.90"):
         theirs, ours = oneshot.weights_path(variant_id, 1), folder.weights_path(variant_id, 0)
@@ -237,7 +237,7 @@ def test_the_example_of_a_method_of_ones_own_works_in_every_process(tmp_path: Pa
     assert done.returncode == 0, done.stderr
     folder = Cache(tmp_path).sweep("own")
     runs = SweepResults(folder).runs().groupby("variant_id").first()
-    digests = folder.manifest().config["method_files"]
+    digests = folder.manifest().config.method_files
     assert [len(digest) for digest in digests.values()] == [64]
     assert runs.loc["magnitude-noisy-0.50", "sparsity"] == pytest.approx(0.5, abs=0.001)
     assert runs.loc["magnitude-noisy-0.50+int6-weight", "weight_bits"] == 6

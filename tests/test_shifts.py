@@ -81,8 +81,8 @@ def test_shifts_added_to_a_finished_sweep_leave_its_own_predictions_alone(
     assert shifted.verify() == []
     assert len(shift_bytes(shifted)) == 24
     assert not (shifted.derived / "shifted").exists()
-    assert manifest.config["shifts"] == list(NAMES)
-    assert "shifts" not in manifest.config["options"]
+    assert manifest.config.shifts == list(NAMES)
+    assert "shifts" not in manifest.config.options
 
 
 def test_predictions_on_a_shift_have_the_schema_and_the_distance_of_paired_runs(
@@ -368,7 +368,7 @@ def test_a_natural_shift_may_have_some_of_the_classes_and_is_matched_by_name(
     folder = cache.sweep("photos")
     record = manifest.shift("phone")
     assert (record.n_images, manifest.n_shifted_done) == (8, 2)
-    assert [entry["file"] for entry in record.left_out] == ["dog/broken.png"]
+    assert [entry.file for entry in record.left_out] == ["dog/broken.png"]
     images = folder.read_images(shift="phone")
     assert images.schema.names[:6] == folder.read_images().schema.names[:6]
     # All of it is used, not the 30 % that would be split off for a test.

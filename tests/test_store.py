@@ -161,7 +161,7 @@ def test_a_manifest_of_another_schema_version_is_refused_with_both_versions(fold
     path = folder.path / "manifest.json"
     raw = json.loads(path.read_text())
     path.write_text(json.dumps(raw | {"schema_version": 999}))
-    with pytest.raises(CacheError, match=rf"version 999.*version {schema.SCHEMA_VERSION}"):
+    with pytest.raises(CacheError, match=rf"version 999.*to {schema.SCHEMA_VERSION}"):
         folder.manifest()
 
 

@@ -220,7 +220,7 @@ def test_a_corrupt_image_is_left_out_and_named(tmp_path: Path) -> None:
     reasons = {entry["file"]: entry["reason"] for entry in manifest.left_out}
     assert set(reasons) == {"b/broken.png", "a/empty.jpg"}
     assert "no image" in reasons["b/broken.png"]
-    assert manifest.dataset["n_train"] + manifest.dataset["n_test"] == 20
+    assert manifest.dataset.n_train + manifest.dataset.n_test == 20
     assert manifest.is_complete
 
 

@@ -16,7 +16,7 @@ from analysis.compression.registry import (
     quantization,
     trained_part,
 )
-from analysis.config import DENSE, Shift, Sweep, Variant
+from analysis.config import DENSE, Shift, Sweep
 from analysis.datasets.base import Dataset
 from analysis.datasets.preprocess import Arrays, Prepared, Progress, prepare
 from analysis.errors import UserError
@@ -131,14 +131,7 @@ class TrainedSource:
                 f"--checkpoint {spec.checkpoint} has changed since sweep '{manifest.name}' was "
                 "made with it; give another --name"
             )
-        known = {record.variant_id for record in manifest.variants}
-        manifest.variants += [
-            self._record(one) for one in self._variants.values() if one.variant_id not in known
-        ]
-        manifest.seeds = sorted({*manifest.seeds, *range(sweep.seeds)})
-        digests = {path: sha256(Path(path)) for path in sweep.method_files}
-        describe_config(manifest, sweep.options(), digests)
-        manifest.pairing = f"{_pairing(sweep)}; quantized runs are made from their dense run"
+        describe_sweep(manifest, sweep)
         data, inputs = manifest.dataset, prepared.inputs
         data.n_train, data.n_test = inputs.n_train, inputs.n_test
         data.train_counts = prepared.train_counts
@@ -158,16 +151,6 @@ class TrainedSource:
         )
         describe_machine(manifest, self._device, n_workers, engine=self._engine)
         manifest.git_commit = git_commit()
-
-    def _record(self, variant: Variant) -> VariantRecord:
-        base = trained_part(variant)
-        pairs = base.is_dense or self._sweep.training.pairs_runs
-        return VariantRecord(
-            variant.variant_id,
-            variant.method,
-            asked_sparsity(variant),
-            paired=not variant.is_dense and pairs,
-        )
 
     def asked(self, manifest: Manifest) -> Sequence[Key]:
         """List every variant with every seed."""
@@ -253,6 +236,26 @@ class TrainedSource:
         """Predict a run on shifts, from its weights."""
         variant = self._variants[run[0]]
         return tasks.submit(pool, "predict_shifted", self._context, variant, run[1], arrays, names)
+
+
+def describe_sweep(manifest: Manifest, sweep: Sweep) -> None:
+    """Write what is asked of a sweep into its manifest: variants, seeds, options and pairing."""
+    known = {record.variant_id for record in manifest.variants}
+    for variant in asked_variants(sweep):
+        if variant.variant_id not in known:
+            pairs = trained_part(variant).is_dense or sweep.training.pairs_runs
+            manifest.variants.append(
+                VariantRecord(
+                    variant.variant_id,
+                    variant.method,
+                    asked_sparsity(variant),
+                    paired=pairs and not variant.is_dense,
+                )
+            )
+    manifest.seeds = sorted({*manifest.seeds, *range(sweep.seeds)})
+    digests = {path: sha256(Path(path)) for path in sweep.method_files}
+    describe_config(manifest, sweep.options(), digests)
+    manifest.pairing = f"{_pairing(sweep)}; quantized runs are made from their dense run"
 
 
 def _pairing(sweep: Sweep) -> str:

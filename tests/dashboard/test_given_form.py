@@ -11,7 +11,7 @@ from analysis.cli import external_models
 from analysis.cli.main import build_parser
 from analysis.errors import UserError
 from analysis.store import Cache
-from analysis.store.manifest import Manifest
+from analysis.store.manifest import Config, DatasetRecord, ExternalModel, Manifest
 from dashboard import __main__ as started
 from dashboard import permissions, sign_in
 from dashboard.sweeps import external_form, launch, trust
@@ -139,10 +139,11 @@ def test_who_lets_others_in_is_not_alone(monkeypatch, how):
 
 # --- a sweep of given models in the listing ---------------------------------------------------
 def manifest_of(models, **options):
-    config = {"models": {run: {"model": model} for run, model in models.items()},
-              "options": {"dataset": "folder:/pictures:a"} | options}  # fmt: skip
-    return Manifest(name="pair", config=config, dataset={}, dataset_fingerprint="", class_names=[],
-                    variants=[], seeds=[])  # fmt: skip
+    return Manifest(
+        name="pair", origin="external", dataset=DatasetRecord(), dataset_fingerprint="",
+        class_names=[], config=Config(options={"dataset": "folder:/pictures:a"} | options),
+        models={run: ExternalModel(model, "", "") for run, model in models.items()},
+    )  # fmt: skip
 
 
 def test_what_was_asked_fills_the_form_in_again():
@@ -164,7 +165,7 @@ def test_a_manifest_of_another_form_fills_in_what_it_can():
     manifest = manifest_of({"dense@0": "net.onnx"}, normalize=["x"], input_size="8", mean="0.5")
     filled = external_form.filled_from(manifest)
     assert (filled["normalize"], filled["input_size"], filled["mean"]) == ("", None, "")
-    manifest.config["models"] = ["dense"]
+    manifest.models = {}
     with pytest.raises(UserError, match="names no models"):
         external_form.filled_from(manifest)
     assert "cannot be read" in launch.why_not_resumable(manifest)
@@ -249,7 +250,7 @@ def test_models_are_tried_then_run_then_more_can_be_added(tmp_path, open_page, m
     app.run()
     assert "The models of sweep pair have been run" in " ".join(one.value for one in app.markdown)
     manifest = Cache(tmp_path).existing("pair").manifest()
-    assert manifest.is_given
+    assert manifest.origin == "external"
     assert manifest.is_complete
     app.button(key="add-pair").click().run()
     assert "is there already" in told(app)

@@ -53,7 +53,7 @@ def test_a_table_is_uploaded_mapped_imported_and_opened(tmp_path, form):
     expect(form.get_by_role("combobox", name="Sweep").first).to_be_visible()
     assert "sweep=mine" in form.url
     settled(form)
-    assert Cache(tmp_path).existing("mine").manifest().is_imported
+    assert Cache(tmp_path).existing("mine").manifest().origin == "imported"
     form.get_by_role("link", name="Gallery", exact=True).click()
     assert painted(form)
 

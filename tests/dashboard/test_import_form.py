@@ -102,7 +102,7 @@ def test_uploads_are_imported_and_gone(tmp_path, monkeypatch):
     until(lambda: not put_aside())
     manifest = Cache(tmp_path / "cache").existing("mine").manifest()
     assert manifest.is_complete
-    assert [one["file"] for one in manifest.config["imported"]] == ["mine.csv"]
+    assert [one.file for one in manifest.imported] == ["mine.csv"]
     assert str(folder) not in launch.log()
 
 
@@ -232,7 +232,7 @@ def test_an_upload_is_started_and_shows_where_it_went(tmp_path, open_page):  # n
     until(lambda: not launch.state().is_running)
     app.run()
     assert "The predictions are in sweep mine" in " ".join(one.value for one in app.markdown)
-    assert Cache(tmp_path).existing("mine").manifest().is_imported
+    assert Cache(tmp_path).existing("mine").manifest().origin == "imported"
     assert {"Add predictions", "Dismiss"} <= labels(app)
     app.button(key="add-mine").click().run()
     assert app.text_input(key="import-name").value == "mine"

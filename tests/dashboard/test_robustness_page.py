@@ -17,7 +17,7 @@ def test_a_sweep_without_shifts_says_what_they_are_and_how_to_make_them(
 ):  # fmt: skip
     folder = make_sweep(tmp_path)
     manifest = folder.manifest()
-    manifest.config["options"] = {"dataset": "digits", "model": "tiny_cnn", "training": {}}
+    manifest.config.options = {"dataset": "digits", "model": "tiny_cnn", "training": {}}
     folder.write_manifest(manifest)
     app = open_page("robustness")
     assert not app.error

@@ -98,10 +98,10 @@ def test_typed_text_is_the_value_of_its_option_and_nothing_else(text):
 
 def test_a_resumed_sweep_asks_for_its_shifts_too(tmp_path):
     manifest = make_sweep(tmp_path, shifts=("fog-3",)).manifest()
-    manifest.config["options"] = fields.checked(fields.options(FILLED)).options()
+    manifest.config.options = fields.checked(fields.options(FILLED)).options()
     again = parsed([*sweep_words(manifest), *shift_words(manifest)])
     assert [shift.name for shift in again.shifts] == ["fog-3"]
-    assert again.options() == manifest.config["options"]
+    assert again.options() == manifest.config.options
     assert launch.why_not_resumable(manifest) is None
 
 
@@ -178,7 +178,7 @@ def test_a_read_only_dashboard_refuses_in_the_functions_themselves(tmp_path, mon
     monkeypatch.setenv("LETHE_READ_ONLY", "")
     permissions.declare(read_only=True)
     manifest = make_sweep(tmp_path).manifest()
-    manifest.config["options"] = {"dataset": "digits"}
+    manifest.config.options = {"dataset": "digits"}
     for act in (
         lambda: launch.start(tmp_path, "tiny", TINY),
         lambda: launch.start_demo(tmp_path),
@@ -311,7 +311,7 @@ def test_every_sweep_is_listed_as_it_stands(tmp_path, open_page):  # noqa: F811
     undo(tmp_path, [("int8-static", 0)])
     folder = Cache(tmp_path).sweep("made")
     manifest = folder.manifest()
-    manifest.config["options"] = {"dataset": "digits"}
+    manifest.config.options = {"dataset": "digits"}
     folder.write_manifest(manifest)
     app = open_page("sweeps")
     standings = ("damaged", "unfinished", "complete")
@@ -360,8 +360,8 @@ def test_a_sweep_that_never_began_leads_back_to_the_form_once(tmp_path, open_pag
 def test_hostile_facts_are_no_markup(tmp_path, open_page):  # noqa: F811
     folder = make_sweep(tmp_path)
     manifest = folder.manifest()
-    manifest.dataset["spec"] = "<script>alert(1)</script>"
-    manifest.model["name"] = "<img src=x onerror=alert(1)>"
+    manifest.dataset.spec = "<script>alert(1)</script>"
+    manifest.model.name = "<img src=x onerror=alert(1)>"
     folder.write_manifest(manifest)
     assert "<script>" in listing.facts(manifest, 0)[0]
     app = open_page("sweeps")

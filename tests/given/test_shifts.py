@@ -129,7 +129,7 @@ def test_other_images_of_some_of_the_classes(tmp_path: Path) -> None:
     assert folder.verify() == []
     record = folder.manifest().shift("phone")
     assert record.n_images == 12
-    assert [one["file"] for one in record.left_out] == ["8/broken.png"]
+    assert [one.file for one in record.left_out] == ["8/broken.png"]
     labels = folder.read_images(["label"], shift="phone")["label"].to_pylist()
     assert labels == [3] * 6 + [8] * 6
     # They are test images, so their predictions are known.

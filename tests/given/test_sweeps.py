@@ -158,15 +158,15 @@ def test_merged_sweeps_know_the_models_of_both_and_take_more(
     folder = Cache("cache").sweep("mine")
     assert folder.verify() == []
     assert prediction_bytes(folder) == prediction_bytes(Cache("whole").sweep("mine"))
-    models = folder.manifest().config["models"]
+    models = folder.manifest().models
     assert list(models) == ["dense@0", "slim@0", "third@0"]
-    assert models["third@0"]["model"] == "third.onnx"
+    assert models["third@0"].model == "third.onnx"
     assert sweep("--models", "dense=net.onnx", "fourth=slim.onnx") == 0
     assert folder.manifest().n_done == 4
     assert sweep("--models", "dense@1=drawn.onnx", "slim@1=net.onnx", "--name", "later") == 0
     assert main(["merge", "one", "later", "--name", "both", "--cache", "cache"]) == 0
     merged = Cache("cache").sweep("both").manifest()
-    assert any("dense, seed 1, is right on" in note for note in merged.dataset["notes"])
+    assert any("dense, seed 1, is right on" in note for note in merged.dataset.notes)
     assert sweep("--models", "dense=drawn.onnx", one, "--name", "wrong") == 0
     capsys.readouterr()
     assert main(["merge", "one", "wrong", "--name", "no", "--cache", "cache"]) == 2
@@ -272,4 +272,4 @@ def test_sweeps_of_another_kind_are_refused(capsys: pytest.CaptureFixture[str], 
     assert "made of given models" in capsys.readouterr().err
     assert main(["sweep", *options, *BOTH]) == 2
     assert "normalize = none" in capsys.readouterr().err
-    assert json.loads(Path("cache/mine/manifest.json").read_text())["config"]["models"]
+    assert json.loads(Path("cache/mine/manifest.json").read_text())["models"]

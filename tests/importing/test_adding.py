@@ -1,6 +1,5 @@
 """A second import, what is missing, one run a variant, and a sweep beside an import."""
 
-import json
 import os
 from pathlib import Path
 
@@ -59,8 +58,8 @@ def test_a_second_import_adds_variants_or_seeds(tmp_path: Path, first: str) -> N
     folder = imported(cache, write(frame[~is_first], tmp_path / "b.parquet"))
     at_once = imported(tmp_path / "other", write(frame, tmp_path / "t.csv"))
     pd.testing.assert_frame_equal(predictions(folder), predictions(at_once))
-    files = folder.manifest().config["imported"]
-    assert [(one["file"], one["rows"]) for one in files] == [
+    files = folder.manifest().imported
+    assert [(one.file, one.rows) for one in files] == [
         ("a.csv", int(is_first.sum())),
         ("b.parquet", int((~is_first).sum())),
     ]
@@ -129,8 +128,8 @@ def test_what_is_missing_is_left_out_only_when_asked(
     assert left_in(cache) == []
     folder = imported(cache, path, options=("--allow-missing",))
     manifest = folder.manifest()
-    assert [entry["file"] for entry in manifest.left_out] == ["3", "40"]
-    assert manifest.left_out[0]["reason"].startswith("is in 3 of 4 runs")
+    assert [entry.file for entry in manifest.left_out] == ["3", "40"]
+    assert manifest.left_out[0].reason.startswith("is in 3 of 4 runs")
     kept = [i for i in range(N) if i not in (3, 40)]
     images = folder.read_images().to_pandas()
     assert images["meta_image_id"].tolist() == kept
@@ -236,7 +235,7 @@ def test_every_verb_works_on_an_import(tmp_path: Path, capsys: pytest.CaptureFix
     out = capsys.readouterr().out
     assert "dataset: imported predictions, 60 images, 5 classes" in out
     merged = Cache(cache).existing("d")
-    assert [one["file"] for one in merged.manifest().config["imported"]] == ["a.csv", "b.csv"]
+    assert [one.file for one in merged.manifest().imported] == ["a.csv", "b.csv"]
     assert merged.manifest().is_complete
     # A merged one takes more.
     imported(cache, write(table((("int8-static", 0), ("int8-static", 1))), tmp_path / "e.csv"),
@@ -246,11 +245,10 @@ def test_every_verb_works_on_an_import(tmp_path: Path, capsys: pytest.CaptureFix
 def test_the_manifest_says_where_predictions_came_from(tmp_path: Path) -> None:
     path = write(table(), tmp_path / "t.csv")
     manifest = imported(tmp_path / "cache", path).manifest()
-    (file,) = manifest.config["imported"]
-    assert set(file) == {"file", "sha256", "rows"}
-    assert file["file"] == "t.csv"
-    assert str(tmp_path) not in json.dumps(manifest.config)
-    assert manifest.device == {"device": "imported"}
+    (file,) = manifest.imported
+    assert file.file == "t.csv"
+    assert str(tmp_path) not in manifest.to_json()
+    assert manifest.device.device == "imported"
     run = manifest.run("dense", 0)
     assert (run.state, run.size_bytes, run.latency_ms, run.sparsity) == ("done", None, None, None)
 

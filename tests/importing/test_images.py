@@ -9,6 +9,7 @@ from PIL import Image
 
 from analysis.cli.main import main
 from analysis.store import SweepFolder
+from analysis.store.manifest import LeftOut
 from tests.importing.drawn import imported, predictions, write
 
 ANIMALS = ("cat", "dog")
@@ -130,7 +131,7 @@ def test_images_that_no_run_has(
     assert f"no run has image '{gone}' of" in refused(capsys, tmp_path / "cache", path, *options)
     folder = imported(tmp_path / "cache", path, options=(*options, "--allow-missing"))
     assert guesses(folder) == {k: v for k, v in expected(frame).items() if k != gone}
-    assert folder.manifest().left_out == [{"file": gone, "reason": "is in no run"}]
+    assert folder.manifest().left_out == [LeftOut(gone, "is in no run")]
 
 
 def test_what_does_not_fit_the_pictures(

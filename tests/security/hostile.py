@@ -17,6 +17,7 @@ from analysis.results.annotations import start_study
 from analysis.schema import KEYS
 from analysis.store import SweepFolder
 from analysis.store.join import join
+from analysis.store.manifest import LeftOut, ModelRecord
 from tests.synthetic import make_sweep
 
 STRINGS = {
@@ -98,13 +99,13 @@ def _metadata(folder: SweepFolder, n_images: int) -> None:
 def _facts(folder: SweepFolder) -> None:
     """Put the strings into every text of the manifest that names no file of the sweep."""
     manifest = folder.manifest()
-    manifest.dataset |= {"spec": STRINGS["image"], "notes": list(TEXTS)}
-    manifest.model = {"name": STRINGS["script"], "parameters": 7, "image_size": [8, 8]}
-    manifest.config |= dict(zip(TEXTS, TEXTS, strict=True))
+    manifest.dataset.spec, manifest.dataset.notes = STRINGS["image"], list(TEXTS)
+    manifest.model = ModelRecord(STRINGS["script"], parameters=7, image_size=[8, 8])
+    manifest.config.options |= dict(zip(TEXTS, TEXTS, strict=True))
     manifest.versions = dict(zip(TEXTS, TEXTS, strict=True))
-    manifest.device |= {text: text for text in TEXTS}
+    manifest.device.device = manifest.device.machine = "".join(TEXTS)
     manifest.pairing, manifest.git_commit = STRINGS["closing"], STRINGS["double quote"]
-    manifest.left_out = [{"file": text, "reason": text} for text in TEXTS]
+    manifest.left_out = [LeftOut(text, text) for text in TEXTS]
     manifest.shifts[0].dataset = manifest.shifts[0].fingerprint = STRINGS["image"]
     manifest.shifts[0].notes = list(TEXTS)
     manifest.shifts[0].left_out = list(manifest.left_out)

@@ -1,0 +1,130 @@
+"""A sweep of schema version 1 is read as it is, and rewritten when it is opened for writing."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from analysis import schema
+from analysis.cli.main import main
+from analysis.errors import CacheError
+from analysis.filesystem import atomic
+from analysis.results import load_sweep
+from analysis.store import Cache, sweep_folder
+from analysis.store.manifest import Manifest
+from analysis.store.tabular import to_csv
+
+KEPT = Path(__file__).parent / "version_1"
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    shutil.copytree(KEPT / "made", tmp_path / "made")
+    return tmp_path
+
+
+def raw(cache: Path) -> dict:
+    return json.loads((cache / "made" / "manifest.json").read_text())
+
+
+def test_a_version_1_sweep_is_read_without_being_written(cache: Path) -> None:
+    before = (cache / "made" / "manifest.json").read_bytes()
+    found = load_sweep("made", cache=cache).summary()
+    assert to_csv(found) == (KEPT / "summary.csv").read_bytes().decode()
+    assert Cache(cache).existing("made").verify() == []
+    assert (cache / "made" / "manifest.json").read_bytes() == before
+    assert raw(cache)["schema_version"] == 1
+
+
+def test_it_is_migrated_when_it_is_opened_for_writing(cache: Path, tmp_path: Path) -> None:
+    (tmp_path / "more.csv").write_text("image_id,colour\n0,red\n1,blue\n")
+    assert main(["join", "made", str(tmp_path / "more.csv"), "--cache", str(cache)]) == 0
+    now = raw(cache)
+    assert (now["schema_version"], now["origin"]) == (schema.SCHEMA_VERSION, "trained")
+    assert now["config"]["options"]["training"] == {"epochs": 3}
+    assert now["left_out"] == [{"file": "a.png", "reason": "cut off", "split": "test"}]
+    assert (
+        to_csv(load_sweep("made", cache=cache).summary())
+        == (KEPT / "summary.csv").read_bytes().decode()
+    )
+    assert Cache(cache).existing("made").verify() == []
+
+
+def test_a_migration_that_is_killed_changes_nothing(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (cache / "made" / "manifest.json").read_bytes()
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    folder = Cache(cache).existing("made")
+    monkeypatch.setattr(atomic.os, "replace", killed)
+    with pytest.raises(KeyboardInterrupt), folder.locked():
+        pass
+    monkeypatch.undo()
+    assert (cache / "made" / "manifest.json").read_bytes() == before
+    with folder.locked():
+        folder.sweep_leftovers()
+    assert raw(cache)["schema_version"] == schema.SCHEMA_VERSION
+    assert folder.verify() == []
+
+
+@pytest.mark.parametrize(
+    ("config", "origin"),
+    [
+        ({"models": {"dense@0": {"model": "a.onnx", "sha256": "0", "input": "x"}}}, "external"),
+        ({"imported": [{"file": "a.csv", "sha256": "0", "rows": 3}]}, "imported"),
+        ({}, "trained"),
+    ],
+)
+def test_where_models_came_from_is_said_by_version_1_too(
+    cache: Path, config: dict, origin: str
+) -> None:
+    text = json.dumps(raw(cache) | {"config": config, "pairing": "given models; runs"})
+    manifest = Manifest.from_json(text, "there")
+    assert manifest.origin == origin
+    assert len(manifest.models) + len(manifest.imported) == len(config)
+    assert Manifest.from_json(manifest.to_json(), "there") == manifest
+
+
+def test_what_a_later_lethe_of_the_same_version_added_survives(cache: Path) -> None:
+    folder = Cache(cache).existing("made")
+    with folder.locked():
+        pass
+    content = raw(cache)
+    content["later"] = {"a": [1]}
+    content["runs"]["dense"]["0"]["energy"] = 0.5
+    (cache / "made" / "manifest.json").write_text(json.dumps(content))
+    manifest = folder.manifest()
+    manifest.pairing = "changed"
+    folder.write_manifest(manifest)
+    again = raw(cache)
+    assert again["later"] == {"a": [1]}
+    assert again["runs"]["dense"]["0"]["energy"] == 0.5
+    assert again["pairing"] == "changed"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"schema_version": 3}, "schema version 3"),
+        ({"schema_version": "2"}, "is damaged"),
+        ({"seeds": ["x"]}, r"is damaged.*\$\.seeds"),
+        ({"runs": {"../out": {"0": {}}}}, "cannot be the name of a folder"),
+        ({"files": {"../../etc/passwd": {"sha256": "", "size": 1}}}, "is no file of the sweep"),
+        ({"runs": {"dense": {"one": {}}}}, "is damaged"),
+    ],
+)
+def test_a_manifest_that_cannot_be_trusted_is_refused_and_stays(
+    cache: Path, change: dict, said: str
+) -> None:
+    path = cache / "made" / "manifest.json"
+    path.write_text(json.dumps(raw(cache) | change))
+    before = path.read_bytes()
+    folder = sweep_folder.SweepFolder(cache / "made")
+    with pytest.raises(CacheError, match=said):
+        folder.manifest()
+    with folder.locked():
+        assert path.read_bytes() == before
