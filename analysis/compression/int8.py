@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 
 import numpy as np
 
@@ -32,17 +31,21 @@ def static(trained: Trained, calibration: Batch) -> Compressed:
     QDQ format, symmetric int8 weights per output channel, unsigned int8 activations.
     """
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.calibrate import save_tensors_data
 
-    with _written(trained) as (source, target), _one_thread():
+    with _written(trained) as (source, target):
+        ranges = target.with_name("ranges.json")
+        save_tensors_data(_ranges(source, calibration), ranges)
         quantize_static(
             source,
             target,
-            _Calibration(calibration),
+            None,
             quant_format=QuantFormat.QDQ,
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.MinMax,
+            calibration_cache_path=ranges,
         )
         return _load(target)
 
@@ -58,7 +61,7 @@ def dynamic(trained: Trained, _: Batch) -> Compressed:
     """Quantize weights to int8, one scale a tensor; activations are quantized as they come."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    with _written(trained) as (source, target), _one_thread():
+    with _written(trained) as (source, target):
         quantize_dynamic(source, target, weight_type=QuantType.QUInt8)
         return _load(target)
 
@@ -86,12 +89,30 @@ def session_options() -> "onnxruntime.SessionOptions":
     return options
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    # The calibrator makes its own session and takes no options.
-    options = session_options()
-    with mock.patch("onnxruntime.SessionOptions", return_value=options):
-        yield
+def _ranges(source: Path, calibration: Batch) -> Any:
+    """Return the extremes of every activation over the calibration images, on one thread."""
+    import onnxruntime
+    from onnxruntime.quantization.calibrate import MinMaxCalibrater
+
+    class OneThread(MinMaxCalibrater):
+        """A calibrator whose session takes no more than one thread."""
+
+        def create_inference_session(self) -> None:
+            options = session_options()
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+            self.infer_session = onnxruntime.InferenceSession(
+                self.augmented_model_path, options, providers=self.execution_providers
+            )
+
+    from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
+
+    operators = list({*QLinearOpsRegistry, *QDQRegistry})
+    augmented = source.with_name("augmented.onnx")
+    calibrator = OneThread(source, operators, augmented_model_path=str(augmented))
+    calibrator.augment_graph()
+    calibrator.create_inference_session()
+    calibrator.collect_data(_Calibration(calibration))
+    return calibrator.compute_data()
 
 
 @contextmanager

@@ -2,22 +2,32 @@
 
 import hashlib
 import io
+import json
+import os
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import torch
 import torch.ao.quantization.fx._decomposed  # operators of PT2E programs
-from torch.export.pt2_archive import _package
+from torch.export.pt2_archive._package import PT2ArchiveReader, load_pt2
+from torch.export.pt2_archive.constants import (
+    AOTINDUCTOR_DIR,
+    CONSTANTS_DIR,
+    CUSTOM_OBJ_FILENAME_PREFIX,
+    OPAQUE_OBJ_FILENAME_PREFIX,
+    WEIGHTS_DIR,
+)
 
 from analysis.errors import UserError, one_line
 from analysis.external.model import Loaded, Needed
 from analysis.external.onnx import read_regular
 from analysis.external.registry import register
 from analysis.external.torch_modules import fed, figures_of_tensors, runner
+
+# What torch unpickles besides weights and constants: example inputs, and objects of any class.
+_EXAMPLES = "data/sample_inputs/"
+_OBJECTS = (CUSTOM_OBJ_FILENAME_PREFIX, OPAQUE_OBJ_FILENAME_PREFIX)
 
 
 @register("exported")
@@ -32,45 +42,70 @@ def open_exported(where: str, _: Needed) -> Loaded:
     """
     content = read_regular(Path(where))
     try:
-        with warnings.catch_warnings(), _tensors_alone():
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            program = torch.export.load(io.BytesIO(content))
+            _check_archive(content)
+            program = load_pt2(io.BytesIO(content)).exported_programs["model"]
             module = program.module()
     except _PickledError:
         raise UserError(
-            "it holds pickled objects besides tensors, which can run any code: it is not opened"
+            "it holds pickled objects or compiled code besides tensors, which can run any code: it "
+            "is not opened"
         ) from None
     except Exception as error:
-        raise UserError(f"this is no program of torch.export: {one_line(error)}") from None
+        raise UserError(
+            f"this is no program of torch.export: {one_line(error)}; write it with "
+            "'torch.export.save(torch.export.export(model, (images,)), \"model.pt2\")'"
+        ) from None
     shape, dtype = _input(program)
     figures = figures_of_tensors([*program.state_dict.values(), *_constants(program)])
     return Loaded(runner(module), hashlib.sha256(content).hexdigest(), figures, shape, dtype)
 
 
 class _PickledError(Exception):
-    """A pickle was met."""
+    """A pickle or a compiled library was met."""
 
 
-@contextmanager
-def _tensors_alone() -> Iterator[None]:
-    """Let torch's reader unpickle tensors, and nothing else."""
-    load = torch.load
+def _check_archive(content: bytes) -> None:
+    """Check that everything in an archive that torch unpickles is tensors and nothing else.
 
-    def tensors(*arguments: Any, **options: Any) -> Any:
-        try:
-            return load(*arguments, **options | {"weights_only": True})
-        except Exception as error:
-            raise _PickledError from error
+    The archive is read by torch's own reader, so that both see the same bytes under one name.
 
-    def refuse(*_: Any, **__: Any) -> Any:
-        raise _PickledError
+    Raises
+    ------
+    _PickledError
+        It holds objects of another kind.
+    """
+    with PT2ArchiveReader(io.BytesIO(content)) as archive:
+        names = archive.get_file_names()
+        if any(name.startswith(AOTINDUCTOR_DIR) for name in names):
+            raise _PickledError
+        pickled = {
+            name
+            for name in names
+            if name.startswith((WEIGHTS_DIR, CONSTANTS_DIR, _EXAMPLES)) and name.endswith(".pt")
+        }
+        for folder, config in ((WEIGHTS_DIR, "_weights_config.json"),
+                               (CONSTANTS_DIR, "_constants_config.json")):  # fmt: skip
+            for name in names:
+                if not name.endswith(config):
+                    continue
+                for one in json.loads(archive.read_string(name))["config"].values():
+                    if one["path_name"].startswith(_OBJECTS):
+                        raise _PickledError
+                    if one["use_pickle"]:
+                        pickled.add(os.path.join(folder, one["path_name"]))  # as torch joins them
+        for name in pickled:
+            _check_tensors(archive.read_bytes(name))
 
-    with (
-        mock.patch.object(torch, "load", tensors),
-        mock.patch.object(torch._C, "_pickle_load_obj", refuse),
-        mock.patch.object(_package, "pickle", mock.Mock(loads=refuse, load=refuse)),
-    ):
-        yield
+
+def _check_tensors(content: bytes) -> None:
+    if not content:
+        return
+    try:
+        torch.load(io.BytesIO(content), weights_only=True)
+    except Exception as error:
+        raise _PickledError from error
 
 
 def _constants(program: Any) -> list[torch.Tensor]:
