@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from analysis.errors import UserError
+from analysis.options import check_options, option
 
 SEVERITIES = (1, 2, 3, 4, 5)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
@@ -80,6 +81,7 @@ def check_names(shifts: Iterable[Shift]) -> None:
 
 DENSE_ID = "dense"
 SCHEDULES = ("gradual", "finetune", "oneshot")
+_TRAINING = "training"
 _METHOD = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _SWEEP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 
@@ -194,6 +196,67 @@ def check_sweep_name(name: str) -> str:
     return name
 
 
+def _is_share(value: float) -> bool:
+    return 0 <= value <= 1
+
+
+def _is_below_1(value: float) -> bool:
+    return 0 <= value < 1
+
+
+def _is_rate(value: float) -> bool:
+    return 0 < value < math.inf
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where a sweep runs; no result depends on it but through the device's arithmetic."""
+
+    device: str = option(
+        "auto", group="machine", choices=("auto", "cpu", "cuda", "mps"), help="to train on"
+    )
+    workers: int | None = option(
+        None, group="machine", help="processes", default_words="one a core", least=1
+    )
+    engine: str = option(
+        "local",
+        group="machine",
+        choices=("local", "dask"),
+        help="local: processes here; dask: a Dask cluster, here or elsewhere",
+    )
+    scheduler: str | None = option(
+        None,
+        group="machine",
+        metavar="ADDRESS",
+        help="of a running Dask scheduler, such as tcp://host:8786, for --engine dask",
+    )
+
+    def __post_init__(self) -> None:
+        check_options(self)
+        if self.scheduler is not None and self.engine != "dask":
+            raise UserError("--scheduler needs --engine dask")
+
+
+@dataclass(frozen=True)
+class ShiftOptions:
+    """What every run is predicted on besides the test images, as it is written."""
+
+    corruptions: tuple[str, ...] = option(
+        (),
+        group="data",
+        metavar="NAME[=SEVERITY,…]",
+        help="repeatable; also predict on the test images corrupted, severity 1 to 5 (default: 3); "
+        "'all' for every corruption (docs/robustness.md)",
+    )
+    shift: tuple[str, ...] = option(
+        (),
+        group="data",
+        metavar="NAME=SPEC",
+        help="repeatable; also predict on other images of the same classes, such as "
+        "lores=folder:DIR",
+    )
+
+
 @dataclass(frozen=True)
 class Training:
     """How every run is trained: all the options a result depends on.
@@ -204,45 +267,61 @@ class Training:
     a given model as it is.
     """
 
-    epochs: int = 20
-    batch_size: int = 64
-    lr: float = 0.1
-    momentum: float = 0.9
-    weight_decay: float = 1e-4
-    warmup: float = 0.1
-    label_smoothing: float = 0.0
-    schedule: str = "gradual"
-    prune_begin: float = 0.2
-    prune_end: float = 0.75
-    prune_every: int = 8
-    paired: bool = False
-    finetune_steps: int = 3
-    finetune_epochs: int = 2
-    finetune_lr: float = 0.01
-    gradient_batches: int = 4
+    epochs: int = option(20, group=_TRAINING, help="passes over the train split", least=0)
+    batch_size: int = option(64, group=_TRAINING, help="images a step", least=2)
+    lr: float = option(0.1, group=_TRAINING, help="largest learning rate", is_ok=_is_rate)
+    momentum: float = option(0.9, group=_TRAINING, help="Nesterov momentum", is_ok=_is_below_1)
+    weight_decay: float = option(
+        1e-4,
+        group=_TRAINING,
+        help="on weights, not on biases and norms",
+        is_ok=lambda value: 0 <= value < math.inf,
+    )
+    warmup: float = option(
+        0.1, group=_TRAINING, help="share of the steps with a rising rate", is_ok=_is_below_1
+    )
+    label_smoothing: float = option(0.0, group=_TRAINING, help="of the loss", is_ok=_is_below_1)
+    prune_begin: float = option(
+        0.2, group=_TRAINING, help="share of the steps before the first mask", is_ok=_is_share
+    )
+    prune_end: float = option(
+        0.75,
+        group=_TRAINING,
+        help="share of the steps at which the asked sparsity is reached",
+        is_ok=_is_share,
+    )
+    prune_every: int = option(8, group=_TRAINING, help="steps between two masks", least=1)
+    finetune_steps: int = option(
+        3, group=_TRAINING, help="steps in which --schedule finetune prunes", least=1
+    )
+    finetune_epochs: int = option(
+        2, group=_TRAINING, help="epochs of retraining after each of them", least=1
+    )
+    finetune_lr: float = option(
+        0.01, group=_TRAINING, help="largest learning rate of retraining", is_ok=_is_rate
+    )
+    gradient_batches: int = option(
+        4, group=_TRAINING, help="batches that 'gradient' averages over", least=1
+    )
+    schedule: str = option(
+        "gradual",
+        group=_TRAINING,
+        choices=SCHEDULES,
+        help="gradual: during training; finetune: the dense run in steps, retrained after each; "
+        "oneshot: the dense run once, not trained again",
+    )
+    paired: bool = option(
+        False,
+        group=_TRAINING,
+        help="runs of one seed share the dense run's random stream, up to the first mask",
+    )
 
     def __post_init__(self) -> None:
-        checks = {
-            "epochs": self.epochs >= 0,
-            "batch-size": self.batch_size >= 2,
-            "lr": 0 < self.lr < math.inf,
-            "momentum": 0 <= self.momentum < 1,
-            "weight-decay": 0 <= self.weight_decay < math.inf,
-            "warmup": 0 <= self.warmup < 1,
-            "label-smoothing": 0 <= self.label_smoothing < 1,
-            "prune-begin": 0 <= self.prune_begin <= 1,
-            "prune-end": self.prune_begin <= self.prune_end <= 1,
-            "prune-every": self.prune_every >= 1,
-            "schedule": self.schedule in SCHEDULES,
-            "finetune-steps": self.finetune_steps >= 1,
-            "finetune-epochs": self.finetune_epochs >= 1,
-            "finetune-lr": 0 < self.finetune_lr < math.inf,
-            "gradient-batches": self.gradient_batches >= 1,
-        }
-        for option, ok in checks.items():
-            if not ok:
-                value = getattr(self, option.replace("-", "_"))
-                raise UserError(f"--{option} {value}: out of range; see 'sweep --help'")
+        check_options(self)
+        if self.prune_end < self.prune_begin:
+            raise UserError(
+                f"--prune-end {self.prune_end}: expected at least --prune-begin {self.prune_begin}"
+            )
 
     @property
     def from_dense(self) -> bool:
@@ -264,28 +343,43 @@ class Sweep:
     every run is predicted on besides the test images, and no option of its training.
     """
 
-    name: str
-    dataset: str
-    model: str
-    variants: tuple[Variant, ...]
-    seeds: int
+    name: str = option(help="name of the sweep", default_words="after dataset and model")
+    dataset: str = option(metavar="SPEC", help="such as digits or folder:DIR")
+    model: str = option(metavar="NAME", help="tiny_cnn or any timm name")
+    variants: tuple[Variant, ...] = option(
+        metavar="METHOD[=LEVEL,LEVEL]",
+        help="repeatable; A=0.9+B combines; dense is always included",
+    )
+    seeds: int = option(metavar="K", help="runs a variant", default_words="10", least=1)
     training: Training = field(default_factory=Training)
-    image_size: int | None = None
-    train_limit: int | None = None
-    test_limit: int | None = None
-    calibration_images: int = 128
-    pretrained: bool = False
-    checkpoint: str | None = None
-    method_files: tuple[str, ...] = ()
+    method_files: tuple[str, ...] = option(
+        (),
+        flag="method-file",
+        key="methods",
+        metavar="FILE.py",
+        help="repeatable; registers methods of your own (docs/methods.md)",
+    )
+    pretrained: bool = option(
+        False, group="first weights", help="start from timm's own weights of the model"
+    )
+    checkpoint: str | None = option(
+        None,
+        group="first weights",
+        metavar="PATH",
+        help="start from these: safetensors, or a state dict",
+    )
+    train_limit: int | None = option(None, group="data", help="train images, stratified", least=1)
+    test_limit: int | None = option(None, group="data", help="test images, stratified", least=1)
+    image_size: int | None = option(
+        None, group="data", metavar="PX", help="input size of the model", least=1
+    )
+    calibration_images: int = option(128, group="data", help="for int8-static", least=1)
     shifts: tuple[Shift, ...] = ()
 
     def __post_init__(self) -> None:
         check_sweep_name(self.name)
         check_names(self.shifts)
-        for option in ("seeds", "image_size", "train_limit", "test_limit", "calibration_images"):
-            value = getattr(self, option)
-            if value is not None and value < 1:
-                raise UserError(f"--{option.replace('_', '-')} {value}: expected at least 1")
+        check_options(self)
         if not self.variants or not self.variants[0].is_dense:
             raise UserError("a sweep starts from its dense variant")
         if self.pretrained and self.checkpoint is not None:

@@ -137,7 +137,7 @@ def test_sweeps_are_listed_shown_renamed_and_removed(
 
 
 def test_a_config_file_gives_the_same_options(tmp_path: Path) -> None:
-    from analysis.cli.sweep import sweep_from, with_config
+    from analysis.cli.sweep import read_config, sweep_from
 
     path = tmp_path / "sweep.toml"
     path.write_text(
@@ -145,7 +145,7 @@ def test_a_config_file_gives_the_same_options(tmp_path: Path) -> None:
     )
     parser = build_parser()
     options = parser.parse_args(["sweep", "--config", str(path), "--seeds", "4"])
-    sweep = sweep_from(with_config(vars(options)))
+    sweep = sweep_from(read_config(vars(options)))
     assert (sweep.seeds, sweep.training.batch_size, sweep.dataset) == (4, 32, "digits")
     assert [variant.variant_id for variant in sweep.variants] == ["dense", "magnitude-0.50"]
 

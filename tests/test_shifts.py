@@ -18,7 +18,7 @@ from PIL import Image
 
 from analysis import schema
 from analysis.cli.main import main
-from analysis.cli.sweep import sweep_from, with_config
+from analysis.cli.sweep import read_config, sweep_from
 from analysis.config import Shift, Sweep, Training, parse_shifts, parse_variants
 from analysis.errors import CacheError, UserError
 from analysis.shifts.corruptions.apply import corrupt
@@ -473,8 +473,8 @@ def test_a_corruption_and_other_images_cannot_share_a_name(
 def test_shifts_can_stand_in_a_file(tmp_path: Path) -> None:
     path = tmp_path / "sweep.toml"
     path.write_text('dataset = "digits"\ncorruptions = ["fog=1", "snow"]\nshift = ["x=digits"]\n')
-    sweep = sweep_from(with_config({"config": str(path)}))
+    sweep = sweep_from(read_config({"config": str(path)}))
     assert [shift.name for shift in sweep.shifts] == ["fog-1", "snow-3", "x"]
     path.write_text('dataset = "digits"\ncorruptions = "fog"\n')
     with pytest.raises(UserError, match="'corruptions' has the wrong type"):
-        with_config({"config": str(path)})
+        read_config({"config": str(path)})

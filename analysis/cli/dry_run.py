@@ -1,6 +1,5 @@
 """What a sweep would do: its data, its model, the runs that are missing, and what they take."""
 
-import argparse
 import tempfile
 import time
 from pathlib import Path
@@ -9,7 +8,7 @@ from statistics import mean
 import numpy as np
 import numpy.typing as npt
 
-from analysis.config import Shift, Sweep
+from analysis.config import Machine, Shift, Sweep
 from analysis.datasets import open_dataset
 from analysis.datasets.base import Dataset
 from analysis.datasets.preprocess import prepare
@@ -25,7 +24,7 @@ _TRIED_IMAGES = 256
 _CORRUPTED_IMAGES = 4
 
 
-def describe(sweep: Sweep, cache: Cache, options: argparse.Namespace) -> str:
+def describe(sweep: Sweep, cache: Cache, machine: Machine) -> str:
     """Describe a sweep without writing anything to the cache.
 
     The model is tried out on drawn pixels in all workers at once, as in the sweep, and some images
@@ -35,12 +34,12 @@ def describe(sweep: Sweep, cache: Cache, options: argparse.Namespace) -> str:
     dataset = open_dataset(sweep.dataset).limited(sweep.train_limit, sweep.test_limit)
     manifest = folder.manifest() if folder.exists else None
     todo, shifted = planned(manifest, sweep), planned_on_shifts(manifest, sweep)
-    n_workers = min(options.workers or usable_cores(), max(1, len(todo)))
+    n_workers = min(machine.workers or usable_cores(), max(1, len(todo)))
     started = time.perf_counter()
     with tasks.pool(n_workers) as pool:
         spec, device = tasks.submit(
             pool, "resolve_model", sweep, len(dataset.class_names), dataset.channels,
-            dataset.native_size, options.device,
+            dataset.native_size, machine.device,
         ).result()  # fmt: skip
         starting = time.perf_counter() - started
         trials = [

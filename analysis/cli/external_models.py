@@ -1,74 +1,46 @@
-"""``sweep --models``: given models instead of training."""
+"""``sweep --models``: external models instead of training."""
 
-import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import Any
 
 from analysis.cli.cache import keep_tables
 from analysis.cli.console import ProgressBars
-from analysis.config import Training, default_name
+from analysis.cli.options import fields_of
+from analysis.config import Machine, Sweep, Training, default_name
 from analysis.errors import UserError
-from analysis.external.spec import NORMALIZATIONS, ExternalModelsConfig, parse_models, parse_scaling
+from analysis.external.spec import ExternalModelsConfig, Scaling, parse_models, parse_scaling
+from analysis.options import options_of
 from analysis.shifts.parse import shifts_from
 from analysis.store import Cache
 from analysis.store.manifest import Manifest
 
-# Options of given models alone, and their types in a configuration file.
-OPTIONS: dict[str, Any] = {
-    "models": list, "normalize": str, "mean": list, "std": list, "input_size": int,
-}  # fmt: skip
-_OF_TRAINING = (
-    "model", "variants", "seeds", "methods", "pretrained", "checkpoint", "image_size",
-    "calibration_images", *(field.name for field in fields(Training) if field.name != "paired"),
-)  # fmt: skip
-
-
-def add_options(sweep: argparse.ArgumentParser) -> None:
-    """Add the options to the parser of ``sweep``."""
-    group = sweep.add_argument_group(
-        "given models", "instead of training; docs/given.md has examples"
-    )
-    group.add_argument(
-        "--models",
-        nargs="+",
-        action="extend",
-        metavar="VARIANT[@SEED]=MODEL",
-        help="a file .onnx or .pt2, timm:NAME[:CHECKPOINT], or module:function, whose code is run; "
-        "one variant is dense",
-    )
-    group.add_argument(
-        "--normalize",
-        choices=NORMALIZATIONS,
-        help="what the models were trained with (default: what a model says itself, else the mean "
-        "and standard deviation of the training pixels)",
-    )
-    group.add_argument("--mean", nargs="+", type=float, metavar="X", help="of pixels from 0 to 1")
-    group.add_argument("--std", nargs="+", type=float, metavar="X", help="of pixels from 0 to 1")
-    group.add_argument(
-        "--input-size", type=int, metavar="PX", help="of models that take images of any size"
-    )
+_OWN = {one.name for one in options_of(ExternalModelsConfig, Scaling)}
+# Options that sweeps of either kind take.
+_SHARED = {"name", "dataset", "train_limit", "test_limit", "paired"}
+_OF_TRAINING = {
+    one.name: one.flag for one in options_of(Sweep, Training) if one.name not in _SHARED
+}
 
 
 def is_asked(given: dict[str, Any]) -> bool:
-    """Whether models are given.
+    """Whether external models are given.
 
     Raises
     ------
     UserError
-        They are not, and an option is for given models alone.
+        They are not, and an option is for external models alone.
     """
     if given.get("models"):
         return True
-    stray = next((name for name in OPTIONS if name in given), None)
+    stray = next((name for name in sorted(_OWN) if name in given), None)
     if stray is not None:
-        raise UserError(f"{_option(stray)} is for given models: it needs --models")
+        raise UserError(f"--{stray.replace('_', '-')} is for external models: it needs --models")
     return False
 
 
 def asked_from(given: dict[str, Any]) -> ExternalModelsConfig:
-    """Read what is asked of given models.
+    """Read what is asked of external models.
 
     Raises
     ------
@@ -85,12 +57,15 @@ def asked_from(given: dict[str, Any]) -> ExternalModelsConfig:
         )
         hint = "; --input-size says the size of the input" if stray == "image_size" else hint
         raise UserError(
-            f"{_option(stray)} does not go with --models: given models are not trained{hint}"
+            f"--{_OF_TRAINING[stray]} does not go with --models: external models are not "
+            f"trained{hint}"
         )
     if given.get("device", "auto") not in ("auto", "cpu"):
-        raise UserError(f"--device {given['device']}: given models are run on the CPU")
+        raise UserError(f"--device {given['device']}: external models are run on the CPU")
     if given.get("engine", "local") != "local":
-        raise UserError(f"--engine {given['engine']}: given models are run on this machine, local")
+        raise UserError(
+            f"--engine {given['engine']}: external models are run on this machine, local"
+        )
     scaling = parse_scaling(given.get("normalize"), _numbers(given, "mean"), _numbers(given, "std"))
     return ExternalModelsConfig(
         given.get("name") or default_name(dataset, "models"),
@@ -110,27 +85,21 @@ def asked_from(given: dict[str, Any]) -> ExternalModelsConfig:
 def _numbers(given: dict[str, Any], name: str) -> Sequence[float] | None:
     values = given.get(name)
     if values is not None and not all(isinstance(value, int | float) for value in values):
-        raise UserError(f"{_option(name)}: expected numbers")
+        raise UserError(f"--{name}: expected numbers")
     return values
-
-
-def _option(name: str) -> str:
-    return {"methods": "--method-file"}.get(name, f"--{name.replace('_', '-')}")
 
 
 def run(given: dict[str, Any], cache: Cache) -> Manifest | None:
     """Run the models; say of each what it takes and gives. None after a dry run."""
     from analysis.sweep.run import run_external_models
 
-    asked, n_workers = asked_from(given), given.get("workers")
-    if n_workers is not None and n_workers < 1:
-        raise UserError(f"--workers {n_workers}: expected at least 1")
+    asked, machine = asked_from(given), Machine(**fields_of(given, Machine))
     is_dry = bool(given.get("dry_run"))
     with ProgressBars(sys.stderr) as bars:
         manifest = run_external_models(
             asked,
             cache,
-            n_workers=n_workers,
+            n_workers=machine.workers,
             dry_run=is_dry,
             progress=bars,
             say=lambda line: print(line, flush=True),

@@ -6,6 +6,9 @@ from typing import Any
 
 from analysis.cli.cache import keep_tables, tell_pairing
 from analysis.cli.console import ProgressBars
+from analysis.cli.options import add_options, fields_of
+from analysis.errors import UserError
+from analysis.importing.request import ImportConfig, parse_map
 from analysis.presentation.formatting import many
 from analysis.store import Cache
 
@@ -28,60 +31,26 @@ def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
         description=_ABOUT,
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="files, or patterns in quotes")
-    parser.add_argument("--name", required=True, help="name of the sweep, new or imported before")
-    parser.add_argument(
-        "--images",
-        metavar="SPEC",
-        help="the images, such as folder:DIR or parquet:PATH, all of them unsplit; matched by "
-        "path, else by place (default: no pictures)",
-    )
-    parser.add_argument(
-        "--map",
-        action="append",
-        default=[],
-        metavar="OURS=THEIRS",
-        help="repeatable; what a column of ours is called in the files, such as label=truth",
-    )
-    parser.add_argument(
-        "--classes",
-        type=int,
-        metavar="N",
-        help="number of classes, where neither names nor logits nor --images say it",
-    )
-    parser.add_argument(
-        "--paired",
-        action="store_true",
-        help="seed k of every variant was made from seed k of dense",
-    )
-    parser.add_argument(
-        "--allow-missing",
-        action="store_true",
-        help="leave out of all runs what images a run lacks, and take uneven seeds as they are",
-    )
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace runs that the sweep has already"
-    )
+    add_options(parser, ImportConfig)
     parser.set_defaults(run=run_import)
 
 
 def run_import(options: argparse.Namespace, cache: Cache) -> int:
     """Import files."""
-    from analysis.importing import Asked, import_predictions
-    from analysis.importing.request import parse_map
+    from analysis.importing import import_predictions
 
-    asked = Asked(
+    given = fields_of(vars(options), ImportConfig)
+    if "name" not in given:
+        raise UserError("--name is missing: the name of the sweep, new or imported before")
+    config = ImportConfig(
         tuple(options.files),
-        options.name,
-        images=options.images,
-        columns=parse_map(options.map),
-        n_classes=options.classes,
-        allow_missing=options.allow_missing,
-        overwrite=options.overwrite,
-        paired=options.paired,
+        columns=parse_map(given.pop("map", [])),
+        n_classes=given.pop("classes", None),
+        **given,
     )
     with ProgressBars(sys.stderr) as bars:
-        done = import_predictions(asked, cache, progress=bars)
-        keep_tables(cache, asked.name, bars)
+        done = import_predictions(config, cache, progress=bars)
+        keep_tables(cache, config.name, bars)
     manifest = done.manifest
     n_variants = len({variant_id for variant_id, _ in done.runs})
     print(

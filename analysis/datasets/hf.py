@@ -16,8 +16,8 @@ from analysis.datasets.files import open_regular
 from analysis.datasets.hf_layout import dataset_of
 from analysis.datasets.parquet import TESTS, TRAIN
 from analysis.datasets.registry import register
-from analysis.environment import environment
 from analysis.errors import UserError
+from analysis.execution.environment import environment
 
 _REACHABLE_SECONDS = 4.0
 _OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")

@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from queue import Queue
 from typing import Any, TypeVar
 
-from analysis.environment import environment
 from analysis.errors import RunError
 from analysis.execution import ATTEMPTS
+from analysis.execution.environment import environment
 
 T = TypeVar("T")
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")

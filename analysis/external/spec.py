@@ -10,8 +10,10 @@ from typing import Any
 from analysis.compression.registry import asked_sparsity, methods
 from analysis.config import DENSE_ID, Shift, Step, Variant, check_names, check_sweep_name
 from analysis.errors import UserError
+from analysis.options import check_options, option
 from analysis.store.manifest import VariantRecord
 
+_GROUP = "external models: instead of training; docs/external-models.md has examples"
 NORMALIZATIONS = ("imagenet", "none", "dataset", "0.5")
 _STEP = re.compile(r"([a-z][a-z0-9]*(?:-[a-z0-9]+)*?)(?:-(\d+\.\d+))?")
 _FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
@@ -59,9 +61,22 @@ class Scaling:
     them, else those of the training pixels.
     """
 
-    named: str | None = None
-    mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
+    named: str | None = option(
+        None,
+        flag="normalize",
+        group=_GROUP,
+        choices=NORMALIZATIONS,
+        help="what the models were trained with (default: what a model says itself, else the mean "
+        "and standard deviation of the training pixels)",
+    )
+    mean: tuple[float, ...] | None = option(
+        None, group=_GROUP, kind=list, items=(int, float), nargs="+", metavar="X",
+        help="of pixels from 0 to 1",
+    )  # fmt: skip
+    std: tuple[float, ...] | None = option(
+        None, group=_GROUP, kind=list, items=(int, float), nargs="+", metavar="X",
+        help="of pixels from 0 to 1",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -70,9 +85,18 @@ class ExternalModelsConfig:
 
     name: str
     dataset: str
-    models: tuple[ModelFile, ...]
+    models: tuple[ModelFile, ...] = option(
+        group=_GROUP,
+        nargs="+",
+        metavar="VARIANT[@SEED]=MODEL",
+        help="a file .onnx or .pt2, timm:NAME[:CHECKPOINT], or module:function, whose code is run; "
+        "one variant is dense",
+    )
     scaling: Scaling = Scaling()
-    input_size: int | None = None
+    input_size: int | None = option(
+        None, group=_GROUP, metavar="PX", least=1,
+        help="of models that take images of any size",
+    )  # fmt: skip
     train_limit: int | None = None
     test_limit: int | None = None
     paired: bool = False
@@ -80,10 +104,11 @@ class ExternalModelsConfig:
 
     def __post_init__(self) -> None:
         check_sweep_name(self.name)
-        for option in ("input_size", "train_limit", "test_limit"):
-            value = getattr(self, option)
+        check_options(self)
+        for name in ("train_limit", "test_limit"):
+            value = getattr(self, name)
             if value is not None and value < 1:
-                raise UserError(f"--{option.replace('_', '-')} {value}: expected at least 1")
+                raise UserError(f"--{name.replace('_', '-')} {value}: expected at least 1")
         check_names(self.shifts)
         _check_runs(self.models, self.paired)
 
@@ -143,7 +168,7 @@ def _format(model: str, item: str) -> tuple[str, str]:
     if suffix in (".pt", ".pth", ".safetensors", ".bin", ".ckpt"):
         hint = "; weights alone do not say what model they are of: timm:NAME:CHECKPOINT"
     elif suffix == ".xml":
-        hint = "; a model of OpenVINO is run by a function, of which docs/given.md has an example"
+        hint = "; a function runs a model of OpenVINO: docs/external-models.md has an example"
     raise UserError(f"--models {item}: {_EXPECTED}{hint}")
 
 
@@ -202,9 +227,9 @@ def parse_scaling(
         raise UserError("--normalize does not go with --mean and --std: give one or the other")
     if mean is None or std is None:
         raise UserError("--mean and --std: one is missing")
-    for option, values in (("mean", mean), ("std", std)):
+    for name, values in (("mean", mean), ("std", std)):
         if len(values) not in (1, 3) or not all(math.isfinite(value) for value in values):
-            raise UserError(f"--{option}: expected 1 or 3 numbers, of pixels from 0 to 1")
+            raise UserError(f"--{name}: expected 1 or 3 numbers, of pixels from 0 to 1")
     if min(std) <= 0:
         raise UserError(f"--std {min(std):g}: expected numbers above 0")
     if max(std) > 10 or max(mean) > 1:

@@ -4,7 +4,19 @@ files -> chunks of columns (``readers``) -> rows of numbers (``normalising``) ->
 (``spool``) -> checked run by run (``checking``) -> written aside (``writing``) -> published whole.
 """
 
-from analysis.importing.pipeline import import_predictions
-from analysis.importing.request import Asked
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Asked", "import_predictions"]
+from analysis.importing.request import ImportConfig
+
+if TYPE_CHECKING:
+    from analysis.importing.pipeline import import_predictions as import_predictions
+
+__all__ = ["ImportConfig", "import_predictions"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "import_predictions":  # which loads torch
+        from analysis.importing.pipeline import import_predictions
+
+        return import_predictions
+    raise AttributeError(f"module 'analysis.importing' has no attribute '{name}'")

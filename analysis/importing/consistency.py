@@ -21,7 +21,7 @@ from analysis.importing.encode import Rows
 from analysis.importing.images import Known
 from analysis.importing.npz import Scores
 from analysis.importing.reading import Read, named
-from analysis.importing.request import Asked
+from analysis.importing.request import ImportConfig
 from analysis.presentation.formatting import many
 from analysis.store.manifest import Manifest
 
@@ -265,7 +265,7 @@ Told = Callable[[int, int], None]
 
 
 def image_table(
-    asked: Asked, read: Read, keys: ImageKeys, classes: Classes, told: Told, *, is_new: bool
+    asked: ImportConfig, read: Read, keys: ImageKeys, classes: Classes, told: Told, *, is_new: bool
 ) -> tuple[ImageTable, list[str]]:
     """Hold every run against the others; what is to be said of the images that are left out.
 
@@ -311,7 +311,7 @@ def _is_test_alone(checker: Checker, keys: ImageKeys) -> bool:
 
 
 def _lacks(
-    asked: Asked,
+    asked: ImportConfig,
     read: Read,
     checker: Checker,
     keys: ImageKeys,
@@ -363,7 +363,7 @@ def runs_of(manifest: Manifest | None) -> set[Run]:
     }
 
 
-def check_runs(asked: Asked, read: Read, there: set[Run]) -> list[str]:
+def check_runs(asked: ImportConfig, read: Read, there: set[Run]) -> list[str]:
     """Check the runs of the files beside those ``there``; what is to be said of them.
 
     Raises

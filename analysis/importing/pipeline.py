@@ -36,7 +36,7 @@ from analysis.importing.images import (
     picture_blocks,
 )
 from analysis.importing.reading import Read, read_files
-from analysis.importing.request import Asked, expand
+from analysis.importing.request import ImportConfig, expand
 from analysis.importing.writing import table_of_rows, table_of_scores
 from analysis.store import Cache, SweepFolder
 from analysis.store.manifest import (
@@ -77,7 +77,7 @@ def fingerprint(
 
 
 def new_manifest(
-    asked: Asked,
+    asked: ImportConfig,
     class_names: tuple[str, ...],
     data_fingerprint: str,
     known: Known | None,
@@ -159,7 +159,9 @@ class Imported:
     notes: list[str]
 
 
-def import_predictions(asked: Asked, cache: Cache, *, progress: Progress = _silent) -> Imported:
+def import_predictions(
+    asked: ImportConfig, cache: Cache, *, progress: Progress = _silent
+) -> Imported:
     """Bring predictions made elsewhere into a sweep, a new one or one imported before.
 
     All runs come in, or none: files are made aside and published together.
@@ -205,7 +207,7 @@ class _Import:
 
     def __init__(
         self,
-        asked: Asked,
+        asked: ImportConfig,
         folder: SweepFolder,
         made: SweepFolder,
         given: Known | None,

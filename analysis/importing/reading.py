@@ -16,7 +16,7 @@ from analysis.importing.encode import FIRST, HEADER, Codes, Rows, Spool, normali
 from analysis.importing.images import Known, check_matchable
 from analysis.importing.npz import Scores, open_scores
 from analysis.importing.readers import blocks, choose_columns
-from analysis.importing.request import COLUMNS, Asked
+from analysis.importing.request import COLUMNS, ImportConfig
 
 Told = Callable[[int], None]
 _ZERO = 0
@@ -55,7 +55,11 @@ class Read:
 
 
 def read_files(
-    asked: Asked, files: list[tuple[Path, str]], known: Known | None, spool: Spool, told: Told
+    asked: ImportConfig,
+    files: list[tuple[Path, str]],
+    known: Known | None,
+    spool: Spool,
+    told: Told,
 ) -> Read:
     """Read every file; ``told`` hears how many bytes of all of them are read.
 
@@ -94,7 +98,7 @@ def _read_table(
     read: Read,
     path: Path,
     kind: str,
-    asked: Asked,
+    asked: ImportConfig,
     known: Known | None,
     is_settled: bool,
     before: int,

@@ -2,11 +2,12 @@
 
 import glob
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from analysis import schema
 from analysis.errors import UserError
+from analysis.options import check_options, option
 
 REQUIRED = (schema.LABEL, schema.PREDICTION)
 OPTIONAL = (schema.CONFIDENCE, schema.TRUE_CONFIDENCE, schema.TRUE_RANK)
@@ -29,7 +30,7 @@ GZIPPED = tuple(suffix for suffix, kind in _KINDS.items() if kind in ("csv", "js
 
 
 @dataclass(frozen=True)
-class Asked:
+class ImportConfig:
     """An import: files, the sweep's name, and how the files are to be read.
 
     ``columns`` maps our columns to theirs; ``images`` is a dataset SPEC; ``n_classes`` says how
@@ -38,17 +39,36 @@ class Asked:
     """
 
     files: tuple[str, ...]
-    name: str
-    images: str | None = None
-    columns: dict[str, str] = field(default_factory=dict)
-    n_classes: int | None = None
-    allow_missing: bool = False
-    overwrite: bool = False
-    paired: bool = False
+    name: str = option(help="name of the sweep, new or imported before")
+    images: str | None = option(
+        None,
+        metavar="SPEC",
+        help="the images, such as folder:DIR or parquet:PATH, all of them unsplit; matched by "
+        "path, else by place (default: no pictures)",
+    )
+    columns: dict[str, str] = option(
+        flag="map",
+        kind=list,
+        metavar="OURS=THEIRS",
+        help="repeatable; what a column of ours is called in the files, such as label=truth",
+        default_factory=dict,
+    )
+    n_classes: int | None = option(
+        None,
+        flag="classes",
+        help="number of classes, where neither names nor logits nor --images say it",
+        is_ok=lambda n: 1 <= n <= 1_000_000,
+        range="a number from 1 to 1,000,000",
+    )
+    allow_missing: bool = option(
+        False,
+        help="leave out of all runs what images a run lacks, and take uneven seeds as they are",
+    )
+    overwrite: bool = option(False, help="replace runs that the sweep has already")
+    paired: bool = option(False, help="seed k of every variant was made from seed k of dense")
 
     def __post_init__(self) -> None:
-        if self.n_classes is not None and not 1 <= self.n_classes <= 1_000_000:
-            raise UserError(f"--classes {self.n_classes}: expected a number from 1 to 1,000,000")
+        check_options(self)
 
 
 def parse_map(items: Sequence[str]) -> dict[str, str]:

@@ -3,15 +3,13 @@
 import re
 import shlex
 from collections.abc import Iterable
-from dataclasses import fields
 from typing import Any
 
-from analysis.config import DENSE_ID, Training
+from analysis.config import DENSE_ID, Sweep, Training
+from analysis.options import options_of
 from analysis.store.manifest import Manifest
 
 _LEVEL = re.compile(r"(.+)-(\d+\.\d+)")
-_PLAIN = ("image_size", "train_limit", "test_limit", "calibration_images", "checkpoint")
-_DEFAULTS: dict[str, Any] = {"calibration_images": 128}
 
 
 def sweep_command(manifest: Manifest, *more: str) -> str:
@@ -48,13 +46,12 @@ def sweep_words(manifest: Manifest) -> list[str]:
         _asked(record.variant_id) for record in manifest.variants if record.variant_id != DENSE_ID
     ]
     given["seeds"] = len(manifest.seeds)
-    given |= {k: options[k] for k in _PLAIN if options.get(k) not in (None, _DEFAULTS.get(k))}
-    given["pretrained"] = bool(options.get("pretrained"))
-    training = options.get("training", {})
-    for field in fields(Training):
-        value = training.get(field.name, field.default)
-        if value != field.default:
-            given[field.name] = value
+    held = options | options.get("training", {})
+    given |= {
+        one.name: held[one.name]
+        for one in options_of(Sweep, Training)
+        if one.name in held and one.name not in given and held[one.name] != one.default
+    }
     given["method_file"] = list(manifest.config.method_files)
     return option_words(given)
 

@@ -13,7 +13,7 @@ from typing import Any
 import streamlit as st
 
 from analysis.config import check_sweep_name
-from analysis.importing.request import COLUMNS, MEMBERS, SUFFIXES, Asked, parse_map
+from analysis.importing.request import COLUMNS, MEMBERS, SUFFIXES, ImportConfig, parse_map
 from analysis.sweep.command import option_words
 from dashboard import data, state
 from dashboard.sweeps import command_panel, fields, launch, uploads
@@ -57,7 +57,7 @@ def checked(filled: dict[str, Any], files: Sequence[str], *, are_uploaded: bool)
         uploads.check_names(files)
     columns = parse_map(mapped(filled))
     name = check_sweep_name(fields.text(filled["name"]))
-    return Asked(tuple(files), name, columns=columns, n_classes=filled["classes"]).name
+    return ImportConfig(tuple(files), name, columns=columns, n_classes=filled["classes"]).name
 
 
 def lacking(filled: dict[str, Any], files: Sequence[str]) -> str | None:

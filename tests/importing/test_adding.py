@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import entropy
 
 from analysis.cli.main import main
-from analysis.importing import Asked, import_predictions, pipeline
+from analysis.importing import ImportConfig, import_predictions, pipeline
 from analysis.results import SweepResults
 from analysis.store import Cache, SweepFolder, transfer
 from analysis.store.manifest import Manifest
@@ -265,7 +265,7 @@ def test_a_killed_import_leaves_all_or_nothing(
     folder = imported(cache, write(of(frame, "dense"), tmp_path / "a.csv"))
     before = contents(folder)
     at_once = imported(tmp_path / "other", write(frame, tmp_path / "t.csv"))
-    asked = Asked((write(of(frame, "magnitude-0.90"), tmp_path / "b.csv"),), "mine")
+    asked = ImportConfig((write(of(frame, "magnitude-0.90"), tmp_path / "b.csv"),), "mine")
     moves = []
 
     def killed(*arguments: object) -> None:

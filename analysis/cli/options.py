@@ -1,0 +1,72 @@
+"""The options of dataclasses as those of a parser and as the keys of a configuration file."""
+
+import argparse
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from analysis.errors import UserError
+from analysis.options import Written, check_types, options_of
+
+
+def add_options(
+    parser: argparse.ArgumentParser, *classes: type, leave_out: tuple[str, ...] = ()
+) -> None:
+    """Add the options of some dataclasses to a parser, each under its group's heading.
+
+    What is not given is absent from the parsed options, so that a file's value or the field's
+    default can stand for it.
+    """
+    groups: dict[str, Any] = {"": parser}
+    for one in options_of(*classes):
+        if one.name in leave_out:
+            continue
+        heading = one.about.group
+        if heading not in groups:
+            title, _, about = heading.partition(": ")
+            groups[heading] = parser.add_argument_group(title, about or None)
+        groups[heading].add_argument(
+            f"--{one.flag}", dest=one.name, help=one.help.replace("%", "%%"),
+            default=argparse.SUPPRESS, **_form(one),
+        )  # fmt: skip
+
+
+def _form(one: Written) -> dict[str, Any]:
+    if one.kind is bool:
+        return {"action": "store_true"}
+    if one.kind is list:
+        many = {"nargs": one.about.nargs} if one.about.nargs else {}
+        action = "extend" if many and one.about.items == (str,) else None if many else "append"
+        kind = {} if one.about.items == (str,) else {"type": float}
+        return {"metavar": one.metavar, **many, **kind} | ({"action": action} if action else {})
+    if one.about.choices:
+        return {"choices": one.about.choices}
+    return {"type": one.kind, "metavar": one.metavar}
+
+
+def with_config(given: dict[str, Any], *classes: type) -> dict[str, Any]:
+    """Return the options of the file ``config`` with those given over them.
+
+    Raises
+    ------
+    UserError
+        The file cannot be read, or has an option that is unknown or of the wrong type.
+    """
+    if "config" not in given:
+        return given
+    path = Path(given["config"])
+    try:
+        read = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"--config {path}: there is no such file") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise UserError(f"--config {path} cannot be read: {error}") from None
+    options = {key.replace("-", "_"): value for key, value in read.items()}
+    check_types(options, {one.name: one for one in options_of(*classes)}, f"--config {path}")
+    return options | given
+
+
+def fields_of(given: dict[str, Any], owner: type) -> dict[str, Any]:
+    """Return those options that a dataclass holds as they are written."""
+    names = {one.name for one in options_of(owner)}
+    return {name: value for name, value in given.items() if name in names}
