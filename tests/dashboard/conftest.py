@@ -4,7 +4,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -89,11 +89,18 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(cache: Path, port: int, *more: str) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+def serving(
+    cache: Path,
+    port: int,
+    *more: str,
+    program: Sequence[str] = (sys.executable, "-m", "dashboard"),
+    cwd: Path = ROOT,
+    env: Mapping[str, str] | None = None,
+) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
     """Run a dashboard on a cache; give its address and its process."""
-    command = [sys.executable, "-m", "dashboard", "--cache", str(cache), "--port", str(port)]
+    command = [*program, "--cache", str(cache), "--port", str(port), "--headless", *more]
     log = (cache / "dashboard.log").open("wb")
-    server = subprocess.Popen([*command, "--headless", *more], cwd=ROOT, stdout=log, stderr=log)
+    server = subprocess.Popen(command, cwd=cwd, env=env, stdout=log, stderr=log)
     try:
         _wait(server, port, cache / "dashboard.log")
         yield f"http://127.0.0.1:{port}", server
