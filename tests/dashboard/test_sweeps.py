@@ -36,7 +36,7 @@ TINY = [
 
 @pytest.fixture(autouse=True)
 def _nothing_runs(monkeypatch):
-    monkeypatch.setattr(train_form, "names", lambda: list(train_form.USUAL))
+    monkeypatch.setattr(train_form, "model_names", lambda: list(train_form.USUAL))
     yield
     launch.stop_all()
 
