@@ -4,6 +4,8 @@ CACHE ?= cache
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install -c constraints.txt
+REQUIREMENTS := $(wildcard requirements*.txt requirements/*.txt) constraints.txt
 
 .PHONY: run demo test check bench clean
 
@@ -32,10 +34,10 @@ $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Lethe needs Python 3.11 or later; make PYTHON=python3.11 run")'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: requirements.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
+$(VENV)/.installed: requirements.txt constraints.txt | $(VENV)/bin/python
+	$(PIP) -r requirements.txt
 	@touch $@
 
-$(VENV)/.installed-dev: requirements.txt requirements-extra.txt requirements-dev.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --disable-pip-version-check -r requirements-dev.txt
+$(VENV)/.installed-dev: $(REQUIREMENTS) | $(VENV)/bin/python
+	$(PIP) -r requirements-dev.txt
 	@touch $@ $(VENV)/.installed

@@ -17,14 +17,15 @@ from dashboard import permissions
 
 HERE = Path(__file__).resolve().parent
 ADDRESS = "127.0.0.1"
+_PROGRAM = "python -m dashboard"
 _EVERYWHERE = ("0.0.0.0", "::")
 # Training takes every core, and the first page needs one until it stands.
 DEMO_DELAY = 2.5
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Start the app; return when it ends."""
-    options = _parser().parse_args(arguments)
+def main(arguments: Sequence[str] | None = None, program: str = _PROGRAM) -> int:
+    """Start the app, called by the name of its program; return when it ends."""
+    options = _parser(program).parse_args(arguments)
     try:
         return _serve(options)
     except KeyboardInterrupt:
@@ -64,7 +65,7 @@ def _open(options: argparse.Namespace) -> int:
 
     from streamlit.web import bootstrap
 
-    flags = dict(_settings(HERE.parent / ".streamlit" / "config.toml"))
+    flags = dict(_settings(HERE / ".streamlit" / "config.toml"))
     flags |= _addresses(options) | {
         "server.port": options.port,
         "server.headless": options.headless,
@@ -101,9 +102,9 @@ def _sweeps_beside(cache: str, *, with_demo: bool) -> Iterator[None]:
         launch.stop_all()
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(program: str = _PROGRAM) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m dashboard", description="Open the dashboard of Lethe in the browser."
+        prog=program, description="Open the dashboard of Lethe in the browser."
     )
     default = os.environ.get("LETHE_CACHE") or "cache"
     parser.add_argument(
@@ -141,7 +142,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _settings(path: Path) -> Iterator[tuple[str, Any]]:
-    """Read Streamlit's settings from the project, wherever the app is started from."""
+    """Read Streamlit's settings beside the app, wherever it is started from."""
     if not path.is_file():
         return
     with path.open("rb") as file:

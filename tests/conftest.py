@@ -1,15 +1,42 @@
 """What every test needs: no network, one thread, and a small real sweep made once."""
 
+import gc
 import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from analysis.config import Sweep, Training, parse_variants
+from analysis.execution import local
 from analysis.store import Cache, SweepFolder
+from tests import workers
+from tests.gate import Gate
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported out of later collections: Streamlit asks for one after every run."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_workers() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        if workers.IS_POSSIBLE:
+            patch.setattr(local, "ProcessPoolExecutor", workers.forked_pool)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _spawned(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.node.get_closest_marker("spawned") is not None:
+        monkeypatch.setattr(local, "ProcessPoolExecutor", ProcessPoolExecutor)
 
 
 def small_sweep(name: str = "small", **changes: object) -> Sweep:
@@ -27,14 +54,40 @@ def small_sweep(name: str = "small", **changes: object) -> Sweep:
     return Sweep(**(options | changes))  # type: ignore[arg-type]
 
 
+def made_once(
+    tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]
+) -> Path:
+    """A folder that the first process of a test run to want it makes, and all of them share."""
+    run = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        run = run.parent
+    folder = run / f"shared-{name}"
+    with FileLock(run / f"shared-{name}.lock"):
+        if not folder.exists():
+            under_way = run / f"making-{name}-{os.getpid()}"
+            under_way.mkdir()
+            make(under_way)
+            under_way.rename(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> SweepFolder:
-    """The small sweep, finished by two workers. Do not change it."""
+    """The small sweep, finished by two workers that were spawned. Do not change it."""
     from analysis.sweep.run import run_sweep
 
-    cache = Cache(tmp_path_factory.mktemp("swept"))
-    run_sweep(small_sweep(), cache, n_workers=2, device="cpu")
-    return cache.sweep("small")
+    def make(root: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(local, "ProcessPoolExecutor", ProcessPoolExecutor)
+            run_sweep(small_sweep(), Cache(root), n_workers=2, device="cpu")
+
+    return Cache(made_once(tmp_path_factory, "swept", make)).sweep("small")
+
+
+@pytest.fixture
+def gate(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Gate:
+    """What sweeps that the test starts as commands stop at half-way, until it is opened."""
+    return Gate(tmp_path_factory.mktemp("gate"), monkeypatch)
 
 
 def prediction_bytes(folder: SweepFolder) -> dict[str, bytes]:

@@ -26,7 +26,7 @@ from analysis.sweep.run import run_sweep
 from tests.conftest import prediction_bytes, small_sweep
 
 ROOT = Path(__file__).parent.parent
-pytestmark = pytest.mark.timeout(150)
+pytestmark = [pytest.mark.timeout(150), pytest.mark.spawned]
 needs_dask = pytest.mark.skipif(
     importlib.util.find_spec("distributed") is None, reason="the extra 'dask' is not installed"
 )

@@ -27,7 +27,8 @@ from analysis.store import Cache, SweepFolder
 from analysis.store.manifest import Manifest
 from analysis.sweep.merge import merge
 from analysis.sweep.run import run_sweep
-from tests.conftest import prediction_bytes, small_sweep
+from tests.conftest import made_once, prediction_bytes, small_sweep
+from tests.gate import Gate
 
 ROOT = Path(__file__).parent.parent
 CORRUPTIONS = ("gaussian_noise=3,5", "defocus_blur")
@@ -48,13 +49,15 @@ def stamps(folder: SweepFolder) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in folder.path.rglob("*.parquet")}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shifted(swept: SweepFolder, tmp_path_factory: pytest.TempPathFactory) -> SweepFolder:
     """The small sweep, to which shifts are added when it is finished. Do not change it."""
-    root = tmp_path_factory.mktemp("shifted")
-    shutil.copytree(swept.path, root / "small")
-    run_sweep(shifted_sweep(), Cache(root), n_workers=2, device="cpu")
-    return Cache(root).sweep("small")
+
+    def make(root: Path) -> None:
+        shutil.copytree(swept.path, root / "small")
+        run_sweep(shifted_sweep(), Cache(root), n_workers=2, device="cpu")
+
+    return Cache(made_once(tmp_path_factory, "shifted", make)).sweep("small")
 
 
 @pytest.fixture
@@ -177,18 +180,23 @@ def test_predictions_that_the_manifest_missed_are_adopted(copied: SweepFolder) -
 
 
 def test_a_sweep_killed_among_its_shifts_resumes_to_the_same_bytes(
-    swept: SweepFolder, shifted: SweepFolder, tmp_path: Path
+    swept: SweepFolder,
+    shifted: SweepFolder,
+    tmp_path: Path,
+    gate: Gate,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     shutil.copytree(swept.path, tmp_path / "small")
     folder = Cache(tmp_path).sweep("small")
     before = {p: s for p, s in stamps(folder).items() if p.name != "images.parquet"}
-    command = [
-        sys.executable, "-m", "analysis", "sweep", "--dataset", "digits", "--name", "small",
+    words = [
+        "sweep", "--dataset", "digits", "--name", "small",
         "--variants", "magnitude=0.9", "--variants", "int8-static", "--variants", "int8-dynamic",
         "--seeds", "2", "--epochs", "3", "--prune-every", "4", "--train-limit", "600",
         "--test-limit", "200", "--cache", str(tmp_path), "--device", "cpu", "--workers", "1",
         "--corruptions", CORRUPTIONS[0], "--corruptions", CORRUPTIONS[1],
     ]  # fmt: skip
+    command = [sys.executable, "-m", "analysis", *words]
     process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
     try:
         _wait_for(lambda: bool(shift_bytes(folder)), process)
@@ -200,9 +208,9 @@ def test_a_sweep_killed_among_its_shifts_resumes_to_the_same_bytes(
         path: path.stat().st_mtime_ns for path in folder.path.glob("shifts/*/*/*/seed-*.parquet")
     }
     assert 0 < len(early) < 24
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200)
-    assert done.returncode == 0, done.stderr
-    assert "24 of 24 predictions of runs on 3 shifts done" in done.stdout
+    gate.open()
+    assert main(words) == 0
+    assert "24 of 24" in capsys.readouterr().out
     assert shift_bytes(folder) == shift_bytes(shifted)
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in (before | early).items())
     assert folder.verify() == []

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analysis import __version__
@@ -13,14 +13,17 @@ from analysis.cli import cache, console, export, import_predictions, sweep
 from analysis.errors import LetheError, RunError
 from analysis.store import Cache
 
+_PROGRAM = "python -m analysis"
 _STOPPED = 130
 _DISK_FULL = 28
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Build the parser of all verbs."""
+def build_parser(
+    program: str = _PROGRAM, beside: Mapping[str, str] | None = None
+) -> argparse.ArgumentParser:
+    """Build the parser of all verbs, for a program that may have others ``beside`` to list."""
     parser = argparse.ArgumentParser(
-        prog="python -m analysis",
+        prog=program,
         description="Lethe: see what a compressed vision model forgot.",
     )
     parser.add_argument("--version", action="version", version=f"lethe {__version__}")
@@ -36,12 +39,18 @@ def build_parser() -> argparse.ArgumentParser:
     groups = (sweep, import_predictions, cache, export)
     for group in groups:
         group.add_verbs(verbs, common)
+    for verb, text in (beside or {}).items():
+        verbs.add_parser(verb, help=text)
     return parser
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(
+    arguments: Sequence[str] | None = None,
+    program: str = _PROGRAM,
+    beside: Mapping[str, str] | None = None,
+) -> int:
     """Run a verb; return 0 done, 1 damage or breach, 2 unusable input, 3 failed run or machine."""
-    parser = build_parser()
+    parser = build_parser(program, beside)
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, _stop)
     with console.guarded():

@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 from analysis.errors import LetheError
 from analysis.filesystem import Location
 from analysis.filesystem.atomic import readable, remove_tree, replacing
+from analysis.store.parquet import read_whole
 
 
 class DerivedTables:
@@ -27,7 +28,7 @@ class DerivedTables:
             if not path.is_file():
                 return None
             with readable(path) as source:
-                return pq.read_table(source, partitioning=None)
+                return read_whole(source)
         except (OSError, LetheError, pa.ArrowException):
             return None
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,27 @@ def read_table(path: Location, sweep: str, columns: Sequence[str] | None = None)
         The file is missing or damaged.
     """
     with damage_told(path, sweep), readable(path) as source:
-        return pq.read_table(source, columns=list(columns) if columns else None, partitioning=None)
+        return read_whole(source, columns)
+
+
+def read_whole(source: Any, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a table, or some of its columns, from a path or an open remote file.
+
+    A remote file is read by this thread alone: where one of pyarrow's own lets go of an object of
+    Python's while the process is about to end, the process is aborted.
+
+    Raises
+    ------
+    KeyError, pyarrow.ArrowException
+        It has no such columns, or is damaged.
+    """
+    asked = list(columns) if columns else None
+    if isinstance(source, Path):
+        return pq.read_table(source, columns=asked, partitioning=None)
+    # A request for each column that is asked for, or a single one for all of them.
+    file = pq.ParquetFile(source if asked else pa.BufferReader(source.read()))
+    table = file.read(asked, use_threads=False)
+    return table.select(asked) if asked else table
 
 
 def column_names(path: Location, sweep: str) -> list[str]:
@@ -117,7 +138,9 @@ def read_same_row(
             for number in range(file.num_row_groups):
                 n_rows = file.metadata.row_group(number).num_rows
                 if place < n_rows:
-                    table = file.read_row_group(number, columns=list(columns))
+                    table = file.read_row_group(
+                        number, columns=list(columns), use_threads=isinstance(path, Path)
+                    )
                     return dict(table.slice(place, 1).to_pylist()[0])
                 place -= n_rows
         raise CacheError(f"{path} has no row {row}; run the same sweep again to make it anew")
@@ -205,5 +228,6 @@ class Rows:
         first = np.concatenate([[0], np.cumsum(sizes)])[:-1]
         with damage_told(self._path, self._sweep), readable(self._path) as source:
             file = pq.ParquetFile(source, metadata=self._footer, memory_map=True)
-            read = file.read_row_groups(groups.tolist(), columns=self._columns)
+            is_here = isinstance(self._path, Path)  # of others see read_whole
+            read = file.read_row_groups(groups.tolist(), columns=self._columns, use_threads=is_here)
             return read.take(pa.array(first[which] + wanted - starts[groups][which]))

@@ -4,11 +4,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import expect, sync_playwright
 
 from tests.synthetic import make_sweep
@@ -51,15 +52,26 @@ def browser(chromium):
         opened.close()
 
 
+@pytest.fixture(scope="module")
+def context(browser):
+    """What a module's pages share: Streamlit's scripts, fetched and compiled once."""
+    opened = browser.new_context(viewport={"width": 1440, "height": 1000}, accept_downloads=True)
+    opened.set_default_timeout(30_000)
+    yield opened
+    opened.close()
+
+
 @pytest.fixture
-def page(browser):
-    context = browser.new_context(viewport={"width": 1440, "height": 1000}, accept_downloads=True)
-    context.set_default_timeout(30_000)
+def page(context):
     opened = context.new_page()
     opened.dialogs = []
     opened.on("dialog", lambda dialog: (opened.dialogs.append(dialog.message), dialog.dismiss()))
     yield opened
-    context.close()
+    for one in context.pages:
+        with suppress(PlaywrightError):  # A page that was never opened has no storage.
+            one.evaluate("() => localStorage.clear()")
+        one.close()
+    context.clear_cookies()
 
 
 @pytest.fixture(scope="session")
@@ -89,11 +101,18 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(cache: Path, port: int, *more: str) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+def serving(
+    cache: Path,
+    port: int,
+    *more: str,
+    program: Sequence[str] = (sys.executable, "-m", "dashboard"),
+    cwd: Path = ROOT,
+    env: Mapping[str, str] | None = None,
+) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
     """Run a dashboard on a cache; give its address and its process."""
-    command = [sys.executable, "-m", "dashboard", "--cache", str(cache), "--port", str(port)]
+    command = [*program, "--cache", str(cache), "--port", str(port), "--headless", *more]
     log = (cache / "dashboard.log").open("wb")
-    server = subprocess.Popen([*command, "--headless", *more], cwd=ROOT, stdout=log, stderr=log)
+    server = subprocess.Popen(command, cwd=cwd, env=env, stdout=log, stderr=log)
     try:
         _wait(server, port, cache / "dashboard.log")
         yield f"http://127.0.0.1:{port}", server

@@ -11,10 +11,21 @@ from tests.dashboard.test_pages import ALL_PAGES
 _ROLE = 'data-testid="stFileUploaderDropzone"'
 
 
+# What is drawn anew is faded for a moment, and has no contrast then.
+_IS_STILL = """() => new Promise(resolve => {
+  let since = null;
+  const look = (now) => {
+    const moves = document.querySelector("[data-stale=true]")
+      || document.getAnimations().some(one => one instanceof CSSTransition);
+    since = moves ? null : since ?? now;
+    if (since !== null && now - since >= 100) resolve(true); else requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+})"""
+
+
 def violations(page):
-    # What is drawn anew is faded for a moment, and has no contrast then.
-    page.wait_for_function("() => !document.querySelector('[data-stale=true]')")
-    page.wait_for_timeout(700)
+    page.wait_for_function(_IS_STILL)
     found = Axe().run(page).response["violations"]
     return [
         f"{one['impact']} {one['id']}: {node['html'][:200]}"

@@ -36,7 +36,7 @@ TINY = [
 
 @pytest.fixture(autouse=True)
 def _nothing_runs(monkeypatch):
-    monkeypatch.setattr(train_form, "names", lambda: list(train_form.USUAL))
+    monkeypatch.setattr(train_form, "model_names", lambda: list(train_form.USUAL))
     yield
     launch.stop_all()
 
@@ -115,7 +115,7 @@ def test_a_manifest_cannot_choose_the_python_that_resuming_runs(tmp_path):
 
 
 # --- a real process --------------------------------------------------------------------------
-def test_a_sweep_is_started_seen_stopped_and_resumed_to_its_end(tmp_path):
+def test_a_sweep_is_started_seen_stopped_and_resumed_to_its_end(tmp_path, gate):
     folder = Cache(tmp_path).sweep("tiny")
     launch.start(tmp_path, "tiny", TINY)
     assert launch.state().is_running
@@ -132,6 +132,7 @@ def test_a_sweep_is_started_seen_stopped_and_resumed_to_its_end(tmp_path):
     assert folder.verify() == []
     first = folder.prediction_path("dense", 0).stat().st_mtime_ns
     assert launch.lacks_something(manifest)
+    gate.open()
     launch.resume(tmp_path, manifest)
     until(lambda: not launch.state().is_running)
     assert launch.state() == State("tiny", (*launch.resuming(manifest), "--cache", str(tmp_path)))

@@ -23,6 +23,7 @@ from analysis.store import Cache, SweepFolder
 from analysis.sweep.merge import merge
 from analysis.sweep.run import run_sweep
 from tests.conftest import prediction_bytes, small_sweep
+from tests.gate import Gate
 from tests.synthetic import make_sweep
 from tests.test_cli import ROOT
 
@@ -190,7 +191,7 @@ def test_a_sweep_at_a_url_makes_the_same_predictions(
 
 @pytest.mark.skipif(os.name == "nt", reason="ended as Linux and macOS end a process")
 def test_a_killed_sweep_at_a_url_resumes_at_once_to_the_same_predictions(
-    swept: SweepFolder, ftp_server: tuple[str, Path]
+    swept: SweepFolder, ftp_server: tuple[str, Path], gate: Gate
 ) -> None:
     url, served = ftp_server
     command = [
@@ -213,6 +214,7 @@ def test_a_killed_sweep_at_a_url_resumes_at_once_to_the_same_predictions(
     before = {path: path.stat().st_mtime_ns for path in there.glob("predictions/*/seed-*.parquet")}
     assert 0 < len(before) < 8
     assert (there / ".lease").is_file()
+    gate.open()
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr
     folder = Cache(f"{url}/killed").sweep("small")

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 from tests.dashboard.browsing import TILE, painted, settled
-from tests.dashboard.conftest import browser, chromium, free_port, page, serving  # noqa: F401
+from tests.dashboard.conftest import browser, chromium, context, free_port, page, serving  # noqa: F401
 from tests.security.hostile import STRINGS, TEXTS, VARIANT
 
 IMAGE = TEXTS.index(STRINGS["image"])

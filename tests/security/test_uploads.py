@@ -10,7 +10,7 @@ from analysis.errors import UserError
 from dashboard.sweeps import uploads
 from dashboard.sweeps.uploads import own_folder
 from tests.dashboard.browsing import settled
-from tests.dashboard.conftest import browser, chromium, free_port, page, serving  # noqa: F401
+from tests.dashboard.conftest import browser, chromium, context, free_port, page, serving  # noqa: F401
 from tests.security.hostile import STRINGS, TEXTS
 from tests.security.test_browser import check, flat, see, visit, watched  # noqa: F401
 from tests.security.test_imports import rows
@@ -43,9 +43,19 @@ def test_a_file_lies_under_its_own_name_or_nowhere(text: str, form: str) -> None
     assert everything() == before
 
 
+@pytest.fixture(scope="module")
+def one_address(tmp_path_factory: pytest.TempPathFactory):
+    """One dashboard for the tests that leave nothing behind."""
+    with serving(tmp_path_factory.mktemp("empty"), free_port()) as (served, _):
+        yield served
+
+
 @pytest.fixture
-def address(tmp_path: Path):
+def address(request: pytest.FixtureRequest, tmp_path: Path):
     """A dashboard on a cache with nothing in it."""
+    if "one_address" in request.fixturenames:
+        yield request.getfixturevalue("one_address")
+        return
     with serving(tmp_path, free_port()) as (served, _):
         yield served
 
@@ -65,6 +75,7 @@ def name_it(page, name: str) -> None:  # noqa: F811
     settled(page)
 
 
+@pytest.mark.usefixtures("one_address")
 @pytest.mark.parametrize("name", ["image", "bold", "colour", "tex", "plotly tags", "jinja"])
 def test_a_hostile_name_is_told_literally(watched, address, name):  # noqa: F811
     visit(watched, address, "sweeps", part="import")

@@ -1,0 +1,69 @@
+"""Worker processes of sweeps for tests: forked from one that has imported what takes seconds.
+
+They are processes all the same, that can be killed and share nothing with the test. The product
+spawns its own anew; so do the tests that start it as a command, and those marked ``spawned``.
+"""
+
+import contextlib
+import importlib
+import multiprocessing
+import multiprocessing.forkserver
+import os
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+_TEMPORARY = tempfile.gettempdir()
+ROOT = Path(__file__).parents[1]
+IS_POSSIBLE = "forkserver" in multiprocessing.get_all_start_methods()
+# What a worker comes to import that trains, prunes, exports and quantizes.
+_HEAVY = (
+    "analysis.sweep.worker",
+    "analysis.compression.onnx_export",
+    "networkx",
+    "onnxruntime.quantization",
+    "safetensors.torch",
+    "scipy.stats",
+    "torch.export",
+    "torch.onnx._internal.exporter._core",
+    "torch_pruning",
+)
+
+
+def forked_pool(
+    n_workers: int,
+    *,
+    mp_context: Any,  # noqa: ARG001
+    initializer: Callable[..., None],
+    initargs: tuple[Any, ...],
+) -> ProcessPoolExecutor:
+    """Open what ``ProcessPoolExecutor`` would, with the environment of now."""
+    context = multiprocessing.get_context("forkserver")
+    with contextlib.chdir(ROOT), mock.patch("tempfile.tempdir", _TEMPORARY):
+        # Only from there does it find the modules, and not every place is short enough.
+        multiprocessing.set_forkserver_preload([__name__ + "_preloaded"])
+        multiprocessing.forkserver.ensure_running()
+    arguments = (dict(os.environ), os.getpid(), initializer, initargs)
+    return ProcessPoolExecutor(
+        n_workers, mp_context=context, initializer=_set_up, initargs=arguments
+    )
+
+
+def preload() -> None:
+    """Import it all; where a name is gone, workers import it themselves."""
+    for name in _HEAVY:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+
+
+def _set_up(
+    environment: dict[str, str], parent: int, start: Callable[..., None], given: tuple[Any, ...]
+) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    tempfile.tempdir = None
+    # The one they were forked from ends with the test's, which is what they watch for.
+    start(*(os.getppid() if value == parent else value for value in given))
