@@ -7,6 +7,7 @@ import io
 import re
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -74,10 +75,14 @@ def as_lethe(line: str) -> list[str]:
     return words[: min(ends, default=len(words))]
 
 
+@cache
+def parsers() -> dict[str, argparse.ArgumentParser]:
+    return make_cli.verbs() | {"dashboard": make_cli.dashboard_parser()}
+
+
 def parser_of(verb: str) -> argparse.ArgumentParser:
-    known = make_cli.verbs() | {"dashboard": make_cli.dashboard_parser()}
-    assert verb in known, f"there is no verb '{verb}'"
-    return known[verb]
+    assert verb in parsers(), f"there is no verb '{verb}'"
+    return parsers()[verb]
 
 
 def options_of(parser: argparse.ArgumentParser) -> set[str]:
@@ -114,7 +119,7 @@ def test_every_command_in_a_block_parses(page: str) -> None:
 @pytest.mark.parametrize("page", [page for page in PAGES if page != "docs/cli.md"])
 def test_every_option_that_is_named_exists(page: str) -> None:
     known = set(FOREIGN)
-    for verb in [*make_cli.verbs(), "dashboard"]:
+    for verb in parsers():
         known |= options_of(parser_of(verb))
     for script in SCRIPTS:
         path = ROOT / script
@@ -136,7 +141,7 @@ def test_the_page_of_the_command_line_is_up_to_date() -> None:
 def test_every_verb_and_option_stands_on_the_page_of_the_command_line() -> None:
     sections = dict(re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", text("docs/cli.md"), re.S | re.M))
     common = text("docs/cli.md").partition("## Options of every verb")[2].partition("\n## ")[0]
-    for verb in [*make_cli.verbs(), "dashboard"]:
+    for verb in parsers():
         assert verb in sections, verb
         for option in options_of(parser_of(verb)) - {"-h", "--help"}:
             assert f"{option}" in sections[verb] + common, f"{verb} {option}"
