@@ -14,9 +14,10 @@ as the benchmarks find it (``LETHE_CHROMIUM`` names another).
 """
 
 import argparse
+import io
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image
@@ -31,7 +32,8 @@ _NOTHING_IS_LOADING = """() => !document.querySelector(
   '[data-testid=stSkeleton], [data-testid=stStatusWidget], [data-stale=true]')"""
 STRIP = ("overview", "classes", "image")
 WIDTH, REST, MOST_BYTES = 1440, 4000, 400_000
-STRIP_WIDTH, STRIP_HEIGHT, GAP = 700, 470, 16
+# The strip's pages are drawn narrower, so that they can still be read where they are small.
+STRIP_VIEW, STRIP_SIZE, GAP = (1000, 720), (640, 461), 16
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,9 @@ SHOTS = {
     "classes": Shot(PHOTOS, FIGURE, 1080),
     "curves": Shot(DIGITS, FIGURE, 1180, "of=value&attribute=planted&of_value=blur"),
     "robustness": Shot(DIGITS, FIGURE, 980, scheme="dark"),
-    "compare": Shot(PHOTOS, TILE, 1180, "other=int8-static"),
+    "compare": Shot(PHOTOS, "[data-testid=stDataFrame] canvas", 1180, "other=magnitude-0.90"),
     "attributes": Shot(DIGITS, FIGURE, 980),
-    "image": Shot(PHOTOS, FIGURE, 980, scheme="dark"),
+    "image": Shot(PHOTOS, FIGURE, 980, "kind=forgotten", "dark"),
     "annotate": Shot(PHOTOS, "h1", 620),
     "export": Shot(PHOTOS, "[data-testid=stDataFrame] canvas", 900),
     "sweeps": Shot(PHOTOS, "h1", 620),
@@ -63,7 +65,7 @@ README = Shot(PHOTOS, TILE, 900, "kind=forgotten")
 
 
 def main() -> None:
-    """Draw every page, or those named; then the strip of the README."""
+    """Draw every page and the two pictures of the README, or those that are named."""
     parser = argparse.ArgumentParser(prog="python -m docs.walk")
     parser.add_argument("--cache", type=Path, default=Path("cache"))
     parser.add_argument("pages", nargs="*", metavar="PAGE", help=", ".join((*SHOTS, "readme")))
@@ -77,43 +79,44 @@ def main() -> None:
         for name in wanted:
             address = f"http://127.0.0.1:{port}"
             if name == "readme":
-                _draw(browser, f"{address}/gallery", README, HERE / "gallery.png")
+                _save(_drawn(browser, address, "gallery", README), HERE / "gallery.png")
+                _save(_strip(browser, address), HERE / "strip.png")
             else:
-                path = "" if name == "overview" else name.partition("-")[0]
-                _draw(browser, f"{address}/{path}", SHOTS[name], HERE / "walk" / f"{name}.png")
+                picture = _drawn(browser, address, name, SHOTS[name])
+                _save(picture, HERE / "walk" / f"{name}.png")
         browser.close()
-    _strip()
 
 
-def _draw(browser: Browser, address: str, shot: Shot, target: Path) -> None:
-    page: Page = browser.new_page(viewport={"width": WIDTH, "height": shot.height})
+def _drawn(
+    browser: Browser, address: str, name: str, shot: Shot, width: int = WIDTH
+) -> Image.Image:
+    page: Page = browser.new_page(viewport={"width": width, "height": shot.height})
     page.emulate_media(color_scheme="dark" if shot.scheme == "dark" else "light")
-    page.goto(f"{address}?sweep={shot.sweep}&{shot.query}")
+    path = "" if name == "overview" else name.partition("-")[0]
+    page.goto(f"{address}/{path}?sweep={shot.sweep}&{shot.query}")
     page.wait_for_selector(shot.needed, timeout=120_000)
     page.wait_for_function(_NOTHING_IS_LOADING, timeout=120_000)
     page.wait_for_timeout(REST)
-    page.screenshot(path=target)
+    picture = Image.open(io.BytesIO(page.screenshot()))
     page.close()
-    _shrink(target)
+    return picture.convert("RGB")
 
 
-def _strip() -> None:
-    """Put the upper parts of three pages side by side, for the README."""
-    width = len(STRIP) * STRIP_WIDTH + (len(STRIP) - 1) * GAP
-    strip = Image.new("RGB", (width, STRIP_HEIGHT), "white")
+def _strip(browser: Browser, address: str) -> Image.Image:
+    """Put the upper parts of three pages side by side."""
+    width, height = STRIP_SIZE
+    strip = Image.new("RGB", (len(STRIP) * (width + GAP) - GAP, height), "white")
     for place, name in enumerate(STRIP):
-        with Image.open(HERE / "walk" / f"{name}.png") as picture:
-            height = picture.height * STRIP_WIDTH // picture.width
-            small = picture.convert("RGB").resize((STRIP_WIDTH, height), Image.Resampling.LANCZOS)
-        strip.paste(small.crop((0, 0, STRIP_WIDTH, STRIP_HEIGHT)), (place * (STRIP_WIDTH + GAP), 0))
-    strip.save(HERE / "strip.png")
-    _shrink(HERE / "strip.png")
+        shot = replace(SHOTS[name], height=STRIP_VIEW[1])
+        picture = _drawn(browser, address, name, shot, STRIP_VIEW[0])
+        strip.paste(
+            picture.resize(STRIP_SIZE, Image.Resampling.LANCZOS), (place * (width + GAP), 0)
+        )
+    return strip
 
 
-def _shrink(path: Path) -> None:
+def _save(picture: Image.Image, path: Path) -> None:
     """Write a picture as small as it gets, with 256 colours where it would be too large."""
-    with Image.open(path) as read:
-        picture = read.convert("RGB")
     picture.save(path, optimize=True)
     if path.stat().st_size > MOST_BYTES:
         picture.quantize(256, method=Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
