@@ -24,6 +24,18 @@ START = f"""\
 
 Exit status: 0 done; 1 `verify` found damage or `check` a breach; 2 the input cannot be used; 3 a
 run or the machine failed. `lethe VERB --help` prints the same, `lethe --version` the version.
+
+`sweep` reads its options from a file too; those of the command line take precedence:
+
+```toml
+# lethe sweep --config sweep.toml
+dataset = "folder:pictures"
+model = "resnet18"
+image-size = 64
+variants = ["magnitude=0.5,0.9", "int8-static"]
+seeds = 10
+epochs = 20
+```
 """
 COMMON = """\
 ## Options of every verb

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from analysis.cli.sweep import sweep_from, with_config
 from docs import make_cli
 
 ROOT = Path(__file__).parents[1]
@@ -145,6 +146,15 @@ def test_every_verb_and_option_stands_on_the_page_of_the_command_line() -> None:
         assert verb in sections, verb
         for option in options_of(parser_of(verb)) - {"-h", "--help"}:
             assert f"{option}" in sections[verb] + common, f"{verb} {option}"
+
+
+def test_the_file_of_options_on_the_page_of_the_command_line_is_one(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```toml\n(.*?)```", text("docs/cli.md"), re.DOTALL)
+    (tmp_path / "sweep.toml").write_text(block, encoding="utf-8")
+    words = ["--config", str(tmp_path / "sweep.toml"), "--epochs", "1"]
+    sweep = sweep_from(with_config(vars(parser_of("sweep").parse_args(words))))
+    assert [one.variant_id for one in sweep.variants][-1] == "int8-static"
+    assert (sweep.model, sweep.image_size, sweep.training.epochs) == ("resnet18", 64, 1)
 
 
 def test_the_readme_is_short() -> None:
