@@ -294,11 +294,6 @@ class VariantTables:
         known = kl[~np.isnan(kl)]
         return float(known.mean()) if len(known) else None
 
-
-def votes(population: Population) -> tuple[IntArray, FloatArray]:
-    """Predictions and confidences of a population, [K, N] each."""
-    return population.prediction, population[schema.CONFIDENCE]
-
     def seed_ties(self) -> dict[str, SeedTie]:
         """Compare runs of equal seeds with others, of variants said to be independent.
 
@@ -327,3 +322,8 @@ def votes(population: Population) -> tuple[IntArray, FloatArray]:
     def _with_dense(self) -> list[str]:
         ids = self._source.variant_ids
         return ids if DENSE_ID in ids else []
+
+
+def votes(population: Population) -> tuple[IntArray, FloatArray]:
+    """Predictions and confidences of a population, [K, N] each."""
+    return population.prediction, population[schema.CONFIDENCE]
