@@ -19,6 +19,7 @@ from dashboard import data, export_panel, permissions, state
 from dashboard.context import Context
 from dashboard.gallery import selected
 from dashboard.gallery.query import Found
+from dashboard.gallery.sort_keys import SORTS
 from dashboard.gallery.tiles import chips
 from dashboard.selection import WHOLE, Selection, to_params
 from dashboard.text import plain
@@ -26,17 +27,6 @@ from dashboard.text import plain
 _CLASS_COLUMNS = {
     "label": schema.LABEL, "dense": "dense_modal_label", "variant": "modal_label",
 }  # fmt: skip
-_SORTED = {
-    "vote_distance": 'table["vote_distance"]',
-    "agreement_drop": '(table["dense_agreement"] - table["agreement"]).round(5)',
-    "accuracy_drop": '(table["dense_accuracy"] - table["accuracy"]).round(5)',
-    "dense_confidence": 'table["dense_confidence"]',
-    "confidence_lost": 'table["dense_true_confidence"] - table["true_confidence"]',
-    "dense_vote_entropy": 'table["dense_vote_entropy"]',
-    "breaking_point": 'table["breaking_point"]',
-    "label": 'table["label"]',
-    "image_id": 'table["image_id"]',
-}
 
 
 def gallery_code(context: Context, found: Found) -> str:
@@ -91,11 +81,9 @@ def _tag_lines(context: Context) -> str:
 
 def _order(context: Context) -> str:
     selection = context.selection
-    key = _SORTED.get(selection.sort)
+    key = SORTS[selection.sort].expression
     if selection.sort == "stability":
         key = f'sweep.stability({literal(context.variant)})["stability"]'
-    if key is None:
-        return ""
     return (
         f"\ntable = table.assign(key={key})"
         f'.sort_values("key", ascending={selection.order == "asc"}, kind="stable")'
