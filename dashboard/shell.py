@@ -1,9 +1,4 @@
-"""Failures as one plain message on the page; the traceback goes to the log.
-
-The progress of a sweep that is being made, on every page, without disturbing who reads it.
-
-What stands around every page: sweep and tie rule, progress, notes on the address.
-"""
+"""What stands around every page: sweep and tie rule, progress, notes, and failures in one message."""
 
 import functools
 import logging

@@ -1,7 +1,4 @@
-"""What a limit is held against: numbers of the tables, with what there is to judge them by.
-
-Judging a sweep by a budget: one verdict a limit and variant, breaches first.
-"""
+"""Judge a sweep by a budget: measure each limit in the tables, give one verdict a limit and variant."""
 
 import math
 from collections.abc import Hashable, Mapping, Sequence

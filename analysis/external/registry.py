@@ -1,4 +1,4 @@
-"""The formats of given models by name; their files are found, not listed."""
+"""The formats of external models by name; their files are found, not listed."""
 
 from collections.abc import Callable
 

@@ -1,7 +1,4 @@
-"""Accuracy of dense runs and variant's runs on PIEs, on non-PIEs and on all images.
-
-How hard PIEs are for the dense runs, beside the A/A PIEs of the dense halves.
-"""
+"""How hard PIEs are: accuracy on PIEs and other images, and on A/A PIEs of the dense halves."""
 
 from dataclasses import dataclass
 

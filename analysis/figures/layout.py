@@ -1,7 +1,4 @@
-"""Data text as labels: shown literally, cut where it is long, measured before it is placed.
-
-Where the words of a figure stand: room for each, so that none covers or cuts another.
-"""
+"""Labels and words of a figure: data text shown literally, cut, and given the room it needs."""
 
 import html
 import textwrap

@@ -1,7 +1,4 @@
-"""Kinds of PIEs: how many images a variant forgot, recovered, or changed between wrong labels.
-
-PIE share of halves of the populations, beside what seed noise alone makes.
-"""
+"""How many PIEs, of which kind, and their share beside what seed noise alone makes."""
 
 from dataclasses import dataclass
 

@@ -1,9 +1,4 @@
-"""Shift x variant as a heatmap, with marks where a difference is significant.
-
-Robustness: what variants keep of their accuracy under shifts, beside what dense keeps.
-
-Pairs of single models under shifts: on how many images each is right.
-"""
+"""Accuracy under shifts: what variants keep, as heatmap and as curve, and pairs of single models."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

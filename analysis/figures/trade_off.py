@@ -1,7 +1,4 @@
-"""Which of several compressed models no other beats: the Pareto front.
-
-What compression buys against what it costs: size, accuracy and forgotten images at once.
-"""
+"""What compression buys and costs: size, accuracy and forgotten images, with the Pareto front."""
 
 from dataclasses import dataclass
 from typing import Any

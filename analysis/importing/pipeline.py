@@ -1,7 +1,4 @@
-"""What the manifest says of a sweep whose predictions were imported.
-
-An import from its files to the cache: read, checked, written aside, then published whole.
-"""
+"""Import from files to cache: read, check, write aside, publish as a whole."""
 
 import hashlib
 import platform
@@ -182,7 +179,7 @@ def import_predictions(
 
 def _check_name(folder: SweepFolder) -> None:
     if folder.exists and folder.manifest().origin != "imported":
-        was = "made of given models" if folder.manifest().origin == "external" else "trained"
+        was = "made of external models" if folder.manifest().origin == "external" else "trained"
         raise UserError(
             f"sweep '{folder.name}' was {was}, not imported; import into another --name"
         )

@@ -1,7 +1,4 @@
-"""Over-representation: which values of a metadata column PIEs have more often than all images.
-
-Numeric metadata columns on PIEs and on non-PIEs, as they are and matched by class.
-"""
+"""Metadata columns on PIEs: over-representation of values, and numbers matched by class."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,9 +1,4 @@
-"""False positive and false negative rates of classes, and how unevenly compression moves them.
-
-What compression does to each class: recall deltas, their tests, and impacted classes.
-
-Intensification: whether compression takes more from the classes that were weak already.
-"""
+"""What compression does to each class: recall deltas, their tests, error rates, intensification."""
 
 from dataclasses import dataclass
 from typing import Any

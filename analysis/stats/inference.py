@@ -1,9 +1,4 @@
-"""Shares of small samples: their intervals, the interval of a difference, and its exact test.
-
-Rank tests of two groups, plain and stratified.
-
-Two-sided t tests and false discovery rate, vectorized over classes.
-"""
+"""Tests and intervals: shares, rank tests, t tests and false discovery rate over classes."""
 
 from dataclasses import dataclass
 

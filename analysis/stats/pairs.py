@@ -1,13 +1,4 @@
-"""One pair of models: the exact test of what flipped within a class.
-
-One pair of single models on the same images: the change of accuracy, with its interval.
-
-Which runs of two populations belong together.
-
-Flips: what single models lost and won, run by run.
-
-The order of images of single models (K = 1), where every PIE has a vote distance of 1.
-"""
+"""Two models compared image by image: flips, McNemar's test, change of accuracy, pairing of runs."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias

@@ -1,11 +1,4 @@
-"""Pruning identified exemplars: the images on which compression changed the modal label.
-
-From which sparsity on an image is lost to a method.
-
-Whether two variants forget the same images.
-
-PIE stability: whether an image would be a PIE with other seeds.
-"""
+"""Pruning identified exemplars: which images, how stable, from which sparsity, how they overlap."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,9 +1,4 @@
-"""Agreement between raters: Cohen's kappa of two, Krippendorff's alpha of any number.
-
-What raters said, by group of images: shares of every category, and how they differ.
-
-Which images the people of a study see: three groups drawn at random, and each rater's order.
-"""
+"""Studies with people: which images each sees, shares by group, agreement between raters."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,4 @@
-"""The noise floor: how many PIEs the choice of seeds alone makes.
-
-Whether a variant has more PIEs than other seeds would make: a permutation test over the runs.
-"""
+"""Seed noise: the noise floor, the PIE excess, and a permutation test over the runs."""
 
 from dataclasses import dataclass
 from typing import Any

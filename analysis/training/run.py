@@ -1,7 +1,4 @@
-"""Making one run: train and prune it, or quantize a trained one; predict, measure and write.
-
-Predicting a finished run on shifts: from its saved weights, quantized again where it was.
-"""
+"""Make one run: train and prune or quantize, predict, measure, write; later predict it on shifts."""
 
 import time
 from typing import Any

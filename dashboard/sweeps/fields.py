@@ -1,9 +1,4 @@
-"""What the form asks: its fields as options of ``sweep``, checked as those of the command.
-
-The fields that several forms have: a dataset and its place, corruptions, numbers.
-
-The parts of the page Sweeps, as its address calls them.
-"""
+"""Fields that several forms have, and their values as options of ``sweep``, checked like a command."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -190,5 +185,5 @@ PARTS = {
     LIST: "In the cache",
     TRAIN: "Train a sweep",
     IMPORT: "Import predictions",
-    MODELS: "Given models",
+    MODELS: "External models",
 }
