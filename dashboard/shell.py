@@ -1,4 +1,7 @@
-"""What stands around every page: sweep and tie rule, progress, notes, and failures in one message."""
+"""What stands around every page.
+
+Sweep and tie rule, progress, notes, and failures in one message.
+"""
 
 import functools
 import logging

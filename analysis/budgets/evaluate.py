@@ -1,4 +1,7 @@
-"""Judge a sweep by a budget: measure each limit in the tables, give one verdict a limit and variant."""
+"""Judge a sweep by a budget.
+
+Measure each limit in the tables, give one verdict a limit and variant.
+"""
 
 import math
 from collections.abc import Hashable, Mapping, Sequence

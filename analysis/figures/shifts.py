@@ -1,4 +1,7 @@
-"""Accuracy under shifts: what variants keep, as heatmap and as curve, and pairs of single models."""
+"""Accuracy under shifts.
+
+What variants keep, as heatmap and as curve, and pairs of single models.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""Two models compared image by image: flips, McNemar's test, change of accuracy, pairing of runs."""
+"""Two models compared image by image.
+
+Flips, McNemar's test, change of accuracy, pairing of runs.
+"""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias

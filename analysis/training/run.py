@@ -1,4 +1,7 @@
-"""Make one run: train and prune or quantize, predict, measure, write; later predict it on shifts."""
+"""Make one run.
+
+Train and prune or quantize, predict, measure, write; later predict it on shifts.
+"""
 
 import time
 from typing import Any

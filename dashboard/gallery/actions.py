@@ -1,4 +1,7 @@
-"""What can be done with the images of the gallery: select, tag, export, keep the view, copy as code."""
+"""What can be done with the images of the gallery.
+
+Select, tag, export, keep the view, copy as code.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

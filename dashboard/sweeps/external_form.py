@@ -225,7 +225,7 @@ def _sweep() -> None:
             "Name",
             key=state.field(FORM, "name", ""),
             placeholder="After the dataset",
-            help="Folder of the sweep in the cache. The name of one of external models that is there, "
+            help="Folder of the sweep in the cache. The name of one that is there, "
             "with the same options, extends it.",
         )
         workers(FORM, "Processes that run models at the same time.")

@@ -1,4 +1,7 @@
-"""Fields that several forms have, and their values as options of ``sweep``, checked like a command."""
+"""Fields that several forms have.
+
+And their values as options of ``sweep``, checked like a command.
+"""
 
 from collections.abc import Iterable
 from typing import Any
