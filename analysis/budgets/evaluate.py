@@ -210,6 +210,15 @@ def check(
 ) -> list[Verdict]:
     """Hold variants, all by default, against a budget; breaches first, then what is untested.
 
+    Parameters
+    ----------
+    results : SweepResults
+        The results of the sweep.
+    budget : Budget
+        The limits, from :func:`read_budget`.
+    variant_ids : sequence of str, optional
+        The variants to judge; all compressed ones by default.
+
     Raises
     ------
     UserError

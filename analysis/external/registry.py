@@ -14,6 +14,11 @@ _OPENERS = Registry[Opener]("analysis.external", "format")
 def register(kind: str) -> Callable[[Opener], Opener]:
     """Register a function that opens a format; it is given what stands after ``=``.
 
+    Parameters
+    ----------
+    kind : str
+        Name of the format.
+
     Raises
     ------
     ValueError

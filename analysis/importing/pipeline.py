@@ -154,6 +154,15 @@ def import_predictions(
 
     All runs come in, or none: files are made aside and published together.
 
+    Parameters
+    ----------
+    asked : ImportConfig
+        The files, the sweep's name, and how the files are to be read.
+    cache : Cache
+        The folder of all sweeps.
+    progress : callable
+        Takes a phase, the number done and the total.
+
     Raises
     ------
     UserError

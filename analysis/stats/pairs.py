@@ -25,6 +25,8 @@ def class_flips(
     ----------
     dense_correct, variant_correct : bool arrays, shape (N,)
     label : integer array, shape (N,)
+    n_classes : int
+        Number of classes, C.
     """
     to_wrong = label[dense_correct & ~variant_correct]
     to_right = label[variant_correct & ~dense_correct]
@@ -138,6 +140,15 @@ def paired_rows(
 
     Where equal seeds tie the runs (``paired``), a pair a seed that both have, ascending. Where
     nothing ties them, single models (K = 1 on both sides) are one pair, and populations none.
+
+    Parameters
+    ----------
+    dense_seeds : sequence of int
+        Seeds of the dense rows, in order.
+    variant_seeds : sequence of int
+        Seeds of the variant's rows, in order.
+    paired : bool
+        Whether equal seeds tie the two populations.
     """
     if not paired:
         n = 1 if len(dense_seeds) == len(variant_seeds) == 1 else 0
