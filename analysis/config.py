@@ -267,7 +267,7 @@ class Training:
     prune_end: float = option(
         0.75,
         group=_TRAINING,
-        help="share of the steps at which the asked sparsity is reached",
+        help="share of the steps at which the target sparsity is reached",
         is_ok=_is_share,
     )
     prune_every: int = option(8, group=_TRAINING, help="steps between two masks", least=1)

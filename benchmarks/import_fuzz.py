@@ -125,7 +125,7 @@ def _run(case: int, kind: str, folder: Path) -> str:
 
 
 def _read_back(path: Path, kind: str, cache: Path) -> str:
-    """Hold an accepted sweep against the file, read by other means."""
+    """Compare an accepted sweep with the file, read by other means."""
     folder = Cache(cache).existing("x")
     manifest = folder.manifest()
     if folder.verify():

@@ -1,4 +1,4 @@
-"""Statistics of a sweep of the demo's shape: every table, held against merely reading the files."""
+"""Statistics of a sweep of the demo's shape: every table, beside merely reading the files."""
 
 import tempfile
 import time

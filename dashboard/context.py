@@ -50,7 +50,7 @@ class Context:
                 "No compressed variant has a finished run yet. The pages fill as runs finish."
                 if not self.manifest.is_complete
                 else "This sweep has no compressed variant beside its dense one, so there is "
-                "nothing to hold against it."
+                "nothing to compare with it."
             )
         return self.selection.variant
 

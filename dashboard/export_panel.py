@@ -40,7 +40,7 @@ def panel(
     label
         What stands on the button, before the number of images.
     variant_id
-        What they are held against dense by; the chosen variant by default.
+        What they are compared with dense by; the chosen variant by default.
     """
     ids = np.asarray(image_ids, np.int64)
     with st.popover(

@@ -188,7 +188,7 @@ def csv_button(table: pd.DataFrame, stem: str) -> None:
     )
 
 
-def as_code(table: pd.DataFrame, code: str) -> None:  # noqa: ARG001 (the tests hold it against it)
+def as_code(table: pd.DataFrame, code: str) -> None:  # noqa: ARG001 (the tests compare it with it)
     """Show the Python lines that give a table."""
     st.caption("This table in a notebook:")
     st.code(code, language="python", wrap_lines=True)

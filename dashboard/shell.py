@@ -40,7 +40,7 @@ def guarded(show: Callable[[], None]) -> Callable[[], None]:
             tell(
                 f"This sweep could not be read ({type(error).__name__}). 'python -m analysis "
                 "verify' with its name lists what is wrong; the same sweep started again makes "
-                "missing runs anew."
+                "missing runs again."
             )
 
     return safely

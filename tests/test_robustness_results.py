@@ -72,7 +72,7 @@ def test_every_row_is_what_a_slow_loop_counts(
 ) -> None:
     found = table.set_index(["variant_id", "shift", "metric"]).loc[(variant_id, shift, metric)]
     seeds = [0, 2, 3] if shift == "phone" else [0, 1, 2, 3]
-    # A shift without some of the classes is held against the clean images of those it has.
+    # A shift without some of the classes is compared with the clean images of those it has.
     classes = {0, 2, 3} if shift == "phone" else {0, 1, 2, 3, 4}
 
     def counted(variant: str, on: str | None) -> np.ndarray:

@@ -216,7 +216,7 @@ def test_a_head_of_other_classes_is_said_and_not_taken_untrained(
     weights |= {"fc.weight": np.zeros((3, 64), np.float32), "fc.bias": np.zeros(3, np.float32)}
     save_file(weights, tmp_path / "three.safetensors")
     given = ("--checkpoint", str(tmp_path / "three.safetensors"), "--seeds", "1")
-    said = "the head was drawn anew: the checkpoint has one of 3 classes"
+    said = "the head was drawn again: the checkpoint has one of 3 classes"
     refused = _lethe(*given, "--schedule", "oneshot", cwd=tmp_path)
     assert refused.returncode == 2
     assert f"cannot be taken as it is, {said}" in refused.stderr

@@ -1,7 +1,7 @@
 """Worker processes of sweeps for tests: forked from one that has imported what takes seconds.
 
 They are processes all the same, that can be killed and share nothing with the test. The product
-spawns its own anew; so do the tests that start it as a command, and those marked ``spawned``.
+spawns its own again; so do the tests that start it as a command, and those marked ``spawned``.
 """
 
 import contextlib

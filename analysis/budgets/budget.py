@@ -13,7 +13,7 @@ from typing import Any, Literal, NoReturn, TypeAlias, get_args, get_type_hints
 from analysis.errors import UserError
 
 Judge: TypeAlias = Literal["point", "significant", "assured", "p", "q", "seeds"]
-"""Which number is held against the maximum.
+"""Which number is compared with the maximum.
 
 ``point``: the estimate; ``significant``: the lower end of its 95 % interval; ``assured``: the
 upper; ``p``, ``q``: the estimate of a class where p or q <= 0.05; ``seeds``: the estimate where the

@@ -208,7 +208,7 @@ class Verdict:
 def check(
     results: SweepResults, budget: Budget, variant_ids: Sequence[str] | None = None
 ) -> list[Verdict]:
-    """Hold variants, all by default, against a budget; breaches first, then what is untested.
+    """Compare variants, all by default, with a budget; breaches first, then what is untested.
 
     Parameters
     ----------
@@ -228,7 +228,7 @@ def check(
     for name in (*budget.variants, *(variant_ids or ())):
         manifest.variant(name)
         if name == DENSE_ID:
-            raise UserError("'dense' is what the budget is held against; name another variant")
+            raise UserError("'dense' is what the budget is compared with; name another variant")
     if DENSE_ID not in results.variant_ids:
         raise UserError(f"sweep '{manifest.name}' has no dense run done, so nothing can be checked")
     asked = variant_ids or [v.variant_id for v in manifest.variants if v.variant_id != DENSE_ID]

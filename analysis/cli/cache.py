@@ -58,7 +58,7 @@ def _add_cache_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
     for verb, run, text in (
         ("show", run_show, "how complete a sweep is, how large, how it was made"),
         ("remove", run_remove, "delete a sweep and its files; what people annotated stays"),
-        ("verify", run_verify, "hold every file of a sweep against its manifest"),
+        ("verify", run_verify, "compare every file of a sweep with its manifest"),
     ):
         parser = verbs.add_parser(verb, parents=[common], help=text)
         parser.add_argument("sweep", metavar="SWEEP")

@@ -24,7 +24,7 @@ from analysis.store import Cache
 from analysis.store.tabular import to_csv, write_table
 
 _CHECK_ABOUT = """\
-Hold a sweep against a budget in TOML: overall top-1 drop, the largest drop of a class, PIEs \
+Compare a sweep with a budget in TOML: overall top-1 drop, the largest drop of a class, PIEs \
 beyond seed noise, gaps of subgroups, size. Exit status 0: within the budget; 1: a breach, or a \
 limit that could not be tested; 2: the budget or the sweep cannot be used. docs/ci.md says what a \
 budget holds."""
@@ -82,7 +82,7 @@ def _add_export(verbs: Any, common: argparse.ArgumentParser) -> None:
     export.add_argument(
         "--positive",
         metavar="CLASS",
-        help="subgroups: the class held against the rest (default: the second of two classes, "
+        help="subgroups: the class compared with the rest (default: the second of two classes, "
         "else each in turn)",
     )
     export.set_defaults(run=run_export)
@@ -248,7 +248,7 @@ def _add_share(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument("sweep", metavar="SWEEP")
     parser.add_argument("format", metavar="FORMAT", choices=sorted(known), help=", ".join(known))
     parser.add_argument(
-        "--variant", metavar="ID", help="held against dense (default: the most compressed one)"
+        "--variant", metavar="ID", help="compared with dense (default: the most compressed one)"
     )
     parser.add_argument("--population", choices=POPULATIONS, help="which images (default: pies)")
     parser.add_argument(

@@ -7,7 +7,6 @@ from typing import Any
 from analysis.cli.cache import keep_tables, tell_pairing
 from analysis.cli.console import ProgressBars
 from analysis.cli.options import add_options, fields_of
-from analysis.errors import UserError
 from analysis.importing.request import ImportConfig, parse_map
 from analysis.presentation.formatting import many
 from analysis.store import Cache
@@ -31,7 +30,7 @@ def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
         description=_ABOUT,
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="files, or patterns in quotes")
-    add_options(parser, ImportConfig)
+    add_options(parser, ImportConfig, required=("name",))
     parser.set_defaults(run=run_import)
 
 
@@ -40,8 +39,6 @@ def run_import(options: argparse.Namespace, cache: Cache) -> int:
     from analysis.importing import import_predictions
 
     given = fields_of(vars(options), ImportConfig)
-    if "name" not in given:
-        raise UserError("--name is missing: the name of the sweep, new or imported before")
     config = ImportConfig(
         tuple(options.files),
         columns=parse_map(given.pop("map", [])),

@@ -10,7 +10,7 @@ from analysis.options import Written, check_types, options_of
 
 
 def add_options(
-    parser: argparse.ArgumentParser, *classes: type, leave_out: tuple[str, ...] = ()
+    parser: argparse.ArgumentParser, *classes: type, required: tuple[str, ...] = ()
 ) -> None:
     """Add the options of some dataclasses to a parser, each under its group's heading.
 
@@ -19,8 +19,6 @@ def add_options(
     """
     groups: dict[str, Any] = {"": parser}
     for one in options_of(*classes):
-        if one.name in leave_out:
-            continue
         heading = one.about.group
         if heading not in groups:
             title, _, about = heading.partition(": ")
@@ -28,6 +26,7 @@ def add_options(
         groups[heading].add_argument(
             f"--{one.flag}", dest=one.name, help=one.help.replace("%", "%%"),
             default=argparse.SUPPRESS, **_form(one),
+            **({"required": True} if one.name in required else {}),
         )  # fmt: skip
 
 

@@ -55,7 +55,7 @@ def static(trained: Trained, calibration: Batch) -> Compressed:
     stage="after-training",
     takes_level=False,
     needs=("graph",),
-    summary="int8 weights, activation ranges taken anew from every batch",
+    summary="int8 weights, activation ranges taken again from every batch",
 )
 def dynamic(trained: Trained, _: Batch) -> Compressed:
     """Quantize weights to int8, one scale a tensor; activations are quantized as they come."""

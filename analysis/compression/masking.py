@@ -54,7 +54,7 @@ def over_all_layers(scores: "Weights", sparsity: float) -> "dict[str, torch.Tens
 class CubicSchedule:
     """``s(t) = s_f (1 - (1 - p)^3)`` with p from 0 to 1 between step ``begin`` and step ``end``.
 
-    Masks are made anew at ``begin``, every ``every`` steps after it, and at ``end``.
+    Masks are made again at ``begin``, every ``every`` steps after it, and at ``end``.
     """
 
     final: float
@@ -72,7 +72,7 @@ class CubicSchedule:
         return self.final * (1 - (1 - progress) ** 3)
 
     def is_update(self, step: int) -> bool:
-        """Whether the masks are made anew at this step."""
+        """Whether the masks are made again at this step."""
         if not self.begin <= step <= self.end:
             return False
         return step == self.end or (step - self.begin) % self.every == 0

@@ -3,27 +3,30 @@
 import logging
 import warnings
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import onnx
-import onnxscript.optimizer
-import torch
-from onnx import numpy_helper
-from torch import nn
 
 from analysis.compression.int8 import session_options
 from analysis.errors import RunError
 from analysis.models.spec import ModelSpec
 
+if TYPE_CHECKING:
+    import onnx
+    import torch
+    from torch import nn
+
 _TOLERANCE = 1e-3
 
 
-def export_graph(model: nn.Module, spec: ModelSpec) -> bytes:
+def export_graph(model: "nn.Module", spec: ModelSpec) -> bytes:
     """Export a model for a dynamic batch, its initializers named as in its state dict.
 
     Input ``images`` float32 [B, C, H, W], output ``logits`` [B, classes].
     """
+    import torch
+
     example = torch.zeros(2, spec.channels, *spec.image_size)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
@@ -43,11 +46,14 @@ def export_graph(model: nn.Module, spec: ModelSpec) -> bytes:
     return program.model_proto.SerializeToString()
 
 
-def fill_graph(graph: bytes, weights: Mapping[str, torch.Tensor]) -> onnx.ModelProto | None:
+def fill_graph(graph: bytes, weights: Mapping[str, "torch.Tensor"]) -> "onnx.ModelProto | None":
     """Put weights into an exported graph; None where a weight has no initializer of its name.
 
     One of another shape does not count: a model that lost channels has its own graph.
     """
+    import onnx
+    from onnx import numpy_helper
+
     model = onnx.load_model_from_string(graph)
     missing = {name for name in weights if not name.endswith("num_batches_tracked")}
     for tensor in model.graph.initializer:
@@ -58,7 +64,7 @@ def fill_graph(graph: bytes, weights: Mapping[str, torch.Tensor]) -> onnx.ModelP
     return None if missing else model
 
 
-def onnx_model(model: nn.Module, spec: ModelSpec, graph: bytes) -> onnx.ModelProto:
+def onnx_model(model: "nn.Module", spec: ModelSpec, graph: bytes) -> "onnx.ModelProto":
     """ONNX form of a trained model: the shared graph with its weights, checked on two images.
 
     Batch norms are folded into the convolutions before them.
@@ -71,6 +77,8 @@ def onnx_model(model: nn.Module, spec: ModelSpec, graph: bytes) -> onnx.ModelPro
     RunError
         That export does not compute what the model does either.
     """
+    import onnx
+
     filled = fill_graph(graph, model.state_dict())
     if filled is not None:
         filled = _folded(filled)
@@ -82,15 +90,18 @@ def onnx_model(model: nn.Module, spec: ModelSpec, graph: bytes) -> onnx.ModelPro
     return own
 
 
-def _folded(model: onnx.ModelProto) -> onnx.ModelProto:
+def _folded(model: "onnx.ModelProto") -> "onnx.ModelProto":
     """Fold constants and batch norms; only now, since a folded weight no longer has its name."""
+    import onnxscript.optimizer
+
     folded = onnxscript.optimizer.optimize(model)
     del folded.graph.value_info[:]
     return folded
 
 
-def _agrees(candidate: onnx.ModelProto, model: nn.Module, spec: ModelSpec) -> bool:
+def _agrees(candidate: "onnx.ModelProto", model: "nn.Module", spec: ModelSpec) -> bool:
     import onnxruntime
+    import torch
 
     generator = np.random.default_rng(0)
     images = generator.normal(size=(2, spec.channels, *spec.image_size)).astype(np.float32)

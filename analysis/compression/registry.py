@@ -84,7 +84,7 @@ def register(
 
     def add(work: Callable[..., Any]) -> Callable[..., Any]:
         if name == DENSE_ID:
-            raise ValueError(f"'{DENSE_ID}' is what compressed models are held against")
+            raise ValueError(f"'{DENSE_ID}' is what compressed models are compared with")
         if (stage == "training" and not takes_level) != (sparsity is not None):
             raise ValueError(
                 f"compression method '{name}': 'sparsity' is for methods of training without a "

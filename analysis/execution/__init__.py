@@ -11,7 +11,7 @@ ATTEMPTS = 3
 class Pool(Protocol):
     """The part of ``concurrent.futures.Executor`` that is used, and how many jobs run at a time.
 
-    A job whose worker dies is begun anew on another, at most ``ATTEMPTS`` times altogether; then
+    A job whose worker dies is begun again on another, at most ``ATTEMPTS`` times altogether; then
     its future fails. No other job is lost.
     """
 

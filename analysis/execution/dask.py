@@ -21,9 +21,9 @@ _ANSWER_SECONDS = 10
 
 
 class ClusterPool(Executor):
-    """A Dask client as a pool; Dask itself begins a job anew when its worker dies.
+    """A Dask client as a pool; Dask itself begins a job again when its worker dies.
 
-    No more jobs are handed out than there are workers: Dask holds a death against every job that
+    No more jobs are handed out than there are workers: Dask compares a death with every job that
     waits at the dead worker.
     """
 

@@ -115,7 +115,7 @@ class Chosen:
         self.results.manifest.variant(self.variant_id)
         if self.variant_id not in self.results.compressed_ids:
             raise UserError(
-                f"'{self.variant_id}' cannot be held against dense; choose among "
+                f"'{self.variant_id}' cannot be compared with dense; choose among "
                 f"{', '.join(self.results.compressed_ids) or 'none yet'}"
             )
         ids = np.asarray(self.image_ids, np.int64)

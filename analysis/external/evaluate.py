@@ -132,7 +132,7 @@ def _scores_among(model: ModelFile, outputs: list[Array], n_classes: int) -> int
 def evaluate(context: ExternalContext, fit: Fit, dense: Fit | None) -> RunResult:
     """Predict every test image with one model and write the predictions.
 
-    ``dense`` is what its outputs are held against, image by image; None without.
+    ``dense`` is what its outputs are compared with, image by image; None without.
 
     Raises
     ------

@@ -47,7 +47,7 @@ def open_function(where: str, needed: Needed) -> Loaded:
     made = make if isinstance(make, nn.Module) else _called(make)
     file = Path(getattr(module, "__file__", None) or "")
     digest = hashlib.sha256(file.read_bytes() if file.is_file() else name.encode()).hexdigest()
-    note = f"ran the code of {where}; only that module's own file is held against later runs"
+    note = f"ran the code of {where}; only that module's own file is compared with later runs"
     if isinstance(made, nn.Module):
         notes = (note, *_in_evaluation(made))
         first = next(iter(made.parameters()), None)

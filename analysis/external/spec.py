@@ -248,13 +248,13 @@ def _check_runs(models: tuple[ModelFile, ...], is_paired: bool) -> None:
     dense = {model.seed for model in models if model.variant_id == DENSE_ID}
     if not dense:
         raise UserError(
-            "--models: none is 'dense', the uncompressed model that the others are held against; "
+            "--models: none is 'dense', the uncompressed model that the others are compared with; "
             "expected dense=MODEL, also where models are added to a sweep"
         )
     alone = next((model for model in models if model.seed not in dense), None)
     if is_paired and alone is not None:
         raise UserError(
-            f"--paired: {alone.run} is held against dense@{alone.seed}, which is not among "
+            f"--paired: {alone.run} is compared with dense@{alone.seed}, which is not among "
             "--models; name it again where models are added to a sweep"
         )
 

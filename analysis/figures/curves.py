@@ -234,5 +234,5 @@ def _subtitle(info: MetricCurveInfo) -> str:
     left = " Left of the line: variants that prune nothing." if len(info.unpruned) else ""
     note = ""
     if info.metric == "pie_share":
-        note = " Seed noise is part of it; hold only shares of halves against the noise floor."
+        note = " Seed noise is part of it; compare only shares of halves with the noise floor."
     return f"{dense}{bands}{left}{note}"

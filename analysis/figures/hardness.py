@@ -62,7 +62,7 @@ def pie_accuracy(summary: pd.DataFrame, *, note: str = "") -> go.Figure:
     """Draw dense and variant accuracy on PIEs, non-PIEs and all images by variant.
 
     Any set chosen by disagreement is hard; the dense runs' accuracy on A/A PIEs, which the dense
-    halves disagree on, is what the one on PIEs is to be held against.
+    halves disagree on, is what the one on PIEs is to be compared with.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def pie_accuracy(summary: pd.DataFrame, *, note: str = "") -> go.Figure:
     """
     info = pie_accuracy_info(summary)
     if info.points.empty:
-        reason = "Nothing to show: no compressed variant has runs to hold against dense yet."
+        reason = "Nothing to show: no compressed variant has runs to compare with dense yet."
         return layout.empty(layout.Words(_ACCURACY_TITLE, _X, "", "", note), reason)
     figure = go.Figure()
     for images, (_, _, offset, _) in _ACCURACY_SETS.items():
@@ -85,11 +85,11 @@ def pie_accuracy(summary: pd.DataFrame, *, note: str = "") -> go.Figure:
     n = len(names)
     figure.update_xaxes(tickformat=".3~%", zeroline=False)
     subtitle = (
-        "Any images chosen by disagreement are hard: hold dense on PIEs (●) against dense on the "
+        "Any images chosen by disagreement are hard: compare dense on PIEs (●) with dense on the "
         "A/A PIEs of its own halves (×)."
         if (info.points["images"] == "A/A PIEs").any()
         else "Any images chosen by disagreement are hard. There are no A/A PIEs, of seeds alone, "
-        "to hold them against: they take two dense runs, better ten."
+        "to compare them with: they take two dense runs, better ten."
     )
     words = layout.Words(_ACCURACY_TITLE, _X, "", subtitle, note)
     return layout.compose(figure, words, plot_height=max(58 * n, 130), rows=names)
@@ -138,7 +138,7 @@ class PieDifficultyInfo:
 
 
 def pie_difficulty_info(summary: pd.DataFrame) -> PieDifficultyInfo:
-    """Collect the variants whose PIEs of halves and A/A PIEs can be held against each other.
+    """Collect the variants whose PIEs of halves and A/A PIEs can be compared with each other.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ def pie_difficulty(summary: pd.DataFrame, *, note: str = "") -> go.Figure:
     x = "Top-1 of the dense runs (%)"
     if rows.empty:
         reason = (
-            "Nothing to hold against A/A PIEs: that takes at least two dense runs, and a "
+            "Nothing to compare with A/A PIEs: that takes at least two dense runs, and a "
             "compressed variant with as many runs as half of them and a PIE."
         )
         return layout.empty(layout.Words(_HARD_TITLE, x, "", "", note), reason)

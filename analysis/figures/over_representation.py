@@ -103,7 +103,7 @@ def over_representation(attributes: pd.DataFrame, *, note: str = "") -> go.Figur
 def _subtitle(info: OverRepresentationInfo) -> str:
     if info.rows["aa_over_representation"].isna().all():
         text = (
-            "There are no A/A PIEs, of seeds alone, to hold them against: they take two dense "
+            "There are no A/A PIEs, of seeds alone, to compare them with: they take two dense "
             "runs, better ten."
         )
     else:

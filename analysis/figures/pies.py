@@ -61,7 +61,7 @@ def pie_kinds(summary: pd.DataFrame, *, note: str = "") -> go.Figure:
     """
     rows = pie_kinds_info(summary).rows
     if rows.empty:
-        reason = "Nothing to show: no compressed variant has runs to hold against dense yet."
+        reason = "Nothing to show: no compressed variant has runs to compare with dense yet."
         return layout.empty(layout.Words(_KINDS_TITLE, _KINDS_X, "", "", note), reason)
     names = [layout.short(name, 32) for name in rows[schema.VARIANT_ID]]
     largest = max(int(rows[list(_SHOWN)].to_numpy().max()), 1)
@@ -133,7 +133,7 @@ class PieShareInfo:
 
 
 def pie_share_info(summary: pd.DataFrame) -> PieShareInfo:
-    """Keep the compressed variants that can be held against the floor, like for like.
+    """Keep the compressed variants that can be compared with the floor, like for like.
 
     The PIE share of full populations is no part of it: at another number of runs the floor is
     another one.
@@ -165,7 +165,7 @@ def pie_share(summary: pd.DataFrame, *, note: str = "") -> go.Figure:
     rows = info.rows
     if rows.empty:
         reason = (
-            "Nothing to hold against the noise floor: it needs at least two dense runs and a "
+            "Nothing to compare with the noise floor: it needs at least two dense runs and a "
             "compressed variant with as many runs as half of them."
         )
         return layout.empty(layout.Words(_SHARE_TITLE, _SHARE_X, "", "", note), reason)

@@ -124,7 +124,7 @@ def using(fs: Any, url: str, shown: str) -> Iterator[None]:
 def act(url: str, shown: str, action: Callable[[Any, str], T], *, again: bool = True) -> T:
     """Act on a file system as it is now, not as it was listed before.
 
-    A connection that lay idle may have been closed, so with ``again`` it is opened anew once.
+    A connection that lay idle may have been closed, so with ``again`` it is opened again once.
     """
     fs, path = filesystem(url, shown)
     try:

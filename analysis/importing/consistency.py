@@ -245,7 +245,7 @@ class ImageKeys:
         return None
 
     def ids_of(self, kept: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
-        """Ids of the files where the images that are kept are numbered anew; else None."""
+        """Ids of the files where the images that are kept are numbered again; else None."""
         if self.by_path or np.array_equal(kept, np.arange(len(kept))):
             return None
         return kept.astype(np.int64)
@@ -257,7 +257,7 @@ Told = Callable[[int, int], None]
 def image_table(
     asked: ImportConfig, read: Read, keys: ImageKeys, classes: Classes, told: Told, *, is_new: bool
 ) -> tuple[ImageTable, list[str]]:
-    """Hold every run against the others; what is to be said of the images that are left out.
+    """Compare every run with the others; what is to be said of the images that are left out.
 
     Raises
     ------

@@ -194,7 +194,7 @@ def _thumbnails(
 def bare_table(
     label: npt.NDArray[np.int32], paths: list[str] | None, ids: npt.NDArray[np.int64] | None
 ) -> pa.Table:
-    """``images.parquet`` without pictures; ``ids`` are kept beside where they were given anew."""
+    """``images.parquet`` without pictures; ``ids`` are kept beside where they were given again."""
     n = len(label)
     metadata = None if ids is None else pa.schema([pa.field(GIVEN_ID, pa.int64())])
     layout = schema.images_schema(metadata)

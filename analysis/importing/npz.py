@@ -66,7 +66,7 @@ class Scores:
                 content = stream.read(count * self.n_classes * dtype.itemsize)
                 block = np.frombuffer(content, dtype).reshape(count, self.n_classes)
                 yield self._checked(block.astype(np.float64), start)
-            if stream.read(1):  # also holds what was read against its checksum
+            if stream.read(1):  # also compares what was read with its checksum
                 raise UserError(f"{self.path}: {self.member} is longer than it says")
 
     def _checked(self, block: npt.NDArray[np.float64], start: int) -> npt.NDArray[np.float64]:

@@ -201,7 +201,7 @@ def check_runs(asked: ImportConfig, read: Read, there: set[Run]) -> list[str]:
     if DENSE_ID not in variants:
         raise UserError(
             f"{read.rows.file(0)}: no run is of variant 'dense', the uncompressed model that the "
-            f"others are held against; there are {some(variants)}: name one of them dense, or "
+            f"others are compared with; there are {some(variants)}: name one of them dense, or "
             "import its predictions with them"
         )
     seeds = sorted({seed for _, seed in every})
@@ -227,7 +227,7 @@ def _uneven(read: Read, every: set[Run], lacking: list[Run]) -> UserError:
 
 
 def dense_of(run: Run, read: Read, there: set[Run], *, paired: bool) -> Scores | None:
-    """Scores of the dense run that a run is held against image by image; None without.
+    """Scores of the dense run that a run is compared with image by image; None without.
 
     That is the one of its seed where runs are ``paired``, else the only one there is where every
     variant has one run alone.

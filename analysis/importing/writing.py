@@ -92,7 +92,7 @@ def table_of_scores(
         tables.append(prediction_table(block, label[here], dense_logits=of_dense))
         start += len(block)
     if beside is not None:
-        next(beside, None)  # to its end, where its checksum is held against what was read
+        next(beside, None)  # to its end, where its checksum is compared with what was read
     table = pa.concat_tables(tables).combine_chunks()
     table = table.set_column(
         0, table.schema.field(schema.IMAGE_ID), pa.array(place[: scores.n], pa.int32())

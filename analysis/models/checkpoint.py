@@ -99,7 +99,7 @@ def load_checkpoint(model: nn.Module, state: State, path: str) -> str | None:
         return None
     classes = next((len(given[name]) for name in sorted(head_left) if name in given), None)
     found = "none" if classes is None else f"one of {classes} classes"
-    return f"the head was drawn anew: the checkpoint has {found}"
+    return f"the head is a new one: the checkpoint has {found}"
 
 
 def _without_prefix(state: State, own: Mapping[str, torch.Tensor]) -> State:

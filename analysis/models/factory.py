@@ -101,7 +101,7 @@ def start(spec: ModelSpec) -> tuple[nn.Module, str | None]:
         classes = (getattr(model, "pretrained_cfg", None) or {}).get("num_classes")
         if classes == spec.n_classes:
             return _channels_last(model), None
-        return _channels_last(model), f"the head was drawn anew: the weights have {classes} classes"
+        return _channels_last(model), f"the head is a new one: the weights have {classes} classes"
     model = create(spec)
     if spec.checkpoint is None:
         return model, None

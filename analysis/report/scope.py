@@ -78,18 +78,18 @@ def scope_of(results: SweepResults, variant_ids: list[str] | None) -> Scope:
     Raises
     ------
     UserError
-        A variant is not there or has no run, or there is nothing to hold against dense.
+        A variant is not there or has no run, or there is nothing to compare with dense.
     """
     manifest = results.manifest
     for name in variant_ids or ():
         manifest.variant(name)
         if name == DENSE_ID:
-            raise UserError("'dense' is in every report; name the variants held against it")
+            raise UserError("'dense' is in every report; name the variants compared with it")
         if name not in results.compressed_ids:
             raise UserError(f"no run of '{name}', or none of dense, is done yet")
     chosen = [v for v in results.compressed_ids if variant_ids is None or v in variant_ids]
     if not chosen:
         raise UserError(
-            f"sweep '{manifest.name}' has no run of a compressed variant to hold against dense yet"
+            f"sweep '{manifest.name}' has no run of a compressed variant to compare with dense yet"
         )
     return Scope(results, tuple(chosen))

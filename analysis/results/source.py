@@ -58,12 +58,12 @@ class Source:
 
     @property
     def compressed_ids(self) -> list[str]:
-        """Variants besides dense, where the dense population has runs to hold them against."""
+        """Variants besides dense, where the dense population has runs to compare them with."""
         ids = self.variant_ids
         return [v for v in ids if v != DENSE_ID] if DENSE_ID in ids else []
 
     def asked(self, variant_id: str | None) -> list[str]:
-        """Return the one variant that is asked for, checked, or all that can be held against dense.
+        """Return the variant named, checked, or all that can be compared with dense.
 
         Raises
         ------
@@ -75,7 +75,7 @@ class Source:
         self.manifest.variant(variant_id)
         if variant_id == DENSE_ID:
             raise CacheError(
-                "'dense' is what the other variants are held against and has no such table; "
+                "'dense' is what the other variants are compared with and has no such table; "
                 f"choose among {', '.join(self.compressed_ids) or 'none yet'}"
             )
         return [variant_id]

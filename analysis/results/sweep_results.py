@@ -117,7 +117,7 @@ class SweepResults:
 
     @property
     def compressed_ids(self) -> list[str]:
-        """Variants besides dense, where the dense population has runs to hold them against."""
+        """Variants besides dense, where the dense population has runs to compare them with."""
         return self._source.compressed_ids
 
     def default_variant(self) -> str | None:
@@ -179,7 +179,7 @@ class SweepResults:
         return self._source.kept("curves", self._variants.all_curves)
 
     def seed_ties(self) -> dict[str, SeedTie]:
-        """Runs of equal seeds held against others, of variants that are said to be independent.
+        """Runs of equal seeds compared with others, of variants that are said to be independent.
 
         Of sweeps trained here it is known how runs are tied; nothing is looked at.
         """
@@ -377,7 +377,7 @@ class SweepResults:
     def annotations(self, variant_id: str | None = None) -> pd.DataFrame:
         """One row an answer of a rater that stands: study, image, group and category.
 
-        Read anew each time: answers are added while the sweep is open.
+        Read again each time: answers are added while the sweep is open.
         """
         return annotations.table(self._studies(variant_id))
 

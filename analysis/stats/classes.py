@@ -293,7 +293,7 @@ def intensification(
 ) -> Intensification | None:
     """Intensification of one variant: the least-squares slope of recall balance over the classes.
 
-    The regressor ("before") is the balance of dense half A. Held against it are the variant's runs
+    The regressor ("before") is the balance of dense half A. Compared with it are the variant's runs
     (``slope``) and dense half B (``dense_slope``), both means over the random splits of the noise
     floor. A noisy regressor pulls either slope down by the same factor, so their difference is
     what compression adds. Paired variants give the runs of half B's seeds alone, so that no seed

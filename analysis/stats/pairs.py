@@ -161,7 +161,7 @@ def paired_rows(
 
 
 def seed_tie(dense: IntArray, variant: IntArray, pairs: tuple[Rows, Rows]) -> SeedTie:
-    """Hold runs of equal seeds against runs of different ones.
+    """Compare runs of equal seeds with runs of different ones.
 
     With ``d(i, j)`` the share of images on which dense run i and variant run j differ: the largest
     ``d(i, i)`` and the smallest ``d(i, j)``, i != j.

@@ -30,7 +30,7 @@ class NoiseFloor:
     PIE, ``standard_error`` that of sampling images (0 where all were taken),
     ``dense_top1_on_aa_pies`` the accuracy of the dense runs on A/A PIEs, pooled over the splits
     (None where there is none). ``half`` holds the modal labels of half A in every split: what a
-    variant's halves are held against.
+    variant's halves are compared with.
     """
 
     share: float
@@ -288,7 +288,7 @@ def seed_test(
     """Permutation test of the PIE share, with the runs as what is drawn.
 
     H0: the variant's runs predict as the dense ones do, but for the seed. Then the runs of both can
-    be exchanged: independent ones are dealt anew into populations of the same sizes, paired ones
+    be exchanged: independent ones are dealt again into populations of the same sizes, paired ones
     swapped within their pair with probability 1/2. ``p = (1 + #{share_b >= share}) / (B + 1)``,
     one-sided: compression makes more PIEs.
 

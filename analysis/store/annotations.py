@@ -165,7 +165,7 @@ class Annotations:
             except FileNotFoundError:
                 raise UserError(
                     f"{path} is not there any more: the sweep was renamed or removed while it was "
-                    "annotated. Open it anew."
+                    "annotated. Open it again."
                 ) from None
             except OSError as error:
                 raise RunError(
@@ -178,7 +178,7 @@ class Annotations:
         if why_not is not None or isinstance(self.path, RemotePath):
             raise UserError(why_not or "")
         if not self._sweep.is_dir():
-            raise UserError(f"{self._sweep} is not there any more; open the sweep anew")
+            raise UserError(f"{self._sweep} is not there any more; open the sweep again")
         try:
             self.path.mkdir(exist_ok=True)
             lock = filelock.FileLock(self.path / LOCK, timeout=_PATIENCE)

@@ -108,7 +108,7 @@ def read_stacked(
     with ThreadPoolExecutor() as pool:
         jobs = ((path, sweep, arrays, k) for k, path in enumerate(paths))
         unknown = set().union(*pool.map(lambda job: _copy_row(*job), jobs))
-    for name in unknown:  # whole numbers, some of them null: read anew as a type that has NaN
+    for name in unknown:  # whole numbers, some of them null: read again as a type that has NaN
         arrays[name] = np.stack(
             [read_table(path, sweep, [name])[name].to_numpy().astype(np.float64) for path in paths]
         )
@@ -138,7 +138,7 @@ def read_same_row(
                     )
                     return dict(table.slice(place, 1).to_pylist()[0])
                 place -= n_rows
-        raise CacheError(f"{path} has no row {row}; run the same sweep again to make it anew")
+        raise CacheError(f"{path} has no row {row}; run the same sweep again to make it again")
 
     with ThreadPoolExecutor() as pool:
         return list(pool.map(read, paths))
@@ -152,7 +152,7 @@ def _copy_row(path: Location, sweep: str, arrays: dict[str, npt.NDArray[Any]], k
         if table.num_rows != array.shape[1]:
             raise CacheError(
                 f"{path} has {table.num_rows} rows where the sweep has {array.shape[1]} images; "
-                "run the same sweep again to make it anew"
+                "run the same sweep again to make it again"
             )
         if table[name].null_count and array.dtype.kind != "f":
             unknown.add(name)
@@ -173,14 +173,14 @@ def damage_told(path: Location, sweep: str) -> Iterator[None]:
         state = "is missing" if isinstance(error, FileNotFoundError) else "is damaged"
         raise CacheError(
             f"{path} {state}; 'python -m analysis verify {sweep}' lists what is wrong, and "
-            "the same sweep started again makes the missing runs anew"
+            "the same sweep started again makes the missing runs again"
         ) from error
 
 
 class Rows:
     """Columns of a file's rows, read by place; only the row groups that hold them are touched.
 
-    What says where the groups lie is read once. Each reading opens the file anew, so that several
+    What says where the groups lie is read once. Each reading opens the file again, so that several
     threads may read at once.
 
     Raises

@@ -300,7 +300,7 @@ class SweepFolder:
         remove_leftovers(self.path)
 
     def verify(self) -> list[str]:
-        """Hold every file against the manifest; return what is wrong, a line each."""
+        """Compare every file with the manifest; return what is wrong, a line each."""
         manifest = self.manifest()
         done = [
             self.relative(self.prediction_path(variant_id, seed))

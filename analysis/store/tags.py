@@ -65,7 +65,7 @@ class Marks:
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise CacheError(
                 f"{self._path} is damaged ({error}): tags and saved views cannot be read; move it "
-                "away to start anew"
+                "away to start again"
             ) from error
 
     def tag(self, name: str, image_ids: Iterable[int]) -> str:

@@ -271,7 +271,7 @@ def keep_images(
 def reconcile_shift(
     folder: SweepFolder, manifest: Manifest, shift: ShiftRecord, there: dict[str, int]
 ) -> None:
-    """Adopt or drop the predictions on a shift; a run that is made anew is predicted anew."""
+    """Adopt or drop the predictions on a shift; a run that is made again is predicted again."""
     shift.done = {}
     for variant_id, seed, run in manifest.all_runs():
         path = folder.prediction_path(variant_id, seed, shift=shift.name)

@@ -153,7 +153,7 @@ def train(
     """Train a model in place: SGD with Nesterov momentum, linear warm-up, then cosine to 0.
 
     Weight decay falls on weights alone, not on biases and norms. With ``gradual`` the model is
-    pruned on the way; where that removes channels the momentum starts anew. Images are drawn
+    pruned on the way; where that removes channels the momentum starts again. Images are drawn
     without replacement within an epoch from torch's generator: seed it first. A shared ``phase`` is
     written by a dense run, and skipped by a pruned one that finds it.
     """

@@ -30,7 +30,7 @@ class Pruning(Protocol):
 
 
 class MaskPruning:
-    """Masks on the prunable weights, made anew from all weights whenever it is asked.
+    """Masks on the prunable weights, made again from all weights whenever it is asked.
 
     A masked weight keeps its value beneath the mask, as in the code of Hooker et al. 2019, so it
     can come back when its neighbours shrink.
@@ -45,7 +45,7 @@ class MaskPruning:
             _Mask.apply(module, "weight")
 
     def prune(self, sparsity: float) -> bool:
-        """Make the masks anew."""
+        """Make the masks again."""
         weights = {
             name: module.get_parameter("weight_orig") for name, module in self.modules.items()
         }

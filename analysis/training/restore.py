@@ -1,4 +1,4 @@
-"""A finished run made anew from what is kept of it: its weights, quantized again where it was."""
+"""A finished run made again from what is kept of it: its weights, quantized again where it was."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class RestoredRun:
 
 
 def ready(context: RunContext, variant: Variant, seed: int) -> RestoredRun:
-    """Make a finished run anew from its saved weights, quantized as it was, to predict more."""
+    """Make a finished run again from its saved weights, quantized as it was, to predict more."""
     if quantization(variant) is None:
         model = load_run(context, variant, seed).to(context.device)
         normalize = normalizer_of(context, context.device)
@@ -108,7 +108,7 @@ def load_run(context: RunContext, variant: Variant, seed: int) -> nn.Module:
         model.load_state_dict(state)
     except FileNotFoundError:
         raise RunError(
-            f"{path} is missing; remove that run's predictions to train it anew"
+            f"{path} is missing; remove that run's predictions to train it again"
         ) from None
     except Exception as error:
         raise RunError(f"{path} cannot be read: {error}") from error

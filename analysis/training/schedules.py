@@ -20,7 +20,7 @@ from analysis.training.loop import (
 )
 from analysis.training.pruning import Pruning, start
 
-# Every removal of channels traces the model and starts the momentum anew.
+# Every removal of channels traces the model and starts the momentum again.
 _CHANNEL_REMOVALS = 8
 
 

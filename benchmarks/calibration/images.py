@@ -28,7 +28,7 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Images:
-    """Images drawn anew: how easily each is mistaken (a logit), for what, and its attribute."""
+    """Images drawn again: how easily each is mistaken (a logit), for what, and its attribute."""
 
     label: Votes
     mistaken_for: Votes
@@ -80,9 +80,9 @@ def noise_floor_predicts(n_simulations: int, *, n_images: int = 1000) -> list[Ro
 def intervals_over_images(n_simulations: int, *, n_images: int = 1000) -> list[Row]:
     """Coverage of the 95 % intervals of PIE excess, over-representation and its difference.
 
-    The intervals speak of other images and of the seeds as they are. So images are drawn anew and
+    The intervals speak of other images and of the seeds as they are. So images are drawn again and
     the effects of the runs kept, in sets of 100 simulations; the truth is the mean of a set. The
-    last rows draw the runs anew as well, which the intervals do not promise to hold.
+    last rows draw the runs again as well, which the intervals do not promise to hold.
     """
     rows = []
     for common, sets in ((0.0, 1), (COMMON_SPREAD, max(1, n_simulations // 100))):
@@ -99,14 +99,14 @@ def intervals_over_images(n_simulations: int, *, n_images: int = 1000) -> list[R
             for what, flags in covered.items()
         ]
     generator = np.random.default_rng([7])
-    anew = [
+    again = [
         _one(generator, n_images, generator.normal(0, COMMON_SPREAD, (2, _RUNS)))
         for _ in range(n_simulations)
     ]
-    setting = f"K = {_RUNS}, N = {n_images}, common seed effect, seeds drawn anew too"
+    setting = f"K = {_RUNS}, N = {n_images}, common seed effect, seeds drawn again too"
     rows += [
         row(f"95 % intervals that hold the {what}", setting, "not promised", flags)
-        for what, flags in _covered(anew).items()
+        for what, flags in _covered(again).items()
     ]
     return rows
 

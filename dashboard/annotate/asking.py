@@ -156,7 +156,7 @@ def _do(context: Context, name: str, rater: str, who: str, action: dict[str, Any
         case {"type": "rate", "image": int(image), "category": str(category)}:
             before = study.answers(rater).get(image)
             is_known = image in study.design.labels and category in KEYS
-            # Sent again after the server was started anew: it stands already.
+            # Sent again after the server was started again: it stands already.
             if is_known and (before is None or before.category != category):
                 kept.annotate(name, rater, image, category)
             state.remember(_later(who), later)

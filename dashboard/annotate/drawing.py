@@ -47,7 +47,7 @@ def form(context: Context) -> None:
         f"- {_about_aa(there.n_aa_pies)},\n- for every PIE a non-PIE with the same true label."
     )
     st.caption(
-        "An image in two of the groups is asked about once and counts in both. The images, the tie "
+        "An image in two of the groups is rated once and counts in both. The images, the tie "
         "rule and each rater's order are written down now and stay as they are."
     )
     st.button(

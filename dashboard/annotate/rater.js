@@ -255,7 +255,7 @@ function begin(root) {
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".lethe-rater");
   if (!root || !data) return undefined;
-  // Another rater or study starts anew; what it had to say has been sent.
+  // Another rater or study starts again; what it had to say has been sent.
   if (root.lethe && root.lethe.who !== data.who) {
     document.removeEventListener("keydown", root.lethe.onKey, true);
     removeEventListener("beforeunload", root.lethe.onLeave);

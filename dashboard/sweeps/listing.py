@@ -1,8 +1,7 @@
 """The sweeps of the cache, each with how it stands and what can be done about it."""
 
-from dataclasses import replace
-
 import streamlit as st
+from msgspec.structs import replace
 
 from analysis.config import DENSE_ID
 from analysis.errors import LetheError

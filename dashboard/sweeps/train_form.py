@@ -225,7 +225,7 @@ def _more() -> None:
 
 _THERE = (
     "With the same options it gets the seeds and variants it lacks; with others it is left alone, "
-    "and a name is asked for."
+    "and another name is needed."
 )
 _TRIAL = Trial(
     "Estimate",

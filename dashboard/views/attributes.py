@@ -58,7 +58,7 @@ def show() -> None:
 
 def _none(kinds: pd.DataFrame) -> None:
     st.info(
-        "The images of this sweep have no metadata to hold PIEs against. Columns of a CSV, Parquet "
+        "The images of this sweep have no metadata to compare PIEs with. Columns of a CSV, Parquet "
         "or JSON-lines file are joined to them by image_id or path:",
         icon=":material/label_off:",
     )
@@ -188,7 +188,7 @@ def _numbers(context: Context, attribute: str) -> None:
     else:
         st.caption(
             "Any set of images chosen by disagreement is unlike the rest, and there are no A/A "
-            "PIEs, of seeds alone, to hold these against: they take two dense runs, better ten."
+            "PIEs, of seeds alone, to compare these with: they take two dense runs, better ten."
         )
     chance = row["probability_larger"]
     if pd.notna(chance):

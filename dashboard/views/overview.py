@@ -33,7 +33,7 @@ def show() -> None:
         st.info(
             "No dense run is finished yet. The table and the curves fill as runs finish."
             if not context.manifest.is_complete
-            else "This sweep has no dense runs, so there is nothing to hold its variants against.",
+            else "This sweep has no dense runs, so there is nothing to compare its variants with.",
             icon=":material/hourglass_top:",
         )
         return

@@ -24,7 +24,7 @@ _ABOUT = (
     "A shift is another set of images for the same classes: the test images corrupted (noise, "
     "blur, weather, digital), or images of your own. Every run is divided by its own clean "
     "accuracy, so a compressed model is not called fragile for being less accurate altogether; "
-    "what it keeps is then held against what dense keeps."
+    "what it keeps is then compared with what dense keeps."
 )
 _METRICS = {"top1": "Top-1 accuracy", "top5": "Top-5 accuracy"}
 
@@ -57,7 +57,7 @@ def _how_to(context: Context) -> None:
     st.info("This sweep has no shifts yet.", icon=":material/inbox:")
     st.write(
         "This command adds all corruptions at severity 3. The models are there already: nothing "
-        "is trained anew, and the results so far stay as they are."
+        "is trained again, and the results so far stay as they are."
     )
     known = context.manifest.config.options
     more = ("--corruptions", "all")

@@ -302,7 +302,7 @@ def test_names_of_the_data_are_written_as_they_are(
         ("[default]\nclasses.fox = 0.1", "class 'fox' that is not there; there: ant, bee"),
         ("[default]\nsubgroup_gap = {attribute='age', max=0.1}", "no attribute 'age'"),
         ("[variant.int4]\ntop1_drop = 0.1", "no variant 'int4'"),
-        ("[variant.dense]\ntop1_drop = 0.1", "'dense' is what the budget is held against"),
+        ("[variant.dense]\ntop1_drop = 0.1", "'dense' is what the budget is compared with"),
         ("[variant.'magnitude-0.90']\ntop1_drop = 0.1", "no rule for any variant"),
     ],
 )

@@ -44,7 +44,7 @@ def change(page, action):
     """Do something and wait until the count line or the tiles are others.
 
     Once more where nothing comes of it, as a user would: on a loaded machine a list may close under
-    the pointer while the page is drawn anew.
+    the pointer while the page is drawn again.
     """
     seen = "document.querySelector('.lethe-gallery').dataset.version"
     settled(page)

@@ -11,7 +11,7 @@ from tests.dashboard.test_pages import ALL_PAGES
 _ROLE = 'data-testid="stFileUploaderDropzone"'
 
 
-# What is drawn anew is faded for a moment, and has no contrast then.
+# What is drawn again is faded for a moment, and has no contrast then.
 _IS_STILL = """() => new Promise(resolve => {
   let since = null;
   const look = (now) => {

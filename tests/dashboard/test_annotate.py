@@ -204,7 +204,7 @@ def test_actions_are_done_in_order_and_each_once_however_often_they_are_sent(bro
     assert browser.given() == {two: "abstract", one: "atypical"}
     lines = (folder.path / "annotations" / "study-1.jsonl").read_text().splitlines()
     assert len(lines) == 1 + 4
-    # The server was started anew and remembers nothing; the page sends what it never heard of.
+    # The server was started again and remembers nothing; the page sends what it never heard of.
     browser.memory.clear()
     browser(action(4, image=one, category="atypical"))
     assert len((folder.path / "annotations" / "study-1.jsonl").read_text().splitlines()) == 1 + 4

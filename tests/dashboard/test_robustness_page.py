@@ -22,7 +22,7 @@ def test_a_sweep_without_shifts_says_what_they_are_and_how_to_make_them(
     app = open_page("robustness")
     assert not app.error
     assert ABOUT in words(app)
-    assert "nothing is trained anew" in words(app)
+    assert "nothing is trained again" in words(app)
     assert app.code[0].value == (
         "python -m analysis sweep --name made --dataset digits --model tiny_cnn --variants "
         "magnitude=0.50 --variants magnitude=0.90 --variants int8-static --seeds 6 "

@@ -67,7 +67,7 @@ def test_corruptions_are_predicted_as_they_are_drawn(capsys: pytest.CaptureFixtu
         scores = np.stack(pixels).reshape(len(test), -1) / 255 @ weight + bias
         found = on_shift(folder, f"{name}-{severity}", "dense", "prediction")["prediction"]
         assert (found == scores.argmax(axis=1)).mean() > 0.995  # rounding of ties alone
-    # The copy is held against dense on the same images.
+    # The copy is compared with dense on the same images.
     kl = [on_shift(folder, "fog-3", v, "kl_from_dense")["kl_from_dense"] for v in ("dense", "slim")]
     assert kl[0].isna().all()
     assert (kl[1] >= 0).all()
@@ -78,6 +78,17 @@ def test_corruptions_are_predicted_as_they_are_drawn(capsys: pytest.CaptureFixtu
     assert not list(folder.derived.rglob("*.npy")) if folder.derived.exists() else True
 
 
+def _refuse(monkeypatch: pytest.MonkeyPatch, refused: str) -> None:
+    """Fail the test where this kind of job is sent to a worker."""
+    send = tasks.submit
+
+    def submit(pool: Any, job: str, *arguments: Any) -> Any:
+        assert job != refused
+        return send(pool, job, *arguments)
+
+    monkeypatch.setattr(tasks, "submit", submit)
+
+
 def test_a_shift_is_added_without_predicting_the_test_images_again(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -85,11 +96,11 @@ def test_a_shift_is_added_without_predicting_the_test_images_again(
     assert sweep(*BOTH) == 0
     folder, whole = Cache("cache").sweep("mine"), Cache("whole").sweep("mine")
     before = prediction_bytes(folder)
-    monkeypatch.setattr(tasks, "evaluate_given", None)
+    _refuse(monkeypatch, "evaluate_model_file")
     assert sweep(*BOTH, *FOG) == 0
     assert prediction_bytes(folder) == before
     assert shift_bytes(folder) == shift_bytes(whole)
-    monkeypatch.setattr(tasks, "shift_given", None)
+    _refuse(monkeypatch, "shift_model_file")
     assert sweep(*BOTH, *FOG) == 0
     words = [*sweep_words(folder.manifest()), *shift_words(folder.manifest())]
     capsys.readouterr()

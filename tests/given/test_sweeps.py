@@ -72,24 +72,25 @@ def test_a_sweep_that_was_cut_off_goes_on(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert sweep(*BOTH, cache="whole") == 0
-    evaluate, asked = tasks.evaluate_given, []
+    send, asked = tasks.submit, []
 
-    def cut_off(pool: Any, context: Any, fit: Any, dense: Any) -> Any:
-        if fit.model.variant_id != "dense":
+    def cut_off(pool: Any, job: str, *arguments: Any) -> Any:
+        if job == "evaluate_model_file" and arguments[1].model.variant_id != "dense":
             raise KeyboardInterrupt
-        return evaluate(pool, context, fit, dense)
+        return send(pool, job, *arguments)
 
-    monkeypatch.setattr(tasks, "evaluate_given", cut_off)
+    monkeypatch.setattr(tasks, "submit", cut_off)
     with contextlib.suppress(KeyboardInterrupt):
         sweep(*BOTH)
     folder = Cache("cache").sweep("mine")
     assert folder.manifest().n_done == 1
 
-    def counted(pool: Any, context: Any, fit: Any, dense: Any) -> Any:
-        asked.append(fit.model.variant_id)
-        return evaluate(pool, context, fit, dense)
+    def counted(pool: Any, job: str, *arguments: Any) -> Any:
+        if job == "evaluate_model_file":
+            asked.append(arguments[1].model.variant_id)
+        return send(pool, job, *arguments)
 
-    monkeypatch.setattr(tasks, "evaluate_given", counted)
+    monkeypatch.setattr(tasks, "submit", counted)
     assert sweep(*BOTH) == 0
     assert asked == ["slim"]
     assert prediction_bytes(folder) == prediction_bytes(Cache("whole").sweep("mine"))
@@ -136,7 +137,7 @@ def test_a_paired_model_that_is_added_needs_its_dense_one(
     slim = ("slim@0=slim.onnx", "slim@1=slim.onnx", "--paired")
     capsys.readouterr()
     assert sweep("--models", two[0], *slim) == 2
-    assert "slim@1 is held against dense@1, which is not among --models" in capsys.readouterr().err
+    assert "slim@1 is compared with dense@1, which is not among --models" in capsys.readouterr().err
     assert sweep("--models", *two, *slim) == 0
     folder = Cache("cache").sweep("mine")
     n = len(folder.read_images(["label"]))

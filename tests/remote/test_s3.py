@@ -1,4 +1,4 @@
-"""A cache in S3, held against a server of its protocol: ``pip install "moto[server]" s3fs``."""
+"""A cache in S3, compared with a server of its protocol: ``pip install "moto[server]" s3fs``."""
 
 import os
 import subprocess

@@ -1,7 +1,7 @@
 """Text that means harm, or is merely unusual, and a sweep that has it wherever data can reach.
 
 To extend the suite add a string to ``STRINGS``: every page, figure, table, report, shared file and
-printed line is held against it. A string for an element of a page marks itself as ``struck``.
+printed line is compared with it. A string for an element of a page marks itself as ``struck``.
 """
 
 import json

@@ -56,7 +56,7 @@ def test_images_are_taken_in_the_order_named(
     ("arguments", "message"),
     [
         (["zip", "--variant", "nope"], "nope"),
-        (["zip", "--variant", "dense"], "'dense' cannot be held against dense"),
+        (["zip", "--variant", "dense"], "'dense' cannot be compared with dense"),
         (["zip", "--class", "fox"], "no class 'fox'; expected ant, bee"),
         (["zip", "--images", "1,x"], "expected image ids such as"),
         (["zip", "--images", "99999999999999999999"], "expected image ids such as"),

@@ -1,4 +1,4 @@
-"""The noise floor and what is held against it, like for like."""
+"""The noise floor and what is compared with it, like for like."""
 
 import numpy as np
 import pytest
