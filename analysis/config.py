@@ -238,26 +238,6 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class ShiftOptions:
-    """What every run is predicted on besides the test images, as it is written."""
-
-    corruptions: tuple[str, ...] = option(
-        (),
-        group="data",
-        metavar="NAME[=SEVERITY,…]",
-        help="repeatable; also predict on the test images corrupted, severity 1 to 5 (default: 3); "
-        "'all' for every corruption (docs/robustness.md)",
-    )
-    shift: tuple[str, ...] = option(
-        (),
-        group="data",
-        metavar="NAME=SPEC",
-        help="repeatable; also predict on other images of the same classes, such as "
-        "lores=folder:DIR",
-    )
-
-
-@dataclass(frozen=True)
 class Training:
     """How every run is trained: all the options a result depends on.
 

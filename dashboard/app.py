@@ -1,6 +1,7 @@
 """The router: page configuration, navigation, and the page that the address names."""
 
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import streamlit as st
@@ -22,9 +23,19 @@ def main() -> None:
     st.html(HERE / "style.css")
     if not _is_let_in():
         return
-    page = st.navigation(pages.all_pages(), position="top")
+    page = st.navigation(pages.all_pages(_draw), position="top")
     state.arrive(page.url_path)
     page.run()
+
+
+def _draw(name: str) -> None:
+    heading, controls = st.columns([1, 3], vertical_alignment="bottom")
+    heading.title(pages.title(name), anchor=False)
+    # What is heavy is imported only now, with the heading on the screen.
+    from dashboard import shell
+
+    view = import_module(f"dashboard.views.{name}").show
+    shell.show(controls, view, is_of_one_sweep=pages.is_of_one_sweep(name))
 
 
 def _is_let_in() -> bool:
@@ -32,10 +43,10 @@ def _is_let_in() -> bool:
     try:
         if sign_in.passes():
             return True
-        st.navigation(pages.all_pages(), position="hidden")
+        st.navigation(pages.all_pages(_draw), position="hidden")
         sign_in.show()
     except LetheError as problem:
-        st.navigation(pages.all_pages(), position="hidden")
+        st.navigation(pages.all_pages(_draw), position="hidden")
         st.title("Closed", anchor=False)
         st.error("The sign-in of this dashboard is not set up well; its log says how.")
         print(f"python -m dashboard: {problem}", file=sys.stderr)

@@ -1,7 +1,6 @@
-"""The pages: each one's address, title and icon, and the view behind it."""
+"""The pages: each one's address, title and icon."""
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
 import streamlit as st
@@ -24,29 +23,32 @@ _OF_ALL_SWEEPS = frozenset({"sweeps"})
 _HOME = "overview"
 
 
-def all_pages() -> list[Any]:
-    """Return every page, in the order of the navigation."""
-    return [page(name) for name in _PAGES]
+def all_pages(draw: Callable[[str], None]) -> list[Any]:
+    """Return every page in the order of the navigation; ``draw`` draws the one of a name."""
+    return [_page(name, draw) for name in _PAGES]
 
 
 def page(name: str) -> Any:
-    """Return one page, to navigate to."""
-    title, icon = _PAGES[name]
+    """Return one page, to navigate to; it is drawn by the router."""
+    return _page(name, lambda _: None)
+
+
+def title(name: str) -> str:
+    """Return the heading of a page."""
+    return _PAGES[name][0]
+
+
+def is_of_one_sweep(name: str) -> bool:
+    """Whether a page shows the sweep that is open, and not the cache as a whole."""
+    return name not in _OF_ALL_SWEEPS
+
+
+def _page(name: str, draw: Callable[[str], None]) -> Any:
+    heading, icon = _PAGES[name]
     home = name == _HOME
-    return st.Page(
-        _show(name), title=title, icon=icon, url_path=None if home else name, default=home
-    )
 
-
-def _show(name: str) -> Callable[[], None]:
     def show() -> None:
-        heading, controls = st.columns([1, 3], vertical_alignment="bottom")
-        heading.title(_PAGES[name][0], anchor=False)
-        # What is heavy is imported only now, with the heading on the screen.
-        from dashboard import shell
-
-        view = import_module(f"dashboard.views.{name}").show
-        shell.show(controls, view, is_of_one_sweep=name not in _OF_ALL_SWEEPS)
+        draw(name)
 
     show.__name__ = name
-    return show
+    return st.Page(show, title=heading, icon=icon, url_path=None if home else name, default=home)

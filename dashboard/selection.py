@@ -6,21 +6,10 @@ from typing import Any
 
 from analysis.stats.pie import KINDS
 from analysis.stats.votes import TIE_RULES, TieRule
+from dashboard.gallery.sort_keys import SORTS
 
 POPULATIONS = ("pies", "non-pies", "all")
 CLASS_OF = ("label", "dense", "variant")
-SORTS = (
-    "vote_distance",
-    "agreement_drop",
-    "accuracy_drop",
-    "dense_confidence",
-    "confidence_lost",
-    "dense_vote_entropy",
-    "breaking_point",
-    "stability",
-    "label",
-    "image_id",
-)
 ORDERS = ("desc", "asc")
 TILES = ("small", "medium", "large")
 MAX_PER_PAGE = 240
@@ -102,7 +91,7 @@ def parse(
         distance=reader.range("distance"),
         meta=reader.pairs("meta", known.meta),
         tags=reader.many("tag", known.tags),
-        sort=reader.one("sort", SORTS, default.sort),
+        sort=reader.one("sort", tuple(SORTS), default.sort),
         order=reader.one("order", ORDERS, default.order),
         page=reader.number("page", 1, None, default.page),
         per_page=reader.number("per_page", 1, MAX_PER_PAGE, default.per_page),

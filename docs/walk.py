@@ -1,69 +1,126 @@
-"""Draw docs/walk/*.png and docs/gallery.png: every page of the dashboard, with the demo sweep.
+"""Draw the pictures of the README and of docs/dashboard.md: every page of the dashboard.
 
-Run from the project's folder, with the demo in the cache: ``python -m docs.walk [--cache DIR]``.
-Chromium is found as the benchmarks find it (``LETHE_CHROMIUM`` names another).
+The cache must hold the demo with corruptions and a sweep of CIFAR-10::
+
+    lethe demo
+    lethe sweep --name demo --dataset digits-longtail --model tiny_cnn --seeds 10 --epochs 50 \
+        --variants magnitude=0.3,0.5,0.7,0.9,0.95 --variants int8-static --variants int8-dynamic \
+        --corruptions all
+    lethe sweep --dataset cifar10:DIR --model tiny_cnn --seeds 8 --train-limit 10000 \
+        --test-limit 2000 --epochs 8 --variants magnitude=0.7,0.9,0.95 --variants int8-static
+
+Then, from the project's folder: ``python -m docs.walk [--cache DIR] [PAGE …]``. Chromium is found
+as the benchmarks find it (``LETHE_CHROMIUM`` names another).
 """
 
 import argparse
+import io
 import os
 import shutil
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.gallery import FLAGS, app, free_port
 
 HERE = Path(__file__).parent
-# Page, what is asked of it, colour scheme, height, and what must be there before the picture.
+DIGITS, PHOTOS = "demo", "cifar10-tiny_cnn"
 FIGURE, TILE = ".js-plotly-plot .main-svg", "[data-testid=gallery-tile] img"
-PAGES = {
-    "overview": ("", "light", 1080, FIGURE),
-    "gallery": ("", "dark", 980, TILE),
-    "classes": ("", "light", 1080, FIGURE),
-    "curves": ("of=value&attribute=planted&of_value=blur", "light", 1180, FIGURE),
-    "robustness": ("", "dark", 980, FIGURE),
-    "compare": ("other=int8-static", "light", 1180, FIGURE),
-    "attributes": ("", "light", 980, FIGURE),
-    "image": ("", "dark", 980, FIGURE),
-    "annotate": ("", "light", 620, "h1"),
-    "export": ("", "light", 900, "[data-testid=stDataFrame] canvas"),
-    "sweeps": ("", "light", 620, "h1"),
-    "sweeps-import": ("part=import", "light", 960, "[data-testid=stFileUploader]"),
+_NOTHING_IS_LOADING = """() => !document.querySelector(
+  '[data-testid=stSkeleton], [data-testid=stStatusWidget], [data-stale=true]')"""
+STRIP = ("overview", "classes", "image")
+WIDTH, REST, MOST_BYTES = 1440, 4000, 400_000
+# The strip's pages are drawn narrower, so that they can still be read where they are small.
+STRIP_VIEW, STRIP_SIZE, GAP = (1000, 720), (640, 461), 16
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture: sweep, address, colour scheme, height, and what must be painted before it."""
+
+    sweep: str
+    needed: str
+    height: int
+    query: str = ""
+    scheme: str = "light"
+
+
+SHOTS = {
+    "overview": Shot(PHOTOS, FIGURE, 1080),
+    "gallery": Shot(PHOTOS, TILE, 980, "kind=forgotten", "dark"),
+    "classes": Shot(PHOTOS, FIGURE, 1080),
+    "curves": Shot(DIGITS, FIGURE, 1180, "of=value&attribute=planted&of_value=blur"),
+    "robustness": Shot(DIGITS, FIGURE, 980, scheme="dark"),
+    "compare": Shot(PHOTOS, "[data-testid=stDataFrame] canvas", 1180, "other=magnitude-0.90"),
+    "attributes": Shot(DIGITS, FIGURE, 980),
+    "image": Shot(PHOTOS, FIGURE, 980, "kind=forgotten", "dark"),
+    "annotate": Shot(PHOTOS, "h1", 620),
+    "export": Shot(PHOTOS, "[data-testid=stDataFrame] canvas", 900),
+    "sweeps": Shot(PHOTOS, "h1", 620),
+    "sweeps-import": Shot(PHOTOS, "[data-testid=stFileUploader]", 960, "part=import"),
 }
-WIDTH, REST = 1280, 3000
+README = Shot(PHOTOS, TILE, 900, "kind=forgotten")
 
 
 def main() -> None:
-    """Draw every page."""
+    """Draw every page and the two pictures of the README, or those that are named."""
     parser = argparse.ArgumentParser(prog="python -m docs.walk")
     parser.add_argument("--cache", type=Path, default=Path("cache"))
-    cache = parser.parse_args().cache
+    parser.add_argument("pages", nargs="*", metavar="PAGE", help=", ".join((*SHOTS, "readme")))
+    options = parser.parse_args()
+    wanted = options.pages or [*SHOTS, "readme"]
     chromium = os.environ.get("LETHE_CHROMIUM") or shutil.which("chromium")
     port = free_port()
     (HERE / "walk").mkdir(exist_ok=True)
-    with app(cache, port), sync_playwright() as playwright:
+    with app(options.cache, port), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        for name, (asked, scheme, height, needed) in PAGES.items():
-            page = browser.new_page(viewport={"width": WIDTH, "height": height})
-            page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-            path = "" if name == "overview" else name.partition("-")[0]
-            page.goto(f"http://127.0.0.1:{port}/{path}?sweep=demo&{asked}")
-            _draw(page, needed, HERE / "walk" / f"{name}.png")
-            page.close()
-        page = browser.new_page(viewport={"width": WIDTH, "height": 860})
-        page.goto(f"http://127.0.0.1:{port}/gallery?sweep=demo")
-        _draw(page, TILE, HERE / "gallery.png")
+        for name in wanted:
+            address = f"http://127.0.0.1:{port}"
+            if name == "readme":
+                _save(_drawn(browser, address, "gallery", README), HERE / "gallery.png")
+                _save(_strip(browser, address), HERE / "strip.png")
+            else:
+                picture = _drawn(browser, address, name, SHOTS[name])
+                _save(picture, HERE / "walk" / f"{name}.png")
         browser.close()
 
 
-def _draw(page: Page, needed: str, target: Path) -> None:
-    page.wait_for_selector(needed, timeout=60_000)
+def _drawn(
+    browser: Browser, address: str, name: str, shot: Shot, width: int = WIDTH
+) -> Image.Image:
+    page: Page = browser.new_page(viewport={"width": width, "height": shot.height})
+    page.emulate_media(color_scheme="dark" if shot.scheme == "dark" else "light")
+    path = "" if name == "overview" else name.partition("-")[0]
+    page.goto(f"{address}/{path}?sweep={shot.sweep}&{shot.query}")
+    page.wait_for_selector(shot.needed, timeout=120_000)
+    page.wait_for_function(_NOTHING_IS_LOADING, timeout=120_000)
     page.wait_for_timeout(REST)
-    page.screenshot(path=target)
-    with Image.open(target) as picture:
-        picture.convert("RGB").save(target, optimize=True)
-    print(f"{target.name}: {target.stat().st_size / 1000:.0f} kB")
+    picture = Image.open(io.BytesIO(page.screenshot()))
+    page.close()
+    return picture.convert("RGB")
+
+
+def _strip(browser: Browser, address: str) -> Image.Image:
+    """Put the upper parts of three pages side by side."""
+    width, height = STRIP_SIZE
+    strip = Image.new("RGB", (len(STRIP) * (width + GAP) - GAP, height), "white")
+    for place, name in enumerate(STRIP):
+        shot = replace(SHOTS[name], height=STRIP_VIEW[1])
+        picture = _drawn(browser, address, name, shot, STRIP_VIEW[0])
+        strip.paste(
+            picture.resize(STRIP_SIZE, Image.Resampling.LANCZOS), (place * (width + GAP), 0)
+        )
+    return strip
+
+
+def _save(picture: Image.Image, path: Path) -> None:
+    """Write a picture as small as it gets, with 256 colours where it would be too large."""
+    picture.save(path, optimize=True)
+    if path.stat().st_size > MOST_BYTES:
+        picture.quantize(256, method=Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
+    print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ def blocks(language: str) -> list[str]:
 
 def commands(script: str) -> list[list[str]]:
     lines = script.replace("\\\n", " ").splitlines()
-    return [shlex.split(line) for line in lines if line.startswith("python -m analysis")]
+    return [shlex.split(line) for line in lines if line.startswith("lethe ")]
 
 
 def workflow_steps() -> list[dict[str, object]]:
@@ -31,21 +31,21 @@ def workflow_steps() -> list[dict[str, object]]:
 
 def test_the_workflow_sweeps_checks_and_reports_with_commands_that_parse() -> None:
     found = [c for step in workflow_steps() for c in commands(str(step.get("run", "")))]
-    assert [command[3] for command in found] == ["sweep", "check", "report"]
+    assert [command[1] for command in found] == ["sweep", "check", "report"]
     for command in found:
         kept = command[: command.index(">>")] if ">>" in command else command
-        build_parser().parse_args(kept[3:])
+        build_parser().parse_args(kept[1:])
 
 
 def test_the_commands_above_parse_too() -> None:
     found = [command for block in blocks("sh") for command in commands(block)]
     assert len(found) == 2
     for command in found:
-        build_parser().parse_args(command[3:])
+        build_parser().parse_args(command[1:])
 
 
 def test_nothing_swallows_the_exit_status_of_the_check() -> None:
-    scripts = [str(step["run"]) for step in workflow_steps() if "analysis check" in str(step)]
+    scripts = [str(step["run"]) for step in workflow_steps() if "lethe check" in str(step)]
     assert len(scripts) == 1
     assert not re.search(r"\||;|continue-on-error", scripts[0])
 

@@ -150,15 +150,6 @@ def test_a_config_file_gives_the_same_options(tmp_path: Path) -> None:
     assert [variant.variant_id for variant in sweep.variants] == ["dense", "magnitude-0.50"]
 
 
-def test_every_verb_has_help_and_stands_in_the_readme() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    actions = build_parser()._subparsers._group_actions  # type: ignore[union-attr]
-    verbs = list(actions[0].choices)  # type: ignore[arg-type]
-    assert {"demo", "sweep", "list", "show", "export", "verify"} <= set(verbs)
-    for verb in verbs:
-        assert f"`{verb}" in readme, verb
-
-
 def test_listing_and_help_never_load_torch() -> None:
     code = (
         "import sys; from analysis.cli.main import main\n"

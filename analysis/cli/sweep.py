@@ -13,7 +13,6 @@ from analysis.cli.console import ProgressBars, tell
 from analysis.cli.options import add_options, fields_of, with_config
 from analysis.config import (
     Machine,
-    ShiftOptions,
     Sweep,
     Training,
     default_name,
@@ -21,7 +20,7 @@ from analysis.config import (
 )
 from analysis.errors import UserError
 from analysis.external.spec import ExternalModelsConfig, Scaling
-from analysis.shifts.parse import shifts_from
+from analysis.shifts.parse import ShiftOptions, shifts_from
 from analysis.store import Cache
 from analysis.store.manifest import Manifest
 
@@ -113,7 +112,7 @@ def run_sweep_verb(options: argparse.Namespace, cache: Cache) -> int:
         return status
     sweep, machine = sweep_from(given), Machine(**fields_of(given, Machine))
     if given.get("dry_run"):
-        from analysis.cli.dry_run import describe
+        from analysis.sweep.estimate import describe
 
         print(describe(sweep, cache, machine))
         return 0

@@ -26,7 +26,8 @@ from analysis.filesystem import Location
 from analysis.store import SweepFolder
 from analysis.training.loop import Normalizer, evaluation_batches
 from analysis.training.messages import RunResult, ShiftResult
-from analysis.training.prediction import median_latency, prediction_table
+from analysis.training.prediction import prediction_table
+from analysis.training.profile import median_latency
 
 # What a probability of 0 counts as: its logarithm must stay a number. As of imported ones.
 _SMALLEST = float(np.finfo(np.float64).tiny)

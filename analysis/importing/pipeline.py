@@ -17,17 +17,8 @@ import numpy.typing as npt
 from analysis.config import DENSE_ID
 from analysis.errors import RunError, UserError
 from analysis.importing.classes import Classes
-from analysis.importing.consistency import (
-    ImageKeys,
-    ImageTable,
-    Run,
-    check_runs,
-    dense_of,
-    image_table,
-    runs_of,
-    some,
-)
-from analysis.importing.encode import Spool, order, variant_record
+from analysis.importing.consistency import ImageKeys, ImageTable, image_table
+from analysis.importing.encode import Run, Spool, order, variant_record
 from analysis.importing.images import (
     Known,
     bare_table,
@@ -35,7 +26,7 @@ from analysis.importing.images import (
     of_sweep,
     picture_blocks,
 )
-from analysis.importing.reading import Read, read_files
+from analysis.importing.reading import Read, check_runs, dense_of, read_files, runs_of, some
 from analysis.importing.request import ImportConfig, expand
 from analysis.importing.writing import table_of_rows, table_of_scores
 from analysis.store import Cache, SweepFolder

@@ -9,6 +9,7 @@ import pandas as pd
 
 from analysis import schema
 from analysis.config import DENSE_ID
+from analysis.results.frames import stack
 from analysis.results.source import Source
 from analysis.results.variants import VariantTables, votes
 from analysis.stats.pairs import paired_rows
@@ -106,3 +107,18 @@ class ImageTables:
             return pd.DataFrame({schema.BREAKING_POINT: np.full(len(self._source.label), np.nan)})
         pies = np.stack([self._variants.pies(v)["is_pie"].to_numpy() for v in levels])
         return pd.DataFrame({schema.BREAKING_POINT: breaking_point(list(levels.values()), pies)})
+
+    def breaking_points(self) -> pd.DataFrame:
+        """One row an image and method that was swept over sparsities."""
+        levels: dict[str, list[str]] = {}
+        for variant_id in self._source.compressed_ids:
+            record = self._source.manifest.variant(variant_id)
+            if record.target_sparsity:
+                levels.setdefault(record.method, []).append(variant_id)
+        columns = (schema.METHOD, schema.IMAGE_ID, schema.BREAKING_POINT)
+        frames = [
+            self.images(ids[-1], (schema.BREAKING_POINT,)).assign(method=method)
+            for method, ids in levels.items()
+            if len(ids) > 1
+        ]
+        return stack([frame[list(columns)] for frame in frames], columns)

@@ -13,7 +13,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis import schema
-from analysis.config import DENSE_ID
 from analysis.results import annotations, notebook
 from analysis.results.frames import rows_of, stack, typed
 from analysis.results.images import ImageTables
@@ -22,7 +21,6 @@ from analysis.results.shifts import RobustnessTables
 from analysis.results.source import Source, runs_on, votes_on
 from analysis.results.tables import TABLES
 from analysis.results.variants import VariantTables
-from analysis.stats.curves import curve_table
 from analysis.stats.pairs import SeedTie
 from analysis.stats.pie import RESAMPLES, pie_overlap, sort_pies
 from analysis.stats.seed_noise import SPLITS
@@ -174,26 +172,18 @@ class SweepResults:
 
     def summary(self) -> pd.DataFrame:
         """One row a variant, dense first; empty without dense runs."""
-        return self._source.kept("summary", self._make_summary)
+        return self._source.kept("summary", self._variants.all_summaries)
 
     def curves(self) -> pd.DataFrame:
         """One row a variant and metric, with 95 % intervals over runs."""
-        return self._source.kept("curves", self._make_curves)
+        return self._source.kept("curves", self._variants.all_curves)
 
     def seed_ties(self) -> dict[str, SeedTie]:
         """Runs of equal seeds held against others, of variants that are said to be independent.
 
         Of sweeps trained here it is known how runs are tied; nothing is looked at.
         """
-        if self.manifest.origin == "trained":
-            return {}
-        done = self.manifest.done_seeds
-        independent = [
-            v
-            for v in self.compressed_ids
-            if not self._source.is_paired(v) and len({*done(DENSE_ID)} & {*done(v)}) > 1
-        ]
-        return {v: self._variants.seed_tie(v) for v in independent}
+        return self._variants.seed_ties()
 
     def keep_tables(self, told: Callable[[str, int, int], None]) -> None:
         """Compute what takes long on a large sweep, so that whoever looks first need not wait.
@@ -209,16 +199,6 @@ class SweepResults:
         self.summary()
         self.curves()
         told("tables", len(self.variant_ids), len(self.variant_ids))
-
-    def _make_summary(self) -> pd.DataFrame:
-        ids = self.variant_ids if DENSE_ID in self.variant_ids else []
-        rows = [self._variants.summary(v) for v in ids]
-        return typed(pd.DataFrame(rows, columns=list(schema.SUMMARY_COLUMNS)))
-
-    def _make_curves(self) -> pd.DataFrame:
-        ids = self.variant_ids if DENSE_ID in self.variant_ids else []
-        rows = [row for v in ids for row in self._variants.curve_rows(v)]
-        return typed(curve_table(rows))
 
     def class_curve(self, class_name: str) -> pd.DataFrame:
         """Recall of one class: rows as :meth:`curves`, of the metric ``recall``.
@@ -331,18 +311,7 @@ class SweepResults:
 
         Methods tested at a single level are left out: they have nothing to break between.
         """
-        levels: dict[str, list[str]] = {}
-        for variant_id in self.compressed_ids:
-            record = self.manifest.variant(variant_id)
-            if record.target_sparsity:
-                levels.setdefault(record.method, []).append(variant_id)
-        columns = (schema.METHOD, schema.IMAGE_ID, schema.BREAKING_POINT)
-        frames = [
-            self.images(ids[-1], columns=[schema.BREAKING_POINT]).assign(method=method)
-            for method, ids in levels.items()
-            if len(ids) > 1
-        ]
-        return stack([frame[list(columns)] for frame in frames], columns)
+        return self._images.breaking_points()
 
     def metadata(self) -> pd.DataFrame:
         """One row an image: ``image_id label path width height`` and the ``meta_*`` columns."""

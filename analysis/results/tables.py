@@ -1,14 +1,11 @@
 """Every table of a sweep by its name: what the command line, the Export page and reports offer."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pandas as pd
 
 from analysis.results.frames import rows_of
-
-if TYPE_CHECKING:
-    from analysis.results.sweep_results import SweepResults
 
 
 @dataclass(frozen=True)
@@ -40,8 +37,8 @@ class Table:
         """Name of the method of ``SweepResults`` that computes it."""
         return self.name.replace("-", "_")
 
-    def rows(self, results: "SweepResults", variant_id: str | None = None) -> pd.DataFrame:
-        """Compute the table, of one variant alone where one is named.
+    def rows(self, results: Any, variant_id: str | None = None) -> pd.DataFrame:
+        """Compute the table of a ``SweepResults``, of one variant alone where one is named.
 
         Raises
         ------

@@ -9,11 +9,12 @@ import pandas as pd
 
 from analysis import schema
 from analysis.config import DENSE_ID
+from analysis.results.frames import typed
 from analysis.results.source import ResultCache, Source
 from analysis.stats.accuracy import calibration_error, top_k
 from analysis.stats.attributes import HalfPies
 from analysis.stats.classes import ClassRecall, class_recall, class_table, intensification
-from analysis.stats.curves import accuracy_on, curve_rows
+from analysis.stats.curves import accuracy_on, curve_rows, curve_table
 from analysis.stats.pairs import Flips, SeedTie, class_flips, flips, pair, paired_rows, seed_tie
 from analysis.stats.pie import image_table
 from analysis.stats.seed_noise import NoiseFloor, aa_pies, half_population_frequency, noise_floor
@@ -292,6 +293,35 @@ class VariantTables:
         kl = self._source.mean_of(variant_id, schema.KL_FROM_DENSE)
         known = kl[~np.isnan(kl)]
         return float(known.mean()) if len(known) else None
+
+    def seed_ties(self) -> dict[str, SeedTie]:
+        """Compare runs of equal seeds with others, of variants said to be independent.
+
+        How the runs of sweeps trained here are tied is known; nothing is compared.
+        """
+        manifest = self._source.manifest
+        if manifest.origin == "trained":
+            return {}
+        dense = {*manifest.done_seeds(DENSE_ID)}
+        independent = [
+            v
+            for v in self._source.compressed_ids
+            if not self._source.is_paired(v) and len(dense & {*manifest.done_seeds(v)}) > 1
+        ]
+        return {v: self.seed_tie(v) for v in independent}
+
+    def all_summaries(self) -> pd.DataFrame:
+        """One row a variant, dense first; empty without dense runs."""
+        rows = [self.summary(v) for v in self._with_dense()]
+        return typed(pd.DataFrame(rows, columns=list(schema.SUMMARY_COLUMNS)))
+
+    def all_curves(self) -> pd.DataFrame:
+        """One row a variant and metric; empty without dense runs."""
+        return typed(curve_table([row for v in self._with_dense() for row in self.curve_rows(v)]))
+
+    def _with_dense(self) -> list[str]:
+        ids = self._source.variant_ids
+        return ids if DENSE_ID in ids else []
 
 
 def votes(population: Population) -> tuple[IntArray, FloatArray]:

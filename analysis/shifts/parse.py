@@ -1,17 +1,36 @@
-"""Which corruptions are asked for on the command line.
-
-``--corruptions`` and ``--shift`` as shifts.
-"""
+"""Which shifts are asked for: options, corruptions by name and severity, other images by SPEC."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from analysis.config import Shift, corruption_shift, parse_shifts
 from analysis.errors import UserError
+from analysis.options import option
 from analysis.shifts.corruptions.registry import corruption, corruptions
 
 DEFAULT_SEVERITY = 3
 _ALL = "all"
+
+
+@dataclass(frozen=True)
+class ShiftOptions:
+    """What every run is predicted on besides the test images, as it is written."""
+
+    corruptions: tuple[str, ...] = option(
+        (),
+        group="data",
+        metavar="NAME[=SEVERITY,…]",
+        help="repeatable; also predict on the test images corrupted, severity 1 to 5 (default: 3); "
+        "'all' for every corruption (docs/robustness.md)",
+    )
+    shift: tuple[str, ...] = option(
+        (),
+        group="data",
+        metavar="NAME=SPEC",
+        help="repeatable; also predict on other images of the same classes, such as "
+        "lores=folder:DIR",
+    )
 
 
 def parse_corruptions(items: Iterable[str]) -> tuple[Shift, ...]:

@@ -1,11 +1,28 @@
-"""What a sweep will take, from what a few steps of it took: time, memory and disk."""
+"""What a sweep will take, from what a few steps of it took: time, memory and disk.
 
+What a sweep would do: its data, its model, the runs that are missing, and what they take.
+"""
+
+import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+
+import numpy as np
+import numpy.typing as npt
 
 from analysis.compression.registry import quantization
-from analysis.config import Training
-from analysis.sweep.plan import Run, training_steps
+from analysis.config import Machine, Shift, Sweep, Training
+from analysis.datasets import open_dataset
+from analysis.datasets.base import Dataset
+from analysis.datasets.preprocess import prepare
+from analysis.execution.local import usable_cores
+from analysis.shifts.corruptions.apply import corrupt
+from analysis.store import Cache
+from analysis.sweep import tasks
+from analysis.sweep.plan import Run, planned, planned_on_shifts, training_steps
 from analysis.training.messages import Profile
 
 _BYTES_A_PREDICTION = 18  # confidences hardly compress, everything else does
@@ -116,3 +133,92 @@ def size(n_bytes: float) -> str:
     if megabytes < 1000:
         return f"{megabytes:.1f} MB" if megabytes < 10 else f"{megabytes:.0f} MB"
     return f"{megabytes / 1000:.1f} GB"
+
+
+_TRIED_IMAGES = 256
+_CORRUPTED_IMAGES = 4
+
+
+def describe(sweep: Sweep, cache: Cache, machine: Machine) -> str:
+    """Describe a sweep without writing anything to the cache.
+
+    The model is tried out on drawn pixels in all workers at once, as in the sweep, and some images
+    are decoded.
+    """
+    folder = cache.sweep(sweep.name)
+    dataset = open_dataset(sweep.dataset).limited(sweep.train_limit, sweep.test_limit)
+    manifest = folder.manifest() if folder.exists else None
+    todo, shifted = planned(manifest, sweep), planned_on_shifts(manifest, sweep)
+    n_workers = min(machine.workers or usable_cores(), max(1, len(todo)))
+    started = time.perf_counter()
+    with tasks.pool(n_workers) as pool:
+        spec, device = tasks.submit(
+            pool, "resolve_model", sweep, len(dataset.class_names), dataset.channels,
+            dataset.native_size, machine.device,
+        ).result()  # fmt: skip
+        starting = time.perf_counter() - started
+        trials = [
+            tasks.submit(pool, "profile_model", sweep, spec, device) for _ in range(n_workers)
+        ]
+        trial = _mean([future.result() for future in trials])
+    data = _try_data(dataset, spec.image_size, sweep.shifts)
+    expected = estimate(
+        todo, sweep.training, data, trial, starting=starting, n_workers=n_workers, shifted=shifted
+    )
+    size = " x ".join(str(side) for side in spec.image_size)
+    variants = ", ".join(dict.fromkeys(variant.variant_id for variant, _ in todo)) or "none left"
+    return (
+        f"{sweep.name}: {len(todo)} runs to do, in {folder.path}\n"
+        f"dataset: {data.n_train} train and {data.n_test} test images, "
+        f"{len(dataset.class_names)} classes\n"
+        f"model: {spec.name}, {spec.parameters:,} parameters ({spec.prunable:,} prunable), "
+        f"input {size}\n"
+        f"variants: {variants}\n"
+        f"{f'shifts: {len(shifted)} predictions of a run on a shift{chr(10)}' * bool(shifted)}"
+        f"measured: {1000 * trial.step:.1f} ms a training step on {device}, {n_workers} at a time\n"
+        f"{expected}"
+    )
+
+
+def _mean(trials: list[Profile]) -> Profile:
+    return Profile(
+        step=mean(t.step for t in trials),
+        image=mean(t.image for t in trials),
+        latency=mean(t.latency for t in trials),
+        weights=trials[0].weights,
+        memory=max(t.memory for t in trials),
+    )
+
+
+def _try_data(dataset: Dataset, image_size: tuple[int, int], shifts: tuple[Shift, ...]) -> Data:
+    """Decode a few images of either split, and take all others to be like them."""
+    n_train, n_test = len(dataset.train), len(dataset.test)
+    few = dataset.limited(min(n_train, _TRIED_IMAGES), min(n_test, _TRIED_IMAGES))
+    n_few = len(few.train) + len(few.test)
+    with tempfile.TemporaryDirectory() as temporary:
+        started = time.perf_counter()
+        prepared = prepare(few, image_size, Path(temporary), progress=lambda *_: None)
+        each = (time.perf_counter() - started) / n_few
+        corrupting = _seconds_of_corrupting(prepared.inputs.pixels("test"), shifts)
+    n_images = n_train + n_test
+    bytes_each = dataset.channels * image_size[0] * image_size[1]
+    return Data(
+        n_train=n_train,
+        n_test=n_test,
+        decoding=each * n_images,
+        thumbnails=prepared.images.nbytes * n_test // max(1, prepared.images.num_rows),
+        inputs=n_images * bytes_each,
+        corrupting=corrupting * n_test,
+        shifted=len(shifts) * n_test * bytes_each,
+    )
+
+
+def _seconds_of_corrupting(pixels: npt.NDArray[np.uint8], shifts: tuple[Shift, ...]) -> float:
+    """Time corrupting one image by all corruptions asked."""
+    few = [np.array(one) for one in pixels[:_CORRUPTED_IMAGES]]
+    started = time.perf_counter()
+    for shift in shifts:
+        if shift.corruption is not None and shift.severity is not None:
+            for one in few:
+                corrupt(one, shift.corruption, shift.severity)
+    return (time.perf_counter() - started) / len(few)

@@ -27,7 +27,8 @@ from analysis.training.loop import (
     train,
 )
 from analysis.training.messages import RunContext, RunResult, ShiftResult
-from analysis.training.prediction import median_latency, prediction_table
+from analysis.training.prediction import prediction_table
+from analysis.training.profile import median_latency
 from analysis.training.restore import (
     GRAPH,
     load_run,

@@ -1,5 +1,10 @@
-"""Asking one rater about one image after the other; what is said is written down at once."""
+"""The browser component that asks about one image at a time.
 
+Asking one rater about one image after the other; what is said is written down at once.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -9,10 +14,31 @@ from analysis.schema import CATEGORIES, KEYS
 from analysis.stats.raters import rater_order
 from analysis.store.study import Study, rater_name
 from dashboard import data, permissions, state
-from dashboard.annotate import component
 from dashboard.context import Context
 from dashboard.shell import guarded, tell
 from dashboard.text import plain
+
+_HERE = Path(__file__).resolve().parent
+KEY = "annotate-rater"
+
+
+def _source(name: str) -> str:
+    return (_HERE / name).read_text(encoding="utf-8")
+
+
+_rater = st.components.v2.component(
+    "lethe.rater",
+    html='<div class="lethe-rater"></div>',
+    css=_source("rater.css"),
+    js=_source("rater.js"),
+    isolate_styles=False,
+)
+
+
+def _show_rater(data: dict[str, Any], on_act: Callable[[], None]) -> None:
+    """Show the image to judge and the categories; what is said of it arrives as ``act``."""
+    _rater(key=KEY, data=data, on_act_change=on_act)
+
 
 _AHEAD = 10
 _RATER, _NAME, _REFUSED = "annotate-rater-name", "annotate-name", "annotate-name-refused"
@@ -72,7 +98,7 @@ def _forget_rater() -> None:
 
 def _images(context: Context, name: str, rater: str) -> None:
     who = f"{context.manifest.name}/{name}/{rater}"
-    component.rater(
+    _show_rater(
         _shown(context, data.study(context.results, name), rater, who),
         lambda: _act(context, name, rater, who),
     )
@@ -104,7 +130,7 @@ def _shown(context: Context, study: Study, rater: str, who: str) -> dict[str, An
 
 def _act(context: Context, name: str, rater: str, who: str) -> None:
     """Do what the browser asks, in order, each once; stop at what cannot be written."""
-    event = state.event(component.KEY, "act")
+    event = state.event(KEY, "act")
     match event:
         case {"who": str(whose), "token": str(token), "actions": list(actions)} if whose == who:
             pass

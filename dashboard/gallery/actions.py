@@ -1,4 +1,7 @@
-"""What can be done with the images of the gallery: select, tag, take along, keep the view."""
+"""The Python lines that give the images of the gallery in a notebook, in its order.
+
+What can be done with the images of the gallery: select, tag, take along, keep the view.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,16 +10,90 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from analysis import schema
 from analysis.errors import LetheError
 from analysis.presentation.formatting import count
+from analysis.results.code import literal, table_code, where_in
 from analysis.store.tags import LONGEST
 from dashboard import data, export_panel, permissions, state
 from dashboard.context import Context
-from dashboard.gallery import code, selected
+from dashboard.gallery import selected
 from dashboard.gallery.query import Found
+from dashboard.gallery.sort_keys import SORTS
 from dashboard.gallery.tiles import chips
-from dashboard.selection import to_params
+from dashboard.selection import WHOLE, Selection, to_params
 from dashboard.text import plain
+
+_CLASS_COLUMNS = {
+    "label": schema.LABEL, "dense": "dense_modal_label", "variant": "modal_label",
+}  # fmt: skip
+
+
+def gallery_code(context: Context, found: Found) -> str:
+    """Write the lines for what is meant: the selected images, else the rule of the filters."""
+    lines = table_code(context.results, "images", context.variant)
+    if len(selected.ids(context)):
+        return lines + where_in(schema.IMAGE_ID, selected.meant(context, found).tolist())
+    return lines + _filters(context) + _order(context)
+
+
+def _filters(context: Context) -> str:
+    selection, names = context.selection, context.results.class_names
+    lines = {"pies": _kept('table["is_pie"]'), "non-pies": _kept('~table["is_pie"]')}.get(
+        selection.population, ""
+    )
+    if selection.kinds:
+        lines += where_in("kind", list(selection.kinds))
+    for column, chosen in (
+        (_CLASS_COLUMNS[selection.class_of], selection.classes),
+        ("modal_label", selection.becomes),
+    ):
+        if chosen:
+            lines += where_in(column, [names.index(name) for name in chosen])
+    for column, (low, high) in (
+        ("agreement", selection.agreement),
+        ("vote_distance", selection.distance),
+    ):
+        if (low, high) != WHOLE:
+            lines += _kept(f'(100 * table["{column}"]).round(3).between({low}, {high})')
+    return lines + _metadata(selection) + _tag_lines(context)
+
+
+def _metadata(selection: Selection) -> str:
+    lines = "\nmetadata = sweep.metadata()" if selection.meta else ""
+    for column in dict.fromkeys(column for column, _ in selection.meta):
+        values = [value for name, value in selection.meta if name == column]
+        name = literal(f"{schema.META_PREFIX}{column}")
+        lines += (
+            f"\nchosen = metadata[{name}].astype('string').isin({literal(values)})"
+            '\ntable = table[table["image_id"].isin(metadata.loc[chosen, "image_id"])]'
+        )
+    return lines
+
+
+def _tag_lines(context: Context) -> str:
+    tags = data.marks(context.results.folder).tags
+    if not context.selection.tags:
+        return ""
+    chosen = {image_id for tag in context.selection.tags for image_id in tags.get(tag, ())}
+    return where_in(schema.IMAGE_ID, sorted(chosen))
+
+
+def _order(context: Context) -> str:
+    selection = context.selection
+    key = SORTS[selection.sort].expression
+    if selection.sort == "stability":
+        key = f'sweep.stability({literal(context.variant)})["stability"]'
+    return (
+        f"\ntable = table.assign(key={key})"
+        f'.sort_values("key", ascending={selection.order == "asc"}, kind="stable")'
+        '.drop(columns="key")'
+    )
+
+
+def _kept(condition: str) -> str:
+    return f"\ntable = table[{condition}]"
+
 
 _TROUBLE = "marks-trouble"
 
@@ -58,7 +135,7 @@ def bar(context: Context, found: Found) -> None:
         with _opened("Code", "code", "code") as is_open:
             if is_open:
                 st.caption("These images in a notebook, in this order.")
-                st.code(code.gallery_code(context, found), language="python", wrap_lines=True)
+                st.code(gallery_code(context, found), language="python", wrap_lines=True)
     trouble = state.recall(_TROUBLE) or data.marks_problem(context.results.folder)
     if trouble:
         st.error(plain(trouble))

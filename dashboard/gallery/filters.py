@@ -24,6 +24,7 @@ from dashboard import state
 from dashboard.context import Context
 from dashboard.gallery import single
 from dashboard.gallery.query import Facets
+from dashboard.gallery.sort_keys import SORTS
 from dashboard.gallery.tiles import KIND_ICONS
 from dashboard.selection import CLASS_OF, MAX_PER_PAGE, ORDERS, POPULATIONS, TILES, WHOLE, changed
 from dashboard.text import plain
@@ -173,18 +174,6 @@ def _say_how_many(names: Sequence[str], text: str) -> None:
 
 _POPULATIONS = {"pies": "PIEs", "non-pies": "Non-PIEs", "all": "All images"}
 _CLASS_OF = {"label": "True", "dense": "Dense", "variant": "Variant"}
-_SORTS = {
-    "vote_distance": "Vote distance",
-    "agreement_drop": "Agreement drop",
-    "accuracy_drop": "Accuracy drop",
-    "dense_confidence": "Dense confidence",
-    "confidence_lost": "Confidence lost",
-    "dense_vote_entropy": "Dense vote entropy",
-    "breaking_point": "Breaking point",
-    "stability": "PIE stability",
-    "label": "True label",
-    "image_id": "Image id",
-}
 _ORDERS = {"desc": "Falling", "asc": "Rising"}
 _TILES = {"small": "S", "medium": "M", "large": "L"}
 _PER_PAGE = (24, 60, 120, MAX_PER_PAGE)
@@ -284,7 +273,7 @@ def arrangement(context: Context) -> None:
             st.selectbox(
                 "Sort by",
                 single.sorts(context),
-                format_func=lambda one: _SORTS[one],
+                format_func=lambda one: SORTS[one].label,
                 **_bound(context, "sort", selection.sort),
             )
         _switch(context, "order", "Order", ORDERS, _ORDERS)

@@ -10,10 +10,13 @@ import pandas as pd
 
 from analysis import schema
 from analysis.stats.pie import KINDS
+from dashboard.gallery.sort_keys import SORTS, Sort
 from dashboard.selection import POPULATIONS, WHOLE, Selection
 
 Bools = npt.NDArray[np.bool_]
 Ids = npt.NDArray[np.intp]
+# Columns of the images table that have another name here.
+_ATTRIBUTES = {"vote_distance": "distance"}
 _CLASS_COLUMNS = {"label": "label", "dense": "dense_label", "variant": "variant_label"}
 
 
@@ -67,6 +70,15 @@ class ImageIndex:
     def __len__(self) -> int:
         """Return the number of images, N."""
         return len(self.label)
+
+    def column(self, name: str) -> npt.NDArray[Any]:
+        """Return a column of the images table, N values."""
+        found: npt.NDArray[Any] = getattr(self, _ATTRIBUTES.get(name, name))
+        return found
+
+    def holds(self, sort: Sort) -> bool:
+        """Whether it has the columns that a sort is made of."""
+        return {sort.column, sort.minus or sort.column} <= {*self.COLUMNS}
 
 
 @dataclass(frozen=True)
@@ -230,13 +242,8 @@ def _ordered(
 ) -> Ids:
     if selection.sort == "image_id":
         return ids if selection.order == "asc" else ids[::-1]
-    keys: dict[str, npt.NDArray[Any]] = {
-        "vote_distance": index.distance,
-        # Shares of equal drops differ in their last bits, which is no order.
-        "agreement_drop": np.round(index.dense_agreement - index.agreement, 5),
-        "accuracy_drop": np.round(index.dense_accuracy - index.accuracy, 5),
-        "dense_confidence": index.dense_confidence,
-        "label": index.label,
-    }
-    key = keys.get(selection.sort, index.distance if values is None else values)[ids]
+    if values is None:
+        sort = SORTS[selection.sort]
+        values = sort.value(index.column) if index.holds(sort) else index.distance
+    key = values[ids]
     return ids[np.argsort(key if selection.order == "asc" else -key, kind="stable")]

@@ -10,7 +10,7 @@ from analysis.presentation.formatting import percent
 from analysis.stats.pairs import COLUMNS, SingleOrder, single_order
 from dashboard import data
 from dashboard.context import Context
-from dashboard.selection import SORTS
+from dashboard.gallery.sort_keys import SORTS
 
 Values = npt.NDArray[np.float64]
 MORE_RUNS = (
@@ -20,10 +20,6 @@ MORE_RUNS = (
 NO_FLOOR = (
     "One run a variant: noise floor, PIE excess and the count of classes impacted take two runs of "
     "dense and of the variant, better ten. McNemar's test of single models: see Classes."
-)
-# Of single models these have two values at most, or none.
-_OF_POPULATIONS = frozenset(
-    {"vote_distance", "agreement_drop", "accuracy_drop", "dense_vote_entropy", "stability"}
 )
 
 
@@ -53,9 +49,9 @@ def ordering(context: Context, variant_id: str | None = None) -> tuple[SingleOrd
 def sorts(context: Context) -> tuple[str, ...]:
     """Name what can be sorted by."""
     if not is_single(context):
-        return SORTS
+        return tuple(SORTS)
     asked = context.selection.sort
-    return tuple(sort for sort in SORTS if sort == asked or sort not in _OF_POPULATIONS)
+    return tuple(key for key, one in SORTS.items() if key == asked or not one.of_populations)
 
 
 def true_confidences(context: Context) -> tuple[Values, Values]:

@@ -78,7 +78,7 @@ def test_the_table_of_the_docs_is_imported_as_they_say(
 ) -> None:
     text = (ROOT / "docs" / "importing.md").read_text(encoding="utf-8")
     rows = re.search(r"```text\n(file,truth.*?)```", text, re.DOTALL)
-    command = re.search(r"python -m analysis (import results\.csv.*?)```", text, re.DOTALL)
+    command = re.search(r"lethe (import results\.csv.*?)```", text, re.DOTALL)
     assert rows is not None
     assert command is not None
     (tmp_path / "results.csv").write_text(rows[1], encoding="utf-8")
