@@ -1,6 +1,6 @@
-"""What a shift is: the test images corrupted, or another set of images of the same classes.
+"""What a sweep is asked to do: frozen values that are checked when they are made.
 
-What a sweep is asked to do: frozen values, checked when they are made.
+Variants and shifts are read here too; the options of a sweep stand in the fields that hold them.
 """
 
 import math
@@ -244,7 +244,7 @@ class Training:
     ``prune_begin`` and ``prune_end`` are fractions of the training steps, ``prune_every`` the
     number of steps between two mask updates, ``gradient_batches`` the batches a gradient is
     averaged over. ``finetune_epochs`` is for each of the ``finetune_steps``. No epoch at all takes
-    a given model as it is.
+    a pretrained model as it is.
     """
 
     epochs: int = option(20, group=_TRAINING, help="passes over the train split", least=0)

@@ -1,7 +1,4 @@
-"""Every column name and dtype of the cache, once; the writer and the reader both import it.
-
-What people say of an image: the categories of the human study, one key each.
-"""
+"""Every column name, dtype and category of the cache, once; writers and readers import it."""
 
 from dataclasses import dataclass
 from typing import Final

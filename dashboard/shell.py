@@ -1,8 +1,6 @@
-"""Failures as one plain message on the page; the traceback goes to the log.
+"""What stands around every page.
 
-The progress of a sweep that is being made, on every page, without disturbing who reads it.
-
-What stands around every page: sweep and tie rule, progress, notes on the address.
+Sweep and tie rule, progress, notes, and failures in one message.
 """
 
 import functools

@@ -6,6 +6,7 @@ import importlib
 import io
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -13,7 +14,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from analysis.cli.sweep import sweep_from, with_config
+from analysis.cli.sweep import read_config, sweep_from
 from docs import make_cli
 
 ROOT = Path(__file__).parents[1]
@@ -152,9 +153,19 @@ def test_the_file_of_options_on_the_page_of_the_command_line_is_one(tmp_path: Pa
     (block,) = re.findall(r"```toml\n(.*?)```", text("docs/cli.md"), re.DOTALL)
     (tmp_path / "sweep.toml").write_text(block, encoding="utf-8")
     words = ["--config", str(tmp_path / "sweep.toml"), "--epochs", "1"]
-    sweep = sweep_from(with_config(vars(parser_of("sweep").parse_args(words))))
+    sweep = sweep_from(read_config(vars(parser_of("sweep").parse_args(words))))
     assert [one.variant_id for one in sweep.variants][-1] == "int8-static"
     assert (sweep.model, sweep.image_size, sweep.training.epochs) == ("resnet18", 64, 1)
+
+
+def test_the_layers_of_the_architecture_are_those_that_are_checked() -> None:
+    contracts = tomllib.loads(text("pyproject.toml"))["tool"]["importlinter"]["contracts"]
+    layers = next(one["layers"] for one in contracts if one["name"].startswith("One way"))
+    said = re.findall(r"^  \| \d+ \| (.*) \|$", text("docs/architecture.md"), re.MULTILINE)
+    assert said == [
+        ", ".join(f"`{name.strip().removeprefix('analysis.')}`" for name in layer.split("|"))
+        for layer in layers
+    ]
 
 
 def test_the_readme_is_short() -> None:

@@ -1,7 +1,7 @@
-"""Budgets: what compression may cost at most, held against a sweep; ``check`` is the gate for CI.
+"""Budgets: what compression may cost at most; ``check`` is the gate for CI.
 
-``reading`` reads the file, ``measuring`` takes the numbers from the tables, ``verdicts`` judges
-them and ``writing`` says the outcome as text, Markdown or JSON.
+``budget`` reads the file, ``evaluate`` takes the numbers from the tables and judges them,
+``render`` writes the outcome as text, Markdown or JSON.
 """
 
 from analysis.budgets.budget import Budget, read_budget

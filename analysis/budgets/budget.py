@@ -1,6 +1,6 @@
-"""One limit of a budget: which number, how large at most, and how it is judged.
+"""Read a budget from TOML: its limits, each with a number, a direction and how it is judged.
 
-Reading a budget from TOML; whatever is not understood is refused, so that no typo passes.
+Whatever is not understood is refused, so that no typo passes.
 """
 
 import math

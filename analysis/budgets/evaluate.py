@@ -1,6 +1,6 @@
-"""What a limit is held against: numbers of the tables, with what there is to judge them by.
+"""Judge a sweep by a budget.
 
-Judging a sweep by a budget: one verdict a limit and variant, breaches first.
+Measure each limit in the tables, give one verdict a limit and variant.
 """
 
 import math
@@ -209,6 +209,15 @@ def check(
     results: SweepResults, budget: Budget, variant_ids: Sequence[str] | None = None
 ) -> list[Verdict]:
     """Hold variants, all by default, against a budget; breaches first, then what is untested.
+
+    Parameters
+    ----------
+    results : SweepResults
+        The results of the sweep.
+    budget : Budget
+        The limits, from :func:`read_budget`.
+    variant_ids : sequence of str, optional
+        The variants to judge; all compressed ones by default.
 
     Raises
     ------

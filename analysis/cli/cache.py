@@ -1,11 +1,4 @@
-"""What follows once a sweep's runs are there: its tables, and what looks wrong.
-
-``bench``: the project's own benchmarks.
-
-``list``, ``show``, ``rename``, ``remove``, ``merge`` and ``verify``.
-
-``join``: columns of a table brought to the images of a sweep.
-"""
+"""Verbs on the cache: list, show, rename, remove, merge, verify, join, bench."""
 
 import argparse
 import subprocess

@@ -1,7 +1,4 @@
-"""Progress bars on a terminal, nothing elsewhere.
-
-What the verbs print: text of the data cannot move the cursor, colour a line or hide one.
-"""
+"""The terminal: progress bars, and output in which text of the data stays text."""
 
 import sys
 from collections.abc import Iterator

@@ -1,11 +1,4 @@
-"""``check``: a sweep held against a budget, for CI.
-
-``export``: the tables of a sweep.
-
-``report``: a sweep as one HTML page, figures and tables.
-
-``share``: images of a sweep in the formats of other tools.
-"""
+"""Verbs that write results: export, figure, share, report, check."""
 
 import argparse
 import sys

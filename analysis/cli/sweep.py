@@ -1,7 +1,4 @@
-"""The options of ``sweep``, from the command line and from a file, as a sweep.
-
-``demo`` and ``sweep``.
-"""
+"""``demo`` and ``sweep``: from options to a sweep that runs."""
 
 import argparse
 import sys
@@ -44,7 +41,7 @@ def sweep_from(given: dict[str, Any]) -> Sweep:
     training = fields_of(given, Training)
     seeds = given.get("seeds", 10)
     if training.get("schedule") == "oneshot" and (given.get("pretrained") or "checkpoint" in given):
-        # One given model, not trained on unless that is asked: one dense run.
+        # One pretrained model, not trained on unless that is asked: one dense run.
         training.setdefault("epochs", 0)
         seeds = given.get("seeds", 10 if training["epochs"] else 1)
     return Sweep(

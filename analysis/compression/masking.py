@@ -1,6 +1,6 @@
-"""Masks from scores: the weights that score lowest are removed.
+"""Masks from scores: remove the weights that score lowest, on a cubic schedule.
 
-The cubic sparsity schedule of gradual pruning (Zhu and Gupta 2017).
+The schedule is that of Zhu and Gupta 2017.
 """
 
 from collections.abc import Mapping

@@ -59,6 +59,23 @@ def register(
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a compression method under a name.
 
+    Parameters
+    ----------
+    name : str
+        Its name on the command line.
+    stage : {"training", "after-training"}
+        Whether it prunes while a model is trained, or makes a smaller one of a trained model.
+    takes_level : bool
+        Whether a variant of it has a level, such as a sparsity.
+    summary : str
+        What it does, in a few words.
+    needs : tuple of str
+        What it is given besides: ``gradients``, ``generator``, ``graph``.
+    removes : {"weights", "channels"}
+        What its level is a share of.
+    sparsity : float, optional
+        Target sparsity of a method that prunes without a level, 0..1.
+
     Raises
     ------
     ValueError

@@ -1,9 +1,4 @@
-"""The face of a dataset: images lazily, labels, class names, metadata and a fingerprint.
-
-Columns that come with images, as the ``meta_*`` columns of the cache.
-
-A stratified, seeded split for data that come without one.
-"""
+"""The face of a dataset: images lazily, labels, class names, metadata, a fingerprint, a split."""
 
 import hashlib
 import io

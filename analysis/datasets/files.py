@@ -1,7 +1,4 @@
-"""Finding the files below a folder, and opening them without ever hanging on one.
-
-Fetching a publisher's files once, checked by their published MD5.
-"""
+"""Files of datasets: find them below a folder, open them without hanging, fetch them once."""
 
 import hashlib
 import io

@@ -1,7 +1,4 @@
-"""``labels.csv`` and ``metadata.csv``: what a folder of images says about its files.
-
-``folder:DIR``: a folder of class folders, or of files with a table of labels.
-"""
+"""``folder:DIR``: a folder of class folders, or of files with a table of labels."""
 
 import posixpath
 import warnings

@@ -13,6 +13,11 @@ _OPENERS = Registry[Opener]("analysis.datasets", "dataset kind")
 def register(kind: str) -> Callable[[Opener], Opener]:
     """Register a function that opens ``kind[:PLACE]``; it is given PLACE, or None.
 
+    Parameters
+    ----------
+    kind : str
+        What its SPEC begins with.
+
     Raises
     ------
     ValueError

@@ -1,7 +1,4 @@
-"""Worker processes on this machine, any of which may die without taking the sweep along.
-
-Ending a worker process whose parent was killed and could not end it.
-"""
+"""Worker processes on this machine, any of which may die without taking the sweep along."""
 
 import multiprocessing
 import os

@@ -1,9 +1,8 @@
-"""The ways out: chosen images of a sweep in the formats of other tools.
+"""Images of a sweep in the formats of other tools.
 
-``chosen`` says which images and what is known of them, ``pictures`` reads them, every format is a
-file of its own that registers itself in ``registry``, and ``writing`` puts its files into a
-folder, a ZIP or a single file, whole or not at all. ``choosing`` picks images by population, kind
-and class.
+``selection`` says which images, what is known of them and reads their pictures; every format is a
+file of its own that registers itself in ``registry``, and ``write`` puts its files into a folder, a
+ZIP or a single file, whole or not at all.
 """
 
 from analysis.export.registry import Format, formats, sharing_format

@@ -1,9 +1,4 @@
-"""Letters on a contact sheet: a font, what it can draw, and text cut to the room there is.
-
-Contact sheets: pictures in rows with what either population says of them, for A4.
-
-``contact-sheet-png`` and ``contact-sheet-pdf``: contact sheets as files.
-"""
+"""Contact sheets as PNG and PDF: pictures in rows with what both populations predict, for A4."""
 
 import importlib.util
 import io

@@ -51,6 +51,21 @@ def register(
 ) -> Callable[[Callable[[Chosen], Files]], Callable[[Chosen], Files]]:
     """Register a function that gives the files of chosen images.
 
+    Parameters
+    ----------
+    name, title : str
+        Its name on the command line, and on the screen.
+    shape : {"file", "folder"}
+        Whether it is one file or several.
+    suffix, mime : str
+        Of its file.
+    about : str
+        What it is for, in one sentence.
+    most : int, optional
+        Images that it holds at most; ``why`` says why.
+    needs_pictures : bool
+        Whether it is of no use without pictures.
+
     Raises
     ------
     ValueError

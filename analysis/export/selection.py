@@ -1,9 +1,4 @@
-"""Choosing images by population, kind and class, in the order of the PIE table.
-
-The images that are to be set out, and what is known of each.
-
-Reading the pictures of chosen images; the one place of this package that does.
-"""
+"""Choose images by population, kind and class, with what is known of each and its picture."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,4 @@
-"""ZIP files written as their content comes, the same bytes each time.
-
-Putting the files of a format in their place: a file, a ZIP or a folder, whole or not at all.
-"""
+"""Put the files of a format in their place: a file, a ZIP or a folder, whole or not at all."""
 
 import os
 import shutil

@@ -1,6 +1,6 @@
-"""Given models: opened by format, checked with some images, and asked for predictions.
+"""External models: opened by format, tried with some images, evaluated on all of them.
 
-MODEL -> format (``asked``) -> opened (``registry`` and a file a format) -> what it takes and gives
-(``fitting``) -> predictions (``evaluating``). Importable without torch, but for the last two and
-the formats.
+``spec`` reads MODEL, ``registry`` and a file a format open it, ``signature`` says what it takes and
+gives, ``feeding`` makes its input and ``evaluate`` predicts. ``evaluate`` and the formats need
+torch, the rest does not.
 """

@@ -38,7 +38,7 @@ Place = Callable[[Fit], tuple[Arrays, str]]
 
 @dataclass(frozen=True)
 class ExternalContext:
-    """What all given models of a sweep share; beside ``arrays`` lies what may be lost."""
+    """What all external models of a sweep share; beside ``arrays`` lies what may be lost."""
 
     folder: Location
     arrays: Arrays

@@ -1,4 +1,4 @@
-"""A given model, opened: what its file says, and how it is asked. Importable without torch."""
+"""An external model, opened: what its file says, and how it is run. Importable without torch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,7 +1,4 @@
-"""What is measured of the weights of an ONNX graph, and what its layers compute in.
-
-ONNX files, run by ONNX Runtime on the CPU.
-"""
+"""ONNX files: opened in ONNX Runtime, and their weights measured in the graph."""
 
 import hashlib
 import importlib

@@ -1,4 +1,4 @@
-"""The formats of given models by name; their files are found, not listed."""
+"""The formats of external models by name; their files are found, not listed."""
 
 from collections.abc import Callable
 
@@ -13,6 +13,11 @@ _OPENERS = Registry[Opener]("analysis.external", "format")
 
 def register(kind: str) -> Callable[[Opener], Opener]:
     """Register a function that opens a format; it is given what stands after ``=``.
+
+    Parameters
+    ----------
+    kind : str
+        Name of the format.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a given model takes and gives, found with some images. Importable without torch."""
+"""What an external model takes and gives, found with some images. Importable without torch."""
 
 from dataclasses import dataclass
 

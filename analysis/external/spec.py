@@ -1,4 +1,4 @@
-"""What is asked of given models: VARIANT[@SEED]=MODEL, and how pictures become their input."""
+"""Read which external models are asked for, VARIANT[@SEED]=MODEL, and how pixels are scaled."""
 
 import math
 import re
@@ -81,7 +81,7 @@ class Scaling:
 
 @dataclass(frozen=True)
 class ExternalModelsConfig:
-    """Given models over the test images of a dataset."""
+    """External models over the test images of a dataset."""
 
     name: str
     dataset: str

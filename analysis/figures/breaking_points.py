@@ -22,7 +22,13 @@ class BreakingPointsInfo:
 
 
 def breaking_points_info(images: pd.DataFrame) -> BreakingPointsInfo:
-    """Count the images of each method by breaking point."""
+    """Count the images of each method by breaking point.
+
+    Parameters
+    ----------
+    images : DataFrame
+        ``method image_id breaking_point``, a row an image and method.
+    """
     known = images[images[schema.BREAKING_POINT].notna()]
     counts = known.groupby([schema.METHOD, schema.BREAKING_POINT], sort=True).size()
     never = images[schema.BREAKING_POINT].isna().groupby(images[schema.METHOD]).sum()

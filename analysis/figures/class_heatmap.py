@@ -54,6 +54,13 @@ def class_heatmap_info(classes: pd.DataFrame, *, value: str | None = None) -> Cl
 
     Of single models ``value`` is by default the change of recall, which McNemar's test is of.
 
+    Parameters
+    ----------
+    classes : DataFrame
+        The classes table of one variant or several.
+    value : str
+        Column of the table that is drawn.
+
     Raises
     ------
     ValueError
@@ -83,6 +90,13 @@ def most_changed(classes: pd.DataFrame, n: int) -> pd.DataFrame:
     """Keep the n classes that changed most under any variant, in their order.
 
     By normalized recall, of single models by recall.
+
+    Parameters
+    ----------
+    classes : DataFrame
+        The classes table of one variant or several.
+    n : int
+        Number of classes to keep.
     """
     column = _tested(usual_rule(classes) == "mcnemar_p")
     largest = classes.groupby(schema.CLASS_ID)[column].agg(lambda values: values.abs().max())

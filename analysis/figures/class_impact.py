@@ -41,7 +41,13 @@ class ClassImpactInfo:
 
 
 def usual_rule(classes: pd.DataFrame) -> Rule:
-    """Say what the classes of a variant are judged by: p, of one pair of models McNemar's."""
+    """Say what the classes of a variant are judged by: p, of one pair of models McNemar's.
+
+    Parameters
+    ----------
+    classes : DataFrame
+        The classes table of one variant.
+    """
     exact = classes.get("mcnemar_p")
     is_single = exact is not None and classes["p"].isna().all() and exact.notna().any()
     return "mcnemar_p" if is_single else "p"
@@ -55,6 +61,17 @@ def class_impact_info(
     top: int | None = None,
 ) -> ClassImpactInfo:
     """Choose, sort and judge the classes of one variant: significant where ``rule`` <= 0.05.
+
+    Parameters
+    ----------
+    classes : DataFrame
+        The classes table of one variant.
+    rule : {"p", "q", "mcnemar_p", "mcnemar_q"}
+        Column that says which changes are significant, at 0.05.
+    sort : str
+        Column that the classes are sorted by, ascending.
+    top : int, optional
+        Number of classes to keep at either end; all by default.
 
     Raises
     ------

@@ -37,6 +37,13 @@ def confusion_flow_info(images: pd.DataFrame, *, class_names: Sequence[str]) -> 
 
     All classes up to 20; beyond, those with a flow, at most 60, the largest flows first.
 
+    Parameters
+    ----------
+    images : DataFrame
+        Rows of the images table.
+    class_names : sequence of str
+        Class names in order of class id.
+
     Raises
     ------
     ValueError

@@ -58,7 +58,15 @@ class MetricCurveInfo:
 
 
 def metric_curve_info(curves: pd.DataFrame, *, metric: str = "top1") -> MetricCurveInfo:
-    """Split the curves table into pruned methods, methods without a sparsity, and dense."""
+    """Split the curves table into pruned methods, methods without a sparsity, and dense.
+
+    Parameters
+    ----------
+    curves : DataFrame
+        The curves table.
+    metric : str
+        Metric of the table to take.
+    """
     rows = curves[curves["metric"] == metric]
     # Of what was imported only the sparsity that was asked for is known.
     measured = rows[schema.SPARSITY].astype(float)

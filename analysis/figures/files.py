@@ -62,7 +62,13 @@ def figure_bytes(figure: go.Figure, format: Format) -> bytes:
 
 
 def csv_bytes(frame: pd.DataFrame) -> bytes:
-    """Return a frame as the bytes of a UTF-8 CSV file, as the command line writes it."""
+    """Return a frame as the bytes of a UTF-8 CSV file, as the command line writes it.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Any table.
+    """
     return to_csv(frame).encode()
 
 

@@ -1,7 +1,4 @@
-"""Accuracy of dense runs and variant's runs on PIEs, on non-PIEs and on all images.
-
-How hard PIEs are for the dense runs, beside the A/A PIEs of the dense halves.
-"""
+"""How hard PIEs are: accuracy on PIEs and other images, and on A/A PIEs of the dense halves."""
 
 from dataclasses import dataclass
 
@@ -34,7 +31,13 @@ class PieAccuracyInfo:
 
 
 def pie_accuracy_info(summary: pd.DataFrame) -> PieAccuracyInfo:
-    """Collect the accuracies of every compressed variant with PIE columns."""
+    """Collect the accuracies of every compressed variant with PIE columns.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        The summary table.
+    """
     is_dense = summary[schema.VARIANT_ID] == "dense"
     dense_top1 = summary.loc[is_dense, "top1_mean"]
     variants = summary[~is_dense & summary["n_pies"].notna()]
@@ -135,7 +138,13 @@ class PieDifficultyInfo:
 
 
 def pie_difficulty_info(summary: pd.DataFrame) -> PieDifficultyInfo:
-    """Collect the variants whose PIEs of halves and A/A PIEs can be held against each other."""
+    """Collect the variants whose PIEs of halves and A/A PIEs can be held against each other.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        The summary table.
+    """
     variants = summary[summary[schema.VARIANT_ID] != "dense"]
     rows = pd.DataFrame({schema.VARIANT_ID: variants[schema.VARIANT_ID]})
     for name, _, _, _ in _HARD_SETS.values():

@@ -30,7 +30,15 @@ class ImageVotesInfo:
 
 
 def image_votes_info(runs: pd.DataFrame, label: int) -> ImageVotesInfo:
-    """Count the votes on one image: the true class first, then those with the most votes."""
+    """Count the votes on one image: the true class first, then those with the most votes.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        What every run predicts of one image, a row a run.
+    label : int
+        True class id of the image.
+    """
     variants = tuple(runs[schema.VARIANT_ID].unique())
     counted = runs.groupby(schema.PREDICTION).size().sort_index()
     others = counted.drop(label, errors="ignore").sort_values(ascending=False, kind="stable")
@@ -113,6 +121,10 @@ def image_confidence(
     ----------
     runs : DataFrame
         What every run says of the image: ``variant_id seed prediction confidence correct``.
+    class_names : sequence of str
+        Class names in order of class id.
+    note : str
+        Footnote, plain text.
     """
     known = runs[runs[schema.CONFIDENCE].notna()]
     words = layout.Words(_CONFIDENCE, "Softmax probability of the predicted class", "", "", note)

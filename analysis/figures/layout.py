@@ -1,7 +1,4 @@
-"""Data text as labels: shown literally, cut where it is long, measured before it is placed.
-
-Where the words of a figure stand: room for each, so that none covers or cuts another.
-"""
+"""Labels and words of a figure: data text shown literally, cut, and given the room it needs."""
 
 import html
 import textwrap
@@ -16,18 +13,40 @@ from analysis.presentation import formatting
 
 
 def escape(text: object) -> str:
-    """Return data text as plotly shows it literally: no tag, entity, TeX or hover template."""
+    """Return data text as plotly shows it literally: no tag, entity, TeX or hover template.
+
+    Parameters
+    ----------
+    text : object
+        Text of the data, any object.
+    """
     plain = one_line(text)
     return html.escape(plain, quote=False).replace("$", "&#36;").replace("%{", "&#37;{")
 
 
 def short(text: object, width: int = 24) -> str:
-    """Return data text escaped and, where it is long, cut in the middle for an axis."""
+    """Return data text escaped and, where it is long, cut in the middle for an axis.
+
+    Parameters
+    ----------
+    text : object
+        Text of the data, any object.
+    width : int
+        Largest number of characters.
+    """
     return escape(cut(text, width))
 
 
 def cut(text: object, width: int) -> str:
-    """Return data text as one line, where it is long cut in the middle: names differ at the end."""
+    """Return data text as one line, where it is long cut in the middle: names differ at the end.
+
+    Parameters
+    ----------
+    text : object
+        Text of the data, any object.
+    width : int
+        Largest number of characters.
+    """
     plain = one_line(text)
     if len(plain) > width:
         head = (width - 1) * 2 // 3
@@ -36,17 +55,35 @@ def cut(text: object, width: int) -> str:
 
 
 def one_line(text: object) -> str:
-    """Return data text as one line without control characters; never empty."""
+    """Return data text as one line without control characters; never empty.
+
+    Parameters
+    ----------
+    text : object
+        Text of the data, any object.
+    """
     return formatting.one_line(text) or "(blank)"
 
 
 def text_width(labels: list[str]) -> int:
-    """Estimate the width of the longest of some escaped labels at 12 px, pixels."""
+    """Estimate the width of the longest of some escaped labels at 12 px, pixels.
+
+    Parameters
+    ----------
+    labels : list of str
+        Escaped labels.
+    """
     return round(max((sum(map(_width, html.unescape(label))) for label in labels), default=0.0))
 
 
 def label_width(labels: list[str]) -> int:
-    """Estimate the width of tick labels and an axis title beside them, pixels."""
+    """Estimate the width of tick labels and an axis title beside them, pixels.
+
+    Parameters
+    ----------
+    labels : list of str
+        Escaped labels.
+    """
     return 44 + text_width(labels)
 
 
@@ -95,6 +132,10 @@ def compose(
         Escaped names of the rows at 0, 1, ... from the top.
     top_labels, bottom_labels : int
         Height of tick labels above and below the plotting area, pixels.
+    figure : Figure
+        Changed in place and returned.
+    words : Words
+        Title, axes, subtitle and footnote.
     """
     left = 80
     if rows is not None:
@@ -143,7 +184,15 @@ def compose(
 
 
 def empty(words: Words, reason: str) -> go.Figure:
-    """Return a figure without data: its title, its axes and a line that says why."""
+    """Return a figure without data: its title, its axes and a line that says why.
+
+    Parameters
+    ----------
+    words : Words
+        Title and axes.
+    reason : str
+        Why nothing is drawn, plain text.
+    """
     figure = go.Figure()
     compose(figure, words, plot_height=220)
     figure.update_layout(

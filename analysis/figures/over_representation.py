@@ -26,6 +26,11 @@ class OverRepresentationInfo:
 def over_representation_info(attributes: pd.DataFrame) -> OverRepresentationInfo:
     """Choose the values of one variant: all, or the 40 with most PIEs.
 
+    Parameters
+    ----------
+    attributes : DataFrame
+        The attributes table of one variant.
+
     Raises
     ------
     ValueError

@@ -24,7 +24,13 @@ class PieOverlapInfo:
 
 
 def pie_overlap_info(overlap: pd.DataFrame) -> PieOverlapInfo:
-    """Spread the overlap table to variant x variant, in order of appearance."""
+    """Spread the overlap table to variant x variant, in order of appearance.
+
+    Parameters
+    ----------
+    overlap : DataFrame
+        The overlap table.
+    """
     ids = list(dict.fromkeys(overlap[schema.VARIANT_ID]))
 
     def spread(column: str) -> npt.NDArray[np.float64]:

@@ -1,7 +1,4 @@
-"""Kinds of PIEs: how many images a variant forgot, recovered, or changed between wrong labels.
-
-PIE share of halves of the populations, beside what seed noise alone makes.
-"""
+"""How many PIEs, of which kind, and their share beside what seed noise alone makes."""
 
 from dataclasses import dataclass
 
@@ -28,7 +25,13 @@ class PieKindsInfo:
 
 
 def pie_kinds_info(summary: pd.DataFrame) -> PieKindsInfo:
-    """Collect the counts by kind of the variants that have them."""
+    """Collect the counts by kind of the variants that have them.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        The summary table.
+    """
     variants = summary[(summary[schema.VARIANT_ID] != "dense") & summary["n_pies"].notna()]
     counts = {kind: variants[f"n_{kind}"].astype("int64") for kind in _SHOWN}
     rows = pd.DataFrame(
@@ -134,6 +137,11 @@ def pie_share_info(summary: pd.DataFrame) -> PieShareInfo:
 
     The PIE share of full populations is no part of it: at another number of runs the floor is
     another one.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        The summary table.
     """
     variants = summary[summary[schema.VARIANT_ID] != "dense"]
     numbers = ["pie_share_half", "noise_floor_share", "pie_excess", "pie_excess_low",

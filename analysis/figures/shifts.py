@@ -1,8 +1,6 @@
-"""Shift x variant as a heatmap, with marks where a difference is significant.
+"""Accuracy under shifts.
 
-Robustness: what variants keep of their accuracy under shifts, beside what dense keeps.
-
-Pairs of single models under shifts: on how many images each is right.
+What variants keep, as heatmap and as curve, and pairs of single models.
 """
 
 from collections.abc import Sequence
@@ -65,6 +63,8 @@ def spread(rows: pd.DataFrame, columns: Sequence[str]) -> ShiftGrid:
     ----------
     columns : sequence of str
         Columns of values, accuracy, that of dense, p and q.
+    rows : DataFrame
+        Rows with the columns named.
     """
     shifts = list(dict.fromkeys(rows[schema.SHIFT]))
     variants = list(dict.fromkeys(rows[schema.VARIANT_ID]))
@@ -77,7 +77,17 @@ def spread(rows: pd.DataFrame, columns: Sequence[str]) -> ShiftGrid:
 
 
 def shift_heatmap(info: ShiftGrid, words: layout.Words, hover: str) -> go.Figure:
-    """Draw a grid on a scale centred on 0; ``hover`` says what both accuracies of a cell are."""
+    """Draw a grid on a scale centred on 0; ``hover`` says what both accuracies of a cell are.
+
+    Parameters
+    ----------
+    info : ShiftGrid
+        Values and marks, a row a shift and a column a variant.
+    words : Words
+        Title, axes and footnote.
+    hover : str
+        Part of the hover text that says what both accuracies of a cell are.
+    """
     n, n_variants = info.values.shape
     variants = [layout.short(variant) for variant in info.variant_ids]
     height = max(min(24 * n, 1600), 110)
@@ -149,7 +159,15 @@ _NAMES = {"top1": "Top-1 accuracy", "top5": "Top-5 accuracy"}
 
 
 def robustness_info(table: pd.DataFrame, *, metric: str = "top1") -> ShiftGrid:
-    """Spread a robustness table to shift x variant, in order of appearance."""
+    """Spread a robustness table to shift x variant, in order of appearance.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The robustness table.
+    metric : str
+        Metric of the table to take.
+    """
     rows = table[table["metric"] == metric]
     tested = rows.assign(
         **{name: rows[name].mask(rows["degenerate"].astype(bool)) for name in ("p", "q")}

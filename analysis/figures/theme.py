@@ -45,33 +45,64 @@ def method_color(method: str) -> str:
     """Return the colour of a method, the same whichever methods are drawn beside it.
 
     Combined methods have the colour of their last step, and an open marker on a broken line.
+
+    Parameters
+    ----------
+    method : str
+        Compression method, registered or not.
     """
     last = method.rpartition("+")[2]
     return _METHOD_COLORS.get(last) or _PALETTE[crc32(last.encode()) % len(_PALETTE)]
 
 
 def method_symbol(method: str) -> str:
-    """Return the marker of a method, so that it is told apart without colour."""
+    """Return the marker of a method, so that it is told apart without colour.
+
+    Parameters
+    ----------
+    method : str
+        Compression method, registered or not.
+    """
     known, first = list(_METHOD_COLORS), method.partition("+")[0]
     place = known.index(first) if first in known else crc32(first.encode()) // 7
     return _SYMBOLS[place % len(_SYMBOLS)] + ("-open" if first != method else "")
 
 
 def method_dash(method: str) -> str:
-    """Return the line of a method: solid for a known one, else by its name."""
+    """Return the line of a method: solid for a known one, else by its name.
+
+    Parameters
+    ----------
+    method : str
+        Compression method, registered or not.
+    """
     if method in _METHOD_COLORS:
         return "solid"
     return _DASHES[1 + crc32(method.encode()) // 53 % (len(_DASHES) - 1)]
 
 
 def faded(color: str, alpha: float) -> str:
-    """Return a ``#RRGGBB`` colour with an opacity, for bands and fills."""
+    """Return a ``#RRGGBB`` colour with an opacity, for bands and fills.
+
+    Parameters
+    ----------
+    color : str
+        Colour as ``#rrggbb``.
+    alpha : float
+        Opacity, 0..1.
+    """
     red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},{alpha:g})"
 
 
 def template(ground: Ground = "page") -> go.layout.Template:
-    """Return the template: ``page`` reads on light and dark pages alike and is transparent."""
+    """Return the template: ``page`` reads on light and dark pages alike and is transparent.
+
+    Parameters
+    ----------
+    ground : {"page", "white", "dark"}
+        What the figure stands on.
+    """
     rgb = _RGB[ground]
     axis = {
         "gridcolor": f"rgba({rgb},0.22)",
@@ -100,7 +131,15 @@ def template(ground: Ground = "page") -> go.layout.Template:
 
 
 def dress(figure: go.Figure, ground: Ground) -> go.Figure:
-    """Return a copy of a figure for another ground: ``white`` for files, ``dark`` for the dark."""
+    """Return a copy of a figure for another ground: ``white`` for files, ``dark`` for the dark.
+
+    Parameters
+    ----------
+    figure : Figure
+        Changed in place.
+    ground : {"page", "white", "dark"}
+        What the figure stands on.
+    """
     dressed = go.Figure(figure)
     dressed.update_layout(template=template(ground))
     return dressed
@@ -109,7 +148,21 @@ def dress(figure: go.Figure, ground: Ground) -> go.Figure:
 def footnote(
     name: str, manifest_updated: str, k: int, ties: str, variant_id: str | None = None
 ) -> str:
-    """Say what a figure is of: sweep, variant, runs a variant, tie rule and date of the cache."""
+    """Say what a figure is of: sweep, variant, runs a variant, tie rule and date of the cache.
+
+    Parameters
+    ----------
+    name : str
+        Name of the sweep.
+    manifest_updated : str
+        When its cache was last changed, ISO 8601.
+    k : int
+        Largest number of runs a variant.
+    ties : {"confidence", "reference", "exclude"}
+        How tied modal labels are broken.
+    variant_id : str, optional
+        Variant that is shown, where it is one.
+    """
     variant = f", variant {variant_id}" if variant_id else ""
     date = f" · cache of {manifest_updated[:10]}" if manifest_updated else ""
     return f"Sweep {name}{variant} · K = {k} runs a variant · ties: {ties}{date}"

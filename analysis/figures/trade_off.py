@@ -1,7 +1,4 @@
-"""Which of several compressed models no other beats: the Pareto front.
-
-What compression buys against what it costs: size, accuracy and forgotten images at once.
-"""
+"""What compression buys and costs: size, accuracy and forgotten images, with the Pareto front."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -67,7 +64,15 @@ class TradeOffInfo:
 
 
 def trade_off_info(summary: pd.DataFrame, *, cost: str = "size_bytes") -> TradeOffInfo:
-    """Collect cost, accuracy and PIE excess of every variant that has the first two."""
+    """Collect cost, accuracy and PIE excess of every variant that has the first two.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        The summary table.
+    cost : str
+        Column of the summary on the horizontal axis.
+    """
     scale = COSTS[cost][1]
     frame = summary.assign(kept=1 - summary[schema.SPARSITY].astype(float))
     rows = pd.DataFrame(

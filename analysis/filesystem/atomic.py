@@ -1,6 +1,6 @@
-"""Files that are whole or not there: written under another name, flushed, then renamed.
+"""Files that are whole or absent: written under another name, flushed, then renamed.
 
-What the cache does alike with a folder of this machine and one of another.
+Folders of this machine and of another are handled alike.
 """
 
 import hashlib

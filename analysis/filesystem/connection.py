@@ -1,9 +1,4 @@
-"""What goes wrong on the way to another machine, in one line and with whose fault it is.
-
-File systems of fsspec: opened once a process, and what is known of their kinds.
-
-Writing on a file system with renames so that no half file is ever seen under its name.
-"""
+"""File systems of fsspec: opened once a process, with errors in one line and safe renames."""
 
 import os
 import socket

@@ -1,7 +1,4 @@
-"""A remote file as pyarrow and hashlib read it.
-
-A place on another machine: what the cache uses of ``pathlib.Path``, over fsspec.
-"""
+"""A place on another machine: what the cache uses of ``pathlib.Path`` and of files, over fsspec."""
 
 import re
 from collections.abc import Callable, Iterator

@@ -1,7 +1,7 @@
 """Predictions made elsewhere become a sweep.
 
-files -> chunks of columns (``readers``) -> rows of numbers (``normalising``) -> spilled by run
-(``spool``) -> checked run by run (``checking``) -> written aside (``writing``) -> published whole.
+files -> blocks of columns (``readers``) -> rows of numbers, spilled by run (``encode``) -> compared
+run by run (``consistency``) -> written aside (``writing``) -> published as a whole (``pipeline``).
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,11 +1,4 @@
-"""Every run held against every other: rows twice, labels that differ, images that are missing.
-
-How the files name images: a key each, the place of a known image or a number of its own.
-
-Which images every run has: those are kept, and what becomes of the others.
-
-The runs of an import: whether they are new and even, and which is held against which.
-"""
+"""Compare the runs of an import: repeated rows, labels that differ, images that are missing."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

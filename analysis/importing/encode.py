@@ -1,10 +1,6 @@
-"""Where a row came from, for messages: file and row, from one running number.
+"""Encode blocks of columns as rows of numbers and spill them to disk by run.
 
-Rows put aside on disk by run, so that one run at a time is in memory.
-
-Variants of an import: a readable key that can be a folder's name, or method and sparsity.
-
-Blocks of columns become rows of numbers: runs, images and classes by their codes.
+Runs, images and classes become codes; a row keeps the number that says where it came from.
 """
 
 import re

@@ -1,7 +1,4 @@
-"""What the manifest says of a sweep whose predictions were imported.
-
-An import from its files to the cache: read, checked, written aside, then published whole.
-"""
+"""Import from files to cache: read, check, write aside, publish as a whole."""
 
 import hashlib
 import platform
@@ -157,6 +154,15 @@ def import_predictions(
 
     All runs come in, or none: files are made aside and published together.
 
+    Parameters
+    ----------
+    asked : ImportConfig
+        The files, the sweep's name, and how the files are to be read.
+    cache : Cache
+        The folder of all sweeps.
+    progress : callable
+        Takes a phase, the number done and the total.
+
     Raises
     ------
     UserError
@@ -182,7 +188,7 @@ def import_predictions(
 
 def _check_name(folder: SweepFolder) -> None:
     if folder.exists and folder.manifest().origin != "imported":
-        was = "made of given models" if folder.manifest().origin == "external" else "trained"
+        was = "made of external models" if folder.manifest().origin == "external" else "trained"
         raise UserError(
             f"sweep '{folder.name}' was {was}, not imported; import into another --name"
         )

@@ -1,7 +1,4 @@
-"""Tables of predictions read in blocks, whatever their format: only the columns that are needed.
-
-Which columns of a table are read, under which of our names, and what it lacks.
-"""
+"""Read tables of predictions in blocks, whatever their format: only the columns that are needed."""
 
 import csv
 import gzip

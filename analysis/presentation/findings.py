@@ -1,10 +1,7 @@
-"""What is said of PIEs beyond seed noise: over the images at hand, and over other seeds.
+"""What a sweep found, in plain sentences: both signs, no verdict, each with its question.
 
-What is said of one pair of single models, where there is one run a variant.
-
-What a sweep found, in three plain sentences: from the tables, both signs, no verdict.
-
-What is said where runs that are taken as independent look made from each other.
+Over several runs: PIEs beyond seed noise, for these images and for other seeds. With one run a
+variant: the two models compared image by image. And where runs look paired that are not said to be.
 """
 
 import math

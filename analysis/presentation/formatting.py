@@ -1,9 +1,4 @@
-"""Thumbnails as data URIs, for pages that hold all they show.
-
-Characters that nobody sees but that change what is seen: of terminals, of text direction.
-
-Numbers in words: percent, points, sizes and durations, alike on the screen and in a report.
-"""
+"""Write numbers and data text: percent, points, sizes, durations, one line, data URIs."""
 
 import base64
 import math

@@ -1,9 +1,4 @@
-"""The summary of a sweep as a Markdown table, for terminals and documents.
-
-The table of single models: every one held against dense, image by image.
-
-The table of variants: what each cost, on the whole and beyond seed noise.
-"""
+"""Tables written for reading: the summary, variants, and single models beside dense."""
 
 from typing import Any
 

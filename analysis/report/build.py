@@ -1,7 +1,4 @@
-"""The folder of a report: made beside its place and put there whole.
-
-Writing a report: figures, tables and the page, all of one sweep.
-"""
+"""Write a report: figures, tables and the page, built aside and put in place as a whole."""
 
 import os
 import shutil

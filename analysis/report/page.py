@@ -1,9 +1,4 @@
-"""The classes of a variant as rows of the page: all of them, or those that say most.
-
-How a sweep was made, and the commands that make it and its report again.
-
-The page of a report: one HTML file that holds all it shows, every text of the data escaped.
-"""
+"""The page of a report: one HTML file that holds all it shows, every text of the data escaped."""
 
 import shlex
 from dataclasses import dataclass

@@ -1,7 +1,4 @@
-"""What people said of the images of their studies: answers, shares by group, agreement.
-
-Starting a study: the images people are asked about, drawn and written down beforehand.
-"""
+"""Human annotation: start a study, and tables of its answers, shares by group and agreement."""
 
 import secrets
 from collections.abc import Sequence

@@ -1,11 +1,4 @@
-"""What a metadata column of the test images can be compared by.
-
-The metadata columns of the test images: those in the cache, and those joined in memory.
-
-What PIEs have more of: the tables of the metadata columns.
-
-Accuracy within a group of images, every variant's against sparsity.
-"""
+"""Tables of metadata columns: over-representation among PIEs, subgroups, curves of one value."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

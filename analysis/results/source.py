@@ -1,7 +1,4 @@
-"""What the results of a sweep are computed from: read from the cache on demand, each once.
-
-What was computed of single variants: in memory, and tables that take long on the shelf too.
-"""
+"""Read a sweep for its results, each column once, and keep what was computed within a bound."""
 
 import hashlib
 from collections.abc import Callable, Sequence

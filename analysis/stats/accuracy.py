@@ -24,6 +24,11 @@ def mean_interval(values: npt.ArrayLike) -> MeanInterval:
     """Mean over K runs with its 95 % t interval ``mean +- t(K-1, 0.975) s / sqrt(K)``.
 
     NaN values are runs without the figure and are left out.
+
+    Parameters
+    ----------
+    values : float array
+        One value a run, shape (K,).
     """
     x = np.asarray(values, np.float64)
     x = x[~np.isnan(x)]
@@ -41,6 +46,13 @@ def top_k(true_rank: npt.NDArray[Any], k: int) -> npt.NDArray[np.float64]:
     """Top-k accuracy of every run, 0..1, shape (K,): the share of images with ``true_rank < k``.
 
     NaN for a run with an unknown (NaN) rank.
+
+    Parameters
+    ----------
+    true_rank : integer array
+        Rank of the true class, shape (K, N), 0 where it is predicted.
+    k : int
+        Ranks that count as right.
     """
     share = (true_rank < k).mean(axis=1)
     if true_rank.dtype.kind == "f":

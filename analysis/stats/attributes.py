@@ -1,7 +1,4 @@
-"""Over-representation: which values of a metadata column PIEs have more often than all images.
-
-Numeric metadata columns on PIEs and on non-PIEs, as they are and matched by class.
-"""
+"""Metadata columns on PIEs: over-representation of values, and numbers matched by class."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -57,6 +54,8 @@ def over_representation(
         How often each image is in each set: 0 or 1, or the number of splits in which it is a PIE.
     n_resamples : int
         B, bootstrap resamples of the images, from a fixed random seed.
+    n_values : int
+        Number of values, V.
 
     Notes
     -----
@@ -99,6 +98,13 @@ def interval(point: FloatArray, drawn: FloatArray) -> tuple[FloatArray, FloatArr
     """95 % percentile interval of each value, shapes (V,), from ``drawn`` [B, V].
 
     NaN where ``point`` is 0 or NaN: resampling cannot tell how rare a value is that never occurs.
+
+    Parameters
+    ----------
+    point : float array
+        Estimates on all images, shape (V,).
+    drawn : float array
+        The same of B resamples, shape (B, V).
     """
     low, high = np.full(len(point), np.nan), np.full(len(point), np.nan)
     for v in np.flatnonzero(np.nan_to_num(point) != 0):
@@ -134,6 +140,12 @@ def attribute_table(
     pie : bool array, shape (N,)
     halves : HalfPies or None
         None where there are too few runs: the columns that rest on it are null.
+    variant_id : str
+        The variant that the rows are of.
+    attribute : str
+        Name of the metadata column, without ``meta_``.
+    n_resamples : int
+        Bootstrap resamples.
 
     Returns
     -------
@@ -272,6 +284,10 @@ def numeric_row(
     label, pie : arrays, shape (N,)
     halves : HalfPies or None
         None where there are too few runs: the columns that rest on it are null.
+    variant_id : str
+        The variant that the rows are of.
+    attribute : str
+        Name of the metadata column, without ``meta_``.
     """
     known = ~np.isnan(x)
     values, flags, classes = x[known], pie[known], label[known]

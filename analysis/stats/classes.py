@@ -1,9 +1,4 @@
-"""False positive and false negative rates of classes, and how unevenly compression moves them.
-
-What compression does to each class: recall deltas, their tests, and impacted classes.
-
-Intensification: whether compression takes more from the classes that were weak already.
-"""
+"""What compression does to each class: recall deltas, their tests, error rates, intensification."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -44,6 +39,8 @@ def false_positive_rate(prediction: IntArray, label: IntArray, n_classes: int) -
     ----------
     prediction : integer array, shape (K, N)
     label : integer array, shape (N,)
+    n_classes : int
+        Number of classes, C.
 
     Returns
     -------
@@ -56,7 +53,15 @@ def false_positive_rate(prediction: IntArray, label: IntArray, n_classes: int) -
 
 
 def relative_change(before: FloatArray, after: FloatArray) -> FloatArray:
-    """Relative change ``(after - before) / before``, a fraction; NaN where ``before`` is 0."""
+    """Relative change ``(after - before) / before``, a fraction; NaN where ``before`` is 0.
+
+    Parameters
+    ----------
+    before : float array
+        Rates of dense, shape (C,), 0..1.
+    after : float array
+        Rates of the variant, shape (C,), 0..1.
+    """
     change = np.full(before.shape, np.nan)
     np.divide(after - before, before, out=change, where=before != 0)
     return change
@@ -128,6 +133,10 @@ def class_recall(
     prediction : integer array, shape (K, N)
     label : integer array, shape (N,)
         True classes, 0..C-1.
+    n_classes : int
+        Number of classes, C.
+    seeds : sequence of int
+        Seeds of the rows, in order.
     """
     correct = prediction == label
     counts = np.bincount(label, minlength=n_classes)
@@ -167,6 +176,14 @@ def class_table(
     flips : two integer arrays, shape (C,), optional
         Of a single pair of models, where no t test is possible: images of each class that flip to
         wrong and to right. They give ``mcnemar_p`` and, by Benjamini-Hochberg, ``mcnemar_q``.
+    variant_id : str
+        The variant that the rows are of.
+    class_names : sequence of str
+        Class names in order of class id.
+    dense : ClassRecall
+        Recall and accuracy of the dense runs.
+    variant : ClassRecall
+        Those of the variant's runs.
 
     Notes
     -----
@@ -236,6 +253,13 @@ def impacted(classes: pd.DataFrame, column: str = "p") -> Any:
     """Flag the impacted classes: ``p <= 0.05`` (the paper's rule), ``q <= 0.05`` or ``holm``.
 
     Under the null hypothesis 0.05 C classes are impacted by chance at the paper's rule.
+
+    Parameters
+    ----------
+    classes : DataFrame
+        The classes table of one variant or several.
+    column : str
+        Column of p or q values that is compared with 0.05.
     """
     return classes[column] <= ALPHA
 
@@ -252,7 +276,15 @@ class Intensification:
 
 
 def recall_balance(recall: FloatArray, accuracy: float) -> FloatArray:
-    """Recall balance of each class, ``(recall_c - A) / A``, shape (C,); NaN where A is 0."""
+    """Recall balance of each class, ``(recall_c - A) / A``, shape (C,); NaN where A is 0.
+
+    Parameters
+    ----------
+    recall : float array
+        Mean recall of each class, shape (C,), 0..1.
+    accuracy : float
+        Overall accuracy, 0..1.
+    """
     return (recall - accuracy) / accuracy if accuracy else np.full(len(recall), np.nan)
 
 
@@ -266,6 +298,17 @@ def intensification(
     floor. A noisy regressor pulls either slope down by the same factor, so their difference is
     what compression adds. Paired variants give the runs of half B's seeds alone, so that no seed
     stands on both sides.
+
+    Parameters
+    ----------
+    dense : ClassRecall
+        Recall and accuracy of the dense runs.
+    variant : ClassRecall
+        Those of the variant's runs.
+    paired : bool
+        Whether equal seeds tie the two populations.
+    n_splits : int
+        Random halves of the dense runs.
 
     Returns
     -------

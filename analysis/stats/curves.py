@@ -54,6 +54,10 @@ def curve_rows(
         Mean agreement over images, 0..1.
     on_pies, on_non_pies : float arrays, shape (K,)
         Accuracy of the variant's runs on its PIEs and non-PIEs; None for dense.
+    summary : DataFrame
+        The summary row of the variant.
+    runs : DataFrame
+        Its rows of the runs table.
     """
     per_run: dict[str, Any] = {metric: runs[metric] for metric in _PER_RUN}
     if on_pies is not None and on_non_pies is not None:
@@ -81,6 +85,8 @@ def curve_row(summary: dict[str, Any], metric: str, per_run: Any) -> dict[str, A
         The variant's summary row.
     per_run : array, shape (K,)
         The metric of each run, NaN where it is unknown.
+    metric : str
+        Name of the metric.
     """
     values = pd.Series(per_run).dropna()
     if values.empty:
@@ -94,7 +100,13 @@ def curve_row(summary: dict[str, Any], metric: str, per_run: Any) -> dict[str, A
 
 
 def curve_table(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
-    """Join the curve rows of all variants: the columns of ``export curves``."""
+    """Join the curve rows of all variants: the columns of ``export curves``.
+
+    Parameters
+    ----------
+    rows : iterable of dict
+        Rows of :func:`curve_row`.
+    """
     return pd.DataFrame(list(rows), columns=list(schema.CURVES_COLUMNS))
 
 

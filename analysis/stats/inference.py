@@ -1,9 +1,4 @@
-"""Shares of small samples: their intervals, the interval of a difference, and its exact test.
-
-Rank tests of two groups, plain and stratified.
-
-Two-sided t tests and false discovery rate, vectorized over classes.
-"""
+"""Tests and intervals: shares, rank tests, t tests and false discovery rate over classes."""
 
 from dataclasses import dataclass
 
@@ -22,6 +17,13 @@ def wilson(count: IntArray, n: int) -> tuple[FloatArray, FloatArray]:
 
     ``(p + z^2/2n +- z sqrt(p (1 - p)/n + z^2/4n^2)) / (1 + z^2/n)``: it stays within 0..1 and says
     something where ``count`` is 0 or n. NaN where n is 0. Source: Wilson 1927.
+
+    Parameters
+    ----------
+    count : integer array
+        Successes.
+    n : int
+        Trials of each, above 0.
     """
     count = np.asarray(count, np.float64)
     if n == 0:
@@ -51,6 +53,10 @@ def newcombe(
     n_shared : int
         Images that are in both samples. They vary together, with the correlation
         ``r = n_shared / sqrt(n_x n_y)`` of two shares of equal variance; 0 for separate samples.
+    n_x : int
+        Size of the first sample.
+    n_y : int
+        Size of the second sample.
 
     Returns
     -------
@@ -81,6 +87,17 @@ def fisher(count_x: IntArray, n_x: int, count_y: IntArray, n_y: int) -> FloatArr
 
     The sum of the hypergeometric probabilities, given how many have the property in all, that are
     no larger than that of what was counted. NaN where a sample is empty. Source: Fisher 1935.
+
+    Parameters
+    ----------
+    count_x : integer array
+        Successes in the first group.
+    n_x : int
+        Size of the first group.
+    count_y : integer array
+        Successes in the second group.
+    n_y : int
+        Size of the second group.
     """
     if not n_x or not n_y:
         return np.full(np.shape(count_x), np.nan)
@@ -264,6 +281,13 @@ def paired(x: FloatArray, y: FloatArray) -> TTest:
     """Two-sided paired t test of ``mean(x - y)`` along the first axis; shapes (K, C), df = K - 1.
 
     Below two pairs only the difference is known, without any pair not even that.
+
+    Parameters
+    ----------
+    x : float array
+        Values of the first population, shape (K, C).
+    y : float array
+        Values of the runs they are paired with, shape (K, C).
     """
     change = x - y
     if not len(change):
@@ -303,6 +327,11 @@ def benjamini_hochberg(p: FloatArray) -> FloatArray:
     """Benjamini-Hochberg q values: the smallest false discovery rate that rejects each test.
 
     ``q_(i) = min_{j >= i} p_(j) m / j`` over the m tests with a p value; NaN stays NaN.
+
+    Parameters
+    ----------
+    p : float array
+        p values, shape (C,); NaN where nothing was tested.
     """
     q = np.full(len(p), np.nan)
     (tested,) = np.nonzero(~np.isnan(p))
@@ -318,6 +347,11 @@ def holm(p: FloatArray) -> FloatArray:
 
     ``p_(i)' = max_{j <= i} min(1, (m - j + 1) p_(j))`` over the m tests with a p value; NaN stays
     NaN. Source: Holm 1979.
+
+    Parameters
+    ----------
+    p : float array
+        p values, shape (C,); NaN where nothing was tested.
     """
     adjusted = np.full(len(p), np.nan)
     (tested,) = np.nonzero(~np.isnan(p))
@@ -336,6 +370,19 @@ def detectable_difference(
     Solves ``P(|T'| > t_crit) = power`` for the noncentrality
     ``|D| / sqrt(s_x^2/K_x + s_y^2/K_y)`` of a noncentral t with Welch-Satterthwaite df, by
     bisection. NaN with K < 2 or no variance.
+
+    Parameters
+    ----------
+    variance_x : float array
+        Sample variance over the runs of the first population, shape (C,).
+    k_x : int
+        Its runs.
+    variance_y : float array
+        Sample variance of the second population, shape (C,).
+    k_y : int
+        Its runs.
+    power : float
+        Probability of detection asked for, 0..1.
 
     Notes
     -----

@@ -1,12 +1,6 @@
-"""One pair of models: the exact test of what flipped within a class.
+"""Two models compared image by image.
 
-One pair of single models on the same images: the change of accuracy, with its interval.
-
-Which runs of two populations belong together.
-
-Flips: what single models lost and won, run by run.
-
-The order of images of single models (K = 1), where every PIE has a vote distance of 1.
+Flips, McNemar's test, change of accuracy, pairing of runs.
 """
 
 from dataclasses import dataclass
@@ -31,6 +25,8 @@ def class_flips(
     ----------
     dense_correct, variant_correct : bool arrays, shape (N,)
     label : integer array, shape (N,)
+    n_classes : int
+        Number of classes, C.
     """
     to_wrong = label[dense_correct & ~variant_correct]
     to_right = label[variant_correct & ~dense_correct]
@@ -144,6 +140,15 @@ def paired_rows(
 
     Where equal seeds tie the runs (``paired``), a pair a seed that both have, ascending. Where
     nothing ties them, single models (K = 1 on both sides) are one pair, and populations none.
+
+    Parameters
+    ----------
+    dense_seeds : sequence of int
+        Seeds of the dense rows, in order.
+    variant_seeds : sequence of int
+        Seeds of the variant's rows, in order.
+    paired : bool
+        Whether equal seeds tie the two populations.
     """
     if not paired:
         n = 1 if len(dense_seeds) == len(variant_seeds) == 1 else 0

@@ -1,11 +1,4 @@
-"""Pruning identified exemplars: the images on which compression changed the modal label.
-
-From which sparsity on an image is lost to a method.
-
-Whether two variants forget the same images.
-
-PIE stability: whether an image would be a PIE with other seeds.
-"""
+"""Pruning identified exemplars: which images, how stable, from which sparsity, how they overlap."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -35,6 +28,15 @@ def is_pie(dense: Modal, variant: Modal, *, ties: TieRule = "confidence") -> Boo
 
     Under the rule ``exclude`` an image tied in either population is a non-PIE.
 
+    Parameters
+    ----------
+    dense : Modal
+        Modal labels of the dense population.
+    variant : Modal
+        Modal labels of the compressed population.
+    ties : {"confidence", "reference", "exclude"}
+        How tied modal labels are broken.
+
     Notes
     -----
     Source: Hooker et al. 2019. It needs no ground truth.
@@ -52,6 +54,17 @@ def kind_of_pie(
 
     ``forgotten``: dense modal right, variant wrong; ``recovered``: the reverse; ``changed``: both
     wrong.
+
+    Parameters
+    ----------
+    label : array
+        True class ids, shape (N,).
+    dense : Modal
+        Modal labels of the dense population.
+    variant : Modal
+        Modal labels of the compressed population.
+    pie : bool array
+        Whether each image is a PIE, shape (N,).
     """
     kinds = np.select(
         [~pie, dense.label == label, variant.label == label], ["", FORGOTTEN, RECOVERED], CHANGED
@@ -131,6 +144,10 @@ def image_table(
         ``prediction`` and, where known, ``confidence`` of either population.
     dense_modal : Modal, optional
         The dense modal labels under the same tie rule, where they are known already.
+    variant_id : str
+        The variant that the rows are of.
+    ties : {"confidence", "reference", "exclude"}
+        How tied modal labels are broken.
 
     Returns
     -------
@@ -176,7 +193,13 @@ def _mean_confidence(population: dict[str, npt.NDArray[Any]], n: int) -> FloatAr
 
 
 def sort_pies(images: pd.DataFrame) -> pd.DataFrame:
-    """PIEs alone, by falling vote distance, equal ones in order of ``image_id``."""
+    """PIEs alone, by falling vote distance, equal ones in order of ``image_id``.
+
+    Parameters
+    ----------
+    images : DataFrame
+        Rows of the images table.
+    """
     pies = images[images["is_pie"]]
     return pies.sort_values(
         ["vote_distance", schema.IMAGE_ID], ascending=[False, True], kind="stable"
@@ -280,6 +303,12 @@ def pie_stability(
         together, and the others on their own.
     n_resamples : int
         B.
+    dense_seeds : sequence of int
+        Seeds of the dense rows, in order.
+    variant_seeds : sequence of int
+        Seeds of the variant's rows, in order.
+    ties : {"confidence", "reference", "exclude"}
+        How tied modal labels are broken.
 
     Returns
     -------

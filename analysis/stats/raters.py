@@ -1,9 +1,4 @@
-"""Agreement between raters: Cohen's kappa of two, Krippendorff's alpha of any number.
-
-What raters said, by group of images: shares of every category, and how they differ.
-
-Which images the people of a study see: three groups drawn at random, and each rater's order.
-"""
+"""Studies with people: which images each sees, shares by group, agreement between raters."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -53,6 +48,8 @@ def cohen_kappa(
         Category of each image, 0..C-1; -1 where it was not rated. Images both rated count.
     n_resamples : int
         Bootstrap resamples of the images, from a fixed random seed, for the percentile interval.
+    n_categories : int
+        Number of categories.
 
     Returns
     -------
@@ -105,6 +102,8 @@ def krippendorff_alpha(
         and are left out.
     n_resamples : int
         Bootstrap resamples of the images, from a fixed random seed, for the percentile interval.
+    n_categories : int
+        Number of categories.
 
     Returns
     -------
@@ -175,6 +174,8 @@ def majority(ratings: IntArray, n_categories: int) -> npt.NDArray[np.int64]:
     ----------
     ratings : integer array, shape (R, I)
         Category that each rater gave to each image; -1 where none was given.
+    n_categories : int
+        Number of categories.
     """
     votes = np.stack([(ratings == c).sum(axis=0) for c in range(n_categories)])
     most = votes.max(axis=0, initial=0)
@@ -209,6 +210,8 @@ def category_shares(
         Which images are in which group; one may be in two.
     divided : str
         Name of the last row: images without a majority. It is no category and has no p.
+    categories : sequence of str
+        Names of the categories, in order of their codes.
 
     Returns
     -------
@@ -297,6 +300,8 @@ def draw_study(
         Tells which of some images can be shown; asked of no more than it takes.
     seed : int
         Of the drawing: the same gives the same images.
+    size : int
+        Images of the study.
     """
     generator = np.random.default_rng(seed)
     (pies,) = np.nonzero(pie)
@@ -318,7 +323,17 @@ def draw_study(
 
 
 def rater_order(images: Sequence[int], *, seed: int, rater: str) -> Ids:
-    """Order in which a rater sees the images: a permutation by the study's seed and the name."""
+    """Order in which a rater sees the images: a permutation by the study's seed and the name.
+
+    Parameters
+    ----------
+    images : integer array
+        Ids of the images of the study.
+    seed : int
+        Random seed of the study.
+    rater : str
+        Name of the rater, as the study spells it.
+    """
     digest = hashlib.sha256(rater.encode()).digest()
     generator = np.random.default_rng([seed, int.from_bytes(digest[:8], "big")])
     return generator.permutation(np.sort(np.asarray(images, np.int64)))

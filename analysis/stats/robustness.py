@@ -27,7 +27,13 @@ class RunAccuracy:
     top5: FloatArray
 
     def of(self, metric: str) -> FloatArray:
-        """Accuracy of every run, shape (K,): ``top1`` or ``top5``."""
+        """Accuracy of every run, shape (K,): ``top1`` or ``top5``.
+
+        Parameters
+        ----------
+        metric : {"top1", "top5"}
+            Which accuracy.
+        """
         return self.top1 if metric == "top1" else self.top5
 
 
@@ -71,6 +77,10 @@ def robustness(
         others.
     pairs : (integer array, integer array), optional
         Places of the tied runs: in the variant's arrays, and in those of dense.
+    variant_id : str
+        The variant that the rows are of.
+    shift : str
+        Name of the shift.
 
     Returns
     -------
@@ -125,7 +135,13 @@ def robustness(
 
 
 def with_q(table: pd.DataFrame) -> pd.DataFrame:
-    """Add Benjamini-Hochberg's q over all variants and shifts of each metric."""
+    """Add Benjamini-Hochberg's q over all variants and shifts of each metric.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The robustness table.
+    """
     q = pd.Series(np.nan, index=table.index)
     for _, rows in table.groupby("metric"):
         q[rows.index] = benjamini_hochberg(rows["p"].to_numpy(np.float64))

@@ -1,7 +1,4 @@
-"""The noise floor: how many PIEs the choice of seeds alone makes.
-
-Whether a variant has more PIEs than other seeds would make: a permutation test over the runs.
-"""
+"""Seed noise: the noise floor, the PIE excess, and a permutation test over the runs."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -53,6 +50,13 @@ def make_splits(k: int, n_splits: int = SPLITS) -> list[Split]:
     """Random halves of K seeds, from a fixed random seed; one is left out where K is odd.
 
     Empty for K < 2, where there is nothing to split.
+
+    Parameters
+    ----------
+    k : int
+        Runs of the population, K.
+    n_splits : int
+        Splits at most.
     """
     half = k // 2
     if half == 0:
@@ -63,7 +67,15 @@ def make_splits(k: int, n_splits: int = SPLITS) -> list[Split]:
 
 
 def sample_images(n: int, size: int = SAMPLE) -> npt.NDArray[np.intp]:
-    """All of N images, or a fixed random sample of ``size`` where there are more, ascending."""
+    """All of N images, or a fixed random sample of ``size`` where there are more, ascending.
+
+    Parameters
+    ----------
+    n : int
+        Number of images, N.
+    size : int
+        Images at most.
+    """
     if n <= size:
         return np.arange(n)
     generator = np.random.default_rng(_RANDOM_SEED)
@@ -86,6 +98,10 @@ def noise_floor(
         Of the dense population.
     label : integer array, shape (N,)
         True classes.
+    ties : {"confidence", "reference", "exclude"}
+        How tied modal labels are broken.
+    n_splits : int
+        Random splits at most.
 
     Returns
     -------
@@ -128,6 +144,8 @@ def aa_pies(
     ----------
     prediction, confidence : arrays, shape (K, N)
         Of the dense population.
+    ties : {"confidence", "reference", "exclude"}
+        How tied modal labels are broken.
 
     Returns
     -------
@@ -166,6 +184,14 @@ def half_population_frequency(
         Of the dense population, under the same tie rule.
     prediction, confidence : arrays, shape (K, N)
         Of the variant.
+    dense_seeds : sequence of int
+        Seeds of the dense rows, in order.
+    variant_seeds : sequence of int
+        Seeds of the variant's rows, in order.
+    paired : bool
+        Whether equal seeds tie the two populations.
+    ties : {"confidence", "reference", "exclude"}
+        How tied modal labels are broken.
 
     Returns
     -------
@@ -271,6 +297,10 @@ def seed_test(
     dense, variant : (prediction, confidence), arrays of shapes (K_dense, N) and (K_t, N)
     pairs : two integer arrays, optional
         Rows that belong together, where equal seeds tie the runs; other runs are left out then.
+    ties : {"confidence", "reference", "exclude"}
+        How tied modal labels are broken.
+    n_permutations : int
+        Random exchanges of runs.
 
     Returns
     -------

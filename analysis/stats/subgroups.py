@@ -37,6 +37,10 @@ def subgroup_rates(
     prediction : integer array, shape (K, N)
     label, group : integer arrays, shape (N,)
         True class, 0..C-1, and subgroup, 0..G-1; images in no subgroup (-1) are left out.
+    n_groups : int
+        Number of groups, G.
+    n_classes : int
+        Number of classes, C.
 
     Notes
     -----
@@ -87,6 +91,16 @@ def subgroup_table(
         Of the subgroups.
     classes : list of int
         Class ids that are taken as the positive class, one versus the rest.
+    variant_id : str
+        The variant that the rows are of.
+    attribute : str
+        Name of the metadata column, without ``meta_``.
+    class_names : sequence of str
+        Class names in order of class id.
+    dense : SubgroupRates
+        Rates of the dense runs.
+    variant : SubgroupRates
+        Rates of the variant's runs.
     """
     g, c = len(values), len(classes)
     take = np.asarray(classes, np.intp)

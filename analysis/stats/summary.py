@@ -47,6 +47,17 @@ def summary_row(
     hard: ``..._on_half_pies`` (PIEs of variant halves) stands like for like with
     ``..._on_aa_pies`` (A/A PIEs of the dense halves, which seed noise alone makes), both pooled
     over the splits, and a claim rests on their difference. Entropies are of dense votes, in nats.
+
+    Parameters
+    ----------
+    variant_id : str
+        The variant.
+    runs : DataFrame
+        Its rows of the runs table.
+    results : VariantResults, optional
+        What was computed against dense; None for dense itself.
+    floor : NoiseFloor, optional
+        The noise floor; None with a single dense run.
     """
     top1, top5 = mean_interval(runs["top1"]), mean_interval(runs["top5"])
     first = runs.iloc[0]

@@ -117,7 +117,13 @@ def _most_frequent(
 
 
 def running_length(ordered: IntArray) -> npt.NDArray[np.int16]:
-    """How often the value at each place of a sorted column [K, n] has occurred so far, from 1."""
+    """How often the value at each place of a sorted column [K, n] has occurred so far, from 1.
+
+    Parameters
+    ----------
+    ordered : integer array
+        Sorted values, shape (K, n).
+    """
     length = np.ones(ordered.shape, np.int16)
     for j in range(1, len(ordered)):
         same = ordered[j] == ordered[j - 1]
@@ -190,7 +196,15 @@ class DrawnModal:
     tied: BoolArray
 
     def differs(self, other: "DrawnModal", ties: TieRule) -> BoolArray:
-        """PIE flags [n, R] between the draws of two populations."""
+        """PIE flags [n, R] between the draws of two populations.
+
+        Parameters
+        ----------
+        other : DrawnModal
+            The same draws of the other population.
+        ties : {"confidence", "reference", "exclude"}
+            How tied modal labels are broken.
+        """
         pie = self.label != other.label
         if ties == "exclude":
             pie &= ~(self.tied | other.tied)

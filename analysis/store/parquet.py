@@ -1,9 +1,4 @@
-"""All runs of one variant, as arrays.
-
-Reading the Parquet files of a sweep; a damaged one is named with what to do about it.
-
-Some rows of a Parquet file by their places, without reading the others.
-"""
+"""Read the Parquet files of a sweep: populations as arrays, some rows alone, damage by name."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor

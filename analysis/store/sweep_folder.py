@@ -1,7 +1,4 @@
-"""Holding the files of a sweep against its manifest, and removing what a killed one left.
-
-The folder of one sweep: the names of its files, writing them whole, and reading them.
-"""
+"""The folder of one sweep: names of its files, writing them whole, reading and verifying them."""
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence

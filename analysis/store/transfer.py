@@ -1,7 +1,4 @@
-"""Giving a sweep another name, and building a new one: there whole or not at all.
-
-Files made aside and put into a sweep all at once: all of them are there, or none.
-"""
+"""Rename a sweep, build a new one, and publish files that were written aside, all or none."""
 
 import os
 import shutil

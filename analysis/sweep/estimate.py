@@ -1,7 +1,4 @@
-"""What a sweep will take, from what a few steps of it took: time, memory and disk.
-
-What a sweep would do: its data, its model, the runs that are missing, and what they take.
-"""
+"""Estimate a sweep before it runs: its missing runs, and the time, memory and disk they take."""
 
 import tempfile
 import time

@@ -1,7 +1,4 @@
-"""The first phase of paired runs: what the runs of one seed share until pruning starts.
-
-Training a model, with gradual pruning on the way where it is asked.
-"""
+"""Train a model, with gradual pruning on the way, and share the first phase of paired runs."""
 
 import hashlib
 import math

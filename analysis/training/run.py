@@ -1,6 +1,6 @@
-"""Making one run: train and prune it, or quantize a trained one; predict, measure and write.
+"""Make one run.
 
-Predicting a finished run on shifts: from its saved weights, quantized again where it was.
+Train and prune or quantize, predict, measure, write; later predict it on shifts.
 """
 
 import time

@@ -1,7 +1,4 @@
-"""The browser component that asks about one image at a time.
-
-Asking one rater about one image after the other; what is said is written down at once.
-"""
+"""Ask one rater about one image after the other; every answer is written down at once."""
 
 from collections.abc import Callable
 from pathlib import Path

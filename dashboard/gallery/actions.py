@@ -1,6 +1,6 @@
-"""The Python lines that give the images of the gallery in a notebook, in its order.
+"""What can be done with the images of the gallery.
 
-What can be done with the images of the gallery: select, tag, take along, keep the view.
+Select, tag, export, keep the view, copy as code.
 """
 
 from collections.abc import Callable, Iterator

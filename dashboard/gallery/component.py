@@ -1,7 +1,4 @@
-"""The two browser components of the gallery: the grid of tiles, and one image over the page.
-
-A strip of pictures, each a link to the page of its image.
-"""
+"""The browser components of the gallery: the grid of tiles, one image over the page, a strip."""
 
 from collections.abc import Callable
 from html import escape

@@ -1,11 +1,7 @@
-"""Options with the number of images beside each.
+"""The filters of the gallery, each tied to the selection, with the number of images it shows.
 
 Streamlit sends the label of what is chosen, and the numbers in it may have changed meanwhile: a
-choice made just before the page was drawn anew comes with the earlier number.
-
-Choosing classes: of many, some are listed, and a field beside the list finds all by name.
-
-The filters of the gallery: Streamlit widgets, each tied to the selection, with counts.
+choice made just before the page was drawn again comes with the earlier number.
 """
 
 import re

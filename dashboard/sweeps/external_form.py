@@ -1,7 +1,4 @@
-"""What the form of given models asks: its fields as options of ``sweep``, checked as those.
-
-The form of given models: files and names on the server's machine, run over a dataset.
-"""
+"""The form of external models: files and names on the server's machine, run over a dataset."""
 
 from typing import Any
 
@@ -72,7 +69,7 @@ def lacking(filled: dict[str, Any], given: dict[str, Any]) -> str | None:
 
 
 def filled_from(manifest: Manifest) -> dict[str, Any]:
-    """Return what the form says of a sweep of given models, to be started again or added to.
+    """Return what the form says of a sweep of external models, to be started again or added to.
 
     What the form cannot hold, as a damaged manifest may say it, is left at its default.
 
@@ -228,7 +225,7 @@ def _sweep() -> None:
             "Name",
             key=state.field(FORM, "name", ""),
             placeholder="After the dataset",
-            help="Folder of the sweep in the cache. The name of one of given models that is there, "
+            help="Folder of the sweep in the cache. The name of one that is there, "
             "with the same options, extends it.",
         )
         workers(FORM, "Processes that run models at the same time.")

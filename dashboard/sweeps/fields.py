@@ -1,8 +1,6 @@
-"""What the form asks: its fields as options of ``sweep``, checked as those of the command.
+"""Fields that several forms have.
 
-The fields that several forms have: a dataset and its place, corruptions, numbers.
-
-The parts of the page Sweeps, as its address calls them.
+And their values as options of ``sweep``, checked like a command.
 """
 
 from collections.abc import Iterable
@@ -190,5 +188,5 @@ PARTS = {
     LIST: "In the cache",
     TRAIN: "Train a sweep",
     IMPORT: "Import predictions",
-    MODELS: "Given models",
+    MODELS: "External models",
 }

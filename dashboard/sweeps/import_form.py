@@ -1,9 +1,4 @@
-"""What the form of an import asks: its fields as words of ``import``, checked as the command's.
-
-The field that files are uploaded with; what was chosen stays while pages change.
-
-The form of an import: predictions made elsewhere, from this browser or from the server.
-"""
+"""The form of an import: predictions made elsewhere, from this browser or from the server."""
 
 import os
 from collections.abc import Sequence

@@ -1,7 +1,4 @@
-"""What is said of the command that this server started last, by what kind of command it is.
-
-How the last command of this server ended: what it wrote, and the way to what it made.
-"""
+"""How the last command of this server ended: what it wrote, and the way to what it made."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -17,7 +14,7 @@ Kind = Literal["import", "models", "train"]
 
 
 def kind(words: Sequence[str]) -> Kind:
-    """Tell whether the words import predictions, run given models, or train."""
+    """Tell whether the words import predictions, run external models, or train."""
     if words[:1] in (["import"], ("import",)):
         return "import"
     return "models" if "--models" in words else "train"

@@ -1,9 +1,4 @@
-"""The names of all models, for the form to search in: asked of a child, since that takes torch.
-
-The fields of a new sweep: what can be chosen, with the usual values.
-
-The form of a sweep that is trained here: the demo, its fields, and its command.
-"""
+"""The form of a sweep that is trained here: the demo, the fields with usual values, the command."""
 
 import os
 import subprocess

@@ -1,9 +1,6 @@
-"""A folder of this process alone, which nobody else may read and which goes when it ends.
+"""Files that a browser sent: names checked, kept in a private folder for one import, then removed.
 
-Files that a browser sent: their names checked, put aside for one import, and removed after it.
-
-What a browser says of a file is not believed: its name must be a plain one, and is all that is
-taken of it.
+Of what a browser says of a file only its name is taken, and that must be a plain one.
 """
 
 import atexit

@@ -1,4 +1,4 @@
-"""Given models from the screen: what the form asks, who may name code, and a real run."""
+"""External models from the screen: what the form asks, who may name code, and a real run."""
 
 import shlex
 from argparse import Namespace
@@ -137,7 +137,7 @@ def test_who_lets_others_in_is_not_alone(monkeypatch, how):
     assert started._is_alone(asked) is False
 
 
-# --- a sweep of given models in the listing ---------------------------------------------------
+# --- a sweep of external models in the listing ---------------------------------------------------
 def manifest_of(models, **options):
     return Manifest(
         name="pair", origin="external", dataset=DatasetRecord(), dataset_fingerprint="",

@@ -1,4 +1,4 @@
-"""Given models on corrupted and on other images."""
+"""External models on corrupted and on other images."""
 
 from pathlib import Path
 from typing import Any

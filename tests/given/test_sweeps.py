@@ -249,7 +249,7 @@ def test_from_a_file(capsys: pytest.CaptureFixture[str]) -> None:
         ((*BOTH, "--engine", "dask"), "run on this machine"),
         ((*BOTH, "--input-size", "9"), "--input-size 9 cannot be had"),
         ((*BOTH, "--mean", "0.5"), "--normalize does not go with"),
-        ((), "--normalize is for given models"),
+        ((), "--normalize is for external models"),
     ],
 )
 def test_refused(words: tuple[str, ...], expected: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -269,7 +269,7 @@ def test_sweeps_of_another_kind_are_refused(capsys: pytest.CaptureFixture[str], 
     assert sweep(*BOTH) == 0
     options = ["--dataset", "digits", "--name", "mine", "--cache", "cache"]
     assert main(["sweep", *options, "--seeds", "1"]) == 2
-    assert "made of given models" in capsys.readouterr().err
+    assert "made of external models" in capsys.readouterr().err
     assert main(["sweep", *options, *BOTH]) == 2
     assert "normalize = none" in capsys.readouterr().err
     assert json.loads(Path("cache/mine/manifest.json").read_text())["models"]

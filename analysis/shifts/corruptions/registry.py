@@ -32,6 +32,13 @@ _CORRUPTIONS = Registry[Corruption]("analysis.shifts.corruptions", "corruption")
 def register(name: str, *, summary: str) -> Callable[[Work], Work]:
     """Register a corruption under a name; its family is the name of its file.
 
+    Parameters
+    ----------
+    name : str
+        Its name on the command line.
+    summary : str
+        What it does to an image, in a few words.
+
     Raises
     ------
     ValueError
