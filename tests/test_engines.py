@@ -75,10 +75,8 @@ def test_an_error_of_a_job_is_raised_and_not_tried_again() -> None:
 
 
 def test_an_error_in_the_main_process_ends_workers_that_are_busy() -> None:
-    started = time.monotonic()
     with pytest.raises(KeyError):
-        _stop_while_busy()
-    assert time.monotonic() - started < 20
+        _stop_while_busy()  # Its jobs take longer than the test may.
 
 
 def _own_gpu(*_: object) -> None:
@@ -228,7 +226,7 @@ def _stop_while_busy() -> None:
     with local_pool(2, _nothing, ()) as pool:
         pool.submit(pow, 2, 2).result()
         for _ in range(4):
-            pool.submit(time.sleep, 60)
+            pool.submit(time.sleep, 3_000)
         raise KeyError
 
 

@@ -113,7 +113,7 @@ def test_a_head_of_another_number_of_classes_keeps_its_drawn_weights(
 ) -> None:
     torch.save(weights, tmp_path / "given.pt")
     spec = _given(tmp_path / "given.pt", n_classes=6)
-    assert spec.weights_note == "the head was drawn again: the checkpoint has one of 4 classes"
+    assert spec.weights_note == "the head is a new one: the checkpoint has one of 4 classes"
     model, _ = start(spec)
     assert model.get_parameter("fc.weight").shape == (6, 64)
     assert torch.equal(model.get_parameter("features.0.weight"), weights["features.0.weight"])
@@ -122,7 +122,7 @@ def test_a_head_of_another_number_of_classes_keeps_its_drawn_weights(
 def test_a_checkpoint_without_a_head_is_taken(weights: State, tmp_path: Path) -> None:
     torch.save({k: v for k, v in weights.items() if "fc" not in k}, tmp_path / "given.pt")
     note = _given(tmp_path / "given.pt").weights_note
-    assert note == "the head was drawn again: the checkpoint has none"
+    assert note == "the head is a new one: the checkpoint has none"
 
 
 def _wider(state: State) -> Any:
@@ -217,7 +217,7 @@ def test_pretrained_weights_bring_their_normalization_and_leave_the_head(
     spec = resolve("resnet10t", 4, 1, image_size=None, native_size=(8, 8), pretrained=True)
     assert spec.image_size == (176, 176)
     assert spec.mean == pytest.approx(((0.485 + 0.456 + 0.406) / 3,))
-    assert spec.weights_note == "the head was drawn again: the weights have 1000 classes"
+    assert spec.weights_note == "the head is a new one: the weights have 1000 classes"
     model, _ = start(spec)
     assert torch.equal(
         model.get_parameter("layer1.0.conv1.weight"), theirs["layer1.0.conv1.weight"]

@@ -11,6 +11,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from analysis import schema
+from analysis.cli.main import main
 from analysis.config import Training, parse_variants
 from analysis.errors import UserError
 from analysis.results import SweepResults
@@ -198,17 +199,22 @@ def test_a_checkpoint_that_changed_is_refused(oneshot: SweepFolder, tmp_path: Pa
         run_sweep(sweep, Cache(tmp_path), n_workers=1, device="cpu")
 
 
+def _words(cwd: Path, *arguments: str) -> list[str]:
+    return [
+        "sweep", "--dataset", "digits", "--cache", str(cwd), "--train-limit", "300",
+        "--test-limit", "50", "--device", "cpu", "--workers", "1", *arguments,
+    ]  # fmt: skip
+
+
 def _lethe(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-m", "analysis", "sweep", "--dataset", "digits", "--cache", str(cwd),
-         "--train-limit", "300", "--test-limit", "50", "--device", "cpu", "--workers", "1",
-         *arguments],
+        [sys.executable, "-m", "analysis", *_words(cwd, *arguments)],
         cwd=ROOT, capture_output=True, text=True, timeout=200,
     )  # fmt: skip
 
 
 def test_a_head_of_other_classes_is_said_and_not_taken_untrained(
-    oneshot: SweepFolder, tmp_path: Path
+    oneshot: SweepFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from safetensors.numpy import save_file
 
@@ -216,13 +222,11 @@ def test_a_head_of_other_classes_is_said_and_not_taken_untrained(
     weights |= {"fc.weight": np.zeros((3, 64), np.float32), "fc.bias": np.zeros(3, np.float32)}
     save_file(weights, tmp_path / "three.safetensors")
     given = ("--checkpoint", str(tmp_path / "three.safetensors"), "--seeds", "1")
-    said = "the head was drawn again: the checkpoint has one of 3 classes"
-    refused = _lethe(*given, "--schedule", "oneshot", cwd=tmp_path)
-    assert refused.returncode == 2
-    assert f"cannot be taken as it is, {said}" in refused.stderr
-    done = _lethe(*given, "--epochs", "1", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert said in done.stdout
+    said = "the head is a new one: the checkpoint has one of 3 classes"
+    assert main(_words(tmp_path, *given, "--schedule", "oneshot")) == 2
+    assert f"cannot be taken as it is, {said}" in capsys.readouterr().err
+    assert main(_words(tmp_path, *given, "--epochs", "1")) == 0
+    assert said in capsys.readouterr().out
 
 
 def test_the_example_of_a_method_of_ones_own_works_in_every_process(tmp_path: Path) -> None:
@@ -257,12 +261,12 @@ def test_the_example_of_a_method_of_ones_own_works_in_every_process(tmp_path: Pa
     ],
 )
 def test_a_file_of_methods_that_cannot_be_used_is_refused(
-    tmp_path: Path, content: str | None, message: str
+    tmp_path: Path, content: str | None, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "own.py"
     if content is not None:
         path.write_text(content)
-    done = _lethe("--method-file", str(path), "--seeds", "1", cwd=tmp_path)
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
+    assert main(_words(tmp_path, "--method-file", str(path), "--seeds", "1")) == 2
+    told = capsys.readouterr().err
+    assert message in told
+    assert "Traceback" not in told

@@ -56,7 +56,7 @@ def browser(chromium):
 def context(browser):
     """What a module's pages share: Streamlit's scripts, fetched and compiled once."""
     opened = browser.new_context(viewport={"width": 1440, "height": 1000}, accept_downloads=True)
-    opened.set_default_timeout(30_000)
+    opened.set_default_timeout(60_000)
     yield opened
     opened.close()
 
@@ -126,11 +126,11 @@ def serving(
 
 
 def _wait(server: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
-    for _ in range(600):
+    for _ in range(1200):
         if server.poll() is not None:
             pytest.fail(f"the dashboard ended at once: {log.read_text()[-2000:]}")
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.1)
-    pytest.fail("the dashboard did not answer within a minute")
+    pytest.fail("the dashboard did not answer within two minutes")

@@ -2,7 +2,6 @@
 
 import io
 import shlex
-import time
 
 import numpy as np
 import pytest
@@ -132,11 +131,7 @@ def test_uploads_of_an_import_that_fails_or_is_stopped_are_gone_too(tmp_path):
     until(lambda: not put_aside())
     start(tmp_path)
     launch.stop_all()
-    for _ in range(200):
-        if not put_aside():
-            break
-        time.sleep(0.05)
-    assert put_aside() == []
+    until(lambda: not put_aside())
 
 
 def test_uploads_that_cannot_be_started_are_gone(tmp_path):

@@ -73,7 +73,7 @@ def test_a_demo_that_fails_says_why(tmp_path):
     path.write_text("a file, no folder")
     launch.start_demo(path)
     try:
-        for _ in range(600):
+        for _ in range(2400):
             if not launch.state().is_running:
                 break
             time.sleep(0.1)
@@ -90,7 +90,7 @@ def test_an_interrupt_ends_the_app_and_the_demo_beside_it(tmp_path):
     process = start("--demo", "--cache", tmp_path, "--port", free_port(), start_new_session=True)
     sweep = Cache(tmp_path).sweep("demo")
     try:
-        for _ in range(1200):
+        for _ in range(2400):
             if sweep.exists and sweep.is_running:
                 break
             assert process.poll() is None, process.stderr.read()

@@ -114,7 +114,7 @@ def test_a_checkpoint_of_timm(tmp_path: Path) -> None:
     fit = tried(f"dense=timm:tiny_cnn:{path}")
     expected = predict(model, pixels(), Normalizer((0.0,), (1.0,), "cpu"))
     np.testing.assert_allclose(predicted(fit, tmp_path, pixels()), expected, atol=1e-5)
-    with pytest.raises(UserError, match=r"dense=timm:tiny_cnn:.*the head was drawn again"):
+    with pytest.raises(UserError, match=r"dense=timm:tiny_cnn:.*the head is a new one"):
         tried(f"dense=timm:tiny_cnn:{path}", n_classes=7)
 
 

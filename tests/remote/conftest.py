@@ -41,7 +41,7 @@ def free_port() -> int:
 
 
 def wait_for(server: "subprocess.Popen[bytes]", port: int) -> None:
-    for _ in range(600):
+    for _ in range(2400):
         assert server.poll() is None, "the file server ended at once"
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:

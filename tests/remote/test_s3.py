@@ -1,4 +1,4 @@
-"""A cache in S3, compared with a server of its protocol: ``pip install "moto[server]" s3fs``."""
+"""A cache in S3, held against a server of its protocol on this machine."""
 
 import os
 import subprocess
@@ -15,9 +15,6 @@ from analysis.store import Cache, SweepFolder
 from tests.conftest import prediction_bytes
 from tests.remote.conftest import free_port, wait_for
 from tests.test_cli import ROOT
-
-pytest.importorskip("s3fs")
-pytest.importorskip("moto.server")
 
 
 @pytest.fixture

@@ -84,7 +84,7 @@ def flat(text: str) -> str:
 
 def see(page, text: str) -> None:  # noqa: F811
     """Wait until the page shows a text literally."""
-    for _ in range(100):
+    for _ in range(300):
         if flat(text) in shown(page):
             return
         page.wait_for_timeout(200)
