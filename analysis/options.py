@@ -139,7 +139,7 @@ def check_options(holder: Any) -> None:
         if not (is_chosen and is_large and (about.is_ok is None or about.is_ok(value))):
             flag = about.flag or each.name.replace("_", "-")
             expected = f"expected {about.range}" if about.range else "out of range; see '--help'"
-            if about.least is not None:
+            if about.least is not None and not about.range:
                 expected = f"expected at least {about.least:g}"
             if about.choices:
                 expected = f"expected one of {', '.join(about.choices)}"

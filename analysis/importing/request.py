@@ -57,7 +57,8 @@ class ImportConfig:
         None,
         flag="classes",
         help="number of classes, where neither names nor logits nor --images say it",
-        is_ok=lambda n: 1 <= n <= 1_000_000,
+        least=1,
+        is_ok=lambda n: n <= 1_000_000,
         range="a number from 1 to 1,000,000",
     )
     allow_missing: bool = option(

@@ -5,7 +5,8 @@ from typing import Any
 import streamlit as st
 
 from analysis.cli.external_models import asked_from
-from analysis.external.spec import NORMALIZATIONS
+from analysis.config import Sweep
+from analysis.external.spec import NORMALIZATIONS, ExternalModelsConfig
 from analysis.store.manifest import Manifest
 from analysis.sweep.command import option_words
 from dashboard import permissions, state
@@ -210,11 +211,7 @@ def _input() -> None:
                 help="One number or three, of pixels from 0 to 1.",
             )
         number(
-            FORM,
-            "input_size",
-            "Input pixels",
-            nothing="As the model says",
-            tip="Side of the pictures, for models that take any size.",
+            FORM, ExternalModelsConfig, "input_size", "Input pixels", nothing="As the model says"
         )
 
 
@@ -228,7 +225,7 @@ def _sweep() -> None:
             help="Folder of the sweep in the cache. The name of one that is there, "
             "with the same options, extends it.",
         )
-        workers(FORM, "Processes that run models at the same time.")
+        workers(FORM)
     st.checkbox(
         "Paired",
         key=state.field(FORM, "paired", False),
@@ -238,8 +235,5 @@ def _sweep() -> None:
 
 def _limits() -> None:
     with st.container(horizontal=True):
-        for name, label, tip in (
-            ("train_limit", "Train images", "Of which the mean and standard deviation are taken."),
-            ("test_limit", "Test images", "At most so many, the classes in proportion."),
-        ):
-            number(FORM, name, label, nothing="All", tip=tip)
+        number(FORM, Sweep, "train_limit", "Train images", nothing="All")
+        number(FORM, Sweep, "test_limit", "Test images", nothing="All")

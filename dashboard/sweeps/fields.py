@@ -9,7 +9,8 @@ from typing import Any
 import streamlit as st
 
 from analysis.cli.sweep import sweep_from
-from analysis.config import SEVERITIES, Sweep, Training
+from analysis.config import SEVERITIES, Machine, Sweep, Training
+from analysis.options import option_named
 from analysis.sweep.command import option_words
 from analysis.sweep.plan import asked_variants
 from dashboard import state
@@ -165,21 +166,42 @@ def corruptions(form: str) -> None:
     )
 
 
-def workers(form: str, tip: str) -> None:
-    """Draw the field ``workers``."""
-    number(form, "workers", "Workers", nothing="One a core", tip=tip)
+def number(form: str, owner: type, name: str, label: str, *, nothing: str | None = None) -> None:
+    """Draw the field of a number that is an option of a dataclass.
 
-
-def number(form: str, name: str, label: str, *, nothing: str, tip: str) -> None:
-    """Draw a field of a whole number that may stay empty; ``nothing`` says what that means."""
+    Parameters
+    ----------
+    owner : type
+        The dataclass whose field says the tip, the smallest value and the default.
+    nothing : str, optional
+        What it means to leave it empty, which it is then at first.
+    """
+    about = option_named(owner, name)
+    is_whole = about.kind is int
+    least = about.about.least or 0
+    more: dict[str, Any] = {
+        "min_value": int(least) if is_whole else float(least),
+        "step": 1 if is_whole else 0.01,
+        "format": "%d" if is_whole else "%g",
+    }
+    if nothing is not None:
+        more |= {"value": None, "placeholder": nothing}
     st.number_input(
         label,
-        min_value=1,
-        value=None,
-        placeholder=nothing,
-        key=state.field(form, name, None),
-        help=tip,
+        key=state.field(form, name, None if nothing else about.default),
+        help=about.tip,
+        **more,
     )
+
+
+def tick(form: str, owner: type, name: str, label: str) -> None:
+    """Draw the field of an option that is given or not."""
+    st.checkbox(label, key=state.field(form, name, False), help=option_named(owner, name).tip)
+
+
+def workers(form: str) -> None:
+    """Draw the field ``workers``."""
+    number(form, Machine, "workers", "Workers", nothing="One a core")
 
 
 PART = "part"

@@ -12,7 +12,7 @@ from analysis.importing.request import COLUMNS, MEMBERS, SUFFIXES, ImportConfig,
 from analysis.sweep.command import option_words
 from dashboard import data, state
 from dashboard.sweeps import command_panel, fields, launch, uploads
-from dashboard.sweeps.fields import dataset, number
+from dashboard.sweeps.fields import dataset, number, tick
 from dashboard.sweeps.uploads import Uploaded
 from dashboard.text import plain
 
@@ -215,21 +215,10 @@ def _sweep() -> None:
         placeholder="Such as cifar10-int8",
         help="Folder of the sweep in the cache, new or imported before.",
     )
-    number(
-        FORM,
-        "classes",
-        "Number of classes",
-        nothing="As the files say",
-        tip="Where neither names nor logits nor the images say it.",
-    )
-    for name, label, tip in (
-        ("paired", "Paired", "Seed k of every variant was made from seed k of dense, as a "
-         "quantized model is from its original."),
-        ("allow_missing", "Allow missing", "Leave out of all runs what images a run lacks, and "
-         "take uneven seeds as they are."),
-        ("overwrite", "Overwrite", "Replace runs that the sweep has already."),
-    ):  # fmt: skip
-        st.checkbox(label, key=state.field(FORM, name, False), help=tip)
+    number(FORM, ImportConfig, "classes", "Number of classes", nothing="As the files say")
+    tick(FORM, ImportConfig, "paired", "Paired")
+    tick(FORM, ImportConfig, "allow_missing", "Allow missing")
+    tick(FORM, ImportConfig, "overwrite", "Overwrite")
 
 
 def _pictures() -> None:

@@ -10,11 +10,11 @@ from typing import Any
 
 import streamlit as st
 
-from analysis.config import SCHEDULES, Training
+from analysis.config import SCHEDULES, Sweep, Training
 from dashboard import data, state
 from dashboard.sweeps import command_panel, fields, launch
 from dashboard.sweeps.command_panel import Trial
-from dashboard.sweeps.fields import LIST, PART, corruptions, dataset, number, workers
+from dashboard.sweeps.fields import LIST, PART, corruptions, dataset, number, tick, workers
 from dashboard.sweeps.process import python_path
 from dashboard.text import plain
 
@@ -105,37 +105,15 @@ def _model() -> None:
         help="tiny_cnn is for images of 8 to 32 pixels; any model of timm can be searched for by "
         "its name.",
     )
-    st.checkbox(
-        "Start from timm's own weights",
-        key=state.field(_FORM, "pretrained", False),
-        help="Pretrained weights instead of random ones; they are downloaded where this machine "
-        "does not have them.",
-    )
+    tick(_FORM, Sweep, "pretrained", "Start from timm's own weights")
 
 
 def _training() -> None:
     st.header("Training", anchor=False)
     with st.container(horizontal=True):
-        st.number_input(
-            "Epochs",
-            min_value=0,
-            key=state.field(_FORM, "epochs", _USUAL.epochs),
-            help="Passes over the train images, in every run.",
-        )
-        st.number_input(
-            "Batch size",
-            min_value=2,
-            key=state.field(_FORM, "batch_size", _USUAL.batch_size),
-            help="Images a training step.",
-        )
-        st.number_input(
-            "Learning rate",
-            min_value=0.0,
-            step=0.01,
-            format="%g",
-            key=state.field(_FORM, "lr", _USUAL.lr),
-            help="The largest one: it rises at first, then falls.",
-        )
+        number(_FORM, Training, "epochs", "Epochs")
+        number(_FORM, Training, "batch_size", "Batch size")
+        number(_FORM, Training, "lr", "Learning rate")
     st.selectbox(
         "Schedule",
         SCHEDULES,
@@ -143,12 +121,7 @@ def _training() -> None:
         key=state.field(_FORM, "schedule", _USUAL.schedule),
         help="When pruning happens. Quantization always comes after training.",
     )
-    st.checkbox(
-        "Paired",
-        key=state.field(_FORM, "paired", False),
-        help="Runs of one seed share the dense run's random numbers up to the first pruning, so "
-        "that less of the difference is seed noise.",
-    )
+    tick(_FORM, Training, "paired", "Paired")
 
 
 def _variants() -> None:
@@ -200,7 +173,7 @@ def _runs() -> None:
             help="Models that are trained of every variant. Ten tell compression from seed noise "
             "well; with fewer than four no test can.",
         )
-        workers(_FORM, "Processes that train at the same time.")
+        workers(_FORM)
     st.text_input(
         "Name",
         key=state.field(_FORM, "name", ""),
@@ -214,13 +187,9 @@ def _more() -> None:
     with st.expander("Corruptions, and fewer or smaller images", icon=":material/tune:"):
         corruptions(_FORM)
         with st.container(horizontal=True):
-            for name, label, text in (
-                ("train_limit", "Train images", "At most so many, the classes in proportion."),
-                ("test_limit", "Test images", "At most so many, the classes in proportion."),
-                ("image_size", "Input pixels", "Side of the pictures that the model is given."),
-            ):
-                nothing = "All" if "limit" in name else "The model's own"
-                number(_FORM, name, label, nothing=nothing, tip=text)
+            number(_FORM, Sweep, "train_limit", "Train images", nothing="All")
+            number(_FORM, Sweep, "test_limit", "Test images", nothing="All")
+            number(_FORM, Sweep, "image_size", "Input pixels", nothing="The model's own")
 
 
 _THERE = (

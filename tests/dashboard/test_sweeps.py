@@ -108,7 +108,8 @@ def test_a_resumed_sweep_asks_for_its_shifts_too(tmp_path):
 def test_a_manifest_cannot_choose_the_python_that_resuming_runs(tmp_path):
     manifest = make_sweep(tmp_path).manifest()
     assert "does not say how it was made" in launch.why_not_resumable(manifest)
-    manifest.config = {"options": {"dataset": "digits"}, "method_files": {"/tmp/evil.py": "0"}}
+    manifest.config.options = {"dataset": "digits"}
+    manifest.config.method_files = {"/tmp/evil.py": "0"}
     with pytest.raises(UserError, match="on the command line"):
         launch.resume(tmp_path, manifest)
     assert "--method-file /tmp/evil.py" in sweep_command(manifest)
