@@ -5,7 +5,8 @@ variant's tables and ``images`` those per image, ``shifts`` those under shifts, 
 those of metadata columns; ``tables`` names every table, ``notebook`` shows a sweep in a notebook.
 """
 
-from analysis.results.sweep_results import SweepResults, load_sweep
+from analysis.results.code import load_sweep
+from analysis.results.sweep_results import SweepResults
 from analysis.results.tables import CONTRACT_TABLES, TABLES, Table
 
 __all__ = ["CONTRACT_TABLES", "TABLES", "SweepResults", "Table", "load_sweep"]

@@ -29,12 +29,29 @@ from analysis.stats.raters import (
     majority,
 )
 from analysis.stats.votes import BoolArray, IntArray
+from analysis.store import SweepFolder
+from analysis.store.manifest import Manifest
 from analysis.store.study import Design, Study
 
 if TYPE_CHECKING:
     from analysis.results import SweepResults
 
 KAPPA, ALPHA = "cohen-kappa", "krippendorff-alpha"
+
+
+def studies(folder: SweepFolder, manifest: Manifest, variant_id: str | None) -> list[Study]:
+    """Read the studies of a sweep, of one variant alone where one is named.
+
+    Raises
+    ------
+    CacheError
+        The sweep has no such variant.
+    """
+    if variant_id is not None:
+        manifest.variant(variant_id)
+    kept = folder.annotations
+    found = [kept.read(name) for name in kept.names()]
+    return [one for one in found if variant_id in (None, one.design.variant_id)]
 
 
 def table(studies: Sequence[Study]) -> pd.DataFrame:

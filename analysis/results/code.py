@@ -1,11 +1,39 @@
-"""The Python lines that give a table again in a notebook."""
+"""Open a sweep in Python, and write the lines that give a table of it in a notebook."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from analysis.results.sweep_results import SweepResults
+from analysis.stats.seed_noise import SPLITS
+from analysis.stats.votes import TieRule
+from analysis.store import Cache
+
+
+def load_sweep(
+    name: str,
+    *,
+    cache: str | Path = "cache",
+    ties: TieRule = "confidence",
+    n_splits: int = SPLITS,
+) -> SweepResults:
+    """Open a sweep of the cache; nothing but its manifest is read until a table is asked for.
+
+    Parameters
+    ----------
+    ties : {"confidence", "reference", "exclude"}
+        How tied modal labels are broken.
+    n_splits : int
+        Random splits that the noise floor is the mean over.
+
+    Raises
+    ------
+    UserError
+        There is no sweep of that name, or its manifest is damaged.
+    """
+    return SweepResults(Cache(cache).existing(name), ties=ties, n_splits=n_splits)
 
 
 def table_code(results: SweepResults, method: str, *arguments: Any, **named: Any) -> str:

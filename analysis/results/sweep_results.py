@@ -6,7 +6,6 @@ what was read within a bound of bytes.
 
 import copy
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -22,36 +21,12 @@ from analysis.results.source import Source, runs_on, votes_on
 from analysis.results.tables import TABLES
 from analysis.results.variants import VariantTables
 from analysis.stats.pairs import SeedTie
-from analysis.stats.pie import RESAMPLES, pie_overlap, sort_pies
+from analysis.stats.pie import RESAMPLES, sort_pies
 from analysis.stats.seed_noise import SPLITS
 from analysis.stats.votes import TieRule
-from analysis.store import Cache, Population, SweepFolder, matching
+from analysis.store import Population, SweepFolder, matching
 from analysis.store.manifest import Manifest
 from analysis.store.study import Study
-
-
-def load_sweep(
-    name: str,
-    *,
-    cache: str | Path = "cache",
-    ties: TieRule = "confidence",
-    n_splits: int = SPLITS,
-) -> "SweepResults":
-    """Open a sweep of the cache; nothing but its manifest is read until a table is asked for.
-
-    Parameters
-    ----------
-    ties : {"confidence", "reference", "exclude"}
-        How tied modal labels are broken.
-    n_splits : int
-        Random splits that the noise floor is the mean over.
-
-    Raises
-    ------
-    UserError
-        There is no sweep of that name, or its manifest is damaged.
-    """
-    return SweepResults(Cache(cache).existing(name), ties=ties, n_splits=n_splits)
 
 
 class SweepResults:
@@ -284,11 +259,7 @@ class SweepResults:
 
     def overlap(self) -> pd.DataFrame:
         """One row a pair of variants: how much their PIE sets have in common (Jaccard, 0..1)."""
-        ids = self.compressed_ids
-        if not ids:
-            return stack([], schema.OVERLAP_COLUMNS)
-        flags = np.stack([self._variants.pies(v)["is_pie"].to_numpy() for v in ids])
-        return pie_overlap(ids, flags)
+        return self._variants.overlap()
 
     @property
     def shifts(self) -> pd.DataFrame:
@@ -390,11 +361,7 @@ class SweepResults:
         return annotations.agreement(self._studies(variant_id))
 
     def _studies(self, variant_id: str | None) -> list[Study]:
-        if variant_id is not None:
-            self.manifest.variant(variant_id)
-        kept = self.folder.annotations
-        studies = [kept.read(name) for name in kept.names()]
-        return [one for one in studies if variant_id in (None, one.design.variant_id)]
+        return annotations.studies(self.folder, self.manifest, variant_id)
 
     def join(self, table: matching.Joinable, *, overwrite: bool = False) -> "SweepResults":
         """Return these results with the columns of a table as ``meta_*`` columns of the images.
@@ -418,13 +385,7 @@ class SweepResults:
         return view
 
     def table(self, name: str, variant_id: str | None = None) -> pd.DataFrame:
-        """Return a table by its name on the command line; ``variant_id`` keeps one variant's rows.
-
-        Raises
-        ------
-        CacheError
-            The sweep has no such variant.
-        """
+        """Return a table by its name on the command line; ``variant_id`` keeps one variant's rows."""
         return TABLES[name].rows(self, variant_id)
 
     def votes(self, image_id: int) -> pd.DataFrame:

@@ -9,14 +9,14 @@ import pandas as pd
 
 from analysis import schema
 from analysis.config import DENSE_ID
-from analysis.results.frames import typed
+from analysis.results.frames import stack, typed
 from analysis.results.source import ResultCache, Source
 from analysis.stats.accuracy import calibration_error, top_k
 from analysis.stats.attributes import HalfPies
 from analysis.stats.classes import ClassRecall, class_recall, class_table, intensification
 from analysis.stats.curves import accuracy_on, curve_rows, curve_table
 from analysis.stats.pairs import Flips, SeedTie, class_flips, flips, pair, paired_rows, seed_tie
-from analysis.stats.pie import image_table
+from analysis.stats.pie import image_table, pie_overlap
 from analysis.stats.seed_noise import NoiseFloor, aa_pies, half_population_frequency, noise_floor
 from analysis.stats.summary import VariantResults, summary_row
 from analysis.stats.votes import BoolArray, FloatArray, IntArray, Modal, modal, vote_entropy
@@ -293,6 +293,13 @@ class VariantTables:
         kl = self._source.mean_of(variant_id, schema.KL_FROM_DENSE)
         known = kl[~np.isnan(kl)]
         return float(known.mean()) if len(known) else None
+
+    def overlap(self) -> pd.DataFrame:
+        """One row a pair of variants: Jaccard overlap of their PIEs."""
+        ids = self._source.compressed_ids
+        if not ids:
+            return stack([], schema.OVERLAP_COLUMNS)
+        return pie_overlap(ids, np.stack([self.pies(v)["is_pie"].to_numpy() for v in ids]))
 
     def seed_ties(self) -> dict[str, SeedTie]:
         """Compare runs of equal seeds with others, of variants said to be independent.

@@ -4,12 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammaincinv, gammaln, ndtr, stdtr, stdtrit
+from scipy.special import gammaincinv, ndtr, stdtr, stdtrit
 
 from analysis.stats.votes import BoolArray, FloatArray, IntArray
 
 _Z = 1.959963984540054
-_EQUAL = 1e-7
 
 
 def wilson(count: IntArray, n: int) -> tuple[FloatArray, FloatArray]:
@@ -20,10 +19,8 @@ def wilson(count: IntArray, n: int) -> tuple[FloatArray, FloatArray]:
 
     Parameters
     ----------
-    count : integer array
-        Successes.
-    n : int
-        Trials of each, above 0.
+    count, n : integer array, int
+        Successes, and trials of each.
     """
     count = np.asarray(count, np.float64)
     if n == 0:
@@ -53,10 +50,8 @@ def newcombe(
     n_shared : int
         Images that are in both samples. They vary together, with the correlation
         ``r = n_shared / sqrt(n_x n_y)`` of two shares of equal variance; 0 for separate samples.
-    n_x : int
-        Size of the first sample.
-    n_y : int
-        Size of the second sample.
+    n_x, n_y : int
+        Size of either sample.
 
     Returns
     -------
@@ -90,37 +85,17 @@ def fisher(count_x: IntArray, n_x: int, count_y: IntArray, n_y: int) -> FloatArr
 
     Parameters
     ----------
-    count_x : integer array
-        Successes in the first group.
-    n_x : int
-        Size of the first group.
-    count_y : integer array
-        Successes in the second group.
-    n_y : int
-        Size of the second group.
+    count_x, count_y : integer array
+        Successes in either group.
+    n_x, n_y : int
+        Size of either group.
     """
     if not n_x or not n_y:
         return np.full(np.shape(count_x), np.nan)
-    return np.array(
-        [_fisher(int(x), n_x, int(y), n_y) for x, y in zip(count_x, count_y, strict=True)]
-    )
+    from scipy.stats import fisher_exact  # which takes half a second to load
 
-
-def _fisher(x: int, n_x: int, y: int, n_y: int) -> float:
-    total = x + y
-    possible = np.arange(max(0, total - n_y), min(total, n_x) + 1)
-    log = (
-        _log_choose(n_x, possible)
-        + _log_choose(n_y, total - possible)
-        - _log_choose(n_x + n_y, np.array(total))
-    )
-    probability = np.exp(log)
-    counted = probability[x - possible[0]]
-    return float(min(1.0, probability[probability <= counted * (1 + _EQUAL)].sum()))
-
-
-def _log_choose(n: int, k: IntArray) -> FloatArray:
-    return np.asarray(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1))
+    tables = [[[x, n_x - x], [y, n_y - y]] for x, y in zip(count_x, count_y, strict=True)]
+    return np.array([fisher_exact(table).pvalue for table in tables], np.float64)
 
 
 @dataclass(frozen=True)
@@ -284,10 +259,8 @@ def paired(x: FloatArray, y: FloatArray) -> TTest:
 
     Parameters
     ----------
-    x : float array
-        Values of the first population, shape (K, C).
-    y : float array
-        Values of the runs they are paired with, shape (K, C).
+    x, y : float array
+        Values of the runs of either population, in pairs, shape (K, C).
     """
     change = x - y
     if not len(change):
@@ -373,14 +346,10 @@ def detectable_difference(
 
     Parameters
     ----------
-    variance_x : float array
-        Sample variance over the runs of the first population, shape (C,).
-    k_x : int
-        Its runs.
-    variance_y : float array
-        Sample variance of the second population, shape (C,).
-    k_y : int
-        Its runs.
+    variance_x, variance_y : float array
+        Sample variance over the runs of either population, shape (C,).
+    k_x, k_y : int
+        Runs of either population.
     power : float
         Probability of detection asked for, 0..1.
 
