@@ -385,7 +385,7 @@ class SweepResults:
         return view
 
     def table(self, name: str, variant_id: str | None = None) -> pd.DataFrame:
-        """Return a table by its name on the command line; ``variant_id`` keeps one variant's rows."""
+        """Return a table by its name on the command line, of one variant where it is named."""
         return TABLES[name].rows(self, variant_id)
 
     def votes(self, image_id: int) -> pd.DataFrame:
