@@ -130,7 +130,8 @@ def test_a_sweep_is_started_seen_stopped_and_resumed_to_its_end(tmp_path, gate):
     assert not folder.is_running
     manifest = folder.manifest()
     assert 0 < manifest.n_done < 12
-    assert folder.verify() == []
+    # The run that was cut off had kept its weights and stood before its predictions.
+    assert all(told.startswith("foreign: weights/") for told in folder.verify())
     first = folder.prediction_path("dense", 0).stat().st_mtime_ns
     assert launch.lacks_something(manifest)
     gate.open()
