@@ -91,7 +91,7 @@ def test_the_way_out_is_that_of_the_sweep(tmp_path):
     results = SweepResults(imported(tmp_path, table(tmp_path, tied=True)))
     assert "import its files again with --paired --overwrite" in pairing_hints(results)[0]
     manifest = results.folder.manifest()
-    manifest.config = {"models": {}, "options": {}}
+    manifest.origin = "external"
     results.folder.write_manifest(manifest)
     given = SweepResults(Cache(tmp_path).sweep("mine"))
     assert given.manifest.origin == "external"

@@ -100,7 +100,7 @@ def test_every_file_of_a_messy_folder_is_used_or_named_with_a_reason(tmp_path: P
     expected = _messy(tmp_path / "data")
     manifest = _sweep(tmp_path / "data", tmp_path / "cache")
     assert manifest.is_complete
-    reasons = {entry["file"]: entry["reason"] for entry in manifest.left_out}
+    reasons = {entry.file: entry.reason for entry in manifest.left_out}
     assert reasons.keys() == expected.keys()
     for name, start in expected.items():
         assert reasons[name].startswith(start), (name, reasons[name])

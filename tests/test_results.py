@@ -668,7 +668,7 @@ def test_a_sweep_says_what_it_is_without_reading_a_table(tmp_path):
         path.unlink()
     results = load_sweep("made", cache=tmp_path)
     assert repr(results) == (
-        "<SweepResults 'made': synthetic, unknown model, 5 classes; 4 variants x 2 seeds, "
+        "<SweepResults 'made': synthetic, none, 5 classes; 4 variants x 2 seeds, "
         "8 of 8 runs done, ties=confidence>"
     )
     html = results._repr_html_()

@@ -169,7 +169,7 @@ def test_paired_runs_share_the_dense_stream_until_pruning_starts(tmp_path: Path)
 
 def test_a_changed_training_option_is_refused(swept: SweepFolder) -> None:
     changed = small_sweep(training=Training(epochs=4, prune_every=4))
-    with pytest.raises(UserError, match="made with epochs = 3, now 4"):
+    with pytest.raises(UserError, match="made with epochs = 3, now it is 4"):
         run_sweep(changed, Cache(swept.path.parent))
 
 
@@ -220,7 +220,7 @@ def test_a_corrupt_image_is_left_out_and_named(tmp_path: Path) -> None:
         train_limit=None, test_limit=None, training=Training(epochs=1, batch_size=4),
     )  # fmt: skip
     manifest = run_sweep(sweep, Cache(tmp_path / "cache"), n_workers=1, device="cpu")
-    reasons = {entry["file"]: entry["reason"] for entry in manifest.left_out}
+    reasons = {entry.file: entry.reason for entry in manifest.left_out}
     assert set(reasons) == {"b/broken.png", "a/empty.jpg"}
     assert "no image" in reasons["b/broken.png"]
     assert manifest.dataset.n_train + manifest.dataset.n_test == 20

@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from analysis import schema
+from analysis.errors import LetheError
 from analysis.figures.breaking_points import breaking_points
 from analysis.figures.class_heatmap import class_heatmap, most_changed
 from analysis.figures.class_impact import class_impact, usual_rule
@@ -77,9 +78,31 @@ class Drawing:
         return code if self.rows is None else code + where(*self.rows)
 
 
-def drawings(scope: Scope) -> list[Drawing]:
-    """List every figure of some variants of a sweep, in the order of a report."""
+def drawings(scope: Scope, problems: list[str] | None = None) -> list[Drawing]:
+    """List every figure of some variants of a sweep, in the order of a report.
+
+    Parameters
+    ----------
+    scope : Scope
+        The results and the variants.
+    problems : list of str, optional
+        Takes what is damaged; the figures of the rest are listed all the same.
+
+    Raises
+    ------
+    CacheError
+        Something that a figure is listed from is damaged, and ``problems`` does not take it.
+    """
     note = scope.note()
+
+    def listed(part: Callable[[Scope], list[Drawing]]) -> list[Drawing]:
+        try:
+            return part(scope)
+        except LetheError as problem:
+            if problems is None:
+                raise
+            problems.append(str(problem))
+            return []
 
     def of(name: str, title: str, section: str, draw: Any, table: str = "summary") -> Drawing:
         return Drawing(
@@ -93,12 +116,12 @@ def drawings(scope: Scope) -> list[Drawing]:
         of("pie-accuracy", "Accuracy on PIEs", "pies", pie_accuracy),
         of("pie-difficulty", "Difficulty of PIEs", "pies", pie_difficulty),
         of("pie-overlap", "Overlap of PIEs", "pies", pie_overlap, "overlap"),
-        *_breaking_points(scope),
+        *listed(_breaking_points),
         of("trade-off", "Trade-off", "curves", trade_off),
         *_curves(scope),
         of("class-heatmap", "Classes by variant", "classes", _heatmap, "classes"),
-        *_shifts(scope),
-        *_studies(scope),
+        *listed(_shifts),
+        *listed(_studies),
         *(one for variant_id in scope.variant_ids for one in _of_variant(scope, variant_id)),
     ]
 

@@ -148,19 +148,17 @@ def library_versions(names: Iterable[str]) -> dict[str, str]:
 
 
 def git_commit() -> str | None:
-    """Return the commit of the checkout that this runs from; None where it is none."""
+    """Return the commit of the checkout that this runs from; None where it runs installed."""
+    root = Path(__file__).parents[2]
+    words = ["git", "rev-parse", "--show-toplevel", "HEAD"]
     try:
         done = subprocess.run(
-            ["git", "rev-parse", "HEAD"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=True,
+            words, cwd=root, capture_output=True, text=True, timeout=5, check=True
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip()
+    top, commit = done.stdout.split("\n")[:2]
+    return commit if Path(top).resolve() == root.resolve() else None
 
 
 def record_run(

@@ -10,8 +10,8 @@ import streamlit as st
 from analysis.export import choose, wording_of
 from analysis.export.selection import POPULATIONS, order_of
 from analysis.presentation.formatting import count
-from analysis.report.figures import Drawing, drawings
-from analysis.report.scope import Scope, scope_of
+from analysis.report.figures import drawings
+from analysis.report.scope import scope_of
 from analysis.results import TABLES
 from analysis.results.code import table_code
 from analysis.stats.pie import KINDS
@@ -27,6 +27,7 @@ from dashboard.figure_panel import (
     side_by_side,
 )
 from dashboard.report_panel import whole_report
+from dashboard.text import plain
 
 PREVIEW = 200
 _FORMATS = {
@@ -103,10 +104,13 @@ def _code_of_table(context: Context, name: str, variant_id: str | None) -> str:
 
 
 def _figures(context: Context) -> None:
-    scope, figures = _drawings(context)
-    if scope is None:
+    if not context.results.compressed_ids:
         st.caption("No compressed variant has a finished run yet.")
         return
+    scope, problems = scope_of(context.results, None), list[str]()
+    figures = {one.title: one for one in drawings(scope, problems)}
+    for problem in problems:
+        st.warning(plain(problem), icon=":material/broken_image:")
     with st.container(width=320):
         one = figures[st.selectbox("Figure", list(figures), key="export-figure")]
     drawn, table = one.figure(), one.data()
@@ -150,14 +154,6 @@ def _images(context: Context) -> None:
     order = order_of(context.results, variant)
     st.caption(f"{count(len(found))} of {count(context.n_images)} images, {order}.")
     block(context, found, key="export", words=words, variant_id=variant)
-
-
-def _drawings(context: Context) -> tuple[Scope | None, dict[str, Drawing]]:
-    """Name every figure of the sweep; none where nothing can be compared with dense yet."""
-    if not context.results.compressed_ids:
-        return None, {}
-    scope = scope_of(context.results, None)
-    return scope, {one.title: one for one in drawings(scope)}
 
 
 def _table_bytes(table: pd.DataFrame, suffix: str) -> bytes:

@@ -88,7 +88,7 @@ def test_a_missing_file_of_a_shift_is_told_once(tmp_path, open_page):  # noqa: F
 def test_the_figure_can_be_exported_where_there_are_shifts(tmp_path, open_page):  # noqa: F811
     make_sweep(tmp_path, n_images=60, shifts=("fog-3",))
     app = open_page("export")
-    assert "Robustness" in app.selectbox(key="export-figure").options
-    app.selectbox(key="export-figure").set_value("Robustness").run()
+    assert "Robustness, top1" in app.selectbox(key="export-figure").options
+    app.selectbox(key="export-figure").set_value("Robustness, top1").run()
     assert not app.exception
     assert not app.error
