@@ -59,8 +59,8 @@ def show() -> None:
         st.write("This dashboard is for those who have an account.")
         if find_spec("authlib") is None:
             st.error(
-                "Signing in needs Authlib on the server, which is not installed: pip install -r "
-                "requirements-extra.txt",
+                "Signing in needs Authlib on the server, which is not installed: python -m pip "
+                "install Authlib httpx",
                 icon=":material/error:",
             )
             return

@@ -202,7 +202,7 @@ def test_a_worker_that_does_not_see_the_cache_is_named(tmp_path: Path) -> None:
     ("options", "message"),
     [
         (["--scheduler", "tcp://127.0.0.1:1"], "--scheduler needs --engine dask"),
-        (["--engine", "dask"], "python -m pip install -r requirements-extra.txt"),
+        (["--engine", "dask"], "python -m pip install dask distributed"),
     ],
 )
 def test_an_engine_that_cannot_be_used_is_refused_with_words(

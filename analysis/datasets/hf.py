@@ -42,8 +42,7 @@ def open_hf(place: str | None) -> Dataset:
             import datasets
         except ImportError:
             raise UserError(
-                "hf: data need the library 'datasets': "
-                "python -m pip install -r requirements-extra.txt"
+                "hf: data need the library 'datasets': python -m pip install datasets"
             ) from None
         if not sys.stderr.isatty():
             datasets.disable_progress_bars()

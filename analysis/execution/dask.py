@@ -73,7 +73,7 @@ def cluster_pool(
         from distributed import Client
     except ImportError:
         raise UserError(
-            "--engine dask needs dask: python -m pip install -r requirements-extra.txt"
+            "--engine dask needs dask: python -m pip install dask distributed"
         ) from None
     for name in ("distributed", "asyncio"):
         # What matters comes as an exception; a stopped sweep shall end in one line.

@@ -129,7 +129,7 @@ def test_without_authlib_the_page_says_what_to_install(open_page, monkeypatch, s
     as_who(monkeypatch)
     monkeypatch.setattr(sign_in, "find_spec", lambda _: None)
     app = open_page()
-    assert "requirements-extra.txt" in app.error[0].value
+    assert "install Authlib httpx" in app.error[0].value
     assert not app.button
 
 

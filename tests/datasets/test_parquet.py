@@ -164,7 +164,7 @@ def _open_in_a_process(spec: str, before: str) -> tuple[str, float]:
 
 def test_without_datasets_the_message_says_what_to_install() -> None:
     message, _ = _open_in_a_process("hf:cifar100", "import sys; sys.modules['datasets'] = None")
-    assert message.endswith("python -m pip install -r requirements-extra.txt")
+    assert message.endswith("python -m pip install datasets")
 
 
 @pytest.mark.skipif(not _HAS_DATASETS, reason="the extra 'datasets' is not installed")
