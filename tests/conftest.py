@@ -19,6 +19,24 @@ from tests import workers
 from tests.gate import Gate
 
 
+# Files that take longest, so that no process is left with one of them at the end.
+_LONGEST = (
+    "dashboard/test_accessibility", "test_shifts", "dashboard/test_browser", "test_sweep",
+    "security/test_browser", "security/test_uploads", "remote/test_cache", "test_packaging",
+    "test_engines", "report/test_report", "test_schedules", "dashboard/test_states",
+    "dashboard/test_annotate_browser", "dashboard/test_import_browser", "dashboard/test_sweeps",
+    "dashboard/test_sweeps_browser", "dashboard/test_browser_selection",
+    "dashboard/test_browser_many_classes", "dashboard/test_given_browser", "given/test_sweeps",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest."""
+    root = Path(__file__).parent
+    ranks = {root / f"{name}.py": rank for rank, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
+
+
 def pytest_collection_finish() -> None:
     """Leave what was imported out of later collections: Streamlit asks for one after every run."""
     gc.collect()
