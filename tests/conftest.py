@@ -18,7 +18,6 @@ from analysis.store import Cache, SweepFolder
 from tests import workers
 from tests.gate import Gate
 
-
 # Files that take longest, so that no process is left with one of them at the end.
 _LONGEST = (
     "dashboard/test_accessibility", "test_shifts", "dashboard/test_browser", "test_sweep",

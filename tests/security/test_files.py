@@ -16,6 +16,7 @@ import pytest
 
 from analysis.cli.main import main
 from analysis.export import Chosen, formats, share_bytes
+from analysis.figures import files as figure_files
 from analysis.figures.files import figure_bytes
 from analysis.presentation.formatting import visible
 from analysis.report import write_report
@@ -108,11 +109,13 @@ def test_every_string_is_in_a_table(hostile: SweepResults) -> None:
 # --- the report ---------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def report(hostile: SweepResults, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report of the hostile sweep, its figures as still pictures where there is a browser."""
+    """The report of the hostile sweep, its figures as those of a machine without a browser."""
     with pytest.MonkeyPatch.context() as patch:
         from choreographer.browsers.chromium import Chromium
 
         patch.setattr(Chromium, "find_browser", lambda **_options: None)
+        # One that other tests of this process have opened would go on drawing.
+        patch.setattr(figure_files, "_browser", figure_files._Browser())
         out = tmp_path_factory.mktemp("report") / "out"
         return write_report(hostile, out, title=STRINGS["closing"]).page
 
