@@ -190,7 +190,7 @@ _WHY_UNTESTED = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one limit for one variant; numbers are NaN where nothing is known.
+    """What became of one limit for one variant; numbers are NaN where they are unknown.
 
     ``where`` names the class or subgroup of the number, ``note`` what else is to be said.
     """

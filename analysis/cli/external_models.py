@@ -40,7 +40,7 @@ def is_asked(given: dict[str, Any]) -> bool:
 
 
 def asked_from(given: dict[str, Any]) -> ExternalModelsConfig:
-    """Read what is asked of external models.
+    """Read which external models are asked for, and how they are fed.
 
     Raises
     ------

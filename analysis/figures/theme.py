@@ -56,7 +56,7 @@ def method_color(method: str) -> str:
 
 
 def method_symbol(method: str) -> str:
-    """Return the marker of a method, so that it is told apart without colour.
+    """Return the marker of a method, so that it can be recognized without colour.
 
     Parameters
     ----------

@@ -180,7 +180,7 @@ def replace_by_rename(fs: Any, path: str, write: Callable[[Any, str], object]) -
         try:
             fs.mv(temporary, path)
         except Exception:
-            # Some servers rename onto no file that is there.
+            # Some servers refuse to rename onto an existing file.
             if kind(fs, path) is None:
                 raise
             fs.rm_file(path)

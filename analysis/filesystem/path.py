@@ -15,7 +15,7 @@ from analysis.filesystem.connection import create_exclusively, replace_by_rename
 
 
 class RemoteFile:
-    """A file open for reading, whose failures are told in words.
+    """A file open for reading, whose failures become plain messages.
 
     Without this, a connection that breaks while a table is read would be taken for damage.
     """

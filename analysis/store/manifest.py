@@ -251,11 +251,6 @@ class Manifest(msgspec.Struct):
         """Whether every run asked is done."""
         return self.n_done == self.n_runs
 
-    @property
-    def dense_seeds(self) -> list[int]:
-        """The seeds of the dense runs that are done, ascending."""
-        return self.done_seeds(DENSE_ID)
-
     def settle_absent(self) -> None:
         """Call every run absent that is not done: of what was imported nothing else can come."""
         for _, _, record in self.all_runs():

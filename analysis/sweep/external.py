@@ -209,29 +209,30 @@ class ExternalSource:
         }
         return n_images * sum(sizes.values())
 
-    def write_shift(
-        self, shift: Shift, natural: Natural | None, runs: Sequence[Key], folder: Path,
-        progress: Progress,
-    ) -> tuple[pa.Table, list[dict[str, str]]] | None:  # fmt: skip
-        """Write the pixels of a shift at every size that is taken; a corruption is drawn at each.
+    def write_corrupted(
+        self, shifts: Sequence[Shift], runs: Sequence[Key], folder: Path, progress: Progress
+    ) -> None:
+        """Write the pixels of corruptions, drawn at every size that is taken."""
+        for name in self._sizes(runs):
+            write_corrupted(
+                shifts, Arrays(self._clean), folder / name, split=name,
+                n_processes=self._n_processes, progress=progress,
+            )  # fmt: skip
 
-        The images of a natural shift are those of the first size.
-        """
+    def write_natural(
+        self, name: str, natural: Natural, runs: Sequence[Key], folder: Path, progress: Progress
+    ) -> tuple[pa.Table, list[dict[str, str]]]:
+        """Write the pixels of a natural shift at every size that is taken; its images once."""
+        written = [
+            write_natural(name, natural, fit.size, fit.channels, folder / place, progress=progress)
+            for place, fit in self._sizes(runs).items()
+        ]
+        return written[0]
+
+    def _sizes(self, runs: Sequence[Key]) -> dict[str, Fit]:
+        """Return a model of every size that runs and their baselines take; of all without runs."""
         models = [fit for run in runs for fit in (self._fits[run], self._baseline(run)) if fit]
-        found = None
-        for name, fit in {fit.pixels: fit for fit in models or self._fits.values()}.items():
-            place = folder / name
-            if natural is None:
-                write_corrupted(
-                    [shift], Arrays(self._clean), place, split=name,
-                    n_processes=self._n_processes, progress=progress,
-                )  # fmt: skip
-                continue
-            images = write_natural(
-                shift.name, natural, fit.size, fit.channels, place, progress=progress
-            )
-            found = found or images
-        return found
+        return {fit.pixels: fit for fit in models or self._fits.values()}
 
     def shift_needs(self, run: Key) -> set[Key]:
         """Name the dense run, whose outputs are kept for those compared with it."""

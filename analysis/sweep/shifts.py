@@ -78,12 +78,16 @@ def _pixels(
     """Write the pixels of a batch to where every worker finds them."""
 
     def write(folder: Path) -> None:
+        corrupted = [shift for shift in batch if shift.corruption is not None]
+        if corrupted:
+            source.write_corrupted(corrupted, list(lacking), folder, work.progress)
         for shift in batch:
             natural = data.natural.get(shift.name)
-            runs = [run for run, names in lacking.items() if shift.name in names]
-            found = source.write_shift(shift, natural, runs, folder, work.progress)
-            if found is not None and natural is not None:
-                images, left_out = found
+            if natural is not None:
+                runs = [run for run, names in lacking.items() if shift.name in names]
+                images, left_out = source.write_natural(
+                    shift.name, natural, runs, folder, work.progress
+                )
                 keep_images(work.folder, work.manifest, shift.name, images, left_out, natural.notes)
 
     place = work.folder.derived.absolute() / _FOLDER

@@ -110,11 +110,15 @@ class ModelSource(Protocol):
     def shift_bytes(self, n_images: int) -> int:
         """Return what the pixels of so many images of a shift take on disk, bytes."""
 
-    def write_shift(
-        self, shift: Shift, natural: Natural | None, runs: Sequence[Key], folder: Path,
-        progress: Progress,
-    ) -> tuple[pa.Table, list[dict[str, str]]] | None:  # fmt: skip
-        """Write the pixels of a shift for some runs; return the images of a natural one."""
+    def write_corrupted(
+        self, shifts: Sequence[Shift], runs: Sequence[Key], folder: Path, progress: Progress
+    ) -> None:
+        """Write the pixels of corruptions, all at once, for some runs."""
+
+    def write_natural(
+        self, name: str, natural: Natural, runs: Sequence[Key], folder: Path, progress: Progress
+    ) -> tuple[pa.Table, list[dict[str, str]]]:
+        """Write the pixels of a natural shift for some runs; return its images and what is left out."""
 
     def shift_needs(self, run: Key) -> set[Key]:
         """Name the runs whose prediction of a shift must be finished before this one's."""

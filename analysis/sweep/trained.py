@@ -213,18 +213,19 @@ class TrainedSource:
         height, width = self._spec.image_size
         return n_images * self._spec.channels * height * width
 
-    def write_shift(
-        self, shift: Shift, natural: Natural | None, runs: Sequence[Key], folder: Path,
-        progress: Progress,
-    ) -> tuple[pa.Table, list[dict[str, str]]] | None:  # fmt: skip
-        """Write the pixels of a shift at the model's size."""
-        if natural is None:
-            n_processes = tasks.n_processes(self._n_workers)
-            clean = self._context.inputs.arrays
-            write_corrupted([shift], clean, folder, n_processes=n_processes, progress=progress)
-            return None
+    def write_corrupted(
+        self, shifts: Sequence[Shift], runs: Sequence[Key], folder: Path, progress: Progress
+    ) -> None:
+        """Write the pixels of corruptions at the model's size."""
+        n_processes, clean = tasks.n_processes(self._n_workers), self._context.inputs.arrays
+        write_corrupted(shifts, clean, folder, n_processes=n_processes, progress=progress)
+
+    def write_natural(
+        self, name: str, natural: Natural, runs: Sequence[Key], folder: Path, progress: Progress
+    ) -> tuple[pa.Table, list[dict[str, str]]]:
+        """Write the pixels of a natural shift at the model's size."""
         size, channels = self._spec.image_size, self._spec.channels
-        return write_natural(shift.name, natural, size, channels, folder, progress=progress)
+        return write_natural(name, natural, size, channels, folder, progress=progress)
 
     def shift_needs(self, run: Key) -> set[Key]:
         """Name nothing: the weights of every run are there."""
