@@ -118,7 +118,7 @@ class ModelSource(Protocol):
     def write_natural(
         self, name: str, natural: Natural, runs: Sequence[Key], folder: Path, progress: Progress
     ) -> tuple[pa.Table, list[dict[str, str]]]:
-        """Write the pixels of a natural shift for some runs; return its images and what is left out."""
+        """Write the pixels of a natural shift for some runs; return its images, files left out."""
 
     def shift_needs(self, run: Key) -> set[Key]:
         """Name the runs whose prediction of a shift must be finished before this one's."""
