@@ -27,6 +27,12 @@ TRUE_CONFIDENCE: Final = "true_confidence"
 TRUE_RANK: Final = "true_rank"
 KL_FROM_DENSE: Final = "kl_from_dense"
 EL2N: Final = "el2n"
+MARGIN: Final = "margin"
+SCORE_TIES: Final = "score_ties"
+# Columns of predictions that files of older versions lack.
+NEWER: Final = {MARGIN: pa.float32(), SCORE_TIES: pa.int16()}
+# The prediction where a run gives no finite score: no class, wrong everywhere.
+NO_ANSWER: Final = -1
 
 # exports
 VARIANT_ID: Final = "variant_id"
@@ -66,6 +72,8 @@ def predictions_schema(n_classes: int) -> pa.Schema:
             pa.field(TRUE_RANK, class_type),
             pa.field(KL_FROM_DENSE, pa.float32()),
             pa.field(EL2N, pa.float32()),
+            pa.field(MARGIN, pa.float32()),
+            pa.field(SCORE_TIES, pa.int16()),
         ]
     )
 

@@ -134,6 +134,8 @@ def write_run(
         schema.TRUE_RANK: np.where(right, 0, 1),
         schema.KL_FROM_DENSE: np.full(n, np.nan),
         schema.EL2N: 1 - confidence,
+        schema.MARGIN: confidence / 2,
+        schema.SCORE_TIES: np.ones(n),
     }
     layout = schema.predictions_schema(n_classes)
     table = pa.table(

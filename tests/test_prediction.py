@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from analysis import schema
-from analysis.errors import RunError
-from analysis.training.prediction import prediction_table, true_rank
+from analysis.outputs.prediction import prediction_table, true_rank
 
 LOGITS = arrays(np.float32, (7, 5), elements=st.sampled_from([-3.0, -1.0, 0.0, 0.5, 2.0, 2.0, 7.0]))
 LABELS = arrays(np.int64, 7, elements=st.integers(0, 4))
@@ -56,6 +55,12 @@ def test_equal_runs_diverge_by_nothing() -> None:
     assert (table[schema.KL_FROM_DENSE].to_numpy() == 0).all()
 
 
-def test_outputs_that_are_not_finite_are_refused() -> None:
-    with pytest.raises(RunError, match="diverged"):
-        prediction_table(np.array([[np.nan, 0.0]]), np.array([0]))
+def test_scores_that_are_not_finite_are_no_answer_and_leave_the_others_alone() -> None:
+    logits = np.array([[0.0, 1.0, 2.0], [np.nan, 0.0, 1.0], [np.inf, 0.0, 1.0], [1.0, 1.0, 0.0]])
+    table = prediction_table(logits, np.array([2, 2, 0, 1]), dense_logits=np.zeros((4, 3)))
+    assert table[schema.PREDICTION].to_pylist() == [2, -1, -1, 0]
+    assert table[schema.TRUE_RANK].to_pylist() == [0, 3, 3, 1]
+    assert table[schema.SCORE_TIES].to_pylist() == [1, None, None, 2]
+    for column in (schema.CONFIDENCE, schema.MARGIN, schema.KL_FROM_DENSE, schema.EL2N):
+        assert [one is None for one in table[column].to_pylist()] == [False, True, True, False]
+    assert table[schema.MARGIN][3].as_py() == 0

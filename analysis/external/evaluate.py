@@ -23,10 +23,10 @@ from analysis.external.registry import open_model
 from analysis.external.signature import Fit, Input, are_probabilities, inputs_of
 from analysis.external.spec import ModelFile
 from analysis.filesystem import Location
+from analysis.outputs.prediction import prediction_table
 from analysis.store import SweepFolder
 from analysis.training.loop import Normalizer, evaluation_batches
 from analysis.training.messages import RunResult, ShiftResult
-from analysis.training.prediction import prediction_table
 from analysis.training.profile import median_latency
 
 # What a probability of 0 counts as: its logarithm must stay a number. As of imported ones.
@@ -81,8 +81,8 @@ def try_model_file(model: ModelFile, needed: Needed, pictures: list[Image.Image]
         len(outputs),
         needed.n_classes,
         are_probabilities(scores),
-        loaded.mean,
-        loaded.std,
+        loaded.says.mean,
+        loaded.says.std,
         notes=loaded.notes,
     )
 
@@ -98,7 +98,11 @@ def _first_that_runs(
         try:
             for images in batches:
                 parts = [
-                    loaded.run(_fed(_filled(part, way.batch), loaded.dtype, way.layout, half, half))
+                    [
+                        *loaded.run(
+                            _fed(_filled(part, way.batch), loaded.dtype, way.layout, half, half)
+                        ).values()
+                    ]
                     for part in _cut(images, way.batch)
                 ]
         except Exception as error:
@@ -215,7 +219,7 @@ def _predicted(context: ExternalContext, fit: Fit, pixels: Array) -> Array:
     parts = []
     for batch in batches:
         try:
-            outputs = loaded.run(_input(fit, _filled(batch, fit.batch)))
+            outputs = [*loaded.run(_input(fit, _filled(batch, fit.batch))).values()]
         except Exception as error:
             raise RunError(f"the model fails on an image: {one_line(error)}") from error
         parts.append(_scores(fit, outputs[fit.output][: len(batch)]))

@@ -1,6 +1,6 @@
 """An external model, opened: what its file says, and how it is run. Importable without torch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,12 +13,50 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class Needed:
-    """What models are asked for: the data's classes, channels and size, and the size asked."""
+    """What a format needs to open a model: the data's classes, channels and size, and options.
+
+    ``session_options`` are those of the runtime, key and value; ``device`` is cpu or cuda.
+    """
 
     n_classes: int
     channels: int
     native_size: Size | None
     input_size: int | None
+    session_options: tuple[tuple[str, str], ...] = ()
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class Feeding:
+    """How a picture becomes the input of a model; None where nothing is said.
+
+    Parameters
+    ----------
+    size : (int, int) or None
+        Height and width.
+    resize : {"crop", "squash", "pad"} or None
+        ``crop``: the shorter side to ``size / crop_pct``, then the centre; ``squash``: both sides;
+        ``pad``: the longer side, the rest filled.
+    crop_pct : float or None
+        Share of the resized picture's side that is kept, 0..1.
+    interpolation : {"nearest", "bilinear", "bicubic", "lanczos"} or None
+    channels : {"rgb", "bgr"} or None
+    pixels : {"0..1", "0..255", "-1..1"} or None
+        Range of the values before ``mean`` and ``std``.
+    mean, std : tuple of float or None
+        Of pixels from 0 to 1, a channel each.
+    layout : {"NCHW", "NHWC"} or None
+    """
+
+    size: Size | None = None
+    resize: str | None = None
+    crop_pct: float | None = None
+    interpolation: str | None = None
+    channels: str | None = None
+    pixels: str | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    layout: str | None = None
 
 
 @dataclass(frozen=True)
@@ -72,28 +110,40 @@ class Loaded:
     Parameters
     ----------
     run : callable
-        Input array -> all outputs, arrays.
+        Input array -> all outputs by name, arrays whose first axis is the image. What has no name
+        is called by its place, ``0``, ``1``.
     sha256 : str
         Of its files.
     figures : Figures
     shape : tuple or None
         The declared input, None where a side is free; None without a declaration.
     dtype : str
-        What it is fed: float32, float16, float64 or uint8.
-    mean, std, size
-        What the model itself says of its input.
+        What it is fed: float32, float16, float64, uint8 or int8.
+    quantization : (float, int) or None
+        Scale and zero point of an integer input: value = scale * (integer - zero point).
+    says : Feeding
+        What the model, or a file beside it, says of how it is fed.
+    said_by : str
+        What says it, such as ``preprocessor_config.json``; empty where nothing does.
+    class_names : tuple of str
+        Names of its outputs, in their order; empty where it names none.
+    is_batch_dependent : bool
+        Whether an answer depends on the images beside it, as with scales found at run time for a
+        whole batch: such a model is run one image at a time.
     notes : tuple of str
         What should be said of it.
     """
 
-    run: Callable[[Array], list[Array]]
+    run: Callable[[Array], Mapping[str, Array]]
     sha256: str
     figures: Figures = field(default_factory=Figures)
     shape: tuple[int | None, ...] | None = None
     dtype: str = "float32"
-    mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
-    size: Size | None = None
+    quantization: tuple[float, int] | None = None
+    says: Feeding = field(default_factory=Feeding)
+    said_by: str = ""
+    class_names: tuple[str, ...] = ()
+    is_batch_dependent: bool = False
     notes: tuple[str, ...] = ()
 
 

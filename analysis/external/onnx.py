@@ -159,7 +159,7 @@ def _computed(model: Any) -> str | None:
 
 _TYPES = {
     "tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64",
-    "tensor(uint8)": "uint8",
+    "tensor(uint8)": "uint8", "tensor(int8)": "int8",
 }  # fmt: skip
 _BRINGS = "pip install -r requirements.txt brings it"
 
@@ -198,8 +198,11 @@ def open_onnx(where: str, _: Needed) -> Loaded:
         raise UserError(f"ONNX Runtime does not take it: {one_line(error)}") from None
     shape, dtype, name = _input(session)
 
-    def run(images: Any) -> list[Any]:
-        return [np.asarray(output) for output in session.run(None, {name: images})]
+    names = [one.name for one in session.get_outputs()]
+
+    def run(images: Any) -> dict[str, Any]:
+        outputs = session.run(None, {name: images})
+        return {name: np.asarray(one) for name, one in zip(names, outputs, strict=True)}
 
     return Loaded(run, digest.hexdigest(), _figures(model, path, content, files), shape, dtype)
 

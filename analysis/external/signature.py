@@ -109,7 +109,7 @@ def inputs_of(loaded: Loaded, needed: Needed) -> list[Input]:
 
 def _size(sides: tuple[int | None, int | None], loaded: Loaded, needed: Needed) -> Size:
     asked = None if needed.input_size is None else (needed.input_size, needed.input_size)
-    wished = asked or loaded.size or needed.native_size
+    wished = asked or loaded.says.size or needed.native_size
     if wished is None and None in sides:
         raise ValueError(
             "it takes images of any size, and those of the dataset are of several; give "

@@ -5,7 +5,7 @@ import hashlib
 from safetensors.torch import save
 
 from analysis.errors import UserError
-from analysis.external.model import Loaded, Needed
+from analysis.external.model import Feeding, Loaded, Needed
 from analysis.external.registry import register
 from analysis.external.torch_modules import figures_of_module, runner
 from analysis.models.factory import resolve, start
@@ -50,7 +50,6 @@ def open_timm(where: str, needed: Needed) -> Loaded:
         digest,
         figures_of_module(model),
         (None, needed.channels, None, None),
-        mean=spec.mean,
-        std=spec.std,
-        size=spec.image_size,
+        says=Feeding(size=spec.image_size, mean=spec.mean, std=spec.std),
+        said_by="timm",
     )

@@ -1,7 +1,7 @@
 """What the formats of torch share: running a module on arrays, and measuring its weights."""
 
 import copy
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -21,28 +21,36 @@ def fed(dtype: torch.dtype) -> str:
     return _FED.get(dtype, "float32")
 
 
-def runner(module: Callable[..., Any]) -> Callable[[Any], list[Any]]:
+def runner(module: Callable[..., Any]) -> Callable[[Any], dict[str, Any]]:
     """Run a module, or a function of tensors, on arrays."""
 
-    def run(images: Any) -> list[Any]:
+    def run(images: Any) -> dict[str, Any]:
         with torch.inference_mode():
             return arrays(module(torch.from_numpy(np.ascontiguousarray(images))))
 
     return run
 
 
-def arrays(outputs: Any) -> list[Any]:
-    """Outputs of whatever form as arrays."""
+def arrays(outputs: Any) -> dict[str, Any]:
+    """Outputs of whatever form as arrays by name; what has none is called by its place."""
+    found: dict[str, Any] = {}
+    named = outputs.items() if isinstance(outputs, Mapping) else [("", outputs)]
+    for name, value in named:
+        for one in _flat(value):
+            found[str(name) if name and str(name) not in found else str(len(found))] = one
+    return found
+
+
+def _flat(outputs: Any) -> Iterator[Any]:
     if isinstance(outputs, torch.Tensor):
         tensor = outputs.detach().cpu()
-        return [(tensor.float() if tensor.is_floating_point() else tensor).numpy()]
-    if isinstance(outputs, np.ndarray):
-        return [outputs]
-    if isinstance(outputs, dict):  # such as the outputs of transformers
-        return [one for value in outputs.values() for one in arrays(value)]
-    if isinstance(outputs, list | tuple):
-        return [one for value in outputs for one in arrays(value)]
-    return []
+        yield (tensor.float() if tensor.is_floating_point() else tensor).numpy()
+    elif isinstance(outputs, np.ndarray):
+        yield outputs
+    elif isinstance(outputs, Mapping | list | tuple):
+        values = outputs.values() if isinstance(outputs, Mapping) else outputs
+        for value in values:
+            yield from _flat(value)
 
 
 def figures_of_tensors(tensors: Iterable[torch.Tensor]) -> Figures:

@@ -10,7 +10,7 @@ from analysis import schema
 from analysis.errors import UserError
 from analysis.importing.encode import RowArray, Rows
 from analysis.importing.npz import Scores
-from analysis.training.prediction import prediction_table
+from analysis.outputs.prediction import prediction_table
 
 IntArray = npt.NDArray[Any]
 

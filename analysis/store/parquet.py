@@ -56,8 +56,9 @@ def read_table(path: Location, sweep: str, columns: Sequence[str] | None = None)
 def read_whole(source: Any, columns: Sequence[str] | None = None) -> pa.Table:
     """Read a table, or some of its columns, from a path or an open remote file.
 
-    A remote file is read by this thread alone: where one of pyarrow's own lets go of an object of
-    Python's while the process is about to end, the process is aborted.
+    Columns that files of older versions lack are null. A remote file is read by this thread alone:
+    where one of pyarrow's own lets go of an object of Python's while the process is about to end,
+    the process is aborted.
 
     Raises
     ------
@@ -65,6 +66,14 @@ def read_whole(source: Any, columns: Sequence[str] | None = None) -> pa.Table:
         It has no such columns, or is damaged.
     """
     asked = list(columns) if columns else None
+    if asked and not {*schema.NEWER}.isdisjoint(asked):
+        there = pq.read_schema(source).names
+        lacking = [name for name in asked if name in schema.NEWER and name not in there]
+        if lacking:
+            table = read_whole(source, [n for n in asked if n not in lacking] or there[:1])
+            for name in lacking:
+                table = table.append_column(name, pa.nulls(len(table), schema.NEWER[name]))
+            return table.select(asked)
     if isinstance(source, Path):
         return pq.read_table(source, columns=asked, partitioning=None)
     # A request for each column that is asked for, or a single one for all of them.
@@ -101,7 +110,11 @@ def read_stacked(
         return {}
     with damage_told(paths[0], sweep), readable(paths[0]) as source:
         layout = pq.read_schema(source)
-    kinds = {name: np.dtype(layout.field(name).type.to_pandas_dtype()) for name in columns}
+    newer = {*schema.NEWER} - {*layout.names}
+    kinds = {
+        name: np.dtype(np.float32 if name in newer else layout.field(name).type.to_pandas_dtype())
+        for name in columns
+    }
     arrays: dict[str, npt.NDArray[Any]] = {
         name: np.empty((len(paths), n_rows), kind) for name, kind in kinds.items()
     }

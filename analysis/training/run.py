@@ -13,9 +13,10 @@ from torch import nn
 from analysis.compression.registry import asked_sparsity, method
 from analysis.config import DENSE, DENSE_ID, Variant
 from analysis.datasets.preprocess import Arrays
-from analysis.errors import LetheError, one_line
+from analysis.errors import LetheError, RunError, one_line
 from analysis.models.factory import create, start
 from analysis.models.weights import measured_sparsity, stored_bytes
+from analysis.outputs.prediction import prediction_table
 from analysis.store.manifest import FileRecord
 from analysis.training.loop import (
     Normalizer,
@@ -27,7 +28,6 @@ from analysis.training.loop import (
     train,
 )
 from analysis.training.messages import RunContext, RunResult, ShiftResult
-from analysis.training.prediction import prediction_table
 from analysis.training.profile import median_latency
 from analysis.training.restore import (
     GRAPH,
@@ -67,6 +67,8 @@ def train_run(context: RunContext, variant: Variant, seed: int) -> RunResult:
         "size_bytes": stored_bytes(model),
         "compute_dtype": "float32",
     }
+    if not np.isfinite(logits).any():
+        raise RunError("no output of the model is finite: training diverged; try a smaller --lr")
     table = prediction_table(logits, context.inputs.labels("test"), dense_logits=dense)
     store = context.store
     weights = store.weights_path(variant.variant_id, seed)

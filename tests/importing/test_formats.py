@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from analysis import schema
+from analysis.outputs.prediction import prediction_table
 from analysis.results import SweepResults
-from analysis.training.prediction import prediction_table
 from tests.importing.drawn import (
     COLUMNS,
     NAMES,

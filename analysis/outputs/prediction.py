@@ -1,0 +1,111 @@
+"""From scores to the columns of a run's predictions. Importable without torch."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from analysis import schema
+
+Logits = npt.NDArray[np.floating[Any]]
+Labels = npt.NDArray[np.int64]
+_ROWS = 16_384
+
+
+def log_softmax(logits: Logits) -> npt.NDArray[np.float64]:
+    """Log-probabilities in float64, shape (N, C)."""
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+
+
+def true_rank(logits: Logits, label: Labels) -> Labels:
+    """Number of classes scored above the true one, equal scores in index order, shape (N,).
+
+    0 exactly where the prediction (the first largest score) is the label.
+    """
+    score = np.take_along_axis(logits, label[:, None], axis=1)
+    earlier = np.arange(logits.shape[1]) < label[:, None]
+    return np.asarray(((logits > score) | ((logits == score) & earlier)).sum(axis=1))
+
+
+def prediction_table(
+    logits: Logits, label: Labels, *, dense_logits: Logits | None = None
+) -> pa.Table:
+    """Prediction columns of one run, one row an image.
+
+    ``el2n = || softmax - onehot ||_2`` of this trained run (Paul et al. 2021 measure it early in
+    training); ``kl_from_dense = KL(p_dense || p_run)`` in nats, null without ``dense_logits``;
+    ``margin`` the largest minus the second softmax; ``score_ties`` how many classes share the
+    largest score, of which the smallest is the prediction.
+
+    An image with a score that is not finite has no answer: ``prediction`` is -1, ``true_rank`` the
+    number of classes, so that it is wrong in every top k, and all else is null.
+
+    Parameters
+    ----------
+    logits, dense_logits : float arrays, shape (N, C)
+        Of this run, and of the dense run it is paired with.
+    label : integer array, shape (N,)
+    """
+    parts = []
+    for start in range(0, max(1, len(label)), _ROWS):
+        rows = slice(start, start + _ROWS)
+        dense = None if dense_logits is None else dense_logits[rows]
+        parts.append(_columns(logits[rows], label[rows], dense))
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return _table(columns, len(label), logits.shape[1])
+
+
+def label_table(prediction: Labels, n_classes: int) -> pa.Table:
+    """Prediction columns of a run that gives labels alone; all but the prediction are null."""
+    return _table({schema.PREDICTION: prediction}, len(prediction), n_classes)
+
+
+def _columns(logits: Logits, label: Labels, dense: Logits | None) -> dict[str, npt.NDArray[Any]]:
+    answered: npt.NDArray[np.bool_] = np.asarray(np.isfinite(logits).all(axis=1))
+    scores = logits if answered.all() else np.where(answered[:, None], logits, 0)
+    log_p = log_softmax(scores)
+    p = np.exp(log_p)
+    rows = np.arange(len(label))
+    prediction = scores.argmax(axis=1)
+    error = p.copy()
+    error[rows, label] -= 1.0
+    top = np.partition(p, -2, axis=1)[:, -2:] if p.shape[1] > 1 else np.c_[np.zeros(len(p)), p]
+    ties = (scores == scores.max(axis=1, keepdims=True)).sum(axis=1)
+    found: dict[str, npt.NDArray[Any]] = {
+        schema.CONFIDENCE: p[rows, prediction],
+        schema.TRUE_CONFIDENCE: p[rows, label],
+        schema.EL2N: np.linalg.norm(error, axis=1),
+        schema.MARGIN: top[:, 1] - top[:, 0],
+        schema.SCORE_TIES: ties.astype(np.float64),
+    }
+    if dense is not None:
+        both = answered & np.isfinite(dense).all(axis=1)
+        beside = log_softmax(np.where(both[:, None], dense, 0))
+        found[schema.KL_FROM_DENSE] = np.where(both, _kl(beside, log_p), np.nan)
+    for values in found.values():
+        values[~answered] = np.nan
+    found[schema.PREDICTION] = np.where(answered, prediction, schema.NO_ANSWER)
+    found[schema.TRUE_RANK] = np.where(answered, true_rank(scores, label), logits.shape[1])
+    return found
+
+
+def _kl(log_p: npt.NDArray[np.float64], log_q: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    # Rounding can leave a divergence of equal distributions a hair below 0.
+    return np.maximum((np.exp(log_p) * (log_p - log_q)).sum(axis=1), 0.0)
+
+
+def _table(columns: dict[str, npt.NDArray[Any]], n: int, n_classes: int) -> pa.Table:
+    layout = schema.predictions_schema(n_classes)
+    columns = columns | {schema.IMAGE_ID: np.arange(n)}
+    return pa.table([_column(columns.get(f.name), f.type, n) for f in layout], schema=layout)
+
+
+def _column(values: npt.NDArray[Any] | None, kind: pa.DataType, n: int) -> pa.Array:
+    """One column; NaN is null."""
+    if values is None:
+        return pa.nulls(n, kind)
+    unknown = np.isnan(values) if values.dtype.kind == "f" else np.zeros(n, bool)
+    values = np.where(unknown, 0, values) if unknown.any() else values
+    return pa.array(values.astype(kind.to_pandas_dtype()), type=kind, mask=unknown)
