@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from hypothesis import settings
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -17,6 +18,10 @@ from analysis.execution import local
 from analysis.store import Cache, SweepFolder
 from tests import workers
 from tests.gate import Gate
+
+# A busy machine may take any time for a test.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # Files that take longest, so that no process is left with one of them at the end.
 _LONGEST = (

@@ -6,6 +6,7 @@ Train and prune or quantize, predict, measure, write; later predict it on shifts
 import time
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import save as save_weights
 from torch import nn
