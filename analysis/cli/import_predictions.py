@@ -8,7 +8,7 @@ from analysis.cli.cache import keep_tables, tell_pairing
 from analysis.cli.console import ProgressBars
 from analysis.cli.options import add_options, fields_of
 from analysis.importing.request import ImportConfig, parse_map
-from analysis.presentation.formatting import many
+from analysis.presentation.formatting import many, most_common
 from analysis.store import Cache
 
 _ABOUT = """\
@@ -58,5 +58,7 @@ def run_import(options: argparse.Namespace, cache: Cache) -> int:
     )
     for note in done.notes:
         print(f"{manifest.name}: {note}")
+    if manifest.left_out:
+        print(f"{manifest.name}: {most_common(one.reason for one in manifest.left_out)}")
     tell_pairing(cache, manifest.name)
     return 0

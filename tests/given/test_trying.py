@@ -34,7 +34,9 @@ def predicted(fit: Fit, folder: Path, images: np.ndarray) -> np.ndarray:
 
 
 def test_every_format_is_found() -> None:
-    assert formats() == ["exported", "function", "onnx", "timm"]
+    assert formats() == [
+        "exported", "function", "hugging-face", "onnx", "openvino", "tflite", "timm",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", ["onnx", "pt2", "pt2-fixed", "function", "arrays"])
@@ -267,7 +269,7 @@ def test_pickles_are_not_opened(tmp_path: Path) -> None:
         (["dense@x=a.onnx"], "'x' is no seed"),
         (["dense@-1=a.onnx"], "'-1' is no seed"),
         (["dense=a.pth"], "weights alone do not say"),
-        (["dense=a.xml"], "OpenVINO"),
+        (["dense=a.h5"], "TFLiteConverter"),
         (["dense=timm:"], "a name is missing"),
         (["magnitude-90.0=a.onnx"], "a level is a fraction"),
         (["dense+int8=a.onnx"], "dense is a variant by itself"),
