@@ -14,6 +14,7 @@ from PIL import Image
 from analysis import schema
 from analysis.config import Training, parse_variants
 from analysis.datasets import open_dataset
+from analysis.models.geometry import Geometry
 from analysis.datasets.preprocess import Prepared, prepare
 from analysis.errors import UserError
 from analysis.store import Cache
@@ -121,7 +122,7 @@ def test_every_file_of_a_messy_folder_is_used_or_named_with_a_reason(tmp_path: P
 
 def _prepared(data: Path, folder: Path) -> Prepared:
     dataset = open_dataset(f"folder:{data}")
-    return prepare(dataset, (8, 8), folder, progress=lambda *_: None)
+    return prepare(dataset, Geometry((8, 8), 3), folder, progress=lambda *_: None)
 
 
 def _plain(root: Path, n: int = 4) -> Path:
@@ -172,7 +173,7 @@ def test_a_file_that_vanishes_or_changes_meanwhile_is_left_out(
     dataset.fingerprint()
     change(root / "test/a/0.png")
     _picture(root / "test/a/new.png", 99)
-    prepared = prepare(dataset, (8, 8), tmp_path / "out", progress=lambda *_: None)
+    prepared = prepare(dataset, Geometry((8, 8), 3), tmp_path / "out", progress=lambda *_: None)
     assert [entry["file"] for entry in prepared.left_out] == ["test/a/0.png"]
     assert prepared.images.num_rows == 7
 

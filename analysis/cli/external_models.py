@@ -1,21 +1,25 @@
-"""``sweep --models``: external models instead of training."""
+"""``sweep --models``: external models instead of training; ``doctor``: how they are fed."""
 
+import argparse
+import json
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 from analysis.cli.cache import keep_tables
-from analysis.cli.console import ProgressBars
-from analysis.cli.options import fields_of
+from analysis.cli.console import ProgressBars, tell
+from analysis.cli.options import add_options, fields_of, with_config
 from analysis.config import Machine, Sweep, Training, default_name
 from analysis.errors import UserError
-from analysis.external.spec import ExternalModelsConfig, Scaling, parse_models, parse_scaling
+from analysis.external.doctor import Diagnosis
+from analysis.external.options import ExternalModelsConfig, FeedingOptions, OutputOptions
+from analysis.external.spec import parse_models
 from analysis.options import options_of
 from analysis.shifts.parse import shifts_from
 from analysis.store import Cache
 from analysis.store.manifest import Manifest
 
-_OWN = {one.name for one in options_of(ExternalModelsConfig, Scaling)}
+_CLASSES = (ExternalModelsConfig, FeedingOptions, OutputOptions)
+_OWN = {one.name: one.flag for one in options_of(*_CLASSES)}
 # Options that sweeps of either kind take.
 _SHARED = {"name", "dataset", "train_limit", "test_limit", "paired"}
 _OF_TRAINING = {
@@ -35,7 +39,7 @@ def is_asked(given: dict[str, Any]) -> bool:
         return True
     stray = next((name for name in sorted(_OWN) if name in given), None)
     if stray is not None:
-        raise UserError(f"--{stray.replace('_', '-')} is for external models: it needs --models")
+        raise UserError(f"--{_OWN[stray]} is for external models: it needs --models")
     return False
 
 
@@ -60,33 +64,41 @@ def asked_from(given: dict[str, Any]) -> ExternalModelsConfig:
             f"--{_OF_TRAINING[stray]} does not go with --models: external models are not "
             f"trained{hint}"
         )
-    if given.get("device", "auto") not in ("auto", "cpu"):
-        raise UserError(f"--device {given['device']}: external models are run on the CPU")
+    device = given.get("device", "auto")
+    if device not in ("auto", "cpu", "cuda"):
+        raise UserError(f"--device {device}: external models are run on cpu or cuda")
     if given.get("engine", "local") != "local":
         raise UserError(
             f"--engine {given['engine']}: external models are run on this machine, local"
         )
-    scaling = parse_scaling(given.get("normalize"), _numbers(given, "mean"), _numbers(given, "std"))
+    feeding = fields_of(given, FeedingOptions)
+    if "normalize" in feeding:
+        feeding["named"] = feeding.pop("normalize")
+    for name in ("mean", "std"):
+        if name in feeding:
+            feeding[name] = _numbers(name, feeding[name])
     return ExternalModelsConfig(
         given.get("name") or default_name(dataset, "models"),
         dataset,
         parse_models(given["models"]),
-        scaling,
+        FeedingOptions(**feeding),
+        OutputOptions(**fields_of(given, OutputOptions)),
         paired=bool(given.get("paired")),
         shifts=shifts_from(given),
+        session_options=tuple(given.get("session_option", ())),
+        device="cpu" if device == "auto" else device,
         **{
             name: given[name]
-            for name in ("input_size", "train_limit", "test_limit")
+            for name in ("split", "max_value", "train_limit", "test_limit")
             if name in given
         },
     )
 
 
-def _numbers(given: dict[str, Any], name: str) -> Sequence[float] | None:
-    values = given.get(name)
-    if values is not None and not all(isinstance(value, int | float) for value in values):
+def _numbers(name: str, values: Any) -> tuple[float, ...]:
+    if not all(isinstance(value, int | float) for value in values):
         raise UserError(f"--{name}: expected numbers")
-    return values
+    return tuple(map(float, values))
 
 
 def run(given: dict[str, Any], cache: Cache) -> Manifest | None:
@@ -102,10 +114,98 @@ def run(given: dict[str, Any], cache: Cache) -> Manifest | None:
             n_workers=machine.workers,
             dry_run=is_dry,
             progress=bars,
-            say=lambda line: print(line, flush=True),
+            say=_say,
+            warn=lambda line: tell(f"lethe: {line}"),
         )
         if manifest is not None:
             keep_tables(cache, manifest.name, bars)
     if is_dry:
         print(f"{asked.name}: {len(asked.models)} models can be run; nothing was written")
     return manifest
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
+    """Add ``doctor`` to the parser."""
+    doctor = verbs.add_parser(
+        "doctor",
+        parents=[common],
+        help="try the likely mistakes of feeding external models, and name a better way",
+        description="Feed the dense model in every likely other way (normalization, value range, "
+        "order of colours, crop, interpolation, layout, output) on the same images, rank them, and "
+        "say which is significantly better than the one in use, as the options to type. The order "
+        "of the classes is checked as before a sweep. Nothing is written. Exit status 1 where "
+        "another way is better.",
+        argument_default=argparse.SUPPRESS,
+    )
+    doctor.add_argument("--config", metavar="FILE.toml", help="the same options, from a file")
+    doctor.add_argument(
+        "--format", choices=("text", "json"), help="of what is printed (default: text)"
+    )
+    add_options(doctor, Sweep, *_CLASSES, Machine, only=_OF_DOCTOR)
+    doctor.set_defaults(run=run_doctor)
+
+
+_OF_DOCTOR = {*_OWN, "dataset", "train_limit", "test_limit", "paired", "workers", "device"}
+
+
+def run_doctor(options: argparse.Namespace, _: Cache) -> int:
+    """Examine how external models are fed."""
+    from analysis.sweep.examine import examine
+
+    given = with_config(vars(options), Sweep, *_CLASSES, Machine)
+    if not given.get("models"):
+        raise UserError("--models is missing: such as --models dense=net.onnx int8=net-int8.onnx")
+    asked, machine = asked_from(given), Machine(**fields_of(given, Machine))
+    is_json = given.get("format") == "json"
+    with ProgressBars(sys.stderr) as bars:
+        found, order = examine(
+            asked,
+            n_workers=machine.workers,
+            progress=bars,
+            say=(lambda line: None) if is_json else _say,
+            warn=lambda line: tell(f"lethe: {line}"),
+        )
+    is_wrong = found.advice is not None or order.is_wrong
+    if is_json:
+        print(json.dumps(_as_json(found, order.sentence, order.names), indent=2))
+        return int(is_wrong)
+    print(_table(found))
+    print(found.sentence)
+    print(f"{found.label}: {order.sentence}")
+    if order.names is not None:
+        print(f"A --classes file with these lines mends it:\n{order.listing()}")
+    if found.advice is not None:
+        print(f"Give: {found.advice.typed}")
+    return int(is_wrong)
+
+
+def _as_json(found: Diagnosis, order: str, names: tuple[str, ...] | None) -> dict[str, Any]:
+    def row(one: Any) -> dict[str, Any]:
+        return {
+            "options": list(one.words), "right": one.right, "n": one.n, "gained": one.gained,
+            "lost": one.lost, "p": one.p,
+        }  # fmt: skip
+
+    return {
+        "model": found.label,
+        "in_use": row(found.in_use),
+        "others": [row(one) for one in found.others],
+        "n_tried": found.n_tried,
+        "advice": None if found.advice is None else list(found.advice.words),
+        "order": order,
+        "classes": None if names is None else list(names),
+    }
+
+
+def _table(found: Diagnosis) -> str:
+    lines = [f"{'right':>8}  {'gained':>6}  {'lost':>6}  {'p':>8}  feeding"]
+    for one in (found.in_use, *found.others):
+        words = one.typed or "as in use"
+        p = "" if not one.words else "< 1e-300" if one.p < 1e-300 else f"{one.p:.2g}"
+        gained, lost = (f"{one.gained}", f"{one.lost}") if one.words else ("", "")
+        lines.append(f"{100 * one.top1:>7.1f}%  {gained:>6}  {lost:>6}  {p:>8}  {words}")
+    return "\n".join(lines)

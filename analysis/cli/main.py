@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analysis import __version__
-from analysis.cli import cache, console, export, import_predictions, sweep
+from analysis.cli import cache, console, export, external_models, import_predictions, sweep
 from analysis.errors import LetheError, RunError
 from analysis.store import Cache
 
@@ -36,7 +36,7 @@ def build_parser(
     )
     common.add_argument("--verbose", action="store_true", help="show the traceback of a failure")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    groups = (sweep, import_predictions, cache, export)
+    groups = (sweep, external_models, import_predictions, cache, export)
     for group in groups:
         group.add_verbs(verbs, common)
     for verb, text in (beside or {}).items():

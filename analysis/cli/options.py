@@ -2,6 +2,7 @@
 
 import argparse
 import tomllib
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,20 @@ from analysis.options import Written, check_types, options_of
 
 
 def add_options(
-    parser: argparse.ArgumentParser, *classes: type, required: tuple[str, ...] = ()
+    parser: argparse.ArgumentParser,
+    *classes: type,
+    required: tuple[str, ...] = (),
+    only: Container[str] | None = None,
 ) -> None:
     """Add the options of some dataclasses to a parser, each under its group's heading.
 
     What is not given is absent from the parsed options, so that a file's value or the field's
-    default can stand for it.
+    default can stand for it. ``only`` names the options to add; all of them without.
     """
     groups: dict[str, Any] = {"": parser}
     for one in options_of(*classes):
+        if only is not None and one.name not in only:
+            continue
         heading = one.about.group
         if heading not in groups:
             title, _, about = heading.partition(": ")

@@ -16,13 +16,15 @@ from analysis.config import (
     parse_variants,
 )
 from analysis.errors import UserError
-from analysis.external.spec import ExternalModelsConfig, Scaling
+from analysis.external.options import ExternalModelsConfig, FeedingOptions, OutputOptions
 from analysis.shifts.parse import ShiftOptions, shifts_from
 from analysis.store import Cache
 from analysis.store.manifest import Manifest
 
 # Every class with options of ``sweep``, in the order of its help.
-_CLASSES = (Sweep, ExternalModelsConfig, Scaling, ShiftOptions, Training, Machine)
+_CLASSES = (
+    Sweep, ExternalModelsConfig, FeedingOptions, OutputOptions, ShiftOptions, Training, Machine,
+)  # fmt: skip
 _OWN = ("pretrained", "checkpoint", "train_limit", "test_limit", "image_size", "calibration_images")
 
 

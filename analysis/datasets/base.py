@@ -130,6 +130,59 @@ class FileImages:
 
 
 @dataclass(frozen=True)
+class JoinedImages:
+    """Pictures of two sources, one after the other."""
+
+    first: Images
+    second: Images
+
+    def __len__(self) -> int:
+        return len(self.first) + len(self.second)
+
+    def __getitem__(self, index: int) -> Image.Image:
+        n = len(self.first)
+        return self.first[index] if index < n else self.second[index - n]
+
+    def take(self, indices: Indices) -> Images:
+        n = len(self.first)
+        if (indices < n).all():
+            return self.first.take(indices)
+        if (indices >= n).all():
+            return self.second.take(indices - n)
+        return PickedImages(self, tuple(indices.tolist()))
+
+    def digest(self) -> str:
+        return hashlib.sha256(f"{self.first.digest()}{self.second.digest()}".encode()).hexdigest()
+
+    def digests(self) -> list[bytes]:
+        return [*self.first.digests(), *self.second.digests()]
+
+
+@dataclass(frozen=True)
+class PickedImages:
+    """Some of the pictures of a source, in an order of their own."""
+
+    source: Images
+    places: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, index: int) -> Image.Image:
+        return self.source[self.places[index]]
+
+    def take(self, indices: Indices) -> "PickedImages":
+        return PickedImages(self.source, tuple(self.places[i] for i in indices))
+
+    def digest(self) -> str:
+        return hashlib.sha256(b"".join(self.digests())).hexdigest()
+
+    def digests(self) -> list[bytes]:
+        every = self.source.digests()
+        return [every[place] for place in self.places]
+
+
+@dataclass(frozen=True)
 class Split:
     """One half of a dataset: pictures, class ids [N], paths or None, and ``meta_*`` columns."""
 
@@ -152,6 +205,21 @@ class Split:
             self.labels[indices],
             None if self.paths is None else [self.paths[i] for i in indices],
             None if self.metadata is None else self.metadata.iloc[indices].reset_index(drop=True),
+        )
+
+    def joined(self, other: "Split") -> "Split":
+        """Return the images of both, these first."""
+        paths = None
+        if self.paths is not None and other.paths is not None:
+            paths = [*self.paths, *other.paths]
+        metadata = None
+        if self.metadata is not None and other.metadata is not None:
+            metadata = pd.concat([self.metadata, other.metadata], ignore_index=True)
+        return Split(
+            JoinedImages(self.images, other.images),
+            np.concatenate([self.labels, other.labels]),
+            paths,
+            metadata,
         )
 
     def name_of(self, index: int, split: str) -> str:
@@ -192,6 +260,49 @@ class Dataset:
         for split in (self.train, self.test):
             digest.update(split.digest().encode())
         return digest.hexdigest()
+
+    @property
+    def n_images(self) -> int:
+        """Count the images of all splits."""
+        return len(self.train) + len(self.test) if self.whole is None else len(self.whole)
+
+    def audited(self, split: str | None) -> tuple["Dataset", str]:
+        """Take the images that models trained elsewhere are evaluated on as the test split.
+
+        Parameters
+        ----------
+        split : {"all", "test", "train"} or None
+            Without, the test split where there is one, else all images: nothing is trained, so
+            nothing need be kept apart.
+
+        Returns
+        -------
+        Dataset, str
+            And which images those are, in words.
+
+        Raises
+        ------
+        UserError
+            There is no such image.
+        """
+        if self.whole is None:
+            parts = {"test": self.test, "train": self.train}
+            words = {"test": "the test split", "train": "the train split"}
+        else:
+            parts = {"test": self.test, "train": self.train}
+            words = {
+                "test": "the 30 % that would be kept for test",
+                "train": "the 70 % that would be trained on",
+            }
+        chosen = split or ("test" if self.whole is None else "all")
+        if chosen == "all":
+            images = self.whole if self.whole is not None else self.train.joined(self.test)
+            return replace(self, test=images), "all images, of no split"
+        if not len(parts[chosen]):
+            raise UserError(
+                f"--split {chosen}: the data have no image there; --split all takes all"
+            )
+        return replace(self, test=parts[chosen]), words[chosen]
 
     def limited(self, train_limit: int | None, test_limit: int | None) -> "Dataset":
         """Keep at most so many images of a split, stratified by class, always the same ones."""

@@ -133,7 +133,8 @@ def open_folder(place: str | None) -> Dataset:
 
     The first-level folders are the classes, deeper files included; where there are none, the
     column ``label`` of ``labels.csv`` or ``metadata.csv`` says them. ``train/`` and ``test/`` (or
-    ``val/``) are the splits where both exist; else a stratified, seeded split takes 30 % for test.
+    ``val/``) are the splits where both exist; one of them alone is that split. Else a stratified,
+    seeded split takes 30 % for test.
 
     Raises
     ------
@@ -156,15 +157,17 @@ def open_folder(place: str | None) -> Dataset:
         raise UserError(_too_few(root / splits[0], names, table))
     for file in files:
         if file.label not in names:
-            gone.append(left_out(file.path, f"its class is not among those of {_TRAIN}/"))
+            gone.append(left_out(file.path, f"its class is not among those of {splits[0]}/"))
     columns = table.columns if by_folder else table.columns.drop(columns=LABEL, errors="ignore")
     parts = [
         _split(root, [f for f in files if f.split == split and f.label in names], names, columns)
         for split in splits
     ]
-    whole = parts[0] if len(parts) == 1 else None
-    if len(parts) == 1:
-        parts = [parts[0].take(places) for places in stratified_split(parts[0].labels)]
+    whole = parts[0] if len(parts) == 1 and splits[0] not in _TESTS else None
+    if whole is not None:
+        parts = [whole.take(places) for places in stratified_split(whole.labels)]
+    elif len(parts) == 1:
+        parts = [parts[0].take(np.empty(0, np.intp)), parts[0]]
     elif not len(parts[1]):
         raise UserError(f"{root / splits[1]} holds no file of the classes in {_TRAIN}/")
     return Dataset(
@@ -181,7 +184,10 @@ def open_folder(place: str | None) -> Dataset:
 def _splits(files: Sequence[str]) -> tuple[str, ...]:
     folders = {path.partition("/")[0] for path in files if "/" in path}
     test = next((name for name in _TESTS if name in folders), None)
-    return (_TRAIN, test) if _TRAIN in folders and test is not None else ("",)
+    if _TRAIN in folders and test is not None:
+        return _TRAIN, test
+    alone = next(iter(folders)) if len(folders) == 1 else ""
+    return (alone,) if alone in (_TRAIN, *_TESTS) else ("",)
 
 
 def _class_folder(path: str, split: str) -> str:
@@ -201,7 +207,8 @@ def _labelled(
     for path in images:
         split = next((name for name in splits if not name or path.startswith(f"{name}/")), None)
         if split is None:
-            gone.append(left_out(path, f"lies outside {splits[0]}/ and {splits[1]}/"))
+            where = " and ".join(f"{name}/" for name in splits)
+            gone.append(left_out(path, f"lies outside {where}"))
             continue
         label = labels.get(shown(path)) if by_table else _class_folder(path, split)
         if label:
@@ -241,6 +248,10 @@ def _notes(files: Sequence[_File], table: FolderTable, *, by_folder: bool) -> li
 def _too_few(where: Path, names: Sequence[str], table: FolderTable) -> str:
     found = f"one class, '{shown(names[0])}'" if names else "no class folder with files"
     why = "".join(f"; {entry['file']} {entry['reason']}" for entry in table.left_out[:1])
+    if len(names) == 1 and (where / names[0]).is_dir():
+        inside = [one for one in (where / names[0]).iterdir() if one.is_dir()]
+        if len(inside) >= 2 or any(one.name in (_TRAIN, *_TESTS) for one in inside):
+            why += f"; what lies in it is read with folder:{shown(f'{where / names[0]}')}"
     return (
         f"{where} has {found}; expected at least two class folders with images in them, or a "
         f"{TABLES[0]} with the columns path and {LABEL}{why}"

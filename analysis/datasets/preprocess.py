@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from PIL import Image, ImageOps
+from PIL import Image
 
 from analysis import schema
 from analysis.datasets.base import Dataset, Split
 from analysis.datasets.decode import UnusableImageError, original_size
 from analysis.errors import UserError
 from analysis.filesystem.copies import SharedFolder
+from analysis.models.geometry import Geometry
 
 _CRISP_PX = 64
 _JPEG_QUALITY = 85
@@ -93,13 +94,8 @@ class Prepared:
     notes: list[str]
 
 
-def prepare(
-    dataset: Dataset, size: tuple[int, int], folder: Path, *, progress: Progress
-) -> Prepared:
+def prepare(dataset: Dataset, geometry: Geometry, folder: Path, *, progress: Progress) -> Prepared:
     """Decode every image once, to the model's input size, and thumbnails of the test images.
-
-    An image of another size is cropped at the centre to the input's proportions, then resized
-    (bicubic).
 
     Raises
     ------
@@ -112,9 +108,7 @@ def prepare(
     kept = {}
     for name, split in (("train", dataset.train), ("test", dataset.test)):
         thumbnails = rows if name == "test" else None
-        kept[name] = write_split(
-            split, name, size, dataset.channels, folder, left_out, thumbnails, progress
-        )
+        kept[name] = write_split(split, name, geometry, folder, left_out, thumbnails, progress)
     train = dataset.train.labels[kept["train"]]
     counts = np.bincount(train, minlength=len(dataset.class_names))
     if (counts > 0).sum() < 2:
@@ -138,8 +132,7 @@ def _duplicates_across_splits(dataset: Dataset, kept: dict[str, npt.NDArray[np.i
 def write_split(
     split: Split,
     name: str,
-    size: tuple[int, int],
-    channels: int,
+    geometry: Geometry,
     folder: Path,
     left_out: list[dict[str, str]],
     thumbnails: list[dict[str, Any]] | None,
@@ -147,12 +140,15 @@ def write_split(
 ) -> npt.NDArray[np.intp]:
     """Write a split's pixels and labels; return the places of the images that were usable."""
     path = folder / f"{name}.npy"
-    shape = (len(split), channels, *size)
+    shape = (len(split), geometry.channels, *geometry.size)
     if not len(split):
-        raise UserError(f"the {name} split of the dataset has no image")
+        raise UserError(
+            f"the {name} split of the dataset has no image; where it holds a test split alone, "
+            "models trained elsewhere are evaluated on it with --models"
+        )
     pixels = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
     kept: list[int] = []
-    for index, decoded in _decode_all(split, size, channels, with_thumbnail=thumbnails is not None):
+    for index, decoded in _decode_all(split, geometry, with_thumbnail=thumbnails is not None):
         if index % 256 == 0 or index + 1 == len(split):
             progress(f"decoding {name} images", index + 1, len(split))
         if isinstance(decoded, UnusableImageError):
@@ -177,7 +173,7 @@ _Decoded = tuple[npt.NDArray[np.uint8], dict[str, Any]]
 
 
 def _decode_all(
-    split: Split, size: tuple[int, int], channels: int, *, with_thumbnail: bool
+    split: Split, geometry: Geometry, *, with_thumbnail: bool
 ) -> Iterator[tuple[int, _Decoded | UnusableImageError]]:
     def decode(index: int) -> _Decoded | UnusableImageError:
         try:
@@ -185,7 +181,7 @@ def _decode_all(
         except UnusableImageError as error:
             return error
         row = thumbnail_row(image) if with_thumbnail else {}
-        return model_input(image, size, channels), row
+        return geometry.pixels(image), row
 
     with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
         # Pillow warns of odd EXIF data and of large pictures; what matters comes as an exception.
@@ -198,16 +194,6 @@ def batched_range(n: int, size: int) -> Iterator[range]:
     """Ranges that cover 0..n-1, ``size`` at a time."""
     for start in range(0, n, size):
         yield range(start, min(start + size, n))
-
-
-def model_input(image: Image.Image, size: tuple[int, int], channels: int) -> npt.NDArray[np.uint8]:
-    """Picture as uint8 [C, H, W] at a model's input size."""
-    height, width = size
-    picture = image.convert("L" if channels == 1 else "RGB")
-    if picture.size != (width, height):
-        picture = ImageOps.fit(picture, (width, height), Image.Resampling.BICUBIC)
-    pixels = np.asarray(picture)
-    return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
 
 
 def thumbnail_row(image: Image.Image) -> dict[str, Any]:

@@ -1,36 +1,34 @@
-"""Try an external model on some images, and predict all of them: what a worker does."""
+"""Open, try and evaluate an external model: what a worker does."""
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-from PIL import Image
 
 from analysis.config import DENSE_ID
-from analysis.datasets.preprocess import (
-    Arrays,
-    model_input,
-)
+from analysis.datasets.preprocess import Arrays
 from analysis.errors import LetheError, RunError, UserError, one_line
+from analysis.external.doctor import Candidate
+from analysis.external.feeding import Decided, fed
+from analysis.external.fit import Fit, Trial, scores_of
 from analysis.external.model import Array, Loaded, Needed
 from analysis.external.registry import open_model
-from analysis.external.signature import Fit, Input, are_probabilities, inputs_of
+from analysis.external.sample import Sample
+from analysis.external.signature import Input, Signature, signature_of
 from analysis.external.spec import ModelFile
 from analysis.filesystem import Location
-from analysis.outputs.prediction import prediction_table
+from analysis.models.geometry import Geometry
+from analysis.outputs.run_scores import RunScores, predictions, run_scores, table_of
 from analysis.store import SweepFolder
-from analysis.training.loop import Normalizer, evaluation_batches
+from analysis.training.loop import evaluation_batches
 from analysis.training.messages import RunResult, ShiftResult
 from analysis.training.profile import median_latency
-
-# What a probability of 0 counts as: its logarithm must stay a number. As of imported ones.
-_SMALLEST = float(np.finfo(np.float64).tiny)
 
 # Where the images that a model is to predict lie, at the size it takes, and their name.
 Place = Callable[[Fit], tuple[Arrays, str]]
@@ -38,11 +36,14 @@ Place = Callable[[Fit], tuple[Arrays, str]]
 
 @dataclass(frozen=True)
 class ExternalContext:
-    """What all external models of a sweep share; beside ``arrays`` lies what may be lost."""
+    """What all external models of a sweep share; beside ``arrays`` lies what may be lost.
+
+    ``needed`` has what each model is opened with, by its run.
+    """
 
     folder: Location
     arrays: Arrays
-    needed: Needed
+    needed: dict[tuple[str, int], Needed]
 
 
 @lru_cache(maxsize=2)
@@ -50,87 +51,85 @@ def _opened(model: ModelFile, needed: Needed) -> Loaded:
     return open_model(model, needed)
 
 
-def try_model_file(model: ModelFile, needed: Needed, pictures: list[Image.Image]) -> Fit:
-    """Open a model, and find with one image, then some, what it takes and gives.
+def look_at(model: ModelFile, needed: Needed) -> Signature:
+    """Open a model and return what it declares.
 
     Raises
     ------
     UserError
-        It cannot be opened, does not take such images, or gives no score a class.
+        It cannot be opened.
     """
-    loaded = _opened(model, needed)
-    try:
-        ways = inputs_of(loaded, needed)
-    except ValueError as error:
-        raise UserError(f"{model.label}: {error}") from None
-    way, outputs = _first_that_runs(model, loaded, ways, pictures)
-    place = _scores_among(model, outputs, needed.n_classes)
-    scores = outputs[place]
-    if not np.isfinite(scores).all():
-        raise UserError(f"{model.label}: its outputs are not finite on images of the dataset")
-    return Fit(
-        model,
-        loaded.sha256,
-        loaded.figures,
-        way.layout,
-        loaded.dtype,
-        way.batch,
-        way.size,
-        way.channels,
-        place,
-        len(outputs),
-        needed.n_classes,
-        are_probabilities(scores),
-        loaded.says.mean,
-        loaded.says.std,
-        notes=loaded.notes,
-    )
+    return signature_of(model, _opened(model, needed))
 
 
-def _first_that_runs(
-    model: ModelFile, loaded: Loaded, ways: list[Input], pictures: list[Image.Image]
-) -> tuple[Input, list[Array]]:
+def try_model(
+    signature: Signature, needed: Needed, ways: Sequence[tuple[Input, Decided]], sample: Sample
+) -> Trial:
+    """Run a model on some images, fed as it will be; the first way that it takes.
+
+    Raises
+    ------
+    UserError
+        It does not take such images.
+    """
+    loaded = _opened(signature.model, needed)
     reasons = []
-    for way in ways:
-        pixels = np.stack([model_input(one, way.size, way.channels) for one in pictures])
-        half = (0.5,) * way.channels
-        batches = [pixels[:1], pixels] if way.batch is None else [pixels]
+    for way, decided in ways:
+        geometry = Geometry(way.size, way.channels, **decided.geometry)
+        pixels = sample.pixels(geometry)
         try:
-            for images in batches:
-                parts = [
-                    [
-                        *loaded.run(
-                            _fed(_filled(part, way.batch), loaded.dtype, way.layout, half, half)
-                        ).values()
-                    ]
-                    for part in _cut(images, way.batch)
-                ]
+            outputs = run_on(loaded, signature, way, decided, pixels)
+            if way.batch is None and len(pixels) > 1:
+                run_on(loaded, signature, way, decided, pixels[:1])  # one alone fits, too
         except Exception as error:
-            shape = f"[{len(images)}, {way.channels}, {way.size[0]}, {way.size[1]}]"
-            shape += "" if way.layout == "NCHW" else " (channels last)"
-            reasons.append(f"it does not take {loaded.dtype} {shape}: {one_line(error)}")
+            reasons.append(
+                f"it does not take {signature.dtype} {way.shape(len(pixels))}: {one_line(error)}"
+            )
             continue
-        outputs = [
-            np.concatenate([np.atleast_1d(p[i]) for p in parts]) for i in range(len(parts[0]))
-        ]
-        return way, [one[: len(pixels)] for one in outputs]
-    raise UserError(f"{model.label}: {reasons[0]}")
+        return Trial(way, decided, outputs)
+    raise UserError(f"{signature.model.label}: {reasons[0]}")
 
 
-def _scores_among(model: ModelFile, outputs: list[Array], n_classes: int) -> int:
-    for place, output in enumerate(outputs):
-        if output.ndim == 2 and output.shape[1] == n_classes:
-            if not np.issubdtype(output.dtype, np.floating):
-                raise UserError(
-                    f"{model.label}: its outputs are {output.dtype}; expected logits or "
-                    "probabilities"
-                )
-            return place
-    shapes = " and ".join(str(["N", *output.shape[1:]]).replace("'", "") for output in outputs[:3])
-    raise UserError(
-        f"{model.label}: it gives outputs of shape {shapes or 'none'} where [N, {n_classes}] was "
-        f"expected: the dataset has {n_classes} classes"
-    )
+def right_on(
+    fit: Fit,
+    needed: Needed,
+    candidate: Candidate,
+    sample: Sample,
+    n: int,
+    label: npt.NDArray[np.int64],
+) -> npt.NDArray[np.bool_]:
+    """Which of the first n images a model is right on when it is fed in another way, (n,).
+
+    None where it does not take that. ``label`` are classes of the sweep.
+    """
+    way, decided = candidate.way, candidate.decided
+    geometry = Geometry(way.size, way.channels, **decided.geometry)
+    pixels = sample.pixels(geometry, n)
+    try:
+        outputs = run_on(_opened(fit.signature.model, needed), fit.signature, way, decided, pixels)
+        scores = scores_of(fit, outputs[candidate.output or fit.output], len(pixels))
+    except Exception:
+        return np.zeros(len(pixels), np.bool_)
+    return np.asarray(predictions(scores) == label[: len(pixels)])
+
+
+def run_on(
+    loaded: Loaded, signature: Signature, way: Input, decided: Decided, pixels: Array
+) -> dict[str, Array]:
+    """Outputs of a model by name, a row an image."""
+    parts: dict[str, list[Array]] = {}
+    for batch in _batches(pixels, way.batch):
+        given = fed(_filled(batch, way.batch), signature, decided.feeding, way.layout)
+        for name, output in loaded.run(given).items():
+            parts.setdefault(name, []).append(_rows(np.asarray(output), len(given), len(batch)))
+    return {name: np.concatenate(some) for name, some in parts.items()}
+
+
+def _rows(output: Array, n_given: int, n: int) -> Array:
+    """Rows of the images of a batch; of an output that begins with an axis of length 1, its own."""
+    if output.ndim == 3 and output.shape[0] == 1 and output.shape[1] == n_given:
+        output = output[0]
+    return np.atleast_1d(output)[:n]
 
 
 def evaluate(context: ExternalContext, fit: Fit, dense: Fit | None) -> RunResult:
@@ -145,22 +144,35 @@ def evaluate(context: ExternalContext, fit: Fit, dense: Fit | None) -> RunResult
     """
     started = time.perf_counter()
     table = _table(context, fit, dense, lambda one: (context.arrays, one.pixels))
-    loaded = _opened(fit.model, context.needed)
+    loaded = _open_again(context, fit)
     latency = None
-    if fit.batch in (None, 1):
-        one = _input(fit, context.arrays.pixels(fit.pixels)[:1])
-        latency = median_latency(loaded.run, one)
-    figures = fit.figures
+    if fit.way.batch in (None, 1):
+        one = context.arrays.pixels(fit.pixels)[:1]
+        latency = median_latency(loaded.run, fed(one, fit.signature, fit.feeding, fit.way.layout))
+    figures = fit.signature.figures
     measured = {
         "sparsity": figures.sparsity,
         "weight_bits": figures.weight_bits,
         "size_bytes": figures.size_bytes,
         "compute_dtype": figures.compute_dtype,
     }
-    store, key = SweepFolder(context.folder), fit.model.key
-    record = store.write_predictions(*key, table, measured)
-    files = {store.relative(store.prediction_path(*key)): record}
-    return RunResult(*key, measured, latency, time.perf_counter() - started, files)
+    store = SweepFolder(context.folder)
+    record = store.write_predictions(*fit.key, table, measured)
+    files = {store.relative(store.prediction_path(*fit.key)): record}
+    return RunResult(*fit.key, measured, latency, time.perf_counter() - started, files)
+
+
+def predict_dense(context: ExternalContext, fit: Fit) -> npt.NDArray[np.int64]:
+    """Predict every test image with a dense model, (N,); its scores are kept for what follows.
+
+    Raises
+    ------
+    RunError
+        The model fails on an image.
+    UserError
+        Its scores are those of a multi-label model.
+    """
+    return predictions(_scores(context, fit, context.arrays, fit.pixels).scores)
 
 
 def evaluate_shifts(
@@ -171,7 +183,7 @@ def evaluate_shifts(
     ``folder`` has a folder of pixels for every size that is taken. A shift on which that fails
     leaves the others alone.
     """
-    store, key = SweepFolder(context.folder), fit.model.key
+    store, key = SweepFolder(context.folder), fit.key
     done, failed, files = [], {}, {}
     for name in names:
         try:
@@ -192,74 +204,51 @@ def _shifted(folder: Path, name: str, fit: Fit) -> tuple[Arrays, str]:
 def _table(context: ExternalContext, fit: Fit, dense: Fit | None, place: Place) -> pa.Table:
     """Predictions of the images that lie, for every model, at a place of its size."""
     arrays, name = place(fit)
-    logits = _logits(context, fit, arrays, name)
-    beside = None if dense is None else _logits(context, dense, *place(dense))
-    return prediction_table(logits, arrays.labels(name), dense_logits=beside)
+    run = _scores(context, fit, arrays, name)
+    beside = None if dense is None else _scores(context, dense, *place(dense))
+    return table_of(run, arrays.labels(name), fit.n_classes, beside)
 
 
-def _logits(context: ExternalContext, fit: Fit, arrays: Arrays, name: str) -> Array:
-    """Logits of all images of a name, (N, C); those of dense models are kept for the others."""
-    if fit.model.variant_id != DENSE_ID:
-        return _predicted(context, fit, arrays.pixels(name))
-    kept = arrays.folder / f"scores-{name}-{fit.model.seed}.npy"
-    if kept.exists():
-        return np.asarray(np.load(kept))
-    logits = _predicted(context, fit, arrays.pixels(name))
-    temporary = kept.with_suffix(f".{os.getpid()}.part.npy")
-    np.save(temporary, logits)
-    temporary.replace(kept)
-    return logits
+def _scores(context: ExternalContext, fit: Fit, arrays: Arrays, name: str) -> RunScores:
+    """Scores of all images of a name; those of dense models are kept for the others."""
+    kept = arrays.folder / f"scores-{name}-{fit.key[1]}.npy"
+    if fit.key[0] == DENSE_ID and kept.exists():
+        scores: Array = np.load(kept)
+    else:
+        scores = _predicted(context, fit, arrays.pixels(name))
+        if fit.key[0] == DENSE_ID:
+            temporary = kept.with_suffix(f".{os.getpid()}.part.npy")
+            np.save(temporary, scores)
+            temporary.replace(kept)
+    return run_scores(scores, fit.scores, name=f"{fit.signature.model.label}: its scores")
+
+
+def _open_again(context: ExternalContext, fit: Fit) -> Loaded:
+    loaded = _opened(fit.signature.model, context.needed[fit.key])
+    if loaded.sha256 != fit.signature.sha256:
+        raise RunError("the file was changed while the sweep ran")
+    return loaded
 
 
 def _predicted(context: ExternalContext, fit: Fit, pixels: Array) -> Array:
-    loaded = _opened(fit.model, context.needed)
-    if loaded.sha256 != fit.sha256:
-        raise RunError("the file was changed while the sweep ran")
-    batches = evaluation_batches(pixels, "cpu") if fit.batch is None else _cut(pixels, fit.batch)
+    loaded = _open_again(context, fit)
     parts = []
-    for batch in batches:
+    for batch in _batches(pixels, fit.way.batch):
+        given = fed(_filled(batch, fit.way.batch), fit.signature, fit.feeding, fit.way.layout)
         try:
-            outputs = [*loaded.run(_input(fit, _filled(batch, fit.batch))).values()]
+            output = np.asarray(loaded.run(given)[fit.output])
+            parts.append(scores_of(fit, _rows(output, len(given), len(batch)), len(batch)))
         except Exception as error:
             raise RunError(f"the model fails on an image: {one_line(error)}") from error
-        parts.append(_scores(fit, outputs[fit.output][: len(batch)]))
     return np.concatenate(parts)
 
 
-def _scores(fit: Fit, scores: Array) -> Array:
-    if not np.isfinite(scores).all():
-        raise RunError("the model's outputs are not finite")
-    if not fit.are_probabilities:
-        return scores if scores.dtype == np.float64 else scores.astype(np.float32)
-    if not are_probabilities(scores):
-        raise RunError(
-            "the outputs were probabilities on the first images and are none on others; give a "
-            "model that gives logits"
-        )
-    exact = scores.astype(np.float64)
-    return np.log(np.where(exact > 0, exact, _SMALLEST))
-
-
-def _input(fit: Fit, pixels: Array) -> Array:
-    return _fed(pixels, fit.dtype, fit.layout, fit.mean or (0.0,), fit.std or (1.0,))
-
-
-def _fed(
-    pixels: Array, dtype: str, layout: str, mean: tuple[float, ...], std: tuple[float, ...]
-) -> Array:
-    """Pixels uint8 [N, C, H, W] as a model takes them."""
-    images: Any = pixels
-    if dtype != "uint8":
-        images = Normalizer(mean, std, "cpu")(pixels).numpy().astype(dtype)
-    if layout == "NHWC":
-        images = images.transpose(0, 2, 3, 1)
-    return np.ascontiguousarray(images)
-
-
-def _cut(pixels: Array, batch: int | None) -> Iterator[Array]:
-    size = batch or len(pixels)
-    for start in range(0, len(pixels), size):
-        yield pixels[start : start + size]
+def _batches(pixels: Array, batch: int | None) -> Iterator[Array]:
+    if batch is None:
+        yield from evaluation_batches(pixels, "cpu")
+        return
+    for start in range(0, len(pixels), batch):
+        yield pixels[start : start + batch]
 
 
 def _filled(pixels: Array, batch: int | None) -> Array:

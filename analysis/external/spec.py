@@ -1,20 +1,15 @@
-"""Read which external models are asked for, VARIANT[@SEED]=MODEL, and how pixels are scaled."""
+"""Read which external models are given: VARIANT[@SEED]=MODEL."""
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from analysis.compression.registry import asked_sparsity, methods
-from analysis.config import DENSE_ID, Shift, Step, Variant, check_names, check_sweep_name
+from analysis.config import DENSE_ID, Step, Variant
 from analysis.errors import UserError
-from analysis.options import check_options, option
 from analysis.store.manifest import VariantRecord
 
-_GROUP = "external models: instead of training; docs/external-models.md has examples"
-NORMALIZATIONS = ("imagenet", "none", "dataset", "0.5")
 _STEP = re.compile(r"([a-z][a-z0-9]*(?:-[a-z0-9]+)*?)(?:-(\d+\.\d+))?")
 _FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _HIGHEST_SEED = 2**31 - 1
@@ -51,80 +46,6 @@ class ModelFile:
         """What it is called in messages."""
         name = self.variant_id if self.seed == 0 else self.run
         return f"{name}={self.given}"
-
-
-@dataclass(frozen=True)
-class Scaling:
-    """How pixels from 0 to 1 become the input: minus ``mean``, over ``std``, a channel each.
-
-    ``named`` says where the two come from; without it each model's own are taken where it says
-    them, else those of the training pixels.
-    """
-
-    named: str | None = option(
-        None,
-        flag="normalize",
-        group=_GROUP,
-        choices=NORMALIZATIONS,
-        help="what the models were trained with (default: what a model says itself, else the mean "
-        "and standard deviation of the training pixels)",
-    )
-    mean: tuple[float, ...] | None = option(
-        None, group=_GROUP, kind=list, items=(int, float), nargs="+", metavar="X",
-        help="of pixels from 0 to 1",
-    )  # fmt: skip
-    std: tuple[float, ...] | None = option(
-        None, group=_GROUP, kind=list, items=(int, float), nargs="+", metavar="X",
-        help="of pixels from 0 to 1",
-    )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class ExternalModelsConfig:
-    """External models over the test images of a dataset."""
-
-    name: str
-    dataset: str
-    models: tuple[ModelFile, ...] = option(
-        group=_GROUP,
-        nargs="+",
-        metavar="VARIANT[@SEED]=MODEL",
-        help="a file .onnx or .pt2, timm:NAME[:CHECKPOINT], or module:function, whose code is run; "
-        "one variant is dense",
-    )
-    scaling: Scaling = Scaling()
-    input_size: int | None = option(
-        None, group=_GROUP, metavar="PX", least=1,
-        help="of models that take images of any size",
-    )  # fmt: skip
-    train_limit: int | None = None
-    test_limit: int | None = None
-    paired: bool = False
-    shifts: tuple[Shift, ...] = ()
-
-    def __post_init__(self) -> None:
-        check_sweep_name(self.name)
-        check_options(self)
-        for name in ("train_limit", "test_limit"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UserError(f"--{name.replace('_', '-')} {value}: expected at least 1")
-        check_names(self.shifts)
-        _check_runs(self.models, self.paired)
-
-    def options(self) -> dict[str, Any]:
-        """What a result depends on besides the models: a resumed sweep must repeat these."""
-        return {
-            "dataset": self.dataset,
-            "model": "external models",
-            "normalize": self.scaling.named,
-            "mean": None if self.scaling.mean is None else list(self.scaling.mean),
-            "std": None if self.scaling.std is None else list(self.scaling.std),
-            "input_size": self.input_size,
-            "train_limit": self.train_limit,
-            "test_limit": self.test_limit,
-            "paired": self.paired,
-        }
 
 
 def parse_models(items: Sequence[str]) -> tuple[ModelFile, ...]:
@@ -209,35 +130,14 @@ def variant_record(variant_id: str, *, paired: bool) -> VariantRecord:
     )
 
 
-def parse_scaling(
-    normalize: str | None, mean: Sequence[float] | None, std: Sequence[float] | None
-) -> Scaling:
-    """Read ``--normalize``, ``--mean`` and ``--std``.
+def check_runs(models: tuple[ModelFile, ...], is_paired: bool) -> None:
+    """Check that no run is given twice, that one is dense, and that pairs are whole.
 
     Raises
     ------
     UserError
-        They contradict each other, or a value cannot be used.
+        One of these is not so.
     """
-    if mean is None and std is None:
-        if normalize is not None and normalize not in NORMALIZATIONS:
-            raise UserError(f"--normalize {normalize}: expected one of {', '.join(NORMALIZATIONS)}")
-        return Scaling(normalize)
-    if normalize is not None:
-        raise UserError("--normalize does not go with --mean and --std: give one or the other")
-    if mean is None or std is None:
-        raise UserError("--mean and --std: one is missing")
-    for name, values in (("mean", mean), ("std", std)):
-        if len(values) not in (1, 3) or not all(math.isfinite(value) for value in values):
-            raise UserError(f"--{name}: expected 1 or 3 numbers, of pixels from 0 to 1")
-    if min(std) <= 0:
-        raise UserError(f"--std {min(std):g}: expected numbers above 0")
-    if max(std) > 10 or max(mean) > 1:
-        raise UserError("--mean and --std are of pixels from 0 to 1; divide them by 255")
-    return Scaling(None, tuple(map(float, mean)), tuple(map(float, std)))
-
-
-def _check_runs(models: tuple[ModelFile, ...], is_paired: bool) -> None:
     runs = [model.run for model in models]
     twice = next((run for i, run in enumerate(runs) if run in runs[:i]), None)
     if twice is not None:

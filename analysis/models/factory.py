@@ -12,6 +12,7 @@ from torch import nn
 import analysis.models.tiny_cnn  # noqa: F401
 from analysis.errors import UserError, one_line
 from analysis.models.checkpoint import load_checkpoint, read_checkpoint
+from analysis.models.geometry import INTERPOLATIONS
 from analysis.models.spec import ModelSpec, Size
 from analysis.models.torchvision_shim import import_timm
 from analysis.models.weights import prunable_weights
@@ -75,10 +76,24 @@ def _with_weights(spec: ModelSpec, cfg: dict[str, Any]) -> ModelSpec:
         data = timm.data.resolve_data_config({}, pretrained_cfg=cfg)
         mean, std = (_per_channel(data[key], spec.channels) for key in ("mean", "std"))
         spec = replace(spec, mean=mean, std=std)
+        if spec.image_size == tuple(data["input_size"][-2:]):
+            # At another size its crop would not be its own.
+            spec = replace(spec, **own_geometry(data))
     digest = None
     if spec.checkpoint is not None:
         digest = hashlib.sha256(Path(spec.checkpoint).read_bytes()).hexdigest()
     return replace(spec, weights_note=note, weights_sha256=digest)
+
+
+def own_geometry(data: dict[str, Any]) -> dict[str, Any]:
+    """Resize mode, crop and interpolation of timm's configuration of a model."""
+    modes = {"center": "crop", "squash": "squash", "border": "pad"}
+    how = str(data.get("interpolation", "bicubic"))
+    return {
+        "resize": modes.get(str(data.get("crop_mode", "center")), "crop"),
+        "crop_pct": float(data.get("crop_pct") or 1.0),
+        "interpolation": how if how in INTERPOLATIONS else "bilinear",
+    }
 
 
 def _per_channel(values: tuple[float, ...], channels: int) -> tuple[float, ...]:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from analysis.models.geometry import Geometry
+
 Size = tuple[int, int]
 
 
@@ -12,7 +14,8 @@ class ModelSpec:
     ``image_size`` is (height, width) of its input, ``parameters`` counts all weights, ``prunable``
     those that pruning may remove. ``pretrained`` and ``checkpoint`` say where its first weights
     come from, ``weights_note`` what of them could not be used, and ``mean`` and ``std``, a channel
-    each, how its input is normalized where they ask for it.
+    each, how its input is normalized where they ask for it; so do ``resize``, ``crop_pct`` and
+    ``interpolation`` for how pictures are brought to its size.
     """
 
     name: str
@@ -27,3 +30,13 @@ class ModelSpec:
     weights_sha256: str | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+    resize: str = "crop"
+    crop_pct: float | None = None
+    interpolation: str = "bicubic"
+
+    @property
+    def geometry(self) -> Geometry:
+        """How pictures become its input."""
+        return Geometry(
+            self.image_size, self.channels, self.resize, self.crop_pct, self.interpolation
+        )

@@ -188,6 +188,8 @@ def _matched(
     """Output of each class; a name that several outputs have is the one that no other class is."""
     index = _index(names)
     places = [_places(name, index) for name in class_names]
+    if not any(places) and all(name.isdecimal() and int(name) < len(names) for name in class_names):
+        places = [[int(name)] for name in class_names]  # folders that are called by class ids
     lacking = [name for name, found in zip(class_names, places, strict=True) if not found]
     if lacking:
         raise UserError(_unmatched(lacking, names, source, subject))

@@ -20,6 +20,7 @@ from analysis.datasets.base import Dataset, Split
 from analysis.datasets.preprocess import Arrays, Progress, batched_range, image_table, write_split
 from analysis.errors import UserError
 from analysis.execution.local import end_with, local_pool
+from analysis.models.geometry import Geometry
 from analysis.shifts.corruptions.apply import corrupt
 from analysis.shifts.corruptions.registry import corruption
 
@@ -94,8 +95,7 @@ def _some(names: Sequence[str]) -> str:
 def write_natural(
     name: str,
     natural: Natural,
-    size: tuple[int, int],
-    channels: int,
+    geometry: Geometry,
     folder: Path,
     *,
     progress: Progress,
@@ -110,7 +110,7 @@ def write_natural(
     folder.mkdir(parents=True, exist_ok=True)
     left_out = list(natural.left_out)
     rows: list[dict[str, Any]] = []
-    kept = write_split(natural.split, name, size, channels, folder, left_out, rows, progress)
+    kept = write_split(natural.split, name, geometry, folder, left_out, rows, progress)
     return image_table(natural.split.take(kept), rows), left_out
 
 

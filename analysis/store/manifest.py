@@ -129,6 +129,7 @@ class DatasetRecord(msgspec.Struct):
     n_duplicates_across_splits: int | None = None
     images_fingerprint: str | None = None
     notes: list[str] = []
+    selection: str | None = None
 
 
 class ModelRecord(msgspec.Struct):
@@ -141,6 +142,7 @@ class ModelRecord(msgspec.Struct):
     weights: str | None = None
     weights_sha256: str | None = None
     weights_note: str | None = None
+    geometry: str | None = None
 
 
 class DeviceRecord(msgspec.Struct):

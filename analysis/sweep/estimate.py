@@ -16,6 +16,7 @@ from analysis.datasets import open_dataset
 from analysis.datasets.base import Dataset
 from analysis.datasets.preprocess import prepare
 from analysis.execution.local import usable_cores
+from analysis.models.geometry import Geometry
 from analysis.shifts.corruptions.apply import corrupt
 from analysis.store import Cache
 from analysis.sweep import tasks
@@ -158,7 +159,7 @@ def describe(sweep: Sweep, cache: Cache, machine: Machine) -> str:
             tasks.submit(pool, "profile_model", sweep, spec, device) for _ in range(n_workers)
         ]
         trial = _mean([future.result() for future in trials])
-    data = _try_data(dataset, spec.image_size, sweep.shifts)
+    data = _try_data(dataset, spec.geometry, sweep.shifts)
     expected = estimate(
         todo, sweep.training, data, trial, starting=starting, n_workers=n_workers, shifted=shifted
     )
@@ -187,18 +188,18 @@ def _mean(trials: list[Profile]) -> Profile:
     )
 
 
-def _try_data(dataset: Dataset, image_size: tuple[int, int], shifts: tuple[Shift, ...]) -> Data:
+def _try_data(dataset: Dataset, geometry: Geometry, shifts: tuple[Shift, ...]) -> Data:
     """Decode a few images of either split, and take all others to be like them."""
     n_train, n_test = len(dataset.train), len(dataset.test)
     few = dataset.limited(min(n_train, _TRIED_IMAGES), min(n_test, _TRIED_IMAGES))
     n_few = len(few.train) + len(few.test)
     with tempfile.TemporaryDirectory() as temporary:
         started = time.perf_counter()
-        prepared = prepare(few, image_size, Path(temporary), progress=lambda *_: None)
+        prepared = prepare(few, geometry, Path(temporary), progress=lambda *_: None)
         each = (time.perf_counter() - started) / n_few
         corrupting = _seconds_of_corrupting(prepared.inputs.pixels("test"), shifts)
     n_images = n_train + n_test
-    bytes_each = dataset.channels * image_size[0] * image_size[1]
+    bytes_each = geometry.channels * geometry.size[0] * geometry.size[1]
     return Data(
         n_train=n_train,
         n_test=n_test,

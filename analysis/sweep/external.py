@@ -2,29 +2,33 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from analysis import schema
 from analysis.config import DENSE_ID, Shift
 from analysis.datasets.base import Dataset
-from analysis.datasets.preprocess import Arrays, Progress
+from analysis.datasets.preprocess import Arrays, Progress, image_table, write_split
 from analysis.errors import UserError
 from analysis.execution import Pool
-from analysis.external.feeding import decoded, scaled, usable
-from analysis.external.model import Needed
-from analysis.external.signature import Fit
-from analysis.external.spec import ExternalModelsConfig, check_even, variant_record
+from analysis.external.fit import Fit
+from analysis.external.options import ExternalModelsConfig
+from analysis.external.spec import check_even, variant_record
 from analysis.filesystem.atomic import remove_tree
 from analysis.filesystem.copies import working_folder
+from analysis.outputs.order import check_order
 from analysis.shifts.inputs import Natural, write_corrupted, write_natural
+from analysis.stats.inference import wilson
 from analysis.store import SweepFolder
 from analysis.store.manifest import ExternalModel, Manifest, ModelRecord, left_out_records
 from analysis.sweep import tasks
+from analysis.sweep.fitting import Fitting
 from analysis.sweep.record import (
     check_origin,
     check_same_options,
@@ -36,6 +40,7 @@ from analysis.sweep.source import Key, Lacking, SweepData, Workplace
 from analysis.training.messages import RunResult, ShiftResult
 
 _PIXELS = "external"
+_SAMPLE = 128
 
 
 class ExternalSource:
@@ -52,18 +57,21 @@ class ExternalSource:
         *,
         progress: Progress,
         say: Callable[[str], None],
+        warn: Callable[[str], None],
     ) -> None:
         self.name, self.dataset, self.shifts = config.name, config.dataset, config.shifts
-        self.limits = config.train_limit, config.test_limit
-        self._config, self._progress, self._say = config, progress, say
+        self._config, self._progress, self._say, self._warn = config, progress, say, warn
         self._n_processes = tasks.n_processes(n_workers)
-        self._needed: Needed
-        self._trying: list[Future[Fit]]
+        self._split = config.split
+        self._selection = ""
+        self._open = ExitStack()
+        self._fitting: Fitting
         self._fits: dict[Key, Fit] = {}
         self._dense: dict[int, Fit] = {}
         self._context: tuple[Any, ...]
         self._clean: Path
         self._test: tuple[int, list[dict[str, str]], list[str]]
+        self._notes: list[str] = []
 
     def check(self, before: Manifest | None) -> None:
         """Check that a sweep in the cache is of external models with the same options."""
@@ -72,52 +80,142 @@ class ExternalSource:
             check_origin(before, "external", self.name)
             check_same_options(before, differing_options(before, self._config.options()))
             known = [_key(run) for run in before.models]
+            if before.dataset.selection is None and self._split is None:
+                self._split = "test"  # made when the rest of unsplit images was kept for training
         check_even([*known, *(model.key for model in self._config.models)])
+
+    def select(self, dataset: Dataset) -> Dataset:
+        """Take the images to evaluate as the test split, and say which they are."""
+        chosen, words = dataset.audited(self._split)
+        chosen = chosen.limited(self._config.train_limit, self._config.test_limit)
+        self._selection = f"{len(chosen.test):,} of {dataset.n_images:,} images: {words}"
+        self._say(self._selection)
+        return chosen
 
     @contextmanager
     def pool(self, root: Any) -> Iterator[Pool]:
-        """Open workers on this machine, no more than there are models."""
-        n_workers = min(self._n_processes, len(self._config.models))
-        with tasks.pool(n_workers, device="cpu") as pool:
+        """Open workers on this machine, no more than there are cores."""
+        n_workers = min(self._n_processes, max(2, len(self._config.models)))
+        with self._open, tasks.pool(n_workers, device=self._config.device) as pool:
             yield pool
 
     def start(self, pool: Pool, dataset: Dataset) -> None:
-        """Send every model to a worker with some images."""
-        self._needed = Needed(
-            len(dataset.class_names), dataset.channels, dataset.native_size, self._config.input_size
-        )
-        pictures = usable(dataset)
-        self._trying = [
-            tasks.submit(pool, "try_model_file", model, self._needed, pictures)
-            for model in self._config.models
-        ]
+        """Send every model to a worker."""
+        folder = self._open.enter_context(working_folder())
+        self._fitting = Fitting(
+            self._config, dataset, folder, _SAMPLE, say=self._say, warn=self._warn,
+            progress=self._progress,
+        )  # fmt: skip
+        self._fitting.start(pool)
 
-    def resolve(self, dataset: Dataset, before: Manifest | None) -> None:
-        """Wait for what each model takes and gives, and say it."""
-        fits: list[Fit] = []
-        for future in self._trying:
-            self._progress("trying models", len(fits), len(self._trying))
-            fits.append(future.result())
-        self._progress("trying models", len(fits), len(self._trying))
+    def resolve(self, pool: Pool, dataset: Dataset, before: Manifest | None) -> None:
+        """Wait for what each model takes and gives; try other feedings of the dense one."""
+        fits = self._fitting.fits(pool)
         if before is not None:
             _check_same_files(before, fits)
-        for fit in scaled(fits, self._config.scaling, dataset):
-            self._fits[fit.model.key] = fit
-            self._say(fit.sentence)
-            for note in fit.notes:
-                self._say(f"{fit.model.label}: {note}")
+            if [*self._fitting.class_names] != before.class_names:
+                raise UserError(
+                    f"sweep '{self.name}' was made with other classes, such as "
+                    f"{', '.join(before.class_names[:3])}; give another --name"
+                )
+        self._fits = {fit.key: fit for fit in fits}
+        self._notes += self._fitting.notes
+        for fit in self._new_dense(before)[:1]:
+            found = self._fitting.diagnose(pool, fit, _SAMPLE)
+            if found.advice is None:
+                self._say(found.sentence)
+            else:
+                self._note(f"{found.sentence}; 'doctor' tries more images")
+
+    def _note(self, text: str) -> None:
+        self._notes.append(text)
+        self._warn(f"warning: {text}")
+
+    def _new_dense(self, before: Manifest | None) -> list[Fit]:
+        """Return the dense models whose run is not done."""
+        done = set() if before is None else {*before.done_seeds(DENSE_ID)}
+        return [fit for (name, seed), fit in self._fits.items()
+                if name == DENSE_ID and seed not in done]  # fmt: skip
 
     @contextmanager
     def inputs(
         self, folder: SweepFolder, data: SweepData, progress: Progress
     ) -> Iterator[pa.Table]:
-        """Decode the test images once for every size that a model takes."""
+        """Decode the images once for every size that a model takes."""
         with _folder_for_pixels(folder) as here:
-            images, left_out = decoded(data.dataset, self._fits.values(), here, progress)
+            images, left_out = self._decoded(data.dataset, here, progress)
             self._clean = here
-            self._context = (folder.path.absolute(), Arrays(here), self._needed)
+            needed = self._fitting.needed
+            self._context = (folder.path.absolute(), Arrays(here), needed)
             self._test = images.num_rows, left_out, list(data.dataset.notes)
             yield images
+
+    def _decoded(
+        self, dataset: Dataset, work: Path, progress: Progress
+    ) -> tuple[pa.Table, list[dict[str, str]]]:
+        """Decode the test images, labels as classes of the sweep, and list what was left out."""
+        test = replace(dataset.test, labels=self._fitting.label(dataset.test.labels))
+        images: Any = None
+        left_out = list(dataset.left_out)
+        for name, fit in {fit.pixels: fit for fit in self._fits.values()}.items():
+            gone: list[dict[str, str]] = []
+            rows: list[dict[str, Any]] | None = [] if images is None else None
+            kept = write_split(test, name, fit.geometry, work, gone, rows, progress)
+            if rows is not None:
+                images = image_table(test.take(kept), rows)
+                left_out += [{**one, "split": "test"} for one in gone]
+        return images, left_out
+
+    def examine(self, pool: Pool, before: Manifest | None) -> None:
+        """Check the order of the classes, and the accuracy of dense that is known, on all images.
+
+        Raises
+        ------
+        UserError
+            The outputs are in another order than the classes, or the accuracy is another one.
+        """
+        dense = self._new_dense(before)
+        running = [tasks.submit(pool, "dense_predictions", self._context, fit) for fit in dense]
+        shares: list[float] = []
+        for fit, future in zip(dense, running, strict=True):
+            self._progress("predicting with dense", len(shares), len(dense))
+            prediction = future.result()
+            label = Arrays(self._clean).labels(fit.pixels)
+            shares.append(float((prediction == label).mean()))
+            self._check_order(fit, label, prediction)
+        self._progress("predicting with dense", len(shares), len(dense))
+        if shares:
+            self._check_top1(float(np.mean(shares)), len(label))
+
+    def _check_order(
+        self, fit: Fit, label: npt.NDArray[np.int64], prediction: npt.NDArray[np.int64]
+    ) -> None:
+        found = check_order(label, prediction, self._fitting.class_names)
+        model = fit.signature.model.label
+        if not found.is_wrong:
+            self._say(f"{model}: {found.sentence}")
+            return
+        if self._config.outputs.accept_classes:
+            self._note(f"{model}: {found.sentence}; taken as it is (--accept-classes)")
+            return
+        first = f"{self._notes[-1]}. " if self._notes else ""
+        raise UserError(
+            f"{first}{model}: {found.sentence}. Nothing was written. A --classes file with these "
+            f"lines mends it, --accept-classes goes on without:\n{found.listing()}"
+        )
+
+    def _check_top1(self, share: float, n: int) -> None:
+        known = self._config.outputs.dense_top1
+        if known is None:
+            return
+        low, high = wilson(np.array([round(share * n)]), n)
+        if not float(low[0]) <= known / 100 <= float(high[0]):
+            raise UserError(
+                f"--dense-top1 {known:g}: dense is right on {100 * share:.2f} % of {n:,} images "
+                f"(95 % interval {100 * float(low[0]):.2f} to {100 * float(high[0]):.2f} %), so it "
+                "is fed or read otherwise than where that was measured; 'doctor' tries the usual "
+                "mistakes. Nothing was written"
+            )
 
     def describe(self, manifest: Manifest, n_workers: int) -> None:
         """Write variants, seeds, model files and data into the manifest.
@@ -130,16 +228,20 @@ class ExternalSource:
         fits, is_paired = list(self._fits.values()), self._config.paired
         _check_same_files(manifest, fits)
         manifest.origin = "external"
+        manifest.class_names = list(self._fitting.class_names)
         known = {record.variant_id for record in manifest.variants}
         manifest.variants += [
             variant_record(name, paired=is_paired)
-            for name in dict.fromkeys(fit.model.variant_id for fit in fits)
+            for name in dict.fromkeys(fit.key[0] for fit in fits)
             if name not in known
         ]
         manifest.variants.sort(key=lambda record: record.variant_id != DENSE_ID)
-        manifest.seeds = sorted({*manifest.seeds, *(fit.model.seed for fit in fits)})
+        manifest.seeds = sorted({*manifest.seeds, *(fit.key[1] for fit in fits)})
         manifest.models |= {
-            fit.model.run: ExternalModel(fit.model.given, fit.sha256, fit.sentence) for fit in fits
+            fit.signature.model.run: ExternalModel(
+                fit.signature.model.given, fit.signature.sha256, fit.sentence
+            )
+            for fit in fits
         }
         describe_config(manifest, self._config.options())
         manifest.model = ModelRecord("external models")
@@ -148,11 +250,13 @@ class ExternalSource:
             if is_paired
             else "external models; runs are taken as independent of the dense ones"
         )
-        manifest.dataset.n_train = 0
-        manifest.dataset.n_test, left_out, manifest.dataset.notes = self._test
+        data = manifest.dataset
+        data.n_train, data.selection = 0, self._selection
+        data.n_test, left_out, of_data = self._test
+        data.notes = list(dict.fromkeys([*of_data, *data.notes, *self._notes]))
         manifest.left_out = left_out_records(left_out)
-        describe_machine(manifest, "cpu", n_workers)
-        dense = {fit.model.seed: fit for fit in fits if fit.model.variant_id == DENSE_ID}
+        describe_machine(manifest, self._config.device, n_workers)
+        dense = {fit.key[1]: fit for fit in fits if fit.key[0] == DENSE_ID}
         self._dense = dense if is_paired or len(manifest.seeds) == 1 else {}
 
     def asked(self, manifest: Manifest) -> Sequence[Key]:
@@ -181,31 +285,42 @@ class ExternalSource:
         return None if run[0] == DENSE_ID else self._dense.get(run[1])
 
     def finished(self, workplace: Workplace) -> None:
-        """Warn where a dense model is hardly better than chance: it is fed what it does not know.
-
-        The usual causes are another normalization and another order of the classes.
-        """
+        """Warn where a dense model is hardly better than chance, and of images without answer."""
         folder, manifest = workplace.folder, workplace.manifest
         label = folder.read_images([schema.LABEL])[schema.LABEL].to_numpy()
-        chance = 1 / len(manifest.class_names)
+        n_classes = len(np.unique(label))
+        chance = 1 / n_classes
+        notes = []
         for seed in manifest.done_seeds(DENSE_ID):
             found = folder.read_population(DENSE_ID, [schema.PREDICTION], [seed], len(label))
             top1 = float(np.mean(found.prediction[0] == label))
             noise = 3 * float(np.sqrt(chance * (1 - chance) / len(label)))
             if top1 < max(chance + noise, 2 * chance if chance <= 0.25 else 0):
-                note = (
+                notes.append(
                     f"dense, seed {seed}, is right on {100 * top1:.1f} % of the images, near "
                     f"chance ({100 * chance:.1f} %): the usual causes are another normalization "
-                    "(--normalize, --mean, --std) and another order of the classes"
+                    "(--normalize, --mean, --std) and another order of the classes; 'doctor' with "
+                    "the same options tries them"
                 )
-                self._say(f"warning: {note}")
-                manifest.dataset.notes = [*manifest.dataset.notes, note]
+        for run in self.asked(manifest):
+            if manifest.run(*run).state == "done":
+                found = folder.read_population(run[0], [schema.PREDICTION], [run[1]], len(label))
+                n = int((found.prediction[0] == schema.NO_ANSWER).sum())
+                if n:
+                    notes.append(
+                        f"{run[0]}, seed {run[1]}, gives no finite score on {n:,} images: they "
+                        "have no answer and count as wrong"
+                    )
+        for note in notes:
+            self._warn(f"warning: {note}")
+        manifest.dataset.notes = list(dict.fromkeys([*manifest.dataset.notes, *notes]))
         folder.write_manifest(manifest)
 
     def shift_bytes(self, n_images: int) -> int:
         """Return the bytes of images at every size that is taken."""
         sizes = {
-            fit.pixels: fit.channels * fit.size[0] * fit.size[1] for fit in self._fits.values()
+            fit.pixels: fit.way.channels * fit.way.size[0] * fit.way.size[1]
+            for fit in self._fits.values()
         }
         return n_images * sum(sizes.values())
 
@@ -223,8 +338,10 @@ class ExternalSource:
         self, name: str, natural: Natural, runs: Sequence[Key], folder: Path, progress: Progress
     ) -> tuple[pa.Table, list[dict[str, str]]]:
         """Write the pixels of a natural shift at every size that is taken; its images once."""
+        split = replace(natural.split, labels=self._fitting.label(natural.split.labels))
+        matched = replace(natural, split=split)
         written = [
-            write_natural(name, natural, fit.size, fit.channels, folder / place, progress=progress)
+            write_natural(name, matched, fit.geometry, folder / place, progress=progress)
             for place, fit in self._sizes(runs).items()
         ]
         return written[0]
@@ -237,7 +354,7 @@ class ExternalSource:
     def shift_needs(self, run: Key) -> set[Key]:
         """Name the dense run, whose outputs are kept for those compared with it."""
         dense = self._baseline(run)
-        return set() if dense is None else {dense.model.key}
+        return set() if dense is None else {dense.key}
 
     def submit_shift(
         self, pool: Pool, run: Key, arrays: Arrays, names: tuple[str, ...]
@@ -255,10 +372,11 @@ def _key(run: str) -> Key:
 
 def _check_same_files(manifest: Manifest, fits: Sequence[Fit]) -> None:
     for fit in fits:
-        before = manifest.models.get(fit.model.run)
-        if before is not None and before.sha256 != fit.sha256:
+        model = fit.signature.model
+        before = manifest.models.get(model.run)
+        if before is not None and before.sha256 != fit.signature.sha256:
             raise UserError(
-                f"{fit.model.label} is another model than sweep '{manifest.name}' was made with "
+                f"{model.label} is another model than sweep '{manifest.name}' was made with "
                 f"({before.model}; their SHA-256 differ): give another --name"
             )
 
@@ -271,9 +389,12 @@ def _folder_for_pixels(folder: SweepFolder) -> Iterator[Path]:
         with working_folder() as here:
             yield here
         return
+    is_new = not folder.derived.exists()
     remove_tree(place, missing_ok=True)
     place.mkdir(parents=True)
     try:
         yield place
     finally:
         remove_tree(place, missing_ok=True)
+        if is_new and not folder.exists:
+            remove_tree(folder.derived, missing_ok=True)

@@ -4,15 +4,17 @@ One way for trained and external models: check, open the data, resolve the model
 lock, decode the images, reconcile the manifest with the files, make the runs, predict the shifts.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from analysis.config import Sweep
 from analysis.datasets import open_dataset
 from analysis.datasets.preprocess import Progress
-from analysis.external.spec import ExternalModelsConfig
-from analysis.store import Cache
+from analysis.external.options import ExternalModelsConfig
+from analysis.store import Cache, SweepFolder
 from analysis.store.join import keep_joined
 from analysis.store.manifest import Manifest
+from analysis.store.transfer import remove_empty
 from analysis.sweep.external import ExternalSource
 from analysis.sweep.plan import open_shifts
 from analysis.sweep.record import (
@@ -88,6 +90,7 @@ def run_external_models(
     dry_run: bool = False,
     progress: Progress = _silent,
     say: Callable[[str], None] = _unsaid,
+    warn: Callable[[str], None] = _unsaid,
 ) -> Manifest | None:
     """Evaluate what of a sweep of external models is not done yet; return its manifest.
 
@@ -104,8 +107,8 @@ def run_external_models(
         Worker processes; one a core by default.
     dry_run : bool
         Try the models and write nothing.
-    progress, say : callable
-        Take a phase with the number done and the total; a line of text.
+    progress, say, warn : callable
+        Take a phase with the number done and the total; a line of text; a warning.
 
     Raises
     ------
@@ -113,8 +116,17 @@ def run_external_models(
         The dataset or a model cannot be used, or the sweep in the cache is of other models, data or
         options.
     """
-    source = ExternalSource(config, n_workers, progress=progress, say=say)
+    source = ExternalSource(config, n_workers, progress=progress, say=say, warn=warn)
     return run(source, cache, dry_run=dry_run, progress=progress)
+
+
+@contextmanager
+def _whole(folder: SweepFolder) -> Iterator[None]:
+    """Leave nothing of a sweep that ended before its manifest was written."""
+    try:
+        yield
+    finally:
+        remove_empty(folder)
 
 
 def run(
@@ -126,19 +138,20 @@ def run(
     source.check(before)
     if before is not None:
         new_shifts(before, source.shifts)
-    dataset = open_dataset(source.dataset).limited(*source.limits)
+    dataset = source.select(open_dataset(source.dataset))
     natural = open_shifts(source.shifts, dataset, source.dataset)
     with source.pool(cache.root.absolute()) as pool:  # workers may have other working folders
         source.start(pool, dataset)
         data = SweepData(dataset, dataset.fingerprint(), natural)
         if before is not None:
             check_fingerprint(before, data.fingerprint)
-        source.resolve(dataset, before)
+        source.resolve(pool, dataset, before)
         if dry_run:
             return None
-        with folder.locked():
+        with _whole(folder), folder.locked():
             folder.sweep_leftovers()
             with source.inputs(folder, data, progress) as images:
+                source.examine(pool, before)
                 manifest = folder.manifest() if folder.exists else new_manifest(source.name, data)
                 manifest.shifts += new_shifts(manifest, source.shifts)
                 check_shift_fingerprints(

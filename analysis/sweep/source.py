@@ -55,7 +55,6 @@ class ModelSource(Protocol):
     name: str
     dataset: str
     shifts: tuple[Shift, ...]
-    limits: tuple[int | None, int | None]
 
     def check(self, before: Manifest | None) -> None:
         """Check that a sweep in the cache can be resumed or extended by this one.
@@ -66,13 +65,16 @@ class ModelSource(Protocol):
             It was made in another way or with other options, or this sweep cannot be made at all.
         """
 
+    def select(self, dataset: Dataset) -> Dataset:
+        """Take the images that are trained on and evaluated."""
+
     def pool(self, root: Any) -> AbstractContextManager[Pool]:
         """Open the workers; ``root`` is the cache, which all of them must see."""
 
     def start(self, pool: Pool, dataset: Dataset) -> None:
         """Begin to find out in a worker what the models are."""
 
-    def resolve(self, dataset: Dataset, before: Manifest | None) -> None:
+    def resolve(self, pool: Pool, dataset: Dataset, before: Manifest | None) -> None:
         """Wait for what the models are.
 
         Raises
@@ -85,6 +87,15 @@ class ModelSource(Protocol):
         self, folder: SweepFolder, data: SweepData, progress: Progress
     ) -> AbstractContextManager[pa.Table]:
         """Decode the images to where every worker finds them; give the table of test images."""
+
+    def examine(self, pool: Pool, before: Manifest | None) -> None:
+        """Look at all images with what the others are compared with, before anything is written.
+
+        Raises
+        ------
+        UserError
+            The numbers would be of another question than is asked.
+        """
 
     def describe(self, manifest: Manifest, n_workers: int) -> None:
         """Write into the manifest which variants, seeds, models and data this sweep is of."""

@@ -52,7 +52,6 @@ class TrainedSource:
         self, sweep: Sweep, n_workers: int | None, device: str, engine: str, scheduler: str | None
     ) -> None:
         self.name, self.dataset, self.shifts = sweep.name, sweep.dataset, sweep.shifts
-        self.limits = sweep.train_limit, sweep.test_limit
         self._sweep = sweep
         self._variants = {one.variant_id: one for one in asked_variants(sweep)}
         self._n_workers, self._device = n_workers, device
@@ -67,6 +66,10 @@ class TrainedSource:
         if before is not None:
             check_origin(before, "trained", self.name)
             check_same_options(before, differing_options(before, self._sweep.options()))
+
+    def select(self, dataset: Dataset) -> Dataset:
+        """Take at most so many images of either split."""
+        return dataset.limited(self._sweep.train_limit, self._sweep.test_limit)
 
     @contextmanager
     def pool(self, root: Any) -> Iterator[Pool]:
@@ -90,9 +93,13 @@ class TrainedSource:
             dataset.native_size, self._device,
         )  # fmt: skip
 
-    def resolve(self, dataset: Dataset, before: Manifest | None) -> None:
+    def resolve(self, pool: Pool, dataset: Dataset, before: Manifest | None) -> None:
         """Wait for the model and the device."""
-        self._spec, self._device = self._resolving.result()
+        spec, self._device = self._resolving.result()
+        if before is not None and before.model.weights and before.model.geometry is None:
+            # Made before a pretrained model had a crop of its own: its other runs must be alike.
+            spec = replace(spec, resize="crop", crop_pct=None, interpolation="bicubic")
+        self._spec = spec
 
     @contextmanager
     def inputs(
@@ -111,11 +118,14 @@ class TrainedSource:
     def _decoded(self, folder: SweepFolder, dataset: Dataset, progress: Progress) -> Prepared:
         place = folder.derived.absolute() / _INPUTS
         if isinstance(place, Path):
-            return prepare(dataset, self._spec.image_size, place, progress=progress)
+            return prepare(dataset, self._spec.geometry, place, progress=progress)
         with working_folder() as here:
-            prepared = prepare(dataset, self._spec.image_size, here, progress=progress)
+            prepared = prepare(dataset, self._spec.geometry, here, progress=progress)
             shared = share(here, place)
         return replace(prepared, inputs=replace(prepared.inputs, shared=shared))
+
+    def examine(self, pool: Pool, before: Manifest | None) -> None:
+        """Find nothing suspicious: what is trained here is fed what it was trained on."""
 
     def describe(self, manifest: Manifest, n_workers: int) -> None:
         """Write variants, options, data and model into the manifest.
@@ -148,6 +158,7 @@ class TrainedSource:
             (spec.checkpoint or "pretrained") if has_weights else None,
             spec.weights_sha256 if has_weights else None,
             spec.weights_note if has_weights else None,
+            spec.geometry.key,
         )
         describe_machine(manifest, self._device, n_workers, engine=self._engine)
         manifest.git_commit = git_commit()
@@ -206,7 +217,7 @@ class TrainedSource:
         return tasks.submit(pool, "compute_run", self._context, self._variants[run[0]], run[1])
 
     def finished(self, workplace: Workplace) -> None:
-        """Find nothing suspicious: what is trained here is fed what it was trained on."""
+        """Add nothing."""
 
     def shift_bytes(self, n_images: int) -> int:
         """Return the bytes of images at the model's size."""
@@ -224,8 +235,7 @@ class TrainedSource:
         self, name: str, natural: Natural, runs: Sequence[Key], folder: Path, progress: Progress
     ) -> tuple[pa.Table, list[dict[str, str]]]:
         """Write the pixels of a natural shift at the model's size."""
-        size, channels = self._spec.image_size, self._spec.channels
-        return write_natural(name, natural, size, channels, folder, progress=progress)
+        return write_natural(name, natural, self._spec.geometry, folder, progress=progress)
 
     def shift_needs(self, run: Key) -> set[Key]:
         """Name nothing: the weights of every run are there."""

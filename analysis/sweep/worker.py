@@ -8,6 +8,8 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from analysis.compression.registry import load_files, quantization
@@ -15,8 +17,16 @@ from analysis.config import Sweep, Variant
 from analysis.datasets.preprocess import Arrays
 from analysis.errors import RunError, UserError
 from analysis.execution.local import end_with
-from analysis.external.evaluate import ExternalContext, evaluate, evaluate_shifts, try_model_file
-from analysis.external.signature import Fit
+from analysis.external.evaluate import (
+    ExternalContext,
+    evaluate,
+    evaluate_shifts,
+    look_at,
+    predict_dense,
+    right_on,
+    try_model,
+)
+from analysis.external.fit import Fit
 from analysis.models.factory import resolve
 from analysis.models.spec import ModelSpec
 from analysis.training.messages import RunContext, RunResult, ShiftResult
@@ -25,14 +35,17 @@ from analysis.training.run import export_shared_graph, quantize_run, shift_run, 
 
 __all__ = [
     "compute_run",
+    "dense_predictions",
     "evaluate_model_file",
     "export_shared_graph",
+    "look_at",
     "predict_shifted",
     "profile_model",
     "resolve_model",
+    "right_on",
     "shift_model_file",
     "start_worker",
-    "try_model_file",
+    "try_model",
 ]
 
 
@@ -113,6 +126,11 @@ def predict_shifted(
 def evaluate_model_file(context: tuple[Any, ...], fit: Fit, dense: Fit | None) -> RunResult:
     """Predict all test images with an external model; ``context`` fills ``ExternalContext``."""
     return evaluate(ExternalContext(*context), fit, dense)
+
+
+def dense_predictions(context: tuple[Any, ...], fit: Fit) -> npt.NDArray[np.int64]:
+    """Predict all test images with a dense model, (N,); its scores are kept."""
+    return predict_dense(ExternalContext(*context), fit)
 
 
 def shift_model_file(

@@ -6,7 +6,7 @@ import streamlit as st
 
 from analysis.cli.external_models import asked_from
 from analysis.config import Sweep
-from analysis.external.spec import NORMALIZATIONS, ExternalModelsConfig
+from analysis.external.options import NORMALIZATIONS, FeedingOptions
 from analysis.store.manifest import Manifest
 from analysis.sweep.command import option_words
 from dashboard import permissions, state
@@ -210,9 +210,7 @@ def _input() -> None:
                 placeholder="Such as 0.49 0.48 0.45" if chosen == OWN_NUMBERS else "Not needed",
                 help="One number or three, of pixels from 0 to 1.",
             )
-        number(
-            FORM, ExternalModelsConfig, "input_size", "Input pixels", nothing="As the model says"
-        )
+        number(FORM, FeedingOptions, "input_size", "Input pixels", nothing="As the model says")
 
 
 def _sweep() -> None:

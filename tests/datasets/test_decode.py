@@ -11,7 +11,7 @@ from PIL import Image
 
 from analysis.datasets import decode
 from analysis.datasets.decode import UnusableImageError, original_size, upright
-from analysis.datasets.preprocess import model_input
+from analysis.models.geometry import Geometry
 
 
 def _encoded(image: Image.Image, kind: str = "PNG", **options: object) -> io.BytesIO:
@@ -131,7 +131,7 @@ def test_a_file_that_may_not_be_read_gives_a_reason(
 def test_a_model_input_is_cropped_at_the_centre_and_has_channels_first() -> None:
     wide = Image.new("RGB", (30, 10), "black")
     wide.paste("white", (10, 0, 20, 10))
-    pixels = model_input(wide, (10, 10), 3)
+    pixels = Geometry((10, 10), 3).pixels(wide)
     assert pixels.shape == (3, 10, 10)
     assert pixels.min() == 255
-    assert model_input(wide, (4, 6), 1).shape == (1, 4, 6)
+    assert Geometry((4, 6), 1).pixels(wide).shape == (1, 4, 6)

@@ -1,0 +1,245 @@
+"""What can be said of external models: their feeding, their outputs, their images."""
+
+import math
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from analysis.config import Shift, check_names, check_sweep_name
+from analysis.errors import UserError
+from analysis.external.spec import ModelFile, check_runs
+from analysis.models.geometry import INTERPOLATIONS, RESIZES
+from analysis.options import check_options, option, options_of
+from analysis.outputs.scores import KINDS
+
+_MODELS = "external models: instead of training; docs/external-models.md has examples"
+_FEEDING = "how external models are fed: by default as each model says itself"
+_OUTPUTS = "what the outputs of external models are"
+NORMALIZATIONS = ("imagenet", "none", "dataset", "0.5")
+CHANNELS = ("rgb", "bgr")
+PIXELS = ("0..1", "0..255", "-1..1")
+LAYOUTS = ("NCHW", "NHWC")
+SPLITS = ("all", "test", "train")
+
+
+@dataclass(frozen=True)
+class FeedingOptions:
+    """How pictures become the input of every model; what is left out each model says itself.
+
+    ``named`` says where ``mean`` and ``std`` come from; without it each model's own are taken where
+    it says them, else those of the training pixels.
+    """
+
+    named: str | None = option(
+        None,
+        flag="normalize",
+        group=_FEEDING,
+        choices=NORMALIZATIONS,
+        help="what the models were trained with (default: what a model says itself, else the mean "
+        "and standard deviation of the training pixels)",
+    )
+    mean: tuple[float, ...] | None = option(
+        None, group=_FEEDING, kind=list, items=(int, float), nargs="+", metavar="X",
+        help="of pixels from 0 to 1: one number, or three for red, green and blue",
+    )  # fmt: skip
+    std: tuple[float, ...] | None = option(
+        None, group=_FEEDING, kind=list, items=(int, float), nargs="+", metavar="X",
+        help="of pixels from 0 to 1",
+    )  # fmt: skip
+    pixels: str | None = option(
+        None, group=_FEEDING, choices=PIXELS,
+        help="range of the input's values; switches normalization off unless that is given",
+    )  # fmt: skip
+    channels: str | None = option(
+        None, group=_FEEDING, choices=CHANNELS, help="order of colours in the input"
+    )
+    input_size: int | None = option(
+        None, group=_FEEDING, metavar="PX", least=1,
+        help="of models that take images of any size",
+    )  # fmt: skip
+    resize: str | None = option(
+        None, group=_FEEDING, choices=RESIZES,
+        help="how another size is reached: crop the centre, squash both sides, or pad with black",
+    )  # fmt: skip
+    crop_pct: float | None = option(
+        None, group=_FEEDING, metavar="X", is_ok=lambda x: 0 < x <= 1,
+        range="a share above 0 and at most 1, such as 0.875",
+        help="share of the resized picture's side that is kept",
+    )  # fmt: skip
+    interpolation: str | None = option(
+        None, group=_FEEDING, choices=INTERPOLATIONS, help="how pictures are resized"
+    )
+    layout: str | None = option(
+        None, group=_FEEDING, choices=LAYOUTS,
+        help="order of the input's axes where its shape does not say it",
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        check_options(self)
+        _check_numbers(self)
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """What the outputs of every model are: which one, which scores, of which classes."""
+
+    output: str | None = option(
+        None, group=_OUTPUTS, metavar="NAME",
+        help="the output with the scores, where a model has several",
+    )  # fmt: skip
+    scores: str = option(
+        "auto", group=_OUTPUTS, choices=("auto", *KINDS), help="what the scores are"
+    )
+    classes: str | None = option(
+        None, group=_OUTPUTS, metavar="FILE",
+        help="names of the outputs in their order: one a line, or JSON as a list, {place: name}, "
+        "{name: place} or a config.json of Hugging Face; classes of the images are matched by name",
+    )  # fmt: skip
+    label_offset: int = option(
+        0, group=_OUTPUTS, least=0,
+        help="outputs before the first class, such as 1 for a background class",
+    )  # fmt: skip
+    only_labelled: bool = option(
+        False, group=_OUTPUTS, help="predict among the classes that have images alone"
+    )
+    accept_classes: bool = option(
+        False, group=_OUTPUTS,
+        help="go on where the outputs seem to be in another order than the classes",
+    )  # fmt: skip
+    dense_top1: float | None = option(
+        None, flag="dense-top1", group=_OUTPUTS, metavar="PERCENT",
+        is_ok=lambda x: 0 <= x <= 100, range="a percentage from 0 to 100",
+        help="accuracy that dense is known to reach: stop where its interval misses it",
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        check_options(self)
+        if self.only_labelled and self.scores == "labels":
+            raise UserError(
+                "--only-labelled needs scores: among which classes a label was the best one "
+                "nothing says; leave out --scores labels"
+            )
+
+
+@dataclass(frozen=True)
+class ExternalModelsConfig:
+    """External models over the images of a dataset."""
+
+    name: str
+    dataset: str
+    models: tuple[ModelFile, ...] = option(
+        group=_MODELS,
+        nargs="+",
+        metavar="VARIANT[@SEED]=MODEL",
+        help="a file .onnx, .tflite, .xml or .pt2, a folder of Hugging Face, "
+        "timm:NAME[:CHECKPOINT], or module:function, whose code is run; one variant is dense",
+    )
+    feeding: FeedingOptions = field(default_factory=FeedingOptions)
+    outputs: OutputOptions = field(default_factory=OutputOptions)
+    split: str | None = option(
+        None, group=_MODELS, choices=SPLITS,
+        help="images to evaluate (default: the test split where there is one, else all)",
+    )  # fmt: skip
+    session_options: tuple[str, ...] = option(
+        (), flag="session-option", group=_MODELS, metavar="[VARIANT:]KEY=VALUE",
+        help="repeatable; of the runtime, such as int8:graph_optimization_level=disable_all",
+    )  # fmt: skip
+    max_value: float | None = option(
+        None, group=_MODELS, metavar="N", is_ok=lambda x: x > 0, range="a number above 0",
+        help="value of white in grey images of more than 8 bits (default: found, and said)",
+    )  # fmt: skip
+    train_limit: int | None = None
+    test_limit: int | None = None
+    paired: bool = False
+    shifts: tuple[Shift, ...] = ()
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        check_sweep_name(self.name)
+        check_options(self)
+        for name in ("train_limit", "test_limit"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UserError(f"--{name.replace('_', '-')} {value}: expected at least 1")
+        check_names(self.shifts)
+        check_runs(self.models, self.paired)
+        self.options_of_session("")
+
+    def options(self) -> dict[str, Any]:
+        """What a result depends on besides the models: a resumed sweep must repeat these."""
+        return {
+            "dataset": self.dataset,
+            "model": "external models",
+            "normalize": self.feeding.named,
+            "train_limit": self.train_limit,
+            "test_limit": self.test_limit,
+            "paired": self.paired,
+            **{
+                name: list(value) if isinstance(value, tuple) else value
+                for name, value in _differing(self.feeding, self.outputs, self).items()
+                if name not in _CONDITIONS
+            },
+        }
+
+    def options_of_session(self, variant_id: str) -> tuple[tuple[str, str], ...]:
+        """Return the options of the runtime that one variant is run with, its own last.
+
+        Raises
+        ------
+        UserError
+            One has another form, or is of a variant that is not among the models.
+        """
+        variants = {model.variant_id for model in self.models}
+        found: dict[str, str] = {}
+        for is_own in (False, True):
+            for item in self.session_options:
+                key, equals, value = item.partition("=")
+                variant, colon, rest = key.rpartition(":")
+                if not equals or not rest or not value or (colon and variant not in variants):
+                    raise UserError(
+                        f"--session-option {item}: expected [VARIANT:]KEY=VALUE, such as "
+                        "graph_optimization_level=disable_all, the variant one of "
+                        f"{', '.join(sorted(variants))}"
+                    )
+                if bool(colon) == is_own and variant in ("", variant_id):
+                    found[rest] = value
+        return tuple(found.items())
+
+
+# They say what must hold, and change no number.
+_CONDITIONS = ("accept_classes", "dense_top1", "models", "normalize")
+
+
+def _differing(*holders: Any) -> dict[str, Any]:
+    """Options that are not at their default, by the names they are written under."""
+    found: dict[str, Any] = {}
+    for holder in holders:
+        attributes = {one.name: one.name for one in fields(holder)}
+        attributes |= {"normalize": "named", "session_option": "session_options"}
+        for one in options_of(type(holder)):
+            value = getattr(holder, attributes.get(one.name, one.name))
+            if value != one.default:
+                found[one.name] = value
+    return found
+
+
+def _check_numbers(given: FeedingOptions) -> None:
+    mean, std = given.mean, given.std
+    if given.named is not None and (mean is not None or std is not None):
+        raise UserError("--normalize does not go with --mean and --std: give one or the other")
+    if (mean is None) != (std is None):
+        raise UserError("--mean and --std: one is missing")
+    for name, values in (("mean", mean), ("std", std)):
+        if values is not None and (
+            len(values) not in (1, 3) or not all(math.isfinite(value) for value in values)
+        ):
+            raise UserError(f"--{name}: expected 1 or 3 numbers, of pixels from 0 to 1")
+    if std is not None and min(std) <= 0:
+        raise UserError(f"--std {min(std):g}: expected numbers above 0")
+    if mean is not None and std is not None and (max(std) > 10 or max(mean) > 1):
+        raise UserError("--mean and --std are of pixels from 0 to 1; divide them by 255")
+    if given.pixels == "-1..1" and (mean is not None or given.named not in (None, "none")):
+        raise UserError(
+            "--pixels -1..1 is a normalization itself (--normalize 0.5): leave out the other one"
+        )
+    if given.resize in ("squash", "pad") and given.crop_pct is not None:
+        raise UserError(f"--crop-pct is for --resize crop, not {given.resize}")

@@ -1,0 +1,132 @@
+"""All scores of one run, and its predictions: what they are is decided over all of them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from analysis import schema
+from analysis.outputs.prediction import Labels, label_table, prediction_table
+from analysis.outputs.scores import (
+    Array,
+    Kind,
+    ScoreSummary,
+    kind_of,
+    log_probabilities,
+    n_zeros,
+)
+
+_ROWS = 16_384
+
+
+@dataclass(frozen=True)
+class RunScores:
+    """Scores of one run.
+
+    Parameters
+    ----------
+    scores : array
+        (N, C), or labels (N,).
+    kind : {"logits", "probabilities", "labels"}
+    summary : ScoreSummary or None
+        Of the scores; None of labels.
+    """
+
+    scores: Array
+    kind: Kind
+    summary: ScoreSummary | None
+
+    def logits(self, start: int, stop: int) -> Array:
+        """Logits of some rows; of probabilities their logarithms."""
+        block = self.scores[start:stop]
+        if self.kind == "probabilities" and self.summary is not None:
+            return log_probabilities(block, self.summary)
+        return block if block.dtype == np.float64 else block.astype(np.float32, copy=False)
+
+    def blocks(self) -> Iterator[tuple[int, int]]:
+        """First and last place of blocks of rows, of which a table is made at a time."""
+        n = len(self.scores)
+        for start in range(0, max(n, 1), _ROWS):
+            yield start, min(n, start + _ROWS)
+
+
+def run_scores(scores: Array, asked: str = "auto", *, name: str = "the scores") -> RunScores:
+    """Decide what the scores of a run are, over all of them.
+
+    Parameters
+    ----------
+    scores : array
+        (N, C), or labels (N,).
+    asked : str
+        ``auto``, or what they are said to be.
+    name : str
+        What messages call them.
+
+    Raises
+    ------
+    UserError
+        They are those of a multi-label model, or not what they are said to be.
+    """
+    if scores.ndim == 1:
+        return RunScores(scores, "labels", None)
+    summary = ScoreSummary()
+    for start in range(0, len(scores), _ROWS):
+        summary.add(scores[start : start + _ROWS])
+    return RunScores(scores, kind_of(summary, asked, name=name), summary)
+
+
+def table_of(
+    run: RunScores, label: Labels, n_classes: int, dense: RunScores | None = None
+) -> pa.Table:
+    """Prediction columns of a run, one row an image.
+
+    ``dense`` are the scores that it is compared with, image by image; None without.
+    """
+    if run.kind == "labels":
+        return label_table(run.scores, n_classes)
+    beside = None if dense is None or dense.kind == "labels" else dense
+    parts = [
+        prediction_table(
+            run.logits(*rows),
+            label[slice(*rows)],
+            dense_logits=None if beside is None else beside.logits(*rows),
+        )
+        for rows in run.blocks()
+    ]
+    table = pa.concat_tables(parts).combine_chunks()
+    places = pa.array(np.arange(len(label)), table.schema.field(0).type)
+    return table.set_column(0, table.schema.field(0), places)
+
+
+def predictions(scores: Array) -> npt.NDArray[np.int64]:
+    """Predicted class of each image, -1 where a score is not finite, (n,)."""
+    if scores.ndim == 1:
+        return scores.astype(np.int64)
+    answered: npt.NDArray[np.bool_] = np.asarray(np.isfinite(scores).all(axis=1))
+    best = np.where(answered[:, None], scores, 0).argmax(axis=1)
+    return np.where(answered, best, schema.NO_ANSWER)
+
+
+def notes_of(run: RunScores, label: Labels) -> list[str]:
+    """Say what is remarkable of a run's scores."""
+    found = []
+    if run.summary is not None and run.summary.n_unanswered:
+        found.append(
+            f"{run.summary.n_unanswered:,} images have no answer: a score that is not finite (of "
+            "16-bit floats usually an overflow); they count as wrong"
+        )
+    if run.kind == "probabilities" and run.summary is not None:
+        if run.summary.off > 1e-2:
+            found.append(
+                f"probabilities whose rows sum to 1 but for {run.summary.off:.3g}, as quantized "
+                "ones do: they are renormalized"
+            )
+        zeros = n_zeros(run.scores, label)
+        if zeros:
+            found.append(
+                f"the true class has a probability of 0 on {zeros:,} images; it counts as half the "
+                f"smallest step, {run.summary.smallest_step / 2:.3g}"
+            )
+    return found

@@ -1,0 +1,333 @@
+"""Find out what external models take and give: opened, fed as they will be, tried on some images.
+
+Used by a sweep of them and by ``doctor``. What is decided is decided here, in the main process;
+workers open and run the models.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis.config import DENSE_ID
+from analysis.datasets.base import Dataset
+from analysis.datasets.preprocess import Progress, channel_statistics, write_split
+from analysis.errors import UserError
+from analysis.execution import Pool
+from analysis.external.doctor import Candidate, Diagnosis, Doctor
+from analysis.external.feeding import Decided, Numbers, decide, differences
+from analysis.external.fit import Fit, Trial, choose_output, names_given, scores_of, space_of
+from analysis.external.model import Array, Needed
+from analysis.external.options import ExternalModelsConfig
+from analysis.external.sample import Sample, write_sample
+from analysis.external.signature import Signature, inputs_of
+from analysis.filesystem.copies import working_folder
+from analysis.models.geometry import Geometry
+from analysis.outputs.label_space import LabelSpace, plain
+from analysis.outputs.run_scores import predictions, run_scores
+from analysis.outputs.scores import as_table
+from analysis.sweep import tasks
+from analysis.sweep.source import Key
+
+_STATISTICS_SAMPLE = 10_000
+
+
+class Fitting:
+    """The models of one sweep, tried; ``sample`` are the images that they are tried on.
+
+    Parameters
+    ----------
+    config : ExternalModelsConfig
+    dataset : Dataset
+        Its test split holds the images to evaluate.
+    folder : Path
+        Where decoded pictures are kept while this is used.
+    n_sample : int
+        Images to try the models on.
+    say, warn : callable
+        Take a line of text.
+    """
+
+    def __init__(
+        self, config: ExternalModelsConfig, dataset: Dataset, folder: Path, n_sample: int, *,
+        say: Callable[[str], None], warn: Callable[[str], None], progress: Progress,
+    ) -> None:  # fmt: skip
+        self._config, self._dataset = config, dataset
+        self._say, self._warn, self._progress = say, warn, progress
+        self._given = names_given(config.outputs)
+        needed = Needed(
+            len(dataset.class_names), dataset.channels, dataset.native_size,
+            config.feeding.input_size, device=config.device,
+        )  # fmt: skip
+        self.needed: dict[Key, Needed] = {
+            model.key: replace(needed, session_options=config.options_of_session(model.variant_id))
+            for model in config.models
+        }
+        self.sample: Sample = write_sample(dataset.test, folder, n_sample)
+        self.space: LabelSpace
+        self.notes: list[str] = []
+        self._statistics: dict[str, tuple[Numbers, Numbers]] = {}
+        self._looking: list[Future[Signature]] = []
+        self._trials: dict[Key, Trial] = {}
+        self._first: Fit | None = None
+
+    def start(self, pool: Pool) -> None:
+        """Send every model to a worker, to be opened."""
+        self._looking = [
+            tasks.submit(pool, "look_at", model, self.needed[model.key])
+            for model in self._config.models
+        ]
+
+    def fits(self, pool: Pool) -> list[Fit]:
+        """Wait for what each model takes and gives, and say it.
+
+        Raises
+        ------
+        UserError
+            A model cannot be used; the message names it.
+        """
+        signatures: list[Signature] = []
+        for future in self._looking:
+            self._progress("opening models", len(signatures), len(self._looking))
+            signatures.append(future.result())
+        self._progress("opening models", len(signatures), len(self._looking))
+        dense = [one for one in signatures if one.model.variant_id == DENSE_ID]
+        others = [one for one in signatures if one.model.variant_id != DENSE_ID]
+        found: dict[Key, Fit] = {}
+        for group in (dense, others):
+            ways = [self._ways(one, _dense_of(one, found)) for one in group]
+            trying = [
+                tasks.submit(pool, "try_model", one, self.needed[one.model.key], some, self.sample)
+                for one, some in zip(group, ways, strict=True)
+            ]
+            for signature, tried in zip(group, trying, strict=True):
+                trial: Trial = tried.result()
+                self._trials[signature.model.key] = trial
+                fit = self._fit(signature, trial)
+                self._first = self._first or fit
+                found[signature.model.key] = fit
+        for fit in found.values():
+            self._say(fit.sentence)
+            for note in (*fit.signature.notes, *fit.notes):
+                self._say(f"{fit.signature.model.label}: {note}")
+            self._compare(fit, _dense_of(fit.signature, found))
+        return [found[model.key] for model in self._config.models]
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Classes of the sweep."""
+        if self._config.outputs.only_labelled:
+            return tuple(self._dataset.class_names)
+        return self.space.names
+
+    def label(self, class_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Classes of the sweep of those of the dataset, by id."""
+        if self._config.outputs.only_labelled:
+            return class_ids
+        return np.asarray(self.space.of_class, np.int64)[class_ids]
+
+    def diagnose(self, pool: Pool, fit: Fit, n: int) -> Diagnosis:
+        """Try the likely mistakes of feeding a dense model on some of the sample's images."""
+        label = self.label(self.sample.label)
+        done = 0
+
+        def right(candidates: Sequence[Candidate], n: int) -> list[npt.NDArray[np.bool_]]:
+            nonlocal done
+            jobs = [
+                tasks.submit(
+                    pool, "right_on", fit, self.needed[fit.key], one, self.sample, n, label
+                )
+                for one in candidates
+            ]
+            found = []
+            for job in jobs:
+                found.append(job.result())
+                done += 1
+                self._progress("trying other feedings", done, max(done, 30))
+            return found
+
+        native = self._dataset.native_size
+        doctor = Doctor(
+            fit.signature.model.label, fit.signature, fit.way, fit.decided, right,
+            min(n, self.sample.n), of_dataset=self._of_training(fit.geometry),
+            are_resized=native is None or native != fit.way.size or bool(fit.feeding.crop_pct),
+            outputs=self._other_outputs(fit),
+        )  # fmt: skip
+        found = doctor.diagnose()
+        self._progress("trying other feedings", max(done, 30), max(done, 30))
+        return found
+
+    def predictions(self, fit: Fit) -> npt.NDArray[np.int64]:
+        """What a model predicts of the sample, fed as in use, (n,)."""
+        return predictions(scores_of(fit, self._trials[fit.key].outputs[fit.output], self.sample.n))
+
+    def _other_outputs(self, fit: Fit) -> list[str]:
+        """Outputs of the same width as the one in use."""
+        outputs = self._trials[fit.key].outputs
+        tables = {name: as_table(one, self.sample.n) for name, one in outputs.items()}
+        return [
+            name
+            for name, table in tables.items()
+            if name != fit.output
+            and table is not None
+            and (1 if table.ndim == 1 else table.shape[1]) == fit.width
+        ]
+
+    def _ways(self, signature: Signature, dense: Fit | None) -> list[tuple[object, Decided]]:
+        size = None if dense is None else dense.way.size
+        feeding = self._config.feeding
+        try:
+            ways = inputs_of(
+                signature, self.needed[signature.model.key], layout=feeding.layout, size=size
+            )
+        except ValueError as error:
+            raise UserError(f"{signature.model.label}: {error}") from None
+        decided = None if dense is None else dense.decided
+        return [(way, decide(signature, way, feeding, self._of_training, decided)) for way in ways]
+
+    def _of_training(self, geometry: Geometry) -> tuple[Numbers, Numbers]:
+        """Mean and standard deviation of training pixels; of all where there are none."""
+        if geometry.key not in self._statistics:
+            dataset = self._dataset
+            split = dataset.train if len(dataset.train) else dataset.test
+            step = max(1, len(split) // _STATISTICS_SAMPLE)
+            some = split.take(np.arange(0, len(split), step))
+            with working_folder() as here:
+                write_split(some, "train", geometry, here, [], None, lambda *_: None)
+                self._statistics[geometry.key] = channel_statistics(here / "train.npy")
+        return self._statistics[geometry.key]
+
+    def _fit(self, signature: Signature, trial: Trial) -> Fit:
+        """Choose the output with the scores, and which of them are the classes of the sweep."""
+        asked, label, n = self._config.outputs, signature.model.label, self.sample.n
+        names, own = self._dataset.class_names, signature.class_names
+        offset = asked.label_offset
+        expected = {len(self._given) or len(own) or len(names), len(names) + offset}
+        if self._given:
+            expected = {len(self._given), len(self._given) + offset}
+        if len(names) == 2:
+            expected.add(1)
+        preferred = None if self._first is None else self._first.output
+        output = choose_output(
+            label, trial.outputs, n, asked, expected, self._accuracies(trial, own), preferred
+        )
+        table = as_table(trial.outputs[output], n)
+        assert table is not None  # choose_output takes no other
+        notes: list[str] = []
+        if table.ndim == 1 or asked.scores == "labels":
+            return self._fit_of_labels(signature, trial, output, table, notes)
+        width = table.shape[1]
+        space = space_of(label, names, width, asked, self._given, own)
+        if self._first is None:
+            self.space = space
+        columns = self._columns(label, space, own)
+        fit = Fit(
+            signature, trial.way, trial.decided, output, len(trial.outputs), width, columns,
+            len(self.class_names), asked.scores, "logits", tuple(notes),
+        )  # fmt: skip
+        scores = scores_of(fit, trial.outputs[output], n)
+        if not np.isfinite(scores).any():
+            notes.append(
+                "no output is finite on the images it was tried on; other --pixels or --normalize?"
+            )
+        kind = run_scores(scores, asked.scores, name=f"{label}: its scores").kind
+        batch = trial.way.batch
+        if signature.is_batch_dependent:
+            notes.append(
+                "its scales are found for a whole batch at run time, so that a prediction depends "
+                "on the images beside it: it is run one image at a time"
+                if batch == 1
+                else f"its scales are found for a whole batch of {batch} at run time: a prediction "
+                "depends on the images beside it"
+            )
+        return replace(fit, kind=kind, notes=tuple(notes))
+
+    def _fit_of_labels(
+        self, signature: Signature, trial: Trial, output: str, table: Array, notes: list[str]
+    ) -> Fit:
+        asked, names = self._config.outputs, self._dataset.class_names
+        if table.ndim == 2:
+            raise UserError(
+                f"{signature.model.label}: --scores labels: output '{output}' holds "
+                f"{table.shape[1]} scores an image; expected whole numbers [N]"
+            )
+        n = max(len(self._given), len(signature.class_names), len(names) + asked.label_offset)
+        if self._first is None:
+            self.space = space_of(
+                signature.model.label, names, n, asked, self._given, signature.class_names
+            )
+        n_classes = len(self.class_names)
+        outside = table[(table < 0) | (table >= n_classes)]
+        if len(outside):
+            raise UserError(
+                f"{signature.model.label}: output '{output}' gives the label {outside[0]}, and "
+                f"there are {n_classes} classes, from 0 to {n_classes - 1}; --classes FILE names "
+                "all of them, --label-offset 1 where the first is a background class"
+            )
+        return Fit(
+            signature, trial.way, trial.decided, output, len(trial.outputs), 1, None, n_classes,
+            "labels", "labels", tuple(notes),
+        )  # fmt: skip
+
+    def _columns(self, label: str, space: LabelSpace, own: Sequence[str]) -> tuple[int, ...] | None:
+        """Which scores of a model are the classes of the sweep, in their order."""
+        if self._config.outputs.only_labelled:
+            return space.of_class
+        n = len(self.space.names)
+        if len(space.names) != n:
+            raise UserError(
+                f"{label} has {len(space.names)} outputs, and dense has {n}: the models of one "
+                "sweep have the same classes; name another --dataset or model"
+            )
+        if space.of_class == self.space.of_class:
+            return None
+        if len(space.of_class) == n:  # every output is a class of the images
+            place = dict(zip(self.space.of_class, space.of_class, strict=True))
+            return tuple(place[i] for i in range(n))
+        index = {plain(name): place for place, name in enumerate(space.names)}
+        places = [index.get(plain(name)) for name in self.space.names]
+        if None in places:
+            raise UserError(
+                f"{label} calls its outputs otherwise than dense does, such as "
+                f"{own[0]!r:.40}; --classes FILE names the outputs of all models"
+            )
+        return tuple(place for place in places if place is not None)
+
+    def _accuracies(self, trial: Trial, own: Sequence[str]) -> dict[str, float]:
+        """Share of the images that each output is right on, where its width fits the classes."""
+        found = {}
+        names, asked = self._dataset.class_names, self._config.outputs
+        for name, output in trial.outputs.items():
+            table = as_table(output, self.sample.n)
+            if table is None or table.ndim != 2:
+                continue
+            try:
+                space = space_of("", names, table.shape[1], asked, self._given, own)
+            except UserError:
+                continue
+            best = np.where(np.isfinite(table), table, -np.inf).argmax(axis=1)
+            true = np.asarray(space.of_class)[self.sample.label]
+            found[name] = float((best == true).mean())
+        return found
+
+    def _compare(self, fit: Fit, dense: Fit | None) -> None:
+        """Warn of what a model is fed otherwise than the dense one."""
+        if dense is None:
+            return
+        signature = fit.signature
+        found = differences(fit.decided, dense.decided, takes_integers=signature.takes_integers)
+        if found:
+            note = f"{signature.model.label} is fed otherwise than dense: {'; '.join(found)}"
+            self.notes.append(note)
+            self._warn(f"warning: {note}")
+
+
+def _dense_of(signature: Signature, fits: dict[Key, Fit]) -> Fit | None:
+    """Find the dense model of the same seed, else the first one."""
+    if signature.model.variant_id == DENSE_ID:
+        return None
+    dense = {key[1]: fit for key, fit in fits.items() if key[0] == DENSE_ID}
+    return dense.get(signature.model.seed) or next(iter(dense.values()), None)
