@@ -28,6 +28,7 @@ import pyarrow.parquet as pq
 
 from analysis.cli.main import main as command
 from analysis.importing.encode import variant_record
+from analysis.schema import NO_ANSWER
 from analysis.store import Cache
 from benchmarks._mutations import FORMATS, file_of, mutated
 
@@ -137,7 +138,8 @@ def _read_back(path: Path, kind: str, cache: Path) -> str:
         for image, (prediction, sure) in enumerate(
             zip(frame["prediction"], frame["confidence"], strict=True)
         ):
-            names = [manifest.class_names[one] for one in (label[image], prediction)]
+            guess = "" if prediction == NO_ANSWER else manifest.class_names[prediction]
+            names = (manifest.class_names[label[image]], guess)
             found[variant_id, seed, image] = (*names, None if pd.isna(sure) else float(sure))
     expected = _scores(path) if kind == "npz" else _table(path, kind)
     return "accepted" if _are_equal(found, expected) else f"read {found}, expected {expected}"
@@ -174,9 +176,17 @@ def _table(path: Path, kind: str) -> Rows:
             variant_record(str(row["variant_id"]).strip(), paired=False).variant_id,
             int(float(row.get("seed", 0))),
             int(float(row["image_id"])),
-        ): (_class(row["label"]), _class(row["prediction"]), _confidence(row.get("confidence")))
+        ): _answer(row)
         for row in rows
     }
+
+
+def _answer(row: dict[str, Any]) -> tuple[str, str, float | None]:
+    """Label, prediction and confidence; without a prediction there is neither."""
+    guess = _class(row.get("prediction"))
+    if guess.lower() in ("", "nan", "none", "na", "n/a", "null", f"{NO_ANSWER}"):
+        return _class(row["label"]), "", None
+    return _class(row["label"]), guess, _confidence(row.get("confidence"))
 
 
 def _class(value: object) -> str:

@@ -11,6 +11,7 @@ from analysis import schema
 Logits = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.int64]
 _ROWS = 16_384
+_ZERO = 1e-300
 
 
 def log_softmax(logits: Logits) -> npt.NDArray[np.float64]:
@@ -30,7 +31,7 @@ def true_rank(logits: Logits, label: Labels) -> Labels:
 
 
 def prediction_table(
-    logits: Logits, label: Labels, *, dense_logits: Logits | None = None
+    logits: Logits, label: Labels, *, dense_logits: Logits | None = None, floor: float = 0.0
 ) -> pa.Table:
     """Prediction columns of one run, one row an image.
 
@@ -47,12 +48,14 @@ def prediction_table(
     logits, dense_logits : float arrays, shape (N, C)
         Of this run, and of the dense run it is paired with.
     label : integer array, shape (N,)
+    floor : float
+        What a probability of 0 counts as for the true class and for KL.
     """
     parts = []
     for start in range(0, max(1, len(label)), _ROWS):
         rows = slice(start, start + _ROWS)
         dense = None if dense_logits is None else dense_logits[rows]
-        parts.append(_columns(logits[rows], label[rows], dense))
+        parts.append(_columns(logits[rows], label[rows], dense, floor))
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return _table(columns, len(label), logits.shape[1])
 
@@ -62,7 +65,9 @@ def label_table(prediction: Labels, n_classes: int) -> pa.Table:
     return _table({schema.PREDICTION: prediction}, len(prediction), n_classes)
 
 
-def _columns(logits: Logits, label: Labels, dense: Logits | None) -> dict[str, npt.NDArray[Any]]:
+def _columns(
+    logits: Logits, label: Labels, dense: Logits | None, floor: float
+) -> dict[str, npt.NDArray[Any]]:
     answered: npt.NDArray[np.bool_] = np.asarray(np.isfinite(logits).all(axis=1))
     scores = logits if answered.all() else np.where(answered[:, None], logits, 0)
     log_p = log_softmax(scores)
@@ -75,7 +80,7 @@ def _columns(logits: Logits, label: Labels, dense: Logits | None) -> dict[str, n
     ties = (scores == scores.max(axis=1, keepdims=True)).sum(axis=1)
     found: dict[str, npt.NDArray[Any]] = {
         schema.CONFIDENCE: p[rows, prediction],
-        schema.TRUE_CONFIDENCE: p[rows, label],
+        schema.TRUE_CONFIDENCE: _floored(p[rows, label], floor),
         schema.EL2N: np.linalg.norm(error, axis=1),
         schema.MARGIN: top[:, 1] - top[:, 0],
         schema.SCORE_TIES: ties.astype(np.float64),
@@ -83,12 +88,19 @@ def _columns(logits: Logits, label: Labels, dense: Logits | None) -> dict[str, n
     if dense is not None:
         both = answered & np.isfinite(dense).all(axis=1)
         beside = log_softmax(np.where(both[:, None], dense, 0))
-        found[schema.KL_FROM_DENSE] = np.where(both, _kl(beside, log_p), np.nan)
+        found[schema.KL_FROM_DENSE] = np.where(
+            both, _kl(beside, np.log(_floored(p, floor)) if floor else log_p), np.nan
+        )
     for values in found.values():
         values[~answered] = np.nan
     found[schema.PREDICTION] = np.where(answered, prediction, schema.NO_ANSWER)
     found[schema.TRUE_RANK] = np.where(answered, true_rank(scores, label), logits.shape[1])
     return found
+
+
+def _floored(p: npt.NDArray[np.float64], floor: float) -> npt.NDArray[np.float64]:
+    """Probabilities of 0, as near as their logarithms come to it, at what they count as."""
+    return np.where(p < _ZERO, floor, p) if floor else p
 
 
 def _kl(log_p: npt.NDArray[np.float64], log_q: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

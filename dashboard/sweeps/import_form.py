@@ -8,7 +8,8 @@ from typing import Any
 import streamlit as st
 
 from analysis.config import check_sweep_name
-from analysis.importing.request import COLUMNS, MEMBERS, SUFFIXES, ImportConfig, parse_map
+from analysis.importing.request import COLUMNS, MEMBERS, ImportConfig, parse_map
+from analysis.importing.sources import SUFFIXES
 from analysis.sweep.command import option_words
 from dashboard import data, state
 from dashboard.sweeps import command_panel, fields, launch, uploads
@@ -52,7 +53,9 @@ def checked(filled: dict[str, Any], files: Sequence[str], *, are_uploaded: bool)
         uploads.check_names(files)
     columns = parse_map(mapped(filled))
     name = check_sweep_name(fields.text(filled["name"]))
-    return ImportConfig(tuple(files), name, columns=columns, n_classes=filled["classes"]).name
+    return ImportConfig(
+        tuple(files), name, columns=columns, classes=filled["classes"] and f"{filled['classes']}"
+    ).name
 
 
 def lacking(filled: dict[str, Any], files: Sequence[str]) -> str | None:

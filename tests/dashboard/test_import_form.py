@@ -47,7 +47,7 @@ def test_the_form_is_the_command_it_shows():
     )
     options = build_parser().parse_args(words)
     assert options.files == ["mine.csv"]
-    assert options.classes == 3
+    assert options.classes == "3"
     assert not hasattr(options, "images")
 
 
