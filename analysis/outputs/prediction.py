@@ -30,6 +30,11 @@ def true_rank(logits: Logits, label: Labels) -> Labels:
     return np.asarray(((logits > score) | ((logits == score) & earlier)).sum(axis=1))
 
 
+def rank_of_no_answer(n_classes: int) -> int:
+    """Return the rank of the true class where there is no answer: wrong in the top 5, too."""
+    return max(n_classes, 5)
+
+
 def prediction_table(
     logits: Logits, label: Labels, *, dense_logits: Logits | None = None, floor: float = 0.0
 ) -> pa.Table:
@@ -40,8 +45,8 @@ def prediction_table(
     ``margin`` the largest minus the second softmax; ``score_ties`` how many classes share the
     largest score, of which the smallest is the prediction.
 
-    An image with a score that is not finite has no answer: ``prediction`` is -1, ``true_rank`` the
-    number of classes, so that it is wrong in every top k, and all else is null.
+    An image with a score that is not finite has no answer: ``prediction`` is -1, ``true_rank``
+    :func:`rank_of_no_answer`, and all else is null.
 
     Parameters
     ----------
@@ -94,7 +99,9 @@ def _columns(
     for values in found.values():
         values[~answered] = np.nan
     found[schema.PREDICTION] = np.where(answered, prediction, schema.NO_ANSWER)
-    found[schema.TRUE_RANK] = np.where(answered, true_rank(scores, label), logits.shape[1])
+    found[schema.TRUE_RANK] = np.where(
+        answered, true_rank(scores, label), rank_of_no_answer(logits.shape[1])
+    )
     return found
 
 
