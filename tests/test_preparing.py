@@ -14,9 +14,9 @@ from PIL import Image
 from analysis import schema
 from analysis.config import Training, parse_variants
 from analysis.datasets import open_dataset
-from analysis.models.geometry import Geometry
 from analysis.datasets.preprocess import Prepared, prepare
 from analysis.errors import UserError
+from analysis.models.geometry import Geometry
 from analysis.store import Cache
 from analysis.store.manifest import Manifest
 from analysis.sweep.run import run_sweep
