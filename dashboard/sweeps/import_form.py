@@ -146,10 +146,7 @@ def mapped(filled: dict[str, Any]) -> list[str]:
     """
     theirs = {ours: fields.text(filled[f"column-{ours}"]) for ours in OURS}
     left_out = [one for one in OPTIONAL if one in (filled["understood"] or ()) and not theirs[one]]
-    of_run = ("variant_id", "method", "target_sparsity")
-    unwanted: tuple[str, ...] = () if filled["layout"] == ROWS else of_run
-    if filled["layout"] == WIDE:
-        unwanted = (*of_run, "prediction", *OPTIONAL)
+    unwanted = _unwanted(filled["layout"])
     return [
         *(
             f"{ours}={name}"
@@ -158,6 +155,12 @@ def mapped(filled: dict[str, Any]) -> list[str]:
         ),
         *(f"{ours}=" for ours in left_out if ours not in unwanted),
     ]
+
+
+def _unwanted(layout: str) -> tuple[str, ...]:
+    """Columns of ours that files of a layout have none of."""
+    of_run = (schema.VARIANT_ID, schema.METHOD, schema.TARGET_SPARSITY)
+    return {ROWS: (), FILES: of_run, WIDE: (*of_run, schema.PREDICTION, *OPTIONAL)}[layout]
 
 
 def _images(kind: str | None, place: str | None, *, is_absolute: bool) -> str | None:
@@ -292,13 +295,14 @@ def _columns(found: Peek) -> None:
             "empty."
         )
         places = st.columns(2)
-        for place, ours in enumerate(OURS):
-            if found.columns and ours not in MEMBERS:
+        unwanted = (*_unwanted(_held("layout")), *(MEMBERS if found.columns else ()))
+        for place, ours in enumerate(one for one in OURS if one not in unwanted):
+            if found.columns:
                 _choice(
                     f"column-{ours}", ours, found.columns, "Not in the files",
                     where=places[place % 2],
                 )  # fmt: skip
-            elif not found.columns:
+            else:
                 places[place % 2].text_input(
                     ours, key=state.field(FORM, f"column-{ours}", ""), placeholder=ours
                 )
