@@ -8,7 +8,7 @@ from analysis.cli.cache import keep_tables, tell_pairing
 from analysis.cli.console import ProgressBars
 from analysis.cli.options import add_options, fields_of
 from analysis.importing.request import ImportConfig, parse_map
-from analysis.presentation.formatting import many
+from analysis.presentation.formatting import many, most_common
 from analysis.store import Cache
 
 _ABOUT = """\
@@ -60,6 +60,9 @@ def run_import(options: argparse.Namespace, cache: Cache) -> int:
         print(f"{config.name}: imported {what}; {many(done.manifest.n_done, 'run')} in {where}")
     for note in done.notes:
         print(f"{config.name}: {note}")
+    if done.manifest is not None and done.manifest.left_out:
+        reasons = (one.reason for one in done.manifest.left_out)
+        print(f"{config.name}: {most_common(reasons)}")
     if not config.check:
         tell_pairing(cache, config.name)
     return 0

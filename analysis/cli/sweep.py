@@ -17,6 +17,7 @@ from analysis.config import (
 )
 from analysis.errors import UserError
 from analysis.external.options import ExternalModelsConfig, FeedingOptions, OutputOptions
+from analysis.presentation.formatting import most_common
 from analysis.shifts.parse import ShiftOptions, shifts_from
 from analysis.store import Cache
 from analysis.store.manifest import Manifest
@@ -143,6 +144,9 @@ def _report(manifest: Manifest, cache: Cache) -> int:
         f"{cache.root / manifest.name}"
         + (f"; files left out: {left_out} (see 'show {manifest.name}')" if left_out else "")
     )
+    if left_out:
+        reasons = most_common(one.reason for one in manifest.left_out)
+        print(f"{manifest.name}: of the files left out {reasons}")
     if note := manifest.model.weights_note:
         print(f"{manifest.name}: {note}")
     for note in manifest.dataset.notes:
@@ -163,7 +167,8 @@ def _report_shifts(manifest: Manifest) -> bool:
         for note in shift.notes:
             print(f"{manifest.name}: {note}")
         if shift.left_out:
-            print(f"{manifest.name}: files of shift {shift.name} left out: {len(shift.left_out)}")
+            reasons = most_common(one.reason for one in shift.left_out)
+            print(f"{manifest.name}: files of shift {shift.name} left out: {reasons}")
         for run, error in shift.failed.items():
             tell(f"lethe: error: {run} failed on shift {shift.name}: {error}")
     return any(shift.failed for shift in manifest.shifts)

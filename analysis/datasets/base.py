@@ -16,7 +16,7 @@ import pyarrow as pa
 from PIL import Image
 
 from analysis import schema
-from analysis.datasets.decode import UnusableImageError, upright
+from analysis.datasets.decode import FULL_SCALE, GreyScale, UnusableImageError, upright
 from analysis.datasets.files import LeftOut, open_regular
 from analysis.errors import UserError
 
@@ -69,6 +69,7 @@ class EncodedImages:
     """Pictures that lie in memory as encoded files (PNG, JPEG and so on), an Arrow column."""
 
     content: pa.ChunkedArray
+    grey: GreyScale = FULL_SCALE
 
     def __len__(self) -> int:
         return len(self.content)
@@ -77,10 +78,10 @@ class EncodedImages:
         content = self.content[index].as_py()
         if not content:
             raise UnusableImageError("holds no bytes")
-        return upright(io.BytesIO(content))
+        return upright(io.BytesIO(content), self.grey)
 
     def take(self, indices: Indices) -> "EncodedImages":
-        return EncodedImages(self.content.take(pa.array(indices)))
+        return replace(self, content=self.content.take(pa.array(indices)))
 
     def digest(self) -> str:
         return hashlib.sha256(b"".join(self.digests())).hexdigest()
@@ -95,15 +96,16 @@ class FileImages:
 
     root: Path
     paths: tuple[str, ...]
+    grey: GreyScale = FULL_SCALE
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> Image.Image:
-        return upright(self.root / self.paths[index])
+        return upright(self.root / self.paths[index], self.grey)
 
     def take(self, indices: Indices) -> "FileImages":
-        return FileImages(self.root, tuple(self.paths[i] for i in indices))
+        return replace(self, paths=tuple(self.paths[i] for i in indices))
 
     def digest(self) -> str:
         digest = hashlib.sha256()
@@ -242,7 +244,8 @@ class Dataset:
     ``native_size`` is (height, width) where all images share one, ``channels`` 1 (grey) or 3.
     ``left_out`` lists what was not used already when the dataset was opened, ``notes`` says in
     sentences what else a person should know of the data. ``whole`` is all of it where the source
-    has one split alone, which was divided here.
+    has one split alone, which was divided here. ``grey`` is the scale of grey images of more than 8
+    bits, where there are any.
     """
 
     class_names: tuple[str, ...]
@@ -253,12 +256,15 @@ class Dataset:
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
     whole: Split | None = None
+    grey: GreyScale | None = None
 
     def fingerprint(self) -> str:
         """SHA-256 of class names and both splits: equal exactly where the data are equal."""
         digest = hashlib.sha256("\0".join(self.class_names).encode("utf-8", "surrogateescape"))
         for split in (self.train, self.test):
             digest.update(split.digest().encode())
+        if self.grey is not None:
+            digest.update(f"{self.grey}".encode())
         return digest.hexdigest()
 
     @property

@@ -5,8 +5,11 @@ reduced size of at least ``KEPT_SIDE`` pixels on its shorter side (a JPEG is nev
 and one of more than twice Pillow's ``MAX_IMAGE_PIXELS``, a decompression bomb, is refused unread.
 """
 
+import importlib
+import importlib.util
 import threading
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -18,19 +21,42 @@ from analysis.datasets.files import NoRegularFileError, open_regular
 LARGE_PIXELS = 16_000_000
 KEPT_SIDE = 1_024
 
-_SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "F")
+_INTEGERS = ("I", "I;16", "I;16B", "I;16L", "I;16N")
+_FLOATS = ("F",)
+HEIC_READER = "pillow-heif"
+# Brands of HEIC in the first box of a file; AVIF, which Pillow reads, has others.
+_HEIC = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs")
+_HEIF = (b"mif1", b"msf1")
 _ORIGINAL_SIZE = "lethe_original_size"
 _one_large_at_a_time = threading.Lock()
+
+
+@dataclass(frozen=True)
+class GreyScale:
+    """What grey values of more than 8 bits are divided by, one number for all images of a dataset.
+
+    Parameters
+    ----------
+    integers, floats : float
+        Of images of whole numbers, and of floating-point numbers: the value that is white.
+    """
+
+    integers: float = 65_535.0
+    floats: float = 1.0
+
+
+FULL_SCALE = GreyScale()
 
 
 class UnusableImageError(Exception):
     """The picture cannot be decoded; says why in a few words."""
 
 
-def upright(source: Path | IO[bytes]) -> Image.Image:
+def upright(source: Path | IO[bytes], grey: GreyScale = GreyScale()) -> Image.Image:
     """Decode the first frame, turned as its EXIF orientation says, as L or RGB.
 
-    16-bit grey is scaled to 8 bits, transparency is laid on white, CMYK and palettes are converted.
+    Grey of more than 8 bits is scaled to 8 bits by ``grey``, transparency is laid on white, CMYK
+    and palettes are converted.
 
     Raises
     ------
@@ -42,8 +68,8 @@ def upright(source: Path | IO[bytes]) -> Image.Image:
             if not file.read(1):
                 raise UnusableImageError("is empty")
             file.seek(0)
-            with Image.open(file) as opened:
-                return _decoded(opened)
+            with _opened(file) as opened:
+                return _decoded(opened, grey)
     except UnusableImageError:
         raise
     except Image.DecompressionBombError:
@@ -63,23 +89,78 @@ def upright(source: Path | IO[bytes]) -> Image.Image:
         raise UnusableImageError(f"cannot be decoded: {reason}") from None
 
 
+def _opened(file: IO[bytes]) -> Image.Image:
+    """Open a picture; HEIC with the package that reads it, where that is installed."""
+    try:
+        return Image.open(file)
+    except UnidentifiedImageError:
+        file.seek(0)
+        head = file.read(64)
+        if head[4:8] != b"ftyp" or not (head[8:12] in _HEIC or _is_heif(head)):
+            raise
+    if importlib.util.find_spec("pillow_heif") is None:
+        raise UnusableImageError(
+            f"is HEIC, which the package {HEIC_READER} reads: python -m pip install {HEIC_READER}"
+        )
+    importlib.import_module("pillow_heif").register_heif_opener()
+    file.seek(0)
+    return Image.open(file)
+
+
+def _is_heif(head: bytes) -> bool:
+    """Whether a file of the general brand says among its others that it is HEIC."""
+    others = [head[i : i + 4] for i in range(16, len(head), 4)]
+    return head[8:12] in _HEIF and any(one in _HEIC for one in others)
+
+
+def deep_mode(file: IO[bytes]) -> str | None:
+    """Say whether a picture is grey of more than 8 bits: ``integers``, ``floats``, or None.
+
+    The header alone is read; None too where it is no picture.
+    """
+    head = file.read(26)
+    file.seek(0)
+    if head[:8] == b"\x89PNG\r\n\x1a\n":
+        return "integers" if head[24:26] == b"\x10\0" else None
+    if head[:2] in (b"\xff\xd8", b"BM") or head[:4] in (b"GIF8", b"RIFF"):
+        return None
+    try:
+        with Image.open(file) as opened:
+            mode = opened.mode
+    except Exception:
+        return None  # decoding it will say why
+    return "integers" if mode in _INTEGERS else "floats" if mode in _FLOATS else None
+
+
+def largest_value(file: IO[bytes]) -> float:
+    """Return the largest finite value of a picture; 0 where it cannot be decoded."""
+    try:
+        with Image.open(file) as opened:
+            is_large = opened.width * opened.height > LARGE_PIXELS
+            with _one_large_at_a_time if is_large else nullcontext():
+                values = np.asarray(opened)
+                return float(np.max(values, where=np.isfinite(values), initial=0))
+    except Exception:
+        return 0.0  # decoding it will say why
+
+
 def original_size(image: Image.Image) -> tuple[int, int]:
     """Width and height of a decoded picture before it was reduced."""
     size: tuple[int, int] = image.info.get(_ORIGINAL_SIZE, image.size)
     return size
 
 
-def _decoded(opened: Image.Image) -> Image.Image:
+def _decoded(opened: Image.Image, grey: GreyScale) -> Image.Image:
     width, height = opened.size
     if width * height <= LARGE_PIXELS:
         opened.load()
-        return _to_eight_bits(ImageOps.exif_transpose(opened))
+        return _to_eight_bits(ImageOps.exif_transpose(opened), grey)
     with _one_large_at_a_time:
         opened.draft(None, (KEPT_SIDE, KEPT_SIDE))
         opened.load()
         reduced = _reduced(opened)
         turned = ImageOps.exif_transpose(reduced)
-        image = _to_eight_bits(turned)
+        image = _to_eight_bits(turned, grey)
     sideways = turned.size != reduced.size
     image.info[_ORIGINAL_SIZE] = (height, width) if sideways else (width, height)
     return image
@@ -96,11 +177,13 @@ def _reduced(image: Image.Image) -> Image.Image:
     return image.reduce(factor)
 
 
-def _to_eight_bits(image: Image.Image) -> Image.Image:
+def _to_eight_bits(image: Image.Image, grey: GreyScale) -> Image.Image:
     if image.mode in ("L", "RGB"):
         return image if type(image) is Image.Image else image.copy()
-    if image.mode in _SIXTEEN_BIT:
-        return _scaled(image)
+    if image.mode in _INTEGERS:
+        return _scaled(image, grey.integers)
+    if image.mode in _FLOATS:
+        return _scaled(image, grey.floats)
     if image.mode == "1":
         return image.convert("L")
     if image.has_transparency_data:
@@ -110,7 +193,6 @@ def _to_eight_bits(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _scaled(image: Image.Image) -> Image.Image:
+def _scaled(image: Image.Image, top: float) -> Image.Image:
     values = np.nan_to_num(np.asarray(image, dtype=np.float64))
-    top = 65_535.0 if values.max(initial=0) > 255 else 255.0
     return Image.fromarray((values.clip(0, top) * (255.0 / top)).round().astype(np.uint8))

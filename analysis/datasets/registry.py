@@ -3,6 +3,8 @@
 from collections.abc import Callable
 
 from analysis.datasets.base import Dataset
+from analysis.datasets.decode import GreyScale
+from analysis.datasets.grey import scaled, with_scale
 from analysis.errors import UserError
 from analysis.registry import Registry
 
@@ -31,13 +33,26 @@ def dataset_kinds() -> list[str]:
     return sorted(_OPENERS.all())
 
 
-def open_dataset(spec: str) -> Dataset:
+def open_dataset(
+    spec: str, *, max_value: float | None = None, grey: GreyScale | None = None
+) -> Dataset:
     """Open ``KIND[:PLACE]``; images stay where they are until they are asked for.
+
+    Parameters
+    ----------
+    spec : str
+        The kind, and where the data lie.
+    max_value : float, optional
+        What grey values of more than 8 bits are divided by; without it, that is found with a sample
+        of the files. It is one number for all images either way, and said in the notes.
+    grey : GreyScale, optional
+        The scale of another dataset, to be used for this one.
 
     Raises
     ------
     UserError
-        The kind is unknown, or the place does not hold such a dataset.
+        The kind is unknown, the place does not hold such a dataset, or ``max_value`` is not above
+        0.
     """
     kind, colon, place = spec.partition(":")
     opener = _OPENERS.all().get(kind)
@@ -47,4 +62,5 @@ def open_dataset(spec: str) -> Dataset:
         )
     if colon and not place:
         raise UserError(f"dataset '{spec}': nothing stands after the colon")
-    return opener(place or None)
+    opened = opener(place or None)
+    return scaled(opened, max_value) if grey is None else with_scale(opened, grey)

@@ -1,180 +1,71 @@
-"""ONNX files: opened in ONNX Runtime, and their weights measured in the graph."""
+"""ONNX files: opened in ONNX Runtime, with what their metadata and the files beside them say."""
 
 import hashlib
 import importlib
-import tempfile
-from collections.abc import Iterator
-from dataclasses import replace
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from analysis.errors import UserError, one_line
-from analysis.external.model import Figures, Loaded, Needed, Stored, figures_of
+from analysis.external.declared import beside, merged, names_of_metadata, of_metadata
+from analysis.external.files import read_regular
+from analysis.external.model import Feeding, Loaded, Needed
+from analysis.external.onnx_weights import figures_of_file, nodes_of, tensors_of
 from analysis.external.registry import register
-
-_QUANTIZED = ("QLinear", "QGemm", "QAttention", "ConvInteger", "MatMulInteger", "MatMulNBits",
-              "DynamicQuantize", "QuantizeLinear", "DequantizeLinear")  # fmt: skip
-_INTEGER_LAYERS = ("QLinearConv", "QLinearMatMul", "QGemm", "QAttention", "ConvInteger",
-                   "MatMulInteger", "DynamicQuantizeMatMul")  # fmt: skip
-_FLOAT_LAYERS = ("Conv", "FusedConv", "ConvTranspose", "Gemm", "FusedGemm", "MatMul",
-                 "FusedMatMul")  # fmt: skip
-_FLOATS = {"FLOAT": "float32", "FLOAT16": "float16", "DOUBLE": "float64", "BFLOAT16": "bfloat16"}
-_PACKED_BITS = {"INT4": 4.0, "UINT4": 4.0, "FLOAT4E2M1": 4.0, "INT2": 2.0, "UINT2": 2.0}
-# Graphs above it are not written once more only to see what they compute in.
-_HIGHEST_BYTES = 2**30
-
-
-def nodes_of(model: Any) -> Iterator[Any]:
-    """Every operator of a file, those of subgraphs and functions too."""
-    for graph in _graphs(model):
-        yield from graph.node
-
-
-def tensors_of(model: Any) -> Iterator[Any]:
-    """Every tensor of a file: initializers and constants, those of subgraphs and functions too."""
-    for graph in _graphs(model):
-        yield from getattr(graph, "initializer", ())
-        for sparse in getattr(graph, "sparse_initializer", ()):
-            yield from (sparse.values, sparse.indices)
-        for node in graph.node:
-            for attribute in node.attribute:
-                if attribute.HasField("t"):
-                    yield attribute.t
-                yield from attribute.tensors
-                for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
-                    yield from (sparse.values, sparse.indices)
-
-
-def _graphs(model: Any) -> Iterator[Any]:
-    graphs = [model.graph, *model.functions]
-    while graphs:
-        graph = graphs.pop()
-        yield graph
-        for node in graph.node:
-            for attribute in node.attribute:
-                if attribute.HasField("g"):
-                    graphs.append(attribute.g)
-                graphs += attribute.graphs
-
-
-def figures_of_graph(model: Any) -> Figures:
-    """Measure all tensors; a graph that quantizes anywhere has no sparsity, and no type yet.
-
-    Scales and zero points count in the size alone. Weights that a graph stores as float32 and
-    rounds as it runs have 32 bits, as stored.
-    """
-    nodes = list(nodes_of(model))
-    packed = {node.input[1]: node for node in nodes if node.op_type == "MatMulNBits"}
-    beside = {name for node in nodes for name in _scales(node)}
-    found = [_stored(tensor, packed, beside) for tensor in tensors_of(model)]
-    figures = figures_of([one for one in found if one is not None])
-    is_quantized = any(node.op_type.startswith(_QUANTIZED) for node in nodes)
-    return replace(figures, sparsity=None if is_quantized else figures.sparsity, compute_dtype=None)
-
-
-def _scales(node: Any) -> list[str]:
-    """Operands that are scales and zero points."""
-    places = {"QuantizeLinear": (1, 2), "DequantizeLinear": (1, 2), "MatMulNBits": (2, 3)}
-    return [node.input[i] for i in places.get(node.op_type, ()) if i < len(node.input)]
-
-
-def _stored(tensor: Any, packed: dict[str, Any], beside: set[str]) -> Stored | None:
-    import onnx
-    from onnx import numpy_helper
-
-    kind = onnx.TensorProto.DataType.Name(tensor.data_type)
-    if kind in ("UNDEFINED", "STRING"):
-        return None
-    array = numpy_helper.to_array(tensor)
-    bits = _PACKED_BITS.get(kind, 8.0 * array.dtype.itemsize)
-    n_bytes = array.size * bits / 8
-    if tensor.name in packed:
-        sizes = {one.name: one.i for one in packed[tensor.name].attribute}
-        return Stored(sizes["N"] * sizes["K"], n_bytes, True, float(sizes.get("bits", 4)), None)
-    is_float = "FLOAT" in kind or kind == "DOUBLE"
-    # Wider integers are shapes, indices and biases.
-    is_weight = array.ndim >= 2 and tensor.name not in beside and (is_float or bits <= 8)
-    is_weight = is_weight and kind != "BOOL"
-    zeros = array.size - int(np.count_nonzero(array)) if is_float else None
-    return Stored(array.size, n_bytes, is_weight, bits, zeros)
-
-
-def computed_in(source: Any, n_bytes: int) -> str | None:
-    """Read what layers with weights compute in from the graph as ONNX Runtime runs it.
-
-    ONNX Runtime makes one layer of integers of a layer of floats between a DequantizeLinear and a
-    QuantizeLinear, where it has a kernel for it; the file does not say which.
-
-    Parameters
-    ----------
-    source : bytes or str
-        The model, or where it lies.
-
-    Returns
-    -------
-    str or None
-        Such as ``float32``, ``int8`` or, where layers differ, ``float32 and int8``. None where it
-        cannot be seen: the model is large, has no such layer, or unpacks weights of 4 bits.
-    """
-    import onnx
-    import onnxruntime
-
-    if n_bytes > _HIGHEST_BYTES:
-        return None
-    with tempfile.TemporaryDirectory(prefix="lethe-") as folder:
-        file = Path(folder) / "run.onnx"
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 4
-        options.optimized_model_filepath = str(file)
-        try:
-            onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-            model = onnx.load(file, load_external_data=False)
-        except Exception:
-            return None  # it runs, but cannot be written
-    return _computed(model)
-
-
-def _computed(model: Any) -> str | None:
-    import onnx
-
-    types = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
-    nodes = list(nodes_of(model))
-    for node in nodes:  # what is dequantized has the type of its scale
-        if node.op_type == "DequantizeLinear" and node.input[0] in types:
-            types[node.output[0]] = types.get(node.input[1], onnx.TensorProto.UNDEFINED)
-    found: set[str | None] = set()
-    for node in nodes:
-        if node.op_type == "MatMulNBits":
-            found.add(None)
-        elif node.op_type.startswith(_INTEGER_LAYERS):
-            found.add("int8")
-        elif node.op_type in _FLOAT_LAYERS and node.input[1] in types:
-            found.add(_FLOATS.get(onnx.TensorProto.DataType.Name(types[node.input[1]])))
-    known = sorted(one for one in found if one is not None)
-    return " and ".join(known) if known and None not in found else None
-
+from analysis.external.session import one_of, session_options, switch, threads
 
 _TYPES = {
     "tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64",
     "tensor(uint8)": "uint8", "tensor(int8)": "int8",
 }  # fmt: skip
 _BRINGS = "pip install -r requirements.txt brings it"
+_LEVELS = {
+    "disable_all": "ORT_DISABLE_ALL",
+    "basic": "ORT_ENABLE_BASIC",
+    "extended": "ORT_ENABLE_EXTENDED",
+    "layout": "ORT_ENABLE_LAYOUT",
+    "all": "ORT_ENABLE_ALL",
+}
+# Attributes of SessionOptions.
+_OPTIONS = {
+    "graph_optimization_level": one_of(_LEVELS),
+    "intra_op_num_threads": threads,
+    "inter_op_num_threads": threads,
+    "execution_mode": one_of({"sequential": "ORT_SEQUENTIAL", "parallel": "ORT_PARALLEL"}),
+    "use_deterministic_compute": switch,
+    "enable_cpu_mem_arena": switch,
+    "enable_mem_pattern": switch,
+    "enable_mem_reuse": switch,
+}
+# Entries of its configuration, which ONNX Runtime itself does not check: those that change kernels.
+_ENTRIES = (
+    "session.disable_prepacking",
+    "session.disable_quant_qdq",
+    "session.enable_quant_qdq_cleanup",
+    "session.qdqisint8allowed",
+    "session.set_denormal_as_zero",
+    "session.x64quantprecision",
+)
+_FOUND_AT_RUN_TIME = ("DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM")
+_IR = re.compile(r"IR version: (\d+), max supported IR version: (\d+)")
+_OPSET = re.compile(r"Opset (\d+) is under development.*?domain (\S*) is till opset (\d+)", re.S)
 
 
 @register("onnx")
-def open_onnx(where: str, _: Needed) -> Loaded:
+def open_onnx(where: str, needed: Needed) -> Loaded:
     """Open a file and the files of its external data, which must lie in its folder.
 
     Raises
     ------
     UserError
-        It is missing or no ONNX file, needs files from elsewhere or operators that are not there,
-        or takes more than one input.
+        It is missing or no ONNX file, is newer than the runtime, needs files from elsewhere or
+        operators that are not there, or takes more than one input.
     """
     onnx, onnxruntime = _libraries()
+    known = _OPTIONS | dict.fromkeys(_ENTRIES, switch)
+    asked = session_options(needed.session_options, known, "ONNX Runtime")
     path = Path(where)
     content = read_regular(path)
     try:
@@ -187,24 +78,141 @@ def open_onnx(where: str, _: Needed) -> Loaded:
     digest = hashlib.sha256(content)
     for file in files:
         digest.update(file.name.encode() + hashlib.sha256(read_regular(file)).digest())
+    providers = _providers(onnxruntime, needed.device)
+    try:
+        session = onnxruntime.InferenceSession(
+            str(path) if files else content, _options(onnxruntime, asked), providers=providers
+        )
+    except Exception as error:
+        raise UserError(_refusal(onnxruntime, error)) from None
+    if providers[0] not in session.get_providers():
+        raise UserError(
+            "ONNX Runtime could not start CUDA and would use the CPU; --device cpu, or the CUDA "
+            "and cuDNN that this onnxruntime-gpu was built for"
+        )
+    shape, dtype, name = _input(session)
+    metadata = {one.key: one.value for one in model.metadata_props}
+    says, said_by, names = _declared(session, metadata, path.resolve().parent)
+    return Loaded(
+        _runner(session, name, model),
+        digest.hexdigest(),
+        figures_of_file(model, path, content, files),
+        shape,
+        dtype,
+        says=says,
+        said_by=said_by,
+        class_names=names or _names_of_maps(model),
+        is_batch_dependent=_is_batch_dependent(model, shape),
+    )
+
+
+def _options(onnxruntime: Any, asked: dict[str, Any]) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
-    try:
-        session = onnxruntime.InferenceSession(
-            str(path) if files else content, options, providers=["CPUExecutionProvider"]
-        )
-    except Exception as error:
-        raise UserError(f"ONNX Runtime does not take it: {one_line(error)}") from None
-    shape, dtype, name = _input(session)
+    enums = {
+        "graph_optimization_level": onnxruntime.GraphOptimizationLevel,
+        "execution_mode": onnxruntime.ExecutionMode,
+    }
+    for key, value in asked.items():
+        if key in _ENTRIES:
+            options.add_session_config_entry(key, str(int(value)))
+        else:
+            setattr(options, key, getattr(enums[key], value) if key in enums else value)
+    return options
 
+
+def _providers(onnxruntime: Any, device: str) -> list[str]:
+    if device == "cpu":
+        return ["CPUExecutionProvider"]
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        raise UserError(
+            f"--device {device}: this ONNX Runtime runs on the CPU alone; pip install "
+            "onnxruntime-gpu in place of onnxruntime brings CUDA, or --device cpu"
+        )
+    return ["CUDAExecutionProvider", "CPUExecutionProvider"]
+
+
+def _refusal(onnxruntime: Any, error: Exception) -> str:
+    """Say why ONNX Runtime does not take a file, and what to do where the file is too new."""
+    text, version = str(error), onnxruntime.__version__
+    newer = "or pip install -U onnxruntime"
+    found = _IR.search(text)
+    if found is not None:
+        return (
+            f"it is written in IR version {found[1]}, and ONNX Runtime {version} reads up to "
+            f"{found[2]}; set model.ir_version = {found[2]} and save it again, {newer}"
+        )
+    found = _OPSET.search(text)
+    if found is not None:
+        of = "" if found[2] in ("", "ai.onnx") else f" of {found[2]}"
+        return (
+            f"it uses opset {found[1]}{of}, and ONNX Runtime {version} reads up to {found[3]}; "
+            f"export it again with opset_version={found[3]}, {newer}"
+        )
+    reason = re.sub(r"\S*/\S+\.(cc|h|cpp)(:\d+)?", "", one_line(error))
+    return f"ONNX Runtime does not take it: {' '.join(reason.split())}"
+
+
+def _runner(session: Any, name: str, model: Any) -> Any:
     names = [one.name for one in session.get_outputs()]
+    keys = _keys_of_maps(model)
 
     def run(images: Any) -> dict[str, Any]:
         outputs = session.run(None, {name: images})
-        return {name: np.asarray(one) for name, one in zip(names, outputs, strict=True)}
+        return {
+            name: _array(one, keys.get(name, [])) for name, one in zip(names, outputs, strict=True)
+        }
 
-    return Loaded(run, digest.hexdigest(), _figures(model, path, content, files), shape, dtype)
+    return run
+
+
+def _array(output: Any, keys: list[Any]) -> Any:
+    """An output as an array; one of mappings, as scikit-learn's are, as scores a class."""
+    if isinstance(output, list) and output and isinstance(output[0], dict):
+        order = [key for key in keys if key in output[0]] or sorted(output[0])
+        return np.array([[row[key] for key in order] for row in output], np.float32)
+    return np.asarray(output)
+
+
+def _keys_of_maps(model: Any) -> dict[str, list[Any]]:
+    """Classes of each output that is a mapping, in the order of the scores they are made of."""
+    found: dict[str, list[Any]] = {}
+    for node in model.graph.node:
+        if node.op_type == "ZipMap":
+            for attribute in node.attribute:
+                words = [one.decode("utf-8", "replace") for one in attribute.strings]
+                found[node.output[0]] = words or list(attribute.ints)
+    return found
+
+
+def _names_of_maps(model: Any) -> tuple[str, ...]:
+    keys = next(iter(_keys_of_maps(model).values()), [])
+    return tuple(keys) if keys and isinstance(keys[0], str) else ()
+
+
+def _declared(
+    session: Any, metadata: dict[str, str], folder: Path
+) -> tuple[Feeding, str, tuple[str, ...]]:
+    """What the file, or Hugging Face's files beside it, say of its input and its outputs.
+
+    Exports for the browser lie in a folder ``onnx`` of the folder with those files.
+    """
+    own, names = of_metadata(metadata), names_of_metadata(metadata)
+    feeding, file, others = beside(folder)
+    if not file and not others and folder.name == "onnx":
+        feeding, file, others = beside(folder.parent)
+    sides = [one.shape[-1] for one in session.get_outputs() if one.shape]
+    if not names and (len(others) in sides or not any(isinstance(one, int) for one in sides)):
+        names = others
+    by = ["its metadata"] * (own != Feeding()) + [file] * bool(file)
+    return merged(own, feeding), " and ".join(by), names
+
+
+def _is_batch_dependent(model: Any, shape: tuple[int | None, ...] | None) -> bool:
+    """Whether scales are found as it runs, over all images that are given at once."""
+    is_free = shape is None or not shape or shape[0] != 1
+    return is_free and any(node.op_type in _FOUND_AT_RUN_TIME for node in nodes_of(model))
 
 
 def _libraries() -> tuple[Any, Any]:
@@ -217,24 +225,6 @@ def _libraries() -> tuple[Any, Any]:
         except ImportError as error:
             raise UserError(f"{name} cannot be imported ({one_line(error)}); {_BRINGS}") from None
     return found[0], found[1]
-
-
-def read_regular(path: Path) -> bytes:
-    """Read a file.
-
-    Raises
-    ------
-    UserError
-        It is missing, or no regular file.
-    """
-    if not path.exists():
-        raise UserError("there is no such file")
-    if not path.is_file():
-        raise UserError("this is no file")
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UserError(f"cannot be read: {error.strerror}") from None
 
 
 def _input(session: Any) -> tuple[tuple[int | None, ...] | None, str, str]:
@@ -274,14 +264,3 @@ def _external_files(model: Any, folder: Path) -> list[Path]:
             raise UserError(f"its file of weights {location[:100]!r} is missing beside it")
         found[location] = folder / location
     return [found[name] for name in sorted(found)]
-
-
-def _figures(model: Any, path: Path, content: bytes, files: list[Path]) -> Figures:
-    import onnx
-
-    if files:
-        # Its data lie in the model's folder: that was seen before.
-        model = onnx.load(path)
-    n_bytes = len(content) + sum(file.stat().st_size for file in files)
-    computed = computed_in(str(path) if files else content, n_bytes)
-    return replace(figures_of_graph(model), compute_dtype=computed)

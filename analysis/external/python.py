@@ -13,7 +13,8 @@ from torch import nn
 from analysis.errors import UserError, one_line
 from analysis.external.model import Loaded, Needed
 from analysis.external.registry import register
-from analysis.external.torch_modules import arrays, fed, figures_of_module, runner
+from analysis.external.session import session_options
+from analysis.external.torch_modules import arrays, fed, figures_of_module, runner, to_device
 
 
 @register("function")
@@ -27,7 +28,7 @@ def open_function(where: str, needed: Needed) -> Loaded:
     UserError
         It cannot be imported or fails, or returns neither.
     """
-    del needed  # the check with an image says whether it fits
+    session_options(needed.session_options, {}, "a function")
     name, _, attribute = where.partition(":")
     here = os.getcwd()
     if here not in sys.path:
@@ -53,7 +54,9 @@ def open_function(where: str, needed: Needed) -> Loaded:
         first = next(iter(made.parameters()), None)
         dtype = torch.float32 if first is None else first.dtype
         shape = (None, None, None, None)
-        return Loaded(runner(made), digest, figures_of_module(made), shape, fed(dtype), notes=notes)
+        figures = figures_of_module(made)
+        run = runner(to_device(made, needed.device), needed.device)
+        return Loaded(run, digest, figures, shape, fed(dtype), notes=notes)
     if not callable(made):
         raise UserError(
             f"'{attribute}' returned {type(made).__name__}; expected a torch.nn.Module, or a "

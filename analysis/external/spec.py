@@ -8,13 +8,17 @@ from pathlib import Path
 from analysis.compression.registry import asked_sparsity, methods
 from analysis.config import DENSE_ID, Step, Variant
 from analysis.errors import UserError
+from analysis.external.exporting import lines_to_export
 from analysis.store.manifest import VariantRecord
 
 _STEP = re.compile(r"([a-z][a-z0-9]*(?:-[a-z0-9]+)*?)(?:-(\d+\.\d+))?")
 _FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _HIGHEST_SEED = 2**31 - 1
-_FORMATS = {".onnx": "onnx", ".pt2": "exported"}
-_EXPECTED = "expected a file .onnx or .pt2, timm:NAME[:CHECKPOINT], or module:function"
+_FORMATS = {".onnx": "onnx", ".pt2": "exported", ".tflite": "tflite", ".xml": "openvino"}
+_EXPECTED = (
+    "expected a file .onnx, .tflite, .xml (OpenVINO) or .pt2, the folder of a Hugging Face model, "
+    "timm:NAME[:CHECKPOINT], or module:function"
+)
 
 
 @dataclass(frozen=True)
@@ -83,13 +87,16 @@ def _format(model: str, item: str) -> tuple[str, str]:
     suffix = Path(model).suffix.lower()
     if suffix in _FORMATS:
         return _FORMATS[suffix], model
+    if (Path(model) / "config.json").is_file():
+        return "hugging-face", model
+    lines = lines_to_export(model)
+    if lines is not None:
+        raise UserError(f"--models {item}: {_EXPECTED}; {lines}")
     if _FUNCTION.fullmatch(model):
         return "function", model
     hint = ""
-    if suffix in (".pt", ".pth", ".safetensors", ".bin", ".ckpt"):
-        hint = "; weights alone do not say what model they are of: timm:NAME:CHECKPOINT"
-    elif suffix == ".xml":
-        hint = "; a function runs a model of OpenVINO: docs/external-models.md has an example"
+    if Path(model).is_dir():
+        hint = "; this folder has no config.json, which a Hugging Face model has"
     raise UserError(f"--models {item}: {_EXPECTED}{hint}")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 import torch.ao.quantization.fx._decomposed  # operators of PT2E programs
+from torch.export.passes import move_to_device_pass
 from torch.export.pt2_archive._package import PT2ArchiveReader, load_pt2
 from torch.export.pt2_archive.constants import (
     AOTINDUCTOR_DIR,
@@ -20,10 +21,11 @@ from torch.export.pt2_archive.constants import (
 )
 
 from analysis.errors import UserError, one_line
+from analysis.external.files import read_regular
 from analysis.external.model import Loaded, Needed
-from analysis.external.onnx import read_regular
 from analysis.external.registry import register
-from analysis.external.torch_modules import fed, figures_of_tensors, runner
+from analysis.external.session import session_options
+from analysis.external.torch_modules import check_device, fed, figures_of_tensors, runner
 
 # What torch unpickles besides weights and constants: example inputs, and objects of any class.
 _EXAMPLES = "data/sample_inputs/"
@@ -31,7 +33,7 @@ _OBJECTS = (CUSTOM_OBJ_FILENAME_PREFIX, OPAQUE_OBJ_FILENAME_PREFIX)
 
 
 @register("exported")
-def open_exported(where: str, _: Needed) -> Loaded:
+def open_exported(where: str, needed: Needed) -> Loaded:
     """Open a program that ``torch.export.save`` wrote.
 
     Raises
@@ -40,13 +42,16 @@ def open_exported(where: str, _: Needed) -> Loaded:
         It is missing, no such file, holds pickled objects besides tensors, or takes more than one
         input.
     """
+    session_options(needed.session_options, {}, "a program of torch.export")
     content = read_regular(Path(where))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             _check_archive(content)
             program = load_pt2(io.BytesIO(content)).exported_programs["model"]
-            module = program.module()
+            module = _on_device(program, needed.device)
+    except UserError:
+        raise
     except _PickledError:
         raise UserError(
             "it holds pickled objects or compiled code besides tensors, which can run any code: it "
@@ -59,7 +64,17 @@ def open_exported(where: str, _: Needed) -> Loaded:
         ) from None
     shape, dtype = _input(program)
     figures = figures_of_tensors([*program.state_dict.values(), *_constants(program)])
-    return Loaded(runner(module), hashlib.sha256(content).hexdigest(), figures, shape, dtype)
+    return Loaded(
+        runner(module, needed.device), hashlib.sha256(content).hexdigest(), figures, shape, dtype
+    )
+
+
+def _on_device(program: Any, device: str) -> Any:
+    """Make the module; tensors that the program makes itself must be moved within it."""
+    if device != "cpu":
+        check_device(device)
+        program = move_to_device_pass(program, device)
+    return program.module()
 
 
 class _PickledError(Exception):

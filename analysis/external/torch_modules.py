@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from analysis.errors import UserError, one_line
 from analysis.external.model import Figures, Stored, figures_of
 from analysis.models.weights import measured_sparsity
 
@@ -21,12 +22,47 @@ def fed(dtype: torch.dtype) -> str:
     return _FED.get(dtype, "float32")
 
 
-def runner(module: Callable[..., Any]) -> Callable[[Any], dict[str, Any]]:
+def to_device(module: nn.Module, device: str) -> nn.Module:
+    """Move a module to the device it runs on, ``cpu`` or ``cuda``.
+
+    Raises
+    ------
+    UserError
+        There is no such device, or the module cannot be moved there.
+    """
+    if device == "cpu":
+        return module
+    check_device(device)
+    try:
+        return module.to(device)
+    except Exception as error:
+        raise UserError(
+            f"it cannot be moved to {device} ({one_line(error)}); --device cpu runs it here"
+        ) from None
+
+
+def check_device(device: str) -> None:
+    """Check that torch can use a device.
+
+    Raises
+    ------
+    UserError
+        It cannot.
+    """
+    if device == "cpu" or (device == "cuda" and torch.cuda.is_available()):
+        return
+    raise UserError(
+        f"--device {device}: torch {torch.__version__} finds no such device here; --device cpu, or "
+        "install torch for CUDA (pytorch.org/get-started)"
+    )
+
+
+def runner(module: Callable[..., Any], device: str = "cpu") -> Callable[[Any], dict[str, Any]]:
     """Run a module, or a function of tensors, on arrays."""
 
     def run(images: Any) -> dict[str, Any]:
         with torch.inference_mode():
-            return arrays(module(torch.from_numpy(np.ascontiguousarray(images))))
+            return arrays(module(torch.from_numpy(np.ascontiguousarray(images)).to(device)))
 
     return run
 

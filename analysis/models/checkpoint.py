@@ -102,6 +102,30 @@ def load_checkpoint(model: nn.Module, state: State, path: str) -> str | None:
     return f"the head is a new one: the checkpoint has {found}"
 
 
+def classes_and_channels(model: nn.Module, state: State) -> tuple[int | None, int | None]:
+    """Classes of the head that a state dict holds, and channels of its first convolution.
+
+    None where the state dict has no tensor of that name.
+
+    Parameters
+    ----------
+    model : Module
+        A model of the same architecture, with any number of classes and channels.
+    state : dict
+        The state dict.
+    """
+    given = _without_prefix(state, model.state_dict())
+    heads = [given[name] for name in sorted(_head_names(model)) if name in given]
+    classes = next((len(tensor) for tensor in heads if tensor.ndim), None)
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Conv2d):
+            weight = given.get(f"{name}.weight")
+            if weight is None or weight.ndim != 4:
+                return classes, None
+            return classes, int(weight.shape[1]) * module.groups
+    return classes, None
+
+
 def _without_prefix(state: State, own: Mapping[str, torch.Tensor]) -> State:
     while True:
         prefix = next((p for p in _PREFIXES if all(name.startswith(p) for name in state)), None)

@@ -3,6 +3,8 @@
 import base64
 import math
 import re
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 _SIGNATURES = {
@@ -42,6 +44,14 @@ def visible(text: str) -> str:
 
 
 NOTHING = "–"
+
+
+def most_common(reasons: Iterable[str], most: int = 3) -> str:
+    """Reasons with how often each is given, the most frequent first: ``9 are empty``."""
+    counted = Counter(reasons).most_common()
+    some = [f"{n:,} {visible(reason)}" for reason, n in counted[:most]]
+    rest = sum(n for _, n in counted[most:])
+    return "; ".join([*some, *([f"{rest:,} for other reasons"] if rest else [])])
 
 
 def is_missing(value: Any) -> bool:

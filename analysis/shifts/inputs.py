@@ -63,7 +63,8 @@ def open_natural(shift: Shift, dataset: Dataset, *, is_own: bool = False) -> Nat
     UserError
         The data cannot be opened, or have a class that the sweep has not.
     """
-    opened = open_dataset(shift.dataset or "")
+    # What is white in the sweep's images is white in these.
+    opened = open_dataset(shift.dataset or "", grey=dataset.grey)
     split = opened.test if opened.whole is None or is_own else opened.whole
     if not len(split):
         raise UserError(f"--shift {shift.name}={shift.dataset}: it has no image")

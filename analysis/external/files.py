@@ -1,0 +1,39 @@
+"""What the formats that are files share: reading one, and naming a runtime that is missing."""
+
+from pathlib import Path
+
+from analysis.errors import UserError, one_line
+
+
+def read_regular(path: Path) -> bytes:
+    """Read a file.
+
+    Raises
+    ------
+    UserError
+        It is missing, or no regular file.
+    """
+    if not path.exists():
+        raise UserError("there is no such file")
+    if not path.is_file():
+        raise UserError("this is no file")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}") from None
+
+
+def missing_runtime(error: ImportError, package: str, extra: str) -> UserError:
+    """Say which package runs a format, and how it is installed.
+
+    Parameters
+    ----------
+    error : ImportError
+        What importing it raised.
+    package, extra : str
+        Its name, and the extra of Lethe that brings it.
+    """
+    brings = f'python -m pip install {package}, or Lethe with its extra, "lethe[{extra}]"'
+    if isinstance(error, ModuleNotFoundError):
+        return UserError(f"{package} is not installed; {brings}")
+    return UserError(f"{package} cannot be imported ({one_line(error)}); {brings}")
