@@ -222,6 +222,25 @@ def test_lines_of_a_pipeline_with_all_scores(tmp_path: Path, pictures: Path) -> 
     assert read.notna().all().all()
 
 
+@pytest.mark.parametrize("indent", [None, 2])
+def test_one_list_of_a_pipeline_is_read_as_its_lines(
+    tmp_path: Path, pictures: Path, indent: int | None
+) -> None:
+    words = []
+    for variant in ("dense", "int8"):
+        records = [json.loads(line) for line in lines(variant).splitlines()]
+        path = write_text(tmp_path / f"{variant}.json", json.dumps(records, indent=indent))
+        words += ["--variant", f"{variant}={path}"]
+    folder = run(tmp_path / "cache", *words, "--images", f"folder:{pictures}")
+    assert found(folder) == expected()
+    labels = write_text(tmp_path / "y.txt", "\n".join(CLASSES[i % 3] for i in range(N)))
+    lists = [json.loads(line) for line in lines("dense", bare=True).splitlines()]
+    path = write_text(tmp_path / "lists.json", json.dumps(lists, indent=indent))
+    words = ["--variant", f"dense={path}", "--labels", labels]
+    read = predictions(run(tmp_path / "cache", *words, name="lists"), ["prediction"])
+    assert [sorted(CLASSES)[i] for i in read["prediction"]] == guess("dense")
+
+
 def test_lines_of_a_pipeline_with_the_first_few_scores(tmp_path: Path, pictures: Path) -> None:
     words = files_of(tmp_path, top=2)
     folder = run(tmp_path / "cache", *words, "--images", f"folder:{pictures}")
