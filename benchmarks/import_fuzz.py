@@ -28,6 +28,7 @@ import pyarrow.parquet as pq
 
 from analysis.cli.main import main as command
 from analysis.importing.encode import variant_record
+from analysis.outputs.label_space import plain
 from analysis.schema import NO_ANSWER
 from analysis.store import Cache
 from benchmarks._mutations import FORMATS, file_of, mutated
@@ -147,7 +148,7 @@ def _read_back(path: Path, kind: str, cache: Path) -> str:
 
 def _are_equal(found: Rows, expected: Rows) -> bool:
     return found.keys() == expected.keys() and all(
-        row[:2] == expected[key][:2]
+        [*map(plain, row[:2])] == [*map(plain, expected[key][:2])]
         and (row[2] is None) == (expected[key][2] is None)
         and abs((row[2] or 0) - (expected[key][2] or 0)) < 1e-4
         for key, row in found.items()
@@ -169,7 +170,7 @@ def _table(path: Path, kind: str) -> Rows:
             header = re.split(r"[\r\n]", text, maxsplit=1)[0]
             separator = max(",;\t|", key=lambda one: len(next(csv.reader([header], delimiter=one))))
             reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-            names = [name.strip() for name in next(reader)]
+            names = [name.strip().lower() for name in next(reader)]
             rows = [dict(zip(names, row, strict=False)) for row in reader if row]
     return {
         (

@@ -31,6 +31,7 @@ Block = dict[str, pa.Array]
 _BLOCK_BYTES = 8 * 2**20
 _BLOCK_ROWS = 131_072
 _HEADER_BYTES = 2**20
+_MOST_LIST_BYTES = 2**29
 _GZIP = b"\x1f\x8b"
 _OTHERS = {
     b"PAR1": "its content is Parquet; give it a name that ends in .parquet",
@@ -184,17 +185,44 @@ def _json_lines(
     flatten: Flatten | None, path: Path, raw: io.BufferedReader, choose: Choose, told: Told
 ) -> Iterator[Block]:
     unpacked: Any = gzip.GzipFile(fileobj=raw) if raw.peek(2)[:2] == _GZIP else raw
-    row = 1
-    for content in _whole_lines(path, unpacked):
+    for table in _json_tables(path, unpacked, flatten):
         told(raw.tell())
-        table = _lines(path, content, row, flatten)
         if not table.num_rows:
             continue
         chosen = choose(table.column_names)
-        row += table.num_rows
         table = table.combine_chunks()
         for batch in table.to_batches(_BLOCK_ROWS):
             yield {ours: batch.column(theirs) for ours, theirs in chosen.items()}
+
+
+def _json_tables(path: Path, source: Any, flatten: Flatten | None) -> Iterator[pa.Table]:
+    """Read a file that is one list of records as that, any other line by line."""
+    start = source.peek(1).lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    if start == b"[":
+        content = source.read(_MOST_LIST_BYTES + 1)
+        records = _one_list(content) if len(content) <= _MOST_LIST_BYTES else None
+        if records is not None:
+            for first in range(0, len(records), _BLOCK_ROWS):
+                yield _table_of(path, records[first : first + _BLOCK_ROWS], first + 1, flatten)
+            return
+        source.seek(0)
+    row = 1
+    for content in _whole_lines(path, source):
+        table = _lines(path, content, row, flatten)
+        row += table.num_rows
+        yield table
+
+
+def _one_list(content: bytes) -> list[dict[str, Any]] | None:
+    """Records of a file that is one JSON list of objects, or of a pipeline's lists; else None."""
+    try:
+        found = json.loads(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, list) or is_list_of_scores(found):
+        return None
+    records = [{"scores": one} if is_list_of_scores(one) else one for one in found]
+    return records if records and all(isinstance(one, dict) for one in records) else None
 
 
 def _whole_lines(path: Path, source: Any) -> Iterator[bytes]:
@@ -232,6 +260,12 @@ def _lines(path: Path, content: bytes, row: int, flatten: Flatten | None) -> pa.
         if not isinstance(record, dict):
             raise UserError(f"{where} is no JSON object; expected one object a line")
         records.append(record)
+    return _table_of(path, records, row, flatten)
+
+
+def _table_of(
+    path: Path, records: list[dict[str, Any]], row: int, flatten: Flatten | None
+) -> pa.Table:
     if flatten is not None:
         flatten(records, row)
     names = dict.fromkeys(name for record in records for name in record)

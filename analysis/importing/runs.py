@@ -169,8 +169,7 @@ class RunWriter:
         columns = self._columns(scored.scores)
         beside = None if dense is None else self._columns(dense)
         table = table_of_scores(scored.scores, dense, label, place, columns, beside)
-        if scored.scores.note and scored.scores.note not in self.notes:
-            self.notes.append(scored.scores.note)
+        self.notes += [note for note in scored.scores.notes if note not in self.notes]
         outputs = label if columns is None else np.append(columns, -1)[label]
         return table, scored.scores.n_zeros(outputs.astype(np.int64))
 

@@ -88,7 +88,7 @@ class Scores:
             if are_probabilities:
                 yield log_probabilities(block, summary)
             elif self.width == 1:
-                yield np.concatenate([np.zeros(block.shape), block[:, 1:]], axis=1)
+                yield np.concatenate([np.zeros((len(block), 1)), block[:, 1:]], axis=1)
             else:
                 yield block
 
@@ -110,20 +110,20 @@ class Scores:
         return found
 
     @property
-    def note(self) -> str:
-        """Say what was taken for something else than its name says; empty without."""
-        if self.said == LOGITS and self.are_probabilities:
-            return (
-                f"'{self.what}' of {self.path.name} lie in 0..1 and sum to 1: taken as "
-                "probabilities (--scores logits takes them as logits)"
+    def notes(self) -> list[str]:
+        """What is to be said of scores that are not what their name says, or not exact."""
+        if not self.are_probabilities:
+            return []
+        found, where = [], f"'{self.what}' of {self.path.name}"
+        if self.said == LOGITS:
+            found.append(
+                f"{where} lie in 0..1 and sum to 1: taken as probabilities (--scores logits takes "
+                "them as logits)"
             )
-        summary = self.summary
-        if self.are_probabilities and summary.off > SUM_SLACK:
-            return (
-                f"'{self.what}' of {self.path.name} come in steps and sum to 1 within "
-                f"{summary.off:.2g}: made to sum to 1"
-            )
-        return ""
+        if self.summary.off > SUM_SLACK:
+            off = self.summary.off
+            found.append(f"{where} come in steps and sum to 1 within {off:.2g}: made to sum to 1")
+        return found
 
     def _raw(self) -> Iterator[npt.NDArray[np.float64]]:
         """Blocks of float64; of one output the second class has it, and the first the rest to 1."""
