@@ -22,6 +22,8 @@ _P = 1e-3
 _POINTS = 0.03
 # Of the images of the classes that would move: two classes of a thousand are few of all images.
 _POINTS_OF_MOVED = 0.25
+# Of the same images, in the other order: below, the model knows too little to say its order.
+_FEWEST_RIGHT = 1 / 3
 _SHOWN = 6
 
 
@@ -69,8 +71,8 @@ def check_order(
     Half of the images of each class finds the assignment of classes to outputs with the most
     images right (the Hungarian method); it is judged on the other half by McNemar's exact test.
     It is wrong where p < .001 and the other assignment is right on more than 3 points more of the
-    images, or on more than 25 points more of those whose class would move. Classes with fewer than
-    5 images take no part.
+    images, or on more than 25 points more of those whose class would move, and on a third of
+    those. Classes with fewer than 5 images take no part.
 
     Parameters
     ----------
@@ -108,6 +110,13 @@ def check_order(
     p = float(mcnemar(np.array([(now & ~then).sum()]), np.array([(~now & then).sum()]))[0])
     if p >= _P or not (gain > _POINTS or gain_of_moved > _POINTS_OF_MOVED):
         return _right(classes, label)
+    if then[of_moved].mean() < _FEWEST_RIGHT:
+        return OrderFinding(
+            f"order of the classes not clear: the model is right on {100 * now.mean():.1f} % of "
+            f"{len(now):,} images, in the best other order on {100 * then.mean():.1f} %, too few to "
+            "tell another order from a model that is fed what it does not know",
+            gain=gain, p=p,
+        )  # fmt: skip
     names = _renamed(class_names, classes[moved], output)
     return OrderFinding(_sentence(class_names, classes[moved], output, now, then, p),
                         True, names, gain, p)  # fmt: skip

@@ -9,6 +9,8 @@ from analysis.config import DENSE_ID, Sweep, Training
 from analysis.options import options_of
 from analysis.store.manifest import Manifest
 
+# Lists whose values follow their option at once.
+_TOGETHER = ("mean", "std")
 _LEVEL = re.compile(r"(.+)-(\d+\.\d+)")
 
 
@@ -21,12 +23,11 @@ def sweep_command(manifest: Manifest, *more: str) -> str:
 
 
 def _words_of_given(manifest: Manifest) -> list[str]:
-    options = dict(manifest.config.options)
-    lists = {name: options.pop(name, None) or [] for name in ("mean", "std")}
-    kept = ("dataset", "normalize", "input_size", "train_limit", "test_limit", "paired")
-    words = option_words({"name": manifest.name} | {k: options.get(k) for k in kept})
+    options = {k: v for k, v in manifest.config.options.items() if k != "model"}
+    lists = {name: options.pop(name, None) or [] for name in _TOGETHER}
+    words = option_words({"name": manifest.name} | options)
     for name, values in lists.items():
-        words += [f"--{name}", *map(str, values)] if values else []
+        words += [_option(name), *map(str, values)] if values else []
     models = manifest.models.items()
     return [*words, "--models", *(f"{run}={one.model}" for run, one in models)]
 

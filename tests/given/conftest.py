@@ -1,28 +1,12 @@
 """Two models of the digits in a folder of their own, and a pool that is this process."""
 
 import contextlib
-from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from analysis.sweep import tasks
-from tests.given.nets import write_linear
-
-
-class Here:
-    """A pool of one worker that is this process: starting one takes seconds."""
-
-    n_workers = 1
-
-    def submit(self, job: Any, *arguments: Any) -> "Future[Any]":
-        future: Future[Any] = Future()
-        try:
-            future.set_result(job(*arguments))
-        except Exception as error:
-            future.set_exception(error)
-        return future
+from tests.given.nets import Here, write_linear
 
 
 @pytest.fixture

@@ -1,23 +1,26 @@
 """Tiny models of the digits (8 x 8, grey) in every format, made inside the tests."""
 
 import io
+import tempfile
 import warnings
+from concurrent.futures import Future
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from PIL import Image
 from torch import nn
 
+from analysis.cli.external_models import asked_from
 from analysis.cli.main import main
 from analysis.datasets import open_dataset
-from analysis.external.evaluate import try_model_file
+from analysis.external.fit import Fit
 from analysis.external.model import Needed
-from analysis.external.signature import Fit
 from analysis.external.spec import parse_models
+from analysis.sweep.fitting import Fitting
 
 NEEDED = Needed(10, 1, (8, 8), None)
 
@@ -109,15 +112,33 @@ def write_pt2(module: nn.Module, path: Path, *, batch: int | None = None, size: 
     return path
 
 
-def pictures(n: int = 8) -> list[Image.Image]:
-    test = open_dataset("digits").test
-    return [test.images[i] for i in range(n)]
+class Here:
+    """A pool of one worker that is this process: starting one takes seconds."""
+
+    n_workers = 1
+
+    def submit(self, job: Any, *arguments: Any) -> "Future[Any]":
+        future: Future[Any] = Future()
+        try:
+            future.set_result(job(*arguments))
+        except Exception as error:
+            future.set_exception(error)
+        return future
 
 
-def tried(item: str, **needed: Any) -> Fit:
-    """Try one model on the first digits."""
-    (model,) = parse_models([item])
-    return try_model_file(model, Needed(**(vars(NEEDED) | needed)), pictures())
+def tried(item: str, *, dataset: str = "digits", **options: Any) -> Fit:
+    """Try one model, of whatever variant, on some digits, fed with pixels from 0 to 1."""
+    given = {"dataset": dataset, "models": ["dense=net.onnx"], "normalize": "none"} | options
+    config = SimpleNamespace(**vars(asked_from(given)))
+    config.models, config.options_of_session = parse_models([item]), lambda _: ()
+    with tempfile.TemporaryDirectory() as folder:
+        fitting = Fitting(
+            config, open_dataset(dataset), Path(folder), 40, say=print, warn=print,
+            progress=lambda *_: None,
+        )  # fmt: skip
+        pool: Any = Here()
+        fitting.start(pool)
+        return fitting.fits(pool)[0]
 
 
 # What a sweep of them is asked with.

@@ -21,7 +21,7 @@ N = 640  # weights of the linear classifier
 
 
 def figures(path: Path) -> Figures:
-    return tried(f"slim={path}").figures
+    return tried(f"slim={path}").signature.figures
 
 
 def test_int8_weights_behind_a_dequantize_linear(tmp_path: Path) -> None:
@@ -141,8 +141,8 @@ def test_an_exported_module_cannot_be_put_into_evaluation_mode(
     vars(module)["net"] = program.module
     monkeypatch.setitem(sys.modules, "exported_maker", module)
     fit = tried("dense=exported_maker:net")
-    assert "run in the mode it was exported in" in fit.notes[1]
-    assert fit.figures.weight_bits == 32
+    assert "run in the mode it was exported in" in fit.signature.notes[1]
+    assert fit.signature.figures.weight_bits == 32
 
 
 @pytest.mark.parametrize("name", ["onnx", "onnxruntime"])

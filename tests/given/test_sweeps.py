@@ -37,7 +37,8 @@ def test_two_models_and_the_same_as_imported_scores(
     assert sweep(*BOTH) == 0
     said = capsys.readouterr().out
     assert (
-        "dense=net.onnx: float32 [N, 1, 8, 8], pixels scaled to 0..1, outputs 10 logits\n" in said
+        "dense=net.onnx: float32 [N, 1, 8, 8], centre crop, bicubic (by default), pixels scaled to "
+        "0..1 (as asked), outputs 10 logits\n" in said
     )
     assert "mine: 2 of 2 runs done" in said
     folder = Cache("cache").sweep("mine")
@@ -51,7 +52,8 @@ def test_two_models_and_the_same_as_imported_scores(
 
     from analysis.datasets import open_dataset
 
-    test = open_dataset("digits").test
+    test = open_dataset("digits").whole
+    assert test is not None
     pixels = np.stack([np.asarray(test.images[i]) for i in range(len(test))])[:, None]
     images = Normalizer((0.0,), (1.0,), "cpu")(pixels).numpy()
     for file, name in (("net", "dense"), ("slim", "slim")):
@@ -75,7 +77,7 @@ def test_a_sweep_that_was_cut_off_goes_on(
     send, asked = tasks.submit, []
 
     def cut_off(pool: Any, job: str, *arguments: Any) -> Any:
-        if job == "evaluate_model_file" and arguments[1].model.variant_id != "dense":
+        if job == "evaluate_model_file" and arguments[1].key[0] != "dense":
             raise KeyboardInterrupt
         return send(pool, job, *arguments)
 
@@ -87,7 +89,7 @@ def test_a_sweep_that_was_cut_off_goes_on(
 
     def counted(pool: Any, job: str, *arguments: Any) -> Any:
         if job == "evaluate_model_file":
-            asked.append(arguments[1].model.variant_id)
+            asked.append(arguments[1].key[0])
         return send(pool, job, *arguments)
 
     monkeypatch.setattr(tasks, "submit", counted)
@@ -164,11 +166,15 @@ def test_merged_sweeps_know_the_models_of_both_and_take_more(
     assert models["third@0"].model == "third.onnx"
     assert sweep("--models", "dense=net.onnx", "fourth=slim.onnx") == 0
     assert folder.manifest().n_done == 4
-    assert sweep("--models", "dense@1=drawn.onnx", "slim@1=net.onnx", "--name", "later") == 0
+    assert sweep("--models", "dense@1=drawn.onnx", "slim@1=net.onnx", "--name", "later",
+                 "--accept-classes") == 0  # fmt: skip
     assert main(["merge", "one", "later", "--name", "both", "--cache", "cache"]) == 0
     merged = Cache("cache").sweep("both").manifest()
     assert any("dense, seed 1, is right on" in note for note in merged.dataset.notes)
-    assert sweep("--models", "dense=drawn.onnx", one, "--name", "wrong") == 0
+    assert sweep("--models", "dense=drawn.onnx", one, "--name", "wrong") == 2
+    assert "another order" in capsys.readouterr().err
+    assert not Path("cache/wrong").exists()
+    assert sweep("--models", "dense=drawn.onnx", one, "--name", "wrong", "--accept-classes") == 0
     capsys.readouterr()
     assert main(["merge", "one", "wrong", "--name", "no", "--cache", "cache"]) == 2
     assert "they differ" in capsys.readouterr().err
@@ -213,11 +219,11 @@ def test_models_of_torch_need_no_library_of_onnx(monkeypatch: pytest.MonkeyPatch
 def test_a_model_that_is_fed_what_it_does_not_know(capsys: pytest.CaptureFixture[str]) -> None:
     write_pt2(Small(), Path("drawn.pt2"))
     assert sweep("--models", "dense=drawn.pt2", "slim=net.onnx") == 0
-    said = capsys.readouterr().out
+    said = capsys.readouterr().err
     assert "near chance (10.0 %): the usual causes are another normalization" in said
     assert "order of the classes" in said
     assert sweep(*BOTH, cache="fine") == 0
-    assert "near chance" not in capsys.readouterr().out
+    assert "near chance" not in capsys.readouterr().err
 
 
 def test_a_dry_run_tries_the_models_and_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -246,7 +252,7 @@ def test_from_a_file(capsys: pytest.CaptureFixture[str]) -> None:
         ((*BOTH, "--seeds", "3"), "the seed of a model is named with it"),
         ((*BOTH, "--epochs", "3"), "--epochs does not go with --models"),
         ((*BOTH, "--corruptions", "rain"), "unknown corruption"),
-        ((*BOTH, "--device", "cuda"), "run on the CPU"),
+        ((*BOTH, "--device", "mps"), "run on cpu or cuda"),
         ((*BOTH, "--engine", "dask"), "run on this machine"),
         ((*BOTH, "--input-size", "9"), "--input-size 9 cannot be had"),
         ((*BOTH, "--mean", "0.5"), "--normalize does not go with"),

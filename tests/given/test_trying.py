@@ -14,10 +14,12 @@ from safetensors.torch import save_file
 from analysis.datasets.preprocess import Arrays
 from analysis.errors import UserError
 from analysis.external.evaluate import ExternalContext, _predicted
+from analysis.external.fit import Fit
+from analysis.external.options import FeedingOptions
 from analysis.external.registry import formats
-from analysis.external.signature import Fit
-from analysis.external.spec import parse_models, parse_scaling
+from analysis.external.spec import parse_models
 from analysis.models.factory import create, resolve
+from analysis.outputs.run_scores import run_scores
 from analysis.training.loop import Normalizer, predict
 from tests.given.nets import NEEDED, Small, tried, write_linear, write_onnx, write_pt2
 
@@ -27,7 +29,8 @@ def pixels(n: int = 70) -> np.ndarray:
 
 
 def predicted(fit: Fit, folder: Path, images: np.ndarray) -> np.ndarray:
-    return _predicted(ExternalContext(folder, Arrays(folder), NEEDED), fit, images)
+    scores = _predicted(ExternalContext(folder, Arrays(folder), {fit.key: NEEDED}), fit, images)
+    return run_scores(scores).logits(0, len(images))
 
 
 def test_every_format_is_found() -> None:
@@ -46,7 +49,7 @@ def test_a_model_predicts_what_the_module_does(
     elif kind.startswith("pt2"):
         batch = 3 if kind == "pt2-fixed" else None
         fit = tried(f"dense={write_pt2(module, tmp_path / 'a.pt2', batch=batch)}")
-        assert fit.batch == batch
+        assert fit.way.batch == batch
     else:
         monkeypatch.chdir(tmp_path)
         made = (
@@ -59,9 +62,9 @@ def test_a_model_predicts_what_the_module_does(
             f"import torch\nfrom tests.given import nets\ndef net():\n    return {made}\n"
         )
         fit = tried(f"dense={name}:net")
-        assert "ran the code" in fit.notes[0]
-    assert (fit.layout, fit.channels, fit.size) == ("NCHW", 1, (8, 8))
-    assert not fit.are_probabilities
+        assert "ran the code" in fit.signature.notes[0]
+    assert (fit.way.layout, fit.way.channels, fit.way.size) == ("NCHW", 1, (8, 8))
+    assert fit.kind == "logits"
     images = pixels()
     expected = predict(module, images, Normalizer((0.0,), (1.0,), "cpu"))
     np.testing.assert_allclose(predicted(fit, tmp_path, images), expected, atol=1e-5)
@@ -74,7 +77,7 @@ def test_weights_are_measured(tmp_path: Path) -> None:
     n = sum(p.numel() for p in module.parameters())
     zeros = 5 * 256 / (36 + 2560)
     for path in (write_onnx(module, tmp_path / "a.onnx"), write_pt2(module, tmp_path / "a.pt2")):
-        figures = tried(f"dense={path}").figures
+        figures = tried(f"dense={path}").signature.figures
         assert figures.sparsity == pytest.approx(zeros)
         assert figures.weight_bits == 32
         assert 4 * n <= figures.size_bytes < 4 * n + 200  # and a few constants of the graph
@@ -96,13 +99,16 @@ def test_layout_type_and_batch_are_those_declared(tmp_path: Path) -> None:
         np.testing.assert_allclose(predicted(fit, tmp_path, images), plain, atol=atol)
     bytes_in = write_linear(tmp_path / "b.onnx", kind=TensorProto.UINT8, scale=1 / 255)
     fit = tried(f"dense={bytes_in}")
-    assert "uint8 [N, 1, 8, 8], pixels from 0 to 255 as they are" in fit.sentence
+    assert "uint8 [N, 1, 8, 8]" in fit.sentence
+    assert "pixels from 0 to 255 as they are (its type)" in fit.sentence
+    integers = write_linear(tmp_path / "i.onnx", kind=TensorProto.INT8, scale=1 / 255)
+    assert "int8 [N, 1, 8, 8]" in tried(f"dense={integers}").sentence
 
 
 def test_probabilities_are_told_from_logits(tmp_path: Path) -> None:
     fit = tried(f"dense={write_linear(tmp_path / 'p.onnx', softmax=True)}")
-    assert fit.are_probabilities
-    assert "10 probabilities, of which logarithms are taken" in fit.sentence
+    assert fit.kind == "probabilities"
+    assert "outputs 10 probabilities" in fit.sentence
     logits = predicted(tried(f"dense={write_linear(tmp_path / 'a.onnx')}"), tmp_path, pixels())
     exact = torch.log_softmax(torch.from_numpy(logits), 1).numpy()
     np.testing.assert_allclose(predicted(fit, tmp_path, pixels()), exact, atol=1e-4)
@@ -116,8 +122,6 @@ def test_a_checkpoint_of_timm(tmp_path: Path) -> None:
     fit = tried(f"dense=timm:tiny_cnn:{path}")
     expected = predict(model, pixels(), Normalizer((0.0,), (1.0,), "cpu"))
     np.testing.assert_allclose(predicted(fit, tmp_path, pixels()), expected, atol=1e-5)
-    with pytest.raises(UserError, match=r"dense=timm:tiny_cnn:.*\[N, 10\] where"):
-        tried(f"dense=timm:tiny_cnn:{path}", n_classes=7)
 
 
 def test_external_weights_stay_in_the_folder_of_the_model(tmp_path: Path) -> None:
@@ -129,7 +133,7 @@ def test_external_weights_stay_in_the_folder_of_the_model(tmp_path: Path) -> Non
               size_threshold=200)  # fmt: skip
     before = tried(f"slim={beside}")
     np.testing.assert_allclose(predicted(before, tmp_path, pixels()), expected, atol=1e-6)
-    assert before.figures == tried(f"dense={path}").figures
+    assert before.signature.figures == tried(f"dense={path}").signature.figures
     content = (tmp_path / "m" / "b.bin").read_bytes()
     for location in ("../b.bin", str(tmp_path / "b.bin"), "link.bin"):
         (tmp_path / "b.bin").write_bytes(content)
@@ -206,12 +210,12 @@ def test_what_cannot_be_used_is_named_in_one_line(
         "not.onnx": "no ONNX file",
         "empty.onnx": "no ONNX file",
         "not.pt2": "no program of torch.export",
-        "seven.onnx": r"\[N, 7\] where \[N, 10\] was expected: the dataset has 10 classes",
+        "seven.onnx": "has 7 outputs, and the images have 10 classes.*--classes FILE",
         "wide.onnx": "does not take float32",
         "five.onnx": "expected images of 1 or 3 channels",
         "two.onnx": "expected one input, the images; it has 2: a, b",
         "unknown.onnx": "ONNX Runtime does not take it",
-        "integers.onnx": "outputs are int64; expected logits or probabilities",
+        "integers.onnx": r"it gives 'b' int64 \[N, 10\]; expected an output of scores",
         "nowhere_at_all:net": "module 'nowhere_at_all' cannot be imported",
         "broken_maker:net": "the function fails: no weights here",
         "broken_maker:other": "has no function 'other'",
@@ -277,10 +281,11 @@ def test_items_of_another_form_are_refused(items: list[str], expected: str) -> N
 
 
 def test_scalings_that_cannot_be_are_refused() -> None:
-    assert parse_scaling(None, [0.5], [0.2]).std == (0.2,)
+    assert FeedingOptions(None, (0.5,), (0.2,)).std == (0.2,)
     for given in (
-        ("sum", None, None), ("none", [0.5], [0.5]), (None, [0.5], None), (None, [1.0, 2.0], [1.0]),
-        (None, [0.5], [0.0]), (None, [120.0], [60.0]), (None, [float("nan")], [1.0]),
+        ("sum", None, None), ("none", (0.5,), (0.5,)), (None, (0.5,), None),
+        (None, (1.0, 2.0), (1.0,)), (None, (0.5,), (0.0,)), (None, (120.0,), (60.0,)),
+        (None, (float("nan"),), (1.0,)), ("imagenet", None, None, "-1..1"),
     ):  # fmt: skip
         with pytest.raises(UserError):
-            parse_scaling(*given)
+            FeedingOptions(*given)
