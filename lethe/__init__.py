@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from analysis.export.registry import register as register_export_format
     from analysis.external.registry import register as register_model_format
     from analysis.importing import import_predictions
+    from analysis.notebook.audit import audit
     from analysis.report import write_report
     from analysis.results import load_sweep
     from analysis.shifts.corruptions.registry import register as register_corruption
@@ -22,6 +23,7 @@ __all__ = [
     "Sweep",
     "Training",
     "__version__",
+    "audit",
     "check_budget",
     "import_predictions",
     "load_sweep",
@@ -37,6 +39,7 @@ __all__ = [
 _PLACES = {
     "Sweep": "analysis.config:Sweep",
     "Training": "analysis.config:Training",
+    "audit": "analysis.notebook.audit:audit",
     "check_budget": "analysis.budgets:check",
     "import_predictions": "analysis.importing:import_predictions",
     "load_sweep": "analysis.results:load_sweep",

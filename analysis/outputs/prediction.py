@@ -12,12 +12,16 @@ Logits = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.int64]
 _ROWS = 16_384
 _ZERO = 1e-300
+# Scores of a block: temporaries of few megabytes stay in the processor's cache.
+_VALUES = 2**16
 
 
 def log_softmax(logits: Logits) -> npt.NDArray[np.float64]:
     """Log-probabilities in float64, shape (N, C)."""
-    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+    shifted: npt.NDArray[np.float64] = logits.astype(np.float64)
+    shifted -= logits.max(axis=1, keepdims=True)
+    shifted -= np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return shifted
 
 
 def true_rank(logits: Logits, label: Labels) -> Labels:
@@ -57,8 +61,9 @@ def prediction_table(
         What a probability of 0 counts as for the true class and for KL.
     """
     parts = []
-    for start in range(0, max(1, len(label)), _ROWS):
-        rows = slice(start, start + _ROWS)
+    size = min(_ROWS, max(64, _VALUES // max(1, logits.shape[1])))
+    for start in range(0, max(1, len(label)), size):
+        rows = slice(start, start + size)
         dense = None if dense_logits is None else dense_logits[rows]
         parts.append(_columns(logits[rows], label[rows], dense, floor))
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -79,15 +84,12 @@ def _columns(
     p = np.exp(log_p)
     rows = np.arange(len(label))
     prediction = scores.argmax(axis=1)
-    error = p.copy()
-    error[rows, label] -= 1.0
-    top = np.partition(p, -2, axis=1)[:, -2:] if p.shape[1] > 1 else np.c_[np.zeros(len(p)), p]
     ties = (scores == scores.max(axis=1, keepdims=True)).sum(axis=1)
     found: dict[str, npt.NDArray[Any]] = {
         schema.CONFIDENCE: p[rows, prediction],
         schema.TRUE_CONFIDENCE: _floored(p[rows, label], floor),
-        schema.EL2N: np.linalg.norm(error, axis=1),
-        schema.MARGIN: top[:, 1] - top[:, 0],
+        schema.EL2N: _el2n(p, rows, label),
+        schema.MARGIN: _margin(p, rows, prediction),
         schema.SCORE_TIES: ties.astype(np.float64),
     }
     if dense is not None:
@@ -110,9 +112,36 @@ def _floored(p: npt.NDArray[np.float64], floor: float) -> npt.NDArray[np.float64
     return np.where(p < _ZERO, floor, p) if floor else p
 
 
+def _el2n(
+    p: npt.NDArray[np.float64], rows: npt.NDArray[Any], label: Labels
+) -> npt.NDArray[np.float64]:
+    """Distance from the true answer; ``p`` is changed meanwhile, for a copy takes as long."""
+    kept = p[rows, label]
+    p[rows, label] -= 1.0
+    found = np.linalg.norm(p, axis=1)
+    p[rows, label] = kept
+    return np.asarray(found)
+
+
+def _margin(
+    p: npt.NDArray[np.float64], rows: npt.NDArray[Any], prediction: Labels
+) -> npt.NDArray[np.float64]:
+    """Largest minus second probability; of one class the probability itself."""
+    if p.shape[1] < 2:
+        return p[:, 0].copy()
+    best = p[rows, prediction]
+    p[rows, prediction] = -1.0
+    second = p.max(axis=1)
+    p[rows, prediction] = best
+    # Scores that differ can have one probability, and the smaller of them be taken for it.
+    return np.asarray(np.abs(best - second))
+
+
 def _kl(log_p: npt.NDArray[np.float64], log_q: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     # Rounding can leave a divergence of equal distributions a hair below 0.
-    return np.maximum((np.exp(log_p) * (log_p - log_q)).sum(axis=1), 0.0)
+    terms = log_p - log_q
+    terms *= np.exp(log_p)
+    return np.maximum(terms.sum(axis=1), 0.0)
 
 
 def _table(columns: dict[str, npt.NDArray[Any]], n: int, n_classes: int) -> pa.Table:

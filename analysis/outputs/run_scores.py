@@ -1,6 +1,7 @@
 """All scores of one run, and its predictions: what they are is decided over all of them."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ from analysis.outputs.scores import (
 )
 
 _ROWS = 16_384
+_VALUES = 2**21
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,14 @@ class RunScores:
 
     def blocks(self) -> Iterator[tuple[int, int]]:
         """First and last place of blocks of rows, of which a table is made at a time."""
-        n = len(self.scores)
-        for start in range(0, max(n, 1), _ROWS):
-            yield start, min(n, start + _ROWS)
+        n, size = len(self.scores), _rows(self.scores)
+        for start in range(0, max(n, 1), size):
+            yield start, min(n, start + size)
+
+
+def _rows(scores: Array) -> int:
+    """Rows of a block: of many classes fewer, so that memory is bounded."""
+    return min(_ROWS, max(64, _VALUES // max(1, *scores.shape[1:]))) if scores.ndim > 1 else _ROWS
 
 
 def run_scores(scores: Array, asked: str = "auto", *, name: str = "the scores") -> RunScores:
@@ -79,30 +86,37 @@ def run_scores(scores: Array, asked: str = "auto", *, name: str = "the scores") 
     if scores.ndim == 1:
         return RunScores(scores, "labels", None)
     summary = ScoreSummary()
-    for start in range(0, len(scores), _ROWS):
-        summary.add(scores[start : start + _ROWS])
+    size = _rows(scores)
+    for start in range(0, len(scores), size):
+        summary.add(scores[start : start + size])
     return RunScores(scores, kind_of(summary, asked, name=name), summary)
 
 
 def table_of(
-    run: RunScores, label: Labels, n_classes: int, dense: RunScores | None = None
+    run: RunScores,
+    label: Labels,
+    n_classes: int,
+    dense: RunScores | None = None,
+    *,
+    n_threads: int = 1,
 ) -> pa.Table:
     """Prediction columns of a run, one row an image.
 
-    ``dense`` are the scores that it is compared with, image by image; None without.
+    ``dense`` are the scores that it is compared with, image by image; None without. ``n_threads``
+    compute blocks of rows beside one another.
     """
     if run.kind == "labels":
         return label_table(run.scores, n_classes)
     beside = None if dense is None or dense.kind == "labels" else dense
-    parts = [
-        prediction_table(
-            run.logits(*rows),
-            label[slice(*rows)],
-            dense_logits=None if beside is None else beside.logits(*rows),
-            floor=run.floor,
+
+    def part(rows: tuple[int, int]) -> pa.Table:
+        of_dense = None if beside is None else beside.logits(*rows)
+        return prediction_table(
+            run.logits(*rows), label[slice(*rows)], dense_logits=of_dense, floor=run.floor
         )
-        for rows in run.blocks()
-    ]
+
+    with ThreadPoolExecutor(n_threads) as pool:
+        parts = list((pool.map if n_threads > 1 else map)(part, run.blocks()))
     table = pa.concat_tables(parts).combine_chunks()
     places = pa.array(np.arange(len(label)), table.schema.field(0).type)
     return table.set_column(0, table.schema.field(0), places)
