@@ -79,6 +79,7 @@ def test_scores_are_the_sweep_that_an_import_of_them_is(tmp_path: Path) -> None:
         found.nothing_of_the_kind  # noqa: B018
 
 
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
 @pytest.mark.parametrize(
     "form", ["list", "tensor", "float16", "bfloat16", "float64", "4d", "quantized"]
 )
