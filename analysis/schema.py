@@ -80,7 +80,8 @@ def predictions_schema(n_classes: int) -> pa.Schema:
 
 RUNS_COLUMNS: Final = (
     VARIANT_ID, METHOD, TARGET_SPARSITY, SPARSITY, "weight_bits", "size_bytes", SEED,
-    "top1", "top5", "ece", "latency_ms", "compute_dtype",
+    "top1", "top5", "ece", "latency_ms", "compute_dtype", "n_no_answer", "n_score_tied",
+    "n_outside",
 )  # fmt: skip
 PIE_COLUMNS: Final = (
     VARIANT_ID, IMAGE_ID, LABEL, "dense_modal_label", "modal_label", "dense_agreement",
@@ -90,8 +91,10 @@ PIE_COLUMNS: Final = (
 DIFFICULTY_COLUMNS: Final = ("dense_vote_entropy", "dense_true_confidence", "dense_el2n")
 PAIRED_COLUMNS: Final = ("flips_to_wrong", "flips_to_right", KL_FROM_DENSE)
 BREAKING_POINT: Final = "breaking_point"
+TIED_SCORES_COLUMNS: Final = ("dense_tied_scores", "tied_scores")
 IMAGES_COLUMNS: Final = (
     *PIE_COLUMNS, *DIFFICULTY_COLUMNS, *PAIRED_COLUMNS, BREAKING_POINT, TRUE_CONFIDENCE,
+    *TIED_SCORES_COLUMNS,
 )  # fmt: skip
 PAIRS_COLUMNS: Final = (
     VARIANT_ID, "n_images", "top1_delta", "ci_low", "ci_high", "mcnemar_p", "flips_to_wrong",
@@ -116,6 +119,7 @@ SUMMARY_COLUMNS: Final = (
     "dense_entropy_on_non_pies", "dense_entropy_on_half_pies", "dense_entropy_on_aa_pies",
     "n_impacted_holm", "cev", "sde", "n_classes_left_out", "intensification",
     "intensification_dense", "flips_to_wrong", "flips_to_right", KL_FROM_DENSE,
+    "n_score_tied", "n_no_answer", "n_outside", "n_forgotten_tied",
 )  # fmt: skip
 STABILITY_COLUMNS: Final = (VARIANT_ID, IMAGE_ID, LABEL, "is_pie", "stability")
 SEED_TEST_COLUMNS: Final = (

@@ -28,6 +28,8 @@ import pyarrow.parquet as pq
 
 from analysis.cli.main import main as command
 from analysis.importing.encode import variant_record
+from analysis.outputs.label_space import plain
+from analysis.schema import NO_ANSWER
 from analysis.store import Cache
 from benchmarks._mutations import FORMATS, file_of, mutated
 
@@ -137,7 +139,8 @@ def _read_back(path: Path, kind: str, cache: Path) -> str:
         for image, (prediction, sure) in enumerate(
             zip(frame["prediction"], frame["confidence"], strict=True)
         ):
-            names = [manifest.class_names[one] for one in (label[image], prediction)]
+            guess = "" if prediction == NO_ANSWER else manifest.class_names[prediction]
+            names = (manifest.class_names[label[image]], guess)
             found[variant_id, seed, image] = (*names, None if pd.isna(sure) else float(sure))
     expected = _scores(path) if kind == "npz" else _table(path, kind)
     return "accepted" if _are_equal(found, expected) else f"read {found}, expected {expected}"
@@ -145,7 +148,7 @@ def _read_back(path: Path, kind: str, cache: Path) -> str:
 
 def _are_equal(found: Rows, expected: Rows) -> bool:
     return found.keys() == expected.keys() and all(
-        row[:2] == expected[key][:2]
+        [*map(plain, row[:2])] == [*map(plain, expected[key][:2])]
         and (row[2] is None) == (expected[key][2] is None)
         and abs((row[2] or 0) - (expected[key][2] or 0)) < 1e-4
         for key, row in found.items()
@@ -167,16 +170,24 @@ def _table(path: Path, kind: str) -> Rows:
             header = re.split(r"[\r\n]", text, maxsplit=1)[0]
             separator = max(",;\t|", key=lambda one: len(next(csv.reader([header], delimiter=one))))
             reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-            names = [name.strip() for name in next(reader)]
+            names = [name.strip().lower() for name in next(reader)]
             rows = [dict(zip(names, row, strict=False)) for row in reader if row]
     return {
         (
             variant_record(str(row["variant_id"]).strip(), paired=False).variant_id,
             int(float(row.get("seed", 0))),
             int(float(row["image_id"])),
-        ): (_class(row["label"]), _class(row["prediction"]), _confidence(row.get("confidence")))
+        ): _answer(row)
         for row in rows
     }
+
+
+def _answer(row: dict[str, Any]) -> tuple[str, str, float | None]:
+    """Label, prediction and confidence; without a prediction there is neither."""
+    guess = _class(row.get("prediction"))
+    if guess.lower() in ("", "nan", "none", "na", "n/a", "null", f"{NO_ANSWER}"):
+        return _class(row["label"]), "", None
+    return _class(row["label"]), guess, _confidence(row.get("confidence"))
 
 
 def _class(value: object) -> str:

@@ -402,6 +402,17 @@ def test_a_loader_that_cannot_be_used(loader: Any, words: str, tmp_path: Path) -
     assert not (tmp_path / "c").exists() or list((tmp_path / "c").iterdir()) == []
 
 
+def test_an_order_of_classes_that_is_wrong_is_refused(tmp_path: Path) -> None:
+    logits, labels = scores(n=400)
+    logits[np.arange(400), labels] += 3
+    turned = {"dense": logits[:, [1, 0, 2, 3]], "int8": logits[:, [1, 0, 2, 3]]}
+    with pytest.raises(UserError, match="accept_classes=True"):
+        audit(turned, labels=labels, cache=tmp_path / "c")
+    assert not (tmp_path / "c").exists()
+    found = audit(turned, labels=labels, cache=tmp_path / "c", accept_classes=True)
+    assert any("accept_classes=True" in note for note in found.notes)
+
+
 def test_runs_can_be_added_and_replaced(tmp_path: Path) -> None:
     given, labels = pair()
     audit({"dense": given["dense"]}, labels=labels, cache=tmp_path)

@@ -315,3 +315,94 @@ def test_a_column_of_a_finished_join_is_still_replaced_only_when_asked(killed: S
     join(killed, labels())
     with pytest.raises(UserError, match="has a column 'meta_human' already"):
         join(killed, labels())
+
+
+def factors(folder: SweepFolder, prefix: str = "", **changes: object) -> pd.DataFrame:
+    """Sixteen factors of every image, as ImageNet-X has them, named by file."""
+    paths = folder.read_images(["path"])["path"].to_pylist()
+    columns: dict[str, object] = {"file_name": [prefix + path for path in paths]}
+    columns |= {f"factor_{i}": np.arange(len(paths)) % (i + 2) == 0 for i in range(16)}
+    return pd.DataFrame(columns | changes)
+
+
+def with_paths(folder: SweepFolder) -> SweepFolder:
+    """The same with paths, below test/."""
+    images = folder.read_images()
+    paths = [f"test/class_{i % 4}/{i:03d}.png" for i in range(len(images))]
+    record = folder.write_images(
+        images.set_column(images.column_names.index("path"), "path", pa.array(paths, pa.string()))
+    )
+    manifest = folder.manifest()
+    manifest.files["images.parquet"] = record
+    folder.write_manifest(manifest)
+    return folder
+
+
+@pytest.mark.parametrize("prefix", ["", "/data/set/", "C:\\set\\"])
+def test_a_table_of_many_attributes_is_joined_at_once(
+    folder: SweepFolder, tmp_path: Path, prefix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = factors(with_paths(folder), prefix).sample(frac=1, random_state=0)
+    path = written(frame, tmp_path / "t.csv")
+    words = ["join", folder.name, str(path), "--cache", str(folder.path.parent)]
+    assert main([*words, "--map", "path=file_name", "--map", "blur=factor_3"]) == 0
+    names = [f"meta_{'blur' if i == 3 else f'factor_{i}'}" for i in range(16)]
+    images = folder.read_images(names).to_pydict()
+    for i, name in enumerate(names):
+        assert images[name] == [place % (i + 2) == 0 for place in range(N)]
+    assert ("longest tail" in capsys.readouterr().out) == bool(prefix)
+    assert folder.verify() == []
+
+
+def test_usual_names_of_the_path_are_understood(folder: SweepFolder) -> None:
+    said: list[str] = []
+    frame = factors(with_paths(folder))
+    join(folder, frame.rename(columns={"file_name": "Filename"}), told=said.append)
+    assert said == ["the column 'Filename' is taken as path (--map path=THEIRS says otherwise)"]
+    assert "meta_Filename" not in folder.image_columns()
+    both = frame.assign(image=frame["file_name"])
+    with pytest.raises(UserError, match="--map path=file_name or --map path=image says which"):
+        join(folder, both, overwrite=True)
+    join(folder, both, overwrite=True, columns={"path": "image"})
+
+
+def test_rows_of_other_images_are_left_out_when_asked(folder: SweepFolder) -> None:
+    frame = factors(with_paths(folder))
+    more = pd.concat([frame, frame[:1].assign(file_name="test/class_0/999.png")])
+    with pytest.raises(UserError, match=r"no image with path .*999.*--allow-missing"):
+        join(folder, more)
+    said: list[str] = []
+    join(folder, more, allow_missing=True, told=said.append)
+    assert said[-1] == f"1 of {N + 1} rows are of other images: left out"
+    foreign = frame.assign(file_name=[f"x/{i}.jpg" for i in range(N)])
+    with pytest.raises(UserError, match="has no image with path"):
+        join(folder, foreign, allow_missing=True, overwrite=True)
+
+
+def test_ids_that_are_names_of_files_are_mapped(folder: SweepFolder) -> None:
+    frame = factors(with_paths(folder)).rename(columns={"file_name": "image_id"})
+    frame["image_id"] = [Path(name).name for name in frame["image_id"]]
+    with pytest.raises(UserError, match="--map path=image_id"):
+        join(folder, frame)
+    assert len(join(folder, frame, columns={"path": "image_id"})) == 16
+
+
+@pytest.mark.parametrize(
+    ("item", "expected"),
+    [
+        ("path", "expected OURS=THEIRS"),
+        ("path=none", "the table has no column 'none'"),
+        ("factor_1=factor_2", "has a column 'factor_1' already"),
+    ],
+)
+def test_a_map_that_cannot_be_used(
+    folder: SweepFolder,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    item: str,
+    expected: str,
+) -> None:
+    path = written(factors(with_paths(folder)), tmp_path / "t.csv")
+    words = ["join", folder.name, str(path), "--cache", str(folder.path.parent)]
+    assert main([*words, "--map", item]) == 2
+    assert expected in capsys.readouterr().err

@@ -28,10 +28,15 @@ def raw(cache: Path) -> dict:
     return json.loads((cache / "made" / "manifest.json").read_text())
 
 
+def summary(cache: Path) -> str:
+    """Return the summary of today with the columns of then, as it is exported."""
+    header = (KEPT / "summary.csv").read_text().partition("\n")[0].strip()
+    return to_csv(load_sweep("made", cache=cache).summary()[header.split(",")])
+
+
 def test_a_version_1_sweep_is_read_without_being_written(cache: Path) -> None:
     before = (cache / "made" / "manifest.json").read_bytes()
-    found = load_sweep("made", cache=cache).summary()
-    assert to_csv(found) == (KEPT / "summary.csv").read_bytes().decode()
+    assert summary(cache) == (KEPT / "summary.csv").read_bytes().decode()
     assert Cache(cache).existing("made").verify() == []
     assert (cache / "made" / "manifest.json").read_bytes() == before
     assert raw(cache)["schema_version"] == 1
@@ -44,10 +49,7 @@ def test_it_is_migrated_when_it_is_opened_for_writing(cache: Path, tmp_path: Pat
     assert (now["schema_version"], now["origin"]) == (schema.SCHEMA_VERSION, "trained")
     assert now["config"]["options"]["training"] == {"epochs": 3}
     assert now["left_out"] == [{"file": "a.png", "reason": "cut off", "split": "test"}]
-    assert (
-        to_csv(load_sweep("made", cache=cache).summary())
-        == (KEPT / "summary.csv").read_bytes().decode()
-    )
+    assert summary(cache) == (KEPT / "summary.csv").read_bytes().decode()
     assert Cache(cache).existing("made").verify() == []
 
 

@@ -59,7 +59,7 @@ def test_scores_that_are_not_finite_are_no_answer_and_leave_the_others_alone() -
     logits = np.array([[0.0, 1.0, 2.0], [np.nan, 0.0, 1.0], [np.inf, 0.0, 1.0], [1.0, 1.0, 0.0]])
     table = prediction_table(logits, np.array([2, 2, 0, 1]), dense_logits=np.zeros((4, 3)))
     assert table[schema.PREDICTION].to_pylist() == [2, -1, -1, 0]
-    assert table[schema.TRUE_RANK].to_pylist() == [0, 3, 3, 1]
+    assert table[schema.TRUE_RANK].to_pylist() == [0, 5, 5, 1]
     assert table[schema.SCORE_TIES].to_pylist() == [1, None, None, 2]
     for column in (schema.CONFIDENCE, schema.MARGIN, schema.KL_FROM_DENSE, schema.EL2N):
         assert [one is None for one in table[column].to_pylist()] == [False, True, True, False]

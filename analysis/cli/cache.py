@@ -212,8 +212,9 @@ def _finish_join(folder: SweepFolder) -> None:
 
 _ABOUT = """\
 Bring the columns of a table to the test images of a sweep, as meta_* columns: labels of people, \
-attributes, where a picture was taken. Rows are matched by the column image_id, or by path where \
-there is none; images without a row get no value. The columns can then be filtered by, exported \
+attributes, where a picture was taken. Rows are matched by the column image_id, or by path (also \
+called file_name, filename, file, filepath or image) where there is none, by the longest tail that \
+one image has; images without a row get no value. The columns can then be filtered by, exported \
 and compared: python -m analysis export SWEEP attributes."""
 
 
@@ -230,6 +231,14 @@ def _add_join(verbs: Any, common: argparse.ArgumentParser) -> None:
         "file", metavar="FILE", help=".csv, .parquet or JSON lines (.jsonl), gzipped (.gz) or not"
     )
     parser.add_argument(
+        "--map", action="append", default=[], metavar="OURS=THEIRS",
+        help="repeatable; what the column path or image_id is called in the file, or what one of "
+        "its columns becomes: weather=Wetter makes meta_weather",
+    )  # fmt: skip
+    parser.add_argument(
+        "--allow-missing", action="store_true", help="leave out the rows of other images"
+    )
+    parser.add_argument(
         "--overwrite", action="store_true", help="replace meta_* columns that are there already"
     )
     parser.set_defaults(run=run_join)
@@ -237,9 +246,31 @@ def _add_join(verbs: Any, common: argparse.ArgumentParser) -> None:
 
 def run_join(options: argparse.Namespace, cache: Cache) -> int:
     """Join a file."""
-    names = join(cache.existing(options.sweep), options.file, overwrite=options.overwrite)
+    notes: list[str] = []
+    names = join(
+        cache.existing(options.sweep),
+        options.file,
+        overwrite=options.overwrite,
+        columns=_join_columns(options.map),
+        allow_missing=options.allow_missing,
+        told=notes.append,
+    )
     print(f"{options.sweep}: joined {', '.join(names)}")
+    for note in notes:
+        print(f"{options.sweep}: {note}")
     return 0
+
+
+def _join_columns(items: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for item in items:
+        ours, _, theirs = item.partition("=")
+        if not ours.strip() or not theirs:
+            raise UserError(f"--map {item}: expected OURS=THEIRS, such as --map path=file_name")
+        if ours in found or theirs in found.values():
+            raise UserError(f"--map {item}: '{ours}' or '{theirs}' is mapped already")
+        found[ours] = theirs
+    return found
 
 
 def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:

@@ -15,7 +15,9 @@ _ABOUT = """\
 Bring predictions made elsewhere into the cache, to be looked at like any other sweep. Tables \
 (CSV, Parquet, JSON lines; text gzipped or not) have one row an image and run, with the columns \
 image_id or path, label, seed, variant_id (or method and target_sparsity) and prediction, and may \
-have confidence, true_confidence and true_rank. Or .npz files, one a run, named \
+have confidence, true_confidence and true_rank; usual names such as file_name and ground_truth are \
+understood. --wide takes tables with a column a model, --variant a file a model: also .npy, and \
+the JSON lines of Hugging Face pipelines. Or .npz files, one a run, named \
 <variant_id>__seed-<k>.npz, with logits or probabilities (N, C) and labels (N,). One variant must \
 be 'dense', the uncompressed model. All runs come in, or none. docs/importing.md has worked \
 examples."""
@@ -26,10 +28,13 @@ def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser = verbs.add_parser(
         "import",
         parents=[common],
-        help="bring predictions made elsewhere: CSV, Parquet, JSON lines, .npz",
+        help="bring predictions made elsewhere: CSV, Parquet, JSON lines, .npz, .npy",
         description=_ABOUT,
     )
-    parser.add_argument("files", nargs="+", metavar="FILE", help="files, or patterns in quotes")
+    parser.add_argument(
+        "files", nargs="*", metavar="FILE",
+        help="files, or patterns in quotes; none is needed with --variant",
+    )  # fmt: skip
     add_options(parser, ImportConfig, required=("name",))
     parser.set_defaults(run=run_import)
 
@@ -38,27 +43,40 @@ def run_import(options: argparse.Namespace, cache: Cache) -> int:
     """Import files."""
     from analysis.importing import import_predictions
 
-    given = fields_of(vars(options), ImportConfig)
-    config = ImportConfig(
-        tuple(options.files),
-        columns=parse_map(given.pop("map", [])),
-        n_classes=given.pop("classes", None),
-        **given,
-    )
+    config = import_config(tuple(options.files), vars(options))
     with ProgressBars(sys.stderr) as bars:
         done = import_predictions(config, cache, progress=bars)
-        keep_tables(cache, config.name, bars)
-    manifest = done.manifest
+        if not config.check:
+            keep_tables(cache, config.name, bars)
     n_variants = len({variant_id for variant_id, _ in done.runs})
-    print(
-        f"{manifest.name}: imported {many(len(done.runs), 'run')} of "
-        f"{many(n_variants, 'variant')} on {many(done.n_images, 'image')} of "
-        f"{len(manifest.class_names):,} classes; {many(manifest.n_done, 'run')} in "
-        f"{cache.root / manifest.name}"
+    what = (
+        f"{many(len(done.runs), 'run')} of {many(n_variants, 'variant')} on "
+        f"{many(done.n_images, 'image')} of {len(done.class_names):,} classes"
     )
+    if done.manifest is None:
+        print(f"{config.name}: would import {what}; nothing is written (--check)")
+    else:
+        where = cache.root / done.manifest.name
+        print(f"{config.name}: imported {what}; {many(done.manifest.n_done, 'run')} in {where}")
     for note in done.notes:
-        print(f"{manifest.name}: {note}")
-    if manifest.left_out:
-        print(f"{manifest.name}: {most_common(one.reason for one in manifest.left_out)}")
-    tell_pairing(cache, manifest.name)
+        print(f"{config.name}: {note}")
+    if done.manifest is not None and done.manifest.left_out:
+        reasons = (one.reason for one in done.manifest.left_out)
+        print(f"{config.name}: {most_common(reasons)}")
+    if not config.check:
+        tell_pairing(cache, config.name)
     return 0
+
+
+def import_config(files: tuple[str, ...], options: dict[str, Any]) -> ImportConfig:
+    """Return an import from its files and options as they are written.
+
+    Raises
+    ------
+    UserError
+        An option cannot be used.
+    """
+    given = fields_of(options, ImportConfig)
+    for name in ("variant", "wide"):
+        given[name] = tuple(given.get(name, ()))
+    return ImportConfig(files, columns=parse_map(given.pop("map", [])), **given)

@@ -17,7 +17,7 @@ from analysis.export.registry import Files, register
 from analysis.export.selection import Chosen, pictures
 from analysis.figures.layout import one_line
 from analysis.figures.theme import KIND_COLORS
-from analysis.presentation.formatting import count, is_missing, percent
+from analysis.presentation.formatting import class_name, count, is_missing, percent
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 _REGULAR, _BOLD = 400, 650
@@ -257,7 +257,7 @@ def _on_white(picture: Image.Image) -> Image.Image:
 
 def _words(draw: ImageDraw.ImageDraw, sheet: _Sheet, row: dict[str, Any], x: int, y: int) -> None:
     bold, plain = font(21, bold=True), font(20)
-    label, dense, variant = (sheet.names[row[c]] for c in (schema.LABEL, *_MODAL))
+    label, dense, variant = (class_name(sheet.names, row[c]) for c in (schema.LABEL, *_MODAL))
     number = str(row[schema.IMAGE_ID])
     draw.text((x + _SIDE, y + 2), number, _QUIET, font(18), anchor="ra")
     room = _SIDE - font(18).getlength(number) - 12

@@ -13,6 +13,7 @@ from analysis import schema
 from analysis.config import DENSE_ID
 from analysis.errors import UserError
 from analysis.figures.theme import footnote
+from analysis.presentation.formatting import NO_ANSWER_NAME
 from analysis.results import SweepResults
 from analysis.stats.pairs import COLUMNS, WORDS, single_order
 from analysis.stats.pie import KINDS
@@ -154,7 +155,7 @@ class Chosen:
         wanted = (*schema.PIE_COLUMNS, "dense_true_confidence")
         table = self.results.images(self.variant_id, columns=wanted).iloc[self.image_ids]
         table = table.reset_index(drop=True)
-        names = np.asarray(self.class_names, object)
+        names = np.asarray([*self.class_names, NO_ANSWER_NAME], object)  # -1 is the last
         table = table.assign(**{to: names[table[column]] for to, column in _NAMES.items()})
         more = self.results.metadata().iloc[self.image_ids].reset_index(drop=True)
         new = [name for name in more.columns if name not in table.columns]

@@ -54,6 +54,8 @@ def confusion_flow_info(images: pd.DataFrame, *, class_names: Sequence[str]) -> 
     pies = images[images["is_pie"].astype(bool)]
     source = pies["dense_modal_label"].to_numpy(np.int64)
     target = pies["modal_label"].to_numpy(np.int64)
+    answered = (source >= 0) & (target >= 0)
+    source, target = source[answered], target[answered]
     chosen = np.arange(len(class_names))
     if len(class_names) > _ALL_UP_TO:
         chosen = _with_largest_flows(source, target)

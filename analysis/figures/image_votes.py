@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 
 from analysis import schema
 from analysis.figures import layout, theme
+from analysis.presentation.formatting import class_name
 
 LARGEST = 12
 _TITLE = "Votes of every variant"
@@ -76,7 +77,7 @@ def image_votes(
         ``customdata`` of every cell is variant and class name.
     """
     info = image_votes_info(runs, label)
-    names = [str(class_names[c]) for c in info.class_ids]
+    names = [class_name(class_names, c) for c in info.class_ids]
     shown = [layout.short(name) for name in names]
     shown[0] = f"✓ {shown[0]}"
     share = info.votes / info.n_runs[:, None]
@@ -139,7 +140,7 @@ def image_confidence(
         part = known[known["correct"] == is_right]
         places = part[schema.VARIANT_ID].map(variants.index).astype(float) + lift
         data: list[list[Any]] = [
-            [int(seed), layout.escape(class_names[int(c)])]
+            [int(seed), layout.escape(class_name(class_names, c))]
             for seed, c in zip(part[schema.SEED], part[schema.PREDICTION], strict=True)
         ]
         figure.add_scatter(

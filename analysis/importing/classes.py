@@ -1,8 +1,11 @@
-"""Class values of all files, ids or names, and what class each of them is."""
+"""Class values of all files, ids or names, and what class each of them is.
+
+Classes are the outputs of the model, one each; true labels are matched to them.
+"""
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +14,8 @@ import pyarrow as pa
 from analysis import schema
 from analysis.errors import UserError
 from analysis.importing.columns import Place, encoded, first_places
+from analysis.outputs.label_space import LabelSpace, label_space
+from analysis.outputs.label_space import plain as plain_name
 
 _MOST = 1_000_000
 _WHOLE = re.compile(r"[+-]?\d{1,15}(\.0*)?")
@@ -20,18 +25,83 @@ _MISSING = {"nan", "na", "n/a", "null", "none"}
 _INSIDE = r"(.*[,;|].*|[\d\s.]*|['\"].*)"
 _LIST = re.compile(rf"\[{_INSIDE}\]|\({_INSIDE}\)|\{{{_INSIDE}\}}", re.DOTALL)
 Where = Callable[[int], str]
+IntArray = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What is known of the outputs of the models before labels are looked at.
+
+    Parameters
+    ----------
+    n : int, optional
+        How many there are.
+    names : tuple of str
+        Their names in order, where ``source`` says them.
+    offset : int
+        How many stand before the first class.
+    subject : str
+        What messages call them.
+    """
+
+    n: int | None = None
+    names: tuple[str, ...] = ()
+    source: str = ""
+    offset: int = 0
+    subject: str = "the model"
+    has_scores: bool = False
+
+
+@dataclass(frozen=True)
+class KnownClasses:
+    """Class names that a dataset, or a sweep that is added to, has already."""
+
+    names: tuple[str, ...]
+    source: str
+    is_sweep: bool = False
 
 
 @dataclass(frozen=True)
 class Classes:
-    """Class names in order of class id, and the class id of each code, (codes,).
+    """Class names in order of class id, and which of them every value is.
 
-    ``unlabelled`` are names, known from these files alone, that are predicted and no image's label.
+    ``of_label`` and ``of_prediction`` are the class id of each code, the last of code -1, which is
+    no value; ``of_known`` that of each class known before; ``of_output`` that of each output, None
+    where outputs are the classes in order. ``unlabelled`` are names, known from these files alone,
+    that are predicted and no image's label; ``respelled`` are predicted names taken for labels
+    that are written otherwise.
     """
 
     names: tuple[str, ...]
-    of_code: npt.NDArray[np.int32]
+    of_label: IntArray
+    of_prediction: IntArray
+    of_known: IntArray | None = None
+    of_output: IntArray | None = None
     unlabelled: tuple[str, ...] = ()
+    respelled: tuple[tuple[str, str], ...] = ()
+
+    def columns(self, names: Sequence[str], source: str) -> IntArray | None:
+        """Column of each class among those of scores; None where they are in order.
+
+        Raises
+        ------
+        UserError
+            A column is no class.
+        """
+        of_output = self.of_output
+        if names:
+            index = _index(self.names)
+            found = [index.get(name, index.get(plain_name(name), -1)) for name in names]
+            if -1 in found or len(set(found)) < len(found):
+                bad = names[found.index(-1)] if -1 in found else names[0]
+                raise UserError(
+                    f"{source} has scores of {bad!r:.60}, which is no class; expected "
+                    f"{len(self.names)} classes, such as {', '.join(self.names[:3])}"
+                )
+            of_output = np.array(found, np.int32)
+        if of_output is None or np.array_equal(of_output, np.arange(len(of_output))):
+            return None
+        return np.argsort(of_output).astype(np.int32)
 
 
 class ClassValues:
@@ -41,16 +111,20 @@ class ClassValues:
         self._codes: dict[int | str, int] = {}
         self._first: list[dict[str, int]] = []
 
-    def encode(self, column: pa.Array, name: str, place: Place, row: int) -> npt.NDArray[np.int32]:
+    def encode(
+        self, column: pa.Array, name: str, place: Place, row: int, *, is_optional: bool = False
+    ) -> IntArray:
         """Codes of a column's values, (N,); ``row`` is the running number of its first row.
+
+        A value that is missing is -1 where the column ``is_optional``.
 
         Raises
         ------
         UserError
             A value is missing, no class, or there are more than a million different ones.
         """
-        places, values = encoded(column, name, place)
-        codes = np.empty(len(values), np.int32)
+        places, values = encoded(column, name, place, is_optional=is_optional)
+        codes = np.full(len(values) + 1, -1, np.int32)
         first = first_places(places, len(values)).tolist()
         for i, value in enumerate(values):
             code = self._codes.get(value)
@@ -76,74 +150,118 @@ class ClassValues:
             )
         return code
 
-    def resolve(
-        self,
-        where: Where,
-        *,
-        known: Sequence[str] | None = None,
-        known_from: str = "",
-        n_classes: int | None = None,
-    ) -> Classes:
+    def resolve(self, where: Where, outputs: Outputs, known: KnownClasses | None = None) -> Classes:
         """Decide what class each value is, by the values of all files together.
 
-        With ``known`` class names a value is a name, else an id. Without, values are ids where all
-        are whole numbers, names where none is; names are sorted.
+        With class names that are known, or said of the outputs, a value is a name, else an id: a
+        label's of the known classes, a prediction's of the outputs. Without, values are ids where
+        all are whole numbers, names where none is; names are sorted.
 
         Raises
         ------
         UserError
-            A value is no class, or some are ids and some names.
+            A value is no class, some are ids and some names, or nothing says which output a class
+            is.
         """
-        if known is not None:
-            return self._by_names(known, known_from, where)
-        numbers = {value: _whole(value) for value in self._codes}
+        if known is None and not outputs.names:
+            return self._from_values(where, outputs)
+        said = frozenset(outputs.names)
+        texts = [v for v in self._codes if self._is_label(v) and _is_name(v, said)]
+        n, of_output = outputs.n, None
+        if known is None:
+            n = n or len(outputs.names)
+            space = self._space([f"{text}" for text in texts], n, outputs)
+            of_label = dict(zip(texts, space.of_class, strict=True))
+            return self._by_names(where, space.names, of_label, None, None, outputs)
+        if known.is_sweep:
+            n = n or len(outputs.names) or len(known.names)
+            space = self._space(known.names, n, replace(outputs, offset=0))
+            if outputs.names:
+                of_output = np.argsort(np.array(space.of_class, np.int32)).astype(np.int32)
+            return self._by_names(where, known.names, {}, known, of_output, outputs)
+        n = n or len(outputs.names) or len(known.names) + outputs.offset
+        space = self._space(known.names, n, outputs)
+        of_known = np.array(space.of_class, np.int32)
+        return self._by_names(where, space.names, {}, known, None, outputs, of_known)
+
+    def _space(self, class_names: Sequence[str], n: int, outputs: Outputs) -> LabelSpace:
+        return label_space(
+            class_names, n, names=outputs.names, source=outputs.source, offset=outputs.offset,
+            subject=outputs.subject,
+        )  # fmt: skip
+
+    def _from_values(self, where: Where, outputs: Outputs) -> Classes:
+        """Take the classes from the values alone."""
+        numbers = {v: _whole(v) for v in self._codes if not self._is_no_answer(v)}
         self._check_classes(numbers, where)
-        if all(number is None for number in numbers.values()):
-            names = tuple(sorted(map(str, self._codes)))
-            if n_classes is not None and len(names) != n_classes:
+        if numbers and all(number is None for number in numbers.values()):
+            if outputs.has_scores:
+                value = next(iter(numbers))
                 raise UserError(
-                    f"{len(names)} different class names in a column of text and {n_classes} "
-                    "classes elsewhere (--classes, or columns of logits): give class ids, or "
-                    "--images whose class names say which is which"
+                    f"{self._place(value, where)} is the name {value!r:.60}, and nothing says "
+                    f"which of the {outputs.n} columns of {outputs.subject} is which class: "
+                    "--classes FILE names them in their order, one a line"
                 )
-            index = {name: i for i, name in enumerate(names)}
-            lookup = self._lookup(lambda value: index[str(value)])
-            return Classes(names, lookup, tuple(n for n in names if not self._is_label(n)))
+            return self._sorted(list(map(str, numbers)), outputs.n)
         for value, number in numbers.items():
             if number is None:
                 other = next(v for v, n in numbers.items() if n is not None)
                 raise UserError(
                     f"{self._place(value, where)} is the name {value!r:.60}, and "
                     f"{self._place(other, where)} the number {other}: expected class ids "
-                    "everywhere, or names everywhere, or --images SPEC whose class names say which "
-                    "is which"
+                    "everywhere, or names everywhere, or --images SPEC or --classes FILE whose "
+                    "class names say which is which"
                 )
-        return self._by_ids({v: n for v, n in numbers.items() if n is not None}, n_classes, where)
+        return self._by_ids({v: n for v, n in numbers.items() if n is not None}, outputs, where)
+
+    def _sorted(self, values: list[str], n_classes: int | None) -> Classes:
+        """Classes by name, sorted; a predicted name may be written otherwise than the label."""
+        labels = [value for value in values if self._is_label(value)]
+        index = _index(labels)
+        respelled = {
+            value: labels[index[plain_name(value)]]
+            for value in values
+            if not self._is_label(value) and plain_name(value) in index
+        }
+        names = tuple(sorted({*values} - respelled.keys()))
+        if n_classes is not None and len(names) != n_classes:
+            raise UserError(
+                f"{len(names)} different class names in a column of text and {n_classes} "
+                "classes elsewhere (--classes): give a --classes file that names them all, or "
+                "--images whose class names say which is which"
+            )
+        place = {name: i for i, name in enumerate(names)}
+        place |= {value: place[label] for value, label in respelled.items()}
+        of_code = self._lookup(lambda value: place.get(str(value), schema.NO_ANSWER))
+        unlabelled = tuple(name for name in names if not self._is_label(name))
+        return Classes(
+            names, of_code, of_code, unlabelled=unlabelled, respelled=tuple(respelled.items())
+        )
 
     def _check_classes(self, numbers: dict[int | str, int | None], where: Where) -> None:
-        """Refuse quantities, and what stands for a missing value."""
+        """Refuse quantities, and what stands for a missing label."""
         has_numbers = any(number is not None for number in numbers.values())
         for value, number in numbers.items():
             if number is not None:
                 continue
             text = str(value)
-            if text.lower() in _MISSING and (has_numbers or not self._is_label(value)):
-                no_label = "" if has_numbers else ", which is no image's label"
+            if text.lower() in _MISSING and has_numbers:
                 raise UserError(
-                    f"{self._place(value, where)} is {text!r}{no_label}; expected a class in every "
-                    "row"
+                    f"{self._place(value, where)} is {text!r}; expected a class in every row"
                 )
-            if _QUANTITY.fullmatch(text):
-                raise UserError(
-                    f"{self._place(value, where)} is {text}, which is no class id; Lethe audits "
-                    "classifiers, whose predictions are classes, not quantities"
-                )
+            self._check_quantity(text, value, where)
 
-    def _by_ids(
-        self, numbers: dict[int | str, int], n_classes: int | None, where: Where
-    ) -> Classes:
+    def _check_quantity(self, text: str, value: int | str, where: Where) -> None:
+        if _QUANTITY.fullmatch(text):
+            raise UserError(
+                f"{self._place(value, where)} is {text}, which is no class id; Lethe audits "
+                "classifiers, whose predictions are classes, not quantities"
+            )
+
+    def _by_ids(self, numbers: dict[int | str, int], outputs: Outputs, where: Where) -> Classes:
+        offset = outputs.offset
         labels = [number for value, number in numbers.items() if self._is_label(value)]
-        n = n_classes if n_classes is not None else max(labels, default=0) + 1
+        n = outputs.n if outputs.n is not None else max(labels, default=0) + 1 + offset
         for value, number in numbers.items():
             if number < 0:
                 raise UserError(f"{self._place(value, where)} is {value}; class ids count from 0")
@@ -152,46 +270,124 @@ class ClassValues:
                     f"{self._place(value, where)} is {value}; class ids count classes from 0: "
                     f"expected less than {_MOST:,}"
                 )
-            if number >= n:
+            if number >= n or (self._is_label(value) and number >= n - offset):
                 hint = (
                     "say how many classes there are"
-                    if n_classes is None
+                    if outputs.n is None
                     else "there are more classes than was said"
                 )
                 raise UserError(
                     f"{self._place(value, where)} is class {value}, and the classes go from 0 to "
-                    f"{n - 1}; {hint} (--classes {number + 1}), or mend the file"
+                    f"{n - 1 - offset * self._is_label(value)}; {hint} (--classes {number + 1}), "
+                    "or mend the file"
                 )
-        return Classes(tuple(map(str, range(n))), self._lookup(lambda value: numbers[value]))
+        names = (*(f"output {i}" for i in range(offset)), *map(str, range(n - offset)))
+        missing = schema.NO_ANSWER
+        of_prediction = self._lookup(lambda value: numbers.get(value, missing))
+        if not offset:
+            return Classes(names, of_prediction, of_prediction)
+        of_label = self._lookup(lambda value: numbers.get(value, missing - offset) + offset)
+        return Classes(names, of_label, of_prediction)
 
-    def _by_names(self, known: Sequence[str], known_from: str, where: Where) -> Classes:
-        index = {name: i for i, name in enumerate(known)}
+    def _by_names(
+        self,
+        where: Where,
+        names: Sequence[str],
+        of_text: dict[int | str, int],
+        known: KnownClasses | None,
+        of_output: IntArray | None,
+        outputs: Outputs,
+        of_known: IntArray | None = None,
+    ) -> Classes:
+        """Classes by name, else by id; ``of_text`` are labels that were matched already."""
+        index = _index(names)
+        beside = _index(outputs.names if of_known is not None else ())
+        source = outputs.source if known is None else known.source
+        shift = np.arange(outputs.offset * (of_known is None), len(names), dtype=np.int32)
+        ids = [_whole(v) for v in self._codes if self._is_label(v) and _is_id(v, index)]
+        highest = max((number for number in ids if number is not None), default=0)
+        if of_known is not None and highest < len(of_known):
+            shift = of_known  # ids beyond the known classes are of the model's, which has more
 
-        def id_of(value: int | str) -> int:
-            if isinstance(value, str) and value in index:
-                return index[value]
+        def by_name(value: int | str) -> int | None:
+            if not isinstance(value, str):
+                return None
+            close = plain_name(value)
+            found = (index.get(value), index.get(close), beside.get(value), beside.get(close))
+            return next((one for one in found if one is not None), None)
+
+        def by_id(value: int | str, column: str, classes: IntArray) -> int:
             number = _whole(value)
-            if number is not None and 0 <= number < len(known):
-                return number
-            some = ", ".join(known[:5]) + (", …" if len(known) > 5 else "")
+            if number is not None and 0 <= number < len(classes):
+                return int(classes[number])
+            where_it_is = f"{where(self._first[self._codes[value]][column])}: column '{column}'"
+            more = "" if outputs.names else "; --classes FILE names all classes of the model"
             raise UserError(
-                f"{self._place(value, where)} is {value!r:.60}, which is no class of {known_from}; "
-                f"expected a class id from 0 to {len(known) - 1}, or one of {some}"
+                f"{where_it_is} is {value!r:.60}, which is no class of {source}; "
+                f"expected a class id from 0 to {len(classes) - 1}, or one of {_some(names)}{more}"
             )
 
-        return Classes(tuple(known), self._lookup(id_of))
+        def label(value: int | str) -> int:
+            if not self._is_label(value):
+                return schema.NO_ANSWER
+            found = of_text.get(value, by_name(value))
+            return by_id(value, schema.LABEL, shift) if found is None else found
 
-    def _lookup(self, id_of: Callable[[int | str], int]) -> npt.NDArray[np.int32]:
-        return np.array([id_of(value) for value in self._codes], np.int32)
+        def prediction(value: int | str) -> int:
+            if schema.PREDICTION not in self._first[self._codes[value]]:
+                return schema.NO_ANSWER
+            found = by_name(value)
+            if found is None and self._is_no_answer(value):
+                return schema.NO_ANSWER
+            found = of_text.get(value) if found is None else found
+            return by_id(value, schema.PREDICTION, classes) if found is None else found
+
+        classes = np.arange(len(names), dtype=np.int32) if of_output is None else of_output
+        of_label, of_prediction = self._lookup(label), self._lookup(prediction)
+        return Classes(tuple(names), of_label, of_prediction, of_known, of_output)
+
+    def _lookup(self, id_of: Callable[[int | str], int]) -> IntArray:
+        return np.array([*(id_of(value) for value in self._codes), schema.NO_ANSWER], np.int32)
 
     def _is_label(self, value: int | str) -> bool:
-        return schema.LABEL in self._first[self._codes[value]]
+        return value in self._codes and schema.LABEL in self._first[self._codes[value]]
+
+    def _is_no_answer(self, value: int | str) -> bool:
+        """Whether a value is a prediction that stands for none."""
+        if self._is_label(value):
+            return False
+        return _whole(value) == schema.NO_ANSWER or str(value).lower() in _MISSING
 
     def _place(self, value: int | str, where: Where) -> str:
         # A prediction is what is more often wrong.
         first = self._first[self._codes[value]]
         column = next(iter(reversed(first)))
         return f"{where(first[column])}: column '{column}'"
+
+
+def _index(names: Sequence[str]) -> dict[str, int]:
+    """Places of names, and of names as they are compared where that is one alone."""
+    exact = {name: place for place, name in enumerate(names)}
+    close: dict[str, int] = {}
+    twice = set()
+    for place, name in enumerate(names):
+        written = plain_name(name)
+        if written in close:
+            twice.add(written)
+        close[written] = place
+    return {name: place for name, place in close.items() if name and name not in twice} | exact
+
+
+def _is_name(value: int | str, names: Collection[str]) -> bool:
+    return isinstance(value, str) and (value in names or _whole(value) is None)
+
+
+def _is_id(value: int | str, index: dict[str, int]) -> bool:
+    return not (isinstance(value, str) and value in index) and _whole(value) is not None
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
 
 
 def _whole(value: int | str) -> int | None:

@@ -127,10 +127,13 @@ def optional_ranks(column: pa.Array, name: str, place: Place) -> npt.NDArray[np.
     return np.where(known, values, -1).astype(np.int32)
 
 
-def encoded(column: pa.Array, name: str, place: Place) -> tuple[npt.NDArray[np.int32], list[Any]]:
-    """Places in a list of different values, (N,), and that list; none may be missing.
+def encoded(
+    column: pa.Array, name: str, place: Place, *, is_optional: bool = False
+) -> tuple[npt.NDArray[np.int32], list[Any]]:
+    """Places in a list of different values, (N,), and that list.
 
-    Values are text, or int where the column holds whole numbers as such.
+    Values are text, or int where the column holds whole numbers as such. None may be missing but
+    where the column ``is_optional``: the place of such a one is -1.
 
     Raises
     ------
@@ -138,6 +141,8 @@ def encoded(column: pa.Array, name: str, place: Place) -> tuple[npt.NDArray[np.i
         A value is missing, or a number that is not whole.
     """
     column = plain(column, name, place)
+    if is_optional:
+        return _encoded_there(column, name, place)
     _check_there(column, name, place)
     if pa.types.is_boolean(column.type):
         column = pc.if_else(column, "True", "False")
@@ -147,11 +152,29 @@ def encoded(column: pa.Array, name: str, place: Place) -> tuple[npt.NDArray[np.i
     return codes.indices.to_numpy(zero_copy_only=False), codes.dictionary.to_pylist()
 
 
+def _encoded_there(
+    column: pa.Array, name: str, place: Place
+) -> tuple[npt.NDArray[np.int32], list[Any]]:
+    """Encode the values that are there; NaN is none."""
+    if pa.types.is_floating(column.type):
+        column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+    if not column.null_count:
+        return encoded(column, name, place)
+    there = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
+    codes = np.full(len(column), -1, np.int32)
+    if not len(there):
+        return codes, []
+    codes[there], values = encoded(
+        column.take(pa.array(there)), name, lambda row: place(int(there[row]))
+    )
+    return codes, values
+
+
 def first_places(places: npt.NDArray[np.int32], n: int) -> npt.NDArray[np.intp]:
     """Where each of ``n`` values first stands among the places of ``encoded``, (n,)."""
-    first = np.zeros(n, np.intp)
+    first = np.zeros(n + 1, np.intp)  # the last for places of -1, of no value
     first[places[::-1]] = np.arange(len(places))[::-1]
-    return first
+    return first[:n]
 
 
 def _check_there(column: pa.Array, name: str, place: Place) -> None:

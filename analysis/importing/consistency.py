@@ -7,25 +7,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from analysis.config import DENSE_ID
 from analysis.errors import UserError
 from analysis.importing.classes import Classes
-from analysis.importing.encode import Rows
+from analysis.importing.encode import Run
+from analysis.importing.image_keys import Facts, ImageKeys
 from analysis.importing.images import Known
-from analysis.importing.reading import Read, named
+from analysis.importing.reading import Read, named, some
 from analysis.importing.request import ImportConfig
+from analysis.importing.spool import Rows
 from analysis.presentation.formatting import many
+from analysis.store.manifest import Manifest
 
 IntArray = npt.NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What one run says of its images: keys, class ids, paths' codes (-1 without), row numbers."""
-
-    image: IntArray
-    label: IntArray
-    path: IntArray
-    row: IntArray
 
 
 @dataclass(frozen=True)
@@ -54,6 +48,7 @@ class Checker:
         class_names: Sequence[str],
         name_of: Callable[[int], str],
         known: Known | None,
+        label: npt.NDArray[np.int32] | None,
     ) -> None:
         self._rows, self._class_names, self._name_of, self._known = (
             rows,
@@ -62,7 +57,7 @@ class Checker:
             known,
         )
         self._count = np.zeros(n_keys, np.int32)
-        self._label = np.full(n_keys, -1, np.int32) if known is None else known.label.copy()
+        self._label = np.full(n_keys, -1, np.int32) if label is None else label
         self._path = np.full(n_keys, -1, np.int32)
         self._first = np.full(n_keys, -1, np.int64)
         self._n = 0
@@ -88,10 +83,24 @@ class Checker:
                 f"is there already ({self._rows.where(earlier)}); expected one row an image and run"
                 + (f"; {len(twice):,} rows are there twice" if len(twice) > 1 else "")
             )
-        self._compare(facts, self._label, facts.label, "label", self._class_name)
+        self.label(facts)
         self._compare(facts, self._path, facts.path, "path", lambda code: f"number {code}")
         self._count[facts.image] += 1
         self._n += 1
+
+    def label(self, facts: Facts) -> None:
+        """Check labels alone.
+
+        Raises
+        ------
+        UserError
+            An image has another label than was said before.
+        """
+        self._compare(facts, self._label, facts.label, "label", self._class_name)
+
+    def unlabelled(self, left_out: IntArray) -> IntArray:
+        """Keys of the images that are kept and have no label."""
+        return np.setdiff1d(np.flatnonzero(self._label < 0), left_out)
 
     def _compare(
         self,
@@ -172,85 +181,6 @@ class Checker:
         return int(self._count[key])
 
 
-class ImageKeys:
-    """The keys of an import's images, 0 to ``len - 1``, and what each of them is called."""
-
-    def __init__(self, read: Read, known: Known | None) -> None:
-        self._read, self.known = read, known
-        self.by_path = read.codes.by_path
-        self._paths = list(read.codes.paths) if self.by_path else []
-        # Paths that are said beside ids, which are what images are known by.
-        self.has_paths_beside = known is None and read.codes.has_paths and not self.by_path
-
-    def __len__(self) -> int:
-        if self.known is not None:
-            return len(self.known)
-        return len(self._paths) if self.by_path else self._read.n_ids
-
-    def name(self, key: int) -> str:
-        """Name an image for a person, the way the files do."""
-        known = self.known
-        if self._paths:
-            return f"{self._paths[key]!r}"
-        if known is not None and known.paths is not None:
-            return f"{key} ({known.paths[key]!r})"
-        return f"{known.ids[key] if known is not None and known.ids is not None else key}"
-
-    def file(self, key: int) -> str:
-        """Path of an image where it has one, else its name."""
-        paths = self._paths or (None if self.known is None else self.known.paths)
-        return self.name(key) if paths is None else paths[key]
-
-    @property
-    def order(self) -> npt.NDArray[np.int64] | None:
-        """Keys in the order of the images; None where that is their own."""
-        if not self._paths or self.known is not None:
-            return None
-        return np.argsort(np.array(self._paths, object))
-
-    def of(self, image: npt.NDArray[np.int32]) -> npt.NDArray[Any]:
-        """Keys of images as the files give them, -1 where an image is not known."""
-        known = self.known
-        if known is None or known.ids is None or self.by_path:
-            return image
-        place = np.searchsorted(known.ids, image)
-        found = known.ids[np.minimum(place, len(known.ids) - 1)] == image
-        return np.where(found, place, -1)
-
-    def facts(self, code: int, classes: Classes) -> Facts:
-        """What a run says of its images."""
-        scored = self._read.scored.get(code)
-        if scored is not None:
-            number = np.arange(scored.first, scored.first + scored.scores.n)
-            image = np.arange(scored.scores.n)
-            path = np.full(len(image), -1, np.int32)
-            return Facts(image, classes.of_code[scored.label], path, number)
-        rows, number = self._read.spool.read(code)
-        held: Any = rows
-        path = held["path"] if self.has_paths_beside else np.full(len(rows), -1, np.int32)
-        return Facts(self.of(held["image"]), classes.of_code[held["label"]], path, number)
-
-    def paths_of(
-        self, kept: npt.NDArray[np.int64], code: npt.NDArray[np.int32]
-    ) -> list[str] | None:
-        """Paths of the images that are kept, ``code`` theirs where said beside ids; or None."""
-        if self.known is not None:
-            paths = self.known.paths
-            return None if paths is None else [paths[key] for key in kept.tolist()]
-        if self.by_path:
-            return [self._paths[key] for key in kept.tolist()]
-        if self.has_paths_beside and (code >= 0).all():
-            every = list(self._read.codes.paths)
-            return [every[one] for one in code.tolist()]
-        return None
-
-    def ids_of(self, kept: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
-        """Ids of the files where the images that are kept are numbered again; else None."""
-        if self.by_path or np.array_equal(kept, np.arange(len(kept))):
-            return None
-        return kept.astype(np.int64)
-
-
 Told = Callable[[int, int], None]
 
 
@@ -264,11 +194,16 @@ def image_table(
     UserError
         Runs disagree, or a run lacks an image and ``--allow-missing`` was not asked.
     """
-    checker = Checker(len(keys), read.rows, classes.names, keys.name, keys.known)
+    label, notes = known_labels(keys.known, classes), []
+    checker = Checker(len(keys), read.rows, classes.names, keys.name, keys.known, label)
+    if read.truth is not None:
+        facts, note = keys.labels(read.truth, classes)
+        checker.label(facts)
+        notes += [note] if note else []
     for run, code in read.codes.runs.items():
         told(code + 1, len(read.codes.runs))
         checker.add(named(run), keys.facts(code, classes))
-    left_out, notes = checker.missing(), []
+    left_out = checker.missing()
     if len(left_out) and is_new and _is_test_alone(checker, keys):
         notes.append(
             f"{keys.known.what if keys.known else ''} has a train and a test split, and the images "
@@ -286,8 +221,24 @@ def image_table(
             f"left out of all runs: {many(len(left_out), 'image')} that a run lacks "
             "(--allow-missing); the manifest names them"
         )
+    lacking = checker.unlabelled(left_out)
+    if len(lacking):
+        where = "no file" if read.truth is None else f"--labels {read.truth.path}"
+        says = "says" if read.truth is None else "does not say"
+        more = f", nor of {len(lacking) - 1:,} more" if len(lacking) > 1 else ""
+        raise UserError(
+            f"{where} {says} the label of image {keys.name(int(lacking[0]))}{more}; expected one "
+            "of every image: in a column 'label', --labels FILE or --images SPEC"
+        )
     table = checker.table(left_out, keys.file, lambda key: _reason(checker, key), keys.order)
     return table, notes
+
+
+def known_labels(known: Known | None, classes: Classes) -> npt.NDArray[np.int32] | None:
+    """Class ids of the images that are known before."""
+    if known is None or classes.of_known is None:
+        return None if known is None else known.label.copy()
+    return classes.of_known[known.label]
 
 
 def _is_test_alone(checker: Checker, keys: ImageKeys) -> bool:
@@ -336,3 +287,60 @@ def _lacks(
 def _reason(checker: Checker, key: int) -> str:
     n = checker.count(key)
     return "is in no run" if n == 0 else f"is in {n} of {checker.n_runs} runs (--allow-missing)"
+
+
+def runs_of(manifest: Manifest | None) -> set[Run]:
+    """Runs a sweep has already."""
+    if manifest is None:
+        return set()
+    return {
+        (variant.variant_id, seed)
+        for variant in manifest.variants
+        for seed in manifest.done_seeds(variant.variant_id)
+    }
+
+
+def check_runs(asked: ImportConfig, read: Read, there: set[Run]) -> list[str]:
+    """Check the runs of the files beside those ``there``; what is to be said of them.
+
+    Raises
+    ------
+    UserError
+        A run is there already, none is dense, or a variant lacks a seed that another has.
+    """
+    runs = list(read.codes.runs)
+    again = [run for run in runs if run in there]
+    if again and not asked.overwrite:
+        more = f", and {len(again) - 1} more of these" if len(again) > 1 else ""
+        raise UserError(
+            f"sweep '{asked.name}' has the run {named(again[0])} already{more}; --overwrite "
+            "replaces it, or leave it out"
+        )
+    every = there | set(runs)
+    variants = sorted({variant_id for variant_id, _ in every})
+    if DENSE_ID not in variants:
+        raise UserError(
+            f"{read.rows.file(0)}: no run is of variant 'dense', the uncompressed model that the "
+            f"others are compared with; there are {some(variants)}: --dense NAME says which of "
+            "them it is, or import its predictions with them"
+        )
+    seeds = sorted({seed for _, seed in every})
+    lacking = [(v, seed) for v in variants for seed in seeds if (v, seed) not in every]
+    if not lacking:
+        return []
+    if not asked.allow_missing:
+        raise _uneven(read, every, lacking)
+    return [f"uneven seeds: {many(len(lacking), 'run')} not brought, such as {named(lacking[0])}"]
+
+
+def _uneven(read: Read, every: set[Run], lacking: list[Run]) -> UserError:
+    variant_id, seed = lacking[0]
+    other = min(v for v, s in every if s == seed)
+    of_variant = [s for v, s in read.codes.runs if v == variant_id] or [seed]
+    code = read.codes.runs.get((variant_id, of_variant[0]))
+    where = "" if code is None else f"{read.rows.file(read.codes.first_of_run[code])}: "
+    return UserError(
+        f"{where}uneven seeds: {variant_id} has no seed {seed}, which {other} has "
+        f"({many(len(lacking), 'run')} missing so that every variant has every seed); add them, or "
+        "--allow-missing takes the runs there are"
+    )

@@ -1,12 +1,11 @@
-"""Encode blocks of columns as rows of numbers and spill them to disk by run.
+"""Encode blocks of columns as rows of numbers.
 
 Runs, images and classes become codes; a row keeps the number that says where it came from.
 """
 
 import re
-from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,115 +30,10 @@ from analysis.importing.columns import (
     whole_numbers,
 )
 from analysis.importing.readers import Block
-from analysis.importing.request import OPTIONAL
+from analysis.importing.request import OPTIONAL, AskedRun
+from analysis.importing.spool import ROW, RowArray, Rows
 from analysis.store.manifest import VariantRecord
-
-HEADER = 2  # the first row of data of a file whose row 1 is its header
-FIRST = 1
-
-
-class Rows:
-    """Numbers every row of every file in the order they are read."""
-
-    def __init__(self) -> None:
-        self._names: list[str] = []
-        self._starts: list[int] = []
-        self._firsts: list[int] = []
-        self.total = 0
-
-    def begin(self, name: str, first: int) -> None:
-        """Begin a file; ``first`` is what its first row is called."""
-        self._names.append(name)
-        self._starts.append(self.total)
-        self._firsts.append(first)
-
-    def take(self, n: int) -> int:
-        """Number the next rows of the file begun last; return the number of the first."""
-        start = self.total
-        self.total += n
-        return start
-
-    @property
-    def n_of_file(self) -> int:
-        """Rows of the file begun last, so far."""
-        return self.total - self._starts[-1]
-
-    def where(self, row: int | np.integer) -> str:
-        """Name file and row."""
-        number = int(row)
-        place = self._file(number)
-        return f"{self._names[place]}, row {number - self._starts[place] + self._firsts[place]}"
-
-    def file(self, row: int) -> str:
-        """Name the file alone."""
-        return self._names[self._file(row)]
-
-    def _file(self, row: int) -> int:
-        return bisect_right(self._starts, row) - 1
-
-
-# Codes and numbers of one row; ``place`` is its place in the chunk it came in, path -1 without one.
-ROW = np.dtype(
-    [
-        ("image", np.int32),
-        ("label", np.int32),
-        ("prediction", np.int32),
-        ("place", np.uint32),
-        ("confidence", np.float32),
-        ("true_confidence", np.float32),
-        ("true_rank", np.int32),
-        ("path", np.int32),
-    ]
-)
-RowArray = npt.NDArray[np.void]
-
-
-class Spool:
-    """A file of rows, those of a chunk ordered by run; what lies where is kept in memory."""
-
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("w+b")
-        self._segments: dict[int, list[tuple[int, int, int]]] = {}
-        self._n = 0
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-    def add(self, run: npt.NDArray[np.int32], rows: RowArray, first: int) -> None:
-        """Put a chunk aside: the run of each row, the rows, and the number of the first."""
-        order = np.argsort(run, kind="stable")
-        ordered = run[order]
-        starts = np.flatnonzero(np.diff(ordered, prepend=-1))
-        ends = np.append(starts[1:], len(ordered))
-        for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-            segments = self._segments.setdefault(int(ordered[start]), [])
-            segments.append((self._n + start, end - start, first))
-        self._file.write(rows[order].data)
-        self._n += len(rows)
-
-    def size(self, run: int) -> int:
-        """Count the rows of a run."""
-        return sum(n for _, n, _ in self._segments[run])
-
-    def read(self, run: int) -> tuple[RowArray, npt.NDArray[np.int64]]:
-        """Rows of a run in the order they were read, and the running number of each."""
-        n = self.size(run)
-        rows: Any = np.empty(n, ROW)
-        number = np.empty(n, np.int64)
-        done = 0
-        buffer = memoryview(rows.view(np.uint8))
-        for start, count, first in self._segments[run]:
-            self._file.seek(start * ROW.itemsize)
-            part = buffer[done * ROW.itemsize : (done + count) * ROW.itemsize]
-            if self._file.readinto(part) != len(part):
-                raise OSError("the file of rows put aside is shorter than what was written to it")
-            number[done : done + count] = rows["place"][done : done + count]
-            number[done : done + count] += first
-            done += count
-        return rows, number
-
+from analysis.store.path_tails import PathTails, as_posix
 
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 _STEP = re.compile(r"([a-z][a-z0-9]*(?:-[a-z0-9]+)*?)(?:-(\d+\.\d+))?")
@@ -226,26 +120,32 @@ class Codes:
     """What the codes of an import stand for, filled while it is read.
 
     ``paths`` are the images where they are known by path (``by_path``), else what stood beside
-    their ids.
+    their ids. ``tails`` are those of images that are known before, of ``known_from``, or of the
+    files that were read before this one. ``dense`` is what the uncompressed model is called.
     """
 
     rows: Rows
+    dense: str = DENSE_ID
     by_path: bool = False
-    fixed_paths: str | None = None
+    known_from: str | None = None
+    tails: PathTails | None = None
     runs: dict[Run, int] = field(default_factory=dict)
     classes: ClassValues = field(default_factory=ClassValues)
     paths: dict[str, int] = field(default_factory=dict)
     has_paths: bool = False
     has_seeds: bool = True
+    is_by_row: bool = False
     highest_id: int = -1
     first_of_run: dict[int, int] = field(default_factory=dict)
     _variants: dict[str, str] = field(default_factory=dict)
+    _notes: list[str] = field(default_factory=list)
 
     def variant(self, given: str, where: Place, row: int) -> str:
         """Return a variant's key as the cache writes it."""
         if given not in self._variants:
+            ours = DENSE_ID if given == self.dense else given
             try:
-                self._variants[given] = variant_record(given, paired=False).variant_id
+                self._variants[given] = variant_record(ours, paired=False).variant_id
             except UserError as error:
                 raise UserError(f"{where(row)}: {error}") from None
         return self._variants[given]
@@ -255,6 +155,28 @@ class Codes:
         """Variants whose key is written otherwise than they were given."""
         return {given: ours for given, ours in self._variants.items() if given != ours}
 
+    def fix_paths(self, paths: Sequence[str], known_from: str) -> None:
+        """Know images by the paths of a dataset or sweep, and no others."""
+        self.known_from, self.tails = known_from, PathTails(paths)
+        self.paths = {path: place for place, path in enumerate(paths)}
+
+    def begin(self, name: str, first: int) -> None:
+        """Begin a file; ``first`` is what its first row is called."""
+        self.rows.begin(name, first)
+        if self.known_from is None and self.paths:
+            self._keep_note()
+            self.tails = PathTails(list(self.paths))
+
+    def _keep_note(self) -> None:
+        if self.tails is not None and self.tails.note:
+            self._notes.append(self.tails.note)
+
+    @property
+    def notes(self) -> list[str]:
+        """What is to be said of how paths were matched."""
+        now = [] if self.tails is None or not self.tails.note else [self.tails.note]
+        return [*self._notes, *now]
+
     def run(self, variant_id: str, seed: int, row: int) -> int:
         """Return the code of a run; ``row`` is where it stands."""
         code = self.runs.setdefault((variant_id, seed), len(self.runs))
@@ -262,34 +184,46 @@ class Codes:
         return code
 
 
-def normalise(block: Block, codes: Codes) -> tuple[npt.NDArray[np.int32], RowArray, int]:
+def normalise(
+    block: Block, codes: Codes, first: int, asked: AskedRun | None = None
+) -> tuple[npt.NDArray[np.int32], RowArray, int]:
     """Run of each row, the rows, and the running number of the first.
+
+    Parameters
+    ----------
+    first : int
+        The running number of the block's first row.
+    asked : tuple, optional
+        Variant and seed of all rows where they are said apart from the columns.
 
     Raises
     ------
     UserError
         A value cannot be used; the message names file, row and column.
     """
-    n = len(block[schema.LABEL])
-    first = codes.rows.take(n)
+    n = len(block[schema.PREDICTION])
 
     def place(row: int) -> str:
         return codes.rows.where(first + row)
 
     rows: Any = np.empty(n, ROW)
     rows["place"] = np.arange(n)
-    rows["image"], rows["path"] = _images(block, codes, place)
-    for name in (schema.LABEL, schema.PREDICTION):
-        rows[name] = codes.classes.encode(block[name], name, place, first)
+    rows["image"], rows["path"] = _images(block, codes, place, first)
+    rows[schema.LABEL] = -1
+    if schema.LABEL in block:
+        rows[schema.LABEL] = codes.classes.encode(block[schema.LABEL], schema.LABEL, place, first)
+    rows[schema.PREDICTION] = codes.classes.encode(
+        block[schema.PREDICTION], schema.PREDICTION, place, first, is_optional=True
+    )
     for name in OPTIONAL:
         if name == schema.TRUE_RANK:
             rows[name] = optional_ranks(block[name], name, place) if name in block else -1
         else:
             rows[name] = fractions(block[name], name, place) if name in block else np.nan
-    return _runs(block, codes, place, first), rows, first
+    return _runs(block, codes, place, first, asked), rows, first
 
 
-def _images(block: Block, codes: Codes, place: Place) -> tuple[Any, Any]:
+def _images(block: Block, codes: Codes, place: Place, first: int) -> tuple[Any, Any]:
     if codes.by_path:
         if schema.PATH not in block:
             raise UserError(
@@ -297,6 +231,11 @@ def _images(block: Block, codes: Codes, place: Place) -> tuple[Any, Any]:
                 "same in every file"
             )
         return _paths(block[schema.PATH], codes, place), -1
+    if schema.IMAGE_ID not in block and codes.is_by_row:
+        start = codes.rows.of_file(first)
+        image = np.arange(start, start + len(block[schema.PREDICTION]))
+        codes.highest_id = max(codes.highest_id, int(image[-1]))
+        return image, -1
     if schema.IMAGE_ID not in block:
         raise UserError(
             f"{place(0)}: no column 'image_id', and other files name images by it; expected the "
@@ -320,36 +259,57 @@ def _images(block: Block, codes: Codes, place: Place) -> tuple[Any, Any]:
 
 def _paths(column: pa.Array, codes: Codes, place: Place) -> npt.NDArray[np.int32]:
     places, values = encoded(column, schema.PATH, place)
-    known = codes.paths
-    if codes.fixed_paths is None:
-        found = [known.setdefault(_as_path(value), len(known)) for value in values]
+    given = [str(value) for value in values]
+    found = image_codes(given, codes, lambda i: place(int(np.argmax(places == i))))
+    return found[places]
+
+
+def image_codes(given: list[str], codes: Codes, where: Place) -> npt.NDArray[np.int32]:
+    """Codes of images named by path, (N,); ``where`` names the place of one for messages.
+
+    Raises
+    ------
+    UserError
+        A path is no image of those that are known.
+    """
+    tails, known = codes.tails, codes.paths
+    if codes.known_from is None or tails is None:
+        found = []
+        for path in map(as_posix, given):
+            code = known.get(path)
+            if code is None and tails is not None and (before := tails.place(path)) >= 0:
+                code = before
+            found.append(known.setdefault(path, len(known)) if code is None else code)
+        return np.array(found, np.int32)
+    found = tails.places(given)
+    if -1 in found:
+        bad = found.index(-1)
+        example = next(iter(known), "none")
+        raise UserError(
+            f"{where(bad)}: column 'path' is {given[bad]!r:.120}, {tails.why_not(given[bad])} of "
+            f"{codes.known_from}; expected one of its {len(known):,} paths, such as {example!r}"
+        )
+    return np.array(found, np.int32)
+
+
+def _runs(
+    block: Block, codes: Codes, place: Place, first: int, asked: AskedRun | None
+) -> npt.NDArray[np.int32]:
+    n = len(block[schema.PREDICTION])
+    variant_id, fixed_seed = asked or (None, None)
+    if variant_id is None:
+        variant, ids = _variants(block, codes, place)
     else:
-        found = [known.get(_as_path(value), -1) for value in values]
-        if -1 in found:
-            bad = found.index(-1)
-            row = int(np.argmax(places == bad))
-            example = next(iter(known), "none")
-            raise UserError(
-                f"{place(row)}: column 'path' is {str(values[bad])!r:.120}, which is no image of "
-                f"{codes.fixed_paths}; expected one of its {len(known):,} paths, such as "
-                f"{example!r}"
-            )
-    return np.array(found, np.int32)[places]
-
-
-def _as_path(value: Any) -> str:
-    return str(value).replace("\\", "/").removeprefix("./")
-
-
-def _runs(block: Block, codes: Codes, place: Place, first: int) -> npt.NDArray[np.int32]:
-    variant, ids = _variants(block, codes, place)
-    if schema.SEED in block:
+        variant, ids = np.zeros(n, np.int32), [codes.variant(variant_id, place, 0)]
+    if fixed_seed is not None:
+        seed = np.full(n, fixed_seed, np.int64)
+    elif schema.SEED in block:
         seed = whole_numbers(
             block[schema.SEED], schema.SEED, place, high=_HIGHEST_SEED, what="a whole number"
         )
     else:
-        codes.has_seeds = False
-        seed = np.zeros(len(variant), np.int64)
+        codes.has_seeds &= asked is not None
+        seed = np.zeros(n, np.int64)
     keys, unique = pd.factorize(variant.astype(np.int64) << 32 | seed)
     firsts = first_places(keys, len(unique))
     found = [

@@ -15,6 +15,7 @@ from analysis.datasets.base import Dataset, Split
 from analysis.datasets.decode import UnusableImageError
 from analysis.datasets.preprocess import thumbnail_row
 from analysis.errors import UserError
+from analysis.importing.classes import KnownClasses
 from analysis.store import SweepFolder
 from analysis.store.matching import with_columns
 
@@ -26,6 +27,9 @@ Told = Callable[[int, int], None]
 @dataclass(frozen=True)
 class Known:
     """Images that are known: class names, the label of each (N,), paths and ids as given.
+
+    They are those of a sweep where ``is_sweep``, else of a dataset, and all of them are expected
+    where ``is_fixed``.
 
     ``parts`` are the splits they come from, in order; none where the sweep has them already.
     ``ids`` maps the ids of the files to places, where those are not the places themselves.
@@ -39,6 +43,13 @@ class Known:
     fingerprint: str = ""
     ids: npt.NDArray[np.int64] | None = None
     notes: tuple[str, ...] = ()
+    is_sweep: bool = False
+    is_fixed: bool = False
+
+    @property
+    def classes(self) -> KnownClasses:
+        """Its class names and where they come from."""
+        return KnownClasses(self.class_names, self.what, is_sweep=self.is_sweep)
 
     def __len__(self) -> int:
         return len(self.label)
@@ -46,7 +57,7 @@ class Known:
     @property
     def tail(self) -> int | None:
         """Place of the first image of the last split; None where there is one alone."""
-        return len(self.parts[0]) if len(self.parts) == 2 else None
+        return len(self.parts[0]) if len(self.parts) == 2 and not self.is_fixed else None
 
     def test_alone(self, note: str) -> "Known":
         """Keep the last of two splits."""
@@ -60,8 +71,8 @@ class Known:
         )
 
 
-def of_dataset(spec: str) -> Known:
-    """Open a dataset, unsplit: all of it where it was divided here, else train, then test.
+def of_dataset(spec: str, split: str | None = None) -> Known:
+    """Open a dataset: one of its splits, or all of it where it was divided here, else both in turn.
 
     Raises
     ------
@@ -70,15 +81,18 @@ def of_dataset(spec: str) -> Known:
     """
     dataset: Dataset = open_dataset(spec)
     parts = (dataset.train, dataset.test) if dataset.whole is None else (dataset.whole,)
+    if split in ("train", "test"):
+        parts = (dataset.train if split == "train" else dataset.test,)
     paths = None
     if all(part.paths is not None for part in parts):
         paths = [path for part in parts for path in part.paths or ()]
         if len(set(paths)) < len(paths):
             paths = None
     label = np.concatenate([part.labels for part in parts]).astype(np.int32)
+    what = f"--images {spec}" if split in (None, "all") else f"--images {spec} --split {split}"
     return Known(
-        f"--images {spec}", dataset.class_names, label, paths, parts, dataset.fingerprint(),
-        notes=dataset.notes,
+        what, dataset.class_names, label, paths, parts, dataset.fingerprint(),
+        notes=dataset.notes, is_fixed=split is not None,
     )  # fmt: skip
 
 
@@ -96,18 +110,19 @@ def of_sweep(folder: SweepFolder, class_names: list[str]) -> Known:
     paths = None if table[schema.PATH].null_count else table[schema.PATH].to_pylist()
     ids = np.asarray(table[GIVEN_ID].to_numpy(), np.int64) if has_ids else None
     label = np.asarray(table[schema.LABEL].to_numpy(), np.int32)
-    return Known(f"sweep '{folder.name}'", tuple(class_names), label, paths, ids=ids)
+    return Known(f"sweep '{folder.name}'", tuple(class_names), label, paths, ids=ids, is_sweep=True)
 
 
 def picture_blocks(
     parts: tuple[Split, ...],
     kept: npt.NDArray[np.int64],
+    label: npt.NDArray[np.int32],
     ids: npt.NDArray[np.int64] | None,
     told: Told,
 ) -> tuple[pa.Schema, Iterator[pa.Table], list[dict[str, str]]]:
     """Rows of ``images.parquet`` with thumbnails, in blocks; pictures that cannot be shown.
 
-    The list is filled while the blocks are taken.
+    ``label`` is the class id of each that is ``kept``. The list is filled while blocks are taken.
     """
     ends = np.cumsum([len(part) for part in parts])
     starts = [0, *ends[:-1].tolist()]
@@ -121,7 +136,7 @@ def picture_blocks(
         metadata = with_columns(metadata, pa.table({GIVEN_ID: pa.array(ids, pa.int64())}))
     layout = schema.images_schema(None if metadata is None else metadata.schema)
     unusable: list[dict[str, str]] = []
-    return layout, _blocks(chosen, metadata, layout, len(kept), unusable, told), unusable
+    return layout, _blocks(chosen, label, metadata, layout, unusable, told), unusable
 
 
 def _metadata(parts: list[Split]) -> pa.Table | None:
@@ -139,9 +154,9 @@ def _metadata(parts: list[Split]) -> pa.Table | None:
 
 def _blocks(
     parts: list[Split],
+    label: npt.NDArray[np.int32],
     metadata: pa.Table | None,
     layout: pa.Schema,
-    n: int,
     unusable: list[dict[str, str]],
     told: Told,
 ) -> Iterator[pa.Table]:
@@ -152,7 +167,7 @@ def _blocks(
             rows = _thumbnails(block, done, unusable)
             columns = {
                 schema.IMAGE_ID: np.arange(done, done + len(block), dtype=np.int32),
-                schema.LABEL: block.labels.astype(np.int32),
+                schema.LABEL: label[done : done + len(block)],
                 schema.PATH: [None] * len(block) if block.paths is None else list(block.paths),
                 schema.WIDTH: [row.get(schema.WIDTH) for row in rows],
                 schema.HEIGHT: [row.get(schema.HEIGHT) for row in rows],
@@ -164,7 +179,7 @@ def _blocks(
                 taken = metadata.slice(done, len(block))
                 columns |= {name: taken[name].combine_chunks() for name in taken.column_names}
             done += len(block)
-            told(done, n)
+            told(done, len(label))
             arrays = [pa.array(columns[field.name], type=field.type) for field in layout]
             yield pa.table(arrays, schema=layout)
 

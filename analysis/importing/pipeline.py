@@ -1,21 +1,19 @@
 """Import from files to cache: read, check, write aside, publish as a whole."""
 
-import hashlib
-import platform
+import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from importlib.metadata import version
-from typing import Any
+from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from analysis.config import DENSE_ID
 from analysis.errors import RunError, UserError
 from analysis.importing.classes import Classes
-from analysis.importing.consistency import ImageKeys, ImageTable, image_table
-from analysis.importing.encode import Run, Spool, order, variant_record
+from analysis.importing.consistency import ImageTable, check_runs, image_table, runs_of
+from analysis.importing.encode import Run
+from analysis.importing.features import FEATURES, open_features, write_features
+from analysis.importing.image_keys import ImageKeys
 from analysis.importing.images import (
     Known,
     bare_table,
@@ -23,17 +21,14 @@ from analysis.importing.images import (
     of_sweep,
     picture_blocks,
 )
-from analysis.importing.reading import Read, check_runs, dense_of, read_files, runs_of, some
-from analysis.importing.request import ImportConfig, expand
-from analysis.importing.writing import table_of_rows, table_of_scores
+from analysis.importing.reading import Read, read_files, some
+from analysis.importing.record import add_runs, fingerprint, new_manifest
+from analysis.importing.request import ImportConfig
+from analysis.importing.runs import RunWriter, outputs_of
+from analysis.importing.sources import Source, sources
+from analysis.importing.spool import Spool
 from analysis.store import Cache, SweepFolder
-from analysis.store.manifest import (
-    DatasetRecord,
-    DeviceRecord,
-    ImportedFile,
-    Manifest,
-    left_out_records,
-)
+from analysis.store.manifest import FileRecord, Manifest, left_out_records
 from analysis.store.transfer import (
     aside,
     finish,
@@ -43,91 +38,6 @@ from analysis.store.transfer import (
     remove_empty,
     work_file,
 )
-
-_LIBRARIES = ("numpy", "pandas", "pyarrow", "pillow")
-SPEC = "imported predictions"
-
-
-def fingerprint(
-    class_names: tuple[str, ...],
-    label: npt.NDArray[np.int32],
-    names: list[str],
-    images: str,
-) -> str:
-    """SHA-256 of class names, labels, the images' names and, where there are any, pictures."""
-    digest = hashlib.sha256(
-        "\0".join(("imported", images, *class_names)).encode("utf-8", "replace")
-    )
-    digest.update(label.astype("<i4").tobytes())
-    for name in names:
-        digest.update(name.encode("utf-8", "surrogateescape") + b"\0")
-    return digest.hexdigest()
-
-
-def new_manifest(
-    asked: ImportConfig,
-    class_names: tuple[str, ...],
-    data_fingerprint: str,
-    known: Known | None,
-    n_images: int,
-) -> Manifest:
-    """Start the manifest of an imported sweep."""
-    dataset = DatasetRecord(asked.images or SPEC, n_train=0, n_test=n_images)
-    dataset.images_fingerprint = None if known is None else known.fingerprint
-    return Manifest(
-        name=asked.name,
-        dataset=dataset,
-        dataset_fingerprint=data_fingerprint,
-        class_names=list(class_names),
-        origin="imported",
-        device=DeviceRecord("imported"),
-    )
-
-
-def add_runs(
-    manifest: Manifest, runs: list[tuple[str, int]], files: list[dict[str, Any]], *, paired: bool
-) -> None:
-    """Add variants, seeds, runs and the files they came from, in place.
-
-    Raises
-    ------
-    UserError
-        A variant there already is paired with dense where this import's is not, or the reverse.
-    """
-    known = {record.variant_id: record for record in manifest.variants}
-    added = []
-    for variant_id in dict.fromkeys(variant_id for variant_id, _ in runs):
-        record = variant_record(variant_id, paired=paired)
-        before = known.get(variant_id)
-        if before is None:
-            added.append(record)
-        elif before.paired != record.paired:
-            others = {*manifest.done_seeds(variant_id)} - {s for v, s in runs if v == variant_id}
-            if others:
-                how = "with" if before.paired else "without"
-                raise UserError(
-                    f"variant '{variant_id}' of sweep '{manifest.name}' was imported {how} "
-                    "--paired; import its other runs the same way"
-                )
-            before.paired = record.paired
-    manifest.variants = [*manifest.variants, *sorted(added, key=order)]
-    manifest.variants.sort(key=lambda record: record.variant_id != DENSE_ID)
-    manifest.seeds = sorted({*manifest.seeds, *(seed for _, seed in runs)})
-    for variant_id, seed in runs:
-        manifest.run(variant_id, seed).state = "done"
-    manifest.settle_absent()
-    manifest.config.variants = [record.variant_id for record in manifest.variants]
-    manifest.config.seeds = len(manifest.seeds)
-    manifest.imported = [*manifest.imported, *(ImportedFile(**one) for one in files)]
-    paired_ids = [record.variant_id for record in manifest.variants if record.paired]
-    manifest.pairing = (
-        f"imported; seed k of {', '.join(paired_ids)} was made from dense seed k"
-        if paired_ids
-        else "imported; runs are taken as independent of the dense ones"
-    )
-    manifest.versions = {name: version(name) for name in _LIBRARIES}
-    manifest.versions["python"] = platform.python_version()
-
 
 Progress = Callable[[str, int, int], None]
 IMAGES = "images.parquet"
@@ -139,12 +49,16 @@ def _silent(_phase: str, _done: int, _total: int) -> None:
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import did: the manifest, the runs it brought, and what is to be said."""
+    """What an import did: the manifest, the runs it brought, and what is to be said.
 
-    manifest: Manifest
+    The manifest is None where nothing was written (``--check``).
+    """
+
+    manifest: Manifest | None
     runs: list[Run]
     n_images: int
     notes: list[str]
+    class_names: tuple[str, ...]
 
 
 def import_predictions(
@@ -170,10 +84,14 @@ def import_predictions(
     RunError
         The disk refused a file.
     """
-    files = expand(asked.files)
+    files = sources(asked)
     folder = cache.sweep(asked.name)
-    given = None if asked.images is None else of_dataset(asked.images)
+    given = None if asked.images is None else of_dataset(asked.images, asked.split)
     _check_name(folder)
+    if asked.check:
+        with tempfile.TemporaryDirectory(prefix="lethe-check-") as work:
+            made = SweepFolder(Path(work) / asked.name)
+            return _Import(asked, folder, made, given, progress).run(files)
     try:
         with folder.locked():
             folder.sweep_leftovers()
@@ -229,14 +147,15 @@ class _Import:
                 )
         return of_sweep(self._folder, manifest.class_names)
 
-    def run(self, files: list[Any]) -> Imported:
-        total = sum(path.stat().st_size for path, _ in files)
+    def run(self, files: list[Source]) -> Imported:
+        total = sum(source.path.stat().st_size for source in files)
         with closing(Spool(work_file(self._made))) as spool:
             read = read_files(
                 self._asked,
                 files,
                 self._known,
                 spool,
+                lambda number: work_file(self._made, f"-{number}"),
                 lambda done: self._progress("reading", min(done, total), total),
             )
             self._note_reading(read)
@@ -253,25 +172,39 @@ class _Import:
                 is_new=self._manifest is None,
             )
             self._notes += notes
+            runs = RunWriter(self._asked, self._made, read, keys, classes, images, self._there)
+            written = runs.write(lambda done, n: self._progress("writing runs", done, n))
+            self._notes += runs.notes
+            features = self._features(read, keys, images)
+            if self._asked.check:
+                return Imported(None, list(read.codes.runs), len(images.kept), self._notes,
+                                classes.names)  # fmt: skip
             manifest = self._manifest or self._new_manifest(keys, classes, images)
-            self._write_runs(read, keys, classes, images, manifest)
-        runs = list(read.codes.runs)
-        add_runs(manifest, runs, read.files, paired=self._asked.paired)
+            manifest.files |= written | features
+        runs_read = list(read.codes.runs)
+        add_runs(manifest, runs_read, read.files, paired=self._asked.paired)
         manifest.left_out += left_out_records(images.left_out)
         said = [*manifest.dataset.notes, *self._notes]
         manifest.dataset.notes = list(dict.fromkeys(said))
         publish(self._made, self._folder, manifest)
-        return Imported(manifest, runs, len(images.kept), self._notes)
+        return Imported(manifest, runs_read, len(images.kept), self._notes, classes.names)
 
     def _note_reading(self, read: Read) -> None:
+        notes = self._notes
+        for pairs in dict.fromkeys(tuple(one.items()) for one in read.understood.values()):
+            taken = ", ".join(f"'{theirs}' as {ours}" for ours, theirs in pairs)
+            notes.append(f"columns taken by their usual names: {taken} (--map says otherwise)")
+        if read.by_row:
+            notes.append(f"{some(read.by_row)}: rows name no image; they are the images in order")
+        notes += read.codes.notes
         if not read.codes.has_seeds:
-            self._notes.append("a table has no column 'seed'; its runs are taken as seed 0")
+            notes.append("a table has no column 'seed'; its runs are taken as seed 0")
         for given, ours in read.codes.respelled.items():
-            self._notes.append(f"variant {given} is written {ours}, as levels are everywhere")
+            notes.append(f"variant {given} is written {ours}, as levels are everywhere")
         for file, names in list(read.unread.items())[:1]:
-            some = ", ".join(f"{name[:40]!r}"[1:-1] for name in names[:6])
+            first = ", ".join(f"{name[:40]!r}"[1:-1] for name in names[:6])
             more = f" and {len(names) - 6} more" if len(names) > 6 else ""
-            self._notes.append(f"columns of {file} that are not read: {some}{more}")
+            notes.append(f"columns of {file} that are not read: {first}{more}")
 
     def _narrow(self, read: Read) -> None:
         """Take the last split alone where a dataset has two and the files are of that one."""
@@ -290,26 +223,15 @@ class _Import:
             self._notes.append(note)
 
     def _classes(self, read: Read) -> Classes:
-        sizes = {one.scores.n_classes: one.scores.path for one in read.scored.values()}
-        if len(sizes) > 1:
-            (n, path), (other, beside) = list(sizes.items())[:2]
-            raise UserError(f"{beside} has {other} classes (columns) and {path} has {n}")
-        n_classes = next(iter(sizes), self._asked.n_classes)
-        names = None if self._known is None else self._known.class_names
-        for what, asked in (
-            ("--classes", self._asked.n_classes),
-            ("--images", names and len(names)),
-        ):
-            if asked is not None and n_classes is not None and asked != n_classes:
-                of = "--classes" if not sizes else f"{next(iter(sizes.values()))}"
-                where = self._known.what if what == "--images" and self._known else what
-                raise UserError(f"{of} has {n_classes} classes, and {where} {asked}")
-        classes = read.codes.classes.resolve(
-            read.rows.where,
-            known=names,
-            known_from=self._known.what if self._known is not None else "",
-            n_classes=n_classes,
-        )
+        outputs = outputs_of(self._asked, read)
+        known = None if self._known is None else self._known.classes
+        n = self._asked.n_classes
+        if n is not None and known is not None and n != len(known.names) and outputs.n == n:
+            raise UserError(
+                f"{known.source} has {len(known.names)} classes, and --classes {n}; a --classes "
+                "FILE names them"
+            )
+        classes = read.codes.classes.resolve(read.rows.where, outputs, known)
         if classes.unlabelled:
             self._notes.append(
                 f"{len(classes.unlabelled)} of {len(classes.names):,} class names are predicted "
@@ -317,7 +239,32 @@ class _Import:
                 + some([f"{name[:40]!r}" for name in classes.unlabelled])
                 + "; are they spelled as the labels are?"
             )
+        if classes.respelled:
+            pairs = [f"{given[:40]!r} as {label[:40]!r}" for given, label in classes.respelled]
+            self._notes.append(f"predicted names taken for labels written otherwise: {some(pairs)}")
         return classes
+
+    def _features(self, read: Read, keys: ImageKeys, images: ImageTable) -> dict[str, FileRecord]:
+        """Write the features of the images that are kept."""
+        if self._asked.features is None:
+            return {}
+        path = Path(self._asked.features)
+        order = read.in_order
+        n = len(keys) if order is None else len(order)
+        features = open_features(path, n)
+        row = np.arange(n)
+        if order is not None:
+            row = np.full(len(keys), -1)
+            row[keys.of(order)] = np.arange(n)
+        elif keys.by_path and keys.known is None:
+            raise UserError(
+                f"--features {path}: rows are the images in order, and the files name images by "
+                "path; --paths FILE says the path of each row"
+            )
+        taken = row[images.kept]
+        if (taken < 0).any():
+            raise UserError(f"--features {path} has no row of {keys.name(int(images.kept[0]))}")
+        return {FEATURES: write_features(self._made, path, features, taken)}
 
     def _new_manifest(self, keys: ImageKeys, classes: Classes, images: ImageTable) -> Manifest:
         """Write the images of a new sweep, and start its manifest."""
@@ -340,7 +287,7 @@ class _Import:
             record = self._made.write_images(bare_table(label, paths, ids))
         else:
             layout, blocks, unusable = picture_blocks(
-                known.parts, kept, ids, lambda done, n: self._progress("thumbnails", done, n)
+                known.parts, kept, label, ids, lambda done, n: self._progress("thumbnails", done, n)
             )
             record = self._made.write_images_in_blocks(layout, blocks)
             manifest.left_out += left_out_records(unusable)
@@ -351,42 +298,3 @@ class _Import:
             manifest.dataset.notes = list(known.notes)
         manifest.files[IMAGES] = record
         return manifest
-
-    def _write_runs(
-        self,
-        read: Read,
-        keys: ImageKeys,
-        classes: Classes,
-        images: ImageTable,
-        manifest: Manifest,
-    ) -> None:
-        n_with_kl = 0
-        for run, code in read.codes.runs.items():
-            scored = read.scored.get(code)
-            if scored is None:
-                rows, number = read.spool.read(code)
-                held: Any = rows
-                table = table_of_rows(
-                    rows,
-                    number,
-                    images.place[keys.of(held["image"])],
-                    classes.of_code,
-                    len(classes.names),
-                    read.rows,
-                )
-            else:
-                dense = dense_of(run, read, self._there, paired=self._asked.paired)
-                n_with_kl += dense is not None
-                label = classes.of_code[scored.label].astype("int64")
-                table = table_of_scores(scored.scores, dense, label, images.place)
-            record = self._made.write_predictions(*run, table, {})
-            path = self._made.relative(self._made.prediction_path(*run))
-            manifest.files[path] = record
-            self._progress("writing runs", code + 1, len(read.codes.runs))
-        if read.scored and not n_with_kl:
-            has_dense = any(variant_id == DENSE_ID for variant_id, _ in read.codes.runs)
-            self._notes.append(
-                "KL from dense is not computed: it takes scores of a dense run and of one made "
-                "from it in one import, one run a variant or --paired"
-                + ("" if has_dense else "; name the dense file too, with --overwrite")
-            )

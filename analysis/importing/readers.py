@@ -8,6 +8,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +16,22 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from analysis import schema
 from analysis.datasets.files import open_regular
 from analysis.errors import LetheError, UserError
-from analysis.importing.request import COLUMNS, REQUIRED
 
 _SHORT = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+): ?(.*)")
 _NO_UTF8 = re.compile(r"Row #(\d+): .*invalid UTF8")
 # Names of a file's columns -> our names of those that are read, and theirs.
 Choose = Callable[[list[str]], dict[str, str]]
+# Takes records and the number of the first one; writes those of a pipeline as others are.
+Flatten = Callable[[list[dict[str, Any]], int], None]
 Told = Callable[[int], None]
 Block = dict[str, pa.Array]
 
 _BLOCK_BYTES = 8 * 2**20
 _BLOCK_ROWS = 131_072
 _HEADER_BYTES = 2**20
+_MOST_LIST_BYTES = 2**29
 _GZIP = b"\x1f\x8b"
 _OTHERS = {
     b"PAR1": "its content is Parquet; give it a name that ends in .parquet",
@@ -44,15 +46,22 @@ _UNREADABLE = (
 )  # fmt: skip
 
 
-def blocks(path: Path, kind: str, choose: Choose, told: Told) -> Iterator[Block]:
+def blocks(
+    path: Path, kind: str, choose: Choose, told: Told, flatten: Flatten | None = None
+) -> Iterator[Block]:
     """Read a file in blocks of columns; ``told`` hears how many of its bytes are read.
+
+    ``flatten`` changes the records of JSON lines before they become columns.
 
     Raises
     ------
     UserError
         The file cannot be read, or lacks a column.
     """
-    read = {"csv": _csv, "parquet": _parquet, "json": _json_lines}[kind]
+    readers: dict[str, Callable[..., Iterator[Block]]] = {
+        "csv": _csv, "parquet": _parquet, "json": partial(_json_lines, flatten)
+    }  # fmt: skip
+    read = readers[kind]
     with _named(path, kind), open_regular(path) as raw:
         start = raw.peek(4)[:4]
         if not start:
@@ -172,19 +181,48 @@ def _parquet(path: Path, raw: io.BufferedReader, choose: Choose, told: Told) -> 
 
 
 # --- JSON lines -----------------------------------------------------------------------------------
-def _json_lines(path: Path, raw: io.BufferedReader, choose: Choose, told: Told) -> Iterator[Block]:
+def _json_lines(
+    flatten: Flatten | None, path: Path, raw: io.BufferedReader, choose: Choose, told: Told
+) -> Iterator[Block]:
     unpacked: Any = gzip.GzipFile(fileobj=raw) if raw.peek(2)[:2] == _GZIP else raw
-    row = 1
-    for content in _whole_lines(path, unpacked):
+    for table in _json_tables(path, unpacked, flatten):
         told(raw.tell())
-        table = _lines(path, content, row)
         if not table.num_rows:
             continue
         chosen = choose(table.column_names)
-        row += table.num_rows
         table = table.combine_chunks()
         for batch in table.to_batches(_BLOCK_ROWS):
             yield {ours: batch.column(theirs) for ours, theirs in chosen.items()}
+
+
+def _json_tables(path: Path, source: Any, flatten: Flatten | None) -> Iterator[pa.Table]:
+    """Read a file that is one list of records as that, any other line by line."""
+    start = source.peek(1).lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    if start == b"[":
+        content = source.read(_MOST_LIST_BYTES + 1)
+        records = _one_list(content) if len(content) <= _MOST_LIST_BYTES else None
+        if records is not None:
+            for first in range(0, len(records), _BLOCK_ROWS):
+                yield _table_of(path, records[first : first + _BLOCK_ROWS], first + 1, flatten)
+            return
+        source.seek(0)
+    row = 1
+    for content in _whole_lines(path, source):
+        table = _lines(path, content, row, flatten)
+        row += table.num_rows
+        yield table
+
+
+def _one_list(content: bytes) -> list[dict[str, Any]] | None:
+    """Records of a file that is one JSON list of objects, or of a pipeline's lists; else None."""
+    try:
+        found = json.loads(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, list) or is_list_of_scores(found):
+        return None
+    records = [{"scores": one} if is_list_of_scores(one) else one for one in found]
+    return records if records and all(isinstance(one, dict) for one in records) else None
 
 
 def _whole_lines(path: Path, source: Any) -> Iterator[bytes]:
@@ -206,7 +244,7 @@ def _whole_lines(path: Path, source: Any) -> Iterator[bytes]:
         yield rest
 
 
-def _lines(path: Path, content: bytes, row: int) -> pa.Table:
+def _lines(path: Path, content: bytes, row: int, flatten: Flatten | None) -> pa.Table:
     """Read lines one by one: what is wrong is named by its row."""
     records: list[dict[str, Any]] = []
     for line in content.split(b"\n"):
@@ -217,11 +255,30 @@ def _lines(path: Path, content: bytes, row: int) -> pa.Table:
             record = json.loads(line.decode())
         except (ValueError, RecursionError) as error:
             raise UserError(f"{where} is no JSON: {first_line(error)}") from None
+        if flatten is not None and is_list_of_scores(record):
+            record = {"scores": record}
         if not isinstance(record, dict):
             raise UserError(f"{where} is no JSON object; expected one object a line")
         records.append(record)
+    return _table_of(path, records, row, flatten)
+
+
+def _table_of(
+    path: Path, records: list[dict[str, Any]], row: int, flatten: Flatten | None
+) -> pa.Table:
+    if flatten is not None:
+        flatten(records, row)
     names = dict.fromkeys(name for record in records for name in record)
     return pa.table({name: _column(records, name, path, row) for name in names})
+
+
+def is_list_of_scores(value: Any) -> bool:
+    """Whether a value is a list of labels with scores, as a pipeline gives of one image."""
+    return (
+        isinstance(value, list)
+        and len(value) > 0
+        and all(isinstance(one, dict) and {"label", "score"} <= one.keys() for one in value)
+    )
 
 
 def _column(records: list[dict[str, Any]], name: str, path: Path, row: int) -> pa.Array:
@@ -241,74 +298,3 @@ def _column(records: list[dict[str, Any]], name: str, path: Path, row: int) -> p
         return pa.array(texts, pa.large_string())
     except (pa.ArrowException, UnicodeError):
         raise UserError(f"{path}: column {name!r} holds text that is no valid Unicode") from None
-
-
-def choose_columns(path: Path, names: list[str], mapped: dict[str, str]) -> dict[str, str]:
-    """Our columns that a file has, and its names of them.
-
-    Raises
-    ------
-    UserError
-        A column is missing, is there twice, or is mapped to a name that is not there.
-    """
-    chosen = {
-        ours: theirs
-        for ours in COLUMNS
-        if (theirs := mapped.get(ours, ours)) in names
-        and (ours in mapped or ours not in mapped.values())
-    }
-    for theirs in chosen.values():
-        if names.count(theirs) > 1:
-            raise UserError(f"{path} has two columns '{theirs}'; rename one")
-    missing = _missing(chosen, names, mapped)
-    if missing:
-        raise UserError(_lacks(path, missing, names))
-    if schema.VARIANT_ID in chosen:
-        chosen.pop(schema.METHOD, None)
-        chosen.pop(schema.TARGET_SPARSITY, None)
-    return chosen
-
-
-def _missing(
-    chosen: dict[str, str], names: list[str], mapped: dict[str, str]
-) -> list[tuple[str, str]]:
-    """Every column that a file lacks: what it is, and the option that would name it."""
-    found = [
-        (f"'{theirs}' (--map {ours}={theirs})", "")
-        for ours, theirs in mapped.items()
-        if ours in COLUMNS and theirs not in names
-    ]
-    wanted = [
-        *((f"'{ours}'", ours, (ours,)) for ours in REQUIRED),
-        ("'image_id' or 'path'", schema.IMAGE_ID, (schema.IMAGE_ID, schema.PATH)),
-        ("'variant_id' (or 'method' and 'target_sparsity')", schema.VARIANT_ID,
-         (schema.VARIANT_ID, schema.METHOD)),
-    ]  # fmt: skip
-    for what, ours, any_of in wanted:
-        if not any(one in chosen or one in mapped for one in any_of):
-            alike = next((name for name in names if name.lower().strip() == ours), None)
-            found.append((what, f"--map {ours}={alike or 'THEIRS'}"))
-    return found
-
-
-def _lacks(path: Path, missing: list[tuple[str, str]], names: list[str]) -> str:
-    what = [one for one, _ in missing]
-    options = [option for _, option in missing if option]
-    hints = []
-    if options:
-        which = "which one it is" if len(options) == 1 else "which ones they are"
-        hints = [f"{' '.join(options)} says {which}"]
-    for ours in REQUIRED:
-        if f"'{ours}'" in what and sum(n.lower().startswith(f"{ours}_") for n in names) > 1:
-            hints = [
-                f"one column a class is not read: expected one column '{ours}' with class ids or "
-                "names"
-            ]
-    listed = what[0] if len(what) == 1 else f"{', '.join(what[:-1])} and {what[-1]}"
-    column = "column" if len(what) == 1 else "columns"
-    return "; ".join([f"{path} has no {column} {listed}", f"it has {_listed(names)}", *hints])
-
-
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(repr(name)[1:-1][:40] for name in names[:12])
-    return (shown or "none") + (f" and {len(names) - 12} more" if len(names) > 12 else "")

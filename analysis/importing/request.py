@@ -1,6 +1,5 @@
-"""What an import is asked to do: its files, whose names may be patterns, and its options."""
+"""What an import is asked to do: the options, said once, and how they are written."""
 
-import glob
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from analysis import schema
 from analysis.errors import UserError
 from analysis.options import check_options, option
+from analysis.outputs.scores import KINDS
 
 REQUIRED = (schema.LABEL, schema.PREDICTION)
 OPTIONAL = (schema.CONFIDENCE, schema.TRUE_CONFIDENCE, schema.TRUE_RANK)
@@ -19,47 +19,96 @@ LOGITS = "logits"
 PROBABILITIES = "probabilities"
 LABELS = "labels"
 MEMBERS = (LOGITS, PROBABILITIES, LABELS)
-
-_KINDS = {
-    ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".pq": "parquet",
-    ".jsonl": "json", ".ndjson": "json", ".json": "json", ".npz": "npz",
-}  # fmt: skip
-# What a file's name may end in; and of these, what may be gzipped as a whole.
-SUFFIXES = tuple(_KINDS)
-GZIPPED = tuple(suffix for suffix, kind in _KINDS.items() if kind in ("csv", "json"))
+CONFIDENCE_OF = "_conf"
+SPLITS = ("all", "test", "train")
+_MOST_CLASSES = 1_000_000
+_HIGHEST_SEED = 2**31 - 1
+# A variant and, where it is said, a seed.
+AskedRun = tuple[str, int | None]
 
 
 @dataclass(frozen=True)
 class ImportConfig:
     """An import: files, the sweep's name, and how the files are to be read.
 
-    ``columns`` maps our columns to theirs; ``images`` is a dataset SPEC; ``n_classes`` says how
-    many classes there are where nothing else does; ``paired`` that seed k of every variant was made
-    from dense seed k.
+    ``columns`` maps our columns to theirs; ``images`` is a dataset SPEC; ``classes`` a file that
+    names the classes in the order of score columns and predicted ids, or their number; ``wide`` and
+    ``variant`` are written ``VARIANT[@SEED]=COLUMN`` and ``VARIANT[@SEED]=FILE``.
     """
 
     files: tuple[str, ...]
     name: str = option(help="name of the sweep, new or imported before")
+    variant: tuple[str, ...] = option(
+        (),
+        metavar="VARIANT[@SEED]=FILE",
+        help="repeatable; a file of one run: a table, .npz or .npy; without @SEED its column seed, "
+        "else seed 0",
+    )
+    wide: tuple[str, ...] = option(
+        (),
+        metavar="VARIANT[@SEED]=COLUMN",
+        help="repeatable; the column of a variant's predictions, where the files have one row an "
+        "image and a column a model; COLUMN_conf or VARIANT_conf is its confidence",
+    )
+    columns: dict[str, str] = option(
+        flag="map",
+        kind=list,
+        metavar="OURS=THEIRS",
+        help="repeatable; what a column of ours is called in the files, such as label=truth; "
+        "confidence= reads none",
+        default_factory=dict,
+    )
+    labels: str | None = option(
+        None,
+        metavar="FILE",
+        help="true labels in a file of their own: a table with path or image_id and label, or "
+        ".npy or .txt with one an image in order",
+    )
+    paths: str | None = option(
+        None,
+        metavar="FILE",
+        help="a text file with the path of each image, one a line, in the order of .npy and .npz "
+        "files",
+    )
+    classes: str | None = option(
+        None,
+        metavar="FILE|N",
+        help="the classes by name, in the order of score columns and predicted ids: .txt one a "
+        "line, .json a list, {name: id} or a config.json of Hugging Face; or their number alone",
+    )
+    label_offset: int = option(
+        0,
+        metavar="N",
+        help="outputs before the first class, such as 1 for a background class",
+        least=0,
+    )
+    scores: str = option(
+        "auto",
+        choices=("auto", *KINDS),
+        help="what scores are; auto decides over all rows of a run",
+    )
     images: str | None = option(
         None,
         metavar="SPEC",
         help="the images, such as folder:DIR or parquet:PATH, all of them unsplit; matched by "
         "path, else by place (default: no pictures)",
     )
-    columns: dict[str, str] = option(
-        flag="map",
-        kind=list,
-        metavar="OURS=THEIRS",
-        help="repeatable; what a column of ours is called in the files, such as label=truth",
-        default_factory=dict,
-    )
-    n_classes: int | None = option(
+    split: str | None = option(
         None,
-        flag="classes",
-        help="number of classes, where neither names nor logits nor --images say it",
-        least=1,
-        is_ok=lambda n: n <= 1_000_000,
-        range="a number from 1 to 1,000,000",
+        choices=SPLITS,
+        help="which of the images of --images the files are of (default: all; the test split where "
+        "the files name its images alone)",
+    )
+    features: str | None = option(
+        None,
+        metavar="FILE.npy",
+        help="features of the images, (N, D), a row an image in order, kept with the sweep",
+    )
+    dense: str | None = option(
+        None,
+        metavar="NAME",
+        help="what the uncompressed model is called among the variants of the files (default: "
+        "dense)",
     )
     allow_missing: bool = option(
         False,
@@ -67,9 +116,84 @@ class ImportConfig:
     )
     overwrite: bool = option(False, help="replace runs that the sweep has already")
     paired: bool = option(False, help="seed k of every variant was made from seed k of dense")
+    accept_classes: bool = option(
+        False, help="import although the order of the classes looks wrong"
+    )
+    check: bool = option(False, help="read everything, say what would come in, and write nothing")
 
     def __post_init__(self) -> None:
         check_options(self)
+        if not self.files and not self.variant:
+            raise UserError("no file is given; expected FILES, or --variant dense=FILE")
+        if self.n_classes is not None and not 1 <= self.n_classes <= _MOST_CLASSES:
+            raise UserError(
+                f"--classes {self.classes}: expected a file, or a number from 1 to "
+                f"{_MOST_CLASSES:,}"
+            )
+        if self.split is not None and self.images is None:
+            raise UserError(f"--split {self.split}: expected with --images SPEC")
+        names = {variant for variant, _ in self.wide_runs}
+        for ours in self.columns:
+            if not is_ours(ours) and ours.removesuffix(CONFIDENCE_OF) not in names:
+                raise UserError(f"--map {ours}={self.columns[ours]}: no --wide {ours[:-5]}=COLUMN")
+
+    @property
+    def n_classes(self) -> int | None:
+        """How many classes there are, where ``--classes`` is a number."""
+        given = (self.classes or "").strip()
+        is_number = given.lstrip("+-").isdecimal()
+        return int(given) if is_number and len(given) < 16 else None
+
+    @property
+    def class_file(self) -> Path | None:
+        """The file that names the classes, where ``--classes`` is one."""
+        return None if self.classes is None or self.n_classes is not None else Path(self.classes)
+
+    @property
+    def wide_runs(self) -> dict[AskedRun, str]:
+        """Column of each run of tables with a column a model."""
+        return _runs(self.wide, "wide", "COLUMN")
+
+    @property
+    def variant_files(self) -> dict[AskedRun, str]:
+        """File of each run that has one of its own."""
+        return _runs(self.variant, "variant", "FILE")
+
+
+def is_ours(name: str) -> bool:
+    """Whether a column, or a part of an .npz file, is one that every import can have."""
+    return name in (*COLUMNS, *MEMBERS)
+
+
+def run_item(item: str, flag: str, what: str) -> tuple[AskedRun, str]:
+    """Read ``VARIANT[@SEED]=VALUE``.
+
+    Raises
+    ------
+    UserError
+        It has another form.
+    """
+    run, equals, value = item.partition("=")
+    variant, at, seed = run.partition("@")
+    is_seed = not at or (seed.isdecimal() and len(seed) < 11 and int(seed) <= _HIGHEST_SEED)
+    if not equals or not variant.strip() or not value or not is_seed:
+        raise UserError(
+            f"--{flag} {item}: expected VARIANT[@SEED]={what}, such as --{flag} dense={what} or "
+            f"--{flag} int8@1={what}"
+        )
+    return (variant.strip(), int(seed) if at else None), value
+
+
+def _runs(items: Sequence[str], flag: str, what: str) -> dict[AskedRun, str]:
+    found: dict[AskedRun, str] = {}
+    for item in items:
+        run, value = run_item(item, flag, what)
+        if run in found:
+            raise UserError(
+                f"--{flag} {item}: '{run[0]}' is given twice; another seed is {run[0]}@1={what}"
+            )
+        found[run] = value
+    return found
 
 
 def parse_map(items: Sequence[str]) -> dict[str, str]:
@@ -83,9 +207,9 @@ def parse_map(items: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for item in items:
         ours, equals, theirs = item.partition("=")
-        if not equals or not ours or not theirs:
+        if not equals or not ours or (not theirs and ours not in OPTIONAL):
             raise UserError(f"--map {item}: expected OURS=THEIRS, such as --map label=truth")
-        if ours not in (*COLUMNS, *MEMBERS):
+        if not is_ours(ours) and not ours.endswith(CONFIDENCE_OF):
             raise UserError(
                 f"--map {item}: '{ours}' is no column of ours; expected one of "
                 f"{', '.join((*COLUMNS, *MEMBERS))} before the '='"
@@ -94,55 +218,3 @@ def parse_map(items: Sequence[str]) -> dict[str, str]:
             raise UserError(f"--map {item}: '{ours}' is mapped to '{found[ours]}' already")
         found[ours] = theirs
     return found
-
-
-def expand(files: Sequence[str]) -> list[tuple[Path, str]]:
-    """Find the files and the kind of each; patterns that no shell has expanded are expanded.
-
-    Raises
-    ------
-    UserError
-        One is not there, or its name says of no format that can be read.
-    """
-    paths: list[Path] = []
-    for given in files:
-        path = Path(given)
-        if path.exists() or not glob.has_magic(given):
-            paths.append(path)
-            continue
-        matching = sorted(glob.glob(given, recursive=True))
-        if not matching:
-            raise UserError(f"{given}: no file matches this pattern")
-        paths += map(Path, matching)
-    known: dict[Path, Path] = {}
-    for path in paths:
-        known.setdefault(path.resolve(), path)
-    return [(path, kind_of(path)) for path in known.values()]
-
-
-def kind_of(path: Path) -> str:
-    """Return the format that a file's name says.
-
-    Raises
-    ------
-    UserError
-        It is missing, a folder, or of a format that cannot be read.
-    """
-    if path.is_dir():
-        raise UserError(f"{path} is a folder; name its files, such as '{path}/*.parquet'")
-    if not path.exists():
-        raise UserError(f"{path}: there is no such file")
-    is_gzipped = path.suffix.lower() == ".gz"
-    suffix = (Path(path.stem).suffix if is_gzipped else path.suffix).lower()
-    kind = _KINDS.get(suffix)
-    if kind is None:
-        hint = ""
-        if suffix in (".pkl", ".pickle", ".pt", ".pth", ".npy", ".xlsx"):
-            hint = "; pickles, checkpoints and spreadsheets are not read"
-        raise UserError(
-            f"{path}: expected a name that ends in .csv, .tsv, .parquet, .jsonl, .ndjson, .json or "
-            f".npz (text gzipped or not){hint}"
-        )
-    if is_gzipped and suffix not in GZIPPED:
-        raise UserError(f"{path}: a {suffix} file is compressed inside; unpack the .gz first")
-    return kind

@@ -113,8 +113,8 @@ def check_order(
     if then[of_moved].mean() < _FEWEST_RIGHT:
         return OrderFinding(
             f"order of the classes not clear: the model is right on {100 * now.mean():.1f} % of "
-            f"{len(now):,} images, in the best other order on {100 * then.mean():.1f} %, too few to "
-            "tell another order from a model that is fed what it does not know",
+            f"{len(now):,} images, in the best other order on {100 * then.mean():.1f} %, too few "
+            "to tell another order from a model that is fed what it does not know",
             gain=gain, p=p,
         )  # fmt: skip
     names = _renamed(class_names, classes[moved], output)

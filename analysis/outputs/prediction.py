@@ -13,6 +13,7 @@ Labels = npt.NDArray[np.int64]
 _ROWS = 16_384
 # Scores of a block: temporaries of few megabytes stay in the processor's cache.
 _VALUES = 2**16
+_ZERO = 1e-300
 
 
 def log_softmax(logits: Logits) -> npt.NDArray[np.float64]:
@@ -33,8 +34,13 @@ def true_rank(logits: Logits, label: Labels) -> Labels:
     return np.asarray(((logits > score) | ((logits == score) & earlier)).sum(axis=1))
 
 
+def rank_of_no_answer(n_classes: int) -> int:
+    """Return the rank of the true class where there is no answer: wrong in the top 5, too."""
+    return max(n_classes, 5)
+
+
 def prediction_table(
-    logits: Logits, label: Labels, *, dense_logits: Logits | None = None
+    logits: Logits, label: Labels, *, dense_logits: Logits | None = None, floor: float = 0.0
 ) -> pa.Table:
     """Prediction columns of one run, one row an image.
 
@@ -43,21 +49,23 @@ def prediction_table(
     ``margin`` the largest minus the second softmax; ``score_ties`` how many classes share the
     largest score, of which the smallest is the prediction.
 
-    An image with a score that is not finite has no answer: ``prediction`` is -1, ``true_rank`` the
-    number of classes, so that it is wrong in every top k, and all else is null.
+    An image with a score that is not finite has no answer: ``prediction`` is -1, ``true_rank``
+    :func:`rank_of_no_answer`, and all else is null.
 
     Parameters
     ----------
     logits, dense_logits : float arrays, shape (N, C)
         Of this run, and of the dense run it is paired with.
     label : integer array, shape (N,)
+    floor : float
+        What a probability of 0 counts as for the true class and for KL.
     """
     parts = []
     size = min(_ROWS, max(64, _VALUES // max(1, logits.shape[1])))
     for start in range(0, max(1, len(label)), size):
         rows = slice(start, start + size)
         dense = None if dense_logits is None else dense_logits[rows]
-        parts.append(_columns(logits[rows], label[rows], dense))
+        parts.append(_columns(logits[rows], label[rows], dense, floor))
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return _table(columns, len(label), logits.shape[1])
 
@@ -67,7 +75,9 @@ def label_table(prediction: Labels, n_classes: int) -> pa.Table:
     return _table({schema.PREDICTION: prediction}, len(prediction), n_classes)
 
 
-def _columns(logits: Logits, label: Labels, dense: Logits | None) -> dict[str, npt.NDArray[Any]]:
+def _columns(
+    logits: Logits, label: Labels, dense: Logits | None, floor: float
+) -> dict[str, npt.NDArray[Any]]:
     answered: npt.NDArray[np.bool_] = np.asarray(np.isfinite(logits).all(axis=1))
     scores = logits if answered.all() else np.where(answered[:, None], logits, 0)
     log_p = log_softmax(scores)
@@ -77,7 +87,7 @@ def _columns(logits: Logits, label: Labels, dense: Logits | None) -> dict[str, n
     ties = (scores == scores.max(axis=1, keepdims=True)).sum(axis=1)
     found: dict[str, npt.NDArray[Any]] = {
         schema.CONFIDENCE: p[rows, prediction],
-        schema.TRUE_CONFIDENCE: p[rows, label],
+        schema.TRUE_CONFIDENCE: _floored(p[rows, label], floor),
         schema.EL2N: _el2n(p, rows, label),
         schema.MARGIN: _margin(p, rows, prediction),
         schema.SCORE_TIES: ties.astype(np.float64),
@@ -85,11 +95,15 @@ def _columns(logits: Logits, label: Labels, dense: Logits | None) -> dict[str, n
     if dense is not None:
         both = answered & np.isfinite(dense).all(axis=1)
         beside = log_softmax(np.where(both[:, None], dense, 0))
-        found[schema.KL_FROM_DENSE] = np.where(both, _kl(beside, log_p), np.nan)
+        found[schema.KL_FROM_DENSE] = np.where(
+            both, _kl(beside, np.log(_floored(p, floor)) if floor else log_p), np.nan
+        )
     for values in found.values():
         values[~answered] = np.nan
     found[schema.PREDICTION] = np.where(answered, prediction, schema.NO_ANSWER)
-    found[schema.TRUE_RANK] = np.where(answered, true_rank(scores, label), logits.shape[1])
+    found[schema.TRUE_RANK] = np.where(
+        answered, true_rank(scores, label), rank_of_no_answer(logits.shape[1])
+    )
     return found
 
 
@@ -116,6 +130,11 @@ def _margin(
     p[rows, prediction] = best
     # Scores that differ can have one probability, and the smaller of them be taken for it.
     return np.asarray(np.abs(best - second))
+
+
+def _floored(p: npt.NDArray[np.float64], floor: float) -> npt.NDArray[np.float64]:
+    """Probabilities of 0, as near as their logarithms come to it, at what they count as."""
+    return np.where(p < _ZERO, floor, p) if floor else p
 
 
 def _kl(log_p: npt.NDArray[np.float64], log_q: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -47,6 +47,13 @@ class RunScores:
             return log_probabilities(block, self.summary)
         return block if block.dtype == np.float64 else block.astype(np.float32, copy=False)
 
+    @property
+    def floor(self) -> float:
+        """What a probability of 0 counts as; 0 for logits, which have none."""
+        if self.kind != "probabilities" or self.summary is None:
+            return 0.0
+        return self.summary.floor
+
     def blocks(self) -> Iterator[tuple[int, int]]:
         """First and last place of blocks of rows, of which a table is made at a time."""
         n, size = len(self.scores), _rows(self.scores)
@@ -104,7 +111,8 @@ def table_of(
 
     def part(rows: tuple[int, int]) -> pa.Table:
         of_dense = None if beside is None else beside.logits(*rows)
-        return prediction_table(run.logits(*rows), label[slice(*rows)], dense_logits=of_dense)
+        logits, here = run.logits(*rows), label[slice(*rows)]
+        return prediction_table(logits, here, dense_logits=of_dense, floor=run.floor)
 
     with ThreadPoolExecutor(n_threads) as pool:
         parts = list((pool.map if n_threads > 1 else map)(part, run.blocks()))
@@ -140,6 +148,6 @@ def notes_of(run: RunScores, label: Labels) -> list[str]:
         if zeros:
             found.append(
                 f"the true class has a probability of 0 on {zeros:,} images; it counts as half the "
-                f"smallest step, {run.summary.smallest_step / 2:.3g}"
+                f"smallest step, {run.summary.floor:.3g}"
             )
     return found

@@ -17,8 +17,11 @@ Kind = Literal["logits", "probabilities", "labels"]
 KINDS: tuple[Kind, ...] = ("logits", "probabilities", "labels")
 
 _OUTSIDE = 1e-2
-_SUM_SLACK = 0.05
+SUM_SLACK = 0.05
 _MEAN_SLACK = 0.25
+# Half a step of 8 bits: of scores that have fewer values than that steps say nothing.
+_LARGEST_FLOOR = 1 / 512
+_TINY = float(np.finfo(np.float64).tiny)
 # Quantized scores come in steps of one size; 8 bits make at most 256 of them.
 _MOST_STEPS = 1_024
 
@@ -85,6 +88,11 @@ class ScoreSummary:
         """Return what the smallest step between scores is: of the grid, else the smallest score."""
         return self.step or (self.smallest if np.isfinite(self.smallest) else 1.0)
 
+    @property
+    def floor(self) -> float:
+        """Return what a probability of 0 counts as: half the smallest step, at most 1/512."""
+        return min(self.smallest_step / 2, _LARGEST_FLOOR)
+
     def are_probabilities(self) -> bool:
         """Whether the scores are probabilities: in 0..1, and every row sums to 1.
 
@@ -94,7 +102,7 @@ class ScoreSummary:
         n = self.n - self.n_unanswered
         if not n or not self.is_within_one:
             return False
-        if self.off <= _SUM_SLACK:
+        if self.off <= SUM_SLACK:
             return True
         step = self.step
         is_near = step is not None and self.off <= self.n_classes * step / 2 + 1e-9
@@ -124,10 +132,10 @@ def kind_of(summary: ScoreSummary, asked: str = "auto", *, name: str = "the scor
     if summary.are_probabilities():
         return "probabilities"
     if asked == "probabilities":
+        off = f" and a row's sum is off 1 by up to {summary.off:.4g}" if summary.off else ""
         raise UserError(
-            f"{name} are no probabilities: they go from {summary.low:.4g} to {summary.high:.4g} "
-            f"and a row's sum is off 1 by up to {summary.off:.4g}; --scores logits takes them as "
-            "logits"
+            f"{name} are no probabilities: they go from {summary.low:.4g} to {summary.high:.4g}"
+            f"{off}; --scores logits takes them as logits"
         )
     if summary.n > summary.n_unanswered and summary.is_within_one and summary.high > 0:
         raise UserError(
@@ -141,13 +149,14 @@ def kind_of(summary: ScoreSummary, asked: str = "auto", *, name: str = "the scor
 def log_probabilities(scores: Array, summary: ScoreSummary) -> npt.NDArray[np.float64]:
     """Take logarithms of probabilities that are made to sum to 1, (n, C).
 
-    A probability of 0, whose logarithm is no number, counts as half the smallest step.
+    A probability of 0, whose logarithm is no number, counts as the smallest number there is, so
+    that all others stay as they are: ``summary.floor`` is what it counts as beside another run.
     """
     exact = np.maximum(scores.astype(np.float64), 0)
-    floor = summary.smallest_step / 2
+    has_no_zero = summary.low > 0
     with np.errstate(invalid="ignore", divide="ignore"):
         exact /= exact.sum(axis=1, keepdims=True)
-        found = np.log(np.where(exact == 0, floor, exact))
+        found = np.log(exact if has_no_zero else np.where(exact == 0, _TINY, exact))
     return np.asarray(found)
 
 

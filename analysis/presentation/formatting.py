@@ -4,8 +4,10 @@ import base64
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+from analysis.schema import NO_ANSWER
 
 _SIGNATURES = {
     b"\x89PNG": "png",
@@ -52,6 +54,14 @@ def most_common(reasons: Iterable[str], most: int = 3) -> str:
     some = [f"{n:,} {visible(reason)}" for reason, n in counted[:most]]
     rest = sum(n for _, n in counted[most:])
     return "; ".join([*some, *([f"{rest:,} for other reasons"] if rest else [])])
+
+
+NO_ANSWER_NAME = "no answer"
+
+
+def class_name(names: Sequence[str], class_id: Any) -> str:
+    """Name of a class by its id; of -1, no answer."""
+    return NO_ANSWER_NAME if int(class_id) == NO_ANSWER else names[int(class_id)]
 
 
 def is_missing(value: Any) -> bool:

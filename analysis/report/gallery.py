@@ -6,7 +6,7 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from analysis import schema
-from analysis.presentation.formatting import data_uri
+from analysis.presentation.formatting import class_name, data_uri
 from analysis.report.scope import Scope
 from analysis.stats.pairs import COLUMNS, WORDS, single_order
 from analysis.stats.pie import sort_pies
@@ -124,7 +124,7 @@ def _tiles(
         tiles.append(
             Tile(
                 int(row[schema.IMAGE_ID]), uri, is_small, names[row[schema.LABEL]],
-                names[row["dense_modal_label"]], names[row["modal_label"]],
+                class_name(names, row["dense_modal_label"]), class_name(names, row["modal_label"]),
                 float(row["dense_share"]), float(row["share"]), str(row["kind"]), path,
             )
         )  # fmt: skip

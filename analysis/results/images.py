@@ -38,6 +38,7 @@ class ImageTables:
             (schema.PAIRED_COLUMNS, variant_id, self._paired_columns),
             ((schema.BREAKING_POINT,), variant_id, self._breaking_point),
             ((schema.TRUE_CONFIDENCE,), variant_id, self._true_confidence),
+            (schema.TIED_SCORES_COLUMNS, variant_id, self._tied_scores),
         ):
             if set(names) & set(wanted):
                 found = self._variants.kept.shelved(names[0], of, partial(compute, variant_id))
@@ -87,6 +88,15 @@ class ImageTables:
     def _true_confidence(self, variant_id: str) -> pd.DataFrame:
         mean = self._source.mean_of(variant_id, schema.TRUE_CONFIDENCE)
         return pd.DataFrame({schema.TRUE_CONFIDENCE: mean})
+
+    def _tied_scores(self, variant_id: str) -> pd.DataFrame:
+        found = {}
+        for name, one in zip(schema.TIED_SCORES_COLUMNS, (DENSE_ID, variant_id), strict=True):
+            ties = self._source.score_ties(one)
+            n_known = (~np.isnan(ties)).sum(axis=0)
+            share = (ties > 1).sum(axis=0) / np.maximum(n_known, 1)
+            found[name] = np.where(n_known > 0, share, np.nan)
+        return pd.DataFrame(found)
 
     def _paired_columns(self, variant_id: str) -> pd.DataFrame:
         found = self._variants.flips(variant_id)

@@ -116,6 +116,16 @@ class Source:
             self._means[key] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
         return self._means[key]
 
+    def score_ties(self, variant_id: str) -> npt.NDArray[np.float64]:
+        """How many classes share a run's largest score of an image, [K, N]; NaN where unknown.
+
+        That is where only labels are known, or the run was made before this was counted.
+        """
+        ties = self.folder.read_population(
+            variant_id, (schema.SCORE_TIES,), self._seeds(variant_id), len(self.label)
+        )[schema.SCORE_TIES]
+        return np.asarray(ties, np.float64)
+
     def correct(self, variant_id: str) -> npt.NDArray[np.bool_]:
         """Whether each run is right on each image, [K, N]."""
         prediction = self.population(variant_id).prediction

@@ -227,6 +227,8 @@ class VariantTables:
         population = source.population(variant_id)
         variant, correct = source.manifest.variant(variant_id), source.correct(variant_id)
         records = [source.manifest.run(variant_id, seed) for seed in population.seeds]
+        answered = population.prediction != schema.NO_ANSWER
+        without, ties = source.class_sizes == 0, source.score_ties(variant_id)
         return pd.DataFrame(
             {
                 schema.VARIANT_ID: variant_id,
@@ -238,9 +240,14 @@ class VariantTables:
                 schema.SEED: population.seeds,
                 "top1": correct.mean(axis=1),
                 "top5": top_k(population[schema.TRUE_RANK], 5),
-                "ece": calibration_error(population[schema.CONFIDENCE], correct),
+                "ece": calibration_error(population[schema.CONFIDENCE], correct, answered),
                 "latency_ms": [r.latency_ms for r in records],
                 "compute_dtype": [r.compute_dtype for r in records],
+                "n_no_answer": (~answered).sum(axis=1),
+                "n_score_tied": np.where(
+                    np.isnan(ties).all(axis=1), np.nan, (ties > 1).sum(axis=1)
+                ),
+                "n_outside": [int((without[row[row >= 0]]).sum()) for row in population.prediction],
             },
             columns=list(schema.RUNS_COLUMNS),
         )
@@ -286,7 +293,19 @@ class VariantTables:
                 self._recall(DENSE_ID), self._recall(variant_id), paired=paired
             ),
             kl_from_dense=self._mean_kl(variant_id) if held else None,
+            tied_with_truth=self._tied_with_truth(variant_id),
         )
+
+    def _tied_with_truth(self, variant_id: str) -> BoolArray | None:
+        """Whether the true class shares the top score of the only run, (N,); None with several."""
+        population = self._source.population(variant_id)
+        if len(population.seeds) != 1:
+            return None
+        of_true = self._source.mean_of(variant_id, schema.TRUE_CONFIDENCE)
+        ties = self._source.score_ties(variant_id)[0]
+        if np.isnan(ties).all():
+            return None
+        return np.asarray((ties > 1) & (of_true == population[schema.CONFIDENCE][0]))
 
     def _mean_kl(self, variant_id: str) -> float | None:
         """Mean KL from dense over the images, nats; None where no run has any."""

@@ -61,7 +61,9 @@ def top_k(true_rank: npt.NDArray[Any], k: int) -> npt.NDArray[np.float64]:
 
 
 def calibration_error(
-    confidence: npt.NDArray[Any], correct: npt.NDArray[np.bool_]
+    confidence: npt.NDArray[Any],
+    correct: npt.NDArray[np.bool_],
+    answered: npt.NDArray[np.bool_] | None = None,
 ) -> npt.NDArray[np.float64]:
     """Calibration error (ECE) of every run, 0..1, shape (K,).
 
@@ -73,7 +75,15 @@ def calibration_error(
     confidence, correct : arrays, shape (K, N)
         Softmax probability of the predicted class, and whether that class is the true one. A run
         with an unknown confidence gets NaN.
+    answered : bool array, shape (K, N), optional
+        Images without an answer, which has no confidence, are left out.
     """
+    if answered is not None and not answered.all():
+        rows = zip(confidence, correct, answered, strict=True)
+        found = [calibration_error(c[None, a], r[None, a])[0] for c, r, a in rows]
+        return np.array(found)
+    if not confidence.shape[1]:
+        return np.full(len(confidence), np.nan)
     n = confidence.shape[1]
     errors = np.empty(len(confidence))
     for k, (known, right) in enumerate(zip(confidence, correct, strict=True)):

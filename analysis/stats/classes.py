@@ -48,7 +48,10 @@ def false_positive_rate(prediction: IntArray, label: IntArray, n_classes: int) -
         NaN for a class that all images are of: nothing else can be mistaken for it.
     """
     others = len(label) - np.bincount(label, minlength=n_classes)
-    wrong = [np.bincount(row[row != label], minlength=n_classes) for row in prediction]
+    wrong = [
+        np.bincount(row[(row != label) & (row != schema.NO_ANSWER)], minlength=n_classes)
+        for row in prediction
+    ]
     return np.where(others > 0, np.stack(wrong) / np.maximum(others, 1), np.nan)
 
 

@@ -189,7 +189,11 @@ def _mean_confidence(population: dict[str, npt.NDArray[Any]], n: int) -> FloatAr
     confidence = population.get(schema.CONFIDENCE)
     if confidence is None:
         return np.full(n, np.nan)
-    return confidence.mean(axis=0, dtype=np.float64)
+    known = ~np.isnan(confidence)
+    if known.all():
+        return confidence.mean(axis=0, dtype=np.float64)
+    total = np.where(known, confidence, 0).sum(axis=0, dtype=np.float64)
+    return np.where(known.any(axis=0), total / np.maximum(known.sum(axis=0), 1), np.nan)
 
 
 def sort_pies(images: pd.DataFrame) -> pd.DataFrame:

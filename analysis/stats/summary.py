@@ -12,8 +12,9 @@ from analysis.stats.classes import Intensification, impacted, rate_change
 from analysis.stats.pairs import Flips
 from analysis.stats.pie import KINDS
 from analysis.stats.seed_noise import NoiseFloor, excess_interval, sample_images
-from analysis.stats.votes import FloatArray
+from analysis.stats.votes import BoolArray, FloatArray
 
+_COUNTED = ("n_score_tied", "n_no_answer", "n_outside")
 _RATES = ("dense_fpr", "dense_fnr", "fpr", "fnr")
 
 
@@ -22,7 +23,8 @@ class VariantResults:
     """What the summary of one variant is made of; ``half_frequency`` is None without two halves.
 
     ``entropy`` [N] is the vote entropy of the dense runs, ``kl_from_dense`` the mean over images
-    and paired runs in nats, None where nothing is paired.
+    and paired runs in nats, None where nothing is paired. ``tied_with_truth`` [N] says where the
+    true class shares the top score of the variant's only run; None with several.
     """
 
     images: pd.DataFrame
@@ -33,6 +35,7 @@ class VariantResults:
     flips: Flips
     intensification: Intensification | None
     kl_from_dense: float | None
+    tied_with_truth: BoolArray | None = None
 
 
 def summary_row(
@@ -43,8 +46,10 @@ def summary_row(
     Shares are 0..1. ``pie_share_half`` is the PIE share of halves, like for like with
     ``noise_floor_share``; ``pie_excess`` is their difference with a 95 % interval over images. The
     accuracies on PIEs and non-PIEs are means over the runs, ``..._on_random`` those on a fixed
-    random sample of as many images as there are PIEs. Any set of images chosen by disagreement is
-    hard: ``..._on_half_pies`` (PIEs of variant halves) stands like for like with
+    random sample of as many images as there are PIEs. ``n_score_tied``, ``n_no_answer`` and
+    ``n_outside`` count predictions of all runs; ``n_forgotten_tied``, of a single run, the
+    forgotten images whose true class shares the top score. Any set of images chosen by
+    disagreement is hard: ``..._on_half_pies`` (PIEs of variant halves) stands like for like with
     ``..._on_aa_pies`` (A/A PIEs of the dense halves, which seed noise alone makes), both pooled
     over the splits, and a claim rests on their difference. Entropies are of dense votes, in nats.
 
@@ -76,6 +81,7 @@ def summary_row(
         "ece_mean": runs["ece"].mean(),
         "size_bytes": runs["size_bytes"].median(),
         "latency_ms": runs["latency_ms"].median(),
+        **{name: runs[name].sum(min_count=1) for name in _COUNTED},
         "noise_floor_share": floor.share if floor else None,
         "dense_top1_on_aa_pies": floor.dense_top1_on_aa_pies if floor else None,
     }
@@ -83,6 +89,9 @@ def summary_row(
         row |= _pie_columns(results.images) | _class_columns(results.classes)
         row |= {"paired": results.paired} | _excess_columns(results.half_frequency, floor)
         row |= _hardness_columns(results, floor) | _single_run_columns(results)
+        if results.tied_with_truth is not None:
+            forgotten = (results.images["kind"] == "forgotten").to_numpy()
+            row["n_forgotten_tied"] = int((forgotten & results.tied_with_truth).sum())
     return row
 
 

@@ -9,6 +9,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from analysis.schema import NO_ANSWER
+
 TieRule = Literal["confidence", "reference", "exclude"]
 TIE_RULES: tuple[TieRule, ...] = get_args(TieRule)
 
@@ -61,6 +63,9 @@ def modal(
 
     Notes
     -----
+    A prediction of -1 is no answer and no vote; K stays the denominator. The modal label is -1
+    where no run answers, with agreement 0.
+
     Definition: Hooker et al. 2019 (arXiv 1911.05248). ``reference`` is the rule of the code
     released with the paper, ``predictions.mode().max()``.
     """
@@ -72,7 +77,7 @@ def modal(
         raise ValueError(f"ties must be one of {', '.join(TIE_RULES)}")
     k, n = prediction.shape
     label = prediction[0].astype(np.int32)
-    votes = np.full(n, k, np.int64)
+    votes = np.where(label == NO_ANSWER, 0, k)
     tied = np.zeros(n, np.bool_)
     (contested,) = np.nonzero(is_contested(prediction))
     for start in range(0, len(contested), _CHUNK):
@@ -104,12 +109,17 @@ def _most_frequent(
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64], BoolArray]:
     """Most frequent class, its votes, and whether it is tied, from one sort and one scan."""
     ordered = np.sort(prediction, axis=0)
+    answered = ordered != NO_ANSWER if ordered[0].min() == NO_ANSWER else None
     label, length = ordered[0].copy(), np.ones(ordered.shape[1], np.int16)
+    if answered is not None:
+        length *= answered[0]
     votes, tied = length.copy(), np.zeros(length.shape, np.bool_)
     for j in range(1, len(ordered)):
         length = length * (ordered[j] == ordered[j - 1]) + np.int16(1)
+        if answered is not None:
+            length *= answered[j]
         more = length > votes
-        equal = length == votes
+        equal = (length == votes) & (length > 0) if answered is not None else length == votes
         tied = (tied | equal) & ~more
         np.copyto(label, ordered[j], where=more | equal if largest else more)
         np.maximum(votes, length, out=votes)
@@ -142,7 +152,7 @@ def _most_confident(prediction: IntArray, confidence: FloatArray) -> npt.NDArray
     starts = np.ones((n, k), np.bool_)
     starts[:, 1:] = classes[:, 1:] != classes[:, :-1]
     first = np.flatnonzero(starts)
-    votes = np.diff(first, append=n * k)
+    votes = np.diff(first, append=n * k) * (classes.ravel()[first] != NO_ANSWER)
     total = np.add.reduceat(known.ravel(), first)
     image = first // k
     new_image = np.flatnonzero(first % k == 0)
@@ -283,7 +293,8 @@ def _count(
     best, tied = np.zeros(shape, np.float32), np.zeros(shape, np.bool_)
     winner = np.zeros(shape, np.int16)
     for number, of_image in enumerate(classes):
-        votes = (prediction == of_image).T.astype(np.float32) @ weight
+        voted = (prediction == of_image) & (of_image != NO_ANSWER)
+        votes = voted.T.astype(np.float32) @ weight
         more, equal = votes > best, votes == best
         tied = (tied & ~more) | (equal & (votes > 0))
         winner[more | equal if ties == "reference" else more] = number
@@ -301,7 +312,7 @@ def _most_confident_drawn(
 ) -> npt.NDArray[np.int16]:
     """Number of the winning class, [m, R]: votes, then summed confidence, then the smallest."""
     known = np.nan_to_num(confidence.astype(np.float64))
-    voted = prediction == classes[:, None]
+    voted = (prediction == classes[:, None]) & (classes[:, None] != NO_ANSWER)
     votes = voted.transpose(0, 2, 1).astype(np.float64) @ drawn
     total = (voted * known).transpose(0, 2, 1) @ drawn
     total[votes < votes.max(axis=0)] = -np.inf

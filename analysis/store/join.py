@@ -7,29 +7,61 @@ import pyarrow as pa
 from analysis import schema
 from analysis.errors import CacheError
 from analysis.store import SweepFolder
-from analysis.store.matching import Joinable, as_table, matched, target, with_columns
+from analysis.store.matching import (
+    Joinable,
+    Told,
+    as_table,
+    matched,
+    nobody,
+    renamed,
+    target,
+    with_columns,
+)
 
 IMAGES = "images.parquet"
 _JOURNAL = b"lethe.join"
 
 
-def join(folder: SweepFolder, table: Joinable, *, overwrite: bool = False) -> list[str]:
+def join(
+    folder: SweepFolder,
+    table: Joinable,
+    *,
+    overwrite: bool = False,
+    columns: dict[str, str] | None = None,
+    allow_missing: bool = False,
+    told: Told = nobody,
+) -> list[str]:
     """Write the columns of a table into a sweep's images; return their names.
 
     ``images.parquet`` is replaced atomically, then its record in the manifest. Where a join was
     killed between the two, the next one finishes it first, and may bring its columns again.
+
+    Parameters
+    ----------
+    overwrite : bool
+        Replace columns that are there already.
+    columns : dict, optional
+        What columns of the table become, by what they are called: ``path`` and ``image_id``, which
+        images are matched by, and names of metadata.
+    allow_missing : bool
+        Leave out the rows of other images.
+    told : callable
+        Hears how images were matched, where that is not plain.
 
     Raises
     ------
     UserError
         The table cannot be read or matched, or another process writes to the sweep.
     """
-    given = as_table(table)
+    given = renamed(as_table(table), columns or {})
     with folder.locked():
         again = _finish_cut_off(folder)
         images = folder.read_images()
         kept = images if overwrite else images.drop_columns(_brought_again(given, again))
-        added = matched(given, kept, overwrite=overwrite, sweep=folder.name)
+        added = matched(
+            given, kept, overwrite=overwrite, sweep=folder.name, allow_missing=allow_missing,
+            told=told,
+        )  # fmt: skip
         manifest = folder.manifest()
         journal = {"columns": added.column_names}
         if IMAGES in manifest.files:

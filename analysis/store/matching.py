@@ -1,5 +1,6 @@
 """Matching: columns of a table brought into the order of the test images, by image or by path."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,10 +15,16 @@ import pyarrow.parquet as pq
 
 from analysis import schema
 from analysis.errors import UserError
+from analysis.store.path_tails import USUAL_PATHS, PathTails
 
 Joinable: TypeAlias = pd.DataFrame | pa.Table | str | Path
+Told = Callable[[str], None]
 _SUFFIXES = (".csv", ".parquet", ".jsonl", ".ndjson", ".json")
 _NAMED = 3
+
+
+def nobody(_: str) -> None:
+    """Hear nothing."""
 
 
 def as_table(given: Joinable) -> pa.Table:
@@ -66,7 +73,15 @@ def _read(path: Path, suffix: str) -> pa.Table:
         return pa.json.read_json(stream)
 
 
-def matched(given: pa.Table, images: pa.Table, *, overwrite: bool, sweep: str) -> pa.Table:
+def matched(
+    given: pa.Table,
+    images: pa.Table,
+    *,
+    overwrite: bool,
+    sweep: str,
+    allow_missing: bool = False,
+    told: Told = nobody,
+) -> pa.Table:
     """Bring the columns of a table into the order of the images, named ``meta_*``.
 
     An image without a row gets nulls.
@@ -74,9 +89,13 @@ def matched(given: pa.Table, images: pa.Table, *, overwrite: bool, sweep: str) -
     Parameters
     ----------
     given : Table
-        With a column ``image_id``, or ``path``, and at least one other.
+        With a column ``image_id``, or ``path`` or one of its usual names, and at least one other.
     images : Table
         The sweep's images: ``image_id``, ``path`` and the columns there are already.
+    allow_missing : bool
+        Leave out the rows of other images.
+    told : callable
+        Hears how images were matched, where that is not plain.
 
     Raises
     ------
@@ -88,18 +107,61 @@ def matched(given: pa.Table, images: pa.Table, *, overwrite: bool, sweep: str) -
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UserError(f"the table has two columns '{twice[0]}'; rename one")
-    key = next((name for name in (schema.IMAGE_ID, schema.PATH) if name in names), None)
-    if key is None:
-        raise UserError(
-            f"the table has no column '{schema.IMAGE_ID}' or '{schema.PATH}' to match images by; "
-            f"it has {', '.join(names) or 'none'}"
-        )
-    columns = [name for name in names if name not in (schema.IMAGE_ID, schema.PATH)]
+    key, theirs = _key(names)
+    if key != theirs:
+        told(f"the column '{theirs}' is taken as {key} (--map {key}=THEIRS says otherwise)")
+    columns = [name for name in names if name not in (schema.IMAGE_ID, schema.PATH, theirs)]
     targets = [target(name) for name in columns]
     _check_columns(given, columns, targets, images, overwrite=overwrite, sweep=sweep)
-    place = _places(given[key], images[key], key, sweep)
+    place = _places(given[theirs], images[key], key, sweep, told, allow_missing=allow_missing)
     taken = given.select(columns).take(pa.array(place, mask=place < 0))
     return pa.table(dict(zip(targets, taken.columns, strict=True)))
+
+
+def renamed(given: pa.Table, columns: dict[str, str]) -> pa.Table:
+    """Give columns of a table names of ours, which ``columns`` maps to theirs.
+
+    Raises
+    ------
+    UserError
+        The table lacks one of theirs, or has a column of our name beside it.
+    """
+    names = given.column_names
+    for ours, theirs in columns.items():
+        if theirs not in names:
+            raise UserError(
+                f"--map {ours}={theirs}: the table has no column '{theirs}'; it has "
+                f"{', '.join(names) or 'none'}"
+            )
+        if ours in names and ours not in columns.values():
+            if ours not in (schema.IMAGE_ID, schema.PATH):
+                raise UserError(
+                    f"--map {ours}={theirs}: the table has a column '{ours}' already; rename one"
+                )
+            given = given.drop_columns([ours])
+            names = given.column_names
+    back = {theirs: ours for ours, theirs in columns.items()}
+    return given.rename_columns([back.get(name, name) for name in names])
+
+
+def _key(names: list[str]) -> tuple[str, str]:
+    """Return the column to match by, and what it is called in the table."""
+    for key in (schema.IMAGE_ID, schema.PATH):
+        if key in names:
+            return key, key
+    usual = [name for name in names if name.lower().strip() in (schema.PATH, *USUAL_PATHS)]
+    if len(usual) > 1:
+        either = " or ".join(f"--map path={name}" for name in usual[:3])
+        raise UserError(
+            f"{' and '.join(repr(name) for name in usual)} of the table can each be the path of "
+            f"the image; {either} says which one it is"
+        )
+    if not usual:
+        raise UserError(
+            f"the table has no column '{schema.IMAGE_ID}' or '{schema.PATH}' to match images by; "
+            f"it has {', '.join(names) or 'none'}; --map path=THEIRS says which one it is"
+        )
+    return schema.PATH, usual[0]
 
 
 def with_columns(images: pa.Table, added: pa.Table) -> pa.Table:
@@ -143,7 +205,13 @@ def _check_columns(
 
 
 def _places(
-    given: pa.ChunkedArray, known: pa.ChunkedArray, key: str, sweep: str
+    given: pa.ChunkedArray,
+    known: pa.ChunkedArray,
+    key: str,
+    sweep: str,
+    told: Told,
+    *,
+    allow_missing: bool,
 ) -> npt.NDArray[np.int64]:
     """Row of the table for each image, -1 without one."""
     if known.null_count == len(known):
@@ -153,18 +221,43 @@ def _places(
     except pa.ArrowException:
         raise UserError(
             f"column '{key}' holds {given.type}; expected {known.type}, as the sweep has"
+            + ("; names of files are matched with --map path=image_id" if _is_text(given) else "")
         ) from None
     if values.null_count:
         raise UserError(f"{values.null_count} rows of the table have no {key}")
-    unknown = values.filter(pc.invert(pc.is_in(values, value_set=known)))
+    if key == schema.PATH:
+        values = _by_tail(values, known, told)
+    is_known = pc.is_in(values, value_set=known)
+    unknown = values.filter(pc.invert(is_known))
+    if len(unknown) and not (allow_missing and len(unknown) < len(values)):
+        raise UserError(
+            f"sweep '{sweep}' has no image with {key} {_some(unknown)}; --allow-missing leaves out "
+            "the rows of other images"
+        )
     if len(unknown):
-        raise UserError(f"sweep '{sweep}' has no image with {key} {_some(unknown)}")
+        told(f"{len(unknown):,} of {len(values):,} rows are of other images: left out")
     counts = pc.value_counts(values)
     repeated = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
     if len(repeated):
         raise UserError(f"more than one row of the table has {key} {_some(repeated)}")
     place = pc.index_in(known, value_set=values).fill_null(-1)
     return np.asarray(place.to_numpy(), np.int64)
+
+
+def _by_tail(values: pa.ChunkedArray, known: pa.ChunkedArray, told: Told) -> pa.ChunkedArray:
+    """Paths as the images have them, where they are the same but for where they begin."""
+    paths = [path for path in known.to_pylist() if path is not None]
+    tails = PathTails(paths)
+    found = tails.places(values.to_pylist())
+    if tails.note:
+        told(tails.note)
+    given = values.to_pylist()
+    ours = [paths[place] if place >= 0 else given[row] for row, place in enumerate(found)]
+    return pa.chunked_array([pa.array(ours, known.type)])
+
+
+def _is_text(values: pa.ChunkedArray) -> bool:
+    return bool(pa.types.is_string(values.type) or pa.types.is_large_string(values.type))
 
 
 def _some(values: Any) -> str:

@@ -175,9 +175,9 @@ def _clear(folder: SweepFolder) -> None:
         Path(str(folder.derived)).rmdir()  # where nothing else lies in it
 
 
-def work_file(made: SweepFolder) -> Path:
+def work_file(made: SweepFolder, name: str = "") -> Path:
     """Return where what is needed meanwhile may lie, beside the files that are made."""
-    return Path(str(made.path)) / _WORK
+    return Path(str(made.path)) / f"{_WORK}{name}"
 
 
 def publish(made: SweepFolder, folder: SweepFolder, manifest: Manifest) -> None:
@@ -211,7 +211,7 @@ def is_cut_off(folder: SweepFolder) -> bool:
 
 
 def _made(made: SweepFolder) -> list[str]:
-    return sorted(sizes(made.path).keys() - {MANIFEST, _WORK})
+    return sorted(n for n in sizes(made.path) if n != MANIFEST and not n.startswith(_WORK))
 
 
 def _move(made: SweepFolder, folder: SweepFolder) -> None:

@@ -43,7 +43,7 @@ def examine(
     UserError
         The dataset or a model cannot be used.
     """
-    dataset = open_dataset(config.dataset)
+    dataset = open_dataset(config.dataset, max_value=config.max_value)
     chosen, words = dataset.audited(config.split)
     chosen = chosen.limited(config.train_limit, config.test_limit)
     say(f"{len(chosen.test):,} of {dataset.n_images:,} images: {words}")

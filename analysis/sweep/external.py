@@ -60,6 +60,7 @@ class ExternalSource:
         warn: Callable[[str], None],
     ) -> None:
         self.name, self.dataset, self.shifts = config.name, config.dataset, config.shifts
+        self.max_value = config.max_value
         self._config, self._progress, self._say, self._warn = config, progress, say, warn
         self._n_processes = tasks.n_processes(n_workers)
         self._split = config.split

@@ -138,7 +138,7 @@ def run(
     source.check(before)
     if before is not None:
         new_shifts(before, source.shifts)
-    dataset = source.select(open_dataset(source.dataset))
+    dataset = source.select(open_dataset(source.dataset, max_value=source.max_value))
     natural = open_shifts(source.shifts, dataset, source.dataset)
     with source.pool(cache.root.absolute()) as pool:  # workers may have other working folders
         source.start(pool, dataset)

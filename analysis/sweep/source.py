@@ -55,6 +55,7 @@ class ModelSource(Protocol):
     name: str
     dataset: str
     shifts: tuple[Shift, ...]
+    max_value: float | None
 
     def check(self, before: Manifest | None) -> None:
         """Check that a sweep in the cache can be resumed or extended by this one.

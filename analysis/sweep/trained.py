@@ -52,6 +52,7 @@ class TrainedSource:
         self, sweep: Sweep, n_workers: int | None, device: str, engine: str, scheduler: str | None
     ) -> None:
         self.name, self.dataset, self.shifts = sweep.name, sweep.dataset, sweep.shifts
+        self.max_value: float | None = None
         self._sweep = sweep
         self._variants = {one.variant_id: one for one in asked_variants(sweep)}
         self._n_workers, self._device = n_workers, device

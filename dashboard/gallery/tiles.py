@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from analysis import schema
-from analysis.presentation.formatting import count, is_missing, percent
+from analysis.presentation.formatting import class_name, count, is_missing, percent
 from analysis.stats.pie import KINDS
 from dashboard import data
 from dashboard.context import Context
@@ -125,8 +125,8 @@ def tile(context: Context, index: ImageIndex, image_id: int, uri: str) -> dict[s
         "id": image_id,
         "src": uri,
         "label": names[index.label[image_id]],
-        "dense": names[index.dense_label[image_id]],
-        "variant": names[index.variant_label[image_id]],
+        "dense": class_name(names, index.dense_label[image_id]),
+        "variant": class_name(names, index.variant_label[image_id]),
         "kind": kind,
         "icon": KIND_ICONS[kind],
         "kindText": (kind or "no PIE") + (", tied" if index.tied[image_id] else ""),
@@ -207,7 +207,12 @@ def _votes(context: Context, image_id: int) -> list[dict[str, Any]]:
         for class_id, n in zip(rows[schema.CLASS_ID], rows["votes"], strict=True):
             right = int(class_id) == label
             segments.append(
-                {"name": names[class_id], "votes": int(n), "right": right, "rank": min(wrong, 5)}
+                {
+                    "name": class_name(names, class_id),
+                    "votes": int(n),
+                    "right": right,
+                    "rank": min(wrong, 5),
+                }
             )
             wrong += not right
         segments.sort(key=lambda segment: not segment["right"])

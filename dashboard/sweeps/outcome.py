@@ -39,6 +39,7 @@ _DONE = {
     "import": "The predictions are in sweep {}.",
     "models": "The models of sweep {} have been run.",
 }
+_CHECKED = "The predictions can be imported into sweep {}; nothing was written."
 _AT_MOST = 40
 
 
@@ -48,9 +49,9 @@ def show() -> None:
     if child.failure is not None:
         _failure()
     elif child.name and not child.is_running and not child.was_stopped:
-        done = _DONE.get(kind(child.words))
+        done = _CHECKED if "--check" in child.words else _DONE.get(kind(child.words))
         if done is not None:
-            _done(done.format(child.name), child.name)
+            _done(done.format(child.name), child.name, is_there=done != _CHECKED)
 
 
 def _failure() -> None:
@@ -61,16 +62,17 @@ def _failure() -> None:
         _dismiss()
 
 
-def _done(what: str, name: str) -> None:
+def _done(what: str, name: str, *, is_there: bool) -> None:
     with st.container(border=True, key="outcome"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f":material/check_circle: **{plain(what)}**", width="stretch")
-            st.page_link(
-                pages.page("overview"),
-                label="Open its Overview",
-                icon=":material/arrow_forward:",
-                query_params={"sweep": name},
-            )
+            if is_there:
+                st.page_link(
+                    pages.page("overview"),
+                    label="Open its Overview",
+                    icon=":material/arrow_forward:",
+                    query_params={"sweep": name},
+                )
             _dismiss()
         with st.container(gap="xxsmall"):
             for line in _lines():

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from analysis.errors import RunError, UserError
-from analysis.importing.request import GZIPPED, SUFFIXES
+from analysis.importing.sources import GZIPPED, SUFFIXES
 
 
 @cache

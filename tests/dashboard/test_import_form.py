@@ -20,7 +20,10 @@ from tests.synthetic import make_sweep
 
 FILLED = {
     "name": " mine ", "kind": "", "place": "ignored", "classes": None, "paired": True,
-    "allow_missing": False, "overwrite": False, **{f"column-{ours}": "" for ours in OURS},
+    "allow_missing": False, "overwrite": False, "accept_classes": False, "check": False,
+    "layout": "rows", "dense": "", "dense_file": "", "dense_column": "", "compressed_columns": [],
+    "split": None, "label_offset": 0, "scores": "auto", "understood": (), "labels": "",
+    "class_file": "", "paths_file": "", "features": "", **{f"column-{ours}": "" for ours in OURS},
 }  # fmt: skip
 
 
@@ -47,7 +50,7 @@ def test_the_form_is_the_command_it_shows():
     )
     options = build_parser().parse_args(words)
     assert options.files == ["mine.csv"]
-    assert options.classes == 3
+    assert options.classes == "3"
     assert not hasattr(options, "images")
 
 
@@ -81,6 +84,47 @@ def test_images_of_an_upload_are_found_where_the_server_works(tmp_path, monkeypa
 def test_what_the_command_line_refuses_the_form_refuses_in_the_same_words(changed, expected):
     with pytest.raises(UserError, match=expected):
         import_form.checked(named(**changed), ["mine.csv"], are_uploaded=True)
+
+
+def test_a_column_a_model():
+    filled = FILLED | {
+        "layout": "wide", "dense_column": "fp32", "compressed_columns": ["q 8", "fp32", "dense"],
+        "column-path": "filepath", "column-variant_id": "ignored", "column-prediction": "ignored",
+        "labels": "y.csv", "scores": "logits", "label_offset": 1, "class_file": "c.json",
+    }  # fmt: skip
+    words = import_form.words(filled, ["t.csv", "y.csv", "c.json"], are_uploaded=True)
+    assert words == shlex.split(
+        "import t.csv --name mine --wide dense=fp32 --wide 'q-8=q 8' --wide compressed=dense "
+        "--map path=filepath --classes c.json --labels y.csv --label-offset 1 --scores logits "
+        "--paired"
+    )
+    assert import_form.checked(filled, ["t.csv", "y.csv", "c.json"], are_uploaded=True) == "mine"
+
+
+def test_a_file_a_model():
+    filled = FILLED | {"layout": "files", "dense_file": "fp32.csv", "check": True, "paired": False}
+    files = ["q.csv", "fp32.csv", "q.jsonl", "magnitude-0.90__seed-3.npz"]
+    words = import_form.words(filled, files, are_uploaded=True)
+    assert words == shlex.split(
+        "import --name mine --variant dense=fp32.csv --variant q=q.csv --variant q-2=q.jsonl "
+        "--variant magnitude-0.90@3=magnitude-0.90__seed-3.npz --check"
+    )
+    assert import_form.checked(filled, files, are_uploaded=True) == "mine"
+
+
+def test_what_is_lacking_of_dense():
+    for layout, key in (("wide", "dense_column"), ("files", "dense_file")):
+        filled = FILLED | {"layout": layout}
+        assert "dense model is still missing" in import_form.lacking(filled, ["a.csv"])
+        assert import_form.lacking(filled | {key: "a.csv"}, ["a.csv"]) is None
+    only = FILLED | {"labels": "a.csv"}
+    assert "files are still missing" in import_form.lacking(only, ["a.csv"])
+
+
+def test_a_usual_column_can_be_left_out_and_another_name_of_dense():
+    filled = FILLED | {"understood": ("confidence", "path"), "dense": "fp32"}
+    words = import_form.words(filled, ["a.csv"], are_uploaded=True)
+    assert words == shlex.split("import a.csv --name mine --dense fp32 --map confidence= --paired")
 
 
 # --- a real process --------------------------------------------------------------------------
@@ -194,8 +238,15 @@ def captions(app):
 
 def fill(app, **texts):
     for key, text in texts.items():
-        app.text_input(key=f"import-{key.replace('column_', 'column-')}").set_value(text)
+        app.text_input(key=f"import-{key}").set_value(text)
     return app.run()
+
+
+def chosen(app):
+    """What is chosen for each of our columns."""
+    keys = {ours: f"import-column-{ours}" for ours in OURS}
+    boxes = {one.key: one.value for one in app.selectbox}
+    return {ours: boxes[key] for ours, key in keys.items() if boxes.get(key)}
 
 
 def test_the_form_says_what_is_missing(open_page):  # noqa: F811
@@ -205,8 +256,14 @@ def test_the_form_says_what_is_missing(open_page):  # noqa: F811
     assert not app.error
     app.file_uploader[0].set_value([("mine.csv", csv(), "text/csv")]).run()
     assert "The name of the sweep is still missing" in captions(app)
-    fill(app, name="mine", column_path="file")
-    assert app.code[0].value.endswith("import mine.csv --name mine --map path=file")
+    fill(app, name="mine")
+    assert chosen(app) == {one: COLUMNS[one] for one in COLUMNS if one != "variant_id"}
+    app.selectbox(key="import-column-variant_id").set_value("model").run()
+    assert app.code[0].value.endswith(
+        "import mine.csv --name mine --map path=file --map label=truth --map variant_id=model "
+        "--map prediction=pred --map confidence=score"
+    )
+    assert app.selectbox(key="import-dense").options == ["Not chosen", "dense", "int8"]
     assert not app.button(key="start").disabled
 
 
@@ -221,7 +278,8 @@ def test_an_odd_name_of_an_upload_is_told(open_page):  # noqa: F811
 def test_an_upload_is_started_and_shows_where_it_went(tmp_path, open_page):  # noqa: F811
     app = open_page("sweeps", part="import")
     app.file_uploader[0].set_value([("mine.csv", csv(), "text/csv")]).run()
-    fill(app, name="mine", **{f"column_{ours}": theirs for ours, theirs in COLUMNS.items()})
+    app.selectbox(key="import-column-variant_id").set_value("model").run()
+    fill(app, name="mine")
     app.button(key="start").click().run()
     assert app.query_params["part"] in ("cache", ["cache"])
     until(lambda: not launch.state().is_running)

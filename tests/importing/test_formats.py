@@ -172,7 +172,8 @@ def test_parts_of_npz_are_renamed(tmp_path: Path) -> None:
             arr_0=softmax(logits(variant, seed)).astype(np.float32),
             y=np.array(NAMES)[labels()],
         )
-    options = ("--map", "probabilities=arr_0", "--map", "labels=y")
+    classes = write_text(tmp_path / "classes.txt", "\n".join(NAMES))
+    options = ("--map", "probabilities=arr_0", "--map", "labels=y", "--classes", classes)
     folder = imported(tmp_path / "cache", str(tmp_path / "*.npz"), options=options)
     assert folder.manifest().class_names == list(NAMES)
     check(predictions(folder), ["prediction", "true_rank"])

@@ -46,9 +46,9 @@ def refused(
             "row 4: column 'label' of image 0 is 1, and in",
         ),
         (HEAD + "0,0,0,dense,0\n1,1,0,dense,7\n", "row 3: column 'prediction' is class 7"),
-        (HEAD + "0,0,0,dense,0\n1,1,0,dense,-1\n", "row 3: column 'prediction' is -1"),
-        (HEAD + "0,0,0,dense,0\n1,1,0,dense,NaN\n", "row 3: column 'prediction' is 'NaN'"),
-        (HEAD + "0,0,0,dense,0\n1,1,0,dense,\n", "row 3: column 'prediction' is empty"),
+        (HEAD + "0,0,0,dense,0\n1,1,0,dense,-2\n", "row 3: column 'prediction' is -2"),
+        (HEAD + "0,0,0,dense,0\n1,NaN,0,dense,1\n", "row 3: column 'label' is 'NaN'"),
+        (HEAD + "0,0,0,dense,0\n1,,0,dense,1\n", "row 3: column 'label' is empty"),
         (HEAD + "0,0,0,dense,0\n1,1,0,dense,0.7\n", "row 3: column 'prediction' is 0.7"),
         (HEAD + '0,"[0, 1]",0,dense,0\n', "single-label"),
         (HEAD + '0,"{cat,dog}",0,dense,0\n', "single-label"),
@@ -72,12 +72,11 @@ def refused(
         (HEAD + '0,0,0,"dense,0\n', "t.csv, row 2: 4 columns where the header has 5"),
         (HEAD + "0,0,0,dense,0,1\n", "t.csv, row 2: 6 columns where the header has 5"),
         (HEAD.replace("\n", "\r") + "0,0,0,dense,0\r", "carriage returns alone"),
+        (HEAD.replace("label", "actual") + "0,0,0,dense,0\n", "has no column 'label'; it has"),
         (
-            HEAD + "0,cat,0,dense,cat\n1,dog,0,dense,NaN\n",
-            "row 3: column 'prediction' is 'NaN', which is no image's label",
+            HEAD.replace("label", "Label,truth") + "0,0,0,0,dense,0\n",
+            "'Label' and 'truth' can each be the column 'label'; --map label=Label or --map label=",
         ),
-        (HEAD.replace("label", "truth") + "0,0,0,dense,0\n", "has no column 'label'; it has"),
-        (HEAD.replace("label", "Label") + "0,0,0,dense,0\n", "--map label=Label"),
         ("image_id,label_0,label_1,seed,variant_id,prediction\n0,1,0,0,dense,0\n", "one column"),
         (HEAD.replace("seed", "label") + "0,0,0,dense,0\n", "two columns 'label'"),
         (HEAD.replace("variant_id", "target_sparsity") + "0,0,0,0,0\n", "'variant_id' (or"),
@@ -94,17 +93,18 @@ def test_a_csv_that_cannot_be_used(
 def test_all_missing_columns_are_named_at_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = write_text(tmp_path / "t.csv", "image,Label,pred\n0,0,0\n")
+    path = write_text(tmp_path / "t.csv", "picture,actual,guess\n0,0,0\n")
     message = refused(capsys, tmp_path / "cache", path)
     assert (
         "t.csv has no columns 'label', 'prediction', 'image_id' or 'path' and 'variant_id' (or "
-        "'method' and 'target_sparsity'); it has image, Label, pred; --map label=Label --map "
-        "prediction=THEIRS --map image_id=THEIRS --map variant_id=THEIRS says which ones they are"
+        "'method' and 'target_sparsity'); it has picture, actual, guess; --map label=THEIRS --map "
+        "prediction=THEIRS --map image_id=THEIRS --map variant_id=THEIRS says which ones they are; "
+        "--variant VARIANT=FILE names the run of a file"
     ) in message
-    options = ("--map", "label=truth", "--map", "prediction=pred", "--map", "path=image")
+    options = ("--map", "label=truth", "--map", "prediction=guess", "--map", "path=picture")
     message = refused(capsys, tmp_path / "cache", path, options=options)
     assert "has no columns 'truth' (--map label=truth) and 'variant_id' (or" in message
-    assert "it has image, Label, pred; --map variant_id=THEIRS says which one it is" in message
+    assert "it has picture, actual, guess; --map variant_id=THEIRS says which one it is" in message
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_parquet_that_cannot_be_used(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def _scores(folder: Path, name: str = "dense__seed-0.npz", **parts: np.ndarray) -> str:
-    given = {"logits": np.ones((4, 3), np.float32), "labels": np.zeros(4, np.int64)} | parts
+    given = {"logits": np.full((4, 3), 2, np.float32), "labels": np.zeros(4, np.int64)} | parts
     kept = {key: value for key, value in given.items() if value is not None}
     np.savez(folder / name, **kept)
     return str(folder / name)
@@ -232,9 +232,9 @@ def _scores(folder: Path, name: str = "dense__seed-0.npz", **parts: np.ndarray) 
         ({"logits": np.ones((5, 3))}, "4 labels and 5 rows"),
         ({"logits": np.array([["a"] * 3] * 4)}, "expected numbers"),
         ({"logits": np.array([[None] * 3] * 4, object)}, "never unpickled"),
-        ({"logits": np.where(np.eye(4, 3) > 0, np.nan, 1.0)}, "row 0, column 0 of 'logits' is nan"),
-        ({"logits": None, "probabilities": np.ones((4, 3))}, "sums to 3"),
-        ({"logits": None, "probabilities": np.full((4, 3), 3.0)}, "probabilities from 0 to 1"),
+        ({"logits": np.ones((4, 3))}, "'logits' lie in 0..1 and do not sum to 1 (off by up to 2)"),
+        ({"logits": None, "probabilities": np.ones((4, 3))}, "--scores logits"),
+        ({"logits": None, "probabilities": np.full((4, 3), 3.0)}, "go from 3 to 3; --scores"),
         ({"labels": np.zeros((4, 3))}, "single-label"),
         ({"labels": np.full(4, 3)}, "column 'label' is class 3"),
         ({"labels": np.full(4, 0.5)}, "column 'label' is 0.5"),
@@ -278,12 +278,12 @@ def test_files_of_another_kind_and_damaged_ones(
 def test_names_that_are_no_label_are_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = HEAD + "0,cat,0,dense,cat\n1,dog,0,dense,Dog\n"
+    text = HEAD + "0,cat,0,dense,cat\n1,dog,0,dense,hound\n"
     path = write_text(tmp_path / "t.csv", text)
     assert main(["import", path, "--name", "mine", "--cache", str(tmp_path / "cache")]) == 0
     said = capsys.readouterr().out
     assert "imported 1 run of 1 variant on 2 images of 3 classes; 1 run in" in said
-    assert "1 of 3 class names are predicted and no image's label: 'Dog'" in said
+    assert "1 of 3 class names are predicted and no image's label: 'hound'" in said
 
 
 def test_names_of_npz_say_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -377,7 +377,7 @@ def test_a_run_in_a_table_and_in_npz(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_npz_of_different_classes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files = [
         _scores(tmp_path),
-        _scores(tmp_path, "m__seed-0.npz", logits=np.ones((4, 5), np.float32)),
+        _scores(tmp_path, "m__seed-0.npz", logits=np.full((4, 5), 2, np.float32)),
     ]
     assert "5 classes (columns)" in refused(capsys, tmp_path / "cache", *files)
     message = refused(capsys, tmp_path / "cache", files[0], options=("--classes", "9"))

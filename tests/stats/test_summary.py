@@ -25,6 +25,9 @@ RUNS = pd.DataFrame(
         "ece": [0.02, 0.04],
         "size_bytes": [100, 100],
         "latency_ms": [1.0, 3.0],
+        "n_score_tied": [3, 0],
+        "n_no_answer": [0, 2],
+        "n_outside": [0, 0],
     }
 )
 IMAGES = pd.DataFrame(

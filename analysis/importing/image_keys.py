@@ -1,0 +1,180 @@
+"""The images of an import by key: what each is called, and what runs and labels say of it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis.errors import UserError
+from analysis.importing.classes import Classes
+from analysis.importing.images import Known
+from analysis.importing.reading import Read
+from analysis.importing.truth import Truth
+from analysis.store.path_tails import PathTails
+
+IntArray = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What one run says of its images: keys, class ids, paths' codes (-1 without), row numbers."""
+
+    image: IntArray
+    label: IntArray
+    path: IntArray
+    row: IntArray
+
+
+class ImageKeys:
+    """The keys of an import's images, 0 to ``len - 1``, and what each of them is called."""
+
+    def __init__(self, read: Read, known: Known | None) -> None:
+        self._read, self.known = read, known
+        self.by_path = read.codes.by_path
+        self._paths = list(read.codes.paths) if self.by_path else []
+        # Paths that are said beside ids, which are what images are known by.
+        self.has_paths_beside = known is None and read.codes.has_paths and not self.by_path
+
+    def __len__(self) -> int:
+        if self.known is not None:
+            return len(self.known)
+        return len(self._paths) if self.by_path else self._read.n_ids
+
+    def name(self, key: int) -> str:
+        """Name an image for a person, the way the files do."""
+        known = self.known
+        if self._paths:
+            return f"{self._paths[key]!r}"
+        if known is not None and known.paths is not None:
+            return f"{key} ({known.paths[key]!r})"
+        return f"{known.ids[key] if known is not None and known.ids is not None else key}"
+
+    def file(self, key: int) -> str:
+        """Path of an image where it has one, else its name."""
+        return self.name(key) if self.paths is None else self.paths[key]
+
+    @property
+    def paths(self) -> list[str] | None:
+        """Path of each key, where images are known by path."""
+        return self._paths or (None if self.known is None else self.known.paths)
+
+    @property
+    def order(self) -> npt.NDArray[np.int64] | None:
+        """Keys in the order of the images; None where that is their own."""
+        if not self._paths or self.known is not None:
+            return None
+        return np.argsort(np.array(self._paths, object))
+
+    def of(self, image: npt.NDArray[np.int32]) -> npt.NDArray[Any]:
+        """Keys of images as the files give them, -1 where an image is not known."""
+        known = self.known
+        if known is None or known.ids is None or self.by_path:
+            return image
+        place = np.searchsorted(known.ids, image)
+        found = known.ids[np.minimum(place, len(known.ids) - 1)] == image
+        return np.where(found, place, -1)
+
+    def facts(self, code: int, classes: Classes) -> Facts:
+        """What a run says of its images."""
+        scored = self._read.scored.get(code)
+        if scored is not None:
+            path = np.full(scored.scores.n, -1, np.int32)
+            label = classes.of_label[scored.label]
+            return Facts(self.of(scored.image), label, path, scored.row)
+        rows, number = self._read.spool.read(code)
+        held: Any = rows
+        path = held["path"] if self.has_paths_beside else np.full(len(rows), -1, np.int32)
+        return Facts(self.of(held["image"]), classes.of_label[held["label"]], path, number)
+
+    def paths_of(
+        self, kept: npt.NDArray[np.int64], code: npt.NDArray[np.int32]
+    ) -> list[str] | None:
+        """Paths of the images that are kept, ``code`` theirs where said beside ids; or None."""
+        if self.known is not None:
+            paths = self.known.paths
+            return None if paths is None else [paths[key] for key in kept.tolist()]
+        if self.by_path:
+            return [self._paths[key] for key in kept.tolist()]
+        if self.has_paths_beside and (code >= 0).all():
+            every = list(self._read.codes.paths)
+            return [every[one] for one in code.tolist()]
+        return None
+
+    def ids_of(self, kept: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
+        """Ids of the files where the images that are kept are numbered again; else None."""
+        if self.by_path or np.array_equal(kept, np.arange(len(kept))):
+            return None
+        return kept.astype(np.int64)
+
+    def labels(self, truth: Truth, classes: Classes) -> tuple[Facts, str]:
+        """Class ids that a file of labels gives to images, and what is to be said of it.
+
+        Raises
+        ------
+        UserError
+            Its labels cannot be matched to the images, or one has several.
+        """
+        note = ""
+        if truth.paths is not None:
+            image, note = self._by_path(truth, truth.paths)
+        elif truth.ids is not None:
+            if self.by_path:
+                raise UserError(
+                    f"--labels {truth.path} names images by image_id, and the predictions by path; "
+                    "expected a column 'path' in both"
+                )
+            image = self.of(truth.ids.astype(np.int32))
+        else:
+            image = self._in_order(truth)
+        taking = np.flatnonzero((image >= 0) & (image < len(self)))
+        twice = np.flatnonzero(np.bincount(image[taking], minlength=1) > 1)
+        if len(twice):
+            raise UserError(
+                f"--labels {truth.path} has image {self.name(int(twice[0]))} twice; expected one "
+                "row an image"
+            )
+        label = classes.of_label[truth.code[taking]]
+        path = np.full(len(taking), -1, np.int32)
+        return Facts(image[taking], label, path, truth.first + taking), note
+
+    def _by_path(self, truth: Truth, given: list[str]) -> tuple[npt.NDArray[np.int64], str]:
+        """Key of each row of a file of labels, -1 of images that are not among these."""
+        paths = self.paths
+        if paths is None:
+            raise UserError(
+                f"--labels {truth.path} names images by path, and the predictions by place; "
+                "--paths FILE says the path of each place, or give labels with image_id"
+            )
+        tails = PathTails(given)
+        row = np.array(tails.places(paths), np.int64)
+        image = np.full(len(given), -1, np.int64)
+        keys = np.flatnonzero(row >= 0)
+        image[row[keys]] = keys
+        if len(np.unique(row[keys])) < len(keys):
+            place = int(np.argmax(np.bincount(row[keys]) > 1))
+            both = [paths[int(key)] for key in keys[row[keys] == place][:2]]
+            raise UserError(
+                f"--labels {truth.path}: {given[place]!r:.120} can be {both[0]!r:.120} and "
+                f"{both[1]!r:.120}; expected more of the path"
+            )
+        for place in np.flatnonzero(image < 0).tolist():
+            # A row that is there twice, or one of an image that nobody predicted.
+            image[place] = image[tails.place(given[place])]
+        return image, tails.note and f"--labels: {tails.note}"
+
+    def _in_order(self, truth: Truth) -> npt.NDArray[np.int64]:
+        n = len(truth.code)
+        order = self._read.in_order
+        if order is None and self.by_path:
+            raise UserError(
+                f"--labels {truth.path} has labels in order, and the predictions name images by "
+                "path; expected a column 'path' beside 'label'"
+            )
+        expected = len(self) if order is None else len(order)
+        if n != expected:
+            raise UserError(
+                f"--labels {truth.path} has {n:,} labels in order, and there are {expected:,} "
+                "images; expected one an image"
+            )
+        return np.arange(n) if order is None else self.of(order).astype(np.int64)

@@ -1,0 +1,99 @@
+"""The files of an import: found, and the format and run of each."""
+
+import glob
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from analysis.errors import UserError
+from analysis.importing.request import AskedRun, ImportConfig
+
+_KINDS = {
+    ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".pq": "parquet",
+    ".jsonl": "json", ".ndjson": "json", ".json": "json", ".npz": "npz", ".npy": "npy",
+}  # fmt: skip
+# What a file's name may end in; and of these, what may be gzipped as a whole.
+SUFFIXES = tuple(_KINDS)
+GZIPPED = tuple(suffix for suffix, kind in _KINDS.items() if kind in ("csv", "json"))
+ARRAYS = ("npz", "npy")
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file, its format, and its run where ``--variant`` says it."""
+
+    path: Path
+    kind: str
+    run: AskedRun | None = None
+
+    @property
+    def is_array(self) -> bool:
+        """Whether it holds arrays, whose images come in order."""
+        return self.kind in ARRAYS
+
+
+def sources(config: ImportConfig) -> list[Source]:
+    """Find the files of an import; patterns that no shell has expanded are expanded.
+
+    Raises
+    ------
+    UserError
+        One is not there, or its name says of no format that can be read.
+    """
+    found = [Source(path, kind) for path, kind in expand(config.files)]
+    for run, file in config.variant_files.items():
+        path = Path(file)
+        found.append(Source(path, kind_of(path), run))
+    return found
+
+
+def expand(files: Sequence[str]) -> list[tuple[Path, str]]:
+    """Find the files and the kind of each; patterns that no shell has expanded are expanded.
+
+    Raises
+    ------
+    UserError
+        One is not there, or its name says of no format that can be read.
+    """
+    paths: list[Path] = []
+    for given in files:
+        path = Path(given)
+        if path.exists() or not glob.has_magic(given):
+            paths.append(path)
+            continue
+        matching = sorted(glob.glob(given, recursive=True))
+        if not matching:
+            raise UserError(f"{given}: no file matches this pattern")
+        paths += map(Path, matching)
+    known: dict[Path, Path] = {}
+    for path in paths:
+        known.setdefault(path.resolve(), path)
+    return [(path, kind_of(path)) for path in known.values()]
+
+
+def kind_of(path: Path) -> str:
+    """Return the format that a file's name says.
+
+    Raises
+    ------
+    UserError
+        It is missing, a folder, or of a format that cannot be read.
+    """
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; name its files, such as '{path}/*.parquet'")
+    if not path.exists():
+        raise UserError(f"{path}: there is no such file")
+    is_gzipped = path.suffix.lower() == ".gz"
+    suffix = (Path(path.stem).suffix if is_gzipped else path.suffix).lower()
+    kind = _KINDS.get(suffix)
+    if kind is None:
+        hint = ""
+        if suffix in (".pkl", ".pickle", ".pt", ".pth", ".xlsx"):
+            hint = "; pickles, checkpoints and spreadsheets are not read"
+        raise UserError(
+            f"{path}: expected a name that ends in .csv, .tsv, .parquet, .jsonl, .ndjson, .json, "
+            f".npz or .npy (text gzipped or not){hint}"
+        )
+    if is_gzipped and suffix not in GZIPPED:
+        raise UserError(f"{path}: a {suffix} file is compressed inside; unpack the .gz first")
+    return kind

@@ -1,0 +1,106 @@
+"""Paths of images matched by their tails: other separators, another root, another machine."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+# Names under which tables of other tools keep the path of an image.
+USUAL_PATHS = ("file_name", "filename", "file", "filepath", "image")
+_SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing"}
+_NONE, _SEVERAL = -1, -2
+
+
+def as_posix(path: str) -> str:
+    """Write a path with ``/`` and without ``./`` before it."""
+    return path.replace("\\", "/").removeprefix("./")
+
+
+@dataclass
+class PathTails:
+    """Known paths, found by the longest tail that a given path shares with one of them alone.
+
+    One of the two must be the whole tail of the other, as where a root was left out or another
+    machine's was written before; or at least folder and file are the same below roots of different
+    names. A train split is never taken for a test split.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        The known paths.
+    """
+
+    paths: Sequence[str]
+    example: tuple[str, str] | None = None
+    n_by_tail: int = 0
+    _exact: dict[str, int] = field(default_factory=dict)
+    _tails: dict[int, dict[str, int]] = field(default_factory=dict)
+    _parts: list[list[str]] | None = None
+
+    def __post_init__(self) -> None:
+        for place, path in enumerate(self.paths):
+            self._exact.setdefault(as_posix(path), place)
+
+    def place(self, given: str) -> int:
+        """Return the place of a path among the known ones; -1 where it is none of them."""
+        path = as_posix(given)
+        found = self._exact.get(path, _NONE)
+        if found == _NONE:
+            found = max(self._by_tail(path), _NONE)
+            if found != _NONE:
+                self.n_by_tail += 1
+                self.example = self.example or (given, self.paths[found])
+        return found
+
+    def places(self, given: Iterable[str]) -> list[int]:
+        """Return the place of every path."""
+        return [self.place(one) for one in given]
+
+    def why_not(self, given: str) -> str:
+        """Say in words why a path is none of the known ones."""
+        if self._by_tail(as_posix(given)) == _SEVERAL:
+            return "whose end is that of several images"
+        return "which is no image"
+
+    @property
+    def note(self) -> str:
+        """Say by which rule paths were matched; empty where all were the same."""
+        if self.example is None:
+            return ""
+        given, known = self.example
+        many = "1 path is" if self.n_by_tail == 1 else f"{self.n_by_tail:,} paths are"
+        return f"{many} matched by the longest tail that one image has: {given!r} is {known!r}"
+
+    def _by_tail(self, path: str) -> int:
+        parts = [part for part in path.split("/") if part]
+        deepest = max((len(one) for one in self._known()), default=0)
+        for n in range(min(len(parts), deepest), 0, -1):
+            tail = "/".join(parts[-n:])
+            whole = self._exact.get(tail)
+            if whole is not None:
+                return whole
+            found = self._of_length(n).get(tail, _NONE)
+            if found == _NONE:
+                continue
+            if found == _SEVERAL or n == len(parts):
+                return found
+            other = self._known()[found][-n - 1].lower()
+            is_other_split = {other, parts[-n - 1].lower()} <= _SPLITS
+            return found if n > 1 and not is_other_split else _NONE
+        return _NONE
+
+    def _known(self) -> list[list[str]]:
+        if self._parts is None:
+            self._parts = [
+                [part for part in as_posix(path).split("/") if part] for path in self.paths
+            ]
+        return self._parts
+
+    def _of_length(self, n: int) -> dict[str, int]:
+        """Known paths by their last ``n`` parts."""
+        if n not in self._tails:
+            index: dict[str, int] = {}
+            for place, parts in enumerate(self._known()):
+                if len(parts) >= n:
+                    tail = "/".join(parts[-n:])
+                    index[tail] = _SEVERAL if tail in index else place
+            self._tails[n] = index
+        return self._tails[n]
