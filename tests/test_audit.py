@@ -79,19 +79,25 @@ def test_scores_are_the_sweep_that_an_import_of_them_is(tmp_path: Path) -> None:
         found.nothing_of_the_kind  # noqa: B018
 
 
-@pytest.mark.parametrize("form", ["list", "tensor", "float16", "bfloat16", "float64", "4d"])
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
+@pytest.mark.parametrize(
+    "form", ["list", "tensor", "float16", "bfloat16", "float64", "4d", "quantized"]
+)
 def test_scores_of_every_form(form: str, tmp_path: Path) -> None:
     given, labels = pair()
     forms: dict[str, Any] = {
         "list": lambda a: a.tolist(), "tensor": torch.from_numpy,
         "float16": lambda a: a.astype(np.float16),
         "bfloat16": lambda a: torch.from_numpy(a).bfloat16().requires_grad_(),
+        "quantized": lambda a: torch.quantize_per_tensor(
+            torch.from_numpy(a), 1e-4, 0, torch.qint32
+        ),
         "float64": lambda a: a.astype(float), "4d": lambda a: a[:, :, None, None],
     }  # fmt: skip
     changed = {name: forms[form](array) for name, array in given.items()}
     found = audit(changed, labels=labels.tolist(), cache=tmp_path)
     same = audit(given, labels=torch.from_numpy(labels)[:, None], cache=tmp_path, name="same")
-    if form in ("float16", "bfloat16"):
+    if form in ("float16", "bfloat16", "quantized"):
         assert abs(found.summary().top1_mean - same.summary().top1_mean).max() < 0.05
     else:
         pd.testing.assert_frame_equal(found.images(), same.images())
@@ -305,6 +311,15 @@ def test_tiles_are_the_pixels_of_the_loaders_dataset(tmp_path: Path) -> None:
     assert found.notes == ()
 
 
+def test_a_dataset_that_gives_other_labels_shows_no_tile(tmp_path: Path) -> None:
+    loader = DataLoader(Folder(tmp_path / "pictures"), 4, collate_fn=lambda rows: (
+        torch.stack([row[0] for row in rows]), torch.tensor([1 - row[1] for row in rows])
+    ))  # fmt: skip
+    found = audit({"dense": first_class}, loader, cache=tmp_path / "c")
+    assert found.results.folder.read_images(["image"])["image"].null_count == 12
+    assert "images=… gives them" in found.notes[0]
+
+
 @pytest.mark.parametrize("form", ["bytes", "units", "normalized", "first", "pil", "paths", "list"])
 def test_images_that_are_given(form: str, tmp_path: Path) -> None:
     given, labels = pair()
@@ -385,6 +400,17 @@ def test_a_loader_that_cannot_be_used(loader: Any, words: str, tmp_path: Path) -
     with pytest.raises(UserError, match=words):
         audit({"dense": Net(0)}, loader, cache=tmp_path / "c")
     assert not (tmp_path / "c").exists() or list((tmp_path / "c").iterdir()) == []
+
+
+def test_an_order_of_classes_that_is_wrong_is_refused(tmp_path: Path) -> None:
+    logits, labels = scores(n=400)
+    logits[np.arange(400), labels] += 3
+    turned = {"dense": logits[:, [1, 0, 2, 3]], "int8": logits[:, [1, 0, 2, 3]]}
+    with pytest.raises(UserError, match="accept_classes=True"):
+        audit(turned, labels=labels, cache=tmp_path / "c")
+    assert not (tmp_path / "c").exists()
+    found = audit(turned, labels=labels, cache=tmp_path / "c", accept_classes=True)
+    assert any("accept_classes=True" in note for note in found.notes)
 
 
 def test_runs_can_be_added_and_replaced(tmp_path: Path) -> None:

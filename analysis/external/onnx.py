@@ -92,7 +92,7 @@ def open_onnx(where: str, needed: Needed) -> Loaded:
         )
     shape, dtype, name = _input(session)
     metadata = {one.key: one.value for one in model.metadata_props}
-    says, said_by, names = _declared(session, metadata, path.resolve().parent)
+    says, said_by, names = _declared(session, metadata, path.absolute().parent)
     return Loaded(
         _runner(session, name, model),
         digest.hexdigest(),

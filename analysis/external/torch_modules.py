@@ -80,6 +80,7 @@ def arrays(outputs: Any) -> dict[str, Any]:
 def _flat(outputs: Any) -> Iterator[Any]:
     if isinstance(outputs, torch.Tensor):
         tensor = outputs.detach().cpu()
+        tensor = tensor.dequantize() if tensor.is_quantized else tensor
         yield (tensor.float() if tensor.is_floating_point() else tensor).numpy()
     elif isinstance(outputs, np.ndarray):
         yield outputs

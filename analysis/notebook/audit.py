@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from analysis.config import check_sweep_name
+from analysis.config import DENSE_ID, check_sweep_name
 from analysis.errors import UserError
 from analysis.notebook.found import Audit
 from analysis.notebook.given import (
     Array,
+    Labels,
     Run,
     as_array,
     check_variants,
@@ -21,7 +22,8 @@ from analysis.notebook.given import (
 )
 from analysis.notebook.pictures import Pictures, pictures_of
 from analysis.notebook.publish import there, write
-from analysis.outputs.run_scores import RunScores, notes_of, run_scores
+from analysis.outputs.order import check_order
+from analysis.outputs.run_scores import RunScores, notes_of, predictions, run_scores
 from analysis.outputs.scores import KINDS
 from analysis.results import SweepResults
 from analysis.store import Cache
@@ -39,6 +41,7 @@ def audit(
     overwrite: bool = False,
     cache: str | Path = "cache",
     scores: str = "auto",
+    accept_classes: bool = False,
 ) -> Audit:
     """Compare compressed models with their dense one, image by image; write it as a sweep.
 
@@ -69,6 +72,8 @@ def audit(
         Folder of sweeps.
     scores : {"auto", "logits", "probabilities", "labels"}
         What the scores are.
+    accept_classes : bool
+        Go on where the order of the classes looks wrong.
 
     Raises
     ------
@@ -105,6 +110,7 @@ def audit(
     names = _names(class_names, found, label)
     ids = class_ids(label, names, "labels", is_prediction=False)
     made = {run: _run(run, one, names, scores) for run, one in found.items()}
+    _check_order(made, ids, names, notes, is_accepted=accept_classes)
     for run, one in made.items():
         notes += [f"{_name(run)}: {note}" for note in notes_of(one, ids)]
     write(store, name, made, ids, names, pictures, paired=paired, overwrite=overwrite, notes=notes)
@@ -151,6 +157,26 @@ def _names(given: Sequence[str] | None, scores: dict[Run, Array], label: Array) 
     if n < 2:
         raise UserError(f"audit: {n} class; expected at least two")
     return tuple(names or map(str, range(n)))
+
+
+def _check_order(
+    runs: dict[Run, RunScores],
+    label: Labels,
+    names: tuple[str, ...],
+    notes: list[str],
+    *,
+    is_accepted: bool,
+) -> None:
+    """Check that the classes of dense are in the order of the labels."""
+    dense = next((run for run in runs if run[0] == DENSE_ID), None)
+    if dense is None:
+        return
+    finding = check_order(label, predictions(runs[dense].scores), names)
+    if not finding.is_wrong:
+        return
+    if not is_accepted:
+        raise UserError(f"{dense[0]}: {finding.sentence}; accept_classes=True takes it as it is")
+    notes.append(f"{dense[0]}: {finding.sentence} (accept_classes=True)")
 
 
 def _run(run: Run, given: Array, names: tuple[str, ...], asked: str) -> RunScores:

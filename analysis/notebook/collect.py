@@ -66,11 +66,12 @@ def collect(models: Mapping[Run, Any], loader: Iterable[Any]) -> Collected:
         return _collected(models, loader, fed)
 
 
-def _collected(models: Mapping[Run, Any], loader: Iterable[Any], fed: FedPictures) -> Collected:
+def _collected(models: Mapping[Run, Any], loader: Any, fed: FedPictures) -> Collected:
     parts: dict[Run, list[Array]] = {run: [] for run in models}
     names: dict[Run, str] = {}
     labels: list[Array] = []
-    are_shown = True
+    # Where the dataset has the pictures, what was fed is not put aside.
+    are_shown = not (_is_in_order(loader) and len(_held(_unwrapped(loader.dataset)[0])))
     with ExitStack() as stack:
         for model in {id(model): model for model in models.values()}.values():
             stack.enter_context(_evaluating(model))
@@ -207,36 +208,47 @@ def _of_dataset(
         if isinstance(names, tuple | list) and all(isinstance(one, str) for one in names)
         else None
     )
-    samples = getattr(dataset, "samples", getattr(dataset, "imgs", None))
-    data = getattr(dataset, "data", None)
-    if not _is_in_order(loader):
-        note = "the loader shuffles, so pictures cannot be found in its dataset"
-        return classes, None, [note] if samples is not None or data is not None else []
-    held: Any = samples if isinstance(samples, list) else data if _is_pixels(data) else []
+    held = _held(dataset)
     n = len(held)
-    places = np.arange(n) if indices is None else indices
-    if not n or len(places) < len(label) or (len(places) and places.max() >= n):
+    if not n:
         return classes, None, []
-    places = places[: len(label)]  # a loader may drop the last batch
-    if isinstance(samples, list):
+    if not _is_in_order(loader):
+        return classes, None, ["the loader shuffles, so pictures cannot be found in its dataset"]
+    places = (np.arange(n) if indices is None else indices)[: len(label)]  # it may drop some
+    unlike = (
+        "the labels of the loader are not those of its dataset's pictures, so that no tile is "
+        "shown; images=… gives them"
+    )
+    if len(places) < len(label) or places.max() >= n:
+        return classes, None, [unlike]
+    if isinstance(held, list):
         try:
-            paths = [Path(samples[i][0]) for i in places]
-            own = [samples[i][1] for i in places]
+            paths = [Path(held[i][0]) for i in places]
+            own = [held[i][1] for i in places]
         except (TypeError, IndexError, KeyError):
-            return classes, None, []
-        if own == label.tolist() and all(path.is_file() for path in paths):
-            return classes, of_files(paths), []
-        return classes, None, ["the labels of the loader are not those of its dataset's files"]
+            return classes, None, [unlike]
+        if own != label.tolist() or not all(path.is_file() for path in paths):
+            return classes, None, [unlike]
+        return classes, of_files(paths), []
     targets = np.asarray(getattr(dataset, "targets", getattr(dataset, "labels", [])))
     if len(targets) != n or not np.array_equal(targets[places], label):
-        return classes, None, []
-    pixels = np.asarray(data)
+        return classes, None, [unlike]
+    pixels = np.asarray(held)
 
     def row(index: int) -> dict[str, Any]:
         picture: Image.Image = picture_of(pixels[places[index]])
         return thumbnail_row(picture)
 
     return classes, Pictures(len(label), row), []
+
+
+def _held(dataset: Any) -> Any:
+    """The pictures of a dataset: ``samples`` of files, or ``data`` of pixels; else nothing."""
+    samples = getattr(dataset, "samples", getattr(dataset, "imgs", None))
+    if isinstance(samples, list):
+        return samples
+    data = getattr(dataset, "data", None)
+    return data if _is_pixels(data) else []
 
 
 def _is_pixels(data: Any) -> bool:

@@ -90,6 +90,7 @@ def as_array(value: Any, name: str) -> Array:
     """
     if hasattr(value, "detach"):  # a tensor of torch, of any device and type
         value = value.detach().cpu()
+        value = value.dequantize() if value.is_quantized else value
         if value.is_floating_point() and value.element_size() == 2:
             value = value.float()  # NumPy has no bfloat16
         value = value.numpy()

@@ -13,13 +13,12 @@ from analysis.errors import RunError, UserError
 from analysis.execution.local import usable_cores
 from analysis.importing.images import bare_table
 from analysis.importing.pipeline import IMAGES
-from analysis.importing.record import add_runs, fingerprint, new_manifest
-from analysis.importing.request import ImportConfig
+from analysis.importing.record import SPEC, add_runs, fingerprint
 from analysis.notebook.given import Labels, Run
 from analysis.notebook.pictures import Pictures
 from analysis.outputs.run_scores import RunScores, table_of
 from analysis.store import Cache, SweepFolder
-from analysis.store.manifest import Manifest
+from analysis.store.manifest import DatasetRecord, DeviceRecord, Manifest
 from analysis.store.transfer import aside, finish, publish, remove_empty
 
 
@@ -111,8 +110,13 @@ def _manifest(
     paths = None if pictures is None else pictures.paths
     names = paths or [str(i) for i in range(len(label))]
     digest = fingerprint(class_names, small, names, "")
-    manifest = new_manifest(
-        ImportConfig((), name=folder.name), class_names, digest, None, len(label)
+    manifest = Manifest(
+        name=folder.name,
+        dataset=DatasetRecord(SPEC, n_train=0, n_test=len(label)),
+        dataset_fingerprint=digest,
+        class_names=list(class_names),
+        origin="imported",
+        device=DeviceRecord("imported"),
     )
     if pictures is None:
         record = made.write_images(bare_table(small, None, None))

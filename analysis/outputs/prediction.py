@@ -11,9 +11,9 @@ from analysis import schema
 Logits = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.int64]
 _ROWS = 16_384
-_ZERO = 1e-300
 # Scores of a block: temporaries of few megabytes stay in the processor's cache.
 _VALUES = 2**16
+_ZERO = 1e-300
 
 
 def log_softmax(logits: Logits) -> npt.NDArray[np.float64]:
@@ -107,11 +107,6 @@ def _columns(
     return found
 
 
-def _floored(p: npt.NDArray[np.float64], floor: float) -> npt.NDArray[np.float64]:
-    """Probabilities of 0, as near as their logarithms come to it, at what they count as."""
-    return np.where(p < _ZERO, floor, p) if floor else p
-
-
 def _el2n(
     p: npt.NDArray[np.float64], rows: npt.NDArray[Any], label: Labels
 ) -> npt.NDArray[np.float64]:
@@ -135,6 +130,11 @@ def _margin(
     p[rows, prediction] = best
     # Scores that differ can have one probability, and the smaller of them be taken for it.
     return np.asarray(np.abs(best - second))
+
+
+def _floored(p: npt.NDArray[np.float64], floor: float) -> npt.NDArray[np.float64]:
+    """Probabilities of 0, as near as their logarithms come to it, at what they count as."""
+    return np.where(p < _ZERO, floor, p) if floor else p
 
 
 def _kl(log_p: npt.NDArray[np.float64], log_q: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -111,9 +111,8 @@ def table_of(
 
     def part(rows: tuple[int, int]) -> pa.Table:
         of_dense = None if beside is None else beside.logits(*rows)
-        return prediction_table(
-            run.logits(*rows), label[slice(*rows)], dense_logits=of_dense, floor=run.floor
-        )
+        logits, here = run.logits(*rows), label[slice(*rows)]
+        return prediction_table(logits, here, dense_logits=of_dense, floor=run.floor)
 
     with ThreadPoolExecutor(n_threads) as pool:
         parts = list((pool.map if n_threads > 1 else map)(part, run.blocks()))

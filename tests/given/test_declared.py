@@ -179,6 +179,11 @@ def test_an_onnx_file_says_how_it_is_fed(tmp_path: Path) -> None:
     # Another model's files: as many names as it has no outputs.
     (tmp_path / "config.json").write_text(json.dumps({"id2label": {"0": "cat", "1": "dog"}}))
     assert opened(write_linear(tmp_path / "b.onnx")).class_names == ()
+    # As the cache of the Hugging Face hub has it: a link, to a file that lies elsewhere.
+    (tmp_path / "blobs").mkdir()
+    target = write_linear(tmp_path / "blobs" / "a1b2.onnx")
+    (tmp_path / "link.onnx").symlink_to(target)
+    assert opened(tmp_path / "link.onnx").says.mean == (0.5,)
     (tmp_path / "onnx").mkdir()
     assert opened(write_linear(tmp_path / "onnx" / "model.onnx")).says.mean == (0.5,)
 

@@ -222,7 +222,7 @@ def test_a_prediction_that_is_missing_is_no_answer(
         frame.to_json(path, orient="records", lines=True)
     found = dense(imported(tmp_path / "cache", str(path)))
     assert found["prediction"][7] == -1
-    assert found["true_rank"][7] == 3
+    assert found["true_rank"][7] == 5
     assert np.isnan(found["confidence"][7])
     assert (found["prediction"].drop(7) >= 0).all()
     assert found["confidence"].drop(7).notna().all()
