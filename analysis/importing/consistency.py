@@ -1,7 +1,7 @@
 """Compare the runs of an import: repeated rows, labels that differ, images that are missing."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -204,7 +204,8 @@ def image_table(
         told(code + 1, len(read.codes.runs))
         checker.add(named(run), keys.facts(code, classes))
     left_out = checker.missing()
-    if len(left_out) and is_new and _is_test_alone(checker, keys):
+    is_test_alone = len(left_out) > 0 and is_new and _is_test_alone(checker, keys)
+    if is_test_alone:
         notes.append(
             f"{keys.known.what if keys.known else ''} has a train and a test split, and the images "
             "that are named are those of the test split: only they are used"
@@ -231,7 +232,8 @@ def image_table(
             "of every image: in a column 'label', --labels FILE or --images SPEC"
         )
     table = checker.table(left_out, keys.file, lambda key: _reason(checker, key), keys.order)
-    return table, notes
+    # The other split is not what an import lacks.
+    return replace(table, left_out=[]) if is_test_alone else table, notes
 
 
 def known_labels(known: Known | None, classes: Classes) -> npt.NDArray[np.int32] | None:

@@ -118,7 +118,10 @@ def test_a_split_of_the_dataset_is_recognised(
         path = write(frame_of(names, key=key), tmp_path / f"{name}.csv")
         folder = imported(tmp_path / "cache", path, name=name, options=options)
         assert guesses(folder) == expected(frame_of(names))
-        assert ("test split" in capsys.readouterr().out) == (names == tests)
+        said = capsys.readouterr().out
+        assert ("test split" in said) == (names == tests)
+        assert "in no run" not in said
+        assert folder.manifest().left_out == []
 
 
 def test_images_that_no_run_has(
