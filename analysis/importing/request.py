@@ -123,8 +123,6 @@ class ImportConfig:
 
     def __post_init__(self) -> None:
         check_options(self)
-        if not self.files and not self.variant:
-            raise UserError("no file is given; expected FILES, or --variant dense=FILE")
         if self.n_classes is not None and not 1 <= self.n_classes <= _MOST_CLASSES:
             raise UserError(
                 f"--classes {self.classes}: expected a file, or a number from 1 to "

@@ -40,6 +40,8 @@ def sources(config: ImportConfig) -> list[Source]:
     UserError
         One is not there, or its name says of no format that can be read.
     """
+    if not config.files and not config.variant:
+        raise UserError("no file is given; expected FILES, or --variant dense=FILE")
     found = [Source(path, kind) for path, kind in expand(config.files)]
     for run, file in config.variant_files.items():
         path = Path(file)

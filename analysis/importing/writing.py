@@ -10,7 +10,7 @@ from analysis import schema
 from analysis.errors import UserError
 from analysis.importing.scores import Scores
 from analysis.importing.spool import RowArray, Rows
-from analysis.outputs.prediction import prediction_table
+from analysis.outputs.prediction import prediction_table, rank_of_no_answer
 
 IntArray = npt.NDArray[Any]
 
@@ -48,7 +48,7 @@ def table_of_rows(
     kept = kept[np.argsort(place[kept], kind="stable")]
     prediction = class_of_code[keys["prediction"]]
     answered = prediction != schema.NO_ANSWER
-    rank = np.where(answered, keys["true_rank"], n_classes)
+    rank = np.where(answered, keys["true_rank"], rank_of_no_answer(n_classes))
     wrong = (rank >= n_classes) | ((rank >= 0) & ((rank == 0) != (prediction == label)))
     wrong &= answered & (place >= 0)
     if wrong.any():

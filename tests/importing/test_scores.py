@@ -192,7 +192,7 @@ def test_scores_that_are_not_finite_are_no_answer(
     folder = imported(tmp_path / "cache", *npy(tmp_path, scores))
     found = dense(folder)
     assert found["prediction"][[3, 5]].tolist() == [-1, -1]
-    assert found["true_rank"][[3, 5]].tolist() == [3, 3]
+    assert found["true_rank"][[3, 5]].tolist() == [5, 5]
     assert found.loc[[3, 5], ["confidence", "true_confidence", "el2n"]].isna().all().all()
     assert (found["prediction"].drop([3, 5]) >= 0).all()
     assert "2 images without an answer in dense, seed 0 (2)" in capsys.readouterr().out
@@ -222,7 +222,7 @@ def test_a_prediction_that_is_missing_is_no_answer(
         frame.to_json(path, orient="records", lines=True)
     found = dense(imported(tmp_path / "cache", str(path)))
     assert found["prediction"][7] == -1
-    assert found["true_rank"][7] == 3
+    assert found["true_rank"][7] == 5
     assert np.isnan(found["confidence"][7])
     assert (found["prediction"].drop(7) >= 0).all()
     assert found["confidence"].drop(7).notna().all()
