@@ -126,7 +126,9 @@ def predictions(scores: Array) -> npt.NDArray[np.int64]:
     if scores.ndim == 1:
         return scores.astype(np.int64)
     answered: npt.NDArray[np.bool_] = np.asarray(np.isfinite(scores).all(axis=1))
-    best = np.where(answered[:, None], scores, 0).argmax(axis=1)
+    # A copy of all scores only where one needs it.
+    finite = scores if answered.all() else np.where(answered[:, None], scores, 0)
+    best = finite.argmax(axis=1)
     return np.where(answered, best, schema.NO_ANSWER)
 
 
