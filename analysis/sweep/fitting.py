@@ -236,12 +236,10 @@ class Fitting:
         kind = run_scores(scores, asked.scores, name=f"{label}: its scores").kind
         batch = trial.way.batch
         if signature.is_batch_dependent:
+            filled = "" if batch in (None, 1) else f", its batch of {batch} filled with copies"
             notes.append(
                 "its scales are found for a whole batch at run time, so that a prediction depends "
-                "on the images beside it: it is run one image at a time"
-                if batch == 1
-                else f"its scales are found for a whole batch of {batch} at run time: a prediction "
-                "depends on the images beside it"
+                f"on the images beside it: it is run one image at a time{filled}"
             )
         return replace(fit, kind=kind, notes=tuple(notes))
 
