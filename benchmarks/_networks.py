@@ -153,7 +153,7 @@ def predictions(path: Path, images: np.ndarray) -> np.ndarray:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 2
+    options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     parts = [session.run(None, {name: images[i : i + 64]})[0] for i in range(0, len(images), 64)]
