@@ -8,6 +8,11 @@ import streamlit as st
 from analysis import schema
 from analysis.config import DENSE_ID
 from analysis.figures.layout import cut
+from analysis.presentation.evaluated import (
+    feeding_sentences,
+    images_sentence,
+    note_sentences,
+)
 from analysis.presentation.findings import findings, pairing, pairing_hints
 from analysis.presentation.formatting import count
 from analysis.presentation.tables import PAIR_HELP, VARIANT_HELP, pair_table, variant_table
@@ -23,6 +28,8 @@ from dashboard.links import open_gallery
 from dashboard.text import html_text, plain
 
 _NAME = 32
+_MOST = 6
+_LONG = 400
 
 
 def show() -> None:
@@ -68,6 +75,7 @@ def _what_it_is(context: Context) -> None:
         )
         + "</dl>"
     )
+    _what_was_evaluated(context)
     st.page_link(
         pages.page("sweeps"),
         label="All sweeps of this cache"
@@ -94,6 +102,26 @@ def _what_it_is(context: Context) -> None:
             ),
             icon=":material/warning:",
         )
+
+
+def _what_was_evaluated(context: Context) -> None:
+    """Say which images and how models are fed, and warn of what was noted."""
+    manifest = context.manifest
+    said = images_sentence(manifest)
+    if said:
+        html_text(f"Evaluated on {said}.", role="lethe-note", testid="evaluated")
+    fed = feeding_sentences(manifest)
+    for one in fed[:_MOST]:
+        html_text(f"Fed to {one}.", role="lethe-note", testid="feeding")
+    if len(fed) > _MOST:
+        rest = f"{len(fed) - _MOST} more ways of feeding: see the command show."
+        html_text(rest, role="lethe-note")
+    notes = note_sentences(manifest)
+    if notes:
+        listed = "\n".join(f"- {plain(cut(one, _LONG))}" for one in notes[:_MOST])
+        rest = len(notes) - _MOST
+        more = f"\n- {rest} more: see “How it was made” below" if rest > 0 else ""
+        st.warning(listed + more, icon=":material/warning:")
 
 
 def _left_out(left_out: list[LeftOut]) -> None:
