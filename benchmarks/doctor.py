@@ -20,9 +20,11 @@ from typing import Any
 import torch
 
 from analysis.datasets import open_dataset
+from analysis.execution import Pool
 from analysis.external.options import ExternalModelsConfig, FeedingOptions, OutputOptions
 from analysis.external.spec import parse_models
 from analysis.models.factory import timm
+from analysis.sweep import tasks
 from analysis.sweep.examine import examine
 from benchmarks import _networks as networks
 from benchmarks._networks import Network
@@ -96,10 +98,11 @@ def main() -> int:
         work = Path(folder)
         if options.data is None:
             networks.write_pictures(work / "pictures")
-        return run(work, options.data or f"folder:{work / 'pictures'}", options.right)
+        with tasks.pool(2, device="cpu") as pool:
+            return run(work, options.data or f"folder:{work / 'pictures'}", options.right, pool)
 
 
-def run(work: Path, spec: str, n_right: int) -> int:
+def run(work: Path, spec: str, n_right: int, pool: Pool) -> int:
     """Train, plant, examine; return 1 where a target is missed."""
     dataset, data = networks.read(spec, 2_000, 1_000)
     named, planted, cheap, alarms, tried = 0, 0, 0, 0, 0
@@ -112,7 +115,7 @@ def run(work: Path, spec: str, n_right: int) -> int:
         print(f"{network.name}: {network.architecture} at {network.size} px, right on "
               f"{100 * best:.1f} % of {len(data.label):,} images", flush=True)  # fmt: skip
         for seed in range(n_right):
-            found, order = examined(spec, path, network.right, seed=seed)
+            found, order = examined(spec, path, network.right, seed=seed, pool=pool)
             tried += 1
             if found.advice is not None or order.is_wrong:
                 alarms += 1
@@ -122,7 +125,7 @@ def run(work: Path, spec: str, n_right: int) -> int:
             if cost < _LEAST_COST:
                 cheap += 1
                 continue
-            found, _ = examined(spec, path, wrong)
+            found, _ = examined(spec, path, wrong, pool=pool)
             words = () if found.advice is None else found.advice.words
             mended = tried_on(with_words(wrong, words))
             is_named = bool(words) and mended >= best - _AS_GOOD
@@ -133,7 +136,7 @@ def run(work: Path, spec: str, n_right: int) -> int:
         for name, ids in orders(len(dataset.class_names)):
             file = work / "classes.txt"
             file.write_text("\n".join(dataset.class_names[i] for i in ids))
-            _, order = examined(spec, path, network.right, classes=f"{file}")
+            _, order = examined(spec, path, network.right, classes=f"{file}", pool=pool)
             is_named = order.names == tuple(dataset.class_names)
             planted, named = planted + 1, named + is_named
             print(f"   {name}{'' if is_named else '  NOT NAMED'}", flush=True)
@@ -159,14 +162,20 @@ def orders(n: int) -> Iterator[tuple[str, list[int]]]:
 
 
 def examined(  # type: ignore[no-untyped-def]
-    spec: str, path: Path, how: FeedingOptions, *, classes: str | None = None, seed: int = 0
+    spec: str,
+    path: Path,
+    how: FeedingOptions,
+    *,
+    classes: str | None = None,
+    seed: int = 0,
+    pool: Pool | None = None,
 ):
     """Run doctor on the test images; ``seed`` draws another part of them."""
     config = ExternalModelsConfig(
         "doctor", spec, parse_models([f"dense={path}"]), how, OutputOptions(classes=classes),
         split="test", test_limit=None if seed == 0 else 1_000 - 97 * seed,
     )  # fmt: skip
-    return examine(config, n_workers=2)
+    return examine(config, n_workers=2, pool=pool)
 
 
 def timed(spec: str, work: Path) -> float:

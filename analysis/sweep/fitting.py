@@ -155,6 +155,7 @@ class Fitting:
             min(n, self.sample.n), of_dataset=self._of_training(fit.geometry),
             are_resized=native is None or native != fit.way.size or bool(fit.feeding.crop_pct),
             outputs=self._other_outputs(fit),
+            by_chance=_by_chance(label[: min(n, self.sample.n)]),
         )  # fmt: skip
         found = doctor.diagnose()
         self._progress("trying other feedings", max(done, 30), max(done, 30))
@@ -321,6 +322,13 @@ class Fitting:
             note = f"{signature.model.label} is fed otherwise than dense: {'; '.join(found)}"
             self.notes.append(note)
             self._warn(f"warning: {note}")
+
+
+def _by_chance(label: npt.NDArray[np.int64]) -> float:
+    """Images of the largest class, with three standard errors of their number."""
+    n = len(label)
+    share = float(np.bincount(label).max()) / n
+    return n * share + 3 * float(np.sqrt(n * share * (1 - share)))
 
 
 def _dense_of(signature: Signature, fits: dict[Key, Fit]) -> Fit | None:
