@@ -19,7 +19,8 @@ from analysis.stats.pairs import mcnemar
 
 _ALPHA = 0.05
 _KEPT = 4
-_SCREENED = 96
+# Images that all feedings are tried on, before the best ones are tested on all.
+_FEWEST_SCREENED, _SCREENED = 32, 96
 # A simpler feeding is named where it is no more than this below the best one, of 1.
 _AS_GOOD = 0.01
 _CROPS: tuple[tuple[str, float | None], ...] = (
@@ -156,7 +157,7 @@ class Doctor:
         self._base = Candidate(way, decided, {})
         self._of_dataset, self._are_resized, self._outputs = of_dataset, are_resized, outputs
         self._screened: dict[tuple[Any, ...], tuple[Candidate, float]] = {}
-        self._n_screen = min(n, _SCREENED)
+        self._n_screen = min(n, max(_FEWEST_SCREENED, min(_SCREENED, n // 4)))
         self._by_chance = by_chance
 
     def diagnose(self) -> Diagnosis:
