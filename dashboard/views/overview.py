@@ -14,7 +14,7 @@ from analysis.presentation.evaluated import (
     note_sentences,
 )
 from analysis.presentation.findings import findings, pairing, pairing_hints
-from analysis.presentation.formatting import count
+from analysis.presentation.formatting import count, is_missing
 from analysis.presentation.tables import PAIR_HELP, VARIANT_HELP, pair_table, variant_table
 from analysis.results.code import table_code, where
 from analysis.store.manifest import LeftOut
@@ -119,8 +119,8 @@ def _what_was_evaluated(context: Context) -> None:
     notes = note_sentences(manifest)
     if notes:
         listed = "\n".join(f"- {plain(cut(one, _LONG))}" for one in notes[:_MOST])
-        rest = len(notes) - _MOST
-        more = f"\n- {rest} more: see “How it was made” below" if rest > 0 else ""
+        n_more = len(notes) - _MOST
+        more = f"\n- {n_more} more: see “How it was made” below" if n_more > 0 else ""
         st.warning(listed + more, icon=":material/warning:")
 
 
@@ -155,6 +155,30 @@ def _what_was_found(context: Context) -> None:
         icon=":material/arrow_forward:",
         query_params=_gallery_address(context),
     )
+    _scores_links(context)
+
+
+_SCORES_LINKS = {
+    "tied": ("n_score_tied", "See the images whose top score is tied"),
+    "no-answer": ("n_no_answer", "See the images without an answer"),
+}
+
+
+def _scores_links(context: Context) -> None:
+    """Lead to the images of the chosen variant whose scores are tied, or no answer."""
+    summary = context.results.summary().set_index(schema.VARIANT_ID)
+    variant = context.selection.variant
+    if variant not in summary.index:
+        return
+    for which, (column, label) in _SCORES_LINKS.items():
+        n = summary.loc[variant, column]
+        if not is_missing(n) and n > 0:
+            st.page_link(
+                pages.page("gallery"),
+                label=f"{label} at {plain(variant)}",
+                icon=":material/arrow_forward:",
+                query_params=_gallery_address(context) | {"scores": which, "population": "all"},
+            )
 
 
 def _single_models(context: Context, pairs: pd.DataFrame) -> None:
