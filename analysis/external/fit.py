@@ -149,6 +149,8 @@ def choose_output(
         return asked.output
     usable = [name for name, one in tables.items() if one is not None and one.ndim == 2]
     fitting = [name for name in usable if _width(tables[name]) in expected]
+    # Whole numbers are scores where nothing else is: they may be indices.
+    fitting = [name for name in fitting if outputs[name].dtype.kind == "f"] or fitting
     if not fitting and not usable:
         fitting = [name for name, one in tables.items() if one is not None]
     names = fitting or usable

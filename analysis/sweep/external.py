@@ -123,7 +123,10 @@ class ExternalSource:
             if found.advice is None:
                 self._say(found.sentence)
             else:
-                self._note(f"{found.sentence}; 'doctor' tries more images")
+                self._note(
+                    f"{found.sentence}. Give these options with another --name, for a sweep keeps "
+                    "how it was fed; 'doctor' tries more images"
+                )
 
     def _note(self, text: str) -> None:
         self._notes.append(text)

@@ -234,7 +234,10 @@ class Fitting:
             notes.append(
                 "no output is finite on the images it was tried on; other --pixels or --normalize?"
             )
-        kind = run_scores(scores, asked.scores, name=f"{label}: its scores").kind
+        run = run_scores(scores, asked.scores, name=f"{label}: its scores")
+        kind = run.kind
+        if run.grid is not None:
+            notes.append(run.grid.words(kind))
         batch = trial.way.batch
         if signature.is_batch_dependent:
             filled = "" if batch in (None, 1) else f", its batch of {batch} filled with copies"
