@@ -68,7 +68,7 @@ def _figure(context: Context, shown: dict[str, object], variant_id: str) -> str:
     picture = (
         f'<img class="lethe-picture" src="{shown["src"]}" alt="{alt_text(shown["alt"])}">'
         if shown["src"]
-        else '<div class="lethe-none">no image</div>'
+        else '<div class="lethe-no-image">no image</div>'
     )
     kind = str(shown["kind"])
     address = escape(f"image?{urlencode(asked)}")
