@@ -1,6 +1,5 @@
 """``lethe.audit``: models or scores in memory become a sweep, and are left as they were."""
 
-import io
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -9,55 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from PIL import Image
-from torch import nn
-from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset
+from torch.utils.data import DataLoader, IterableDataset
 
 from analysis.errors import UserError
 from analysis.importing import ImportConfig, import_predictions
 from analysis.notebook import found as served
 from analysis.notebook.audit import audit
-from analysis.notebook.found import Audit
 from analysis.results import load_sweep
 from analysis.store import Cache
-
-
-def scores(seed: int = 0, n: int = 60, n_classes: int = 4) -> tuple[np.ndarray, np.ndarray]:
-    generator = np.random.default_rng(seed)
-    labels = np.arange(n) % n_classes
-    logits = generator.normal(size=(n, n_classes)).astype(np.float32)
-    logits[np.arange(n), labels] += 2
-    return logits, labels
-
-
-def pair(noise: float = 0.8) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    dense, labels = scores()
-    noisy = dense + noise * np.random.default_rng(1).normal(size=dense.shape).astype(np.float32)
-    return {"dense": dense, "int8": noisy.astype(np.float32)}, labels
-
-
-class Net(nn.Module):
-    """A net with everything that training mode changes."""
-
-    def __init__(self, seed: int) -> None:
-        super().__init__()
-        torch.manual_seed(seed)
-        self.features = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4))
-        self.drop = nn.Dropout(0.5)
-        self.head = nn.Linear(4 * 64, 4)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.head(self.drop(self.features(images)).flatten(1))
-
-
-def tensors(n: int = 22) -> TensorDataset:
-    generator = torch.Generator().manual_seed(0)
-    return TensorDataset(torch.randn(n, 3, 8, 8, generator=generator), torch.arange(n) % 4)
-
-
-def tiles(found: Audit) -> list[Image.Image]:
-    rows = found.results.folder.read_images(["image"])["image"].to_pylist()
-    return [Image.open(io.BytesIO(row["bytes"])) for row in rows]
+from tests.auditing import Net, pair, scores, tensors, tiles
 
 
 def test_scores_are_the_sweep_that_an_import_of_them_is(tmp_path: Path) -> None:
@@ -247,100 +206,6 @@ def test_outputs_of_every_form(tmp_path: Path) -> None:
     top1 = found.runs().set_index("variant_id").top1
     assert (abs(top1 - top1["dense"]) < 0.06).all()
     assert top1["named"] == top1["tuple"] == top1["arrays"] == top1["labels"] == top1["dense"]
-
-
-class Folder(Dataset):  # type: ignore[type-arg]
-    """Images in files, as torchvision's ImageFolder has them."""
-
-    def __init__(self, root: Path, n: int = 12) -> None:
-        self.classes = ["ant", "bee"]
-        self.samples = []
-        for i in range(n):
-            path = root / self.classes[i % 2] / f"{i}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.new("RGB", (8, 8), (20 * i, 0, 255)).save(path)
-            self.samples.append((str(path), i % 2))
-
-    def __len__(self) -> int:
-        return len(self.samples)
-
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
-        path, label = self.samples[index]
-        pixels = torch.from_numpy(np.array(Image.open(path), np.float32)).permute(2, 0, 1)
-        return (pixels - 120) / 60, label
-
-
-def first_class(images: torch.Tensor) -> torch.Tensor:
-    return torch.stack([-images[:, 0].mean((1, 2)), images[:, 0].mean((1, 2))], 1)
-
-
-def test_tiles_are_the_files_of_the_loaders_dataset(tmp_path: Path) -> None:
-    data = Folder(tmp_path / "pictures")
-    part = Subset(Subset(data, [1, 3, 5, 8, 10]), [4, 2, 0])
-    found = audit(
-        {"dense": first_class, "int8": first_class}, DataLoader(part, 2), cache=tmp_path / "c"
-    )
-    assert found.class_names == ["ant", "bee"]
-    table = found.results.folder.read_images(["path", "label"])
-    assert table["path"].to_pylist() == ["ant/10.png", "bee/5.png", "bee/1.png"]
-    assert [tile.getpixel((0, 0)) for tile in tiles(found)] == [
-        (200, 0, 255), (100, 0, 255), (20, 0, 255),
-    ]  # fmt: skip
-    shuffled = DataLoader(data, 4, shuffle=True)
-    found = audit({"dense": first_class}, shuffled, cache=tmp_path / "c", name="shuffled")
-    assert found.results.folder.read_images(["path"])["path"].null_count == 12
-    assert any("shuffles" in note for note in found.notes)
-
-
-def test_tiles_are_the_pixels_of_the_loaders_dataset(tmp_path: Path) -> None:
-    class Pixels(Dataset):  # type: ignore[type-arg]
-        data = np.arange(6, dtype=np.uint8)[:, None, None, None] * np.full(
-            (6, 5, 5, 3), 40, np.uint8
-        )
-        targets = [0, 1] * 3
-
-        def __len__(self) -> int:
-            return 6
-
-        def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
-            x = torch.from_numpy(self.data[index]).permute(2, 0, 1).float()
-            return x / 100 - 1, self.targets[index]
-
-    found = audit({"dense": first_class}, DataLoader(Pixels(), 4), cache=tmp_path)
-    assert [tile.getpixel((0, 0))[0] for tile in tiles(found)] == [0, 40, 80, 120, 160, 200]
-    assert found.notes == ()
-
-
-def test_a_dataset_that_gives_other_labels_shows_no_tile(tmp_path: Path) -> None:
-    loader = DataLoader(Folder(tmp_path / "pictures"), 4, collate_fn=lambda rows: (
-        torch.stack([row[0] for row in rows]), torch.tensor([1 - row[1] for row in rows])
-    ))  # fmt: skip
-    found = audit({"dense": first_class}, loader, cache=tmp_path / "c")
-    assert found.results.folder.read_images(["image"])["image"].null_count == 12
-    assert "images=… gives them" in found.notes[0]
-
-
-@pytest.mark.parametrize("form", ["bytes", "units", "normalized", "first", "pil", "paths", "list"])
-def test_images_that_are_given(form: str, tmp_path: Path) -> None:
-    given, labels = pair()
-    grey = (np.arange(60) * 4).astype(np.uint8)
-    pixels = np.broadcast_to(grey[:, None, None, None], (60, 6, 6, 3)).copy()
-    images: Any = {
-        "bytes": pixels, "units": (pixels / 255).astype(np.float32),
-        "normalized": (pixels / 255.0 - 0.5) / 0.25,
-        "first": torch.from_numpy(pixels.transpose(0, 3, 1, 2) / np.float32(255)),
-        "pil": [Image.fromarray(one) for one in pixels],
-        "list": list(pixels), "paths": [tmp_path / "p" / f"{i}.png" for i in range(60)],
-    }[form]  # fmt: skip
-    (tmp_path / "p").mkdir()
-    for i, one in enumerate(pixels):
-        Image.fromarray(one).save(tmp_path / "p" / f"{i}.png")
-    found = audit(given, labels=labels, images=images, cache=tmp_path / "c")
-    shown = np.array([np.asarray(tile.convert("L"))[0, 0] for tile in tiles(found)])
-    if form == "normalized":
-        grey = np.round(grey / 236 * 255)
-        assert "black to white" in found.notes[0]
-    np.testing.assert_allclose(shown, grey, atol=1)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Any
 
 from analysis.cli.cache import keep_tables, tell_pairing
 from analysis.cli.console import ProgressBars
+from analysis.cli.next_steps import tell_next
 from analysis.cli.options import add_options, fields_of
 from analysis.importing.request import ImportConfig, parse_map
 from analysis.presentation.formatting import many, most_common
@@ -65,6 +66,8 @@ def run_import(options: argparse.Namespace, cache: Cache) -> int:
         print(f"{config.name}: {most_common(reasons)}")
     if not config.check:
         tell_pairing(cache, config.name)
+    if done.manifest is not None:
+        tell_next(done.manifest, cache, options.program)
     return 0
 
 

@@ -9,7 +9,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analysis import __version__
-from analysis.cli import cache, console, export, external_models, import_predictions, sweep
+from analysis.cli import (
+    cache,
+    console,
+    export,
+    external_models,
+    import_predictions,
+    next_steps,
+    sweep,
+)
 from analysis.errors import LetheError, RunError
 from analysis.store import Cache
 
@@ -22,7 +30,7 @@ def build_parser(
     program: str = _PROGRAM, beside: Mapping[str, str] | None = None
 ) -> argparse.ArgumentParser:
     """Build the parser of all verbs, for a program that may have others ``beside`` to list."""
-    parser = argparse.ArgumentParser(
+    parser = next_steps.Parser(
         prog=program,
         description="Lethe: see what a compressed vision model forgot.",
     )
@@ -30,7 +38,7 @@ def build_parser(
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
         "--cache",
-        default=os.environ.get("LETHE_CACHE", "cache"),
+        default=next_steps.default_cache(),
         metavar="DIR",
         help="folder of the sweeps, or its fsspec URL (default: LETHE_CACHE, else 'cache')",
     )
@@ -52,6 +60,7 @@ def main(
     """Run a verb; return 0 done, 1 damage or breach, 2 unusable input, 3 failed run or machine."""
     parser = build_parser(program, beside)
     options = parser.parse_args(arguments)
+    options.program = program
     signal.signal(signal.SIGTERM, _stop)
     with console.guarded():
         return _run(options)

@@ -7,6 +7,7 @@ from typing import Any
 from analysis.cli import external_models
 from analysis.cli.cache import keep_tables, tell_pairing
 from analysis.cli.console import ProgressBars, tell
+from analysis.cli.next_steps import tell_next
 from analysis.cli.options import add_options, fields_of, with_config
 from analysis.config import (
     Machine,
@@ -97,7 +98,8 @@ def run_demo(options: argparse.Namespace, cache: Cache) -> int:
     """Make the sweep named ``demo``."""
     from analysis.sweep.plan import demo_sweep
 
-    return _run(demo_sweep(), Machine(**fields_of(vars(options), Machine)), cache)
+    machine = Machine(**fields_of(vars(options), Machine))
+    return _run(demo_sweep(), machine, cache, options.program)
 
 
 def run_sweep_verb(options: argparse.Namespace, cache: Cache) -> int:
@@ -109,6 +111,7 @@ def run_sweep_verb(options: argparse.Namespace, cache: Cache) -> int:
             return 0
         status = _report(manifest, cache)
         tell_pairing(cache, manifest.name)
+        tell_next(manifest, cache, options.program)
         return status
     sweep, machine = sweep_from(given), Machine(**fields_of(given, Machine))
     if given.get("dry_run"):
@@ -116,10 +119,10 @@ def run_sweep_verb(options: argparse.Namespace, cache: Cache) -> int:
 
         print(describe(sweep, cache, machine))
         return 0
-    return _run(sweep, machine, cache)
+    return _run(sweep, machine, cache, options.program)
 
 
-def _run(sweep: Sweep, machine: Machine, cache: Cache) -> int:
+def _run(sweep: Sweep, machine: Machine, cache: Cache, program: str) -> int:
     from analysis.sweep.run import run_sweep
 
     with ProgressBars(sys.stderr) as bars:
@@ -133,7 +136,9 @@ def _run(sweep: Sweep, machine: Machine, cache: Cache) -> int:
             progress=bars,
         )
         keep_tables(cache, manifest.name, bars)
-    return _report(manifest, cache)
+    status = _report(manifest, cache)
+    tell_next(manifest, cache, program)
+    return status
 
 
 def _report(manifest: Manifest, cache: Cache) -> int:

@@ -14,6 +14,7 @@ from analysis.datasets.base import Dataset, FileImages, Split, meta_frame, strat
 from analysis.datasets.files import LeftOut, left_out, open_regular, scan, shown
 from analysis.datasets.registry import register
 from analysis.errors import UserError
+from analysis.filesystem.nearby import nearby
 
 TABLES = ("labels.csv", "metadata.csv")
 FILE_COLUMNS = ("path", "file_name", "filename", "image")
@@ -145,7 +146,7 @@ def open_folder(place: str | None) -> Dataset:
         raise UserError("dataset 'folder' needs a folder: folder:DIR")
     root = Path(place)
     if not root.is_dir():
-        raise UserError(f"dataset 'folder:{root}': there is no such folder")
+        raise UserError(f"dataset 'folder:{root}': there is no such folder{nearby(root)}")
     found = scan(root)
     splits = _splits(found.files)
     table = read_tables(root, found.files, dict.fromkeys(("", *splits)))
@@ -245,6 +246,14 @@ def _notes(files: Sequence[_File], table: FolderTable, *, by_folder: bool) -> li
     return notes
 
 
+def _is_class_folder(where: Path) -> bool:
+    """Whether a folder holds files alone and lies beside others, as that of a class does."""
+    if not any(one.is_file() for one in where.iterdir()):
+        return False
+    beside = where.absolute().parent
+    return where.absolute() != beside and sum(one.is_dir() for one in beside.iterdir()) >= 2
+
+
 def _too_few(where: Path, names: Sequence[str], table: FolderTable) -> str:
     found = f"one class, '{shown(names[0])}'" if names else "no class folder with files"
     why = "".join(f"; {entry['file']} {entry['reason']}" for entry in table.left_out[:1])
@@ -252,6 +261,11 @@ def _too_few(where: Path, names: Sequence[str], table: FolderTable) -> str:
         inside = [one for one in (where / names[0]).iterdir() if one.is_dir()]
         if len(inside) >= 2 or any(one.name in (_TRAIN, *_TESTS) for one in inside):
             why += f"; what lies in it is read with folder:{shown(f'{where / names[0]}')}"
+    elif not names and _is_class_folder(where):
+        why += (
+            "; its files lie beside folders of other classes, which are read with "
+            f"folder:{shown(f'{where.absolute().parent if where == Path() else where.parent}')}"
+        )
     return (
         f"{where} has {found}; expected at least two class folders with images in them, or a "
         f"{TABLES[0]} with the columns path and {LABEL}{why}"

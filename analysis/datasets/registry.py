@@ -1,6 +1,7 @@
 """The dataset kinds, by the name a SPEC starts with; their files are found, not listed."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from analysis.datasets.base import Dataset
 from analysis.datasets.decode import GreyScale
@@ -33,6 +34,14 @@ def dataset_kinds() -> list[str]:
     return sorted(_OPENERS.all())
 
 
+def _place_alone(spec: str) -> str:
+    """Say how a folder or a table is given, where a path stands without its kind."""
+    path = Path(spec)
+    if path.is_dir():
+        return f"; a folder of class folders is folder:{spec}"
+    return f"; a table of images is parquet:{spec}" if path.suffix == ".parquet" else ""
+
+
 def open_dataset(
     spec: str, *, max_value: float | None = None, grey: GreyScale | None = None
 ) -> Dataset:
@@ -59,6 +68,7 @@ def open_dataset(
     if opener is None:
         raise UserError(
             f"dataset '{spec}': unknown kind '{kind}'; expected {', '.join(dataset_kinds())}"
+            + _place_alone(spec)
         )
     if colon and not place:
         raise UserError(f"dataset '{spec}': nothing stands after the colon")

@@ -89,4 +89,6 @@ def lines_to_export(model: str) -> str | None:
         folder = path if path.is_dir() else path.parent
         return _SAVED.format(file=str(folder))
     text = _LINES.get(path.suffix.lower())
+    if path.suffix.lower() == ".bin" and path.with_suffix(".xml").is_file():
+        text = "these are the weights of an OpenVINO model: give the .xml beside them"
     return None if text is None else text.format(file=path.name)

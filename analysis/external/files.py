@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from analysis.errors import UserError, one_line
+from analysis.filesystem.nearby import nearby
 
 
 def read_regular(path: Path) -> bytes:
@@ -14,7 +15,7 @@ def read_regular(path: Path) -> bytes:
         It is missing, or no regular file.
     """
     if not path.exists():
-        raise UserError("there is no such file")
+        raise UserError(f"there is no such file{nearby(path)}")
     if not path.is_file():
         raise UserError("this is no file")
     try:

@@ -71,7 +71,7 @@ def open_onnx(where: str, needed: Needed) -> Loaded:
     try:
         model = onnx.load_model_from_string(content)
     except Exception:
-        raise UserError("this is no ONNX file, or it is damaged") from None
+        raise UserError("this is no ONNX file, or it is damaged: copy or export it again") from None
     if not model.graph.node:
         raise UserError("this is no ONNX file, or it has no operator")
     files = _external_files(model, path.parent)
@@ -261,6 +261,9 @@ def _external_files(model: Any, folder: Path) -> list[Path]:
                 f"its weights are to come from {location[:100]!r}, outside its folder: refused"
             )
         if not inside.is_file():
-            raise UserError(f"its file of weights {location[:100]!r} is missing beside it")
+            raise UserError(
+                f"its file of weights {location[:100]!r} is missing beside it: copy it there, or "
+                "export the model into one file (torch.onnx.export with external_data=False)"
+            )
         found[location] = folder / location
     return [found[name] for name in sorted(found)]

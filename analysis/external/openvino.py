@@ -55,7 +55,7 @@ def open_openvino(where: str, needed: Needed) -> Loaded:
         raise UserError("this is no OpenVINO model: expected <net> in its first lines")
     weights_path = path.with_suffix(".bin")
     if not weights_path.is_file():
-        raise UserError(f"its weights, {weights_path.name}, are missing beside it")
+        raise UserError(f"its weights, {weights_path.name}, are missing beside it: copy it there")
     weights = read_regular(weights_path)
     core = openvino.Core()
     try:

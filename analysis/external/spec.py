@@ -66,7 +66,11 @@ def parse_models(items: Sequence[str]) -> tuple[ModelFile, ...]:
 def _parse(item: str) -> ModelFile:
     name, equals, model = item.partition("=")
     if not equals or not name or not model:
-        raise UserError(f"--models {item}: expected VARIANT[@SEED]=MODEL, such as dense=net.onnx")
+        known = item if item and not equals else "net.onnx"
+        raise UserError(
+            f"--models {item}: expected VARIANT[@SEED]=MODEL, such as dense={known} for the "
+            "uncompressed model and int8=MODEL for a compressed one"
+        )
     variant, at, number = name.partition("@")
     if at and not (number.isascii() and number.isdecimal() and int(number) <= _HIGHEST_SEED):
         raise UserError(f"--models {item}: '{number}' is no seed; expected a whole number from 0")
@@ -97,6 +101,11 @@ def _format(model: str, item: str) -> tuple[str, str]:
     hint = ""
     if Path(model).is_dir():
         hint = "; this folder has no config.json, which a Hugging Face model has"
+    elif suffix:
+        hint = (
+            f"; {suffix} is none of them: export the model to ONNX, such as with "
+            "torch.onnx.export, or give a function that runs it"
+        )
     raise UserError(f"--models {item}: {_EXPECTED}{hint}")
 
 
@@ -157,6 +166,7 @@ def check_runs(models: tuple[ModelFile, ...], is_paired: bool) -> None:
         raise UserError(
             "--models: none is 'dense', the uncompressed model that the others are compared with; "
             "expected dense=MODEL, also where models are added to a sweep"
+            + (f": dense={models[0].given} if that is the one" if models else "")
         )
     alone = next((model for model in models if model.seed not in dense), None)
     if is_paired and alone is not None:

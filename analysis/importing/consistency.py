@@ -49,7 +49,9 @@ class Checker:
         name_of: Callable[[int], str],
         known: Known | None,
         label: npt.NDArray[np.int32] | None,
+        hint: str = "",
     ) -> None:
+        self._hint = hint
         self._rows, self._class_names, self._name_of, self._known = (
             rows,
             class_names,
@@ -130,6 +132,7 @@ class Checker:
                 f"{self._name_of(key)} is {shown(int(given[row]))}, and in {other} "
                 f"{shown(int(before[row]))}; expected one {column} an image everywhere "
                 f"(so in {many(int(bad.sum()), 'row')} of this run)"
+                + (self._hint if column == "label" else "")
             )
         new = self._first[facts.image] < 0
         self._first[facts.image[new]] = facts.row[new]
@@ -195,7 +198,8 @@ def image_table(
         Runs disagree, or a run lacks an image and ``--allow-missing`` was not asked.
     """
     label, notes = known_labels(keys.known, classes), []
-    checker = Checker(len(keys), read.rows, classes.names, keys.name, keys.known, label)
+    hint = _hint(asked, classes)
+    checker = Checker(len(keys), read.rows, classes.names, keys.name, keys.known, label, hint)
     if read.truth is not None:
         facts, note = keys.labels(read.truth, classes)
         checker.label(facts)
@@ -234,6 +238,18 @@ def image_table(
     table = checker.table(left_out, keys.file, lambda key: _reason(checker, key), keys.order)
     # The other split is not what an import lacks.
     return replace(table, left_out=[]) if is_test_alone else table, notes
+
+
+def _hint(asked: ImportConfig, classes: Classes) -> str:
+    """Say whose ids labels are, where outputs are in another order than the classes of images."""
+    known = classes.of_known
+    if known is None or asked.images is None or np.array_equal(known, np.arange(len(known))):
+        return ""
+    return (
+        f". Labels that are numbers are read in the order of the classes of --images "
+        f"{asked.images}, which is another one than that of the outputs; where yours are in that "
+        "of the outputs, give the labels as names, or leave them out: --images says them"
+    )
 
 
 def known_labels(known: Known | None, classes: Classes) -> npt.NDArray[np.int32] | None:

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.importing.request import LOGITS, PROBABILITIES
-from analysis.outputs.scores import SUM_SLACK, Array, ScoreSummary, kind_of, log_probabilities
+from analysis.outputs.scores import SUM_SLACK, Array, Kind, ScoreSummary, kind_of, log_probabilities
+from analysis.outputs.whole_numbers import Grid, grid_of
 
 _BLOCK_BYTES = 4 * 2**20
 
@@ -47,6 +48,20 @@ class Scores:
     def n_classes(self) -> int:
         """How many classes there are: two of one sigmoid output."""
         return max(self.width, 2)
+
+    @cached_property
+    def grid(self) -> Grid | None:
+        """What whole numbers stand for; None of floating-point numbers.
+
+        Raises
+        ------
+        UserError
+            They are logits, whose scale nothing says.
+        """
+        if next(self.raw(1)).dtype.kind == "f":
+            return None
+        rows = max(1, _BLOCK_BYTES // max(1, self.width * 8))
+        return grid_of(self.raw(rows), self.asked, name=f"{self.path}: '{self.what}'")
 
     @cached_property
     def summary(self) -> ScoreSummary:
@@ -112,9 +127,12 @@ class Scores:
     @property
     def notes(self) -> list[str]:
         """What is to be said of scores that are not what their name says, or not exact."""
+        where, found = f"'{self.what}' of {self.path.name}", []
+        if self.grid is not None:
+            kind: Kind = "probabilities" if self.are_probabilities else "logits"
+            found.append(f"{where}: {self.grid.words(kind)}")
         if not self.are_probabilities:
-            return []
-        found, where = [], f"'{self.what}' of {self.path.name}"
+            return found
         if self.said == LOGITS:
             found.append(
                 f"{where} lie in 0..1 and sum to 1: taken as probabilities (--scores logits takes "
@@ -127,7 +145,7 @@ class Scores:
 
     def _raw(self) -> Iterator[npt.NDArray[np.float64]]:
         """Blocks of float64; of one output the second class has it, and the first the rest to 1."""
-        rows = max(1, _BLOCK_BYTES // max(1, self.width * 8))
+        rows, grid = max(1, _BLOCK_BYTES // max(1, self.width * 8)), self.grid
         for block in self.raw(rows):
-            exact = block.astype(np.float64)
+            exact = block.astype(np.float64) if grid is None else grid.scores(block)
             yield np.concatenate([1 - exact, exact], axis=1) if self.width == 1 else exact

@@ -50,6 +50,8 @@ def resolve(
     if not timm.is_model(name):
         near = difflib.get_close_matches(name, timm.list_models(), n=3)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        if Path(name).suffix:
+            hint = f"; a file of a model is given with --models dense={name}, and is not trained"
         raise UserError(f"model '{name}': timm has no model of that name{hint}")
     asked = (image_size, image_size) if image_size else None
     model = _create(name, n_classes, channels, asked)

@@ -160,6 +160,7 @@ def _scores(run: Run, model: Any, images: Any, n: int, place: int, names: dict[R
     tables = {key: table for key, one in outputs.items() if (table := as_table(one, n)) is not None}
     if run not in names:
         wide = [key for key, table in tables.items() if table.ndim == 2]
+        wide.sort(key=lambda key: tables[key].dtype.kind != "f")
         named = [key for key in _PREFERRED if key in tables]
         names[run] = next(iter([*named, *wide, *tables]), "")
     if names[run] not in tables:

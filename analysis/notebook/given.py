@@ -122,16 +122,10 @@ def scores_of(value: Any, name: str, n: int) -> Array:
     if given.ndim == 1 and given.dtype.kind == "U":
         return given
     table = as_table(given, n)
-    if table is None and given.ndim == 2 and given.dtype.kind in "iu":
-        raise UserError(
-            f"{name} are whole numbers, {given.dtype} {list(given.shape)}, as a quantized model "
-            "gives them; give scale * (scores - zero_point) as float32, which keeps equal scores "
-            "equal"
-        )
     if table is None:
         raise UserError(
             f"{name} have the shape {list(given.shape)} of {given.dtype}; expected scores [N, "
-            "classes] of floating-point numbers, or predicted labels [N]"
+            "classes], or predicted labels [N]"
         )
     return two_classes(table) if table.ndim == 2 and table.shape[1] == 1 else table
 

@@ -169,6 +169,7 @@ def _by_place(class_names: Sequence[str], n_outputs: int, offset: int, subject: 
             f"{subject} has {n_outputs} outputs, and the images have {n} classes"
             f"{after} ({_some(class_names)}): --classes FILE names the outputs, one a line"
             + _hint(n_outputs - n - offset)
+            + "; where those are not its classes, the images are of another dataset or folder"
         )
     before = [f"output {i}" for i in range(offset)]
     return LabelSpace(

@@ -54,7 +54,9 @@ class OrderFinding:
     def listing(self, limit: int = 40) -> str:
         """Return the lines of the ``--classes`` file that would mend it, at most so many."""
         names = self.names or ()
-        more = [f"… {len(names)} in all"] if len(names) > limit else []
+        more = []
+        if len(names) > limit:
+            more = [f"… {len(names)} in all: 'doctor --format json' prints them as a list"]
         return "\n".join([*names[:limit], *more])
 
 

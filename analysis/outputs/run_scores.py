@@ -18,6 +18,7 @@ from analysis.outputs.scores import (
     log_probabilities,
     n_zeros,
 )
+from analysis.outputs.whole_numbers import Grid, grid_of
 
 _ROWS = 16_384
 _VALUES = 2**21
@@ -34,11 +35,14 @@ class RunScores:
     kind : {"logits", "probabilities", "labels"}
     summary : ScoreSummary or None
         Of the scores; None of labels.
+    grid : Grid or None
+        What whole numbers stand for; None of floating-point numbers, and of labels.
     """
 
     scores: Array
     kind: Kind
     summary: ScoreSummary | None
+    grid: Grid | None = None
 
     def logits(self, start: int, stop: int) -> Array:
         """Logits of some rows; of probabilities their logarithms."""
@@ -85,11 +89,15 @@ def run_scores(scores: Array, asked: str = "auto", *, name: str = "the scores") 
     """
     if scores.ndim == 1:
         return RunScores(scores, "labels", None)
+    size, grid = _rows(scores), None
+    if scores.dtype.kind != "f":
+        blocks = (scores[start : start + size] for start in range(0, len(scores), size))
+        grid = grid_of(blocks, asked, name=name)
+        scores = grid.scores(scores)
     summary = ScoreSummary()
-    size = _rows(scores)
     for start in range(0, len(scores), size):
         summary.add(scores[start : start + size])
-    return RunScores(scores, kind_of(summary, asked, name=name), summary)
+    return RunScores(scores, kind_of(summary, asked, name=name), summary, grid)
 
 
 def table_of(
@@ -126,13 +134,15 @@ def predictions(scores: Array) -> npt.NDArray[np.int64]:
     if scores.ndim == 1:
         return scores.astype(np.int64)
     answered: npt.NDArray[np.bool_] = np.asarray(np.isfinite(scores).all(axis=1))
-    best = np.where(answered[:, None], scores, 0).argmax(axis=1)
+    # A copy of all scores only where one needs it.
+    finite = scores if answered.all() else np.where(answered[:, None], scores, 0)
+    best = finite.argmax(axis=1)
     return np.where(answered, best, schema.NO_ANSWER)
 
 
 def notes_of(run: RunScores, label: Labels) -> list[str]:
     """Say what is remarkable of a run's scores."""
-    found = []
+    found = [] if run.grid is None else [run.grid.words(run.kind)]
     if run.summary is not None and run.summary.n_unanswered:
         found.append(
             f"{run.summary.n_unanswered:,} images have no answer: a score that is not finite (of "

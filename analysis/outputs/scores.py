@@ -168,7 +168,8 @@ def n_zeros(scores: Array, label: npt.NDArray[np.int64]) -> int:
 def as_table(output: Array, n_images: int) -> Array | None:
     """Scores a row an image: (N, C), or labels (N,); None where an output has another shape.
 
-    Axes of length 1 are dropped: [N, C, 1, 1], [N, 1, C] and [1, N, C] are taken as [N, C].
+    Axes of length 1 are dropped: [N, C, 1, 1], [N, 1, C] and [1, N, C] are taken as [N, C]. What
+    whole numbers stand for is for :mod:`analysis.outputs.whole_numbers` to say.
     """
     if output.ndim >= 3 and output.shape[0] == 1 and output.shape[1] == n_images != 1:
         output = output[0]
@@ -177,9 +178,9 @@ def as_table(output: Array, n_images: int) -> Array | None:
     sides = [side for side in output.shape[1:] if side != 1]
     if len(sides) > 1:
         return None
-    if output.dtype.kind == "f":
+    if output.dtype.kind == "f" or sides:
         return output.reshape(n_images, sides[0] if sides else 1)
-    return output.reshape(n_images) if not sides else None
+    return output.reshape(n_images)
 
 
 def two_classes(scores: Array) -> Array:

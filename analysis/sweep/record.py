@@ -70,10 +70,15 @@ def check_same_options(manifest: Manifest, different: tuple[str, Any, Any] | Non
     """
     if different is not None:
         key, before, now = different
+        left, right = _said(key, before), _said(key, now)
         raise UserError(
-            f"sweep '{manifest.name}' was made with {key} = {before}, now it is {now}; repeat its "
-            "options, or give another --name"
+            f"sweep '{manifest.name}' was made {left}, and this is {right}; repeat its options, "
+            f"give another --name, or take it away first: 'remove {manifest.name}'"
         )
+
+
+def _said(key: str, value: Any) -> str:
+    return f"without {key}" if value is None else f"with {key} = {value}"
 
 
 def differing_options(manifest: Manifest, now: dict[str, Any]) -> tuple[str, Any, Any] | None:

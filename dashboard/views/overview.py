@@ -114,8 +114,8 @@ def _what_was_evaluated(context: Context) -> None:
     for one in fed[:_MOST]:
         html_text(f"Fed to {one}.", role="lethe-note", testid="feeding")
     if len(fed) > _MOST:
-        rest = f"{len(fed) - _MOST} more ways of feeding: see the command show."
-        html_text(rest, role="lethe-note")
+        others = f"{len(fed) - _MOST} more ways of feeding: see the command show."
+        html_text(others, role="lethe-note")
     notes = note_sentences(manifest)
     if notes:
         listed = "\n".join(f"- {plain(cut(one, _LONG))}" for one in notes[:_MOST])
