@@ -132,6 +132,10 @@ ATTRIBUTES_COLUMNS: Final = (
     "aa_over_representation", "aa_ci_low", "aa_ci_high", "difference", "difference_low",
     "difference_high",
 )  # fmt: skip
+ATTRIBUTE_PAIRS_COLUMNS: Final = (
+    VARIANT_ID, "attribute", "value", "n_images", "dense_top1", "top1", "top1_delta", "ci_low",
+    "ci_high", "mcnemar_p", "mcnemar_q", "flips_to_wrong", "flips_to_right",
+)  # fmt: skip
 NUMERIC_COLUMNS: Final = (
     VARIANT_ID, "attribute", "n_pies", "n_non_pies", "n_missing", "mean_on_pies",
     "mean_on_non_pies", "u", "p", "probability_larger", "matched_mean_on_pies",

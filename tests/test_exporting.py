@@ -61,7 +61,7 @@ def test_attributes_and_the_positive_class_can_be_chosen(
     [
         (
             ["summary", "--by", "planted"],
-            "--by goes with attributes, numeric-attributes, subgroups",
+            "--by goes with attributes, attribute-pairs, numeric-attributes, subgroups",
         ),
         (["attributes", "--positive", "bee"], "--positive goes with subgroups"),
         (["attributes", "--by", "planted,age"], "attributes takes one attribute"),

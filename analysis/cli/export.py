@@ -76,8 +76,9 @@ def _add_export(verbs: Any, common: argparse.ArgumentParser) -> None:
     export.add_argument(
         "--by",
         metavar="ATTRIBUTE[,ATTRIBUTE]",
-        help="attributes, numeric-attributes, subgroups: one attribute alone; subgroups: several "
-        "for the intersections of their values (default: every attribute by itself)",
+        help="attributes, attribute-pairs, numeric-attributes, subgroups: one attribute alone; "
+        "subgroups: several for the intersections of their values (default: every attribute by "
+        "itself)",
     )
     export.add_argument(
         "--positive",
@@ -102,7 +103,7 @@ def run_export(options: argparse.Namespace, cache: Cache) -> int:
 def _table(results: SweepResults, options: argparse.Namespace) -> pd.DataFrame:
     name, variant = options.table, options.variant
     for option, tables in (
-        ("by", ("attributes", "numeric-attributes", "subgroups")),
+        ("by", ("attributes", "attribute-pairs", "numeric-attributes", "subgroups")),
         ("positive", ("subgroups",)),
     ):
         if getattr(options, option) is not None and name not in tables:
@@ -114,7 +115,7 @@ def _table(results: SweepResults, options: argparse.Namespace) -> pd.DataFrame:
         return results.table(name, variant)
     if len(by) > 1:
         raise UserError(f"--by {options.by}: {name} takes one attribute; subgroups takes several")
-    compute = results.attributes if name == "attributes" else results.numeric_attributes
+    compute = getattr(results, TABLES[name].method)
     return compute(variant, attribute=by[0])
 
 

@@ -17,6 +17,7 @@ from analysis.errors import UserError
 from analysis.results.frames import stack
 from analysis.results.source import Source
 from analysis.results.variants import VariantTables
+from analysis.stats.attribute_pairs import attribute_pairs, corrected
 from analysis.stats.attributes import MISSING, attribute_table, numeric_row
 from analysis.stats.curves import accuracy_on, curve_row, curve_table
 from analysis.stats.subgroups import SubgroupRates, subgroup_rates, subgroup_table
@@ -196,6 +197,23 @@ class AttributeTables:
             if one.values is not None and one.code is not None
         ]
         return stack(frames, schema.ATTRIBUTES_COLUMNS)
+
+    def pairs(self, variant_ids: Sequence[str], attributes: Sequence[Attribute]) -> pd.DataFrame:
+        """One row a variant of one single model, categorical attribute and value."""
+        frames = [
+            attribute_pairs(
+                variant_id,
+                one.name,
+                one.values,
+                one.code,
+                self._source.correct(DENSE_ID)[0],
+                self._source.correct(variant_id)[0],
+            )
+            for variant_id in variant_ids
+            for one in attributes
+            if one.values is not None and one.code is not None
+        ]
+        return corrected(stack(frames, schema.ATTRIBUTE_PAIRS_COLUMNS))
 
     def numeric(self, variant_ids: Sequence[str], attributes: Sequence[Attribute]) -> pd.DataFrame:
         """One row a variant and numeric attribute."""

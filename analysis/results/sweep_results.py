@@ -300,6 +300,17 @@ class SweepResults:
         asked = self._source.asked(variant_id)
         return self._attributes.over_representation(asked, self._metadata.chosen(attribute))
 
+    def attribute_pairs(
+        self, variant_id: str | None = None, *, attribute: str | None = None
+    ) -> pd.DataFrame:
+        """One row a variant of one single model (K = 1), attribute and value: the pair on it.
+
+        Accuracy of dense and of the variant on the images of the value, the change with its 95 %
+        interval and McNemar's exact p; ``mcnemar_q`` is Benjamini-Hochberg over the values of a
+        variant, of the one attribute alone where one is named. Empty where there are more runs.
+        """
+        return self._attributes.pairs(self._single(variant_id), self._metadata.chosen(attribute))
+
     def numeric_attributes(
         self, variant_id: str | None = None, *, attribute: str | None = None
     ) -> pd.DataFrame:

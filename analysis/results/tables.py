@@ -76,6 +76,8 @@ _ALL = (
     Table("overlap", "One row a pair of variants: Jaccard overlap of their PIEs.",
           takes_variant=False),
     Table("attributes", "One row a variant, attribute and value: over-representation among PIEs."),
+    Table("attribute-pairs", "One row a variant of one single model (K = 1), attribute and value: "
+          "the pair on its images."),
     Table("numeric-attributes", "One row a variant and numeric attribute: PIEs and non-PIEs "
           "compared."),
     Table("subgroups", "One row a variant, class and subgroup: false positive and negative rates."),

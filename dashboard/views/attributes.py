@@ -14,6 +14,7 @@ from dashboard.figure_panel import figure, listing, note
 from dashboard.gallery.filters import class_choice, variant_filter
 from dashboard.links import open_gallery
 from dashboard.text import plain
+from dashboard.views import attributes_all
 
 _JOIN = "python -m analysis join SWEEP FILE"
 _SHARES = {
@@ -31,7 +32,7 @@ _RATES = {
 
 
 def show() -> None:
-    """Show one metadata column of one variant."""
+    """Show all metadata columns side by side, or one alone, of one variant."""
     context = contexts.current()
     _ = context.variant
     kinds = context.results.attribute_kinds()
@@ -44,12 +45,21 @@ def show() -> None:
             variant_filter(context)
         with st.container(key="filter-attribute", width=260):
             names = list(usable.index)
+            only = names[0] if len(names) == 1 else None
             attribute = st.selectbox(
-                "Attribute", names, **state.local("attribute", names[0], names)
+                "Attribute",
+                names,
+                index=None,
+                placeholder="All side by side",
+                **state.local("attribute", only, names),
             )
     if attribute is None:
+        attributes_all.show(context)
         return
     if usable.loc[attribute, "categorical"]:
+        if context.manifest.is_single(context.variant):
+            pairs = context.results.attribute_pairs(context.variant)
+            attributes_all.pairs(context, pairs, attribute)
         _values(context, attribute)
         _subgroups(context, attribute, usable)
     if usable.loc[attribute, "numeric"]:

@@ -1,0 +1,98 @@
+"""Change of accuracy within every value of the metadata: one pair of models, a row a value."""
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from analysis import schema
+from analysis.figures import layout, theme
+
+LARGEST = 80
+_ALPHA = 0.05
+_ROW = 20
+_TITLE = "Change of accuracy by value"
+_NAME = 40
+_X = "Top-1 of the variant minus that of dense, percentage points"
+
+
+def attribute_pairs(rows: pd.DataFrame, *, note: str = "") -> go.Figure:
+    """Draw the change of accuracy of every value with its 95 % interval, both signs.
+
+    Symbol and colour say whether McNemar's q, corrected over the values, is at most 0.05.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        The attribute-pairs table of one variant; of more than 80 values those with the smallest
+        p are drawn, in the table's order.
+    note : str
+        Footnote, plain text.
+
+    Returns
+    -------
+    Figure
+        ``customdata`` of every marker begins with attribute and value as they are in the data.
+
+    Raises
+    ------
+    ValueError
+        The frame holds several variants.
+    """
+    if rows[schema.VARIANT_ID].nunique() > 1:
+        raise ValueError("attribute_pairs draws one variant; the frame holds several")
+    known = rows[rows["top1_delta"].notna()]
+    variant_id = str(rows[schema.VARIANT_ID].iloc[0]) if len(rows) else ""
+    title = f"{_TITLE}, {layout.short(variant_id, _NAME)}" if variant_id else _TITLE
+    if known.empty:
+        reason = "Nothing to show: no categorical metadata."
+        return layout.empty(layout.Words(title, _X, "", "", note), reason)
+    smallest = known.sort_values("mcnemar_p", kind="stable").head(LARGEST).index
+    shown = known.loc[sorted(smallest)].reset_index(drop=True)
+    signs, figure = sign_of(shown), go.Figure()
+    for sign in ("lost", "gained", "not significant"):
+        of_sign = shown[signs == sign]
+        if of_sign.empty:
+            continue
+        x, low, high = (100 * of_sign[c].astype(float) for c in ("top1_delta", "ci_low", "ci_high"))
+        color = theme.SIGN_COLORS[sign]
+        figure.add_scatter(
+            x=x, y=of_sign.index, mode="markers", name=sign,
+            customdata=[
+                [row["attribute"], row["value"], layout.escape(row["attribute"]),
+                 layout.escape(row["value"]), int(row["n_images"]), f"{row['mcnemar_q']:.2g}"]
+                for row in of_sign.to_dict("records")
+            ],
+            hovertemplate="<b>%{customdata[2]} = %{customdata[3]}</b><br>%{x:+.2f} points<br>"
+            "%{customdata[4]:,} images, q = %{customdata[5]}<extra>" + sign + "</extra>",
+            marker={"color": color, "symbol": theme.SIGN_SYMBOLS[sign], "size": 9},
+            error_x={"array": high - x, "arrayminus": x - low, "symmetric": False,
+                     "thickness": 1.2, "width": 3, "color": color},
+        )  # fmt: skip
+    figure.add_vline(x=0, line_width=1.5, line_color=theme.GREY)
+    names = [
+        layout.short(f"{attribute} = {value}", 36)
+        for attribute, value in zip(shown["attribute"], shown["value"], strict=True)
+    ]
+    subtitle = (
+        "95 % intervals over images (Bonett and Price); lost and gained: McNemar's q ≤ 0.05, "
+        f"corrected over {len(known):,} values (Benjamini-Hochberg)."
+    )
+    if len(known) > len(shown):
+        subtitle += f" {len(known) - len(shown):,} values with larger p are not shown."
+    words = layout.Words(title, _X, "", subtitle, note)
+    return layout.compose(figure, words, plot_height=max(_ROW * len(names), 110), rows=names)
+
+
+def sign_of(rows: pd.DataFrame) -> pd.Series:
+    """Say of each row whether accuracy on the value was lost, gained, or neither significantly.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Rows of the attribute-pairs table.
+    """
+    is_significant = rows["mcnemar_q"].astype(float) <= _ALPHA
+    delta = rows["top1_delta"].astype(float)
+    signs = pd.Series("not significant", index=rows.index)
+    signs[is_significant & (delta < 0)] = "lost"
+    signs[is_significant & (delta > 0)] = "gained"
+    return signs
