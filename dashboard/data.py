@@ -19,6 +19,7 @@ import pandas as pd
 import streamlit as st
 
 from analysis import schema
+from analysis.config import DENSE_ID
 from analysis.errors import LetheError
 from analysis.filesystem import Location, RemotePath, address, location
 from analysis.presentation.formatting import data_uri
@@ -214,7 +215,11 @@ def _results(path: str, ties: TieRule, key: str) -> SweepResults:
 def _image_index(
     _opened: SweepResults, variant_id: str, identity: tuple[str, str, str, int]
 ) -> ImageIndex:
-    return ImageIndex.from_frame(_opened.images(variant_id, columns=ImageIndex.COLUMNS))
+    runs = _opened.runs()
+    n_tied = runs.loc[runs[schema.VARIANT_ID].isin([DENSE_ID, variant_id]), "n_score_tied"].sum()
+    # Where no score is tied, no file of a run is read again for it.
+    more = ImageIndex.TIED if n_tied else ()
+    return ImageIndex.from_frame(_opened.images(variant_id, columns=(*ImageIndex.COLUMNS, *more)))
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)

@@ -8,6 +8,7 @@ from analysis.stats.pie import KINDS
 from analysis.stats.votes import TIE_RULES, TieRule
 from dashboard.gallery.sort_keys import SORTS
 
+SCORES = ("tied", "no-answer")
 POPULATIONS = ("pies", "non-pies", "all")
 CLASS_OF = ("label", "dense", "variant")
 ORDERS = ("desc", "asc")
@@ -22,7 +23,8 @@ class Selection:
 
     ``classes`` filters by the class named in ``class_of``, ``becomes`` by the modal label of the
     compressed models. ``agreement`` (of the compressed models) and ``distance`` are ranges in whole
-    percent, ends included. ``meta`` holds (column without ``meta_``, value) pairs.
+    percent, ends included. ``meta`` holds (column without ``meta_``, value) pairs. ``scores``
+    filters by what the compressed models' scores are: a tied top score, or no answer.
     """
 
     sweep: str | None = None
@@ -37,6 +39,7 @@ class Selection:
     distance: tuple[int, int] = WHOLE
     meta: tuple[tuple[str, str], ...] = ()
     tags: tuple[str, ...] = ()
+    scores: tuple[str, ...] = ()
     sort: str = "vote_distance"
     order: str = "desc"
     page: int = 1
@@ -91,6 +94,7 @@ def parse(
         distance=reader.range("distance"),
         meta=reader.pairs("meta", known.meta),
         tags=reader.many("tag", known.tags),
+        scores=reader.many("scores", SCORES),
         sort=reader.one("sort", tuple(SORTS), default.sort),
         order=reader.one("order", ORDERS, default.order),
         page=reader.number("page", 1, None, default.page),
@@ -111,6 +115,7 @@ def to_params(selection: Selection, *, default_variant: str | None = None) -> di
         "kind": list(selection.kinds),
         "meta": [f"{column}:{value}" for column, value in selection.meta],
         "tag": list(selection.tags),
+        "scores": list(selection.scores),
     }
     for name in ("agreement", "distance"):
         low, high = getattr(selection, name)
@@ -140,7 +145,7 @@ def without_filters(selection: Selection) -> Selection:
             name: getattr(default, name)
             for name in (
                 "classes", "class_of", "becomes", "kinds", "population", "agreement", "distance",
-                "meta", "tags",
+                "meta", "tags", "scores",
             )
         },
     )  # fmt: skip

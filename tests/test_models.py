@@ -223,3 +223,22 @@ def test_pretrained_weights_bring_their_normalization_and_leave_the_head(
         model.get_parameter("layer1.0.conv1.weight"), theirs["layer1.0.conv1.weight"]
     )
     assert model.get_parameter("fc.weight").shape == (4, 512)
+
+
+def test_given_weights_bring_the_crop_of_their_configuration_at_their_own_size(
+    tmp_path: Path,
+) -> None:
+    name = "test_resnet"
+    own = timm.get_pretrained_cfg(name)
+    assert own is not None
+    side = own.input_size[-1]
+    weights = tmp_path / "weights.safetensors"
+    save_file(timm.create_model(name, num_classes=4).state_dict(), weights)
+    options = {"native_size": None, "checkpoint": f"{weights}"}
+    spec = resolve(name, 4, 3, image_size=None, **options)
+    assert (spec.geometry.crop_pct, spec.geometry.interpolation) == (
+        own.crop_pct, own.interpolation,
+    )  # fmt: skip
+    assert spec.geometry.size == (side, side)
+    assert resolve(name, 4, 3, image_size=64, **options).geometry.crop_pct is None
+    assert resolve(name, 4, 3, image_size=None, native_size=None).geometry.crop_pct is None

@@ -105,6 +105,7 @@ def _line(folder: SweepFolder, manifest: Manifest) -> str:
 
 def run_show(options: argparse.Namespace, cache: Cache) -> int:
     """Print what a sweep is, or what it found."""
+    from analysis.presentation.evaluated import images_sentence, note_sentences
     from analysis.presentation.findings import pairing
 
     folder = cache.existing(options.sweep)
@@ -126,6 +127,8 @@ def run_show(options: argparse.Namespace, cache: Cache) -> int:
         f"dataset: {dataset.spec}, {split}{dataset.n_test} {kind}, "
         f"{len(manifest.class_names)} classes"
     )
+    if said := images_sentence(manifest):
+        print(f"images: {said}")
     for given in manifest.models.values():
         print(f"model {given.input}; SHA-256 {given.sha256[:12]}")
     if model.parameters and manifest.origin != "external":
@@ -142,7 +145,7 @@ def run_show(options: argparse.Namespace, cache: Cache) -> int:
         done = sum(len(manifest.shifted_seeds(shift.name, v.variant_id)) for v in manifest.variants)
         made = "" if shift.dataset is None else f" ({shift.dataset}, {shift.n_images} images)"
         print(f"  shift {shift.name}{made}: {done} of {manifest.n_runs} runs")
-    for note in dataset.notes:
+    for note in note_sentences(manifest):
         print(f"note: {note}")
     if manifest.left_out:
         print(f"files left out: {len(manifest.left_out)}")

@@ -19,7 +19,8 @@ from analysis.stats.pairs import mcnemar
 
 _ALPHA = 0.05
 _KEPT = 4
-_SCREENED = 96
+# Images that all feedings are tried on, before the best ones are tested on all.
+_FEWEST_SCREENED, _SCREENED = 32, 96
 # A simpler feeding is named where it is no more than this below the best one, of 1.
 _AS_GOOD = 0.01
 _CROPS: tuple[tuple[str, float | None], ...] = (
@@ -142,18 +143,22 @@ class Doctor:
         Whether pictures have another size than the input.
     outputs : sequence of str
         Other outputs that could hold the scores.
+    by_chance : float
+        Images that always the same class is right on, with three standard errors: no more of them
+        right is no better feeding.
     """
 
     def __init__(
         self, label: str, signature: Signature, way: Input, decided: Decided, right: Right, n: int,
         *, of_dataset: tuple[Numbers, Numbers] | None, are_resized: bool,
-        outputs: Sequence[str] = (),
+        outputs: Sequence[str] = (), by_chance: float = 0.0,
     ) -> None:  # fmt: skip
         self._label, self._signature, self._right, self._n = label, signature, right, n
         self._base = Candidate(way, decided, {})
         self._of_dataset, self._are_resized, self._outputs = of_dataset, are_resized, outputs
         self._screened: dict[tuple[Any, ...], tuple[Candidate, float]] = {}
-        self._n_screen = min(n, _SCREENED)
+        self._n_screen = min(n, max(_FEWEST_SCREENED, min(_SCREENED, n // 4)))
+        self._by_chance = by_chance
 
     def diagnose(self) -> Diagnosis:
         """Search, and test what looks best against the feeding in use."""
@@ -266,6 +271,7 @@ class Doctor:
         ranked.sort(key=lambda pair: (-pair[0].right, pair[1]))
         better = [pair for pair in ranked if pair[0].is_better]
         advice = None
+        better = [pair for pair in better if pair[0].right > self._by_chance]
         if better:
             best = better[0][0]
             near = [pair for pair in better if best.top1 - pair[0].top1 <= _AS_GOOD]

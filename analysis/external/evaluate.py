@@ -118,7 +118,7 @@ def run_on(
 ) -> dict[str, Array]:
     """Outputs of a model by name, a row an image."""
     parts: dict[str, list[Array]] = {}
-    for batch in _batches(pixels, way.batch):
+    for batch in _batches(pixels, way.step):
         given = fed(_filled(batch, way.batch), signature, decided.feeding, way.layout)
         for name, output in loaded.run(given).items():
             parts.setdefault(name, []).append(_rows(np.asarray(output), len(given), len(batch)))
@@ -237,7 +237,7 @@ def _open_again(context: ExternalContext, fit: Fit) -> Loaded:
 def _predicted(context: ExternalContext, fit: Fit, pixels: Array) -> Array:
     loaded = _open_again(context, fit)
     parts = []
-    for batch in _batches(pixels, fit.way.batch):
+    for batch in _batches(pixels, fit.way.step):
         given = fed(_filled(batch, fit.way.batch), fit.signature, fit.feeding, fit.way.layout)
         try:
             output = np.asarray(loaded.run(given)[fit.output])

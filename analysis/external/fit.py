@@ -14,6 +14,7 @@ from analysis.external.signature import Input, Signature
 from analysis.models.geometry import Geometry
 from analysis.outputs.label_space import LabelSpace, label_space, plain, read_class_names
 from analysis.outputs.scores import Kind, as_table, two_classes
+from analysis.schema import NO_ANSWER
 
 _PREFERRED = ("logits", "output", "probabilities", "prob")
 _SHOWN = 6
@@ -211,18 +212,17 @@ def space_of(
         )
     source = f"--classes {asked.classes}" if given else "the model itself"
     names = given or (own if len(own) in (width, width - asked.label_offset) else ())
-    if not given and names and not _matches(class_names, names) and width == n:
-        names = ()  # such as LABEL_0, which name nothing
+    if not given and width == n and _are_places(names):
+        names = ()
     return label_space(
         class_names, width, names=names, source=source, offset=asked.label_offset, subject=label
     )
 
 
-def _matches(class_names: Sequence[str], names: Sequence[str]) -> bool:
-    """Whether names of a model are words, and no numbers that stand for the places."""
-    del class_names
+def _are_places(names: Sequence[str]) -> bool:
+    """Whether names of outputs say nothing but their place, such as LABEL_0."""
     generic = {plain(f"{word}{i}") for i in range(len(names)) for word in ("label", "class", "")}
-    return not all(plain(name) in generic for name in names)
+    return all(plain(name) in generic for name in names)
 
 
 def scores_of(fit: Fit, output: Array, n_images: int) -> Array:
@@ -231,7 +231,7 @@ def scores_of(fit: Fit, output: Array, n_images: int) -> Array:
     Raises
     ------
     ValueError
-        It has another shape than on the images it was tried on.
+        It has another shape than on the images it was tried on, or a label is no class.
     """
     table = all_scores_of(fit, output, n_images)
     if fit.width == 1 and table.ndim == 2:
@@ -251,5 +251,11 @@ def all_scores_of(fit: Fit, output: Array, n_images: int) -> Array:
     if table is None or (table.ndim == 2 and table.shape[1] != fit.width):
         raise ValueError(f"output '{fit.output}' has another shape: {output.shape}")
     if table.ndim == 1:
+        outside = table[(table < NO_ANSWER) | (table >= fit.n_classes)]
+        if len(outside):
+            raise ValueError(
+                f"output '{fit.output}' gives the label {outside[0]}, and there are "
+                f"{fit.n_classes} classes, from 0 to {fit.n_classes - 1}"
+            )
         return table.astype(np.int64)
     return table

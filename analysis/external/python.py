@@ -14,7 +14,14 @@ from analysis.errors import UserError, one_line
 from analysis.external.model import Loaded, Needed
 from analysis.external.registry import register
 from analysis.external.session import session_options
-from analysis.external.torch_modules import arrays, fed, figures_of_module, runner, to_device
+from analysis.external.torch_modules import (
+    arrays,
+    fed,
+    figures_of_module,
+    is_batch_dependent,
+    runner,
+    to_device,
+)
 
 
 @register("function")
@@ -56,7 +63,10 @@ def open_function(where: str, needed: Needed) -> Loaded:
         shape = (None, None, None, None)
         figures = figures_of_module(made)
         run = runner(to_device(made, needed.device), needed.device)
-        return Loaded(run, digest, figures, shape, fed(dtype), notes=notes)
+        return Loaded(
+            run, digest, figures, shape, fed(dtype), notes=notes,
+            is_batch_dependent=is_batch_dependent(made),
+        )  # fmt: skip
     if not callable(made):
         raise UserError(
             f"'{attribute}' returned {type(made).__name__}; expected a torch.nn.Module, or a "

@@ -32,12 +32,22 @@ class Signature:
 
 @dataclass(frozen=True)
 class Input:
-    """One way to feed a model: ``batch`` is the number of images at once, None for any."""
+    """One way to feed a model: ``batch`` is the number of images at once, None for any.
+
+    ``is_alone`` says that an answer depends on the images beside it, so that a batch is filled with
+    one image.
+    """
 
     layout: str
     batch: int | None
     channels: int
     size: Size
+    is_alone: bool = False
+
+    @property
+    def step(self) -> int | None:
+        """Number of different images at once, None for any."""
+        return 1 if self.is_alone else self.batch
 
     def shape(self, n: int | str) -> str:
         """Write the shape of n images."""
@@ -100,7 +110,7 @@ def inputs_of(
     found = _size((sides[0], sides[1]), signature, needed, size)
     channels = [given] if given is not None else [needed.channels, 4 - needed.channels]
     batch = 1 if signature.is_batch_dependent and shape[0] is None else shape[0]
-    return [Input(layout, batch, one, found) for one in channels]
+    return [Input(layout, batch, one, found, signature.is_batch_dependent) for one in channels]
 
 
 def _size(

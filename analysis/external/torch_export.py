@@ -64,8 +64,14 @@ def open_exported(where: str, needed: Needed) -> Loaded:
         ) from None
     shape, dtype = _input(program)
     figures = figures_of_tensors([*program.state_dict.values(), *_constants(program)])
+    nodes = (f"{one.target}" for one in program.graph.nodes)
     return Loaded(
-        runner(module, needed.device), hashlib.sha256(content).hexdigest(), figures, shape, dtype
+        runner(module, needed.device),
+        hashlib.sha256(content).hexdigest(),
+        figures,
+        shape,
+        dtype,
+        is_batch_dependent=any("choose_qparams" in one and "token" not in one for one in nodes),
     )
 
 

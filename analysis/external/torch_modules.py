@@ -122,6 +122,11 @@ def _scale_bytes(tensor: torch.Tensor) -> int:
     return sum(part.numel() * part.element_size() for part in parts)
 
 
+def is_batch_dependent(module: nn.Module) -> bool:
+    """Whether layers find the scale of their input over a whole batch as they run."""
+    return any(".quantized.dynamic" in type(one).__module__ for one in module.modules())
+
+
 def figures_of_module(module: nn.Module) -> Figures:
     """Measure a module; where it names its head, sparsity leaves that out as everywhere."""
     figures = figures_of_tensors([*module.parameters(), *module.buffers(), *_packed(module)])

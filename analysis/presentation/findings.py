@@ -11,6 +11,7 @@ import pandas as pd
 from analysis import schema
 from analysis.config import DENSE_ID
 from analysis.presentation.formatting import expected, is_missing, percent, points
+from analysis.presentation.score_findings import of_scores, ties_of_forgotten
 from analysis.results import SweepResults
 from analysis.stats.classes import ALPHA, impacted
 from analysis.store.manifest import Manifest
@@ -257,13 +258,17 @@ def findings(
     if pairs is not None and single in set(pairs[schema.VARIANT_ID]):
         focus = compressed[compressed[schema.VARIANT_ID] == single].iloc[0]
     part = classes[classes[schema.VARIANT_ID] == focus[schema.VARIANT_ID]]
+    scores = of_scores(
+        summary[summary[schema.VARIANT_ID].isin([DENSE_ID, focus[schema.VARIANT_ID]])]
+    )
     if pairs is not None and (pairs[schema.VARIANT_ID] == focus[schema.VARIANT_ID]).any():
         of_focus = pairs.set_index(schema.VARIANT_ID, drop=False).loc[focus[schema.VARIANT_ID]]
-        return [_pies(focus, dense.iloc[0], part), *one_pair(of_focus, part)]
+        return [_pies(focus, dense.iloc[0], part), *scores, *one_pair(of_focus, part)]
     over_runs = seed_tests.set_index(schema.VARIANT_ID)["p"].rename("seed_p").astype(float)
     tested = compressed.join(over_runs, on=schema.VARIANT_ID)
     return [
         _pies(focus, dense.iloc[0], part),
+        *scores,
         beyond_noise(tested, n_dense=int(dense["n_runs"].iloc[0])),
         _classes_beyond_noise(focus, part),
     ]
@@ -291,7 +296,8 @@ def _pies(focus: pd.Series, dense: pd.Series, classes: pd.DataFrame) -> str:
         return f"At {focus[schema.VARIANT_ID]} none of {n_images:,} images is a PIE; {top1}."
     return (
         f"At {focus[schema.VARIANT_ID]}, {n_pies:,} of {n_images:,} images "
-        f"({percent(focus['pie_share'])}) are PIEs: {int(focus['n_forgotten']):,} forgotten, "
+        f"({percent(focus['pie_share'])}) are PIEs: {int(focus['n_forgotten']):,} forgotten"
+        f"{ties_of_forgotten(focus)}, "
         f"{int(focus['n_recovered']):,} recovered, {int(focus['n_changed']):,} changed; {top1}."
     )
 

@@ -25,12 +25,15 @@ def summary_text(summary: pd.DataFrame) -> str:
     return _markdown(rows)
 
 
+_COUNTS = ("n_forgotten", "n_forgotten_tied", "n_recovered", "n_changed")
+
+
 def pairs_text(pairs: pd.DataFrame, summary: pd.DataFrame) -> str:
     """Write variants of one run each as Markdown, and what more runs would give; empty without."""
     if pairs.empty:
         return ""
     header = (
-        "one run each", "forgotten", "recovered", "changed", "top-1, points [95 %]",
+        "one run each", "forgotten", "of them tied", "recovered", "changed", "top-1, points [95 %]",
         "McNemar's p", "KL from dense, nats",
     )  # fmt: skip
     counts = summary.set_index("variant_id")
@@ -42,7 +45,7 @@ def pairs_text(pairs: pd.DataFrame, summary: pd.DataFrame) -> str:
         rows.append(
             (
                 row["variant_id"],
-                *(_whole(of[name]) for name in ("n_forgotten", "n_recovered", "n_changed")),
+                *(_whole(of[name]) for name in _COUNTS),
                 f"{100 * row['top1_delta']:+.2f} [{100 * low:+.2f}, {100 * high:+.2f}]",
                 f"{row['mcnemar_p']:.2g}",
                 _NOTHING if pd.isna(kl) else f"{kl:.3g}",
@@ -141,7 +144,17 @@ VARIANT_HELP = {
     "Classes, p": "Classes that moved against overall accuracy at p ≤ 0.05, the paper's rule; one "
     "in twenty does by chance.",
     "Classes, q": "The same at q ≤ 0.05 (Benjamini-Hochberg).",
+    "Tied scores": "Predictions of all runs whose top score several classes share.",
+    "Forgotten, tied": "Forgotten images of the one run whose top score the true class shares.",
+    "No answer": "Predictions of all runs whose scores are not all finite: counted as wrong.",
     "Latency": "Median forward pass of one image.",
+}
+
+
+_OF_SCORES = {
+    "Tied scores": "n_score_tied",
+    "Forgotten, tied": "n_forgotten_tied",
+    "No answer": "n_no_answer",
 }
 
 
@@ -155,7 +168,10 @@ def variant_table(summary: pd.DataFrame, manifest: Manifest) -> pd.DataFrame:
     manifest
         Says how many runs were asked.
     """
-    return pd.DataFrame([_variant_row(row, manifest) for row in summary.to_dict("records")])
+    table = pd.DataFrame([_variant_row(row, manifest) for row in summary.to_dict("records")])
+    # Of scores alone where there is something to say.
+    has_none = [name for name in _OF_SCORES if table[name].isin([NOTHING, "0"]).all()]
+    return table.drop(columns=has_none)
 
 
 def _variant_row(row: dict[str, Any], manifest: Manifest) -> dict[str, str]:
@@ -171,6 +187,7 @@ def _variant_row(row: dict[str, Any], manifest: Manifest) -> dict[str, str]:
         "PIE excess": _excess(row),
         "Classes, p": count(row["n_impacted_p"]),
         "Classes, q": count(row["n_impacted_q"]),
+        **{name: count(row[column]) for name, column in _OF_SCORES.items()},
         "Size": size(row["size_bytes"]),
         "Latency": NOTHING if is_missing(row["latency_ms"]) else f"{row['latency_ms']:.3g} ms",
     }

@@ -1,10 +1,12 @@
 """``doctor``: how external models are fed, and the order of their classes, on some images."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 
 from analysis.config import DENSE_ID
 from analysis.datasets import open_dataset
 from analysis.datasets.preprocess import Progress
+from analysis.execution import Pool
 from analysis.external.doctor import Diagnosis
 from analysis.external.options import ExternalModelsConfig
 from analysis.filesystem.copies import working_folder
@@ -21,6 +23,7 @@ def examine(
     *,
     n_workers: int | None = None,
     n_images: int = _SAMPLE,
+    pool: Pool | None = None,
     progress: Progress = lambda *_: None,
     say: Callable[[str], None] = lambda _: None,
     warn: Callable[[str], None] = lambda _: None,
@@ -35,6 +38,8 @@ def examine(
         Worker processes; one a core by default.
     n_images : int
         Images that feedings are compared on.
+    pool : Pool, optional
+        Workers that are open already.
     progress, say, warn : callable
         Take a phase with the number done and the total; a line of text; a warning.
 
@@ -48,7 +53,8 @@ def examine(
     chosen = chosen.limited(config.train_limit, config.test_limit)
     say(f"{len(chosen.test):,} of {dataset.n_images:,} images: {words}")
     processes = max(2, tasks.n_processes(n_workers))
-    with working_folder() as folder, tasks.pool(processes, device=config.device) as pool:
+    opened = nullcontext(pool) if pool else tasks.pool(processes, device=config.device)
+    with working_folder() as folder, opened as pool:
         fitting = Fitting(config, chosen, folder, n_images, say=say, warn=warn, progress=progress)
         fitting.start(pool)
         fits = fitting.fits(pool)

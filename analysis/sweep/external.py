@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from analysis import schema
 from analysis.config import DENSE_ID, Shift
 from analysis.datasets.base import Dataset
 from analysis.datasets.preprocess import Arrays, Progress, image_table, write_split
@@ -22,12 +20,11 @@ from analysis.external.options import ExternalModelsConfig
 from analysis.external.spec import check_even, variant_record
 from analysis.filesystem.atomic import remove_tree
 from analysis.filesystem.copies import working_folder
-from analysis.outputs.order import check_order
 from analysis.shifts.inputs import Natural, write_corrupted, write_natural
-from analysis.stats.inference import wilson
 from analysis.store import SweepFolder
 from analysis.store.manifest import ExternalModel, Manifest, ModelRecord, left_out_records
 from analysis.sweep import tasks
+from analysis.sweep.checks import check_top1, checked_order, notes_of_runs
 from analysis.sweep.fitting import Fitting
 from analysis.sweep.record import (
     check_origin,
@@ -186,40 +183,15 @@ class ExternalSource:
             prediction = future.result()
             label = Arrays(self._clean).labels(fit.pixels)
             shares.append(float((prediction == label).mean()))
-            self._check_order(fit, label, prediction)
+            outputs = self._config.outputs
+            text, is_warning = checked_order(
+                fit.signature.model.label, label, prediction, self._fitting.class_names,
+                is_accepted=outputs.accept_classes, before=self._notes[-1:],
+            )  # fmt: skip
+            (self._note if is_warning else self._say)(text)
         self._progress("predicting with dense", len(shares), len(dense))
         if shares:
-            self._check_top1(float(np.mean(shares)), len(label))
-
-    def _check_order(
-        self, fit: Fit, label: npt.NDArray[np.int64], prediction: npt.NDArray[np.int64]
-    ) -> None:
-        found = check_order(label, prediction, self._fitting.class_names)
-        model = fit.signature.model.label
-        if not found.is_wrong:
-            self._say(f"{model}: {found.sentence}")
-            return
-        if self._config.outputs.accept_classes:
-            self._note(f"{model}: {found.sentence}; taken as it is (--accept-classes)")
-            return
-        first = f"{self._notes[-1]}. " if self._notes else ""
-        raise UserError(
-            f"{first}{model}: {found.sentence}. Nothing was written. A --classes file with these "
-            f"lines mends it, --accept-classes goes on without:\n{found.listing()}"
-        )
-
-    def _check_top1(self, share: float, n: int) -> None:
-        known = self._config.outputs.dense_top1
-        if known is None:
-            return
-        low, high = wilson(np.array([round(share * n)]), n)
-        if not float(low[0]) <= known / 100 <= float(high[0]):
-            raise UserError(
-                f"--dense-top1 {known:g}: dense is right on {100 * share:.2f} % of {n:,} images "
-                f"(95 % interval {100 * float(low[0]):.2f} to {100 * float(high[0]):.2f} %), so it "
-                "is fed or read otherwise than where that was measured; 'doctor' tries the usual "
-                "mistakes. Nothing was written"
-            )
+            check_top1(float(np.mean(shares)), len(label), self._config.outputs.dense_top1)
 
     def describe(self, manifest: Manifest, n_workers: int) -> None:
         """Write variants, seeds, model files and data into the manifest.
@@ -291,30 +263,7 @@ class ExternalSource:
     def finished(self, workplace: Workplace) -> None:
         """Warn where a dense model is hardly better than chance, and of images without answer."""
         folder, manifest = workplace.folder, workplace.manifest
-        label = folder.read_images([schema.LABEL])[schema.LABEL].to_numpy()
-        n_classes = len(np.unique(label))
-        chance = 1 / n_classes
-        notes = []
-        for seed in manifest.done_seeds(DENSE_ID):
-            found = folder.read_population(DENSE_ID, [schema.PREDICTION], [seed], len(label))
-            top1 = float(np.mean(found.prediction[0] == label))
-            noise = 3 * float(np.sqrt(chance * (1 - chance) / len(label)))
-            if top1 < max(chance + noise, 2 * chance if chance <= 0.25 else 0):
-                notes.append(
-                    f"dense, seed {seed}, is right on {100 * top1:.1f} % of the images, near "
-                    f"chance ({100 * chance:.1f} %): the usual causes are another normalization "
-                    "(--normalize, --mean, --std) and another order of the classes; 'doctor' with "
-                    "the same options tries them"
-                )
-        for run in self.asked(manifest):
-            if manifest.run(*run).state == "done":
-                found = folder.read_population(run[0], [schema.PREDICTION], [run[1]], len(label))
-                n = int((found.prediction[0] == schema.NO_ANSWER).sum())
-                if n:
-                    notes.append(
-                        f"{run[0]}, seed {run[1]}, gives no finite score on {n:,} images: they "
-                        "have no answer and count as wrong"
-                    )
+        notes = notes_of_runs(folder, manifest, self.asked(manifest))
         for note in notes:
             self._warn(f"warning: {note}")
         manifest.dataset.notes = list(dict.fromkeys([*manifest.dataset.notes, *notes]))

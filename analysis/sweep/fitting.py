@@ -163,6 +163,7 @@ class Fitting:
             min(n, self.sample.n), of_dataset=self._of_training(fit.geometry),
             are_resized=native is None or native != fit.way.size or bool(fit.feeding.crop_pct),
             outputs=self._other_outputs(fit),
+            by_chance=_by_chance(label[: min(n, self.sample.n)]),
         )  # fmt: skip
         found = doctor.diagnose()
         self._progress("trying other feedings", max(done, 30), max(done, 30))
@@ -247,12 +248,10 @@ class Fitting:
             notes.append(run.grid.words(kind))
         batch = trial.way.batch
         if signature.is_batch_dependent:
+            filled = "" if batch in (None, 1) else f", its batch of {batch} filled with copies"
             notes.append(
                 "its scales are found for a whole batch at run time, so that a prediction depends "
-                "on the images beside it: it is run one image at a time"
-                if batch == 1
-                else f"its scales are found for a whole batch of {batch} at run time: a prediction "
-                "depends on the images beside it"
+                f"on the images beside it: it is run one image at a time{filled}"
             )
         return replace(fit, kind=kind, notes=tuple(notes))
 
@@ -334,6 +333,13 @@ class Fitting:
             note = f"{signature.model.label} is fed otherwise than dense: {'; '.join(found)}"
             self.notes.append(note)
             self._warn(f"warning: {note}")
+
+
+def _by_chance(label: npt.NDArray[np.int64]) -> float:
+    """Images of the largest class, with three standard errors of their number."""
+    n = len(label)
+    share = float(np.bincount(label).max()) / n
+    return n * share + 3 * float(np.sqrt(n * share * (1 - share)))
 
 
 def _dense_of(signature: Signature, fits: dict[Key, Fit]) -> Fit | None:

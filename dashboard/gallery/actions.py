@@ -28,6 +28,11 @@ _CLASS_COLUMNS = {
     "label": schema.LABEL, "dense": "dense_modal_label", "variant": "modal_label",
 }  # fmt: skip
 
+_SCORES = {
+    "tied": '(table["tied_scores"] > 0)',
+    "no-answer": f'(table["modal_label"] == {schema.NO_ANSWER})',
+}
+
 
 def gallery_code(context: Context, found: Found) -> str:
     """Write the lines for what is meant: the selected images, else the rule of the filters."""
@@ -56,6 +61,8 @@ def _filters(context: Context) -> str:
     ):
         if (low, high) != WHOLE:
             lines += _kept(f'(100 * table["{column}"]).round(3).between({low}, {high})')
+    if selection.scores:
+        lines += _kept(" | ".join(_SCORES[one] for one in selection.scores))
     return lines + _metadata(selection) + _tag_lines(context)
 
 

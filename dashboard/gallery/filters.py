@@ -21,8 +21,17 @@ from dashboard.context import Context
 from dashboard.gallery import single
 from dashboard.gallery.query import Facets
 from dashboard.gallery.sort_keys import SORTS
-from dashboard.gallery.tiles import KIND_ICONS
-from dashboard.selection import CLASS_OF, MAX_PER_PAGE, ORDERS, POPULATIONS, TILES, WHOLE, changed
+from dashboard.gallery.tiles import KIND_ICONS, SCORES_WORDS
+from dashboard.selection import (
+    CLASS_OF,
+    MAX_PER_PAGE,
+    ORDERS,
+    POPULATIONS,
+    SCORES,
+    TILES,
+    WHOLE,
+    changed,
+)
 from dashboard.text import plain
 
 _NUMBER = re.compile(r" \([\d,]+\)\Z")
@@ -203,6 +212,8 @@ def filters(context: Context, facets: Facets, metadata: dict[str, pd.Categorical
             ),
         )
     _kind_filter(context, facets.kind)
+    if any(facets.scores.values()) or selection.scores:
+        _scores_filter(context, facets.scores)
     class_filter(context, "class", "classes", "Class", facets.classes, "All classes")
     with st.container(key="filter-class_of"):
         st.segmented_control(
@@ -254,6 +265,34 @@ def _kind_filter(context: Context, counts: dict[str, int]) -> None:
                     partial(_with_kind, others, kind),
                 ),
             )
+
+
+def _scores_filter(context: Context, counts: dict[str, int]) -> None:
+    chosen = context.selection.scores
+    with st.container(key="filter-scores"):
+        st.markdown(
+            "**Scores**",
+            help="Top score tied: several classes share the largest score of a run, and the first "
+            "of them is its prediction. No answer: a run's scores are not all finite, and it "
+            "predicts nothing.",
+        )
+        for one in SCORES:
+            others = tuple(name for name in chosen if name != one)
+            st.checkbox(
+                f"{SCORES_WORDS[one].capitalize()} ({count(counts[one])})",
+                **state.bound(
+                    f"scores-{one}",
+                    one in chosen,
+                    context.selection,
+                    context.default_variant,
+                    partial(_with_scores, others, one),
+                ),
+            )
+
+
+def _with_scores(others: tuple[str, ...], name: str, is_chosen: bool) -> dict[str, Any]:
+    kept = {*others, *([name] if is_chosen else [])}
+    return {"scores": tuple(one for one in SCORES if one in kept)}
 
 
 def _with_kind(others: list[str], kind: str, is_chosen: bool) -> dict[str, Any]:

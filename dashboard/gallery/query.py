@@ -11,7 +11,7 @@ import pandas as pd
 from analysis import schema
 from analysis.stats.pie import KINDS
 from dashboard.gallery.sort_keys import SORTS, Sort
-from dashboard.selection import POPULATIONS, WHOLE, Selection
+from dashboard.selection import POPULATIONS, SCORES, WHOLE, Selection
 
 Bools = npt.NDArray[np.bool_]
 Ids = npt.NDArray[np.intp]
@@ -26,7 +26,8 @@ class ImageIndex:
 
     ``kind`` counts from 0 through ``KINDS``, -1 for non-PIEs; agreements, accuracies, confidence
     and distance are 0..1, shares of votes in half the precision of the tables: a million images
-    fill memory.
+    fill memory. ``score_tied`` is the share of runs whose top score several classes share, 0 where
+    it is not known.
     """
 
     COLUMNS: ClassVar[tuple[str, ...]] = (
@@ -34,6 +35,8 @@ class ImageIndex:
         "agreement", "dense_agreement", "vote_distance", "accuracy", "dense_accuracy",
         "dense_confidence",
     )  # fmt: skip
+
+    TIED: ClassVar[tuple[str, str]] = schema.TIED_SCORES_COLUMNS
 
     label: npt.NDArray[np.int32]
     dense_label: npt.NDArray[np.int32]
@@ -47,10 +50,15 @@ class ImageIndex:
     accuracy: npt.NDArray[np.float32]
     dense_accuracy: npt.NDArray[np.float32]
     dense_confidence: npt.NDArray[np.float64]
+    score_tied: npt.NDArray[np.float32]
+    dense_score_tied: npt.NDArray[np.float32]
 
     @classmethod
     def from_frame(cls, images: pd.DataFrame) -> "ImageIndex":
-        """Take what is needed from the images table of one variant."""
+        """Take what is needed from the images table of one variant.
+
+        ``TIED`` columns may be left out where no score is tied.
+        """
         kind = pd.Categorical(images["kind"], categories=list(KINDS)).codes
         return cls(
             label=images[schema.LABEL].to_numpy(),
@@ -65,6 +73,8 @@ class ImageIndex:
             accuracy=images["accuracy"].to_numpy(np.float32),
             dense_accuracy=images["dense_accuracy"].to_numpy(np.float32),
             dense_confidence=images["dense_confidence"].to_numpy(),
+            score_tied=_known(images, cls.TIED[1]),
+            dense_score_tied=_known(images, cls.TIED[0]),
         )
 
     def __len__(self) -> int:
@@ -81,6 +91,13 @@ class ImageIndex:
         return {sort.column, sort.minus or sort.column} <= {*self.COLUMNS}
 
 
+def _known(images: pd.DataFrame, column: str) -> npt.NDArray[np.float32]:
+    """Return a column, 0 where it is null, or zeros where it is absent."""
+    if column not in images:
+        return np.zeros(len(images), np.float32)
+    return np.nan_to_num(images[column].to_numpy(np.float32))
+
+
 @dataclass(frozen=True)
 class Facets:
     """How many images each option would show, with every other filter as it is."""
@@ -91,6 +108,7 @@ class Facets:
     becomes: npt.NDArray[np.int64]
     meta: dict[str, dict[str, int]]
     tags: dict[str, int]
+    scores: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -163,6 +181,9 @@ def _masks(
     if selection.becomes:
         wanted = [position[name] for name in selection.becomes]
         masks["becomes"] = np.isin(index.variant_label, wanted)
+    if selection.scores:
+        by = scores_masks(index)
+        masks["scores"] = _any([by[one] for one in selection.scores], len(index))
     for name, shares in (("agreement", index.agreement), ("distance", index.distance)):
         low, high = getattr(selection, name)
         if (low, high) != WHOLE:
@@ -194,14 +215,28 @@ def _facets(
     return Facets(
         population=dict(zip(POPULATIONS, (n_pies, n_all - n_pies, n_all), strict=True)),
         kind=dict(zip(KINDS, kinds.tolist(), strict=True)),
-        classes=np.bincount(_class_column(index, selection)[others("class")], minlength=n_classes),
-        becomes=np.bincount(index.variant_label[others("becomes")], minlength=n_classes),
+        classes=_class_counts(_class_column(index, selection)[others("class")], n_classes),
+        becomes=_class_counts(index.variant_label[others("becomes")], n_classes),
         meta={
             column: _value_counts(values, others(f"meta:{column}"))
             for column, values in metadata.items()
         },
         tags={tag: int((mask & others("tags")).sum()) for tag, mask in tagged.items()},
+        scores={
+            one: int((mask & others("scores")).sum()) for one, mask in scores_masks(index).items()
+        },
     )
+
+
+def scores_masks(index: ImageIndex) -> dict[str, Bools]:
+    """Mark the images with a tied top score in any run of the variant, and without an answer."""
+    by = (index.score_tied > 0, index.variant_label == schema.NO_ANSWER)
+    return dict(zip(SCORES, by, strict=True))
+
+
+def _class_counts(labels: npt.NDArray[np.int32], n_classes: int) -> npt.NDArray[np.int64]:
+    """Count the images of each class; those without an answer are of none."""
+    return np.bincount(labels[labels != schema.NO_ANSWER], minlength=n_classes)
 
 
 def _class_column(index: ImageIndex, selection: Selection) -> npt.NDArray[np.int32]:

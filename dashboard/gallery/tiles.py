@@ -18,6 +18,7 @@ from dashboard.selection import WHOLE, Selection
 KIND_ICONS = {"forgotten": "▼", "recovered": "▲", "changed": "◆", "": "○"}
 _NOUNS = {"pies": "PIEs", "non-pies": "non-PIEs", "all": "images"}
 _CLASS_OF = {"label": "true label", "dense": "dense says", "variant": "variant says"}
+SCORES_WORDS = {"tied": "top score tied", "no-answer": "no answer"}
 _FACTS_LEFT_OUT = {schema.IMAGE_ID, schema.LABEL, schema.PATH, schema.WIDTH, schema.HEIGHT}
 
 
@@ -67,6 +68,7 @@ def chips(selection: Selection) -> list[dict[str, str]]:
         *(("becomes", name, f"compressed says: {name}") for name in selection.becomes),
         *(("kinds", kind, f"kind: {kind}") for kind in selection.kinds),
         *(("tags", tag, f"tag: {tag}") for tag in selection.tags),
+        *(("scores", one, f"scores: {SCORES_WORDS[one]}") for one in selection.scores),
         *(("meta", f"{column}:{value}", f"{column}: {value}") for column, value in selection.meta),
     ]
     if selection.population != "pies":
@@ -161,6 +163,7 @@ def facts(
         ),
         ("Kind", f"{shown['icon']} {shown['kindText']}"),
         *(_sure(context, image_id) if is_single else _voted(index, image_id)),
+        *_tied_scores(context, index, image_id),
         *more,
     ]
     tags = [tag for tag, ids in data.marks(context.results.folder).tags.items() if image_id in ids]
@@ -179,6 +182,18 @@ def facts(
 def _sure(context: Context, image_id: int) -> list[tuple[str, str]]:
     words = single.confidence_words(context, image_id, " (dense) → ")
     return [("Confidence in the true class", words)] if words else []
+
+
+def _tied_scores(context: Context, index: ImageIndex, image_id: int) -> list[tuple[str, str]]:
+    """Say in how many runs several classes share the top score; nothing where in none."""
+    shares = index.dense_score_tied[image_id], index.score_tied[image_id]
+    if not any(share > 0 for share in shares):
+        return []
+    if single.is_single(context):
+        said = [("tied" if share > 0 else "not tied") for share in shares]
+    else:
+        said = [f"tied in {percent(share, 0)} of the runs" for share in shares]
+    return [("Top score", f"{said[0]} (dense) → {said[1]} ({context.variant})")]
 
 
 def _voted(index: ImageIndex, image_id: int) -> list[tuple[str, str]]:

@@ -1,6 +1,7 @@
-"""The command that a form stands for, with its estimate and its start: for every form."""
+"""The command that a form stands for, with its trials and its start: for every form."""
 
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from dashboard import data, state
 from dashboard.shell import tell
 from dashboard.sweeps import launch
 from dashboard.sweeps.fields import LIST, PART
+from dashboard.sweeps.process import State
 from dashboard.text import plain
 
 _REFUSED = "sweep-refused"
@@ -32,10 +34,18 @@ class Command:
 
 @dataclass(frozen=True)
 class Trial:
-    """The button that tries the command out without writing anything."""
+    """A button that tries the command out without writing anything.
+
+    ``words`` are those of its own command, verb first, where it is not the dry run of the command
+    itself; exit status 1 of it says that it found something. ``take`` fills the options in that it
+    advises.
+    """
 
     label: str
     tip: str
+    icon: str = ":material/timer:"
+    words: list[str] | None = None
+    take: Callable[[list[str]], None] | None = None
 
 
 def checked(words: list[str], name_of: Callable[[], str], lacking: str | None = None) -> Command:
@@ -52,7 +62,7 @@ def show(
     command: Command,
     *,
     there: str,
-    trial: Trial | None = None,
+    trials: Sequence[Trial] = (),
     start: Callable[[str, list[str]], None] | None = None,
 ) -> None:
     """Draw the command and its buttons.
@@ -61,8 +71,8 @@ def show(
     ----------
     there
         What is said where a sweep of this name is in the cache.
-    trial
-        The estimate, where there is one.
+    trials
+        What can be tried before; one at a time.
     start
         Starts the sweep of a name by these words; :func:`launch.start` by default.
     """
@@ -79,15 +89,15 @@ def show(
         st.info(plain(f"A sweep {name} is there already. {there}"), icon=":material/info:")
     child, is_trying = launch.state(), launch.estimate()[0].is_running
     with st.container(horizontal=True, vertical_alignment="center"):
-        if trial is not None:
+        for trial in trials:
             st.button(
                 trial.label,
-                icon=":material/timer:",
+                icon=trial.icon,
                 disabled=name is None or is_trying,
                 help=trial.tip,
                 on_click=_try_out,
-                args=(name, words),
-                key="estimate",
+                args=(name, trial.words or words, trial.words is None),
+                key="estimate" if trial.words is None else f"try-{trial.words[0]}",
             )
         st.button(
             "Start",
@@ -103,17 +113,18 @@ def show(
             st.caption(plain(f"Sweep {child.name} is under way; there is one at a time."))
         elif command.lacking is not None:
             st.caption(plain(command.lacking))
-    if trial is not None:
-        st.fragment(_tried_out, run_every=1.0 if is_trying else None)(words)
+    if trials:
+        of = [(trial.words or words, trial) for trial in trials]
+        st.fragment(_tried_out, run_every=1.0 if is_trying else None)(of)
 
 
-def _tried_out(words: list[str]) -> None:
-    """Say what the estimate said, where it is of these options."""
+def _tried_out(commands: list[tuple[list[str], Trial]]) -> None:
+    """Say what the last trial said, where it is of one of these commands."""
     estimate, said = launch.estimate()
     if estimate.is_running:
         state.remember("was-estimating", True)
         box = st.status(
-            plain(f"Trying out sweep {estimate.name} for some seconds"),
+            plain(f"{_doing(estimate)}, sweep {estimate.name}"),
             state="running",
             expanded=True,
         )
@@ -127,18 +138,63 @@ def _tried_out(words: list[str]) -> None:
     if state.recall("was-estimating"):
         state.remember("was-estimating", False)
         st.rerun()
-    if list(estimate.words[: len(words)]) != words:
+    of = [trial for words, trial in commands if list(estimate.words[: len(words)]) == words]
+    if not of:
         return
     if estimate.failure is not None:
         tell(estimate.failure)
     elif estimate.was_stopped:
-        st.caption("The estimate was given up, by hand or after three minutes.")
+        minutes = round(launch.seconds(estimate.words) / 60)
+        st.caption(f"It was given up, by hand or after {minutes} minutes.")
+    elif estimate.words[:1] == ("doctor",):
+        _examined(estimate, said, of[0])
     else:
         st.code(said.strip(), language=None, wrap_lines=True)
 
 
-def _try_out(name: str, words: list[str]) -> None:
-    tried(lambda: launch.start_estimate(data.cache_root(), name, words))
+def _doing(estimate: State) -> str:
+    if estimate.words[:1] == ("doctor",):
+        return "Feeding the dense model in other ways"
+    return "Trying out for some seconds"
+
+
+_GIVE = "Give: "
+
+
+def _examined(check: State, said: str, trial: Trial) -> None:
+    """Show the ranking of the feedings, and what to type where another one is better."""
+    lines = said.strip().splitlines()
+    if check.has_finding and lines[-1].startswith(_GIVE):
+        advised = lines.pop().removeprefix(_GIVE)
+        st.warning(
+            "Another way of feeding is significantly better. Its options:",
+            icon=":material/stethoscope:",
+        )
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.code(advised, language="bash", wrap_lines=True)
+            if trial.take is not None:
+                st.button(
+                    "Fill them in",
+                    icon=":material/edit:",
+                    on_click=trial.take,
+                    args=(shlex.split(advised),),
+                    key="take-advice",
+                )
+    elif check.has_finding:
+        st.warning(
+            "The outputs seem to be in another order than the classes, as said below.",
+            icon=":material/stethoscope:",
+        )
+    else:
+        st.success(
+            "No other way of feeding is significantly better.", icon=":material/check_circle:"
+        )
+    st.code("\n".join(lines), language=None)
+
+
+def _try_out(name: str, words: list[str], is_dry_run: bool) -> None:
+    begin = launch.start_estimate if is_dry_run else launch.start_check
+    tried(lambda: begin(data.cache_root(), name, words))
 
 
 def _plainly(name: str, words: list[str]) -> None:

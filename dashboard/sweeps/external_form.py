@@ -1,131 +1,40 @@
 """The form of external models: files and names on the server's machine, run over a dataset."""
 
-from typing import Any
+from collections.abc import Mapping
 
 import streamlit as st
 
-from analysis.cli.external_models import asked_from
 from analysis.config import Sweep
-from analysis.external.options import NORMALIZATIONS, FeedingOptions
-from analysis.store.manifest import Manifest
-from analysis.sweep.command import option_words
+from analysis.external.options import NORMALIZATIONS, ExternalModelsConfig
+from analysis.options import option_named
 from dashboard import permissions, state
-from dashboard.sweeps import command_panel, fields, trust
+from dashboard.sweeps import command_panel, external_options, fields
 from dashboard.sweeps.command_panel import Trial
+from dashboard.sweeps.external_options import FEEDING, IMAGES, NUMBERS, OF, OUTPUTS, OWN_NUMBERS
 from dashboard.sweeps.fields import corruptions, dataset, number, workers
-
-OWN_NUMBERS = "own"
-_SIZES = ("input_size", "train_limit", "test_limit")
-_LISTS = ("mean", "std")
-
-
-def options(filled: dict[str, Any]) -> dict[str, Any]:
-    """Options of the command from the fields of the form, what is left out left out."""
-    normalize = filled["normalize"]
-    given = {
-        "name": fields.text(filled["name"]),
-        "dataset": fields.spec(filled["kind"], filled["place"]),
-        "normalize": None if normalize == OWN_NUMBERS else normalize,
-        **{name: filled[name] for name in (*_SIZES, "paired", "workers")},
-        "corruptions": [f"{name}={filled['severity']}" for name in filled["corruptions"]],
-    }
-    if normalize == OWN_NUMBERS:
-        given |= {name: _numbers(filled[name]) for name in _LISTS}
-    given["models"] = [line.strip() for line in (filled["models"] or "").splitlines()]
-    given["models"] = [line for line in given["models"] if line]
-    return {name: value for name, value in given.items() if not fields.is_left_out(value)}
-
-
-def words(given: dict[str, Any]) -> list[str]:
-    """Words of the command with these options, verb first."""
-    plain = {name: value for name, value in given.items() if name not in (*_LISTS, "models")}
-    found = option_words(plain)
-    for name in (*_LISTS, "models"):
-        if name in given:
-            found += [f"--{name}", *map(str, given[name])]
-    return found
-
-
-def checked(given: dict[str, Any]) -> str:
-    """Return the name of the sweep.
-
-    Raises
-    ------
-    UserError
-        What the command line would say before it looks at data and models; or a model is code,
-        which this dashboard does not run.
-    """
-    name = asked_from(given).name
-    trust.check(words(given))
-    return name
-
-
-def lacking(filled: dict[str, Any], given: dict[str, Any]) -> str | None:
-    """Say what is not filled in yet; None where all is."""
-    if "models" not in given:
-        return "The models are still missing."
-    if fields.lacks_place(filled["kind"], filled["place"]):
-        return "The place of the dataset is still missing."
-    return None
-
-
-def filled_from(manifest: Manifest) -> dict[str, Any]:
-    """Return what the form says of a sweep of external models, to be started again or added to.
-
-    What the form cannot hold, as a damaged manifest may say it, is left at its default.
-
-    Raises
-    ------
-    UserError
-        What the manifest says of its models cannot be read.
-    """
-    from analysis.datasets import dataset_kinds
-
-    said = manifest.config.options
-    kind, _, place = str(said.get("dataset", "")).partition(":")
-    numbers = {name: said.get(name) for name in _LISTS}
-    has_numbers = all(isinstance(values, list) for values in numbers.values())
-    normalize = OWN_NUMBERS if has_numbers else said.get("normalize")
-    return {
-        "name": manifest.name,
-        "kind": kind if kind in dataset_kinds() else "folder",
-        "place": place,
-        "normalize": normalize if normalize in (*NORMALIZATIONS, OWN_NUMBERS) else "",
-        **{name: " ".join(map(str, numbers[name] or [])) if has_numbers else "" for name in _LISTS},
-        **{name: _size(said.get(name)) for name in _SIZES},
-        "paired": said.get("paired") is True,
-        "models": "\n".join(trust.models_of(manifest)),
-    }
-
-
-def _size(value: Any) -> int | None:
-    return value if type(value) is int and value > 0 else None
-
-
-def _numbers(text: str | None) -> list[float | str]:
-    return [_number(one) for one in fields.text(text).replace(",", " ").split()]
-
-
-def _number(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
 
 FORM = "given"
 _FIELDS = (
-    "models", "kind", "place", "normalize", "mean", "std", "input_size", "name", "paired",
-    "train_limit", "test_limit", "corruptions", "severity", "workers",
+    "models", "kind", "place", "normalize", *NUMBERS, "name", "paired", "train_limit",
+    "test_limit", "corruptions", "severity", "workers", "session_option",
+    *FEEDING, *OUTPUTS, *IMAGES,
 )  # fmt: skip
 _NORMALIZATIONS = {
-    "": "What the model says, else as the training pixels",
+    "": "As the model says, else as the training pixels",
     "imagenet": "imagenet: mean and standard deviation of ImageNet",
     "none": "none: pixels from 0 to 1",
     "dataset": "dataset: mean and standard deviation of the training pixels",
     "0.5": "0.5: minus 0.5 over 0.5",
     OWN_NUMBERS: "Mean and standard deviation as written below",
 }
+_AS_MODEL = "As the model says"
+_RESIZES = {
+    "crop": "crop the centre",
+    "squash": "squash both sides",
+    "pad": "pad with black",
+}
+_SCORES = {"auto": "As the values look", "labels": "labels: class ids, no scores"}
+_SPLITS = {"": "The test split, else all", "all": "All", "test": "Test", "train": "Train"}
 _THERE = (
     "With the same dataset and options it gets the models that it lacks, named beside its dense "
     "one; with others it is left alone."
@@ -135,6 +44,11 @@ _TRIAL = Trial(
     "Say of each model what it takes and gives, on some images: the same as --dry-run. Nothing is "
     "written.",
 )
+_CHECK = "Check how the models are fed"
+_CHECK_TIP = (
+    "Feed the dense model in every likely other way on the same images, and name a way that is "
+    "significantly better, as the options to type: the same as doctor. Nothing is written."
+)
 _CODE = "module:function and .pt2 can run code on the server's machine: name only what you trust."
 _NO_CODE = (
     "Others may reach this dashboard, so module:function and .pt2, which can run code on the "
@@ -143,30 +57,42 @@ _NO_CODE = (
 
 
 def show() -> None:
-    """Draw the form, and beneath it the command, its trial and its start."""
+    """Draw the form, and beneath it the command, its trials and its start."""
     st.caption(
-        "Models that are there already are run over the test images of a dataset: a file .onnx, "
-        "timm:NAME or timm:NAME:CHECKPOINT, a file .pt2, or module:function. They lie on the "
-        "server's machine; nothing is uploaded, since a model can be code."
+        "Models that are there already are run over the images of a dataset: a file .onnx, "
+        ".tflite, .xml or .pt2, a folder of Hugging Face, timm:NAME or timm:NAME:CHECKPOINT, or "
+        "module:function. They lie on the server's machine; nothing is uploaded, since a model can "
+        "be code."
     )
     left, right = st.columns(2, gap="large")
     with left:
         _models()
-        _data()
-    with right:
+        _images()
         _sweep()
-        _input()
-        with st.expander("Corruptions, and fewer images", icon=":material/tune:"):
-            corruptions(FORM)
-            _limits()
+    with right:
+        _feeding()
+        _outputs()
     filled = state.filled(FORM, _FIELDS)
-    given = options(filled)
+    given = external_options.options(filled)
+    words = external_options.words(given)
     command = command_panel.checked(
-        words(given),
-        lambda: checked(given),
-        lacking(filled, given),
+        words,
+        lambda: external_options.checked(given),
+        external_options.lacking(filled, given),
     )
-    command_panel.show(command, there=_THERE, trial=_TRIAL)
+    check = Trial(
+        _CHECK,
+        _CHECK_TIP,
+        icon=":material/stethoscope:",
+        words=external_options.doctor_words(given),
+        take=_take,
+    )
+    command_panel.show(command, there=_THERE, trials=(_TRIAL, check))
+
+
+def _take(advised: list[str]) -> None:
+    for name, value in external_options.filled_by(advised).items():
+        state.fill(FORM, name, value)
 
 
 def _models() -> None:
@@ -181,19 +107,27 @@ def _models() -> None:
     st.caption(_CODE if permissions.may_run_code() else _NO_CODE)
 
 
-def _data() -> None:
-    st.header("Data", anchor=False)
+def _images() -> None:
+    st.header("Images", anchor=False)
     dataset(
         FORM,
         "folder",
         label="Dataset",
         tip="Its test images are what the models see. Its classes, in its order (of a folder "
-        "sorted names), must be those of the models.",
+        "sorted names), must be those of the models, unless their names are given below.",
     )
+    with st.container(horizontal=True):
+        _choice("split", "Split", _SPLITS)
+        number(FORM, ExternalModelsConfig, "max_value", "White of grey images", nothing="Found")
+    with st.expander("Corruptions, and fewer images", icon=":material/tune:"):
+        corruptions(FORM)
+        with st.container(horizontal=True):
+            number(FORM, Sweep, "train_limit", "Train images", nothing="All")
+            number(FORM, Sweep, "test_limit", "Test images", nothing="All")
 
 
-def _input() -> None:
-    st.header("Input", anchor=False)
+def _feeding() -> None:
+    st.header("How they are fed", anchor=False)
     chosen = st.selectbox(
         "Normalization",
         ["", *NORMALIZATIONS, OWN_NUMBERS],
@@ -210,7 +144,60 @@ def _input() -> None:
                 placeholder="Such as 0.49 0.48 0.45" if chosen == OWN_NUMBERS else "Not needed",
                 help="One number or three, of pixels from 0 to 1.",
             )
-        number(FORM, FeedingOptions, "input_size", "Input pixels", nothing="As the model says")
+    left, right = st.columns(2)
+    with left:
+        _choice("pixels", "Range of values", {})
+    with right:
+        _choice("channels", "Order of colours", {"rgb": "RGB", "bgr": "BGR"})
+    left, right = st.columns(2)
+    with left:
+        _choice("resize", "Other sizes", _RESIZES)
+    with right:
+        number(FORM, OF["crop_pct"], "crop_pct", "Share kept by the crop", nothing=_AS_MODEL)
+    left, right = st.columns(2)
+    with left:
+        _choice("interpolation", "Interpolation", {})
+    with right:
+        number(FORM, OF["input_size"], "input_size", "Input pixels", nothing=_AS_MODEL)
+    _choice("layout", "Order of axes", {})
+
+
+def _outputs() -> None:
+    st.header("Outputs and classes", anchor=False)
+    left, right = st.columns(2)
+    with left:
+        _choice("scores", "Scores are", _SCORES)
+    with right:
+        _words("output", "Output", "The only one, or the scores")
+    left, right = st.columns(2)
+    with left:
+        _words("classes", "Names of the outputs", "/path/on/the/server")
+    with right:
+        number(FORM, OF["label_offset"], "label_offset", "Outputs before the first class")
+    number(FORM, OF["dense_top1"], "dense_top1", "Known accuracy of dense, %", nothing="Not known")
+    fields.tick(FORM, OF["only_labelled"], "only_labelled", "Only classes with images")
+    fields.tick(FORM, OF["accept_classes"], "accept_classes", "Accept the order of the classes")
+
+
+def _choice(name: str, label: str, words: Mapping[str, str]) -> None:
+    """Draw the field of an option with choices; empty, as each model says itself."""
+    about, first = external_options.about(name), external_options.default(name)
+    st.selectbox(
+        label,
+        [*([""] if first == "" else []), *about.about.choices],
+        format_func=lambda one: words.get(one, one or _AS_MODEL),
+        key=state.field(FORM, name, first),
+        help=about.tip,
+    )
+
+
+def _words(name: str, label: str, placeholder: str) -> None:
+    st.text_input(
+        label,
+        key=state.field(FORM, name, ""),
+        placeholder=placeholder,
+        help=external_options.about(name).tip,
+    )
 
 
 def _sweep() -> None:
@@ -229,9 +216,10 @@ def _sweep() -> None:
         key=state.field(FORM, "paired", False),
         help="Seed k of every variant was made from seed k of dense, as a quantized copy is.",
     )
-
-
-def _limits() -> None:
-    with st.container(horizontal=True):
-        number(FORM, Sweep, "train_limit", "Train images", nothing="All")
-        number(FORM, Sweep, "test_limit", "Test images", nothing="All")
+    with st.expander("Options of the runtime", icon=":material/settings:"):
+        st.text_area(
+            "[VARIANT:]KEY=VALUE, one a line",
+            key=state.field(FORM, "session_option", ""),
+            placeholder="intra_op_num_threads=1\nint8:graph_optimization_level=disable_all",
+            help=option_named(ExternalModelsConfig, "session_option").tip,
+        )

@@ -19,6 +19,7 @@ from dashboard.sweeps.uploads import own_folder
 
 DEMO = "demo"
 ESTIMATE_SECONDS = 180.0
+CHECK_SECONDS = 1800.0
 LOGS = ".logs"
 _running = Place("sweep")
 _estimating = Place("the estimate of")
@@ -151,13 +152,33 @@ def start_estimate(root: str | Location, name: str, words: Sequence[str]) -> Non
     UserError
         The dashboard is read-only, or another estimate is under way.
     """
+    _try(root, name, [*words, "--dry-run"], is_check=False)
+
+
+def start_check(root: str | Location, name: str, words: Sequence[str]) -> None:
+    """Start a command that looks for something and writes nothing: exit status 1, it found it.
+
+    Raises
+    ------
+    UserError
+        The dashboard is read-only, or another trial is under way.
+    """
+    _try(root, name, words, is_check=True)
+
+
+def _try(root: str | Location, name: str, words: Sequence[str], *, is_check: bool) -> None:
     permissions.check("estimate sweeps")
     trust.check(words)
     atexit.register(stop_all)
     place = address(location(root))
     log = own_folder() / "estimate.log"
-    _estimating.start(name, [*words, "--dry-run", "--cache", place], log)
-    _estimating.stop_later(ESTIMATE_SECONDS)
+    _estimating.start(name, [*words, "--cache", place], log, is_check=is_check)
+    _estimating.stop_later(seconds(words))
+
+
+def seconds(words: Sequence[str]) -> float:
+    """Return how long a trial may take, in seconds, before it is given up."""
+    return ESTIMATE_SECONDS if "--dry-run" in words else CHECK_SECONDS
 
 
 def estimate() -> tuple[State, str]:

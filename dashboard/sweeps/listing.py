@@ -10,7 +10,7 @@ from analysis.store.manifest import Manifest
 from analysis.sweep.command import written
 from dashboard import data, pages, permissions, state
 from dashboard.shell import tell
-from dashboard.sweeps import external_form, fields, import_form, launch
+from dashboard.sweeps import external_form, external_options, fields, import_form, launch
 from dashboard.text import html_text, plain
 
 _AT_MOST = 50
@@ -174,7 +174,7 @@ def _add_predictions(manifest: Manifest) -> None:
 
 def _add_models(manifest: Manifest) -> None:
     def add() -> None:
-        for name, value in external_form.filled_from(manifest).items():
+        for name, value in external_options.filled_from(manifest).items():
             state.fill(external_form.FORM, name, value)
         state.put_local(fields.PART, fields.MODELS)
 

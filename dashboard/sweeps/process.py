@@ -19,6 +19,7 @@ from analysis.errors import RunError, UserError
 _LAST_LINES = 3
 _LAST_BYTES = 64_000
 _STOPPED = 130
+_FOUND = 1
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class State:
     """What the last child is or was: its sweep, whether it runs, and in what words it failed.
 
     ``name`` is empty where there was none yet; ``words`` are what it was started with. One that was
-    stopped from the screen, or that an interrupt ended, has not failed.
+    stopped from the screen, or that an interrupt ended, has not failed; nor has a check that found
+    something (``has_finding``).
     """
 
     name: str = ""
@@ -35,6 +37,7 @@ class State:
     is_stopping: bool = False
     was_stopped: bool = False
     failure: str | None = None
+    has_finding: bool = False
 
 
 class Place:
@@ -47,8 +50,17 @@ class Place:
         self._name, self._words = "", tuple[str, ...]()
         self._log = Path()
         self._is_stopping = self._was_stopped = False
+        self._is_check = False
 
-    def start(self, name: str, words: Sequence[str], log: Path, folder: Path | None = None) -> None:
+    def start(
+        self,
+        name: str,
+        words: Sequence[str],
+        log: Path,
+        folder: Path | None = None,
+        *,
+        is_check: bool = False,
+    ) -> None:
         """Run ``python -m analysis`` with these words, in a process group of its own.
 
         Parameters
@@ -56,6 +68,8 @@ class Place:
         folder
             Where it works, if not where the server does. No Python is read there, and it is
             removed when the child has ended, however that was.
+        is_check
+            Whether exit status 1 is a finding of the child, no failure.
 
         Raises
         ------
@@ -76,6 +90,7 @@ class Place:
                 raise RunError(f"{self.what} '{name}' cannot be started: {error}") from error
             self._name, self._words, self._log = name, tuple(words), log
             self._is_stopping = self._was_stopped = False
+            self._is_check = is_check
             if folder is not None:
                 threading.Thread(
                     target=_clean_up, args=(self._process, folder), daemon=True
@@ -91,8 +106,10 @@ class Place:
             if status is None:
                 return State(self._name, self._words, True, self._is_stopping)
             was_stopped = self._was_stopped or self._is_stopping or status == _STOPPED
-            failure = None if was_stopped or status == 0 else self._told(status)
-            return State(self._name, self._words, False, False, was_stopped, failure)
+            has_found = self._is_check and status == _FOUND and not was_stopped
+            is_well = was_stopped or status == 0 or has_found
+            failure = None if is_well else self._told(status)
+            return State(self._name, self._words, False, False, was_stopped, failure, has_found)
 
     def output(self) -> str:
         """Return the last of what the child wrote."""

@@ -212,7 +212,7 @@ def show() -> None:
     _demo()
     given = fields.options(filled_fields())
     command = command_panel.checked(fields.words(given), lambda: fields.checked(given).name)
-    command_panel.show(command, there=_THERE, trial=_TRIAL)
+    command_panel.show(command, there=_THERE, trials=(_TRIAL,))
 
 
 def _demo() -> None:

@@ -87,7 +87,7 @@ def _removed(selection: Selection, field: str, value: str) -> Selection:
     if field == "meta":
         pairs = tuple(pair for pair in selection.meta if ":".join(pair) != value)
         return changed(selection, meta=pairs)
-    if field in ("classes", "becomes", "kinds", "tags"):
+    if field in ("classes", "becomes", "kinds", "tags", "scores"):
         kept = tuple(one for one in getattr(selection, field) if one != value)
         return changed(selection, **{field: kept})
     return changed(selection, **{field: default})

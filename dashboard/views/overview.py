@@ -8,8 +8,13 @@ import streamlit as st
 from analysis import schema
 from analysis.config import DENSE_ID
 from analysis.figures.layout import cut
+from analysis.presentation.evaluated import (
+    feeding_sentences,
+    images_sentence,
+    note_sentences,
+)
 from analysis.presentation.findings import findings, pairing, pairing_hints
-from analysis.presentation.formatting import count
+from analysis.presentation.formatting import count, is_missing
 from analysis.presentation.tables import PAIR_HELP, VARIANT_HELP, pair_table, variant_table
 from analysis.results.code import table_code, where
 from analysis.store.manifest import LeftOut
@@ -23,6 +28,8 @@ from dashboard.links import open_gallery
 from dashboard.text import html_text, plain
 
 _NAME = 32
+_MOST = 6
+_LONG = 400
 
 
 def show() -> None:
@@ -68,6 +75,7 @@ def _what_it_is(context: Context) -> None:
         )
         + "</dl>"
     )
+    _what_was_evaluated(context)
     st.page_link(
         pages.page("sweeps"),
         label="All sweeps of this cache"
@@ -94,6 +102,26 @@ def _what_it_is(context: Context) -> None:
             ),
             icon=":material/warning:",
         )
+
+
+def _what_was_evaluated(context: Context) -> None:
+    """Say which images and how models are fed, and warn of what was noted."""
+    manifest = context.manifest
+    said = images_sentence(manifest)
+    if said:
+        html_text(f"Evaluated on {said}.", role="lethe-note", testid="evaluated")
+    fed = feeding_sentences(manifest)
+    for one in fed[:_MOST]:
+        html_text(f"Fed to {one}.", role="lethe-note", testid="feeding")
+    if len(fed) > _MOST:
+        others = f"{len(fed) - _MOST} more ways of feeding: see the command show."
+        html_text(others, role="lethe-note")
+    notes = note_sentences(manifest)
+    if notes:
+        listed = "\n".join(f"- {plain(cut(one, _LONG))}" for one in notes[:_MOST])
+        n_more = len(notes) - _MOST
+        more = f"\n- {n_more} more: see “How it was made” below" if n_more > 0 else ""
+        st.warning(listed + more, icon=":material/warning:")
 
 
 def _left_out(left_out: list[LeftOut]) -> None:
@@ -127,6 +155,30 @@ def _what_was_found(context: Context) -> None:
         icon=":material/arrow_forward:",
         query_params=_gallery_address(context),
     )
+    _scores_links(context)
+
+
+_SCORES_LINKS = {
+    "tied": ("n_score_tied", "See the images whose top score is tied"),
+    "no-answer": ("n_no_answer", "See the images without an answer"),
+}
+
+
+def _scores_links(context: Context) -> None:
+    """Lead to the images of the chosen variant whose scores are tied, or no answer."""
+    summary = context.results.summary().set_index(schema.VARIANT_ID)
+    variant = context.selection.variant
+    if variant not in summary.index:
+        return
+    for which, (column, label) in _SCORES_LINKS.items():
+        n = summary.loc[variant, column]
+        if not is_missing(n) and n > 0:
+            st.page_link(
+                pages.page("gallery"),
+                label=f"{label} at {plain(variant)}",
+                icon=":material/arrow_forward:",
+                query_params=_gallery_address(context) | {"scores": which, "population": "all"},
+            )
 
 
 def _single_models(context: Context, pairs: pd.DataFrame) -> None:
