@@ -16,7 +16,7 @@ from analysis.datasets.preprocess import Arrays
 from analysis.errors import LetheError, RunError, UserError, one_line
 from analysis.external.doctor import Candidate
 from analysis.external.feeding import Decided, fed
-from analysis.external.fit import Fit, Trial, scores_of
+from analysis.external.fit import Fit, Trial, all_scores_of, scores_of
 from analysis.external.model import Array, Loaded, Needed
 from analysis.external.registry import open_model
 from analysis.external.sample import Sample
@@ -172,7 +172,10 @@ def predict_dense(context: ExternalContext, fit: Fit) -> npt.NDArray[np.int64]:
     UserError
         Its scores are those of a multi-label model.
     """
-    return predictions(_scores(context, fit, context.arrays, fit.pixels).scores)
+    scores = _scores(context, fit, context.arrays, fit.pixels).scores
+    if fit.columns is not None and scores.ndim == 2:
+        scores = scores[:, list(fit.columns)]
+    return predictions(scores)
 
 
 def evaluate_shifts(
@@ -220,7 +223,8 @@ def _scores(context: ExternalContext, fit: Fit, arrays: Arrays, name: str) -> Ru
             temporary = kept.with_suffix(f".{os.getpid()}.part.npy")
             np.save(temporary, scores)
             temporary.replace(kept)
-    return run_scores(scores, fit.scores, name=f"{fit.signature.model.label}: its scores")
+    name = f"{fit.signature.model.label}: its scores"
+    return run_scores(scores, fit.scores, name=name, columns=fit.columns)
 
 
 def _open_again(context: ExternalContext, fit: Fit) -> Loaded:
@@ -237,7 +241,7 @@ def _predicted(context: ExternalContext, fit: Fit, pixels: Array) -> Array:
         given = fed(_filled(batch, fit.way.batch), fit.signature, fit.feeding, fit.way.layout)
         try:
             output = np.asarray(loaded.run(given)[fit.output])
-            parts.append(scores_of(fit, _rows(output, len(given), len(batch)), len(batch)))
+            parts.append(all_scores_of(fit, _rows(output, len(given), len(batch)), len(batch)))
         except Exception as error:
             raise RunError(f"the model fails on an image: {one_line(error)}") from error
     return np.concatenate(parts)

@@ -233,6 +233,20 @@ def scores_of(fit: Fit, output: Array, n_images: int) -> Array:
     ValueError
         It has another shape than on the images it was tried on, or a label is no class.
     """
+    table = all_scores_of(fit, output, n_images)
+    if fit.width == 1 and table.ndim == 2:
+        table = two_classes(table, fit.scores)
+    return table if fit.columns is None or table.ndim == 1 else table[:, list(fit.columns)]
+
+
+def all_scores_of(fit: Fit, output: Array, n_images: int) -> Array:
+    """Scores of all outputs, (n, W), as :func:`run_scores` decides on them; or labels (n,).
+
+    Raises
+    ------
+    ValueError
+        It has another shape than on the images it was tried on.
+    """
     table = as_table(output, n_images)
     if table is None or (table.ndim == 2 and table.shape[1] != fit.width):
         raise ValueError(f"output '{fit.output}' has another shape: {output.shape}")
@@ -244,6 +258,4 @@ def scores_of(fit: Fit, output: Array, n_images: int) -> Array:
                 f"{fit.n_classes} classes, from 0 to {fit.n_classes - 1}"
             )
         return table.astype(np.int64)
-    if fit.width == 1:
-        table = two_classes(table)
-    return table if fit.columns is None else table[:, list(fit.columns)]
+    return table

@@ -90,7 +90,7 @@ def audit(
     notes: list[str] = []
     pictures: Pictures | None = None
     if loader is None:
-        found, label = _of_arrays(runs, labels)
+        found, label = _of_arrays(runs, labels, scores)
     else:
         if labels is not None:
             raise UserError("audit: a loader has its own labels; leave labels=… out")
@@ -99,7 +99,8 @@ def audit(
         collected = collect(runs, loader)
         label, pictures, notes = collected.label, collected.pictures, collected.notes
         n = len(label)
-        found = {run: scores_of(one, _name(run), n) for run, one in collected.scores.items()}
+        given = collected.scores.items()
+        found = {run: scores_of(one, _name(run), n, scores) for run, one in given}
         widths = {one.shape[1] for one in found.values() if one.ndim == 2}
         if class_names is None and collected.class_names is not None:
             is_fitting = widths == {len(collected.class_names)} or not widths
@@ -121,7 +122,7 @@ def _name(run: Run) -> str:
     return f"the scores of {run[0]}" if run[1] == 0 else f"the scores of {run[0]}@{run[1]}"
 
 
-def _of_arrays(runs: dict[Run, Any], labels: Any) -> tuple[dict[Run, Array], Array]:
+def _of_arrays(runs: dict[Run, Any], labels: Any, asked: str) -> tuple[dict[Run, Array], Array]:
     called = [run for run, one in runs.items() if callable(one)]
     if called:
         raise UserError(
@@ -138,7 +139,8 @@ def _of_arrays(runs: dict[Run, Any], labels: Any) -> tuple[dict[Run, Array], Arr
             f"labels have the shape {list(label.shape)}; expected one class an image, [N]: Lethe "
             "audits single-label classifiers"
         )
-    return {run: scores_of(one, _name(run), len(label)) for run, one in runs.items()}, label
+    n = len(label)
+    return {run: scores_of(one, _name(run), n, asked) for run, one in runs.items()}, label
 
 
 def _names(given: Sequence[str] | None, scores: dict[Run, Array], label: Array) -> tuple[str, ...]:

@@ -105,7 +105,7 @@ def as_array(value: Any, name: str) -> Array:
     return found
 
 
-def scores_of(value: Any, name: str, n: int) -> Array:
+def scores_of(value: Any, name: str, n: int, asked: str = "auto") -> Array:
     """Scores (n, C) of a run, or its labels (n,).
 
     Raises
@@ -127,7 +127,7 @@ def scores_of(value: Any, name: str, n: int) -> Array:
             f"{name} have the shape {list(given.shape)} of {given.dtype}; expected scores [N, "
             "classes], or predicted labels [N]"
         )
-    return two_classes(table) if table.ndim == 2 and table.shape[1] == 1 else table
+    return two_classes(table, asked) if table.ndim == 2 and table.shape[1] == 1 else table
 
 
 def n_classes_of(scores: Mapping[Run, Array], names: Sequence[str] | None, label: Array) -> int:

@@ -17,6 +17,7 @@ from analysis.outputs.scores import (
     kind_of,
     log_probabilities,
     n_zeros,
+    two_classes,
 )
 from analysis.outputs.whole_numbers import Grid, grid_of
 
@@ -37,18 +38,23 @@ class RunScores:
         Of the scores; None of labels.
     grid : Grid or None
         What whole numbers stand for; None of floating-point numbers, and of labels.
+    columns : tuple of int or None
+        Which scores are the classes, in their order; None: all, as they are.
     """
 
     scores: Array
     kind: Kind
     summary: ScoreSummary | None
     grid: Grid | None = None
+    columns: tuple[int, ...] | None = None
 
     def logits(self, start: int, stop: int) -> Array:
-        """Logits of some rows; of probabilities their logarithms."""
+        """Logits of the classes of some rows; of probabilities their logarithms."""
         block = self.scores[start:stop]
         if self.kind == "probabilities" and self.summary is not None:
-            return log_probabilities(block, self.summary)
+            block = log_probabilities(block, self.summary)
+        if self.columns is not None:
+            block = block[:, list(self.columns)]
         return block if block.dtype == np.float64 else block.astype(np.float32, copy=False)
 
     @property
@@ -70,17 +76,26 @@ def _rows(scores: Array) -> int:
     return min(_ROWS, max(64, _VALUES // max(1, *scores.shape[1:]))) if scores.ndim > 1 else _ROWS
 
 
-def run_scores(scores: Array, asked: str = "auto", *, name: str = "the scores") -> RunScores:
+def run_scores(
+    scores: Array,
+    asked: str = "auto",
+    *,
+    name: str = "the scores",
+    columns: tuple[int, ...] | None = None,
+) -> RunScores:
     """Decide what the scores of a run are, over all of them.
 
     Parameters
     ----------
     scores : array
-        (N, C), or labels (N,).
+        (N, C), (N, 1) of the second of two classes, or labels (N,).
     asked : str
         ``auto``, or what they are said to be.
     name : str
         What messages call them.
+    columns : tuple of int, optional
+        Which of them are classes, in their order; what they are is decided over all of them, since
+        probabilities of some classes do not sum to 1.
 
     Raises
     ------
@@ -89,6 +104,8 @@ def run_scores(scores: Array, asked: str = "auto", *, name: str = "the scores") 
     """
     if scores.ndim == 1:
         return RunScores(scores, "labels", None)
+    if scores.shape[1] == 1:
+        scores = two_classes(scores, asked)
     size, grid = _rows(scores), None
     if scores.dtype.kind != "f":
         blocks = (scores[start : start + size] for start in range(0, len(scores), size))
@@ -97,7 +114,7 @@ def run_scores(scores: Array, asked: str = "auto", *, name: str = "the scores") 
     summary = ScoreSummary()
     for start in range(0, len(scores), size):
         summary.add(scores[start : start + size])
-    return RunScores(scores, kind_of(summary, asked, name=name), summary, grid)
+    return RunScores(scores, kind_of(summary, asked, name=name), summary, grid, columns)
 
 
 def table_of(

@@ -183,9 +183,14 @@ def as_table(output: Array, n_images: int) -> Array | None:
     return output.reshape(n_images)
 
 
-def two_classes(scores: Array) -> Array:
-    """Scores of two classes from one output, the second's: a probability, or its logit."""
+def two_classes(scores: Array, asked: str = "auto") -> Array:
+    """Scores of two classes from one output, the second's: a probability, or its logit.
+
+    All rows of a run belong here: those of a few images may lie in 0..1 by chance.
+    """
     second = scores[:, :1]
+    if asked == "logits":
+        return np.concatenate([np.zeros_like(second), second], axis=1)
     answered = second[np.isfinite(second)]
     if len(answered) and answered.min() >= -_OUTSIDE and answered.max() <= 1 + _OUTSIDE:
         return np.concatenate([1 - second, second], axis=1)

@@ -19,7 +19,15 @@ from analysis.errors import UserError
 from analysis.execution import Pool
 from analysis.external.doctor import Candidate, Diagnosis, Doctor
 from analysis.external.feeding import Decided, Numbers, decide, differences
-from analysis.external.fit import Fit, Trial, choose_output, names_given, scores_of, space_of
+from analysis.external.fit import (
+    Fit,
+    Trial,
+    all_scores_of,
+    choose_output,
+    names_given,
+    scores_of,
+    space_of,
+)
 from analysis.external.model import Array, Needed
 from analysis.external.options import ExternalModelsConfig
 from analysis.external.sample import Sample, write_sample
@@ -229,7 +237,7 @@ class Fitting:
             signature, trial.way, trial.decided, output, len(trial.outputs), width, columns,
             len(self.class_names), asked.scores, "logits", tuple(notes),
         )  # fmt: skip
-        scores = scores_of(fit, trial.outputs[output], n)
+        scores = all_scores_of(fit, trial.outputs[output], n)
         if not np.isfinite(scores).any():
             notes.append(
                 "no output is finite on the images it was tried on; other --pixels or --normalize?"
