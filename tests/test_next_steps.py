@@ -128,8 +128,8 @@ def test_a_finished_sweep_says_what_to_type_next(tmp_path, monkeypatch):
     cache = Cache(f"{tmp_path / 'my sweeps'}")
     said = to_look_at(manifest, cache, "lethe")
     where = shlex.quote(f"{tmp_path / 'my sweeps'}")
-    assert f"lethe show made --results --cache {where}" in said
-    assert f"lethe dashboard --cache {where}" in said
+    assert f"    lethe show made --results --cache {where}\n" in said
+    assert said.endswith(f"    lethe dashboard --cache {where}")
     assert "python -m dashboard" in to_look_at(manifest, cache, "python -m analysis")
     monkeypatch.setenv("LETHE_CACHE", f"{tmp_path / 'my sweeps'}")
     assert "--cache" not in to_look_at(manifest, cache, "lethe")

@@ -52,7 +52,8 @@ def to_look_at(manifest: Manifest, cache: Cache, program: str) -> str | None:
         return f"no compressed model is there yet: {more}"
     where = "" if f"{cache.root}" == default_cache() else f" --cache {shlex.quote(f'{cache.root}')}"
     show = f"{program} show {shlex.quote(manifest.name)} --results{where}"
-    return f"next: {show}   or, to see the images: {_dashboard(program)}{where}"
+    # A line each, so that they can be pasted.
+    return f"what was found, and the images:\n    {show}\n    {_dashboard(program)}{where}"
 
 
 def _dashboard(program: str) -> str:
