@@ -74,7 +74,7 @@ def attribute_pairs(rows: pd.DataFrame, *, note: str = "") -> go.Figure:
     ]
     subtitle = (
         "95 % intervals over images (Bonett and Price); lost and gained: McNemar's q ≤ 0.05, "
-        f"corrected over {len(known):,} values (Benjamini-Hochberg)."
+        "corrected over all values that were tested (Benjamini-Hochberg)."
     )
     if len(known) > len(shown):
         subtitle += f" {len(known) - len(shown):,} values with larger p are not shown."

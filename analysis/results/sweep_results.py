@@ -13,7 +13,7 @@ import pandas as pd
 
 from analysis import schema
 from analysis.results import annotations, notebook
-from analysis.results.frames import rows_of, stack, typed
+from analysis.results.frames import stack, typed
 from analysis.results.images import ImageTables
 from analysis.results.metadata import AttributeTables, GroupCurves, Metadata
 from analysis.results.shifts import RobustnessTables
@@ -248,10 +248,8 @@ class SweepResults:
         """
         single = self._single(None)
         table = self._source.kept("shift-pairs", lambda: self._robustness.pairs(single))
-        if variant_id is None:
-            return table
-        self._source.asked(variant_id)
-        return rows_of(table, self.manifest.variant(variant_id))
+        asked = self._source.asked(variant_id)
+        return table[table[schema.VARIANT_ID].isin(asked)].reset_index(drop=True)
 
     def _single(self, variant_id: str | None) -> list[str]:
         """Variants that are one single model beside one dense one."""
@@ -286,8 +284,7 @@ class SweepResults:
 
     def metadata(self) -> pd.DataFrame:
         """One row an image: ``image_id label path width height`` and the ``meta_*`` columns."""
-        frame: pd.DataFrame = self._metadata.table.to_pandas()
-        return frame
+        return pd.DataFrame(self._metadata.table.to_pandas())
 
     def attribute_kinds(self) -> pd.DataFrame:
         """One row a ``meta_*`` column: whether it is categorical or numeric, or why it is not."""
@@ -303,12 +300,7 @@ class SweepResults:
     def attribute_pairs(
         self, variant_id: str | None = None, *, attribute: str | None = None
     ) -> pd.DataFrame:
-        """One row a variant of one single model (K = 1), attribute and value: the pair on it.
-
-        Accuracy of dense and of the variant on the images of the value, the change with its 95 %
-        interval and McNemar's exact p; ``mcnemar_q`` is Benjamini-Hochberg over the values of a
-        variant, of the one attribute alone where one is named. Empty where there are more runs.
-        """
+        """One row a single model (K = 1), attribute and value: the pair; q over those asked for."""
         return self._attributes.pairs(self._single(variant_id), self._metadata.chosen(attribute))
 
     def numeric_attributes(

@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 import pytest
 
 import analysis.figures
+from analysis.figures.attribute_pairs import attribute_pairs
 from analysis.figures.breaking_points import breaking_points
 from analysis.figures.class_heatmap import class_heatmap
 from analysis.figures.class_impact import class_impact
@@ -52,6 +53,11 @@ def broken(offset: int) -> pd.DataFrame:
     return pd.DataFrame({"method": methods, "breaking_point": [0.9, 0.5, None] * 2})
 
 
+def by_value(rows: pd.DataFrame) -> pd.DataFrame:
+    """An attributes table as one of pairs of single models, which the sweep has none of."""
+    return rows.assign(top1_delta=-0.1, ci_low=-0.2, ci_high=0.1, mcnemar_p=0.01, mcnemar_q=0.02)
+
+
 def pairs(table: pd.DataFrame) -> pd.DataFrame:
     """A robustness table as one of pairs of single models, which the sweep has none of."""
     rows = table[table["metric"] == "top1"].rename(columns={"shifted": "top1"})
@@ -79,6 +85,7 @@ def drawn(opened: SweepResults, offset: int) -> dict[str, go.Figure]:
         "human_shares": human_shares(renamed(opened.annotation_shares(), offset), **words),
         "image_votes": image_votes(runs, label=3, **named),
         "image_confidence": image_confidence(runs, **named),
+        "attribute_pairs": attribute_pairs(by_value(rows), **words),
         "over_representation": over_representation(rows, **words),
         "pie_overlap": pie_overlap(renamed(opened.overlap(), offset), **words),
         "pie_accuracy": pie_accuracy(summary, **words),
