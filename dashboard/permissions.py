@@ -39,6 +39,23 @@ def check(what: str) -> None:
         raise UserError(f"this dashboard was started with --read-only and does not {what}")
 
 
+def check_file(what: str) -> None:
+    """Refuse to read a text file of this machine where others may come; ``what`` names it.
+
+    Its lines would become names that they see.
+
+    Raises
+    ------
+    UserError
+        The dashboard is read-only, or may be reached from elsewhere.
+    """
+    if not may_run_code():
+        raise UserError(
+            f"{what}: this reads a file of the server's machine, which a dashboard does only where "
+            "nobody but this machine reaches it; run the command there (docs/serving.md)"
+        )
+
+
 def check_code(what: str) -> None:
     """Refuse to run code of this machine where others may come; ``what`` names it.
 

@@ -149,7 +149,7 @@ def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
     doctor.set_defaults(run=run_doctor)
 
 
-_OF_DOCTOR = {*_OWN, "dataset", "train_limit", "test_limit", "paired", "workers", "device"}
+_OF_DOCTOR = {*_OWN, "dataset", "train_limit", "test_limit", "workers", "device"}
 
 
 def run_doctor(options: argparse.Namespace, _: Cache) -> int:

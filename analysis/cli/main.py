@@ -59,11 +59,22 @@ def main(
 ) -> int:
     """Run a verb; return 0 done, 1 damage or breach, 2 unusable input, 3 failed run or machine."""
     parser = build_parser(program, beside)
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(_tied(sys.argv[1:] if arguments is None else arguments))
     options.program = program
     signal.signal(signal.SIGTERM, _stop)
     with console.guarded():
         return _run(options)
+
+
+def _tied(words: Sequence[str]) -> list[str]:
+    """Tie the value range -1..1 to its option, which argparse takes for an option itself."""
+    found: list[str] = []
+    for word in words:
+        if word == "-1..1" and found and found[-1] == "--pixels":
+            found[-1] = f"--pixels={word}"
+        else:
+            found.append(word)
+    return found
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -9,10 +9,12 @@ from dashboard import permissions
 
 # Python functions, and programs of torch.export, whose expressions torch evaluates.
 _CODE = ("function", "exported")
+# Options that name a text file, whose lines become names that are shown.
+_FILES = ("--classes",)
 
 
 def check(words: Sequence[str]) -> None:
-    """Refuse a command that names code, where whoever looks may not.
+    """Refuse a command that names code or a text file, where whoever looks may not.
 
     Raises
     ------
@@ -21,6 +23,9 @@ def check(words: Sequence[str]) -> None:
     """
     for model in _code(_models(words)):
         permissions.check_code(f"--models {model.label}")
+    for word in words:
+        if word.partition("=")[0] in _FILES:
+            permissions.check_file(word.partition("=")[0])
 
 
 def why_not_run_again(manifest: Manifest) -> str | None:

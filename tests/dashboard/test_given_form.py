@@ -171,6 +171,16 @@ def test_code_is_run_only_where_nobody_else_comes(tmp_path, monkeypatch, model):
         trust.check(words)
 
 
+def test_a_text_file_of_the_server_is_read_only_where_nobody_else_comes(monkeypatch):
+    words = external_options.words(external_options.options(FILLED | {"classes": "/etc/hostname"}))
+    monkeypatch.setenv("LETHE_READ_ONLY", "")
+    monkeypatch.setenv("LETHE_ALONE", "")
+    with pytest.raises(UserError, match="--classes: this reads a file of the server's machine"):
+        trust.check(words)
+    permissions.declare(read_only=False, alone=True)
+    trust.check(words)
+
+
 def test_files_of_numbers_are_no_code(monkeypatch):
     monkeypatch.delenv("LETHE_ALONE", raising=False)
     trust.check(["sweep", "--models", "dense=net.onnx", "a=timm:resnet18:w.pth", "--name", "m:n"])
