@@ -115,7 +115,7 @@ def test_another_option_says_how_to_go_on(tmp_path):
     manifest = make_sweep(tmp_path, seeds=1).manifest()
     said = refusal(check_same_options, manifest, ("normalize", None, "imagenet"))
     assert "was made without normalize, and this is with normalize = imagenet" in said
-    assert "another --name, or take it away first: 'remove made'" in said
+    assert "another --name, or remove it first: 'remove made'" in said
 
 
 def test_a_long_order_says_where_all_of_it_is():

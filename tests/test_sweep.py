@@ -169,7 +169,7 @@ def test_paired_runs_share_the_dense_stream_until_pruning_starts(tmp_path: Path)
 
 def test_a_changed_training_option_is_refused(swept: SweepFolder) -> None:
     changed = small_sweep(training=Training(epochs=4, prune_every=4))
-    with pytest.raises(UserError, match="made with epochs = 3, now it is 4"):
+    with pytest.raises(UserError, match="made with epochs = 3, and this is with epochs = 4"):
         run_sweep(changed, Cache(swept.path.parent))
 
 

@@ -73,7 +73,7 @@ def check_same_options(manifest: Manifest, different: tuple[str, Any, Any] | Non
         left, right = _said(key, before), _said(key, now)
         raise UserError(
             f"sweep '{manifest.name}' was made {left}, and this is {right}; repeat its options, "
-            f"give another --name, or take it away first: 'remove {manifest.name}'"
+            f"give another --name, or remove it first: 'remove {manifest.name}'"
         )
 
 

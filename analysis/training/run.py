@@ -69,7 +69,7 @@ def train_run(context: RunContext, variant: Variant, seed: int) -> RunResult:
         "compute_dtype": "float32",
     }
     if not np.isfinite(logits).any():
-        raise RunError("no output of the model is finite: training diverged; try a smaller --lr")
+        raise RunError("the model's outputs are not finite: training diverged; try a smaller --lr")
     table = prediction_table(logits, context.inputs.labels("test"), dense_logits=dense)
     store = context.store
     weights = store.weights_path(variant.variant_id, seed)
