@@ -49,11 +49,7 @@ def check_file(what: str) -> None:
     UserError
         The dashboard is read-only, or may be reached from elsewhere.
     """
-    if not may_run_code():
-        raise UserError(
-            f"{what}: this reads a file of the server's machine, which a dashboard does only where "
-            "nobody but this machine reaches it; run the command there (docs/serving.md)"
-        )
+    _check_alone(f"{what}: this reads a file of the server's machine, which a dashboard does only")
 
 
 def check_code(what: str) -> None:
@@ -64,9 +60,14 @@ def check_code(what: str) -> None:
     UserError
         The dashboard is read-only, or may be reached from elsewhere.
     """
+    _check_alone(
+        f"{what}: this may run code of the server's machine, which a dashboard starts only"
+    )
+
+
+def _check_alone(refusal: str) -> None:
     if not may_run_code():
         raise UserError(
-            f"{what}: this may run code of the server's machine, which a dashboard starts only "
-            "where nobody but this machine reaches it; run the command there "
+            f"{refusal} where nobody but this machine reaches it; run the command there "
             "(docs/serving.md)"
         )
