@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.external.feeding import IMAGENET, Decided, Numbers
-from analysis.external.model import Array, Feeding
+from analysis.external.model import Feeding
 from analysis.external.signature import Input, Signature
 from analysis.stats.pairs import mcnemar
 
@@ -30,13 +30,12 @@ _CROPS: tuple[tuple[str, float | None], ...] = (
 _INTERPOLATIONS = ("bicubic", "bilinear", "lanczos", "nearest")
 _SIZES = (224, 256, 299)
 _CAFFE = (IMAGENET[0], (1.0, 1.0, 1.0))
-_RANGES: tuple[tuple[str, tuple[str, ...], str, Numbers, Numbers], ...] = (
-    ("imagenet", ("--normalize", "imagenet"), "0..1", *IMAGENET),
-    ("none", ("--normalize", "none"), "0..1", (0.0,), (1.0,)),
-    ("0.5", ("--normalize", "0.5"), "0..1", (0.5,), (0.5,)),
-    ("0..255", ("--pixels", "0..255"), "0..255", (0.0,), (1.0,)),
+_RANGES: tuple[tuple[tuple[str, ...], str, Numbers, Numbers], ...] = (
+    (("--normalize", "imagenet"), "0..1", *IMAGENET),
+    (("--normalize", "none"), "0..1", (0.0,), (1.0,)),
+    (("--normalize", "0.5"), "0..1", (0.5,), (0.5,)),
+    (("--pixels", "0..255"), "0..255", (0.0,), (1.0,)),
     (
-        "0..255 minus mean",
         ("--pixels", "0..255", "--mean", "0.485", "0.456", "0.406", "--std", "1"),
         "0..255",
         *_CAFFE,
@@ -194,7 +193,7 @@ class Doctor:
             colours.append(other)
         ranges: list[tuple[tuple[str, ...], dict[str, Any]] | None] = [None]
         if not self._signature.takes_integers:
-            known = [(words, pixels, mean, std) for _, words, pixels, mean, std in _RANGES]
+            known = list(_RANGES)
             if self._of_dataset is not None:
                 known.append((("--normalize", "dataset"), "0..1", *self._of_dataset))
             ranges += [
@@ -305,8 +304,3 @@ def _is_same(feeding: Feeding, pixels: str, mean: Numbers, std: Numbers) -> bool
     return (
         is_range and np.allclose(used[0], mean, atol=1e-4) and np.allclose(used[1], std, atol=1e-4)
     )
-
-
-def right_of(predicted: Array, label: Array) -> npt.NDArray[np.bool_]:
-    """Which images are right, (n,)."""
-    return np.asarray(predicted == label[: len(predicted)])

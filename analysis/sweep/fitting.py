@@ -160,7 +160,7 @@ class Fitting:
         native = self._dataset.native_size
         doctor = Doctor(
             fit.signature.model.label, fit.signature, fit.way, fit.decided, right,
-            min(n, self.sample.n), of_dataset=self._of_training(fit.geometry),
+            min(n, self.sample.n), of_dataset=self._of_sample(fit.geometry),
             are_resized=native is None or native != fit.way.size or bool(fit.feeding.crop_pct),
             outputs=self._other_outputs(fit),
             by_chance=_by_chance(label[: min(n, self.sample.n)]),
@@ -208,6 +208,17 @@ class Fitting:
                 write_split(some, "train", geometry, here, [], None, lambda *_: None)
                 self._statistics[geometry.key] = channel_statistics(here / "train.npy")
         return self._statistics[geometry.key]
+
+    def _of_sample(self, geometry: Geometry) -> tuple[Numbers, Numbers]:
+        """Mean and standard deviation of training pixels where they are known, else of the sample.
+
+        To find them takes decoding thousands of pictures, which a model that says its own spares.
+        """
+        if geometry.key in self._statistics:
+            return self._statistics[geometry.key]
+        pixels = self.sample.pixels(geometry) / 255
+        mean, std = pixels.mean(axis=(0, 2, 3)), pixels.std(axis=(0, 2, 3))
+        return tuple(mean.tolist()), tuple(np.maximum(std, 1e-3).tolist())
 
     def _fit(self, signature: Signature, trial: Trial) -> Fit:
         """Choose the output with the scores, and which of them are the classes of the sweep."""
