@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from analysis.external.model import Feeding, Size
+from analysis.models.geometry import CROP_MODES, INTERPOLATIONS
 from analysis.outputs.label_space import names_in
 
 _MOST_BYTES = 16 * 2**20
 _RESAMPLING = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
-_INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
-_CROP_MODES = {"center": "crop", "squash": "squash", "border": "pad"}
 _NORMALIZED = ("pixels", "mean", "std")
 # Image processors of transformers that resize in a way of their own.
 _CONVNEXT_SQUASHES_FROM = 384
@@ -32,7 +31,7 @@ def of_timm(config: Mapping[str, Any]) -> Feeding:
     size = (int(sides[1]), int(sides[2])) if sides is not None and len(sides) == 3 else None
     return Feeding(
         size=size,
-        resize=_CROP_MODES.get(str(config.get("crop_mode") or "center")),
+        resize=CROP_MODES.get(str(config.get("crop_mode") or "center")),
         crop_pct=_share(config.get("crop_pct")),
         interpolation=_interpolation(config.get("interpolation")),
         channels="rgb",
@@ -149,7 +148,7 @@ def of_metadata(found: Mapping[str, str]) -> Feeding:
     colours = str(values.get("color_space", values.get("channel_order", ""))).lower()
     feeding = Feeding(
         size=_sides(sides),
-        resize=_CROP_MODES.get(str(values.get("crop_mode")).lower()),
+        resize=CROP_MODES.get(str(values.get("crop_mode")).lower()),
         crop_pct=_share(values.get("crop_pct")),
         interpolation=_interpolation(values.get("interpolation")),
         channels=colours if colours in ("rgb", "bgr") else None,
@@ -311,4 +310,4 @@ def _interpolation(value: Any) -> str | None:
         return _RESAMPLING.get(value)
     name = str(value).lower()
     name = name.removesuffix("_sw").removesuffix("_nosw")
-    return next((one for one in _INTERPOLATIONS if name.startswith(one)), None)
+    return next((one for one in INTERPOLATIONS if name.startswith(one)), None)

@@ -12,7 +12,7 @@ from torch import nn
 import analysis.models.tiny_cnn  # noqa: F401
 from analysis.errors import UserError, one_line
 from analysis.models.checkpoint import load_checkpoint, read_checkpoint
-from analysis.models.geometry import INTERPOLATIONS
+from analysis.models.geometry import CROP_MODES, INTERPOLATIONS
 from analysis.models.spec import ModelSpec, Size
 from analysis.models.torchvision_shim import import_timm
 from analysis.models.weights import prunable_weights
@@ -89,10 +89,9 @@ def _with_weights(spec: ModelSpec, cfg: dict[str, Any]) -> ModelSpec:
 
 def own_geometry(data: dict[str, Any]) -> dict[str, Any]:
     """Resize mode, crop and interpolation of timm's configuration of a model."""
-    modes = {"center": "crop", "squash": "squash", "border": "pad"}
     how = str(data.get("interpolation", "bicubic"))
     return {
-        "resize": modes.get(str(data.get("crop_mode", "center")), "crop"),
+        "resize": CROP_MODES.get(str(data.get("crop_mode", "center")), "crop"),
         "crop_pct": float(data.get("crop_pct") or 1.0),
         "interpolation": how if how in INTERPOLATIONS else "bilinear",
     }

@@ -17,6 +17,8 @@ _FILTERS = {
     "lanczos": Image.Resampling.LANCZOS,
 }
 INTERPOLATIONS = tuple(_FILTERS)
+# What timm calls the ways to resize.
+CROP_MODES = {"center": "crop", "squash": "squash", "border": "pad"}
 
 
 @dataclass(frozen=True)
