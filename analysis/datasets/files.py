@@ -64,6 +64,32 @@ class Scan:
     left_out: list[LeftOut] = field(default_factory=list)
 
 
+def read_text(path: Path, option: str, *, most_bytes: int, what: str) -> str:
+    """Read a text file that an option names.
+
+    Raises
+    ------
+    UserError
+        It is missing, no text, or larger than ``what`` can be.
+    """
+    try:
+        if path.stat().st_size > most_bytes:
+            raise UserError(f"{option} {path}: larger than {what} can be")
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise UserError(f"{option} {path}: there is no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{option} {path} cannot be read as text: {error}") from None
+
+
+def lines_of(text: str) -> list[str]:
+    """Lines without space around them; empty ones at the end are left out."""
+    lines = [line.strip() for line in text.splitlines()]
+    while lines and not lines[-1]:
+        lines.pop()
+    return lines
+
+
 def scan(root: Path) -> Scan:
     """Find every file below a folder.
 

@@ -100,6 +100,13 @@ def _npy_blocks(path: Path, shape: tuple[int, int], rows: int) -> Iterator[npt.N
             yield array[start : start + rows]
 
 
+def _checked_head(stream: IO[bytes], path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and type of an .npy file, whose size is as they say."""
+    shape, dtype, _ = _head(stream, path, path.name)
+    _check_size(path.stat().st_size, stream.tell(), shape, dtype, path, path.name)
+    return shape, dtype
+
+
 def read_column(path: Path, what: str) -> npt.NDArray[Any]:
     """Read one value an image from an .npy file, (N,): whole numbers or text.
 
@@ -109,8 +116,7 @@ def read_column(path: Path, what: str) -> npt.NDArray[Any]:
         It is damaged, or has another shape or type.
     """
     with _named(path), open_regular(path) as stream:
-        shape, dtype, _ = _head(stream, path, path.name)
-        _check_size(path.stat().st_size, stream.tell(), shape, dtype, path, path.name)
+        shape, dtype = _checked_head(stream, path)
         stream.seek(0)
         return _one_each(stream, shape, dtype, path, what, path.name)
 
@@ -124,8 +130,7 @@ def read_matrix(path: Path) -> npt.NDArray[Any]:
         It is damaged, or has another shape or type.
     """
     with _named(path), open_regular(path) as stream:
-        shape, dtype, _ = _head(stream, path, path.name)
-        _check_size(path.stat().st_size, stream.tell(), shape, dtype, path, path.name)
+        shape, dtype = _checked_head(stream, path)
     n, width = _table(shape, dtype, path, path.stem)
     with _named(path):
         return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False).reshape(n, width))

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from analysis import schema
+from analysis.datasets.files import lines_of, read_text
 from analysis.errors import UserError
 from analysis.importing.arrays import read_column
 from analysis.importing.columns import encoded, whole_numbers
@@ -78,17 +79,7 @@ def read_paths(path: Path) -> list[str]:
 
 
 def _lines(path: Path, option: str) -> list[str]:
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise UserError(f"{option} {path}: larger than a list of images can be")
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise UserError(f"{option} {path}: there is no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{option} {path} cannot be read as text: {error}") from None
-    lines = [line.strip() for line in text.splitlines()]
-    while lines and not lines[-1]:
-        lines.pop()
+    lines = lines_of(read_text(path, option, most_bytes=_MOST_BYTES, what="a list of images"))
     if not lines:
         raise UserError(f"{option} {path} is empty; expected one line an image")
     return lines

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from analysis.datasets.files import lines_of, read_text
 from analysis.errors import UserError
 
 _SYNSET = re.compile(r"n\d{8}")
@@ -53,14 +54,7 @@ def read_class_names(path: Path) -> tuple[str, ...]:
     UserError
         It cannot be read, has another form, or names an output twice or not at all.
     """
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise UserError(f"--classes {path}: larger than a list of classes can be")
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise UserError(f"--classes {path}: there is no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"--classes {path} cannot be read: {error}") from None
+    text = read_text(path, "--classes", most_bytes=_MOST_BYTES, what="a list of classes")
     if path.suffix.lower() == ".json":
         try:
             names = names_in(json.loads(text))
@@ -70,10 +64,7 @@ def read_class_names(path: Path) -> tuple[str, ...]:
                 '{"0": name, …}, {name: 0, …} or the config.json of a Hugging Face model'
             ) from None
     else:
-        lines = [line.strip() for line in text.splitlines()]
-        while lines and not lines[-1]:
-            lines.pop()
-        names = tuple(lines)
+        names = tuple(lines_of(text))
         if "" in names:
             raise UserError(f"--classes {path}: line {names.index('') + 1} is empty")
     if not names:
