@@ -99,9 +99,8 @@ def decided(network: Network, options: FeedingOptions, statistics: object) -> De
 
 def inputs(network: Network, how: Decided, pictures: Sequence[Image.Image]) -> np.ndarray:
     """Pictures as a network's input, [n, 3, side, side]."""
-    from analysis.models.geometry import Geometry
-
-    geometry = Geometry((network.size, network.size), 3, **how.geometry)
+    way = Input("NCHW", None, 3, (network.size, network.size))
+    geometry = how.geometry(way)
     pixels = np.stack([geometry.pixels(picture) for picture in pictures])
     return fed(pixels, signature(network.size), how.feeding, "NCHW")
 

@@ -23,7 +23,6 @@ from analysis.external.sample import Sample
 from analysis.external.signature import Input, Signature, signature_of
 from analysis.external.spec import ModelFile
 from analysis.filesystem import Location
-from analysis.models.geometry import Geometry
 from analysis.outputs.run_scores import RunScores, predictions, run_scores, table_of
 from analysis.store import SweepFolder
 from analysis.training.loop import evaluation_batches
@@ -75,8 +74,7 @@ def try_model(
     loaded = _opened(signature.model, needed)
     reasons = []
     for way, decided in ways:
-        geometry = Geometry(way.size, way.channels, **decided.geometry)
-        pixels = sample.pixels(geometry)
+        pixels = sample.pixels(decided.geometry(way))
         try:
             outputs = run_on(loaded, signature, way, decided, pixels)
             if way.batch is None and len(pixels) > 1:
@@ -103,8 +101,7 @@ def right_on(
     None where it does not take that. ``label`` are classes of the sweep.
     """
     way, decided = candidate.way, candidate.decided
-    geometry = Geometry(way.size, way.channels, **decided.geometry)
-    pixels = sample.pixels(geometry, n)
+    pixels = sample.pixels(decided.geometry(way), n)
     try:
         outputs = run_on(_opened(fit.signature.model, needed), fit.signature, way, decided, pixels)
         scores = scores_of(fit, outputs[candidate.output or fit.output], len(pixels))

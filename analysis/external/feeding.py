@@ -1,4 +1,4 @@
-"""How external models are fed: what each says itself, what is asked, and pixels as its input."""
+"""How external models are fed: from options and declarations to the pixels of their input."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -30,11 +30,16 @@ class Decided:
     feeding: Feeding
     sources: dict[str, str]
 
-    @property
-    def geometry(self) -> dict[str, Any]:
-        """Resizing, crop and interpolation, as ``Geometry`` takes them."""
-        names = ("resize", "crop_pct", "interpolation")
-        return {name: getattr(self.feeding, name) for name in names}
+    def geometry(self, way: Input) -> Geometry:
+        """Return the pixels that an input takes."""
+        feeding = self.feeding
+        return Geometry(
+            way.size,
+            way.channels,
+            feeding.resize or "crop",
+            feeding.crop_pct,
+            feeding.interpolation or "bicubic",
+        )
 
     def explicit(self) -> Feeding:
         """Return what did not come about by default."""

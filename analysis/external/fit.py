@@ -72,7 +72,7 @@ class Fit:
     @property
     def geometry(self) -> Geometry:
         """The pixels it takes."""
-        return Geometry(self.way.size, self.way.channels, **self.decided.geometry)
+        return self.decided.geometry(self.way)
 
     @property
     def pixels(self) -> str:
@@ -149,7 +149,7 @@ def choose_output(
         return asked.output
     usable = [name for name, one in tables.items() if one is not None and one.ndim == 2]
     fitting = [name for name in usable if _width(tables[name]) in expected]
-    # Whole numbers are scores where nothing else is: they may be indices.
+    # Whole numbers may be indices: they are scores only where no floating-point output fits.
     fitting = [name for name in fitting if outputs[name].dtype.kind == "f"] or fitting
     if not fitting and not usable:
         fitting = [name for name, one in tables.items() if one is not None]

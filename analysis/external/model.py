@@ -28,7 +28,7 @@ class Needed:
 
 @dataclass(frozen=True)
 class Feeding:
-    """How a picture becomes the input of a model; None where nothing is said.
+    """How a picture becomes the input of a model; None where it is not declared.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ class Loaded:
     says : Feeding
         What the model, or a file beside it, says of how it is fed.
     said_by : str
-        What says it, such as ``preprocessor_config.json``; empty where nothing does.
+        Where that is declared, such as ``preprocessor_config.json``; empty without.
     class_names : tuple of str
         Names of its outputs, in their order; empty where it names none.
     is_batch_dependent : bool

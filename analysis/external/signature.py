@@ -87,7 +87,7 @@ def inputs_of(
     layout : {"NCHW", "NHWC"}, optional
         Order of the axes, where its shape does not say it.
     size : (int, int), optional
-        Height and width where nothing else says them, such as those of its dense model.
+        Height and width where the model declares none, such as those of its dense model.
 
     Raises
     ------

@@ -10,7 +10,7 @@ _CLOSE = 0.6
 
 
 def nearby(path: Path) -> str:
-    """Say what is called alike, or that the folder is missing too; empty where nothing helps.
+    """Return a hint: names that are alike, or that the folder is missing too; empty without.
 
     Parameters
     ----------
