@@ -15,6 +15,7 @@ from analysis.external.options import ExternalModelsConfig, FeedingOptions, Outp
 from analysis.external.spec import parse_models
 from analysis.options import options_of
 from analysis.shifts.parse import shifts_from
+from analysis.stats.inference import p_text
 from analysis.store import Cache
 from analysis.store.manifest import Manifest
 
@@ -205,7 +206,7 @@ def _table(found: Diagnosis) -> str:
     lines = [f"{'right':>8}  {'gained':>6}  {'lost':>6}  {'p':>8}  feeding"]
     for one in (found.in_use, *found.others):
         words = one.typed or "as in use"
-        p = "" if not one.words else "< 1e-300" if one.p < 1e-300 else f"{one.p:.2g}"
+        p = p_text(one.p).removeprefix("p ").removeprefix("= ") if one.words else ""
         gained, lost = (f"{one.gained}", f"{one.lost}") if one.words else ("", "")
         lines.append(f"{100 * one.top1:>7.1f}%  {gained:>6}  {lost:>6}  {p:>8}  {words}")
     return "\n".join(lines)

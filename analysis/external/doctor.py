@@ -15,6 +15,7 @@ import numpy.typing as npt
 from analysis.external.feeding import IMAGENET, Decided, Numbers
 from analysis.external.model import Feeding
 from analysis.external.signature import Input, Signature
+from analysis.stats.inference import p_text
 from analysis.stats.pairs import mcnemar
 
 _ALPHA = 0.05
@@ -111,11 +112,11 @@ class Diagnosis:
                 f"none significantly better than the one in use ({100 * self.in_use.top1:.1f} % "
                 "right)"
             )
-        p = "p < 1e-300" if self.advice.p < 1e-300 else f"p = {self.advice.p:.2g}"
         return (
             f"{self.label} is right on {100 * self.in_use.top1:.1f} % of {self.in_use.n:,} images "
             f"as it is fed, and on {100 * self.advice.top1:.1f} % of the same images with "
-            f"{self.advice.typed} (McNemar {p}, corrected for {self.n_tried} feedings tried)"
+            f"{self.advice.typed} (McNemar {p_text(self.advice.p)}, corrected "
+            f"for {self.n_tried} feedings tried)"
         )
 
 

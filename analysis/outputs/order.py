@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
+from analysis.stats.inference import p_text
 from analysis.stats.pairs import mcnemar
 
 IntArray = npt.NDArray[Any]
@@ -179,9 +180,8 @@ def _sentence(
         for c in moved[:_SHOWN].tolist()
     ]
     more = f"; and {len(moved) - _SHOWN} more" if len(moved) > _SHOWN else ""
-    small = "p < 1e-300" if p < 1e-300 else f"p = {p:.2g}"
     return (
         f"the outputs seem to be in another order than the classes: {'; '.join(swaps)}{more}. With "
         f"these exchanged {100 * then.mean():.1f} % of {len(then):,} images that took no part in "
-        f"finding them are right, as it is {100 * now.mean():.1f} % (McNemar {small})"
+        f"finding them are right, as it is {100 * now.mean():.1f} % (McNemar {p_text(p)})"
     )

@@ -296,6 +296,16 @@ def _untested(difference: FloatArray) -> TTest:
     return TTest(difference, nothing, nothing, nothing, nothing, nothing, never)
 
 
+def p_text(p: float) -> str:
+    """Write a p value with two digits, never as 0: ``p = 0.012``, ``p < 1e-300``.
+
+    Parameters
+    ----------
+    p : float
+    """
+    return "p < 1e-300" if p < 1e-300 else f"p = {p:.2g}"
+
+
 def benjamini_hochberg(p: FloatArray) -> FloatArray:
     """Benjamini-Hochberg q values: the smallest false discovery rate that rejects each test.
 
