@@ -103,8 +103,10 @@ PAIRS_COLUMNS: Final = (
 CLASSES_COLUMNS: Final = (
     VARIANT_ID, CLASS_ID, CLASS_NAME, "n_images", "dense_recall", "recall", "recall_delta",
     "normalized_recall_delta", "t", "df", "p", "q", "ci_low", "ci_high", "t_reference",
-    "p_reference", "degenerate", "paired_t", "paired_p", "detectable", "holm", "excess_gap",
-    "dense_fpr", "fpr", "dense_fnr", "fnr", "mcnemar_p", "mcnemar_q",
+    "p_reference", "degenerate", "detectable", "holm", "excess_gap",
+    "dense_fpr", "fpr", "dense_fnr", "fnr", "mcnemar_p", "mcnemar_q", "n_train", "se_two_way",
+    "df_two_way", "p_two_way", "q_two_way", "ci_low_two_way", "ci_high_two_way", "q_sweep",
+    "loss_upper", "loss_upper_named", "shrunken_delta", "image_floor",
 )  # fmt: skip
 SUMMARY_COLUMNS: Final = (
     VARIANT_ID, "n_runs", "top1_mean", "top1_std", "top5_mean", "n_pies", "pie_share", "n_tied",
@@ -119,18 +121,29 @@ SUMMARY_COLUMNS: Final = (
     "dense_entropy_on_non_pies", "dense_entropy_on_half_pies", "dense_entropy_on_aa_pies",
     "n_impacted_holm", "cev", "sde", "n_classes_left_out", "intensification",
     "intensification_dense", "flips_to_wrong", "flips_to_right", KL_FROM_DENSE,
-    "n_score_tied", "n_no_answer", "n_outside", "n_forgotten_tied",
+    "n_score_tied", "n_no_answer", "n_outside", "n_forgotten_tied", "pie_excess_images_low",
+    "pie_excess_images_high", "seed_p", "seed_p_holm", "seed_p_fewer", "seed_smallest_p",
+    "long_tail_slope", "long_tail_low", "long_tail_high", "long_tail_p", "long_tail_classes",
+    "class_spread", "class_spread_p", "cev_aa", "cev_aa_low", "cev_aa_high", "cev_half", "sde_aa",
+    "sde_aa_low", "sde_aa_high", "sde_half", "dense_top1_on_added", "top1_on_added",
+    "dense_entropy_on_added",
 )  # fmt: skip
 STABILITY_COLUMNS: Final = (VARIANT_ID, IMAGE_ID, LABEL, "is_pie", "stability")
 SEED_TEST_COLUMNS: Final = (
-    VARIANT_ID, "n_images", "pie_share", "exchanged_pie_share", "p",
+    VARIANT_ID, "n_images", "pie_share", "exchanged_pie_share", "p", "p_fewer", "smallest_p",
+    "p_holm",
 )  # fmt: skip
 OVERLAP_COLUMNS: Final = (VARIANT_ID, "other_variant_id", "n_both", "n_either", "jaccard")
 ATTRIBUTES_COLUMNS: Final = (
     VARIANT_ID, "attribute", "value", "n_images", "n_pies", "n_missing", "image_share",
     "pie_share", "over_representation", "ci_low", "ci_high", "half_over_representation",
     "aa_over_representation", "aa_ci_low", "aa_ci_high", "difference", "difference_low",
-    "difference_high",
+    "difference_high", "risk_difference", "risk_difference_low", "risk_difference_high",
+    "contrast", "contrast_low", "contrast_high", "risk_difference_p", "contrast_p", "contrast_q",
+)  # fmt: skip
+DECILES_COLUMNS: Final = (
+    VARIANT_ID, "attribute", "decile", "from_value", "to_value", "n_images", "excess",
+    "excess_low", "excess_high",
 )  # fmt: skip
 ATTRIBUTE_PAIRS_COLUMNS: Final = (
     VARIANT_ID, "attribute", "value", "n_images", "dense_top1", "top1", "top1_delta", "ci_low",

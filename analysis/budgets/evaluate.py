@@ -17,8 +17,8 @@ from analysis.config import DENSE_ID
 from analysis.errors import UserError
 from analysis.results import SweepResults
 from analysis.stats.classes import ALPHA
-from analysis.stats.inference import paired, welch
 from analysis.stats.pairs import paired_rows
+from analysis.stats.t_tests import paired, welch
 
 _OF_RUNS = {"top1_drop": ("top1", -1), "top5_drop": ("top5", -1), "ece_increase": ("ece", 1)}
 

@@ -15,7 +15,7 @@ from analysis.external.options import ExternalModelsConfig, FeedingOptions, Outp
 from analysis.external.spec import parse_models
 from analysis.options import options_of
 from analysis.shifts.parse import shifts_from
-from analysis.stats.inference import p_text
+from analysis.stats.multiple import p_text
 from analysis.store import Cache
 from analysis.store.manifest import Manifest
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from analysis.results.sweep_results import SweepResults
-from analysis.stats.seed_noise import SPLITS
 from analysis.stats.votes import TieRule
 from analysis.store import Cache
 
@@ -17,7 +16,7 @@ def load_sweep(
     *,
     cache: str | Path = "cache",
     ties: TieRule = "confidence",
-    n_splits: int = SPLITS,
+    n_splits: int | None = None,
 ) -> SweepResults:
     """Open a sweep of the cache; nothing but its manifest is read until a table is asked for.
 
@@ -25,8 +24,8 @@ def load_sweep(
     ----------
     ties : {"confidence", "reference", "exclude"}
         How tied modal labels are broken.
-    n_splits : int
-        Random splits that the noise floor is the mean over.
+    n_splits : int, optional
+        So many random splits that the noise floor is the mean over, instead of all distinct ones.
 
     Raises
     ------

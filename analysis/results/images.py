@@ -12,9 +12,7 @@ from analysis.config import DENSE_ID
 from analysis.results.frames import stack
 from analysis.results.source import Source
 from analysis.results.variants import VariantTables, votes
-from analysis.stats.pairs import paired_rows
 from analysis.stats.pie import breaking_point, pie_stability
-from analysis.stats.seed_noise import seed_test
 
 
 class ImageTables:
@@ -62,23 +60,6 @@ class ImageTables:
                 n_resamples=n_resamples,
             )
         )
-
-    def seed_test(self, variant_id: str) -> dict[str, Any]:
-        """The variant's row of the permutation test over seeds."""
-        dense, variant = self._variants.both(variant_id)
-        paired = self._source.is_paired(variant_id)
-        pairs = paired_rows(dense.seeds, variant.seeds, paired=True) if paired else None
-        found = seed_test(votes(dense), votes(variant), pairs, ties=self._source.ties)
-        row: dict[str, Any] = dict.fromkeys(schema.SEED_TEST_COLUMNS)
-        row[schema.VARIANT_ID] = variant_id
-        if found is not None:
-            row |= {
-                "n_images": found.n_images,
-                "pie_share": found.share,
-                "exchanged_pie_share": found.exchanged_share,
-                "p": found.p,
-            }
-        return row
 
     def _difficulty(self, _: str) -> pd.DataFrame:
         means = (self._source.mean_of(DENSE_ID, c) for c in (schema.TRUE_CONFIDENCE, schema.EL2N))

@@ -15,11 +15,13 @@ from analysis import schema
 from analysis.config import DENSE_ID
 from analysis.errors import UserError
 from analysis.results.frames import stack
+from analysis.results.inference import SeedInference
 from analysis.results.source import Source
 from analysis.results.variants import VariantTables
 from analysis.stats.attribute_pairs import attribute_pairs, corrected
 from analysis.stats.attributes import MISSING, attribute_table, numeric_row
 from analysis.stats.curves import accuracy_on, curve_row, curve_table
+from analysis.stats.deciles import decile_table, deciles
 from analysis.stats.subgroups import SubgroupRates, subgroup_rates, subgroup_table
 from analysis.store import SweepFolder, matching
 
@@ -175,13 +177,12 @@ class Metadata:
 class AttributeTables:
     """Tables of given attributes, of one variant or all."""
 
-    def __init__(self, source: Source, variants: VariantTables) -> None:
+    def __init__(self, source: Source, variants: VariantTables, inference: SeedInference) -> None:
         self._source = source
         self._variants = variants
+        self._inference = inference
 
-    def over_representation(
-        self, variant_ids: Sequence[str], attributes: Sequence[Attribute]
-    ) -> pd.DataFrame:
+    def values(self, variant_ids: Sequence[str], attributes: Sequence[Attribute]) -> pd.DataFrame:
         """One row a variant, categorical attribute and value."""
         frames = [
             attribute_table(
@@ -191,12 +192,25 @@ class AttributeTables:
                 one.code,
                 self._variants.pies(variant_id)["is_pie"].to_numpy(),
                 self._variants.half_pies(variant_id),
+                self._inference.groups(variant_id, one.code, len(one.values)),
             )
             for variant_id in variant_ids
             for one in attributes
             if one.values is not None and one.code is not None
         ]
         return stack(frames, schema.ATTRIBUTES_COLUMNS)
+
+    def deciles(self, variant_ids: Sequence[str], attributes: Sequence[Attribute]) -> pd.DataFrame:
+        """One row a variant, numeric attribute and tenth of its values."""
+        frames = []
+        for one in attributes:
+            if one.number is None:
+                continue
+            code, edges = deciles(one.number)
+            for variant_id in variant_ids:
+                found = self._inference.groups(variant_id, code, max(len(edges) - 1, 0))
+                frames.append(decile_table(variant_id, one.name, code, edges, found))
+        return stack(frames, schema.DECILES_COLUMNS)
 
     def pairs(self, variant_ids: Sequence[str], attributes: Sequence[Attribute]) -> pd.DataFrame:
         """One row a variant of one single model, categorical attribute and value."""

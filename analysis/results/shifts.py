@@ -13,7 +13,7 @@ from analysis.config import DENSE_ID
 from analysis.results.frames import stack, typed
 from analysis.results.source import Source
 from analysis.results.variants import VariantTables
-from analysis.stats.inference import benjamini_hochberg
+from analysis.stats.multiple import benjamini_hochberg
 from analysis.stats.pairs import pair, paired_rows
 from analysis.stats.robustness import Pairs, RunAccuracy, robustness, run_accuracy, with_q
 from analysis.stats.votes import BoolArray

@@ -26,7 +26,7 @@ _VOTES = (schema.PREDICTION, schema.CONFIDENCE, schema.TRUE_RANK)
 class Source:
     """Manifest, labels and populations of one sweep, under one tie rule."""
 
-    def __init__(self, folder: SweepFolder, ties: TieRule, n_splits: int) -> None:
+    def __init__(self, folder: SweepFolder, ties: TieRule, n_splits: int | None) -> None:
         self.folder = folder
         self.ties: TieRule = ties
         self.n_splits = n_splits
@@ -131,14 +131,16 @@ class Source:
         prediction = self.population(variant_id).prediction
         return np.asarray(prediction == self.label.astype(prediction.dtype))
 
-    def kept(self, name: str, compute: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+    def kept(
+        self, name: str, compute: Callable[[], pd.DataFrame], *, always: bool = False
+    ) -> pd.DataFrame:
         """Return a table that takes long on a large sweep: from the shelf, else computed and kept.
 
-        Of a small sweep, or one still being made, nothing is kept.
+        Of a small sweep only what is ``always`` kept is; of one still being made, nothing.
         """
-        if self._shelf is None:
+        if self._shelf is None or not (always or self.is_large):
             return compute()
-        name = f"{name}-{self.ties}-{self.n_splits}"
+        name = self._name(name)
         found = self._shelf.get(name)
         if found is not None:
             kept: pd.DataFrame = found.to_pandas()
@@ -147,15 +149,26 @@ class Source:
         self._shelf.put(name, pa.Table.from_pandas(frame, preserve_index=False))
         return frame
 
+    def is_kept(self, name: str) -> bool:
+        """Whether a table lies on the shelf."""
+        return self._shelf is not None and self._shelf.has(self._name(name))
+
+    def _name(self, name: str) -> str:
+        return f"{name}-{self.ties}-{self.n_splits or 'all'}"
+
     @property
     def has_shelf(self) -> bool:
         """Whether tables that take long are kept on disk."""
         return self._shelf is not None and not self._shelf.is_read_only
 
     @cached_property
+    def is_large(self) -> bool:
+        """Whether the sweep is so large that its tables are kept."""
+        return self.manifest.n_runs * len(self.label) >= _LARGE
+
+    @cached_property
     def _shelf(self) -> DerivedTables | None:
-        n_predictions = self.manifest.n_runs * len(self.label)
-        if not self.manifest.is_complete or n_predictions < _LARGE:
+        if not self.manifest.is_complete:
             return None
         rests_on = hashlib.sha256(f"{STATS_VERSION}\0{self.manifest.to_json()}".encode())
         key = rests_on.hexdigest()[:16]
@@ -229,15 +242,29 @@ class ResultCache:
         return found
 
     def shelved(
-        self, what: str, variant_id: str, compute: Callable[[], pd.DataFrame]
+        self,
+        what: str,
+        variant_id: str,
+        compute: Callable[[], pd.DataFrame],
+        *,
+        always: bool = False,
     ) -> pd.DataFrame:
-        """Return a table of one variant: computed once, and on the shelf where that takes long."""
-        found = self.once(
-            what, variant_id, lambda: self._source.kept(f"{what}-{variant_id}", compute)
-        )
-        if self._source.has_shelf:
+        """Return a table of one variant: computed once, and on the shelf where that takes long.
+
+        ``always``: of a small sweep too.
+        """
+
+        def kept() -> pd.DataFrame:
+            return self._source.kept(f"{what}-{variant_id}", compute, always=always)
+
+        found = self.once(what, variant_id, kept)
+        if self._source.has_shelf and self._source.is_large:
             self._forget((what, variant_id))
         return found
+
+    def is_known(self, what: str, variant_id: str) -> bool:
+        """Whether a table is in memory or on the shelf."""
+        return (what, variant_id) in self._kept or self._source.is_kept(f"{what}-{variant_id}")
 
     def _forget(self, newest: tuple[str, str]) -> None:
         """Let go of tables that the shelf has too, oldest first, once they fill too much memory."""

@@ -15,14 +15,16 @@ from analysis import schema
 from analysis.results import annotations, notebook
 from analysis.results.frames import stack, typed
 from analysis.results.images import ImageTables
+from analysis.results.inference import SeedInference
 from analysis.results.metadata import AttributeTables, GroupCurves, Metadata
 from analysis.results.shifts import RobustnessTables
 from analysis.results.source import Source, runs_on, votes_on
 from analysis.results.tables import TABLES
 from analysis.results.variants import VariantTables
+from analysis.stats.multiple import benjamini_hochberg
 from analysis.stats.pairs import SeedTie
 from analysis.stats.pie import RESAMPLES, sort_pies
-from analysis.stats.seed_noise import SPLITS
+from analysis.stats.summary import with_inference
 from analysis.stats.votes import TieRule
 from analysis.store import Population, SweepFolder, matching
 from analysis.store.manifest import Manifest
@@ -40,17 +42,18 @@ class SweepResults:
         The sweep in the cache.
     ties : {"confidence", "reference", "exclude"}
         How tied modal labels are broken.
-    n_splits : int
-        Random splits that the noise floor is the mean over.
+    n_splits : int, optional
+        So many random splits that the noise floor is the mean over, instead of all distinct ones.
     """
 
     def __init__(
-        self, folder: SweepFolder, *, ties: TieRule = "confidence", n_splits: int = SPLITS
+        self, folder: SweepFolder, *, ties: TieRule = "confidence", n_splits: int | None = None
     ) -> None:
         self._source = Source(folder, ties, n_splits)
         self._variants = VariantTables(self._source)
         self._images = ImageTables(self._source, self._variants)
-        self._attributes = AttributeTables(self._source, self._variants)
+        self._inference = SeedInference(self._source, self._variants)
+        self._attributes = AttributeTables(self._source, self._variants, self._inference)
         self._robustness = RobustnessTables(self._source, self._variants)
         self._groups = GroupCurves(self._source, self._variants)
         self._metadata = Metadata(folder)
@@ -141,13 +144,37 @@ class SweepResults:
         return stack(frames, schema.IMAGES_COLUMNS)
 
     def classes(self, variant_id: str | None = None) -> pd.DataFrame:
-        """One row a class (and variant): recall deltas, Welch's t, p, q and intervals, rates."""
-        frames = [self._variants.classes(v) for v in self._source.asked(variant_id)]
-        return stack(frames, schema.CLASSES_COLUMNS)
+        """One row a class (and variant): recall deltas, tests over runs and over images too."""
+        asked = self._source.asked(variant_id)
+        whole = stack(
+            [self._variants.classes(v) for v in self.compressed_ids], schema.CLASSES_COLUMNS
+        )
+        # Over all classes and variants of the sweep, of which one is asked for.
+        whole = whole.assign(q_sweep=benjamini_hochberg(whole["p_two_way"].to_numpy(np.float64)))
+        return whole[whole[schema.VARIANT_ID].isin(asked)].reset_index(drop=True)
 
-    def summary(self) -> pd.DataFrame:
-        """One row a variant, dense first; empty without dense runs."""
-        return self._source.kept("summary", self._variants.all_summaries)
+    def summary(self, *, wait: bool = True) -> pd.DataFrame:
+        """One row a variant, dense first; empty without dense runs.
+
+        Parameters
+        ----------
+        wait : bool
+            Whether what holds for other seeds, which takes long once, is computed where it is not
+            known yet; else its columns are null then.
+        """
+        found = self._source.kept("summary", self._variants.all_summaries)
+        if wait or self.has_inference:
+            return with_inference(found, self._inference.columns())
+        return found
+
+    @property
+    def has_inference(self) -> bool:
+        """Whether intervals and tests over seeds are known, so that no table takes long."""
+        return self._inference.is_kept
+
+    def keep_inference(self, told: Callable[[str, int, int], None]) -> None:
+        """Compute and keep the intervals and tests over seeds, telling how far it is."""
+        self._inference.keep(told)
 
     def curves(self) -> pd.DataFrame:
         """One row a variant and metric, with 95 % intervals over runs."""
@@ -163,17 +190,19 @@ class SweepResults:
     def keep_tables(self, told: Callable[[str, int, int], None]) -> None:
         """Compute what takes long on a large sweep, so that whoever looks first need not wait.
 
-        Nothing is done for a small sweep, or one still being made.
+        Of a small sweep that is what holds for other seeds; of one still being made, nothing.
         """
         if not self._source.has_shelf:
             return
-        for done, variant_id in enumerate(self.variant_ids):
-            told("tables", done, len(self.variant_ids))
-            self._variants.summary(variant_id)
-        self.seed_ties()
+        if self._source.is_large:
+            for done, variant_id in enumerate(self.variant_ids):
+                told("tables", done, len(self.variant_ids))
+                self._variants.summary(variant_id)
+            self.seed_ties()
+            self.curves()
+            told("tables", len(self.variant_ids), len(self.variant_ids))
+        self.keep_inference(told)
         self.summary()
-        self.curves()
-        told("tables", len(self.variant_ids), len(self.variant_ids))
 
     def class_curve(self, class_name: str) -> pd.DataFrame:
         """Recall of one class: rows as :meth:`curves`, of the metric ``recall``.
@@ -217,18 +246,13 @@ class SweepResults:
     def seed_test(self, variant_id: str | None = None) -> pd.DataFrame:
         """One row a variant: whether it has more PIEs than other seeds would make.
 
-        ``pie_share`` of all runs beside its mean where runs of both populations are exchanged, and
-        the one-sided permutation p; null below two runs a side. Unlike the interval of the excess,
-        which is over images, it holds whatever seeds do to all images at once.
+        ``pie_share`` of all runs beside its mean where runs of both populations are exchanged, the
+        one-sided permutation p, and Holm's over the variants of the sweep; null below two runs a
+        side. ``smallest_p`` is the smallest that so few runs can give.
         """
-
-        def of(variant_id: str) -> pd.DataFrame:
-            return self._variants.kept.shelved(
-                "seed-test", variant_id, lambda: pd.DataFrame([self._images.seed_test(variant_id)])
-            )
-
-        frames = [of(v) for v in self._source.asked(variant_id)]
-        return stack(frames, schema.SEED_TEST_COLUMNS)
+        whole = self._inference.seed_tests()
+        asked = self._source.asked(variant_id)
+        return whole[whole[schema.VARIANT_ID].isin(asked)].reset_index(drop=True)
 
     def pairs(self, variant_id: str | None = None) -> pd.DataFrame:
         """One row a variant that is one single model beside one dense one (K = 1).
@@ -293,9 +317,29 @@ class SweepResults:
     def attributes(
         self, variant_id: str | None = None, *, attribute: str | None = None
     ) -> pd.DataFrame:
-        """One row a variant, categorical attribute and value: over-representation among PIEs."""
+        """One row a variant, categorical attribute and value: excess, over-representation."""
         asked = self._source.asked(variant_id)
-        return self._attributes.over_representation(asked, self._metadata.chosen(attribute))
+        return self._attributes.values(asked, self._metadata.chosen(attribute))
+
+    def attribute_cells(
+        self, variant_id: str | None = None, *, by: Sequence[str] = ()
+    ) -> pd.DataFrame:
+        """Return the table of attributes for the intersections of several, as ``a & b``.
+
+        Raises
+        ------
+        UserError
+            There is no such attribute, or one is not categorical.
+        """
+        cells = self._attributes.crossed([self._metadata.chosen(name)[0] for name in by])
+        return self._attributes.values(self._source.asked(variant_id), [cells])
+
+    def attribute_deciles(
+        self, variant_id: str | None = None, *, attribute: str | None = None
+    ) -> pd.DataFrame:
+        """One row a variant, numeric attribute and tenth of its values: the PIE excess."""
+        asked = self._source.asked(variant_id)
+        return self._attributes.deciles(asked, self._metadata.chosen(attribute))
 
     def attribute_pairs(
         self, variant_id: str | None = None, *, attribute: str | None = None

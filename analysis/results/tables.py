@@ -75,7 +75,10 @@ _ALL = (
           "images."),
     Table("overlap", "One row a pair of variants: Jaccard overlap of their PIEs.",
           takes_variant=False),
-    Table("attributes", "One row a variant, attribute and value: over-representation among PIEs."),
+    Table("attributes", "One row a variant, attribute and value: by how much compression makes its "
+          "images likelier to be PIEs than seeds do, and its share of the PIEs."),
+    Table("attribute-deciles", "One row a variant, numeric attribute and tenth of its values: PIE "
+          "excess with its interval."),
     Table("attribute-pairs", "One row a variant of one single model (K = 1), attribute and value: "
           "the pair on its images."),
     Table("numeric-attributes", "One row a variant and numeric attribute: PIEs and non-PIEs "

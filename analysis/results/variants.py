@@ -13,12 +13,31 @@ from analysis.results.frames import stack, typed
 from analysis.results.source import ResultCache, Source
 from analysis.stats.accuracy import calibration_error, top_k
 from analysis.stats.attributes import HalfPies
-from analysis.stats.classes import ClassRecall, class_recall, class_table, intensification
+from analysis.stats.classes import ClassRecall, class_recall, class_table
 from analysis.stats.curves import accuracy_on, curve_rows, curve_table
-from analysis.stats.pairs import Flips, SeedTie, class_flips, flips, pair, paired_rows, seed_tie
+from analysis.stats.intensification import intensification
+from analysis.stats.long_tail import LongTail, long_tail
+from analysis.stats.pairs import (
+    Flips,
+    Rows,
+    SeedTie,
+    class_flips,
+    flips,
+    pair,
+    paired_rows,
+    seed_tie,
+)
 from analysis.stats.pie import image_table, pie_overlap
-from analysis.stats.seed_noise import NoiseFloor, aa_pies, half_population_frequency, noise_floor
+from analysis.stats.rates import HalfRates, half_rate_changes
+from analysis.stats.seed_noise import (
+    NoiseFloor,
+    aa_pies,
+    half_population_frequency,
+    noise_floor,
+    variant_halves,
+)
 from analysis.stats.summary import VariantResults, summary_row
+from analysis.stats.two_way import changes
 from analysis.stats.votes import BoolArray, FloatArray, IntArray, Modal, modal, vote_entropy
 from analysis.store import Population
 
@@ -255,23 +274,63 @@ class VariantTables:
     def _make_classes(self, variant_id: str) -> pd.DataFrame:
         source = self._source
         dense, variant = self._recall(DENSE_ID), self._recall(variant_id)
+        of_dense, of_variant = source.correct(DENSE_ID), source.correct(variant_id)
+        n_classes, pairs = len(source.class_names), self._pairs(variant_id)
         single = len(dense.recall) == len(variant.recall) == 1
         return class_table(
             variant_id,
             source.class_names,
-            source.class_sizes,
             dense,
             variant,
-            is_paired=source.is_paired(variant_id),
-            flips=class_flips(
-                source.correct(DENSE_ID)[0],
-                source.correct(variant_id)[0],
-                source.label,
-                len(source.class_names),
-            )
+            changes(of_dense, of_variant, source.label, n_classes, pairs),
+            pairs=pairs,
+            flips=class_flips(of_dense[0], of_variant[0], source.label, n_classes)
             if single
             else None,
+            n_train=self._mean_train_counts(),
         )
+
+    def _pairs(self, variant_id: str) -> tuple[Rows, Rows] | None:
+        """Rows of runs that equal seeds tie; None where nothing does."""
+        if not self._source.is_paired(variant_id):
+            return None
+        dense, variant = self.both(variant_id)
+        return paired_rows(dense.seeds, variant.seeds, paired=True)
+
+    def _mean_train_counts(self) -> FloatArray | None:
+        """Training images of each class, (C,); of a tail that is rotated the mean over seeds."""
+        counts = self._train_counts(DENSE_ID)
+        return None if counts is None else counts.mean(axis=0)
+
+    def _train_counts(self, variant_id: str) -> IntArray | None:
+        """Training images of each class and run, [K, C]."""
+        return None  # until the manifest says it by seed
+
+    def _long_tail(self, variant_id: str) -> LongTail | None:
+        dense, variant = self._train_counts(DENSE_ID), self._train_counts(variant_id)
+        if dense is None or variant is None:
+            return None
+        source = self._source
+        return long_tail(
+            source.correct(DENSE_ID),
+            source.correct(variant_id),
+            source.label,
+            dense,
+            variant,
+            self._pairs(variant_id),
+        )
+
+    def _half_rates(self, variant_id: str) -> HalfRates | None:
+        """CEV and SDE of A/A halves, and of variant halves; None with a single dense run."""
+        floor = self.floor
+        if floor is None:
+            return None
+        dense, variant = self._recall(DENSE_ID), self._recall(variant_id)
+        halves = variant_halves(
+            floor.splits, dense.seeds, variant.seeds, paired=self._source.is_paired(variant_id)
+        )
+        of_dense, of_variant = ((one.fpr, 1 - one.recall) for one in (dense, variant))
+        return half_rate_changes(of_dense, of_variant, floor.splits, halves)
 
     def _results(self, variant_id: str) -> VariantResults | None:
         if variant_id == DENSE_ID:
@@ -294,6 +353,8 @@ class VariantTables:
             ),
             kl_from_dense=self._mean_kl(variant_id) if held else None,
             tied_with_truth=self._tied_with_truth(variant_id),
+            half_rates=self._half_rates(variant_id),
+            long_tail=self._long_tail(variant_id),
         )
 
     def _tied_with_truth(self, variant_id: str) -> BoolArray | None:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from analysis import schema
-from analysis.stats.inference import benjamini_hochberg
+from analysis.stats.multiple import benjamini_hochberg
 from analysis.stats.pairs import pair
 from analysis.stats.votes import BoolArray, IntArray
 

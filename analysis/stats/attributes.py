@@ -8,7 +8,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis import schema
-from analysis.stats.inference import mann_whitney, van_elteren
+from analysis.stats.excess import Groups
+from analysis.stats.multiple import benjamini_hochberg
+from analysis.stats.rank_tests import mann_whitney, van_elteren
 from analysis.stats.votes import BoolArray, FloatArray, IntArray
 
 RESAMPLES = 1000
@@ -120,16 +122,22 @@ def attribute_table(
     code: IntArray,
     pie: BoolArray,
     halves: HalfPies | None,
+    excess: Groups | None = None,
     *,
     n_resamples: int = RESAMPLES,
 ) -> pd.DataFrame:
-    """Over-representation of every value of one attribute among the PIEs of one variant.
+    """Excess and over-representation of every value of one attribute among the PIEs of a variant.
 
-    ``over_representation`` is that of the PIEs; ``aa_over_representation`` that of the A/A PIEs
-    of the dense halves, which seed noise alone makes; ``half_over_representation`` that of the
-    PIEs of variant halves, like for like with them, and ``difference`` the last minus the A/A
-    one: what a claim about compression rests on. Intervals are 95 % bootstrap intervals over
-    images; the seeds are taken as they are.
+    ``risk_difference`` is by how much compression makes an image with the value likelier to be a
+    PIE than seeds do, ``contrast`` that less the same of the images without the value; their
+    intervals and p are over runs and images, ``contrast_q`` is Benjamini-Hochberg over the values.
+
+    The rest describes composition. ``over_representation`` is that of the PIEs;
+    ``aa_over_representation`` that of the A/A PIEs of the dense halves, which seed noise alone
+    makes; ``half_over_representation`` that of the PIEs of variant halves, like for like with
+    them, and ``difference`` the last minus the A/A one. A group whose risk doubled has a
+    difference near 0 where all groups' risks rose alike.
+    Their intervals are 95 % bootstrap intervals over images; the seeds are taken as they are.
 
     Parameters
     ----------
@@ -140,6 +148,8 @@ def attribute_table(
     pie : bool array, shape (N,)
     halves : HalfPies or None
         None where there are too few runs: the columns that rest on it are null.
+    excess : Groups or None
+        Excess of the images of each value; None likewise.
     variant_id : str
         The variant that the rows are of.
     attribute : str
@@ -188,6 +198,11 @@ def attribute_table(
         table["difference_low"], table["difference_high"] = interval(
             np.where(half + aa > 0, 1.0, np.nan), both.drawn[:, 0] - both.drawn[:, 1]
         )
+    if excess is not None:
+        for name, test in (("risk_difference", excess.risk), ("contrast", excess.contrast)):
+            table[name], table[f"{name}_p"] = test.difference, test.p
+            table[f"{name}_low"], table[f"{name}_high"] = test.low, test.high
+        table["contrast_q"] = benjamini_hochberg(excess.contrast.p)
     return table.reindex(columns=list(schema.ATTRIBUTES_COLUMNS))
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analysis.stats.inference import benjamini_hochberg, fisher, newcombe, wilson
+from analysis.stats.multiple import benjamini_hochberg
+from analysis.stats.shares import fisher, newcombe, wilson
 from analysis.stats.votes import BoolArray, FloatArray, IntArray
 
 MISSING = -1

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis import schema
-from analysis.stats.classes import relative_change
+from analysis.stats.rates import relative_change
 from analysis.stats.votes import FloatArray, IntArray
 
 

@@ -8,14 +8,22 @@ import pandas as pd
 
 from analysis import schema
 from analysis.stats.accuracy import mean_interval
-from analysis.stats.classes import Intensification, impacted, rate_change
+from analysis.stats.classes import impacted
+from analysis.stats.excess import excess_over_images
+from analysis.stats.intensification import Intensification
+from analysis.stats.long_tail import LongTail
 from analysis.stats.pairs import Flips
 from analysis.stats.pie import KINDS
-from analysis.stats.seed_noise import NoiseFloor, excess_interval, sample_images
+from analysis.stats.rates import HalfRates, rate_change
+from analysis.stats.seed_noise import NoiseFloor
+from analysis.stats.splits import sample_images
+from analysis.stats.spread import spread
 from analysis.stats.votes import BoolArray, FloatArray
 
 _COUNTED = ("n_score_tied", "n_no_answer", "n_outside")
 _RATES = ("dense_fpr", "dense_fnr", "fpr", "fnr")
+_ADDED = ("dense_top1", "top1", "dense_entropy")
+_IMPACTED = {"n_impacted_p": "p", "n_impacted_q": "q_two_way", "n_impacted_holm": "holm"}
 
 
 @dataclass(frozen=True)
@@ -24,7 +32,8 @@ class VariantResults:
 
     ``entropy`` [N] is the vote entropy of the dense runs, ``kl_from_dense`` the mean over images
     and paired runs in nats, None where nothing is paired. ``tied_with_truth`` [N] says where the
-    true class shares the top score of the variant's only run; None with several.
+    true class shares the top score of the variant's only run; None with several. ``half_rates``
+    and ``long_tail`` are None where there are too few runs, or no training counts.
     """
 
     images: pd.DataFrame
@@ -36,6 +45,8 @@ class VariantResults:
     intensification: Intensification | None
     kl_from_dense: float | None
     tied_with_truth: BoolArray | None = None
+    half_rates: HalfRates | None = None
+    long_tail: LongTail | None = None
 
 
 def summary_row(
@@ -44,7 +55,10 @@ def summary_row(
     """Summary of one variant; ``results`` is None for dense, whose PIE columns are null.
 
     Shares are 0..1. ``pie_share_half`` is the PIE share of halves, like for like with
-    ``noise_floor_share``; ``pie_excess`` is their difference with a 95 % interval over images. The
+    ``noise_floor_share``; ``pie_excess`` is their difference, ``pie_excess_images_low`` and
+    ``..._high`` its 95 % interval over images alone (that over runs and images, and the test over
+    seeds, are filled in by :func:`with_inference`). CEV and SDE stand beside those of A/A halves;
+    ``class_spread_p`` is the Q test that the classes' deltas differ at all. The
     accuracies on PIEs and non-PIEs are means over the runs, ``..._on_random`` those on a fixed
     random sample of as many images as there are PIEs. ``n_score_tied``, ``n_no_answer`` and
     ``n_outside`` count predictions of all runs; ``n_forgotten_tied``, of a single run, the
@@ -89,6 +103,8 @@ def summary_row(
         row |= _pie_columns(results.images) | _class_columns(results.classes)
         row |= {"paired": results.paired} | _excess_columns(results.half_frequency, floor)
         row |= _hardness_columns(results, floor) | _single_run_columns(results)
+        row |= vars(results.half_rates) if results.half_rates else {}
+        row |= _long_tail_columns(results.long_tail)
         if results.tied_with_truth is not None:
             forgotten = (results.images["kind"] == "forgotten").to_numpy()
             row["n_forgotten_tied"] = int((forgotten & results.tied_with_truth).sum())
@@ -122,9 +138,14 @@ def _class_columns(classes: pd.DataFrame) -> dict[str, Any]:
         "sde": rates.sde,
         "n_classes_left_out": rates.n_left_out,
     }
-    if classes["p"].notna().any():
-        for rule in ("p", "q", "holm"):
-            columns[f"n_impacted_{rule}"] = int(impacted(classes, rule).sum())
+    for name, column in _IMPACTED.items():
+        if classes[column].notna().any():
+            columns[name] = int(impacted(classes, column).sum())
+    found = spread(
+        classes["normalized_recall_delta"].to_numpy(np.float64),
+        classes["se_two_way"].to_numpy(np.float64),
+    )
+    columns["class_spread"], columns["class_spread_p"] = np.sqrt(found.variance), found.p
     return columns
 
 
@@ -163,13 +184,54 @@ def _single_run_columns(results: VariantResults) -> dict[str, Any]:
 def _excess_columns(half: FloatArray | None, floor: NoiseFloor | None) -> dict[str, Any]:
     if half is None or floor is None:
         return {}
-    excess, low, high = excess_interval(half, floor.frequency)
+    excess, low, high = excess_over_images(half, floor.frequency)
     return {
         "pie_share_half": float(half.mean()),
         "pie_excess": excess,
-        "pie_excess_low": low,
-        "pie_excess_high": high,
+        "pie_excess_images_low": low,
+        "pie_excess_images_high": high,
     }
+
+
+def _long_tail_columns(found: LongTail | None) -> dict[str, Any]:
+    if found is None:
+        return {}
+    return {
+        "long_tail_slope": found.slope,
+        "long_tail_low": found.low,
+        "long_tail_high": found.high,
+        "long_tail_p": found.p,
+        "long_tail_classes": found.n_classes,
+    }
+
+
+def with_inference(summary: pd.DataFrame, inference: pd.DataFrame) -> pd.DataFrame:
+    """Fill in what holds for other seeds: intervals of the excess, tests, and what is added.
+
+    ``dense_top1_on_added``, ``top1_on_added`` and ``dense_entropy_on_added`` are means over the
+    images that compression adds to the PIEs of seeds; null unless ``pie_excess_low`` > 0.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        One row a variant, as of :func:`summary_row`.
+    inference : DataFrame
+        ``variant_id pie_excess_low pie_excess_high seed_p seed_p_holm`` of some variants.
+    """
+    found = inference.set_index(schema.VARIANT_ID).reindex(summary[schema.VARIANT_ID])
+    columns: dict[str, Any] = {name: found[name].to_numpy() for name in found.columns}
+    is_more = found["pie_excess_low"].to_numpy(np.float64) > 0
+    half, floor = (
+        summary[name].to_numpy(np.float64) for name in ("pie_share_half", "noise_floor_share")
+    )
+    for name in _ADDED:
+        on_half, on_aa = (
+            summary[f"{name}_on_{group}"].to_numpy(np.float64) for group in ("half_pies", "aa_pies")
+        )
+        with np.errstate(invalid="ignore", divide="ignore"):
+            added = (on_half * half - np.nan_to_num(on_aa) * floor) / (half - floor)
+        columns[f"{name}_on_added"] = np.where(is_more, added, np.nan)
+    return summary.assign(**columns)
 
 
 def _weighted(values: FloatArray, weight: FloatArray) -> float | None:

@@ -32,6 +32,13 @@ class DerivedTables:
         except (OSError, LetheError, pa.ArrowException):
             return None
 
+    def has(self, name: str) -> bool:
+        """Whether a table of that name is there."""
+        try:
+            return (self._folder / f"{name}.parquet").is_file()
+        except OSError:
+            return False
+
     def put(self, name: str, table: pa.Table) -> None:
         """Keep a table; those of other keys are of no use any more and are removed."""
         if self.is_read_only:

@@ -10,7 +10,7 @@ from analysis import schema
 from analysis.config import DENSE_ID
 from analysis.errors import UserError
 from analysis.outputs.order import check_order
-from analysis.stats.inference import wilson
+from analysis.stats.shares import wilson
 from analysis.store import SweepFolder
 from analysis.store.manifest import Manifest
 from analysis.sweep.source import Key

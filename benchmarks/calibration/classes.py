@@ -6,7 +6,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
 
-from analysis.stats.inference import benjamini_hochberg, detectable_difference, holm, welch
+from analysis.stats.multiple import benjamini_hochberg, holm
+from analysis.stats.planning import detectable_difference
+from analysis.stats.t_tests import welch
 from benchmarks.calibration.rows import Row, row
 
 Floats = npt.NDArray[np.float64]

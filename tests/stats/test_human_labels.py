@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from analysis.stats.inference import benjamini_hochberg
+from analysis.stats.multiple import benjamini_hochberg
 from analysis.stats.raters import (
     DIVIDED,
     NOT_RATED,

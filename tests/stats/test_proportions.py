@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import fisher_exact
 
-from analysis.stats.inference import fisher, newcombe, wilson
+from analysis.stats.shares import fisher, newcombe, wilson
 
 
 def test_wilsons_interval_is_that_of_newcombes_table():

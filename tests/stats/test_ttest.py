@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from analysis.stats.inference import benjamini_hochberg, detectable_difference, holm, paired, welch
+from analysis.stats.multiple import benjamini_hochberg, holm
+from analysis.stats.planning import detectable_difference
+from analysis.stats.t_tests import paired, welch
 
 
 @pytest.fixture
