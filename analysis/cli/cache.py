@@ -25,7 +25,7 @@ def keep_tables(cache: Cache, name: str, progress: Callable[[str, int, int], Non
 
 def tell_pairing(cache: Cache, name: str) -> None:
     """Say where runs that are taken as independent look made from each other."""
-    from analysis.presentation.findings import pairing_hints
+    from analysis.presentation.pair_findings import pairing_hints
     from analysis.results import SweepResults
 
     for hint in pairing_hints(SweepResults(cache.existing(name))):
@@ -106,7 +106,7 @@ def _line(folder: SweepFolder, manifest: Manifest) -> str:
 def run_show(options: argparse.Namespace, cache: Cache) -> int:
     """Print what a sweep is, or what it found."""
     from analysis.presentation.evaluated import images_sentence, note_sentences
-    from analysis.presentation.findings import pairing
+    from analysis.presentation.pair_findings import pairing
 
     folder = cache.existing(options.sweep)
     manifest = folder.manifest()

@@ -18,6 +18,7 @@ from analysis.datasets.preprocess import prepare
 from analysis.execution.local import usable_cores
 from analysis.models.geometry import Geometry
 from analysis.shifts.corruptions.apply import corrupt
+from analysis.stats.planning import detectable_difference
 from analysis.store import Cache
 from analysis.sweep import tasks
 from analysis.sweep.plan import Run, planned, planned_on_shifts, training_steps
@@ -173,8 +174,27 @@ def describe(sweep: Sweep, cache: Cache, machine: Machine) -> str:
         f"input {size}\n"
         f"variants: {variants}\n"
         f"{f'shifts: {len(shifted)} predictions of a run on a shift{chr(10)}' * bool(shifted)}"
+        f"{_what_seeds_tell(sweep.seeds, dataset.test.labels)}\n"
         f"measured: {1000 * trial.step:.1f} ms a training step on {device}, {n_workers} at a time\n"
         f"{expected}"
+    )
+
+
+_RECALL = 0.9
+
+
+def _what_seeds_tell(n_seeds: int, labels: npt.NDArray[np.int64]) -> str:
+    """Say what difference of a class so many seeds tell, if runs differ as drawn answers would."""
+    sizes = np.bincount(labels)
+    middle = int(np.median(sizes[sizes > 0]))
+    if n_seeds < 2:
+        return "seeds: one tells nothing of other seeds; it takes two, better ten"
+    variance = np.array([_RECALL * (1 - _RECALL) / middle])
+    tells = detectable_difference(variance, n_seeds, variance, n_seeds)[0]
+    return (
+        f"seeds: {n_seeds} seeds tell {100 * tells:.1f} points of the recall of a class of "
+        f"{middle:,} images (80 % power, if answers vary as chance at {100 * _RECALL:.0f} % recall "
+        "would; 'plan SWEEP' says it from runs)"
     )
 
 
