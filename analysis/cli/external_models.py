@@ -14,7 +14,7 @@ from analysis.external.doctor import Diagnosis
 from analysis.external.options import ExternalModelsConfig, FeedingOptions, OutputOptions
 from analysis.external.spec import parse_models
 from analysis.options import options_of
-from analysis.presentation.formatting import p_text
+from analysis.p_values import p_text
 from analysis.shifts.parse import shifts_from
 from analysis.store import Cache
 from analysis.store.manifest import Manifest

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 
 from analysis import schema
 from analysis.figures import layout, theme
-from analysis.presentation.formatting import p_text
+from analysis.p_values import p_text
 
 _TITLE = "Change of recall against training images"
 _X = "Training images of the class (log scale)"

@@ -5,7 +5,8 @@ import math
 import pandas as pd
 
 from analysis import schema
-from analysis.presentation.formatting import expected, is_missing, p_text, points
+from analysis.p_values import p_text
+from analysis.presentation.formatting import expected, is_missing, points
 from analysis.stats.classes import ALPHA, impacted
 
 

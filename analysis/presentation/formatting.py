@@ -94,29 +94,6 @@ def points(value: Any, digits: int = 1) -> str:
     return NOTHING if is_missing(value) else f"{round(100 * value, digits) + 0.0:+.{digits}f}"
 
 
-_SMALLEST_P = 1e-300
-
-
-def p_text(p: float) -> str:
-    """Write a p value with two digits, never as 0: ``p = 0.012``, ``p < 1e-300``.
-
-    Parameters
-    ----------
-    p : float
-    """
-    return f"p {short_p(p)}" if p < _SMALLEST_P else f"p = {short_p(p)}"
-
-
-def short_p(p: float) -> str:
-    """Write a p value alone with two digits, never as 0: ``0.012``, ``< 1e-300``.
-
-    Parameters
-    ----------
-    p : float
-    """
-    return f"< {_SMALLEST_P:g}" if p < _SMALLEST_P else f"{p:.2g}"
-
-
 def size(value: Any) -> str:
     """Write a number of bytes."""
     if is_missing(value):

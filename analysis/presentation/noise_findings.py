@@ -3,7 +3,8 @@
 import pandas as pd
 
 from analysis import schema
-from analysis.presentation.formatting import is_missing, many, p_text, percent, points
+from analysis.p_values import p_text
+from analysis.presentation.formatting import is_missing, many, percent, points
 from analysis.stats.classes import ALPHA
 from analysis.stats.multiple import holm
 

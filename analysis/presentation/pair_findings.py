@@ -6,8 +6,9 @@ import pandas as pd
 
 from analysis import schema
 from analysis.config import DENSE_ID
+from analysis.p_values import p_text
 from analysis.presentation.class_findings import of_classes, of_losses
-from analysis.presentation.formatting import expected, is_missing, p_text, percent, points
+from analysis.presentation.formatting import expected, is_missing, percent, points
 from analysis.results import SweepResults
 from analysis.stats.classes import ALPHA
 from analysis.store.manifest import Manifest

@@ -6,15 +6,8 @@ import pandas as pd
 
 from analysis import schema
 from analysis.config import DENSE_ID
-from analysis.presentation.formatting import (
-    NOTHING,
-    count,
-    is_missing,
-    percent,
-    points,
-    short_p,
-    size,
-)
+from analysis.p_values import short_p
+from analysis.presentation.formatting import NOTHING, count, is_missing, percent, points, size
 from analysis.presentation.pair_findings import MORE_RUNS
 from analysis.store.manifest import Manifest
 

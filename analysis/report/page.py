@@ -13,8 +13,9 @@ from markupsafe import Markup
 from analysis import __version__, schema
 from analysis.config import DENSE_ID
 from analysis.figures.class_impact import usual_rule
+from analysis.p_values import short_p
 from analysis.presentation.findings import findings
-from analysis.presentation.formatting import NOTHING, count, is_missing, percent, points, short_p
+from analysis.presentation.formatting import NOTHING, count, is_missing, percent, points
 from analysis.presentation.pair_findings import pairing
 from analysis.presentation.tables import PAIR_HELP, VARIANT_HELP, pair_table, variant_table
 from analysis.report.gallery import galleries
