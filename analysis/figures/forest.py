@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -72,23 +71,3 @@ def forest(
     figure.update_xaxes(tickformat=x_format)
     names = [layout.short(name, 36) for name in rows["name"]]
     return layout.compose(figure, words, plot_height=max(_ROW * len(names), 110), rows=names)
-
-
-def signs(low: pd.Series, high: pd.Series) -> pd.Series:
-    """Say of each interval whether it lies below 0, above it, or holds it.
-
-    Parameters
-    ----------
-    low, high : Series
-        Ends of the intervals.
-
-    Returns
-    -------
-    Series
-        ``below``, ``above``, ``holds 0``, or ``no interval``.
-    """
-    found: Any = pd.Series("holds 0", index=low.index, dtype=object)
-    found[low.isna() | high.isna()] = "no interval"
-    found[high < 0] = "below"
-    found[low > 0] = "above"
-    return pd.Series(found)

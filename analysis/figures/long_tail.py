@@ -62,10 +62,18 @@ def long_tail(classes: pd.DataFrame, summary: pd.DataFrame, *, note: str = "") -
                  "color": theme.faded(theme.BLUE, 0.5)},
     )  # fmt: skip
     figure.add_hline(y=0, line_width=1.5, line_color=theme.GREY)
-    figure.update_xaxes(type="log", dtick="D2" if known["n_train"].max() < 1e4 else 1)
+    ticks = _ticks(known["n_train"])
+    figure.update_xaxes(type="log", tickvals=ticks, ticktext=[f"{tick:,}" for tick in ticks])
     figure.update_yaxes(tickformat=".2~%")
     words = layout.Words(title, _X, _Y, _subtitle(row) if has_slope else "No slope.", note)
     return layout.compose(figure, words)
+
+
+def _ticks(counts: pd.Series) -> list[int]:
+    """1, 2 and 5 times powers of ten around the counts."""
+    low, high = float(counts.min()), float(counts.max())
+    steps = [m * 10**e for e in range(9) for m in (1, 2, 5)]
+    return [step for step in steps if low / 2.5 < step < high * 2.5]
 
 
 def _band(figure: go.Figure, known: pd.DataFrame, row: pd.Series) -> None:

@@ -5,17 +5,19 @@ import plotly.graph_objects as go
 
 from analysis import schema
 from analysis.figures import layout, theme
-from analysis.figures.forest import Marks, forest, signs
+from analysis.figures.forest import Marks, forest
 
 LARGEST = 80
 _TITLE = "PIEs that compression adds, by value"
 _NAME = 40
 _X = "Share of the value's images that are PIEs beyond seed noise (percentage points)"
+MORE, FEWER = "more than seeds make", "fewer"
+SAME, UNKNOWN = "not told from seeds", "no interval"
 _MARKS = {
-    "above": Marks(theme.VERMILLION, "diamond"),
-    "below": Marks(theme.BLUE, "square"),
-    "holds 0": Marks(theme.GREY, "circle"),
-    "no interval": Marks(theme.GREY, "circle-open"),
+    MORE: Marks(theme.VERMILLION, "diamond"),
+    FEWER: Marks(theme.BLUE, "square"),
+    SAME: Marks(theme.GREY, "circle"),
+    UNKNOWN: Marks(theme.GREY, "circle-open"),
 }
 _HOVER = (
     "<b>%{customdata[2]} = %{customdata[3]}</b><br>%{customdata[5]} [%{customdata[6]}]<br>against "
@@ -64,7 +66,7 @@ def risk_difference(rows: pd.DataFrame, *, note: str = "") -> go.Figure:
             "x": shown["risk_difference"],
             "low": low,
             "high": high,
-            "sign": signs(low, high),
+            "sign": _signs(low, high),
             "custom": [_custom(row) for row in shown.to_dict("records")],
         }
     )
@@ -88,8 +90,16 @@ def _written(row: dict[str, object], name: str) -> str:
     return "no interval" if pd.isna(low) else f"{100 * low:+.1f}, {100 * high:+.1f}"
 
 
+def _signs(low: pd.Series, high: pd.Series) -> pd.Series:
+    found = pd.Series(SAME, index=low.index, dtype=object)
+    found[low.isna() | high.isna()] = UNKNOWN
+    found[high < 0] = FEWER
+    found[low > 0] = MORE
+    return found
+
+
 def _subtitle(drawn: pd.DataFrame, n_hidden: int) -> str:
-    above, below = (int((drawn["sign"] == sign).sum()) for sign in ("above", "below"))
+    above, below = (int((drawn["sign"] == sign).sum()) for sign in (MORE, FEWER))
     hidden = f" {n_hidden:,} values with smaller differences are not shown." if n_hidden else ""
     return (
         f"Images of {above} of {len(drawn)} values are likelier to be PIEs than seeds alone make "
