@@ -97,7 +97,8 @@ def class_table(
     *Other seeds and other images*: the columns that end in ``two_way``, of which ``q_two_way`` is
     the headline; ``q_sweep``, over all variants of a sweep, is filled in by who has them all.
     ``loss_upper`` and ``loss_upper_named`` bound the loss of recall, and ``shrunken_delta`` is D
-    drawn to 0 by its own variance.
+    drawn to 0 by its own variance. Of paired runs both deltas are those of the pairs, as the tests
+    are: other runs would add seed noise that no pair has.
 
     ``excess_gap`` is -D. FPR and FNR are one versus rest, means over the runs. ``detectable`` is
     the smallest \|D\| that such runs tell at 80 % power, ``image_floor`` what no number of them
@@ -114,7 +115,8 @@ def class_table(
     changes : Changes
         What their runs get right, image by image.
     pairs : two integer arrays, optional
-        Rows that belong together where equal seeds tie the runs: tests rest on these alone.
+        Rows that belong together where equal seeds tie the runs: deltas and tests rest on these
+        alone.
     flips : two integer arrays, shape (C,), optional
         Of a single pair of models: images of each class that flip to wrong and to right. They give
         ``mcnemar_p`` and, by Benjamini-Hochberg, ``mcnemar_q``: tests of the change of recall.
@@ -134,8 +136,10 @@ def class_table(
     reference = welch(
         variant.recall - variant.accuracy.mean(), dense.recall - dense.accuracy.mean()
     )
-    delta = variant.recall.mean(axis=0) - dense.recall.mean(axis=0)
-    normalized = variant.shifted.mean(axis=0) - dense.shifted.mean(axis=0)
+    # An estimate rests on the runs that its interval rests on, as long as there are any.
+    before, after = (of_dense, of_variant) if len(of_dense.recall) else (dense, variant)
+    delta = after.recall.mean(axis=0) - before.recall.mean(axis=0)
+    normalized = after.shifted.mean(axis=0) - before.shifted.mean(axis=0)
     variances = class_variances(changes, of_dense.shifted, of_variant.shifted)
     both = two_way(normalized, variances)
     bounds = _bounds(delta, changes, of_dense, of_variant, flips)
@@ -179,8 +183,11 @@ def class_table(
             "q_sweep": benjamini_hochberg(both.p),
             "loss_upper": bounds.upper,
             "loss_upper_named": bounds.named,
-            "shrunken_delta": spread(normalized, both.se).shrunken,
-            "image_floor": np.where(empty, np.nan, image_floor(variances.images, variances.both)),
+            "shrunken_delta": spread(normalized, both.se, n_images).shrunken,
+            # With one run a side the noise of single runs cannot be told from that of images.
+            "image_floor": image_floor(variances.images, variances.both)
+            if changes.has_seeds
+            else nothing,
         },
         columns=list(schema.CLASSES_COLUMNS),
     )

@@ -114,7 +114,7 @@ def group_excess(
         both.seeds,
         both.seeds_df,
         risk.images + both.images,
-        np.where((n > 1) & (others > 1), n + others - 2.0, 0.0),
+        np.where(has_runs & (n > 1) & (others > 1), n + others - 2.0, 0.0),
         risk.both + both.both,
         at_least_seeds=False,
     )

@@ -215,9 +215,11 @@ class _Chunk:
             *(self._halves(name, deleted=False) for name in ("a", "b", "variant"))
         )
         change = self._excess(a, b, variant) - with_it
+        # Whole numbers, which float32 sums exactly.
         deletes = np.zeros((len(owner), k), np.float32)
-        deletes[np.arange(len(owner)), owner] = 1 / self.n_splits
-        return np.asarray((change.astype(np.float32) @ deletes).T, np.float64)
+        deletes[np.arange(len(owner)), owner] = 1
+        counts = np.asarray((change.astype(np.float32) @ deletes).T, np.float64)
+        return counts / self.n_splits
 
     def _halves(self, name: str, *, deleted: bool) -> DrawnModal:
         """Halves of one side, a column a deletion: with a run deleted, or each of all its runs."""

@@ -66,9 +66,10 @@ def long_tail(
     used = (n_images > 0) & (counts > 0).all(axis=0)
     if used.sum() < 2 or (np.ptp(counts[:, used], axis=1) == 0).any():
         return None
+    weights = [_weights(of_runs, used, n_images) for of_runs in (dense_counts, variant_counts)]
     before, after = (
-        _parts(right, label, _weights(of_runs, used, n_images))
-        for right, of_runs in ((dense, dense_counts), (variant, variant_counts))
+        _parts(right, label, of_runs)
+        for right, of_runs in zip((dense, variant), weights, strict=True)
     )
     change: FloatArray
     if pairs is None:
@@ -77,7 +78,14 @@ def long_tail(
     else:
         samples = [_moments(y - x for x, y in zip(before, after, strict=True))]
         change = samples[0].mean
-    variances = _variances(samples, change, label, used, n_images)
+    # One image of a class says nothing about others: it varies as all images do.
+    alone = used & (n_images == 1)
+    overall = 0.0
+    if alone.any() and len(label) > 1:
+        weight = np.concatenate(weights).mean(axis=0)[alone]
+        moved = variant.mean(axis=0) - dense.mean(axis=0)
+        overall = float((weight**2).sum() * moved.var(ddof=1))
+    variances = _variances(samples, change, label, used, n_images, overall)
     test = two_way(np.array([change.sum()]), variances)
     return LongTail(
         slope=float(test.difference[0]),
@@ -129,16 +137,17 @@ def _variances(
     label: IntArray,
     used: BoolArray,
     n_images: IntArray,
+    alone: float,
 ) -> Variances:
-    """Variances of the slope over runs and images, arrays of one element."""
+    """Variances of the slope over runs and images, arrays of one element.
+
+    ``alone`` is the variance over images of the classes that have a single one.
+    """
     n = np.maximum(n_images, 1)
     centre = np.bincount(label, weights=change, minlength=len(n)) / n
     squares = np.bincount(label, weights=(change - centre[label]) ** 2, minlength=len(n))
     images = float((squares * n / np.maximum(n - 1, 1))[n_images > 1].sum())
-    # One image of a class says nothing about others: it has the variance of all images' parts.
-    alone = int((used & (n_images == 1)).sum())
-    if alone and len(change) > 1:
-        images += alone * float(change.var(ddof=1))
+    images += alone
     seeds = terms = np.nan
     if all(len(one.slopes) > 1 for one in samples):
         shares = [one.slopes.var(ddof=1) / len(one.slopes) for one in samples]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri, stdtrit
 
-from analysis.stats.two_way import Variances
+from analysis.stats.two_way import NO_VARIANCE, Variances
 from analysis.stats.votes import FloatArray, IntArray
 
 ALPHA = 0.05
@@ -28,7 +28,7 @@ def loss_bounds(recall_delta: FloatArray, variances: Variances, n_images: IntArr
 
     ``U_c = -delta_c + t_(1 - alpha, df) sqrt(V_c)`` with the two-way variance V_c of the change of
     recall, never below ``1 / (n_c + 2)^2``; df is that of the variance without that floor, and
-    the quantile is the normal one where V_c = 0. Null for a class of one image or none.
+    the quantile is the normal one where V_c = 0. At most 1. Null for a class of one image or none.
 
     Parameters
     ----------
@@ -48,8 +48,9 @@ def loss_bounds(recall_delta: FloatArray, variances: Variances, n_images: IntArr
     n_classes = max(int((n_images > 0).sum()), 1)
 
     def bound(alpha: float) -> FloatArray:
-        varied = np.where(np.nan_to_num(total) > 0, stdtrit(df, 1 - alpha), ndtri(1 - alpha))
-        return np.where(known, -recall_delta + varied * error, np.nan)
+        has_varied = np.nan_to_num(total) > NO_VARIANCE
+        quantile = np.where(has_varied, stdtrit(df, 1 - alpha), ndtri(1 - alpha))
+        return np.where(known, np.minimum(-recall_delta + quantile * error, 1.0), np.nan)
 
     return LossBounds(bound(ALPHA), bound(ALPHA / n_classes))
 

@@ -144,6 +144,7 @@ def _class_columns(classes: pd.DataFrame) -> dict[str, Any]:
     found = spread(
         classes["normalized_recall_delta"].to_numpy(np.float64),
         classes["se_two_way"].to_numpy(np.float64),
+        classes["n_images"].to_numpy(np.int64),
     )
     columns["class_spread"], columns["class_spread_p"] = np.sqrt(found.variance), found.p
     return columns

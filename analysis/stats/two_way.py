@@ -155,10 +155,15 @@ def changes(
         Number of classes, C.
     pairs : two integer arrays, optional
         Rows that belong together where equal seeds tie the runs; other runs are left out then.
+        Where there is no pair, ``mean`` and ``noise`` are NaN.
     """
     if pairs is not None:
         dense, variant = dense[pairs[0]], variant[pairs[1]]
     n_dense, n_variant = len(dense), len(variant)
+    if not min(n_dense, n_variant):
+        unknown = np.full(len(label), np.nan)
+        n_images = np.bincount(label, minlength=n_classes)
+        return Changes(unknown, unknown, label, n_images, n_dense, n_variant, pairs is not None)
     of_dense, of_variant = dense.mean(axis=0), variant.mean(axis=0)
     mean = of_variant - of_dense
     noise = np.zeros(len(label))

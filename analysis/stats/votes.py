@@ -295,8 +295,9 @@ def _count(
     for number, of_image in enumerate(classes):
         voted = (prediction == of_image) & (of_image != NO_ANSWER)
         votes = voted.T.astype(np.float32) @ weight
-        more, equal = votes > best, votes == best
-        tied = (tied & ~more) | (equal & (votes > 0))
+        # Where no run of a draw answers there is no vote, and the label stays -1.
+        more, equal = votes > best, (votes == best) & (votes > 0)
+        tied = (tied & ~more) | equal
         winner[more | equal if ties == "reference" else more] = number
         np.maximum(best, votes, out=best)
     if ties != "reference" and confidence is not None:

@@ -7,7 +7,9 @@ from sklearn.metrics import multilabel_confusion_matrix
 from statsmodels.stats.multitest import multipletests
 
 from analysis import schema
-from analysis.stats.classes import ClassRecall, class_recall, class_table, impacted
+from analysis.stats.classes import class_recall, class_table, impacted
+from analysis.stats.pairs import paired_rows
+from analysis.stats.two_way import changes
 
 NAMES = ["ant", "bee", "cat"]
 SEEDS = (0, 1, 2, 3)
@@ -21,13 +23,34 @@ def drawn(k, seed, *, harm=(0.0, 0.0, 0.0), n=300):
     return label, np.where(wrong, (label + 1) % len(NAMES), label)
 
 
+class Runs:
+    """Predictions of some runs, and what is counted of them."""
+
+    def __init__(self, label, prediction, seeds=None, n_classes=3):
+        self.label, self.right = label, prediction == label
+        self.n_classes = n_classes
+        self.seeds = tuple(range(len(prediction))) if seeds is None else tuple(seeds)
+        self.found = class_recall(prediction, label, n_classes, self.seeds)
+        self.recall, self.accuracy, self.shifted = (
+            self.found.recall, self.found.accuracy, self.found.shifted,
+        )  # fmt: skip
+
+
 def recalls(k, seed, **kwargs):
-    label, prediction = drawn(k, seed, **kwargs)
-    return class_recall(prediction, label, len(NAMES), tuple(range(k)))
+    return Runs(*drawn(k, seed, **kwargs))
 
 
-def table_of(dense, variant, n_images=(100, 100, 100), **kwargs):
-    return class_table("magnitude-0.90", NAMES, np.array(n_images), dense, variant, **kwargs)
+def table_of(dense, variant, *, names=None, is_paired=False, **kwargs):
+    pairs = paired_rows(dense.seeds, variant.seeds, paired=True) if is_paired else None
+    return class_table(
+        "magnitude-0.90",
+        names or NAMES[: dense.n_classes],
+        dense.found,
+        variant.found,
+        changes(dense.right, variant.right, dense.label, dense.n_classes, pairs),
+        pairs=pairs,
+        **kwargs,
+    )
 
 
 def test_recall_is_what_a_slow_loop_counts():
@@ -105,19 +128,21 @@ def test_a_class_that_lost_more_than_the_others_has_a_negative_t():
 
 
 def test_uniform_harm_is_no_impact():
-    dense = ClassRecall(np.full((3, 2), 0.9), np.full(3, 0.9), (0, 1, 2), np.full((3, 2), 0.1))
-    variant = ClassRecall(np.full((3, 2), 0.5), np.full(3, 0.5), (0, 1, 2), np.full((3, 2), 0.5))
-    table = class_table("x", ["a", "b"], np.array([5, 5]), dense, variant)
+    label = np.arange(20) % 2
+    before, after = (np.where(np.arange(20) < n, label, 1 - label) for n in (18, 10))
+    dense, variant = (Runs(label, np.tile(p, (3, 1)), n_classes=2) for p in (before, after))
+    table = table_of(dense, variant)
     np.testing.assert_allclose(table["recall_delta"], -0.4)
+    np.testing.assert_allclose(table["normalized_recall_delta"], 0, atol=1e-12)
     np.testing.assert_array_equal(table["p"], 1)
     assert not table["degenerate"].any()
 
 
 def test_a_change_without_any_spread_is_flagged_degenerate():
-    fpr = np.zeros((3, 2))
-    dense = ClassRecall(np.tile([1.0, 0.8], (3, 1)), np.full(3, 0.9), (0, 1, 2), fpr)
-    variant = ClassRecall(np.tile([1.0, 0.6], (3, 1)), np.full(3, 0.8), (0, 1, 2), fpr)
-    table = class_table("x", ["a", "b"], np.array([5, 5]), dense, variant)
+    label = np.repeat([0, 1], 5)
+    before, after = (np.where(np.arange(10) < n, label, 0) for n in (9, 8))
+    dense, variant = (Runs(label, np.tile(p, (3, 1)), n_classes=2) for p in (before, after))
+    table = table_of(dense, variant)
     np.testing.assert_array_equal(table["p"], 0)
     assert table["degenerate"].all()
     assert table["t"].isna().all()
@@ -139,10 +164,8 @@ def test_two_runs_are_enough_for_a_test():
 def test_a_class_without_images_is_a_row_of_nulls_outside_the_correction():
     label, prediction = drawn(4, 0)
     _, other = drawn(4, 1, harm=(0.3, 0, 0))
-    names = [*NAMES, "dodo"]
-    dense = class_recall(prediction, label, 4, SEEDS)
-    variant = class_recall(other, label, 4, SEEDS)
-    table = class_table("x", names, np.array([100, 100, 100, 0]), dense, variant)
+    dense, variant = (Runs(label, p, SEEDS, 4) for p in (prediction, other))
+    table = table_of(dense, variant, names=[*NAMES, "dodo"])
     numbers = table.drop(columns=["variant_id", "class_id", "class_name", "n_images", "degenerate"])
     assert numbers.iloc[3].isna().all()
     assert table["n_images"][3] == 0
@@ -151,32 +174,42 @@ def test_a_class_without_images_is_a_row_of_nulls_outside_the_correction():
     )
 
 
-def test_paired_variants_also_get_the_paired_t_over_common_seeds():
+def test_paired_variants_are_tested_in_pairs_over_the_common_seeds():
     dense = recalls(5, 0)
-    label, prediction = drawn(4, 1, harm=(0, 0, 0.1))
-    variant = class_recall(prediction, label, 3, (4, 2, 1, 9))
+    variant = Runs(*drawn(4, 1, harm=(0, 0, 0.1)), (4, 2, 1, 9))
     table = table_of(dense, variant, is_paired=True)
     expected = stats.ttest_rel(variant.shifted[[0, 1, 2]], dense.shifted[[4, 2, 1]])
-    np.testing.assert_allclose(table["paired_t"], expected.statistic)
-    np.testing.assert_allclose(table["paired_p"], expected.pvalue)
+    np.testing.assert_allclose(table["t"], expected.statistic)
+    np.testing.assert_allclose(table["p"], expected.pvalue)
+    np.testing.assert_allclose(table["q"], stats.false_discovery_control(expected.pvalue))
+    np.testing.assert_allclose(table["holm"], multipletests(expected.pvalue, method="holm")[1])
 
 
-def test_paired_variants_without_a_common_seed_have_no_paired_t():
-    label, prediction = drawn(3, 1)
-    variant = class_recall(prediction, label, 3, (7, 8, 9))
-    assert table_of(recalls(3, 0), variant, is_paired=True)["paired_p"].isna().all()
+def test_deltas_of_paired_variants_are_those_of_the_pairs_as_their_intervals_are():
+    dense = recalls(5, 0)
+    variant = Runs(*drawn(4, 1, harm=(0, 0, 0.1)), (4, 2, 1, 9))
+    table = table_of(dense, variant, is_paired=True)
+    change = variant.recall[[0, 1, 2]].mean(0) - dense.recall[[4, 2, 1]].mean(0)
+    np.testing.assert_allclose(table["recall_delta"], change)
+    for suffix in ("", "_two_way"):
+        middle = (table[f"ci_low{suffix}"] + table[f"ci_high{suffix}"]) / 2
+        np.testing.assert_allclose(middle, table["normalized_recall_delta"], atol=1e-12)
 
 
-def test_independent_variants_have_no_paired_t():
-    assert table_of(recalls(4, 0), recalls(4, 1))["paired_p"].isna().all()
+def test_paired_variants_without_a_common_seed_have_deltas_and_no_test():
+    variant = Runs(*drawn(3, 1), (7, 8, 9))
+    table = table_of(recalls(3, 0), variant, is_paired=True)
+    assert table["normalized_recall_delta"].notna().all()
+    tested = "t p q holm ci_low p_two_way q_two_way ci_low_two_way loss_upper image_floor"
+    assert table[tested.split()].isna().all(axis=None)
 
 
 def test_the_order_of_seeds_changes_no_number():
     label, prediction = drawn(4, 1, harm=(0, 0, 0.1))
     order = [2, 0, 3, 1]
     dense = recalls(4, 0)
-    one = table_of(dense, class_recall(prediction, label, 3, SEEDS), is_paired=True)
-    shuffled = class_recall(prediction[order], label, 3, tuple(SEEDS[i] for i in order))
+    one = table_of(dense, Runs(label, prediction, SEEDS), is_paired=True)
+    shuffled = Runs(label, prediction[order], [SEEDS[i] for i in order])
     other = table_of(dense, shuffled, is_paired=True)
     np.testing.assert_allclose(
         one.select_dtypes("number").to_numpy(), other.select_dtypes("number").to_numpy()
@@ -189,14 +222,14 @@ def test_under_the_null_the_paper_rule_flags_a_twentieth_of_the_classes():
     flags = []
     for _ in range(120):
         runs = [
-            class_recall(
+            Runs(
+                label,
                 np.where(generator.random((10, 2000)) < 0.2, (label + 1) % 10, label),
-                label, 10, tuple(range(10)),
+                n_classes=10,
             )
             for _ in range(2)
-        ]  # fmt: skip
-        names = [str(c) for c in range(10)]
-        flags.append(impacted(class_table("x", names, np.bincount(label), *runs), "p"))
+        ]
+        flags.append(impacted(table_of(*runs, names=[str(c) for c in range(10)]), "p"))
     assert np.mean(flags) == pytest.approx(0.05, abs=0.015)
 
 
@@ -220,8 +253,7 @@ def test_the_excess_gap_is_what_a_class_lost_beyond_the_rest():
 def test_rates_are_means_over_the_runs():
     label, before = drawn(4, 0)
     _, after = drawn(3, 1, harm=(0, 0, 0.3))
-    dense = class_recall(before, label, 3, SEEDS)
-    table = table_of(dense, class_recall(after, label, 3, (0, 1, 2)))
+    table = table_of(Runs(label, before), Runs(label, after))
     for prefix, prediction in (("dense_", before), ("", after)):
         matrices = np.array([multilabel_confusion_matrix(label, row) for row in prediction])
         (tn, fp), (fn, tp) = matrices.mean(axis=0).transpose(1, 2, 0)
@@ -230,13 +262,11 @@ def test_rates_are_means_over_the_runs():
 
 
 def test_one_pair_of_models_gets_mcnemar_and_its_q_while_p_and_q_stay_null():
-    flips = (np.array([9, 1, 0, 5]), np.array([1, 1, 0, 0]))
+    flips = (np.array([9, 1, 0, 0]), np.array([1, 1, 0, 0]))
     label, prediction = drawn(1, 0)
     _, other = drawn(1, 1)
-    dense, variant = (class_recall(p, label, 4, (0,)) for p in (prediction, other))
-    table = class_table(
-        "x", [*NAMES, "dodo"], np.array([100, 100, 100, 0]), dense, variant, flips=flips
-    )
+    dense, variant = (Runs(label, p, n_classes=4) for p in (prediction, other))
+    table = table_of(dense, variant, names=[*NAMES, "dodo"], flips=flips)
     expected = [stats.binomtest(9, 10).pvalue, 1.0, 1.0]
     np.testing.assert_allclose(table["mcnemar_p"][:3], expected)
     np.testing.assert_allclose(table["mcnemar_q"][:3], stats.false_discovery_control(expected))
@@ -253,32 +283,28 @@ def test_renaming_classes_reorders_the_rows_and_changes_no_number():
     label, before = drawn(4, 0)
     _, after = drawn(4, 1, harm=(0, 0.1, 0.3))
     names = np.array([2, 0, 1])
-    one = class_table(
-        "x", NAMES, np.bincount(label), *(class_recall(p, label, 3, SEEDS) for p in (before, after))
-    )
-    renamed = [class_recall(names[p], names[label], 3, SEEDS) for p in (before, after)]
-    other = class_table("x", NAMES, np.bincount(names[label]), *renamed)
+    one = table_of(*(Runs(label, p) for p in (before, after)))
+    other = table_of(*(Runs(names[label], names[p]) for p in (before, after)))
     for column in one.columns.drop(["variant_id", "class_id", "class_name"]):
         np.testing.assert_allclose(
             other[column].to_numpy(float)[names], one[column].to_numpy(float), err_msg=column
         )
 
 
-def test_a_class_with_a_single_image_is_tested_as_any_other():
+def test_a_class_with_a_single_image_is_tested_over_runs_and_not_over_images():
     label = np.array([0, 0, 0, 1])
-    dense = class_recall(np.array([[0, 0, 1, 1], [0, 0, 0, 0], [0, 1, 0, 1]]), label, 2, (0, 1, 2))
-    variant = class_recall(
-        np.array([[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1]]), label, 2, (0, 1, 2)
-    )
-    table = class_table("x", ["a", "b"], np.array([3, 1]), dense, variant)
+    before, after = [[0, 0, 1, 1], [0, 0, 0, 0], [0, 1, 0, 1]], [[0] * 4, [0] * 4, [0, 0, 0, 1]]
+    table = table_of(*(Runs(label, np.array(p), n_classes=2) for p in (before, after)))
     assert table["p"].between(0, 1).all()
+    assert table["p_two_way"].notna().tolist() == [True, False]
+    assert table["loss_upper"].notna().tolist() == [True, False]
     assert table["recall"][1] == pytest.approx(1 / 3)
 
 
 def test_the_only_class_of_a_dataset_moves_by_what_overall_accuracy_does():
     label = np.zeros(4, int)
-    dense = class_recall(np.zeros((3, 4), int), label, 1, (0, 1, 2))
-    variant = class_recall(np.zeros((2, 4), int), label, 1, (0, 1))
-    row = class_table("x", ["a"], np.array([4]), dense, variant).iloc[0]
+    dense, variant = (Runs(label, np.zeros((k, 4), int), n_classes=1) for k in (3, 2))
+    row = table_of(dense, variant).iloc[0]
     assert (row["normalized_recall_delta"], row["p"]) == (0, 1)
+    assert np.isnan(row["p_two_way"])
     assert np.isnan(row["fpr"])

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.stats.classes import ClassRecall, intensification, recall_balance
-from analysis.stats.seed_noise import make_splits
+from analysis.stats.classes import ClassRecall
+from analysis.stats.intensification import intensification, recall_balance
+from analysis.stats.splits import make_splits
 
 
 def population(k, seed, slope=1.0, *, noise=0.02, n_classes=30):

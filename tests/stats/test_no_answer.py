@@ -11,9 +11,10 @@ from hypothesis.extra.numpy import arrays
 from analysis import schema
 from analysis.presentation.formatting import class_name
 from analysis.stats.accuracy import calibration_error, top_k
-from analysis.stats.classes import class_recall, false_positive_rate
+from analysis.stats.classes import class_recall
 from analysis.stats.pie import image_table, vote_distance
-from analysis.stats.votes import drawn_modal, modal
+from analysis.stats.rates import false_positive_rate
+from analysis.stats.votes import TIE_RULES, drawn_modal, modal
 
 VOTES = arrays(
     np.int16, st.tuples(st.integers(1, 5), st.integers(1, 12)), elements=st.integers(-1, 2)
@@ -75,3 +76,14 @@ def test_no_answer_is_wrong_and_no_false_positive_of_a_class() -> None:
 def test_no_answer_has_a_name_of_its_own() -> None:
     assert class_name(["cat", "dog"], -1) == "no answer"
     assert class_name(["cat", "dog"], np.int16(1)) == "dog"
+
+
+@pytest.mark.parametrize("ties", TIE_RULES)
+def test_a_draw_in_which_no_run_answers_has_no_label(ties):
+    prediction = np.array([[-1, 2], [-1, -1], [1, 3]])
+    drawn = np.array([[1.0, 1, 0], [1, 0, 1], [0, 1, 1]])
+    for confidence in (None, np.full((3, 2), 0.5)):
+        found = drawn_modal(prediction, confidence, drawn, ties=ties)
+        largest = 3 if ties == "reference" else 2
+        np.testing.assert_array_equal(found.label, [[-1, 1, 1], [2, largest, 3]])
+        np.testing.assert_array_equal(found.tied, [[False] * 3, [False, True, False]])

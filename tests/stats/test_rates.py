@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from sklearn.metrics import multilabel_confusion_matrix
 
-from analysis.stats.classes import class_recall, false_positive_rate, rate_change, relative_change
+from analysis.stats.classes import class_recall
+from analysis.stats.rates import false_positive_rate, rate_change, relative_change
 
 C = 4
 RATES = arrays.arrays(np.float64, 5, elements=st.floats(0.01, 1))

@@ -9,9 +9,11 @@ import pytest
 from scipy import stats
 
 from analysis import schema
-from analysis.stats.classes import Intensification
+from analysis.stats.excess import excess_over_images
+from analysis.stats.intensification import Intensification
 from analysis.stats.pairs import Flips
-from analysis.stats.seed_noise import NoiseFloor, excess_interval
+from analysis.stats.seed_noise import NoiseFloor
+from analysis.stats.splits import make_splits
 from analysis.stats.summary import VariantResults, summary_row
 from analysis.stats.votes import DrawnModal
 
@@ -42,6 +44,10 @@ IMAGES = pd.DataFrame(
 )
 CLASSES = pd.DataFrame(
     {
+        "n_images": [10, 20, 10, 0],
+        "normalized_recall_delta": [-0.2, 0.05, 0.1, np.nan],
+        "se_two_way": [0.04, 0.03, 0.05, np.nan],
+        "q_two_way": [0.02, 0.3, 0.3, np.nan],
         "p": [0.01, 0.04, 0.5, np.nan],
         "q": [0.03, 0.06, 0.5, np.nan],
         "holm": [0.03, 0.08, 0.5, np.nan],
@@ -54,7 +60,9 @@ CLASSES = pd.DataFrame(
 ENTROPY = np.array([0.6, 0.4, 0.2, 0.0, 0.1])
 FLIPS = Flips(np.array([1.0, 0.5, 0, 0, 0]), np.array([0, 0, 0.5, 0, 0]), 2)
 HALVES = DrawnModal(np.zeros((5, 2), np.int32), np.zeros((5, 2), bool))
-FLOOR = NoiseFloor(0.1, 0.0, np.array([0.5, 0, 0, 0, 0]), np.arange(5), 1.0, HALVES)
+FLOOR = NoiseFloor(
+    0.1, 0.0, np.array([0.5, 0, 0, 0, 0]), np.arange(5), 1.0, HALVES, make_splits(3, 2)
+)
 HALF = np.array([0.75, 0.25, 0.0, 0.0, 0.0])
 
 
@@ -108,7 +116,7 @@ def test_impacted_classes_by_both_rules():
 
 
 def test_without_a_test_the_impacted_classes_are_unknown_not_none():
-    row = row_of(classes=CLASSES.assign(p=np.nan, q=np.nan))
+    row = row_of(classes=CLASSES.assign(p=np.nan, q_two_way=np.nan))
     assert row["n_impacted_p"] is None
     assert row["n_impacted_q"] is None
 
@@ -118,8 +126,10 @@ def test_the_excess_is_the_share_of_halves_minus_the_floor():
     assert row["pie_share_half"] == pytest.approx(0.2)
     assert row["noise_floor_share"] == 0.1
     assert row["pie_excess"] == pytest.approx(0.1)
-    expected = excess_interval(HALF, FLOOR.frequency)
-    assert (row["pie_excess_low"], row["pie_excess_high"]) == pytest.approx(expected[1:])
+    expected = excess_over_images(HALF, FLOOR.frequency)
+    images = (row["pie_excess_images_low"], row["pie_excess_images_high"])
+    assert images == pytest.approx(expected[1:])
+    assert row["pie_excess_low"] is None
 
 
 def test_without_halves_there_is_no_share_of_halves():
