@@ -105,6 +105,7 @@ def _line(folder: SweepFolder, manifest: Manifest) -> str:
 
 def run_show(options: argparse.Namespace, cache: Cache) -> int:
     """Print what a sweep is, or what it found."""
+    from analysis.datasets.rotation import ROTATED
     from analysis.presentation.evaluated import images_sentence, note_sentences
     from analysis.presentation.findings import pairing
 
@@ -121,7 +122,8 @@ def run_show(options: argparse.Namespace, cache: Cache) -> int:
         return 0
     print(_line(folder, manifest))
     dataset, model = manifest.dataset, manifest.model
-    split = "" if manifest.origin != "trained" else f"{dataset.n_train} train and "
+    tail = f" ({ROTATED})" if dataset.tail is not None else ""
+    split = "" if manifest.origin != "trained" else f"{dataset.n_train} train{tail} and "
     kind = "images" if manifest.origin == "imported" else "test images"
     print(
         f"dataset: {dataset.spec}, {split}{dataset.n_test} {kind}, "

@@ -27,7 +27,10 @@ from analysis.store.manifest import Manifest
 _CLASSES = (
     Sweep, ExternalModelsConfig, FeedingOptions, OutputOptions, ShiftOptions, Training, Machine,
 )  # fmt: skip
-_OWN = ("pretrained", "checkpoint", "train_limit", "test_limit", "image_size", "calibration_images")
+_OWN = (
+    "pretrained", "checkpoint", "train_limit", "test_limit", "image_size", "calibration_images",
+    "rotate_tail",
+)  # fmt: skip
 
 
 def sweep_from(given: dict[str, Any]) -> Sweep:

@@ -39,6 +39,7 @@ from analysis.training.restore import (
     prediction_of_dense,
     quantized,
     ready,
+    train_split,
 )
 from analysis.training.schedules import first_pruning, prune_run
 
@@ -85,9 +86,7 @@ def _trained_model(
 ) -> tuple[nn.Module, dict[str, str]]:
     """Train a dense or pruned model; return it with what its weights do not say of its shape."""
     options, spec = context.sweep.training, context.spec
-    lessons = TrainingData(
-        pixels_of(context.inputs, "train"), context.inputs.labels("train"), normalize
-    )
+    lessons = TrainingData(*train_split(context.inputs, seed), normalize)
     torch.manual_seed(stream(DENSE_ID if options.paired else variant.variant_id, seed))
     if variant.is_dense or not options.from_dense:
         model = start(spec)[0].to(context.device)

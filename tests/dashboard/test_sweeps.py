@@ -26,7 +26,7 @@ FILLED = {
     "pruning": ["magnitude", "semi-structured"], "levels": "0.5, .9", "quantization": [],
     "more": ["magnitude=0.9+int8-static"], "seeds": 2, "epochs": 1, "batch_size": 64, "lr": 0.1,
     "schedule": "gradual", "paired": True, "corruptions": ["fog"], "severity": 2, "name": " tried ",
-    "workers": 1, "train_limit": 200, "test_limit": 50, "image_size": None,
+    "workers": 1, "train_limit": 200, "test_limit": 50, "image_size": None, "rotate_tail": False,
 }  # fmt: skip
 TINY = [
     "sweep", "--name", "tiny", "--dataset", "digits", "--train-limit", "300", "--test-limit", "60",
@@ -66,6 +66,14 @@ def test_the_form_is_the_command_it_shows():
         "--paired --train-limit 200 --test-limit 50 --workers 1 --corruptions fog=2"
     )
     assert parsed(words) == fields.checked(fields.options(FILLED))
+
+
+def test_the_form_rotates_the_tail_of_data_that_have_one_and_of_no_others():
+    ticked = FILLED | {"rotate_tail": True}
+    assert "--rotate-tail" not in fields.words(fields.options(ticked))
+    given = fields.options(ticked | {"kind": "digits-longtail"})
+    assert "--rotate-tail" in fields.words(given)
+    assert fields.checked(given).rotate_tail
 
 
 @pytest.mark.parametrize(
