@@ -13,6 +13,7 @@ from markupsafe import Markup
 from analysis import __version__, schema
 from analysis.config import DENSE_ID
 from analysis.figures.class_impact import usual_rule
+from analysis.presentation.evaluated import machine_notes
 from analysis.presentation.findings import findings, pairing
 from analysis.presentation.formatting import NOTHING, count, is_missing, percent, points
 from analysis.presentation.tables import PAIR_HELP, VARIANT_HELP, pair_table, variant_table
@@ -268,7 +269,7 @@ def _made(scope: Scope) -> dict[str, Any]:
         "options": options(manifest),
         "versions": versions(manifest),
         "commands": commands(scope),
-        "notes": manifest.dataset.notes,
+        "notes": [*manifest.dataset.notes, *machine_notes(manifest)],
         "left_out": manifest.left_out[:_LEFT_OUT],
         "n_left_out": len(manifest.left_out),
         "failed": failed,

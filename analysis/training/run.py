@@ -28,6 +28,7 @@ from analysis.training.loop import (
     stream,
     train,
 )
+from analysis.training.machine import this_machine
 from analysis.training.messages import RunContext, RunResult, ShiftResult
 from analysis.training.profile import median_latency
 from analysis.training.restore import (
@@ -113,7 +114,7 @@ def _shared_phase(context: RunContext, seed: int, n_images: int) -> SharedPhase 
         return None
     step = first_pruning(options, n_steps(options, n_images))
     path = context.store.derived / "phases" / f"seed-{seed}.safetensors"
-    return SharedPhase(path, step) if step else None
+    return SharedPhase(path, step, f"{this_machine(context.device)}") if step else None
 
 
 def quantize_run(context: RunContext, variant: Variant, seed: int) -> RunResult:

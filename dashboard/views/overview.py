@@ -11,6 +11,7 @@ from analysis.figures.layout import cut
 from analysis.presentation.evaluated import (
     feeding_sentences,
     images_sentence,
+    machine_sentences,
     note_sentences,
 )
 from analysis.presentation.findings import findings, pairing, pairing_hints
@@ -260,6 +261,7 @@ def _how_it_was_made(context: Context) -> None:
                 "model": manifest.model,
                 "pairing": pairing(manifest),
                 "device": manifest.device,
+                "machines": machine_sentences(manifest),
                 "versions": manifest.versions,
                 "git_commit": manifest.git_commit,
                 "created": manifest.created,
