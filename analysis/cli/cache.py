@@ -108,6 +108,7 @@ def run_show(options: argparse.Namespace, cache: Cache) -> int:
     from analysis.datasets.rotation import ROTATED
     from analysis.presentation.evaluated import (
         images_sentence,
+        looks_sentence,
         machine_sentences,
         note_sentences,
     )
@@ -141,6 +142,8 @@ def run_show(options: argparse.Namespace, cache: Cache) -> int:
         size = " x ".join(str(side) for side in model.image_size or [])
         print(f"model: {model.name}, {model.parameters:,} parameters, input {size}")
     print(f"pairing: {pairing(manifest)}")
+    if looks := looks_sentence(manifest):
+        print(f"looks: {looks}")
     for machine in machine_sentences(manifest):
         print(f"machine: {machine}")
     print(f"made: {manifest.created}, last changed {manifest.updated}")

@@ -53,6 +53,23 @@ def note_sentences(manifest: Manifest) -> list[str]:
     return list(dict.fromkeys(filter(None, map(one_line, notes))))
 
 
+def looks_sentence(manifest: Manifest) -> str:
+    """Say how often seeds were added once results could be seen; empty where none were.
+
+    Parameters
+    ----------
+    manifest : Manifest
+    """
+    if len(manifest.looks) < 2:
+        return ""
+    first, *later = manifest.looks
+    added = ", then ".join(f"{many(one.seeds, 'seed')} ({one_line(one.time)})" for one in later)
+    return (
+        f"{manifest.n_looks}: {many(first.seeds, 'seed')} planned ({one_line(first.time)}); "
+        f"extended once results could be seen, to {added}"
+    )
+
+
 def machine_sentences(manifest: Manifest) -> list[str]:
     """Say which machines the runs were made on, those alike together, most runs first.
 
@@ -85,8 +102,7 @@ def machine_notes(manifest: Manifest) -> list[str]:
     effect = (
         "a model's scores differ between them by rounding"
         if manifest.origin == "external"
-        else "they round otherwise, which grows during training and pruning until a seed is nearly "
-        "a new one, so runs of one seed that were made on different ones share little but its "
-        "number"
+        else "they round otherwise, which grows during pruning until a seed is nearly a new one, "
+        "so runs of one seed that were made on different ones share little but its number"
     )
     return [f"the runs were made on {len(kinds)} kinds of machine ({listed}): {effect}"]

@@ -107,6 +107,7 @@ def _joined(kept: Manifest, added: Manifest, name: str) -> Manifest:
             copied.machine = place_of(merged, machine_of(added, run))
             merged.runs.setdefault(variant_id, {})[str(seed)] = copied
     merged.shifts = _shifts_of_both(kept, added)
+    merged.looks = max(kept.looks, added.looks, key=len)
     merged.created = ""
     describe_config(merged, kept.config.options)
     if kept.origin == "external":

@@ -11,6 +11,7 @@ from analysis.figures.layout import cut
 from analysis.presentation.evaluated import (
     feeding_sentences,
     images_sentence,
+    looks_sentence,
     machine_sentences,
     note_sentences,
 )
@@ -260,6 +261,7 @@ def _how_it_was_made(context: Context) -> None:
                 "dataset": manifest.dataset,
                 "model": manifest.model,
                 "pairing": pairing(manifest),
+                "looks": looks_sentence(manifest) or f"{manifest.n_looks}",
                 "device": manifest.device,
                 "machines": machine_sentences(manifest),
                 "versions": manifest.versions,

@@ -68,14 +68,6 @@ def test_the_form_is_the_command_it_shows():
     assert parsed(words) == fields.checked(fields.options(FILLED))
 
 
-def test_the_form_rotates_the_tail_of_data_that_have_one_and_of_no_others():
-    ticked = FILLED | {"rotate_tail": True}
-    assert "--rotate-tail" not in fields.words(fields.options(ticked))
-    given = fields.options(ticked | {"kind": "digits-longtail"})
-    assert "--rotate-tail" in fields.words(given)
-    assert fields.checked(given).rotate_tail
-
-
 @pytest.mark.parametrize(
     ("field", "value", "expected"),
     [
