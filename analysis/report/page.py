@@ -14,6 +14,7 @@ from analysis import __version__, schema
 from analysis.config import DENSE_ID
 from analysis.figures.class_impact import usual_rule
 from analysis.p_values import short_p
+from analysis.presentation.evaluated import machine_notes
 from analysis.presentation.findings import findings
 from analysis.presentation.formatting import NOTHING, count, is_missing, percent, points
 from analysis.presentation.pair_findings import pairing
@@ -215,7 +216,7 @@ def _found(scope: Scope) -> dict[str, Any]:
     dense = summary[summary["variant_id"] == DENSE_ID].iloc[0]
     of_pairs = pair_table(scope.table("pairs"))
     return {
-        "findings": findings(summary, scope.classes, scope.results.pairs()),
+        "findings": findings(summary, scope.classes, scope.results.pairs(), look=manifest.n_looks),
         "header": [(name, VARIANT_HELP.get(name, "")) for name in overall.columns],
         "overall": overall.to_dict("split")["data"],
         "pair_header": [(name, PAIR_HELP.get(name, "")) for name in of_pairs.columns],
@@ -271,7 +272,7 @@ def _made(scope: Scope) -> dict[str, Any]:
         "options": options(manifest),
         "versions": versions(manifest),
         "commands": commands(scope),
-        "notes": manifest.dataset.notes,
+        "notes": [*manifest.dataset.notes, *machine_notes(manifest)],
         "left_out": manifest.left_out[:_LEFT_OUT],
         "n_left_out": len(manifest.left_out),
         "failed": failed,

@@ -7,6 +7,7 @@ import pandas as pd
 
 from analysis import schema
 from analysis.config import DENSE_ID
+from analysis.datasets.rotation import train_counts_by_seed
 from analysis.results.source import ResultCache, Source
 from analysis.stats.classes import ClassRecall, class_recall, class_table
 from analysis.stats.long_tail import LongTail, long_tail
@@ -105,10 +106,8 @@ class ClassTables:
 
     def _train_counts(self, variant_id: str) -> IntArray | None:
         """Training images of each class and run, [K, C]."""
-        counts = self._source.manifest.dataset.train_counts
-        if not counts:
-            return None
-        return np.tile(np.asarray(counts), (len(self._source.population(variant_id).seeds), 1))
+        seeds = self._source.population(variant_id).seeds
+        return train_counts_by_seed(self._source.manifest, seeds)
 
     def long_tail(self, variant_id: str) -> LongTail | None:
         """Slope of the change of recall on training images; None where they are not known."""

@@ -69,13 +69,15 @@ def show_long_tail(context: Context, classes: pd.DataFrame) -> None:
     classes : DataFrame
         The classes table of the chosen variant.
     """
-    known = classes.loc[classes["n_train"].notna(), "n_train"]
-    if known.nunique() < 2:
-        return
     summary = context.summary
+    said = of_long_tail(summary[summary[schema.VARIANT_ID] == context.variant].iloc[0])
+    if not said:
+        return
     st.header("Long tail", anchor=False)
-    row = summary[summary[schema.VARIANT_ID] == context.variant].iloc[0]
-    html_text(of_long_tail(row), testid="long-tail")
+    html_text(said, testid="long-tail")
+    if classes["n_train"].nunique() < 2:
+        st.caption("The tail is rotated over the seeds, so that every class has every count.")
+        return
     figure(
         context,
         long_tail(classes, summary, note=note(context, context.variant)),

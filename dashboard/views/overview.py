@@ -11,6 +11,8 @@ from analysis.figures.layout import cut
 from analysis.presentation.evaluated import (
     feeding_sentences,
     images_sentence,
+    looks_sentence,
+    machine_sentences,
     note_sentences,
 )
 from analysis.presentation.findings import findings
@@ -141,6 +143,7 @@ def _what_was_found(context: Context) -> None:
         results.classes(),
         pairs,
         single=context.selection.variant,
+        look=context.manifest.n_looks,
         is_pending=waits,
     )
     if not sentences:
@@ -260,7 +263,9 @@ def _how_it_was_made(context: Context) -> None:
                 "dataset": manifest.dataset,
                 "model": manifest.model,
                 "pairing": pairing(manifest),
+                "looks": looks_sentence(manifest) or f"{manifest.n_looks}",
                 "device": manifest.device,
+                "machines": machine_sentences(manifest),
                 "versions": manifest.versions,
                 "git_commit": manifest.git_commit,
                 "created": manifest.created,
