@@ -354,6 +354,9 @@ class Sweep:
         None, group="data", metavar="PX", help="input size of the model", least=1
     )
     calibration_images: int = option(128, group="data", help="for int8-static", least=1)
+    rotate_tail: bool = option(
+        False, group="data", help="move the long tail by a class a seed; digits-longtail alone"
+    )
     shifts: tuple[Shift, ...] = ()
 
     def __post_init__(self) -> None:

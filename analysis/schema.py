@@ -108,6 +108,10 @@ CLASSES_COLUMNS: Final = (
     "df_two_way", "p_two_way", "q_two_way", "ci_low_two_way", "ci_high_two_way", "q_sweep",
     "loss_upper", "loss_upper_named", "shrunken_delta", "image_floor",
 )  # fmt: skip
+PLAN_COLUMNS: Final = (
+    VARIANT_ID, CLASS_ID, CLASS_NAME, "n_images", "n_runs", "paired", "detectable", "image_floor",
+    "difference", "seeds_needed", "images_needed",
+)  # fmt: skip
 SUMMARY_COLUMNS: Final = (
     VARIANT_ID, "n_runs", "top1_mean", "top1_std", "top5_mean", "n_pies", "pie_share", "n_tied",
     "noise_floor_share", "pie_share_half", "n_impacted_p", "n_impacted_q", "dense_top1_on_pies",

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+import pandas as pd
+
 from analysis.errors import LetheError
 from analysis.results import SweepResults
 from analysis.stats.votes import TIE_RULES, TieRule
@@ -36,6 +38,11 @@ class Context:
     def manifest(self) -> Manifest:
         """The sweep's manifest."""
         return self.results.manifest
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """The summary; what holds for other seeds is null in it until it is computed."""
+        return self.results.summary(wait=False)
 
     @property
     def n_images(self) -> int:

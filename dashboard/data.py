@@ -126,6 +126,24 @@ def stability(opened: SweepResults, variant_id: str) -> npt.NDArray[np.float64] 
         return None
 
 
+def has_inference(opened: SweepResults) -> bool:
+    """Whether what holds for other seeds is known; else it is begun beside the pages.
+
+    A sweep that is still being made has it once it is complete.
+    """
+    if opened.inference.is_known:
+        return True
+    if not opened.manifest.is_complete:
+        return False
+    try:
+        opened.inference.take(
+            _inference(opened, _identity(opened)).result(timeout=_PATIENCE).inference
+        )
+    except TimeoutError:
+        return False
+    return True
+
+
 def breaking_points(opened: SweepResults) -> pd.DataFrame:
     """Return the breaking point of every image by method, computed once."""
     return _breaking_points(opened, _identity(opened))
@@ -243,6 +261,26 @@ def _stability(
     own = SweepResults(_opened.folder, ties=_opened.ties)
     Thread(target=_compute_stability, args=(own, variant_id, future), daemon=True).start()
     return future
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _inference(
+    _opened: SweepResults, identity: tuple[str, str, str, int]
+) -> "Future[SweepResults]":
+    future: Future[SweepResults] = Future()
+    own = SweepResults(_opened.folder, ties=_opened.ties)
+    Thread(target=_compute_inference, args=(own, future), daemon=True).start()
+    return future
+
+
+def _compute_inference(own: SweepResults, future: "Future[SweepResults]") -> None:
+    try:
+        with _one_at_a_time():
+            own.inference.keep(lambda *_: None)
+            future.set_result(own)
+    except Exception as error:
+        # Whatever it is, the page that asks is to say it.
+        future.set_exception(error)
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)

@@ -4,6 +4,7 @@ Widgets hold no state of their own. Before one is made, its value is set from th
 the user moves it, a callback writes the address, from which the next run reads everything again.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,12 +13,13 @@ import streamlit as st
 from dashboard.selection import Selection, changed, to_params
 
 _CARRIED = "carried"
+_DECIMAL = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4})?", re.ASCII)
 _PAGE = "page"
 _IMAGE_PAGE = "image"
 # Parameters of single pages, beside those of the selection, which all pages share.
 _LOCAL = frozenset(
     ("metric", "of", "of_class", "of_value", "cost", "rule", "order_by", "search", "top", "other",
-     "attribute", "crossed", "shift", "part")
+     "attribute", "crossed", "shift", "part", "margin", "difference")
 )  # fmt: skip
 
 
@@ -106,8 +108,8 @@ def local(name: str, default: Any, options: Sequence[Any] | None = None) -> dict
     name
         One of the parameters of single pages.
     default
-        What is shown where the address says nothing, or nothing that can be shown; a whole number
-        makes it a parameter of whole numbers.
+        What is shown where the address says nothing, or nothing that can be shown; a number makes
+        it a parameter of numbers, whole ones where it is whole.
     options
         What may be chosen; anything without.
     """
@@ -116,7 +118,9 @@ def local(name: str, default: Any, options: Sequence[Any] | None = None) -> dict
     key = f"local-{name}"
     text = st.query_params.get(name)
     value: Any = text
-    if isinstance(default, int):
+    if isinstance(default, float):
+        value = float(text) if text and _DECIMAL.fullmatch(text) else None
+    elif isinstance(default, int):
         value = int(text) if text and text.isascii() and text.isdigit() and len(text) < 9 else None
     st.session_state[key] = (
         value if value is not None and (options is None or value in options) else default

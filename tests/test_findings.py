@@ -3,8 +3,9 @@ from itertools import combinations, product
 import pandas as pd
 import pytest
 
-from analysis.presentation.findings import findings, smallest_p
+from analysis.presentation.findings import findings
 from analysis.results import SweepResults
+from analysis.stats.seed_test import smallest_p
 from tests.synthetic import make_sweep
 
 

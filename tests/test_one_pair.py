@@ -19,7 +19,8 @@ from analysis.figures.hardness import pie_accuracy
 from analysis.figures.over_representation import over_representation
 from analysis.figures.shifts import shift_pairs_heatmap
 from analysis.figures.trade_off import trade_off
-from analysis.presentation.findings import MORE_RUNS, findings, one_pair, pairs_under_shifts
+from analysis.presentation.findings import findings
+from analysis.presentation.pair_findings import MORE_RUNS, one_pair, pairs_under_shifts
 from analysis.presentation.tables import PAIR_HELP, pair_table
 from analysis.report.gallery import galleries
 from analysis.report.page import facts

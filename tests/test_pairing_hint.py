@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from analysis.cli.main import main
-from analysis.presentation.findings import pairing_hints
+from analysis.presentation.pair_findings import pairing_hints
 from analysis.results import SweepResults
 from analysis.stats.pairs import paired_rows, seed_tie
 from analysis.store import Cache

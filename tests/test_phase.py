@@ -1,10 +1,12 @@
 """The first phase that paired runs share: skipped where it is there, and to the same bytes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from analysis.compression.masking import CubicSchedule
 from analysis.compression.registry import method
@@ -70,3 +72,29 @@ def test_a_pruned_run_goes_on_from_the_shared_phase_to_the_same_bytes(
     assert (taken_alone, taken_dense, taken_shared) == (total, total, total - step)
     assert all(torch.equal(alone[name], shared[name]) for name in alone)
     assert any(not torch.equal(dense[name], shared[name]) for name in dense)
+
+
+@pytest.mark.parametrize("machine", ["AVX2 of another processor, torch 2.0", ""])
+def test_a_phase_of_another_machine_is_trained_again_and_the_log_says_so(
+    tmp_path: Path, machine: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    theirs = SharedPhase(tmp_path / "seed-0.safetensors", 5, machine)
+    ours = replace(theirs, machine="AVX512 of this processor, torch 2.0")
+    _run(theirs, pruned=False)
+    alone, _ = _run(None, pruned=True)
+    again, taken = _run(ours, pruned=True)
+    assert taken == n_steps(OPTIONS, N_IMAGES)
+    assert all(torch.equal(alone[name], again[name]) for name in alone)
+    (said,) = caplog.messages
+    assert said.startswith("seed-0.safetensors: the first phase was trained on another machine")
+    assert ours.machine in said
+    _run(ours, pruned=False)
+    assert _run(ours, pruned=True)[1] == n_steps(OPTIONS, N_IMAGES) - 5
+
+
+def test_a_phase_that_does_not_say_where_it_was_trained_is_trained_again(tmp_path: Path) -> None:
+    phase = SharedPhase(tmp_path / "seed-0.safetensors", 5)
+    _run(phase, pruned=False)
+    tensors = {name: t for name, t in load_file(phase.path).items() if name != "machine"}
+    save_file(tensors, phase.path)
+    assert _run(phase, pruned=True)[1] == n_steps(OPTIONS, N_IMAGES)

@@ -12,12 +12,13 @@ from typing import Any, Literal, NoReturn, TypeAlias, get_args, get_type_hints
 
 from analysis.errors import UserError
 
-Judge: TypeAlias = Literal["point", "significant", "assured", "p", "q", "seeds"]
+Judge: TypeAlias = Literal["point", "significant", "assured", "p", "q", "seeds", "bound"]
 """Which number is compared with the maximum.
 
 ``point``: the estimate; ``significant``: the lower end of its 95 % interval; ``assured``: the
 upper; ``p``, ``q``: the estimate of a class where p or q <= 0.05; ``seeds``: the estimate where the
-permutation test over runs has p <= 0.05.
+permutation test over runs has p <= 0.05; ``bound``: a one-sided 95 % upper bound. Where the largest
+of many classes is judged, ``significant``, ``p`` and ``q`` are corrected for how many there are.
 """
 _INTERVAL: tuple[Judge, ...] = ("point", "significant", "assured")
 _CLASS: tuple[Judge, ...] = (*_INTERVAL, "p", "q")
@@ -34,6 +35,7 @@ class Rule:
     unit: Literal["points", "share", "bytes"]
 
 
+NOT_WORSE = "not_worse"
 RULES = {
     "top1_drop": Rule(_INTERVAL, "points"),
     "top5_drop": Rule(_INTERVAL, "points"),
@@ -45,6 +47,7 @@ RULES = {
     "subgroup_gap": Rule(("point",), "points"),
     "robustness_drop": Rule(("q", "p", *_INTERVAL), "points"),
     "size_bytes": Rule(("point",), "bytes"),
+    NOT_WORSE: Rule(("bound",), "points"),
 }
 
 
@@ -61,16 +64,20 @@ class Subgroups:
 
 @dataclass(frozen=True)
 class Limit:
-    """The largest value that is within the budget; fractions 0..1, or bytes."""
+    """The largest value that is within the budget; fractions 0..1, or bytes.
+
+    ``is_named``, of ``not_worse``: each class is to be named as safe, not all of them at once.
+    """
 
     rule: str
     max: float
     judge: Judge
     class_name: str | None = None
     subgroups: Subgroups | None = None
+    is_named: bool = False
 
 
-_TABLES = ("default", "variant", "allow_untested")
+_TABLES = ("default", "variant", "allow_untested", NOT_WORSE)
 _SUBGROUP_KEYS = ("attribute", "max", "judge", "rate", "change", "positive", "min_images")
 _Parsed = dict[tuple[str, str | None], list[Limit]]
 
@@ -110,8 +117,9 @@ def read_budget(path: str | Path) -> Budget:
     reader = _Reader(path)
     reader.know(raw, _TABLES, "the file")
     variants = reader.table(raw.get("variant", {}), "variant")
+    shown = {NOT_WORSE: raw[NOT_WORSE]} if NOT_WORSE in raw else {}
     budget = Budget(
-        reader.rules(raw.get("default", {}), "default"),
+        reader.rules(reader.table(raw.get("default", {}), "default") | shown, "default"),
         {name: reader.rules(table, f'variant."{name}"') for name, table in variants.items()},
         reader.typed(raw.get("allow_untested", False), bool, "allow_untested"),
     )
@@ -151,6 +159,8 @@ class _Reader:
             if rule == "classes" and given is not False:
                 for name, limit in self.table(given, at).items():
                     parsed[rule, name] = self.limit(rule, limit, f'{at}."{name}"', name)
+            elif rule == NOT_WORSE and given is not False:
+                parsed[rule, None] = [self.not_worse(given, rule)]
             elif rule == "subgroup_gap" and given is not False:
                 tables = [given] if isinstance(given, dict) else self.typed(given, list, at)
                 parsed[rule, None] = [self.subgroup_gap(one, at) for one in tables]
@@ -189,6 +199,15 @@ class _Reader:
         if value not in choices:
             self.refuse(f"{where} is {value!r}; expected {' or '.join(choices)}")
         return value
+
+    def not_worse(self, value: Any, where: str) -> Limit:
+        table = self.table(value, where)
+        self.know(table, ("max_loss", "classes"), f"[{where}]")
+        if "max_loss" not in table:
+            self.refuse(f"[{where}] has no max_loss; expected a fraction, 0.02 for two points")
+        largest = self.maximum(NOT_WORSE, {"max": table["max_loss"]}, f"{where}.max_loss")
+        classes = self.chosen(table.get("classes", "all"), ("all", "named"), f"{where}.classes")
+        return Limit(NOT_WORSE, largest, "bound", is_named=classes == "named")
 
     def subgroup_gap(self, value: Any, where: str) -> Limit:
         table = self.table(value, where)

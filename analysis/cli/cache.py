@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from analysis.cli.console import ProgressBars
+from analysis.cli.console import ProgressBars, tell
 from analysis.errors import CacheError, LetheError, UserError
 from analysis.store import Cache, SweepFolder
 from analysis.store.join import join
@@ -25,7 +25,7 @@ def keep_tables(cache: Cache, name: str, progress: Callable[[str, int, int], Non
 
 def tell_pairing(cache: Cache, name: str) -> None:
     """Say where runs that are taken as independent look made from each other."""
-    from analysis.presentation.findings import pairing_hints
+    from analysis.presentation.pair_findings import pairing_hints
     from analysis.results import SweepResults
 
     for hint in pairing_hints(SweepResults(cache.existing(name))):
@@ -105,8 +105,14 @@ def _line(folder: SweepFolder, manifest: Manifest) -> str:
 
 def run_show(options: argparse.Namespace, cache: Cache) -> int:
     """Print what a sweep is, or what it found."""
-    from analysis.presentation.evaluated import images_sentence, note_sentences
-    from analysis.presentation.findings import pairing
+    from analysis.datasets.rotation import ROTATED
+    from analysis.presentation.evaluated import (
+        images_sentence,
+        looks_sentence,
+        machine_sentences,
+        note_sentences,
+    )
+    from analysis.presentation.pair_findings import pairing
 
     folder = cache.existing(options.sweep)
     manifest = folder.manifest()
@@ -121,7 +127,8 @@ def run_show(options: argparse.Namespace, cache: Cache) -> int:
         return 0
     print(_line(folder, manifest))
     dataset, model = manifest.dataset, manifest.model
-    split = "" if manifest.origin != "trained" else f"{dataset.n_train} train and "
+    tail = f" ({ROTATED})" if dataset.tail is not None else ""
+    split = "" if manifest.origin != "trained" else f"{dataset.n_train} train{tail} and "
     kind = "images" if manifest.origin == "imported" else "test images"
     print(
         f"dataset: {dataset.spec}, {split}{dataset.n_test} {kind}, "
@@ -135,6 +142,10 @@ def run_show(options: argparse.Namespace, cache: Cache) -> int:
         size = " x ".join(str(side) for side in model.image_size or [])
         print(f"model: {model.name}, {model.parameters:,} parameters, input {size}")
     print(f"pairing: {pairing(manifest)}")
+    if looks := looks_sentence(manifest):
+        print(f"looks: {looks}")
+    for machine in machine_sentences(manifest):
+        print(f"machine: {machine}")
     print(f"made: {manifest.created}, last changed {manifest.updated}")
     for variant in manifest.variants:
         runs = manifest.runs.get(variant.variant_id, {})
@@ -170,12 +181,15 @@ def run_remove(options: argparse.Namespace, cache: Cache) -> int:
 
 def run_merge(options: argparse.Namespace, cache: Cache) -> int:
     """Merge two sweeps into a new one."""
+    from analysis.presentation.evaluated import machine_notes
     from analysis.sweep.merge import merge
 
     with ProgressBars(sys.stderr) as bars:
         merged = merge(cache, options.first, options.second, options.name)
         keep_tables(cache, merged.name, bars)
     print(f"{merged.name}: {merged.n_done} of {merged.n_runs} runs done")
+    for note in machine_notes(merged):
+        tell(f"warning: {merged.name}: {note}")
     return 0
 
 

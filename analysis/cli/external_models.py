@@ -14,8 +14,8 @@ from analysis.external.doctor import Diagnosis
 from analysis.external.options import ExternalModelsConfig, FeedingOptions, OutputOptions
 from analysis.external.spec import parse_models
 from analysis.options import options_of
+from analysis.p_values import p_text
 from analysis.shifts.parse import shifts_from
-from analysis.stats.multiple import p_text
 from analysis.store import Cache
 from analysis.store.manifest import Manifest
 

@@ -18,6 +18,7 @@ from analysis.config import (
 )
 from analysis.errors import UserError
 from analysis.external.options import ExternalModelsConfig, FeedingOptions, OutputOptions
+from analysis.presentation.evaluated import machine_notes
 from analysis.presentation.formatting import most_common
 from analysis.shifts.parse import ShiftOptions, shifts_from
 from analysis.store import Cache
@@ -27,7 +28,10 @@ from analysis.store.manifest import Manifest
 _CLASSES = (
     Sweep, ExternalModelsConfig, FeedingOptions, OutputOptions, ShiftOptions, Training, Machine,
 )  # fmt: skip
-_OWN = ("pretrained", "checkpoint", "train_limit", "test_limit", "image_size", "calibration_images")
+_OWN = (
+    "pretrained", "checkpoint", "train_limit", "test_limit", "image_size", "calibration_images",
+    "rotate_tail",
+)  # fmt: skip
 
 
 def sweep_from(given: dict[str, Any]) -> Sweep:
@@ -154,7 +158,7 @@ def _report(manifest: Manifest, cache: Cache) -> int:
         print(f"{manifest.name}: of the files left out {reasons}")
     if note := manifest.model.weights_note:
         print(f"{manifest.name}: {note}")
-    for note in manifest.dataset.notes:
+    for note in [*manifest.dataset.notes, *machine_notes(manifest)]:
         print(f"{manifest.name}: {note}")
     for variant_id, seed, error in failed:
         tell(f"lethe: error: {variant_id}, seed {seed} failed: {error}")

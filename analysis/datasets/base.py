@@ -245,7 +245,9 @@ class Dataset:
     ``left_out`` lists what was not used already when the dataset was opened, ``notes`` says in
     sentences what else a person should know of the data. ``whole`` is all of it where the source
     has one split alone, which was divided here. ``grey`` is the scale of grey images of more than 8
-    bits, where there are any.
+    bits, where there are any. ``pool`` has all images that a train split with a long tail is drawn
+    from, those of a class in the order drawn; ``tail`` how many each class has for seed 0, where
+    the tail rotates over seeds and ``train`` is that pool.
     """
 
     class_names: tuple[str, ...]
@@ -257,6 +259,8 @@ class Dataset:
     notes: tuple[str, ...] = ()
     whole: Split | None = None
     grey: GreyScale | None = None
+    pool: Split | None = None
+    tail: tuple[int, ...] | None = None
 
     def fingerprint(self) -> str:
         """SHA-256 of class names and both splits: equal exactly where the data are equal."""
@@ -265,6 +269,8 @@ class Dataset:
             digest.update(split.digest().encode())
         if self.grey is not None:
             digest.update(f"{self.grey}".encode())
+        if self.tail is not None:
+            digest.update(f"{self.tail}".encode())
         return digest.hexdigest()
 
     @property
@@ -309,6 +315,11 @@ class Dataset:
                 f"--split {chosen}: the data have no image there; --split all takes all"
             )
         return replace(self, test=parts[chosen]), words[chosen]
+
+    @property
+    def n_train(self) -> int:
+        """Count the images that one model is trained on; those of seed 0 where the tail rotates."""
+        return len(self.train) if self.tail is None else sum(self.tail)
 
     def limited(self, train_limit: int | None, test_limit: int | None) -> "Dataset":
         """Keep at most so many images of a split, stratified by class, always the same ones."""

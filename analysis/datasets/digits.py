@@ -48,7 +48,7 @@ def open_digits(place: str | None) -> Dataset:
     )
 
 
-@register("digits-longtail")
+@register("digits-longtail", has_tail=True)
 def open_digits_longtail(place: str | None) -> Dataset:
     """Open the digits with a long-tailed train split and planted difficulties in the test split.
 
@@ -56,12 +56,16 @@ def open_digits_longtail(place: str | None) -> Dataset:
     Test (40 % of all, balanced): each difficulty of ``PLANTED`` falls on 5 % of the images, drawn
     from a fixed random seed, and is recorded in ``meta_planted``; ``meta_clean_label`` is the true
     digit, which differs from the label exactly under ``label_noise``.
+
+    ``pool`` has the 60 % that the train split is drawn from, class by class in the order drawn.
     """
     _no_place("digits-longtail", place)
     pixels, labels = _load()
     train, test = stratified_split(labels, test_share=0.4)
     generator = np.random.default_rng(_RANDOM_SEED)
-    train = np.sort(np.concatenate([_tail(train, labels, c, generator) for c in range(10)]))
+    drawn = [generator.permutation(train[labels[train] == c]) for c in range(10)]
+    train = np.sort(np.concatenate([drawn[c][: _kept(c, len(drawn[c]))] for c in range(10)]))
+    pool = np.concatenate(drawn)
     test_pixels, test_labels = pixels[test].copy(), labels[test].copy()
     planted = _plant(test_pixels, test_labels, generator)
     metadata = pd.DataFrame({"meta_planted": planted, "meta_clean_label": labels[test]})
@@ -71,18 +75,12 @@ def open_digits_longtail(place: str | None) -> Dataset:
         Split(ArrayImages(test_pixels), test_labels, metadata=metadata),
         channels=1,
         native_size=(8, 8),
+        pool=Split(ArrayImages(pixels[pool]), labels[pool]),
     )
 
 
-def _tail(
-    train: npt.NDArray[np.intp],
-    labels: npt.NDArray[np.int64],
-    class_id: int,
-    generator: np.random.Generator,
-) -> npt.NDArray[np.intp]:
-    members = train[labels[train] == class_id]
-    kept = round(len(members) * IMBALANCE ** (-class_id / 9))
-    return generator.permutation(members)[:kept]
+def _kept(class_id: int, n_members: int) -> int:
+    return round(n_members * IMBALANCE ** (-class_id / 9))
 
 
 def _plant(

@@ -56,6 +56,8 @@ class Inputs:
     """The model inputs of both splits; ``folder`` and ``shared`` as in ``Arrays``.
 
     ``mean`` and ``std`` are those of the training pixels, a channel each, on a scale of 0..1.
+    ``tail`` is how many images of each class seed 0 is trained on, where the tail rotates over
+    seeds; the train split is then what all of them draw from, and so are the statistics.
     """
 
     folder: Path
@@ -64,6 +66,7 @@ class Inputs:
     n_train: int
     n_test: int
     shared: SharedFolder | None = None
+    tail: tuple[int, ...] | None = None
 
     @property
     def arrays(self) -> Arrays:
@@ -114,7 +117,8 @@ def prepare(dataset: Dataset, geometry: Geometry, folder: Path, *, progress: Pro
     if (counts > 0).sum() < 2:
         raise UserError("fewer than two classes of the dataset have a usable training image")
     mean, std = channel_statistics(folder / "train.npy")
-    inputs = Inputs(folder, mean, std, len(kept["train"]), len(kept["test"]))
+    n_train, n_test = (len(kept[name]) for name in ("train", "test"))
+    inputs = Inputs(folder, mean, std, n_train, n_test, tail=dataset.tail)
     images = image_table(dataset.test.take(kept["test"]), rows)
     leaked = _duplicates_across_splits(dataset, kept)
     notes = list(dataset.notes)

@@ -11,27 +11,37 @@ from analysis.registry import Registry
 
 Opener = Callable[[str | None], Dataset]
 _OPENERS = Registry[Opener]("analysis.datasets", "dataset kind")
+_TAILED: set[str] = set()
 
 
-def register(kind: str) -> Callable[[Opener], Opener]:
+def register(kind: str, *, has_tail: bool = False) -> Callable[[Opener], Opener]:
     """Register a function that opens ``kind[:PLACE]``; it is given PLACE, or None.
 
     Parameters
     ----------
     kind : str
         What its SPEC begins with.
+    has_tail : bool
+        Whether its train split has a long tail that can be rotated (``Dataset.pool``).
 
     Raises
     ------
     ValueError
         The kind is taken.
     """
+    if has_tail:
+        _TAILED.add(kind)
     return _OPENERS.register(kind)
 
 
 def dataset_kinds() -> list[str]:
     """Name the registered kinds, sorted."""
     return sorted(_OPENERS.all())
+
+
+def tailed_kinds() -> list[str]:
+    """Name the registered kinds whose train split has a long tail that can be rotated, sorted."""
+    return sorted(_TAILED & _OPENERS.all().keys())
 
 
 def _place_alone(spec: str) -> str:

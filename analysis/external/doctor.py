@@ -15,7 +15,7 @@ import numpy.typing as npt
 from analysis.external.feeding import IMAGENET, Decided, Numbers
 from analysis.external.model import Feeding
 from analysis.external.signature import Input, Signature
-from analysis.stats.multiple import p_text
+from analysis.p_values import p_text
 from analysis.stats.pairs import mcnemar
 
 _ALPHA = 0.05

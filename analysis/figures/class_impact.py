@@ -13,9 +13,25 @@ from analysis.presentation.formatting import expected
 
 ALPHA = 0.05
 SIGNS = ("lost", "gained", "not significant", "not tested")
-Rule: TypeAlias = Literal["p", "q", "mcnemar_p", "mcnemar_q"]
-_RULES = {"p": "p", "q": "q", "mcnemar_p": "McNemar's p", "mcnemar_q": "McNemar's q"}
+Rule: TypeAlias = Literal["q_two_way", "q_sweep", "p", "q", "mcnemar_p", "mcnemar_q"]
+_RULES = {
+    "q_two_way": "q",
+    "q_sweep": "q over the sweep",
+    "p": "p",
+    "q": "q over runs",
+    "mcnemar_p": "McNemar's p",
+    "mcnemar_q": "McNemar's q",
+}
+_ABOUT = {
+    "q_two_way": "for other seeds and other images",
+    "q_sweep": "for other seeds and other images",
+    "p": "the paper's rule: for other seeds, on these images",
+    "q": "for other seeds, on these images",
+    "mcnemar_p": "for other images, with these two models",
+    "mcnemar_q": "for other images, with these two models",
+}
 _CROWDED = 110
+_SMALLEST = 1e-300
 _DELTA = "normalized_recall_delta"
 _TITLE = "Change of recall by class"
 _NAME = 40
@@ -41,7 +57,7 @@ class ClassImpactInfo:
 
 
 def usual_rule(classes: pd.DataFrame) -> Rule:
-    """Say what the classes of a variant are judged by: p, of one pair of models McNemar's.
+    """Say what classes are judged by: q over runs and images, of one pair of models McNemar's p.
 
     Parameters
     ----------
@@ -50,13 +66,13 @@ def usual_rule(classes: pd.DataFrame) -> Rule:
     """
     exact = classes.get("mcnemar_p")
     is_single = exact is not None and classes["p"].isna().all() and exact.notna().any()
-    return "mcnemar_p" if is_single else "p"
+    return "mcnemar_p" if is_single else "q_two_way"
 
 
 def class_impact_info(
     classes: pd.DataFrame,
     *,
-    rule: Rule = "p",
+    rule: Rule = "q_two_way",
     sort: str = _DELTA,
     top: int | None = None,
 ) -> ClassImpactInfo:
@@ -66,7 +82,7 @@ def class_impact_info(
     ----------
     classes : DataFrame
         The classes table of one variant.
-    rule : {"p", "q", "mcnemar_p", "mcnemar_q"}
+    rule : {"q_two_way", "q_sweep", "p", "q", "mcnemar_p", "mcnemar_q"}
         Column that says which changes are significant, at 0.05.
     sort : str
         Column that the classes are sorted by, ascending.
@@ -111,7 +127,7 @@ def class_impact_info(
 def class_impact(
     classes: pd.DataFrame,
     *,
-    rule: Rule = "p",
+    rule: Rule = "q_two_way",
     sort: str = _DELTA,
     top: int | None = None,
     note: str = "",
@@ -122,9 +138,10 @@ def class_impact(
     ----------
     classes : DataFrame
         The classes table of one variant; its fractions are drawn on an axis in percentage points.
-    rule : {"p", "q", "mcnemar_p", "mcnemar_q"}
-        What counts as significant: p <= 0.05 as in Hooker et al. 2019, or q <= 0.05; of one pair of
-        models McNemar's test, which is of the change of recall.
+    rule : {"q_two_way", "q_sweep", "p", "q", "mcnemar_p", "mcnemar_q"}
+        What counts as significant: q <= 0.05 over runs and images, p <= 0.05 over runs as in Hooker
+        et al. 2019; of one pair of models McNemar's test, which is of the change of recall. The
+        interval drawn is of the same kind: over runs alone for ``p`` and ``q``.
     sort : str
         Column that orders the classes, the lowest on top.
     top : int, optional
@@ -144,7 +161,7 @@ def class_impact(
         return layout.empty(layout.Words(title, _X, "", "", note), reason)
     figure = go.Figure()
     for sign in SIGNS:
-        _draw(figure, info.rows, sign)
+        _draw(figure, info.rows, sign, rule)
     names = [layout.short(name) for name in info.rows[schema.CLASS_NAME]]
     n = len(names)
     height = max(min(20 * n, 2200), 120)
@@ -164,15 +181,21 @@ def class_impact(
 
 def _tested(rule: str) -> str:
     """Name the change that a rule's test is of."""
-    return "recall_delta" if rule.startswith("mcnemar") else _DELTA
+    return "recall_delta" if exact_rule(rule) else _DELTA
 
 
-def _draw(figure: go.Figure, rows: pd.DataFrame, sign: str) -> None:
+def _ends(rule: str) -> tuple[str, str]:
+    """Name the ends of the interval that goes with a rule."""
+    kind = "" if rule in ("p", "q") else "_two_way"
+    return f"ci_low{kind}", f"ci_high{kind}"
+
+
+def _draw(figure: go.Figure, rows: pd.DataFrame, sign: str, rule: str) -> None:
     part = rows[rows["sign"] == sign]
     if part.empty:
         return
     y, color, crowded = part.index.to_numpy(), theme.SIGN_COLORS[sign], len(rows) > _CROWDED
-    custom = _custom(part)
+    custom, (low, high) = _custom(part, rule), _ends(rule)
     hover = (
         "<b>%{customdata[1]}</b> (%{customdata[7]} images)<br>recall %{customdata[2]:.2%}, dense "
         "%{customdata[3]:.2%}<br>change %{customdata[8]:+.2%}, normalized %{customdata[9]:+.2%}"
@@ -197,19 +220,21 @@ def _draw(figure: go.Figure, rows: pd.DataFrame, sign: str) -> None:
             "size": 4 if crowded else 9, "line": {"width": 0.5 if crowded else 1.5, "color": color},
         },
         error_x={
-            "array": part["ci_high"] - part[_DELTA], "arrayminus": part[_DELTA] - part["ci_low"],
+            "array": part[high] - part[_DELTA], "arrayminus": part[_DELTA] - part[low],
             "symmetric": False, "thickness": 0.6 if crowded else 1.2,
             "width": 0 if crowded else 3, "color": color,
         },
     )  # fmt: skip
 
 
-def _custom(part: pd.DataFrame) -> list[list[Any]]:
+def _custom(part: pd.DataFrame, rule: str) -> list[list[Any]]:
+    low, high = _ends(rule)
     return [
         [
             row[schema.CLASS_NAME], layout.escape(row[schema.CLASS_NAME]), row["recall"],
-            row["dense_recall"], _interval(row["ci_low"], row["ci_high"]),
-            _level("p", row["p"]), _level("q", row["q"]), int(row["n_images"]),
+            row["dense_recall"], _interval(row[low], row[high]),
+            _level(_RULES["q_two_way"], row["q_two_way"]), _level("p over runs", row["p"]),
+            int(row["n_images"]),
             row["recall_delta"], row[_DELTA],
         ]
         for row in part.to_dict("records")
@@ -221,29 +246,45 @@ def _interval(low: float, high: float) -> str:
 
 
 def _level(name: str, value: float) -> str:
-    return f"{name} unknown" if np.isnan(value) else f"{name} = {value:.3g}"
+    if np.isnan(value):
+        return f"{name} unknown"
+    return f"{name} = {value:.3g}" if value >= _SMALLEST else f"{name} < {_SMALLEST:g}"
+
+
+def exact_rule(rule: str) -> bool:
+    """Whether a rule is McNemar's exact test, of one pair of models.
+
+    Parameters
+    ----------
+    rule : str
+        One of the rules.
+    """
+    return rule.startswith("mcnemar")
 
 
 def _subtitle(info: ClassImpactInfo, rule: str) -> str:
     if not info.n_tested:
         found = "No test: intervals and significance need at least two runs of both populations."
     else:
-        exact = rule.startswith("mcnemar")
+        exact = exact_rule(rule)
         by_chance = (
             f"{'at most ' * exact}{expected(ALPHA * info.n_tested)} expected by chance alone"
         )
-        chance = f", {by_chance}" if rule[-1] == "p" else ""
+        chance = f", {by_chance}" if rule in ("p", "mcnemar_p") else ""
+        about = f"{_RULES[rule]} ≤ {ALPHA}, {_ABOUT[rule]}{chance}"
         more = "" if exact else " more than overall accuracy did"
         found = (
             f"{info.n_lost:,} of {info.n_classes:,} classes lost and {info.n_gained:,} gained"
-            f"{more} ({_RULES[rule]} ≤ {ALPHA}{chance})."
+            f"{more} ({about})."
         )
         if info.n_gained and more:
             found += " A gain may only mean that others lost."
         if not info.n_lost and not info.n_gained:
-            found = f"No class is significant ({_RULES[rule]} ≤ {ALPHA}{chance})."
+            found = f"No class is significant ({about})."
     empty = f" {info.n_empty:,} without test images left out." if info.n_empty else ""
-    interval = ", with its 95 % interval" if info.rows["ci_low"].notna().any() else ""
+    has_interval = info.rows[_ends(rule)[0]].notna().any()
+    over = "runs" if rule in ("p", "q") else "images" if exact_rule(rule) else "runs and images"
+    interval = f", with its 95 % interval over {over}" if has_interval else ""
     return (
         f"{found}{empty} Bar: change of recall. Marker: that minus the change of accuracy"
         f"{interval}."

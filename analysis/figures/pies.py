@@ -172,12 +172,12 @@ def pie_share(summary: pd.DataFrame, *, note: str = "") -> go.Figure:
     names = [layout.short(name, 32) for name in rows[schema.VARIANT_ID]]
     custom = [
         [row[schema.VARIANT_ID], layout.escape(row[schema.VARIANT_ID]), row["pie_excess"],
-         row["pie_excess_low"], row["pie_excess_high"]]
+         _interval(row["pie_excess_low"], row["pie_excess_high"])]
         for row in rows.to_dict("records")
     ]  # fmt: skip
     hover = (
-        "<b>%{customdata[1]}</b><br>%{x:.2%} of images<br>excess %{customdata[2]:+.2%}, 95 % "
-        "interval %{customdata[3]:+.2%} to %{customdata[4]:+.2%}<extra>%{fullData.name}</extra>"
+        "<b>%{customdata[1]}</b><br>%{x:.2%} of images<br>excess %{customdata[2]:+.2%}"
+        "%{customdata[3]}<extra>%{fullData.name}</extra>"
     )
     y = list(range(len(rows)))
     figure = go.Figure()
@@ -186,8 +186,8 @@ def pie_share(summary: pd.DataFrame, *, note: str = "") -> go.Figure:
         marker={"color": theme.faded(theme.VERMILLION, 0.6)}, customdata=custom,
         hovertemplate=hover,
         error_x={
-            "array": rows["pie_excess_high"] - rows["pie_excess"],
-            "arrayminus": rows["pie_excess"] - rows["pie_excess_low"],
+            "array": (rows["pie_excess_high"] - rows["pie_excess"]).fillna(0),
+            "arrayminus": (rows["pie_excess"] - rows["pie_excess_low"]).fillna(0),
             "symmetric": False, "thickness": 1.5, "width": 4, "color": theme.VERMILLION,
         },
     )  # fmt: skip
@@ -203,13 +203,22 @@ def pie_share(summary: pd.DataFrame, *, note: str = "") -> go.Figure:
     return layout.compose(figure, words, plot_height=max(44 * len(rows), 110), rows=names)
 
 
+def _interval(low: float, high: float) -> str:
+    return "" if pd.isna(low) else f", 95 % interval {low:+.2%} to {high:+.2%}"
+
+
 def _share_subtitle(info: PieShareInfo) -> str:
     rows = info.rows
-    above, below = int((rows["pie_excess_low"] > 0).sum()), int((rows["pie_excess_high"] < 0).sum())
-    text = (
-        f"{above} of {len(rows)} variants make more PIEs than seed noise on these images, {below} "
-        "fewer. Whisker: 95 % interval of the excess over the floor, over images."
-    )
+    if rows["pie_excess_low"].isna().all():
+        text = "No interval: it takes at least three dense runs, and one more of the variant."
+    else:
+        above = int((rows["pie_excess_low"] > 0).sum())
+        below = int((rows["pie_excess_high"] < 0).sum())
+        text = (
+            f"By its interval {above} of {len(rows)} variants make more PIEs than seed noise, "
+            f"{below} fewer. Whisker: 95 % interval of the excess over the floor, over runs and "
+            "images."
+        )
     if info.n_unknown:
         text += f" {info.n_unknown} without enough runs left out."
     return text

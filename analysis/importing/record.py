@@ -13,6 +13,7 @@ from analysis.errors import UserError
 from analysis.importing.encode import order, variant_record
 from analysis.importing.images import Known
 from analysis.importing.request import ImportConfig
+from analysis.store.looks import note_look, seeds_seen
 from analysis.store.manifest import DatasetRecord, DeviceRecord, ImportedFile, Manifest
 
 _LIBRARIES = ("numpy", "pandas", "pyarrow", "pillow")
@@ -65,6 +66,7 @@ def add_runs(
     UserError
         A variant there already is paired with dense where this import's is not, or the reverse.
     """
+    seen = seeds_seen(manifest)
     known = {record.variant_id: record for record in manifest.variants}
     added = []
     for variant_id in dict.fromkeys(variant_id for variant_id, _ in runs):
@@ -87,6 +89,7 @@ def add_runs(
     for variant_id, seed in runs:
         manifest.run(variant_id, seed).state = "done"
     manifest.settle_absent()
+    note_look(manifest, seen)
     manifest.config.variants = [record.variant_id for record in manifest.variants]
     manifest.config.seeds = len(manifest.seeds)
     manifest.imported = [*manifest.imported, *(ImportedFile(**one) for one in files)]

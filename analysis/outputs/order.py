@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-from analysis.stats.multiple import p_text
+from analysis.p_values import p_text
 from analysis.stats.pairs import mcnemar
 
 IntArray = npt.NDArray[Any]

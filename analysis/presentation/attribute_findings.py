@@ -47,8 +47,8 @@ def of_attribute_pairs(rows: pd.DataFrame) -> str:
     )
 
 
-def of_differences(rows: pd.DataFrame) -> str:
-    """Say how many values PIEs have more or less often than the PIEs of seeds alone.
+def of_risks(rows: pd.DataFrame) -> str:
+    """Say on the images of which values compression makes PIEs beyond those of seeds.
 
     Parameters
     ----------
@@ -60,29 +60,47 @@ def of_differences(rows: pd.DataFrame) -> str:
     str
         Plain text; empty where there are too few runs to compare.
     """
-    known = rows[rows["difference_low"].notna()]
+    known = rows[rows["risk_difference_low"].notna()]
     if known.empty:
         return ""
-    low, high = (known[f"difference_{end}"].astype(float) for end in ("low", "high"))
-    more, less = int((low > 0).sum()), int((high < 0).sum())
-    by_chance = f"{expected(ALPHA * len(known))} of {len(known):,} do by chance"
-    if not more + less:
-        return (
-            f"Nothing is told from seed noise: none of {len(known):,} values is more or less "
-            f"frequent among PIEs than among those of seeds alone (95 % intervals over images)."
+    low, high = (known[f"risk_difference_{end}"].astype(float) for end in ("low", "high"))
+    more, less = known[low > 0], known[high < 0]
+    what = many(len(known), "value")
+    chance = (
+        f"95 % intervals over runs and images, not corrected: {expected(ALPHA * len(known))} of "
+        "them by chance"
+    )
+    if more.empty and less.empty:
+        said = f"On the images of none of {what} PIEs beyond seed noise are told ({chance})."
+    else:
+        largest = more.loc[more["risk_difference"].astype(float).sort_values().index[::-1]]
+        said = (
+            f"Compression makes images of {len(more):,} of {what} likelier to be PIEs than seeds "
+            f"do{_named(largest, 'risk_difference')}, of {len(less):,} less likely ({chance})."
         )
+    at_q = known[known["contrast_q"] <= ALPHA]
+    if at_q.empty:
+        return (
+            f"{said} No value is told to be hit harder or less than the other images (contrast, "
+            f"q ≤ {ALPHA})."
+        )
+    contrast = at_q["contrast"].astype(float)
+    harder = at_q.loc[contrast[contrast > 0].sort_values(ascending=False).index]
     return (
-        f"Like for like, {more} of {len(known):,} values are more frequent among PIEs than among "
-        f"those of seeds alone, {less} less (95 % intervals over images, not corrected: "
-        f"{by_chance})."
+        f"{said} Against the other images of their attribute, {len(harder):,} are hit harder"
+        f"{_named(harder, 'contrast')} and {len(at_q) - len(harder):,} less (contrast, "
+        f"q ≤ {ALPHA})."
     )
 
 
 def _most(rows: pd.DataFrame) -> str:
+    return _named(rows, "top1_delta")
+
+
+def _named(rows: pd.DataFrame, column: str) -> str:
+    """Name the first of some values with its number in points; empty without any."""
     if rows.empty:
         return ""
     first = rows.iloc[0]
     word = "most: " if len(rows) > 1 else ""
-    return (
-        f" ({word}“{first['attribute']} = {first['value']}”, {points(first['top1_delta'])} points)"
-    )
+    return f" ({word}“{first['attribute']} = {first['value']}”, {points(first[column])} points)"

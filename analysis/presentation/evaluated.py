@@ -1,6 +1,7 @@
 """What was evaluated, in words: the images, how external models are fed, what was noted."""
 
-from analysis.presentation.formatting import one_line
+from analysis.presentation.formatting import many, one_line
+from analysis.store.machines import runs_by_machine
 from analysis.store.manifest import Manifest
 
 
@@ -46,6 +47,62 @@ def note_sentences(manifest: Manifest) -> list[str]:
     ----------
     manifest : Manifest
         Its dataset holds the notes: a better feeding, an accepted order of the classes, images
-        without an answer.
+        without an answer. Then what is to be known of the machines.
     """
-    return list(dict.fromkeys(filter(None, map(one_line, manifest.dataset.notes))))
+    notes = [*manifest.dataset.notes, *machine_notes(manifest)]
+    return list(dict.fromkeys(filter(None, map(one_line, notes))))
+
+
+def looks_sentence(manifest: Manifest) -> str:
+    """Say how often seeds were added once results could be seen; empty where none were.
+
+    Parameters
+    ----------
+    manifest : Manifest
+    """
+    if len(manifest.looks) < 2:
+        return ""
+    first, *later = manifest.looks
+    added = ", then ".join(f"{many(one.seeds, 'seed')} ({one_line(one.time)})" for one in later)
+    return (
+        f"{manifest.n_looks}: {many(first.seeds, 'seed')} planned ({one_line(first.time)}); "
+        f"extended once results could be seen, to {added}"
+    )
+
+
+def machine_sentences(manifest: Manifest) -> list[str]:
+    """Say which machines the runs were made on, those alike together, most runs first.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        Older ones do not say it of their runs.
+
+    Returns
+    -------
+    list of str
+        ``"80 runs: AVX2 of a processor, torch 2.13.0"``, plain text.
+    """
+    return [
+        f"{many(n, 'run')}: {one_line(machine)}" for machine, n in runs_by_machine(manifest).items()
+    ]
+
+
+def machine_notes(manifest: Manifest) -> list[str]:
+    """Warn where the runs were made on machines that round otherwise; empty where they were not.
+
+    Parameters
+    ----------
+    manifest : Manifest
+    """
+    kinds = machine_sentences(manifest)
+    if len(kinds) < 2:
+        return []
+    listed = "; ".join(kinds)
+    effect = (
+        "a model's scores differ between them by rounding"
+        if manifest.origin == "external"
+        else "they round otherwise, which grows during pruning until a seed is nearly a new one, "
+        "so runs of one seed that were made on different ones share little but its number"
+    )
+    return [f"the runs were made on {len(kinds)} kinds of machine ({listed}): {effect}"]

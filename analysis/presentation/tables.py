@@ -6,8 +6,9 @@ import pandas as pd
 
 from analysis import schema
 from analysis.config import DENSE_ID
-from analysis.presentation.findings import MORE_RUNS
+from analysis.p_values import short_p
 from analysis.presentation.formatting import NOTHING, count, is_missing, percent, points, size
+from analysis.presentation.pair_findings import MORE_RUNS
 from analysis.store.manifest import Manifest
 
 _NOTHING = "–"
@@ -17,7 +18,7 @@ def summary_text(summary: pd.DataFrame) -> str:
     """Write the summary as Markdown; shares in percent, the excess with its 95 % interval."""
     header = (
         "variant", "runs", "top-1 %", "PIEs (% of images)", "tied", "floor %", "halves %",
-        "excess, points [95 %]", "impacted p / q", "dense on PIEs %", "on A/A PIEs %",
+        "excess, points [95 %]", "p, seeds", "impacted p / q", "dense on PIEs %", "on A/A PIEs %",
         "on non-PIEs %",
     )  # fmt: skip
     rows = [header, ("---", *["---:"] * (len(header) - 1))]
@@ -68,6 +69,7 @@ def _cells(row: dict[Any, Any]) -> tuple[str, ...]:
         _percent(row["noise_floor_share"], 2),
         _percent(row["pie_share_half"], 2),
         _excess_cell(row),
+        _p(row),
         _joined(" / ", _whole(row["n_impacted_p"]), _whole(row["n_impacted_q"])),
         _percent(row["dense_top1_on_pies"]),
         _percent(row["dense_top1_on_aa_pies"]),
@@ -95,7 +97,8 @@ def _excess_cell(row: dict[Any, Any]) -> str:
     if pd.isna(row["pie_excess"]):
         return _NOTHING
     low, high = row["pie_excess_low"], row["pie_excess_high"]
-    return f"{100 * row['pie_excess']:+.2f} [{100 * low:+.2f}, {100 * high:+.2f}]"
+    interval = "" if pd.isna(low) else f" [{100 * low:+.2f}, {100 * high:+.2f}]"
+    return f"{100 * row['pie_excess']:+.2f}{interval}"
 
 
 PAIR_HELP = {
@@ -140,10 +143,13 @@ VARIANT_HELP = {
     "share of all images.",
     "Noise floor": "PIE share between random halves of the dense runs: what seeds alone make.",
     "PIE excess": "PIE share of halves minus the noise floor, in percentage points, with the 95 % "
-    "interval over images. Zero within the interval: not told from seed noise.",
-    "Classes, p": "Classes that moved against overall accuracy at p ≤ 0.05, the paper's rule; one "
-    "in twenty does by chance.",
-    "Classes, q": "The same at q ≤ 0.05 (Benjamini-Hochberg).",
+    "interval over runs and images.",
+    "p, seeds": "Permutation test over runs: whether other seeds make as many PIEs; one-sided, "
+    "Holm over the variants.",
+    "Classes, p": "Classes that moved against overall accuracy for other seeds on these images at "
+    "p ≤ 0.05, the paper's rule; one in twenty does by chance.",
+    "Classes, q": "Classes that moved for other seeds and other images, at q ≤ 0.05 "
+    "(Benjamini-Hochberg).",
     "Tied scores": "Predictions of all runs whose top score several classes share.",
     "Forgotten, tied": "Forgotten images of the one run whose top score the true class shares.",
     "No answer": "Predictions of all runs whose scores are not all finite: counted as wrong.",
@@ -185,12 +191,18 @@ def _variant_row(row: dict[str, Any], manifest: Manifest) -> dict[str, str]:
         "PIEs": _pies(row),
         "Noise floor": percent(row["noise_floor_share"]),
         "PIE excess": _excess(row),
+        "p, seeds": _p(row),
         "Classes, p": count(row["n_impacted_p"]),
         "Classes, q": count(row["n_impacted_q"]),
         **{name: count(row[column]) for name, column in _OF_SCORES.items()},
         "Size": size(row["size_bytes"]),
         "Latency": NOTHING if is_missing(row["latency_ms"]) else f"{row['latency_ms']:.3g} ms",
     }
+
+
+def _p(row: dict[str, Any]) -> str:
+    p = row.get("seed_p_holm")
+    return NOTHING if is_missing(p) else short_p(float(p))  # type: ignore[arg-type]
 
 
 def _pies(row: dict[str, Any]) -> str:

@@ -10,16 +10,21 @@ import plotly.graph_objects as go
 
 from analysis import schema
 from analysis.errors import LetheError
+from analysis.figures.attribute_pairs import attribute_pairs
 from analysis.figures.breaking_points import breaking_points
 from analysis.figures.class_heatmap import class_heatmap, most_changed
 from analysis.figures.class_impact import class_impact, usual_rule
 from analysis.figures.confusion import confusion_flow
 from analysis.figures.curves import QUANTITIES, metric_curve
+from analysis.figures.deciles import deciles
 from analysis.figures.hardness import pie_accuracy, pie_difficulty
 from analysis.figures.human_shares import human_shares
+from analysis.figures.long_tail import long_tail
+from analysis.figures.not_worse import not_worse
 from analysis.figures.over_representation import over_representation
 from analysis.figures.overlap import pie_overlap
 from analysis.figures.pies import pie_kinds, pie_share
+from analysis.figures.risk_difference import risk_difference
 from analysis.figures.shifts import robustness_curve, robustness_heatmap, shift_pairs_heatmap
 from analysis.figures.trade_off import trade_off
 from analysis.report.scope import Scope
@@ -222,18 +227,65 @@ def _of_variant(scope: Scope, variant_id: str) -> list[Drawing]:
             partial(results.classes, variant_id), "classes", (variant_id,),
         ),
         Drawing(
+            f"not-worse-{variant_id}", f"Loss ruled out, {variant_id}", variant_id,
+            partial(not_worse, note=note), partial(results.classes, variant_id), "classes",
+            (variant_id,),
+        ),
+        Drawing(
             f"confusion-flow-{variant_id}", f"Confusion flow, {variant_id}", variant_id,
             partial(confusion_flow, class_names=results.class_names, note=note),
             partial(results.images, variant_id, columns=columns), "images", (variant_id,),
             named={"columns": columns},
         ),
     ]  # fmt: skip
-    if results.attribute_kinds()["categorical"].any():
+    counts = results.manifest.dataset.train_counts
+    if counts and len(set(counts)) > 1:
+        found.append(
+            Drawing(
+                f"long-tail-{variant_id}", f"Long tail, {variant_id}", variant_id,
+                lambda classes: long_tail(classes, scope.summary, note=note),
+                partial(results.classes, variant_id), "classes", (variant_id,),
+            )
+        )  # fmt: skip
+    found += _of_attributes(scope, variant_id)
+    return found
+
+
+def _of_attributes(scope: Scope, variant_id: str) -> list[Drawing]:
+    """Figures of the metadata of one variant: values, numbers, and one pair of models."""
+    results, note = scope.results, scope.note(variant_id)
+    kinds = results.attribute_kinds()
+    found = []
+    if kinds["categorical"].any():
+        values = partial(results.attributes, variant_id)
+        found.append(
+            Drawing(
+                f"risk-difference-{variant_id}", f"PIEs added, by value, {variant_id}", variant_id,
+                partial(risk_difference, note=note), values, "attributes", (variant_id,),
+            )
+        )  # fmt: skip
+        if results.manifest.is_single(variant_id):
+            found.append(
+                Drawing(
+                    f"attribute-pairs-{variant_id}", f"Accuracy by value, {variant_id}", variant_id,
+                    partial(attribute_pairs, note=note),
+                    partial(results.attribute_pairs, variant_id), "attribute_pairs", (variant_id,),
+                )
+            )  # fmt: skip
         found.append(
             Drawing(
                 f"over-representation-{variant_id}", f"Over-representation, {variant_id}",
                 variant_id, partial(over_representation, note=note),
-                partial(results.attributes, variant_id), "attributes", (variant_id,),
+                values, "attributes", (variant_id,),
             )
         )  # fmt: skip
+    found += [
+        Drawing(
+            f"deciles-{attribute}-{variant_id}", f"PIE excess by {attribute}, {variant_id}",
+            variant_id, partial(deciles, note=note),
+            partial(results.attribute_deciles, variant_id, attribute=attribute),
+            "attribute_deciles", (variant_id,), named={"attribute": attribute},
+        )
+        for attribute in kinds.loc[kinds["numeric"].astype(bool), "attribute"]
+    ]  # fmt: skip
     return found

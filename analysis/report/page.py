@@ -13,8 +13,11 @@ from markupsafe import Markup
 from analysis import __version__, schema
 from analysis.config import DENSE_ID
 from analysis.figures.class_impact import usual_rule
-from analysis.presentation.findings import findings, pairing
+from analysis.p_values import short_p
+from analysis.presentation.evaluated import machine_notes
+from analysis.presentation.findings import findings
 from analysis.presentation.formatting import NOTHING, count, is_missing, percent, points
+from analysis.presentation.pair_findings import pairing
 from analysis.presentation.tables import PAIR_HELP, VARIANT_HELP, pair_table, variant_table
 from analysis.report.gallery import galleries
 from analysis.report.pictures import Pictures
@@ -30,7 +33,7 @@ _EACH_END = 15
 
 @dataclass(frozen=True)
 class ClassRow:
-    """One class, written for reading; ``sign`` is ``lost`` or ``gained`` where p <= 0.05."""
+    """One class, written for reading; ``sign`` is ``lost`` or ``gained`` where q <= 0.05."""
 
     name: str
     n_images: str
@@ -41,6 +44,7 @@ class ClassRow:
     interval: str
     p: str
     q: str
+    at_most: str
     sign: str
     mark: str
 
@@ -65,11 +69,11 @@ def class_rows(classes: pd.DataFrame) -> ClassRows:
     delta = "normalized_recall_delta"
     is_single = usual_rule(classes) == "mcnemar_p"
     if is_single:
-        classes = classes.assign(p=classes["mcnemar_p"], q=classes["mcnemar_q"])
+        classes = classes.assign(p=classes["mcnemar_p"], q_two_way=classes["mcnemar_q"])
     known = classes[classes["n_images"] > 0].sort_values(delta, kind="stable")
     if len(known) > MANY:
         ends = {*known.index[:_EACH_END], *known.index[-_EACH_END:]}
-        significant = known[known["q"] <= ALPHA][delta].abs().nlargest(MANY - len(ends))
+        significant = known[known["q_two_way"] <= ALPHA][delta].abs().nlargest(MANY - len(ends))
         shown = known[known.index.isin(ends | set(significant.index))]
     else:
         shown = known
@@ -78,13 +82,12 @@ def class_rows(classes: pd.DataFrame) -> ClassRows:
 
 
 def _row(row: dict[str, float | str], tested: str) -> ClassRow:
-    """Write one row; ``tested`` is the change whose sign p is about."""
-    delta, p, q = (row[name] for name in ("normalized_recall_delta", "p", "q"))
+    """Write one row; ``tested`` is the change whose sign q is about."""
+    delta, p, q = (row[name] for name in ("normalized_recall_delta", "p", "q_two_way"))
     sign = ""
-    if not is_missing(p) and float(p) <= ALPHA:
+    if not is_missing(q) and float(q) <= ALPHA:
         sign = "lost" if float(row[tested]) < 0 else "gained"
-    by = "q" if sign and not is_missing(q) and float(q) <= ALPHA else "p"
-    low, high = row["ci_low"], row["ci_high"]
+    low, high, bound = row["ci_low_two_way"], row["ci_high_two_way"], row["loss_upper"]
     return ClassRow(
         name=str(row[schema.CLASS_NAME]),
         n_images=count(row["n_images"]),
@@ -93,10 +96,11 @@ def _row(row: dict[str, float | str], tested: str) -> ClassRow:
         change=points(row["recall_delta"]),
         normalized=points(delta),
         interval=NOTHING if is_missing(low) else f"{points(low)} to {points(high)}",
-        p=NOTHING if is_missing(p) else f"{p:.2g}",
-        q=NOTHING if is_missing(q) else f"{q:.2g}",
+        p=NOTHING if is_missing(p) else short_p(float(p)),
+        q=NOTHING if is_missing(q) else short_p(float(q)),
+        at_most=NOTHING if is_missing(bound) else points(bound),
         sign=sign,
-        mark=f"{'▼' if sign == 'lost' else '▲'} {sign}, {by} ≤ {ALPHA}" if sign else "",
+        mark=f"{'▼' if sign == 'lost' else '▲'} {sign}, q ≤ {ALPHA}" if sign else "",
     )
 
 
@@ -168,7 +172,6 @@ def commands(scope: Scope) -> list[str]:
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _LEFT_OUT = 100
-_PROBABILITY = "{:.2g}"
 
 
 def render(scope: Scope, pictures: Pictures, tables: list[TableFile], *, title: str) -> str:
@@ -213,7 +216,7 @@ def _found(scope: Scope) -> dict[str, Any]:
     dense = summary[summary["variant_id"] == DENSE_ID].iloc[0]
     of_pairs = pair_table(scope.table("pairs"))
     return {
-        "findings": findings(summary, scope.classes, scope.seed_tests, scope.results.pairs()),
+        "findings": findings(summary, scope.classes, scope.results.pairs(), look=manifest.n_looks),
         "header": [(name, VARIANT_HELP.get(name, "")) for name in overall.columns],
         "overall": overall.to_dict("split")["data"],
         "pair_header": [(name, PAIR_HELP.get(name, "")) for name in of_pairs.columns],
@@ -247,7 +250,8 @@ def _seed_tests(scope: Scope) -> list[dict[str, str]]:
                 "interval": "–" if is_missing(low) else f"{points(low)} to {points(high)}",
                 "share": percent(row["pie_share"]),
                 "exchanged": percent(row["exchanged_pie_share"]),
-                "p": "–" if is_missing(row["p"]) else _PROBABILITY.format(row["p"]),
+                "p": "–" if is_missing(row["p"]) else short_p(row["p"]),
+                "holm": "–" if is_missing(row["p_holm"]) else short_p(row["p_holm"]),
             }
         )
     return rows
@@ -268,7 +272,7 @@ def _made(scope: Scope) -> dict[str, Any]:
         "options": options(manifest),
         "versions": versions(manifest),
         "commands": commands(scope),
-        "notes": manifest.dataset.notes,
+        "notes": [*manifest.dataset.notes, *machine_notes(manifest)],
         "left_out": manifest.left_out[:_LEFT_OUT],
         "n_left_out": len(manifest.left_out),
         "failed": failed,

@@ -27,6 +27,7 @@ _COLUMNS = (
     schema.VARIANT_ID, "pie_excess_low", "pie_excess_high", "seed_p", "seed_p_holm",
     "seed_p_fewer", "seed_smallest_p",
 )  # fmt: skip
+_NAME, _ALL = "inference", "all"
 _SEPARATE, _PAIRED = ("dense", "variant"), ("pair",)
 
 
@@ -38,13 +39,9 @@ class SeedInference:
         self._variants = variants
 
     @property
-    def is_kept(self) -> bool:
-        """Whether everything here is known already, so that asking for it takes no time."""
-        return all(
-            self._variants.kept.is_known(name, variant_id)
-            for variant_id in self._source.compressed_ids
-            for name in ("seed-test", "jackknife")
-        )
+    def is_known(self) -> bool:
+        """Whether the columns of the summary are known already, so that asking takes no time."""
+        return self._variants.kept.is_known(_NAME, _ALL)
 
     def keep(self, told: Callable[[str, int, int], None]) -> None:
         """Compute and keep everything, telling how far it is."""
@@ -53,10 +50,18 @@ class SeedInference:
             told("seed noise", done, len(ids))
             self.seed_test(variant_id)
             self.jackknife(variant_id)
+        self.columns()
         told("seed noise", len(ids), len(ids))
 
     def columns(self) -> pd.DataFrame:
         """One row a variant: the columns of the summary that rest on other seeds."""
+        return self._variants.kept.shelved(_NAME, _ALL, self._columns, always=True)
+
+    def take(self, other: "SeedInference") -> None:
+        """Take over what another has computed of the same sweep."""
+        self._variants.kept.take(other._variants.kept, (_NAME, "seed-test", "jackknife"))
+
+    def _columns(self) -> pd.DataFrame:
         ids = self._source.compressed_ids
         tests = self.seed_tests().set_index(schema.VARIANT_ID)
         rows = []

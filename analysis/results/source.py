@@ -1,7 +1,7 @@
 """Read a sweep for its results, each column once, and keep what was computed within a bound."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -261,6 +261,10 @@ class ResultCache:
         if self._source.has_shelf and self._source.is_large:
             self._forget((what, variant_id))
         return found
+
+    def take(self, other: "ResultCache", names: Collection[str]) -> None:
+        """Take over values of some names that another has computed of the same sweep."""
+        self._kept |= {key: value for key, value in other._kept.items() if key[0] in names}
 
     def is_known(self, what: str, variant_id: str) -> bool:
         """Whether a table is in memory or on the shelf."""

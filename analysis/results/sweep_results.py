@@ -13,10 +13,13 @@ import pandas as pd
 
 from analysis import schema
 from analysis.results import annotations, notebook
+from analysis.results.attribute_tables import AttributeTables
 from analysis.results.frames import stack, typed
+from analysis.results.group_curves import GroupCurves
 from analysis.results.images import ImageTables
 from analysis.results.inference import SeedInference
-from analysis.results.metadata import AttributeTables, GroupCurves, Metadata
+from analysis.results.metadata import Metadata
+from analysis.results.plans import Plans
 from analysis.results.shifts import RobustnessTables
 from analysis.results.source import Source, runs_on, votes_on
 from analysis.results.tables import TABLES
@@ -56,6 +59,7 @@ class SweepResults:
         self._attributes = AttributeTables(self._source, self._variants, self._inference)
         self._robustness = RobustnessTables(self._source, self._variants)
         self._groups = GroupCurves(self._source, self._variants)
+        self._plans = Plans(self._source, self._variants)
         self._metadata = Metadata(folder)
 
     @property
@@ -147,7 +151,8 @@ class SweepResults:
         """One row a class (and variant): recall deltas, tests over runs and over images too."""
         asked = self._source.asked(variant_id)
         whole = stack(
-            [self._variants.classes(v) for v in self.compressed_ids], schema.CLASSES_COLUMNS
+            [self._variants.of_classes.classes(v) for v in self.compressed_ids],
+            schema.CLASSES_COLUMNS,
         )
         # Over all classes and variants of the sweep, of which one is asked for.
         whole = whole.assign(q_sweep=benjamini_hochberg(whole["p_two_way"].to_numpy(np.float64)))
@@ -163,28 +168,21 @@ class SweepResults:
             known yet; else its columns are null then.
         """
         found = self._source.kept("summary", self._variants.all_summaries)
-        if wait or self.has_inference:
+        if wait or self._inference.is_known:
             return with_inference(found, self._inference.columns())
         return found
 
     @property
-    def has_inference(self) -> bool:
-        """Whether intervals and tests over seeds are known, so that no table takes long."""
-        return self._inference.is_kept
-
-    def keep_inference(self, told: Callable[[str, int, int], None]) -> None:
-        """Compute and keep the intervals and tests over seeds, telling how far it is."""
-        self._inference.keep(told)
+    def inference(self) -> SeedInference:
+        """What holds for other seeds: whether it is known yet, and how it is computed and kept."""
+        return self._inference
 
     def curves(self) -> pd.DataFrame:
         """One row a variant and metric, with 95 % intervals over runs."""
         return self._source.kept("curves", self._variants.all_curves)
 
     def seed_ties(self) -> dict[str, SeedTie]:
-        """Runs of equal seeds compared with others, of variants that are said to be independent.
-
-        Of sweeps trained here it is known how runs are tied; nothing is looked at.
-        """
+        """Compare runs of equal seeds with others, of variants that are said to be independent."""
         return self._variants.seed_ties()
 
     def keep_tables(self, told: Callable[[str, int, int], None]) -> None:
@@ -201,7 +199,7 @@ class SweepResults:
             self.seed_ties()
             self.curves()
             told("tables", len(self.variant_ids), len(self.variant_ids))
-        self.keep_inference(told)
+        self._inference.keep(told)
         self.summary()
 
     def class_curve(self, class_name: str) -> pd.DataFrame:
@@ -254,12 +252,20 @@ class SweepResults:
         asked = self._source.asked(variant_id)
         return whole[whole[schema.VARIANT_ID].isin(asked)].reset_index(drop=True)
 
+    def plan(self, variant_id: str | None = None, *, difference: float = 0.02) -> pd.DataFrame:
+        """One row a variant and class, one of all images first: what its seeds and images tell.
+
+        ``detectable`` at so many seeds, ``image_floor`` at any number, and how many seeds and
+        images ``difference``, a fraction, takes (80 % power at 0.05).
+        """
+        frames = [self._plans.table(v, difference) for v in self._source.asked(variant_id)]
+        return stack(frames, schema.PLAN_COLUMNS)
+
     def pairs(self, variant_id: str | None = None) -> pd.DataFrame:
         """One row a variant that is one single model beside one dense one (K = 1).
 
-        Change of top-1 accuracy with its 95 % interval over images (Bonett and Price 2012),
-        McNemar's exact p, images that flip, and mean KL from dense in nats. Empty where there are
-        more runs: the other tables say more then.
+        Change of top-1 with its interval over images (Bonett and Price 2012), McNemar's exact p,
+        flips, mean KL from dense in nats. Empty where there are more runs.
         """
         single = self._single(variant_id)
         return stack([self._variants.pair(v) for v in single], schema.PAIRS_COLUMNS)
@@ -267,8 +273,7 @@ class SweepResults:
     def shift_pairs(self, variant_id: str | None = None) -> pd.DataFrame:
         """One row a variant of one single model (K = 1) and shift: the pair on its images.
 
-        Columns as of ``pairs``, with both accuracies and ``mcnemar_q``, Benjamini-Hochberg over all
-        variants and shifts. Empty where there are more runs: ``robustness`` says more then.
+        Columns as of ``pairs``, and ``mcnemar_q``, Benjamini-Hochberg over all variants and shifts.
         """
         single = self._single(None)
         table = self._source.kept("shift-pairs", lambda: self._robustness.pairs(single))
@@ -291,9 +296,8 @@ class SweepResults:
     def robustness(self, variant_id: str | None = None) -> pd.DataFrame:
         """One row a variant, shift and metric: how much of its clean accuracy is kept.
 
-        Beside it what dense keeps, the difference with its interval and p (Welch's t, the paired t
-        of paired variants), and q over all variants and shifts of the metric. Where a natural shift
-        lacks classes, clean accuracy is that on the test images of the classes it has.
+        Beside it what dense keeps, the difference with its interval and p, and q over all variants
+        and shifts of the metric. Where a shift lacks classes, clean accuracy is of those it has.
         """
         asked = self._source.asked(variant_id)
         whole = self._source.kept("robustness", self._robustness.table)
@@ -315,24 +319,24 @@ class SweepResults:
         return self._metadata.kinds()
 
     def attributes(
-        self, variant_id: str | None = None, *, attribute: str | None = None
+        self,
+        variant_id: str | None = None,
+        *,
+        attribute: str | None = None,
+        by: Sequence[str] = (),
     ) -> pd.DataFrame:
-        """One row a variant, categorical attribute and value: excess, over-representation."""
-        asked = self._source.asked(variant_id)
-        return self._attributes.values(asked, self._metadata.chosen(attribute))
+        """One row a variant, categorical attribute and value: excess, over-representation.
 
-    def attribute_cells(
-        self, variant_id: str | None = None, *, by: Sequence[str] = ()
-    ) -> pd.DataFrame:
-        """Return the table of attributes for the intersections of several, as ``a & b``.
+        Of one attribute, of the intersections of those named in ``by``, or of all.
 
         Raises
         ------
         UserError
-            There is no such attribute, or one is not categorical.
+            There is no such attribute, or one of ``by`` is not categorical.
         """
-        cells = self._attributes.crossed([self._metadata.chosen(name)[0] for name in by])
-        return self._attributes.values(self._source.asked(variant_id), [cells])
+        asked = self._source.asked(variant_id)
+        chosen = [one for name in by or (attribute,) for one in self._metadata.chosen(name)]
+        return self._attributes.values(asked, [self._attributes.crossed(chosen)] if by else chosen)
 
     def attribute_deciles(
         self, variant_id: str | None = None, *, attribute: str | None = None
@@ -386,17 +390,11 @@ class SweepResults:
         return self._attributes.subgroups(asked, [group], positive)
 
     def aa_pies(self) -> npt.NDArray[np.bool_] | None:
-        """Whether each image is an A/A PIE: two halves of the dense runs differ on it, (N,).
-
-        Of the first split of the noise floor; None with a single dense run.
-        """
+        """Whether each image is an A/A PIE of one split of the dense runs, (N,); None for K < 2."""
         return self._variants.aa_pies
 
     def annotations(self, variant_id: str | None = None) -> pd.DataFrame:
-        """One row an answer of a rater that stands: study, image, group and category.
-
-        Read again each time: answers are added while the sweep is open.
-        """
+        """One row an answer of a rater that stands: study, image, group; read again each time."""
         return annotations.table(self._studies(variant_id))
 
     def annotation_shares(self, variant_id: str | None = None) -> pd.DataFrame:

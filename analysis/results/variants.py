@@ -9,35 +9,29 @@ import pandas as pd
 
 from analysis import schema
 from analysis.config import DENSE_ID
+from analysis.results.class_tables import ClassTables
 from analysis.results.frames import stack, typed
 from analysis.results.source import ResultCache, Source
 from analysis.stats.accuracy import calibration_error, top_k
 from analysis.stats.attributes import HalfPies
-from analysis.stats.classes import ClassRecall, class_recall, class_table
 from analysis.stats.curves import accuracy_on, curve_rows, curve_table
 from analysis.stats.intensification import intensification
-from analysis.stats.long_tail import LongTail, long_tail
 from analysis.stats.pairs import (
     Flips,
-    Rows,
     SeedTie,
-    class_flips,
     flips,
     pair,
     paired_rows,
     seed_tie,
 )
 from analysis.stats.pie import image_table, pie_overlap
-from analysis.stats.rates import HalfRates, half_rate_changes
 from analysis.stats.seed_noise import (
     NoiseFloor,
     aa_pies,
     half_population_frequency,
     noise_floor,
-    variant_halves,
 )
 from analysis.stats.summary import VariantResults, summary_row
-from analysis.stats.two_way import changes
 from analysis.stats.votes import BoolArray, FloatArray, IntArray, Modal, modal, vote_entropy
 from analysis.store import Population
 
@@ -52,6 +46,7 @@ class VariantTables:
     def __init__(self, source: Source) -> None:
         self._source = source
         self.kept = ResultCache(source)
+        self.of_classes = ClassTables(source, self.kept)
 
     # --- the dense population -----------------------------------------------------------------
     @cached_property
@@ -102,27 +97,6 @@ class VariantTables:
                 dense_modal=self.dense_modal,
             ),
         )
-
-    def classes(self, variant_id: str) -> pd.DataFrame:
-        """One row a class."""
-        return self.kept.shelved("classes", variant_id, lambda: self._make_classes(variant_id))
-
-    def class_runs(self, variant_id: str) -> pd.DataFrame:
-        """One row a run and class, ``seed class_id recall``; NaN without test images."""
-
-        def compute() -> pd.DataFrame:
-            found = self._recall(variant_id).recall
-            seeds = self._source.population(variant_id).seeds
-            n_runs, n_classes = found.shape
-            return pd.DataFrame(
-                {
-                    schema.SEED: np.repeat(seeds, n_classes),
-                    schema.CLASS_ID: np.tile(np.arange(n_classes), n_runs),
-                    "recall": found.ravel(),
-                }
-            )
-
-        return self.kept.shelved("class-runs", variant_id, compute)
 
     def summary(self, variant_id: str) -> dict[str, Any]:
         """The variant's row of the summary."""
@@ -228,19 +202,6 @@ class VariantTables:
         return self._source.population(DENSE_ID), self._source.population(variant_id)
 
     # --- how ----------------------------------------------------------------------------------
-    def _recall(self, variant_id: str) -> ClassRecall:
-        population = self._source.population(variant_id)
-        return self.kept.once(
-            "recall",
-            variant_id,
-            lambda: class_recall(
-                population.prediction,
-                self._source.label,
-                len(self._source.class_names),
-                population.seeds,
-            ),
-        )
-
     def _make_runs(self, variant_id: str) -> pd.DataFrame:
         source = self._source
         population = source.population(variant_id)
@@ -271,90 +232,31 @@ class VariantTables:
             columns=list(schema.RUNS_COLUMNS),
         )
 
-    def _make_classes(self, variant_id: str) -> pd.DataFrame:
-        source = self._source
-        dense, variant = self._recall(DENSE_ID), self._recall(variant_id)
-        of_dense, of_variant = source.correct(DENSE_ID), source.correct(variant_id)
-        n_classes, pairs = len(source.class_names), self._pairs(variant_id)
-        single = len(dense.recall) == len(variant.recall) == 1
-        return class_table(
-            variant_id,
-            source.class_names,
-            dense,
-            variant,
-            changes(of_dense, of_variant, source.label, n_classes, pairs),
-            pairs=pairs,
-            flips=class_flips(of_dense[0], of_variant[0], source.label, n_classes)
-            if single
-            else None,
-            n_train=self._mean_train_counts(),
-        )
-
-    def _pairs(self, variant_id: str) -> tuple[Rows, Rows] | None:
-        """Rows of runs that equal seeds tie; None where nothing does."""
-        if not self._source.is_paired(variant_id):
-            return None
-        dense, variant = self.both(variant_id)
-        return paired_rows(dense.seeds, variant.seeds, paired=True)
-
-    def _mean_train_counts(self) -> FloatArray | None:
-        """Training images of each class, (C,); of a tail that is rotated the mean over seeds."""
-        counts = self._train_counts(DENSE_ID)
-        return None if counts is None else counts.mean(axis=0)
-
-    def _train_counts(self, variant_id: str) -> IntArray | None:
-        """Training images of each class and run, [K, C]."""
-        return None  # until the manifest says it by seed
-
-    def _long_tail(self, variant_id: str) -> LongTail | None:
-        dense, variant = self._train_counts(DENSE_ID), self._train_counts(variant_id)
-        if dense is None or variant is None:
-            return None
-        source = self._source
-        return long_tail(
-            source.correct(DENSE_ID),
-            source.correct(variant_id),
-            source.label,
-            dense,
-            variant,
-            self._pairs(variant_id),
-        )
-
-    def _half_rates(self, variant_id: str) -> HalfRates | None:
-        """CEV and SDE of A/A halves, and of variant halves; None with a single dense run."""
-        floor = self.floor
-        if floor is None:
-            return None
-        dense, variant = self._recall(DENSE_ID), self._recall(variant_id)
-        halves = variant_halves(
-            floor.splits, dense.seeds, variant.seeds, paired=self._source.is_paired(variant_id)
-        )
-        of_dense, of_variant = ((one.fpr, 1 - one.recall) for one in (dense, variant))
-        return half_rate_changes(of_dense, of_variant, floor.splits, halves)
-
     def _results(self, variant_id: str) -> VariantResults | None:
         if variant_id == DENSE_ID:
             return None
         paired = self._source.is_paired(variant_id)
         # For the curves, while the population is in memory.
         self._accuracy_on_pies(variant_id)
-        self.class_runs(variant_id)
+        self.of_classes.class_runs(variant_id)
         # Where nothing is paired the column is null; reading it would cost as much as the votes.
         held = paired or all(len(population.seeds) == 1 for population in self.both(variant_id))
         return VariantResults(
             images=self.pies(variant_id),
-            classes=self.classes(variant_id),
+            classes=self.of_classes.classes(variant_id),
             half_frequency=self.half_frequency(variant_id),
             paired=paired,
             entropy=self.entropy,
             flips=self.flips(variant_id),
             intensification=intensification(
-                self._recall(DENSE_ID), self._recall(variant_id), paired=paired
+                self.of_classes.recall(DENSE_ID), self.of_classes.recall(variant_id), paired=paired
             ),
             kl_from_dense=self._mean_kl(variant_id) if held else None,
             tied_with_truth=self._tied_with_truth(variant_id),
-            half_rates=self._half_rates(variant_id),
-            long_tail=self._long_tail(variant_id),
+            half_rates=self.of_classes.half_rates(variant_id, self.floor.splits)
+            if self.floor is not None
+            else None,
+            long_tail=self.of_classes.long_tail(variant_id),
         )
 
     def _tied_with_truth(self, variant_id: str) -> BoolArray | None:

@@ -1,18 +1,8 @@
-"""Many tests at once: Benjamini-Hochberg and Holm; and how a p value is written."""
+"""Many tests at once: Benjamini-Hochberg and Holm."""
 
 import numpy as np
 
 from analysis.stats.votes import FloatArray
-
-
-def p_text(p: float) -> str:
-    """Write a p value with two digits, never as 0: ``p = 0.012``, ``p < 1e-300``.
-
-    Parameters
-    ----------
-    p : float
-    """
-    return "p < 1e-300" if p < 1e-300 else f"p = {p:.2g}"
 
 
 def benjamini_hochberg(p: FloatArray) -> FloatArray:

@@ -7,7 +7,7 @@ is kept and written back.
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -15,6 +15,8 @@ from analysis.config import DENSE_ID
 from analysis.errors import CacheError
 from analysis.schema import SCHEMA_VERSION
 from analysis.store.migration import migrated
+from analysis.store.records import Look, MachineRecord, TailRecord
+from analysis.store.unknown import Json, overlaid, unknown_part
 
 # What names a folder or a file of the sweep is one name, and leads nowhere else.
 _FOLDER = re.compile(r"(?!\.{1,2}\Z)[^/\\:\x00-\x1f\x7f]{1,255}")
@@ -23,7 +25,6 @@ _FOLDER = re.compile(r"(?!\.{1,2}\Z)[^/\\:\x00-\x1f\x7f]{1,255}")
 RunState = Literal["planned", "done", "failed", "absent"]
 # Where the models come from: trained by the sweep, files that were given to it, or elsewhere.
 Origin = Literal["trained", "external", "imported"]
-Json = dict[str, Any]
 
 
 class RunRecord(msgspec.Struct):
@@ -32,6 +33,7 @@ class RunRecord(msgspec.Struct):
     ``sparsity`` is a fraction of the prunable weights, ``size_bytes`` counts weights, scales,
     zero points and buffers as stored, ``latency_ms`` is the median forward pass of one image on
     the device and threads named in the manifest, ``compute_dtype`` what its layers compute in.
+    ``machine`` is its place among the manifest's ``machines``, null where that is not known.
     """
 
     state: RunState = "planned"
@@ -42,6 +44,7 @@ class RunRecord(msgspec.Struct):
     latency_ms: float | None = None
     seconds: float | None = None
     compute_dtype: str | None = None
+    machine: int | None = None
 
 
 class FileRecord(msgspec.Struct):
@@ -118,12 +121,16 @@ class Config(msgspec.Struct):
 
 
 class DatasetRecord(msgspec.Struct):
-    """The data: SPEC, number of images, per-channel statistics of the training pixels, notes."""
+    """The data: SPEC, number of images, per-channel statistics of the training pixels, notes.
+
+    Where the long tail rotates over seeds, ``tail`` says how, and ``train_counts`` is null.
+    """
 
     spec: str = ""
     n_train: int | None = None
     n_test: int | None = None
     train_counts: list[int] | None = None
+    tail: TailRecord | None = None
     mean: list[float] | None = None
     std: list[float] | None = None
     n_duplicates_across_splits: int | None = None
@@ -160,7 +167,8 @@ class Manifest(msgspec.Struct):
     """Everything about a sweep besides its tables; ``class_names`` is in order of class id.
 
     ``models`` maps ``<variant_id>@<seed>`` to the file of an external model, ``imported`` lists
-    the files whose predictions were imported.
+    the files whose predictions were imported; ``machines`` are those that runs were made on.
+    ``looks`` is empty where no seeds were added after results could be seen, else every look.
     """
 
     name: str
@@ -184,6 +192,8 @@ class Manifest(msgspec.Struct):
     runs: dict[str, dict[str, RunRecord]] = {}
     files: dict[str, FileRecord] = {}
     shifts: list[ShiftRecord] = []
+    machines: list[MachineRecord] = []
+    looks: list[Look] = []
     schema_version: int = SCHEMA_VERSION
     unknown: Json = {}
 
@@ -249,6 +259,11 @@ class Manifest(msgspec.Struct):
         return sum(record.state != "absent" for _, _, record in self.all_runs())
 
     @property
+    def n_looks(self) -> int:
+        """How often results could be seen before seeds were added, and now; 1 where none were."""
+        return max(1, len(self.looks))
+
+    @property
     def is_complete(self) -> bool:
         """Whether every run asked is done."""
         return self.n_done == self.n_runs
@@ -278,7 +293,7 @@ class Manifest(msgspec.Struct):
         content = msgspec.to_builtins(self)
         return (
             msgspec.json.format(
-                msgspec.json.encode(_overlaid(content, content.pop("unknown"))), indent=1
+                msgspec.json.encode(overlaid(content, content.pop("unknown"))), indent=1
             ).decode()
             + "\n"
         )
@@ -322,7 +337,7 @@ class Manifest(msgspec.Struct):
             _check_places(made)
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise CacheError(f"{where} is damaged: {error}") from error
-        made.unknown = _unknown(present, msgspec.to_builtins(made))
+        made.unknown = unknown_part(present, msgspec.to_builtins(made))
         return made
 
 
@@ -341,27 +356,6 @@ def schema_version(text: str) -> int | None:
         return msgspec.json.decode(text, type=Version).schema_version
     except (ValueError, msgspec.MsgspecError):
         return None
-
-
-def _unknown(raw: Any, known: Any) -> Any:
-    """Return what an object read has that its structures do not, as nested objects."""
-    found: Json = {}
-    for key, value in raw.items():
-        if key not in known:
-            found[key] = value
-        elif isinstance(value, dict) and isinstance(known[key], dict):
-            found[key] = _unknown(value, known[key])
-    return {key: value for key, value in found.items() if value not in (None, {})}
-
-
-def _overlaid(content: Json, unknown: Json) -> Json:
-    """Put unknown values back where the object that held them is still there."""
-    for key, value in unknown.items():
-        if key not in content:
-            content[key] = value
-        elif isinstance(value, dict) and isinstance(content[key], dict):
-            _overlaid(content[key], value)
-    return content
 
 
 def _check_places(manifest: Manifest) -> None:

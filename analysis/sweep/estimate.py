@@ -15,12 +15,21 @@ from analysis.config import Machine, Shift, Sweep, Training
 from analysis.datasets import open_dataset
 from analysis.datasets.base import Dataset
 from analysis.datasets.preprocess import prepare
+from analysis.datasets.rotation import ROTATED
 from analysis.execution.local import usable_cores
 from analysis.models.geometry import Geometry
 from analysis.shifts.corruptions.apply import corrupt
+from analysis.stats.planning import detectable_difference
 from analysis.store import Cache
 from analysis.sweep import tasks
-from analysis.sweep.plan import Run, planned, planned_on_shifts, training_steps
+from analysis.sweep.plan import (
+    Run,
+    check_data,
+    planned,
+    planned_on_shifts,
+    selected,
+    training_steps,
+)
 from analysis.training.messages import Profile
 
 _BYTES_A_PREDICTION = 18  # confidences hardly compress, everything else does
@@ -143,8 +152,9 @@ def describe(sweep: Sweep, cache: Cache, machine: Machine) -> str:
     The model is tried out on drawn pixels in all workers at once, as in the sweep, and some images
     are decoded.
     """
+    check_data(sweep)
     folder = cache.sweep(sweep.name)
-    dataset = open_dataset(sweep.dataset).limited(sweep.train_limit, sweep.test_limit)
+    dataset = selected(sweep, open_dataset(sweep.dataset))
     manifest = folder.manifest() if folder.exists else None
     todo, shifted = planned(manifest, sweep), planned_on_shifts(manifest, sweep)
     n_workers = min(machine.workers or usable_cores(), max(1, len(todo)))
@@ -163,18 +173,38 @@ def describe(sweep: Sweep, cache: Cache, machine: Machine) -> str:
     expected = estimate(
         todo, sweep.training, data, trial, starting=starting, n_workers=n_workers, shifted=shifted
     )
+    rotated = f" ({ROTATED})" if dataset.tail is not None else ""
     size = " x ".join(str(side) for side in spec.image_size)
     variants = ", ".join(dict.fromkeys(variant.variant_id for variant, _ in todo)) or "none left"
     return (
         f"{sweep.name}: {len(todo)} runs to do, in {folder.path}\n"
-        f"dataset: {data.n_train} train and {data.n_test} test images, "
+        f"dataset: {data.n_train} train{rotated} and {data.n_test} test images, "
         f"{len(dataset.class_names)} classes\n"
         f"model: {spec.name}, {spec.parameters:,} parameters ({spec.prunable:,} prunable), "
         f"input {size}\n"
         f"variants: {variants}\n"
         f"{f'shifts: {len(shifted)} predictions of a run on a shift{chr(10)}' * bool(shifted)}"
+        f"{_what_seeds_tell(sweep.seeds, dataset.test.labels)}\n"
         f"measured: {1000 * trial.step:.1f} ms a training step on {device}, {n_workers} at a time\n"
         f"{expected}"
+    )
+
+
+_RECALL = 0.9
+
+
+def _what_seeds_tell(n_seeds: int, labels: npt.NDArray[np.int64]) -> str:
+    """Say what difference of a class so many seeds tell, if runs differ as drawn answers would."""
+    sizes = np.bincount(labels)
+    middle = int(np.median(sizes[sizes > 0]))
+    if n_seeds < 2:
+        return "seeds: one tells nothing of other seeds; it takes two, better ten"
+    variance = np.array([_RECALL * (1 - _RECALL) / middle])
+    tells = detectable_difference(variance, n_seeds, variance, n_seeds)[0]
+    return (
+        f"seeds: {n_seeds} seeds tell {100 * tells:.1f} points of the recall of a class of "
+        f"{middle:,} images (80 % power, if answers vary as chance at {100 * _RECALL:.0f} % recall "
+        "would; 'plan SWEEP' says it from runs)"
     )
 
 
@@ -201,7 +231,7 @@ def _try_data(dataset: Dataset, geometry: Geometry, shifts: tuple[Shift, ...]) -
     n_images = n_train + n_test
     bytes_each = geometry.channels * geometry.size[0] * geometry.size[1]
     return Data(
-        n_train=n_train,
+        n_train=dataset.n_train,
         n_test=n_test,
         decoding=each * n_images,
         thumbnails=prepared.images.nbytes * n_test // max(1, prepared.images.num_rows),

@@ -8,6 +8,7 @@ from analysis import schema
 from analysis.errors import UserError
 from analysis.store import Cache, SweepFolder
 from analysis.store.join import IMAGES
+from analysis.store.machines import machine_of, place_of, runs_by_machine
 from analysis.store.manifest import Manifest, ShiftRecord
 from analysis.store.matching import with_columns
 from analysis.store.transfer import building, copy_files
@@ -87,7 +88,10 @@ def _joined(kept: Manifest, added: Manifest, name: str) -> Manifest:
     for path in sorted(kept.files.keys() & added.files.keys()):
         same = kept.files[path].sha256 == added.files[path].sha256
         if "predictions" in path.split("/") and not same:
-            raise UserError(f"'{kept.name}' and '{added.name}' both have {path}, and they differ")
+            raise UserError(
+                f"'{kept.name}' and '{added.name}' both have {path}, and they differ"
+                f"{_why_they_differ(kept, added)}"
+            )
     known = {variant.variant_id for variant in kept.variants}
     variants = [
         *kept.variants,
@@ -99,8 +103,11 @@ def _joined(kept: Manifest, added: Manifest, name: str) -> Manifest:
     merged.files = added.files | kept.files
     for variant_id, seed, run in added.all_runs():
         if kept.run(variant_id, seed).state != "done" and run.state == "done":
-            merged.runs.setdefault(variant_id, {})[str(seed)] = run
+            copied = deepcopy(run)
+            copied.machine = place_of(merged, machine_of(added, run))
+            merged.runs.setdefault(variant_id, {})[str(seed)] = copied
     merged.shifts = _shifts_of_both(kept, added)
+    merged.looks = max(kept.looks, added.looks, key=len)
     merged.created = ""
     describe_config(merged, kept.config.options)
     if kept.origin == "external":
@@ -113,6 +120,16 @@ def _joined(kept: Manifest, added: Manifest, name: str) -> Manifest:
         merged.imported = [one for i, one in enumerate(files) if one not in files[:i]]
         merged.settle_absent()
     return merged
+
+
+def _why_they_differ(kept: Manifest, added: Manifest) -> str:
+    ours, theirs = (next(iter(runs_by_machine(one)), None) for one in (kept, added))
+    if ours is None or theirs is None or ours == theirs:
+        return ""
+    return (
+        f"; the first was made on {ours}, the second on {theirs}, which round otherwise: make both "
+        "on one kind of machine"
+    )
 
 
 def _shifts_of_both(kept: Manifest, added: Manifest) -> list[ShiftRecord]:

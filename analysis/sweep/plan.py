@@ -3,6 +3,7 @@
 from analysis.compression.registry import check_variant, load_files, quantization, trained_part
 from analysis.config import Shift, Sweep, Training, Variant, parse_variants
 from analysis.datasets.base import Dataset
+from analysis.datasets.rotation import check_tail, rotated
 from analysis.errors import UserError
 from analysis.shifts.inputs import Natural, check_shifts, open_natural
 from analysis.store.manifest import Manifest
@@ -29,6 +30,24 @@ def asked_variants(sweep: Sweep) -> tuple[Variant, ...]:
                 "--schedule oneshot or finetune"
             )
     return tuple(dict.fromkeys(variants))
+
+
+def check_data(sweep: Sweep) -> None:
+    """Check of the data what can be told before they are looked at.
+
+    Raises
+    ------
+    UserError
+        The long tail is to be rotated of a dataset that has none.
+    """
+    if sweep.rotate_tail:
+        check_tail(sweep.dataset)
+
+
+def selected(sweep: Sweep, dataset: Dataset) -> Dataset:
+    """Take the images of a dataset that a sweep trains on and evaluates."""
+    limited = dataset.limited(sweep.train_limit, sweep.test_limit)
+    return rotated(limited) if sweep.rotate_tail else limited
 
 
 def _can_prune(training: Training) -> bool:

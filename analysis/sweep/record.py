@@ -13,6 +13,7 @@ import pyarrow as pa
 from analysis.config import DENSE, Shift, Sweep
 from analysis.errors import UserError, one_line
 from analysis.store import SweepFolder
+from analysis.store.machines import place_of
 from analysis.store.manifest import (
     DatasetRecord,
     DeviceRecord,
@@ -180,6 +181,7 @@ def record_run(
             setattr(record, key, value)
         record.state, record.error = "done", None
         record.latency_ms, record.seconds = outcome.latency_ms, round(outcome.seconds, 3)
+        record.machine = place_of(manifest, outcome.machine)
         manifest.files |= outcome.files
     folder.write_manifest(manifest)
 
@@ -307,7 +309,7 @@ def reconcile(folder: SweepFolder, manifest: Manifest) -> None:
         manifest.files[relative], measured = adopted
         for key, value in measured.items():
             setattr(run, key, value)
-        run.state = "done"
+        run.state, run.machine = "done", None  # the file does not say where it was made
         weights = folder.weights_path(variant_id, seed)
         if folder.relative(weights) in there:
             manifest.files[folder.relative(weights)] = folder.record(weights)

@@ -13,6 +13,7 @@ from analysis.datasets.preprocess import Progress
 from analysis.external.options import ExternalModelsConfig
 from analysis.store import Cache, SweepFolder
 from analysis.store.join import keep_joined
+from analysis.store.looks import note_look, seeds_seen
 from analysis.store.manifest import Manifest
 from analysis.store.transfer import remove_empty
 from analysis.sweep.external import ExternalSource
@@ -157,7 +158,9 @@ def run(
                 check_shift_fingerprints(
                     manifest, {name: one.fingerprint for name, one in natural.items()}
                 )
+                seen = seeds_seen(manifest)
                 source.describe(manifest, pool.n_workers)
+                note_look(manifest, seen)
                 manifest.files["images.parquet"] = folder.write_images(keep_joined(folder, images))
                 reconcile(folder, manifest)
                 folder.write_manifest(manifest)

@@ -28,9 +28,15 @@ from analysis.filesystem.copies import share, working_folder
 from analysis.models.spec import ModelSpec
 from analysis.shifts.inputs import Natural, write_corrupted, write_natural
 from analysis.store import SweepFolder
-from analysis.store.manifest import Manifest, ModelRecord, VariantRecord, left_out_records
+from analysis.store.manifest import (
+    Manifest,
+    ModelRecord,
+    VariantRecord,
+    left_out_records,
+)
+from analysis.store.records import TailRecord
 from analysis.sweep import tasks
-from analysis.sweep.plan import asked_variants
+from analysis.sweep.plan import asked_variants, check_data, selected
 from analysis.sweep.record import (
     check_origin,
     check_same_options,
@@ -53,6 +59,7 @@ class TrainedSource:
     ) -> None:
         self.name, self.dataset, self.shifts = sweep.name, sweep.dataset, sweep.shifts
         self.max_value: float | None = None
+        check_data(sweep)
         self._sweep = sweep
         self._variants = {one.variant_id: one for one in asked_variants(sweep)}
         self._n_workers, self._device = n_workers, device
@@ -69,8 +76,8 @@ class TrainedSource:
             check_same_options(before, differing_options(before, self._sweep.options()))
 
     def select(self, dataset: Dataset) -> Dataset:
-        """Take at most so many images of either split."""
-        return dataset.limited(self._sweep.train_limit, self._sweep.test_limit)
+        """Take at most so many images of either split, and let the long tail rotate if asked."""
+        return selected(self._sweep, dataset)
 
     @contextmanager
     def pool(self, root: Any) -> Iterator[Pool]:
@@ -145,7 +152,11 @@ class TrainedSource:
         describe_sweep(manifest, sweep)
         data, inputs = manifest.dataset, prepared.inputs
         data.n_train, data.n_test = inputs.n_train, inputs.n_test
-        data.train_counts = prepared.train_counts
+        if inputs.tail is None:
+            data.train_counts = prepared.train_counts
+        else:
+            data.n_train = sum(inputs.tail)
+            data.tail = TailRecord([*inputs.tail], prepared.train_counts)
         data.mean, data.std = list(spec.mean or inputs.mean), list(spec.std or inputs.std)
         data.n_duplicates_across_splits = prepared.n_duplicates_across_splits
         data.notes = prepared.notes

@@ -5,6 +5,7 @@ on nothing but its arguments, so the result is the same whichever worker runs it
 """
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from analysis.external.evaluate import (
 from analysis.external.fit import Fit
 from analysis.models.factory import resolve
 from analysis.models.spec import ModelSpec
+from analysis.training.machine import this_machine
 from analysis.training.messages import RunContext, RunResult, ShiftResult
 from analysis.training.profile import profile_model
 from analysis.training.run import export_shared_graph, quantize_run, shift_run, train_run
@@ -59,6 +61,7 @@ def use_one_thread() -> None:
     """Set up what a run's result and its speed depend on in whatever process it is made."""
     torch.set_num_threads(1)
     logging.getLogger().setLevel(logging.ERROR)
+    logging.getLogger("analysis").setLevel(logging.WARNING)
 
 
 def resolve_device(asked: str) -> str:
@@ -112,7 +115,7 @@ def compute_run(context: RunContext, variant: Variant, seed: int) -> RunResult:
     """Make one run: quantize it where its variant ends with a method after training, else train."""
     load_files(context.sweep.method_files)
     work = train_run if quantization(variant) is None else quantize_run
-    return work(context, variant, seed)
+    return replace(work(context, variant, seed), machine=this_machine(context.device))
 
 
 def predict_shifted(
@@ -125,7 +128,9 @@ def predict_shifted(
 
 def evaluate_model_file(context: tuple[Any, ...], fit: Fit, dense: Fit | None) -> RunResult:
     """Predict all test images with an external model; ``context`` fills ``ExternalContext``."""
-    return evaluate(ExternalContext(*context), fit, dense)
+    given = ExternalContext(*context)
+    machine = this_machine(given.needed[fit.key].device)
+    return replace(evaluate(given, fit, dense), machine=machine)
 
 
 def dense_predictions(context: tuple[Any, ...], fit: Fit) -> npt.NDArray[np.int64]:

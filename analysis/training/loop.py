@@ -1,6 +1,7 @@
 """Train a model, with gradual pruning on the way, and share the first phase of paired runs."""
 
 import hashlib
+import logging
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +22,8 @@ from analysis.models.weights import prunable
 from analysis.training.pruning import Pruning
 
 _MODEL, _MOMENTUM = "model.", "momentum."
-_EPOCH_RANDOM, _STEP_RANDOM = "random.epoch", "random.step"
+_EPOCH_RANDOM, _STEP_RANDOM, _MACHINE = "random.epoch", "random.step", "machine"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,14 @@ class Shared:
 class SharedPhase:
     """A seed's training up to ``step``, written once by its dense run, read by its pruned runs.
 
-    A pruned run that does not find it trains those steps itself, to the same bytes.
+    A pruned run that does not find it trains those steps itself, to the same bytes. So does one on
+    another ``machine`` than wrote it, in words: rounding differs there, and the phase is not the
+    one that it would have trained.
     """
 
     path: Location
     step: int
+    machine: str = ""
 
     def write(
         self, model: nn.Module, optimizer: torch.optim.Optimizer, epoch_random: torch.Tensor
@@ -52,14 +57,23 @@ class SharedPhase:
             if momentum is not None:
                 tensors[_MOMENTUM + name] = momentum.contiguous()
         tensors |= {_EPOCH_RANDOM: epoch_random, _STEP_RANDOM: torch.get_rng_state()}
+        tensors[_MACHINE] = torch.tensor([*self.machine.encode()], dtype=torch.uint8)
         with replacing(self.path) as temporary:
             temporary.write_bytes(save(tensors))
 
     def read(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> Shared | None:
-        """Put a model and its optimizer where the dense run was; None where nothing was kept."""
+        """Put a model and its optimizer where the dense run was; None where nothing fits."""
         try:
             tensors = load(self.path.read_bytes())
         except FileNotFoundError:
+            return None
+        made_on = tensors.get(_MACHINE)
+        if made_on is None or bytes(made_on.tolist()) != self.machine.encode():
+            _log.warning(
+                "%s: the first phase was trained on another machine than this one (%s), where "
+                "numbers are rounded otherwise; it is trained again here",
+                self.path.name, self.machine,
+            )  # fmt: skip
             return None
         with torch.no_grad():
             for name, tensor in model.state_dict().items():

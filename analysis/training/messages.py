@@ -9,6 +9,7 @@ from analysis.filesystem import Location
 from analysis.models.spec import ModelSpec
 from analysis.store import SweepFolder
 from analysis.store.manifest import FileRecord
+from analysis.store.records import MachineRecord
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,10 @@ class RunContext:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a finished run leaves for the manifest: measured figures and files by relative path."""
+    """What a finished run leaves for the manifest: measured figures and files by relative path.
+
+    ``machine`` is what it was made on; the worker adds it.
+    """
 
     variant_id: str
     seed: int
@@ -37,6 +41,7 @@ class RunResult:
     latency_ms: float | None
     seconds: float
     files: dict[str, FileRecord]
+    machine: MachineRecord | None = None
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from analysis.compression.trained import Compressed, Logits, Trained
 from analysis.config import DENSE, Variant
 from analysis.datasets.base import stratified_sample
 from analysis.datasets.preprocess import Inputs
+from analysis.datasets.rotation import places_of_seed
 from analysis.errors import RunError
 from analysis.filesystem.copies import locally
 from analysis.models.factory import create
@@ -62,7 +63,7 @@ def quantized(context: RunContext, variant: Variant, seed: int) -> tuple[nn.Modu
     model = load_run(context, trained_part(variant), seed)
     compressed: Compressed = quantize.work(
         Trained(model, lambda: onnx_model(model, context.spec, _graph(context)), context.device),
-        _calibration(context, normalizer_of(context, "cpu")),
+        _calibration(context, seed, normalizer_of(context, "cpu")),
     )
     return model, compressed
 
@@ -127,11 +128,20 @@ def pixels_of(inputs: Inputs, split: str) -> Any:
     return inputs.pixels(split)
 
 
-def _calibration(context: RunContext, normalize: Normalizer) -> Any:
-    labels = context.inputs.labels("train")
+def train_split(inputs: Inputs, seed: int) -> tuple[Any, Any]:
+    """Model inputs and class ids that the runs of a seed are trained on, dense or not."""
+    pixels, labels = pixels_of(inputs, "train"), inputs.labels("train")
+    if inputs.tail is None:
+        return pixels, labels
+    chosen = places_of_seed(labels, inputs.tail, seed)
+    return pixels[chosen], labels[chosen]
+
+
+def _calibration(context: RunContext, seed: int, normalize: Normalizer) -> Any:
+    pixels, labels = train_split(context.inputs, seed)
     size = min(max(context.sweep.calibration_images, len(np.unique(labels))), len(labels))
     chosen = stratified_sample(labels, size)
-    return normalize(pixels_of(context.inputs, "train")[chosen]).contiguous().numpy()
+    return normalize(pixels[chosen]).contiguous().numpy()
 
 
 def _graph(context: RunContext) -> bytes:

@@ -28,6 +28,7 @@ from analysis.training.loop import (
     stream,
     train,
 )
+from analysis.training.machine import this_machine
 from analysis.training.messages import RunContext, RunResult, ShiftResult
 from analysis.training.profile import median_latency
 from analysis.training.restore import (
@@ -39,6 +40,7 @@ from analysis.training.restore import (
     prediction_of_dense,
     quantized,
     ready,
+    train_split,
 )
 from analysis.training.schedules import first_pruning, prune_run
 
@@ -85,9 +87,7 @@ def _trained_model(
 ) -> tuple[nn.Module, dict[str, str]]:
     """Train a dense or pruned model; return it with what its weights do not say of its shape."""
     options, spec = context.sweep.training, context.spec
-    lessons = TrainingData(
-        pixels_of(context.inputs, "train"), context.inputs.labels("train"), normalize
-    )
+    lessons = TrainingData(*train_split(context.inputs, seed), normalize)
     torch.manual_seed(stream(DENSE_ID if options.paired else variant.variant_id, seed))
     if variant.is_dense or not options.from_dense:
         model = start(spec)[0].to(context.device)
@@ -114,7 +114,7 @@ def _shared_phase(context: RunContext, seed: int, n_images: int) -> SharedPhase 
         return None
     step = first_pruning(options, n_steps(options, n_images))
     path = context.store.derived / "phases" / f"seed-{seed}.safetensors"
-    return SharedPhase(path, step) if step else None
+    return SharedPhase(path, step, f"{this_machine(context.device)}") if step else None
 
 
 def quantize_run(context: RunContext, variant: Variant, seed: int) -> RunResult:

@@ -12,7 +12,7 @@ from analysis.cli.sweep import sweep_from
 from analysis.config import SEVERITIES, Machine, Sweep, Training
 from analysis.options import option_named
 from analysis.sweep.command import option_words
-from analysis.sweep.plan import asked_variants
+from analysis.sweep.plan import asked_variants, check_data
 from dashboard import state
 from dashboard.text import plain
 
@@ -33,6 +33,7 @@ def options(filled: dict[str, Any]) -> dict[str, Any]:
         ),
         "seeds": filled["seeds"],
         "pretrained": filled["pretrained"],
+        "rotate_tail": filled["rotate_tail"] and has_tail(filled["kind"]),
     }
     for name in _TRAINING:
         given[name] = filled[name] if filled[name] != getattr(_USUAL, name) else None
@@ -57,6 +58,7 @@ def checked(given: dict[str, Any]) -> Sweep:
     """
     sweep = sweep_from(given)
     asked_variants(sweep)
+    check_data(sweep)
     return sweep
 
 
@@ -69,6 +71,13 @@ def spec(kind: str, place: str | None) -> str:
 def is_embedded(kind: str) -> bool:
     """Whether a dataset comes with Lethe's libraries, so that it has no place."""
     return kind.startswith("digits")
+
+
+def has_tail(kind: str | None) -> bool:
+    """Whether the train split of a dataset of this kind has a long tail that can be rotated."""
+    from analysis.datasets.registry import tailed_kinds
+
+    return kind in tailed_kinds()
 
 
 def lacks_place(kind: str | None, place: str | None) -> bool:
@@ -194,9 +203,10 @@ def number(form: str, owner: type, name: str, label: str, *, nothing: str | None
     )
 
 
-def tick(form: str, owner: type, name: str, label: str) -> None:
+def tick(form: str, owner: type, name: str, label: str, *, disabled: bool = False) -> None:
     """Draw the field of an option that is given or not."""
-    st.checkbox(label, key=state.field(form, name, False), help=option_named(owner, name).tip)
+    key = state.field(form, name, False)
+    st.checkbox(label, key=key, help=option_named(owner, name).tip, disabled=disabled)
 
 
 def workers(form: str) -> None:

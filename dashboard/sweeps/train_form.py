@@ -14,7 +14,16 @@ from analysis.config import SCHEDULES, Sweep, Training
 from dashboard import data, state
 from dashboard.sweeps import command_panel, fields, launch
 from dashboard.sweeps.command_panel import Trial
-from dashboard.sweeps.fields import LIST, PART, corruptions, dataset, number, tick, workers
+from dashboard.sweeps.fields import (
+    LIST,
+    PART,
+    corruptions,
+    dataset,
+    has_tail,
+    number,
+    tick,
+    workers,
+)
 from dashboard.sweeps.process import python_path
 from dashboard.text import plain
 
@@ -62,9 +71,9 @@ _SCHEDULES = {
     "oneshot": "oneshot: from the dense run, once, not trained on",
 }
 _FIELDS = (
-    "kind", "place", "model", "pretrained", "pruning", "levels", "quantization", "more", "seeds",
-    "epochs", "batch_size", "lr", "schedule", "paired", "corruptions", "severity", "name",
-    "workers", "train_limit", "test_limit", "image_size",
+    "kind", "place", "rotate_tail", "model", "pretrained", "pruning", "levels", "quantization",
+    "more", "seeds", "epochs", "batch_size", "lr", "schedule", "paired", "corruptions", "severity",
+    "name", "workers", "train_limit", "test_limit", "image_size",
 )  # fmt: skip
 
 
@@ -90,6 +99,8 @@ def _data() -> None:
         label="Dataset",
         tip="Where the images come from: train and test images, in classes.",
     )
+    kind = state.filled(_FORM, ("kind",))["kind"]
+    tick(_FORM, Sweep, "rotate_tail", "Rotate the long tail", disabled=not has_tail(kind))
 
 
 def _model() -> None:

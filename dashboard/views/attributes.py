@@ -4,11 +4,12 @@ import pandas as pd
 import streamlit as st
 
 from analysis import schema
+from analysis.figures.deciles import deciles
 from analysis.figures.over_representation import over_representation
 from analysis.presentation.formatting import count, percent
 from analysis.results.code import table_code
 from dashboard import context as contexts
-from dashboard import data, state
+from dashboard import data, pending, state
 from dashboard.context import Context
 from dashboard.figure_panel import figure, listing, note
 from dashboard.gallery.filters import class_choice, variant_filter
@@ -39,6 +40,8 @@ def show() -> None:
     usable = kinds[kinds["categorical"] | kinds["numeric"]].set_index("attribute")
     if usable.empty:
         _none(kinds)
+        return
+    if pending.is_pending(context) and context.manifest.is_complete:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         with st.container(width=220):
@@ -80,42 +83,30 @@ def _none(kinds: pd.DataFrame) -> None:
 def _values(context: Context, attribute: str) -> None:
     rows = context.results.attributes(context.variant, attribute=attribute)
     filtered_by = data.categories(context.results)
+    code = table_code(context.results, "attributes", context.variant, attribute=attribute)
+    attributes_all.risks(context, rows, code, is_cells=attribute not in filtered_by)
+    st.header("What PIEs are made of", anchor=False)
     figure(
         context,
         over_representation(rows, note=note(context, context.variant)),
         rows,
         name="over-representation",
-        code=table_code(context.results, "attributes", context.variant, attribute=attribute),
+        code=code,
         variant_id=context.variant,
         on_click=(lambda point: _open(context, point["customdata"]))
         if attribute in filtered_by
         else None,
     )
-    st.caption(
-        "1 is as often as among all images. Any set of images chosen by disagreement is unlike the "
-        "rest: what compression adds is the difference to the A/A PIEs, which the dense runs make "
-        "among themselves. Intervals are over images." + _WORDS_CLICK * (attribute in filtered_by)
-    )
-    shown = rows[
-        ["value", "n_images", "n_pies", *_SHARES, "over_representation", "aa_over_representation",
-         "difference", "difference_low", "difference_high"]
-    ]  # fmt: skip
+    st.caption(attributes_all.COMPOSITION + _WORDS_CLICK * (attribute in filtered_by))
+    risks, ratios = attributes_all.RISKS, attributes_all.RATIOS
+    shown = rows[["value", "n_images", "n_pies", *risks, *_SHARES, *ratios]]
     number = st.column_config.NumberColumn
     st.dataframe(
         shown.astype({"value": "string"}),
         hide_index=True,
         column_config={"value": "Value", "n_images": "Images", "n_pies": "PIEs"}
-        | {name: number(label, format="percent") for name, label in _SHARES.items()}
-        | {
-            name: number(label, format="%.2f")
-            for name, label in (
-                ("over_representation", "Times as often"),
-                ("aa_over_representation", "A/A PIEs"),
-                ("difference", "Halves' PIEs minus A/A"),
-                ("difference_low", "95 % from"),
-                ("difference_high", "95 % to"),
-            )
-        },
+        | {name: number(label, format="percent") for name, label in (risks | _SHARES).items()}
+        | {name: number(label, format="%.2f") for name, label in ratios.items()},
     )
     missing = int(rows["n_missing"].max()) if len(rows) else 0
     if missing:
@@ -130,7 +121,7 @@ def _open(context: Context, custom: list[str]) -> None:
 
 
 def _subgroups(context: Context, attribute: str, usable: pd.DataFrame) -> None:
-    st.header("Error rates within subgroups", anchor=False)
+    st.header("Subgroups", anchor=False)
     names = context.results.class_names
     others = [
         name for name in usable.index[usable["categorical"].astype(bool)] if name != attribute
@@ -153,6 +144,10 @@ def _subgroups(context: Context, attribute: str, usable: pd.DataFrame) -> None:
                 **state.local("crossed", None, others),
             )
     by = [attribute, second] if second else [attribute]
+    if second:
+        crossed = context.results.attributes(context.variant, by=by)
+        code = table_code(context.results, "attributes", context.variant, by=by)
+        attributes_all.risks(context, crossed, code, is_cells=True)
     rows = context.results.subgroups(context.variant, by=by, positive=positive)
     number = st.column_config.NumberColumn
     listing(
@@ -175,6 +170,16 @@ def _numbers(context: Context, attribute: str) -> None:
     if rows.empty:
         return
     row = rows.iloc[0]
+    tenths = context.results.attribute_deciles(context.variant, attribute=attribute)
+    st.header(f"PIE excess by {plain(attribute)}", anchor=False)
+    figure(
+        context,
+        deciles(tenths, note=note(context, context.variant)),
+        tenths,
+        name="deciles",
+        code=table_code(context.results, "attribute_deciles", context.variant, attribute=attribute),
+        variant_id=context.variant,
+    )
     st.header(f"Mean of {plain(attribute)}", anchor=False)
     cells = (
         ("On PIEs", row["mean_on_pies"], f"{count(row['n_pies'])} images"),
@@ -191,9 +196,10 @@ def _numbers(context: Context, attribute: str) -> None:
     if pd.notna(row["difference_low"]):
         beside = "does" if row["difference_low"] <= 0 <= row["difference_high"] else "does not"
         st.markdown(
-            f"PIEs of variant halves minus A/A PIEs: {row['difference']:+.4g} "
-            f"(95 % {row['difference_low']:+.4g} to {row['difference_high']:+.4g}), an interval "
-            f"that {beside} hold 0."
+            f"Mean over the PIEs of variant halves minus that over A/A PIEs: "
+            f"{row['difference']:+.4g} (95 % {row['difference_low']:+.4g} to "
+            f"{row['difference_high']:+.4g}, over images), an interval that {beside} hold 0. It is "
+            "a difference of composition, not of what compression adds."
         )
     else:
         st.caption(

@@ -7,7 +7,8 @@ import streamlit as st
 
 from analysis.figures.attribute_pairs import attribute_pairs, sign_of
 from analysis.figures.over_representation import over_representation
-from analysis.presentation.attribute_findings import of_attribute_pairs, of_differences
+from analysis.figures.risk_difference import risk_difference
+from analysis.presentation.attribute_findings import of_attribute_pairs, of_risks
 from analysis.results.code import table_code, where
 from dashboard import data, state
 from dashboard.context import Context
@@ -27,15 +28,26 @@ _SHARES = {
     "pie_share": "Share of PIEs",
     "pies_of_value": "PIEs within value",
 }
-_RATIOS = {
+RISKS = {
+    "risk_difference": "Added",
+    "risk_difference_low": "Added from",
+    "risk_difference_high": "Added to",
+    "contrast": "Against others",
+    "contrast_low": "Contrast from",
+    "contrast_high": "Contrast to",
+}
+RATIOS = {
     "over_representation": "Times as often",
-    "ci_low": "95 % from",
-    "ci_high": "95 % to",
     "aa_over_representation": "A/A PIEs",
     "difference": "Halves' PIEs minus A/A",
     "difference_low": "Difference from",
     "difference_high": "Difference to",
 }
+COMPOSITION = (
+    "Composition: 1 is as often among PIEs as among all images. A group whose risk doubled keeps "
+    "its ratio where all groups' risks rose, so how much compression adds is above, not here. "
+    "Intervals are over images."
+)
 # Longer tables scroll within their own height.
 _ROWS, _TALLEST = 20, 560
 
@@ -46,10 +58,32 @@ def show(context: Context) -> None:
     rows = rows.sort_values(["attribute"], kind="stable").reset_index(drop=True)
     if context.manifest.is_single(context.variant):
         pairs(context, context.results.attribute_pairs(context.variant))
-    st.header("Among PIEs", anchor=False)
-    said = of_differences(rows)
-    if said:
-        html_text(said, testid="attribute-findings")
+    risks(context, rows, table_code(context.results, "attributes", context.variant))
+    shares = {"pies_of_value": rows["n_pies"] / rows["n_images"].where(rows["n_images"] > 0)}
+    table = rows.assign(**shares)
+    # What takes several runs is left out where there are none.
+    parts = [name for name in RISKS if table[name].notna().any()]
+    ratios = [name for name in RATIOS if table[name].notna().any()]
+    number = st.column_config.NumberColumn
+    listing(
+        context,
+        table[["attribute", "value", "n_images", "n_pies", *parts, *_SHARES, *ratios]].astype(
+            {"attribute": "string", "value": "string"}
+        ),
+        table,
+        name="pies-by-value",
+        height=_height(table),
+        code=table_code(context.results, "attributes", context.variant),
+        columns={"attribute": "Attribute", "value": "Value", "n_images": "Images", "n_pies": "PIEs"}
+        | {
+            name: number(label, format="percent")
+            for name, label in (_SHARES | {name: RISKS[name] for name in parts}).items()
+        }
+        | {name: number(RATIOS[name], format="%.2f") for name in ratios},
+        on_click=lambda row: _alone(table["attribute"].iloc[row]),
+    )
+    st.caption("Choose a row to see its attribute alone.")
+    st.header("What PIEs are made of", anchor=False)
     figure(
         context,
         over_representation(rows, note=note(context, context.variant)),
@@ -59,26 +93,35 @@ def show(context: Context) -> None:
         variant_id=context.variant,
         on_click=lambda point: _open(context, point["customdata"]),
     )
-    shares = {"pies_of_value": rows["n_pies"] / rows["n_images"].where(rows["n_images"] > 0)}
-    table = rows.assign(**shares)
-    # What takes several runs is left out where there are none.
-    ratios = [name for name in _RATIOS if table[name].notna().any()]
-    number = st.column_config.NumberColumn
-    listing(
+    st.caption(COMPOSITION)
+
+
+def risks(context: Context, rows: pd.DataFrame, code: str, *, is_cells: bool = False) -> None:
+    """Show how much likelier compression than seeds makes images of each value PIEs.
+
+    Parameters
+    ----------
+    context : Context
+        The open sweep.
+    rows : DataFrame
+        Rows of the attributes table of the chosen variant.
+    code : str
+        Python lines that give them.
+    is_cells : bool
+        Whether values are intersections, which the gallery has no filter for.
+    """
+    st.header("PIEs that compression adds", anchor=False)
+    if said := of_risks(rows):
+        html_text(said, testid="attribute-findings")
+    figure(
         context,
-        table[["attribute", "value", "n_images", "n_pies", *_SHARES, *ratios]].astype(
-            {"attribute": "string", "value": "string"}
-        ),
-        table,
-        name="pies-by-value",
-        height=_height(table),
-        code=table_code(context.results, "attributes", context.variant),
-        columns={"attribute": "Attribute", "value": "Value", "n_images": "Images", "n_pies": "PIEs"}
-        | {name: number(label, format="percent") for name, label in _SHARES.items()}
-        | {name: number(_RATIOS[name], format="%.2f") for name in ratios},
-        on_click=lambda row: _alone(table["attribute"].iloc[row]),
+        risk_difference(rows, note=note(context, context.variant)),
+        rows,
+        name="risk-difference",
+        code=code,
+        variant_id=context.variant,
+        on_click=None if is_cells else lambda point: _open(context, point["customdata"]),
     )
-    st.caption("Choose a row to see its attribute alone.")
 
 
 def pairs(context: Context, rows: pd.DataFrame, attribute: str | None = None) -> None:

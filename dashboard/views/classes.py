@@ -16,21 +16,26 @@ from dashboard.context import Context
 from dashboard.figure_panel import figure, note, side_by_side
 from dashboard.gallery.filters import variant_filter
 from dashboard.links import open_gallery
+from dashboard.shell import guarded
+from dashboard.views import class_losses
 
 FEW = 40
 _SORTS = {
     "normalized_recall_delta": "Normalized change",
     "recall_delta": "Change of recall",
-    "p": "p",
+    "q_two_way": "q",
+    "loss_upper": "Loss at most",
     "dense_recall": "Dense recall",
     "n_images": "Images",
     "class_id": "Class id",
 }
-_RULES = {"p": "p ≤ 0.05", "q": "q ≤ 0.05"}
+_RULES = {"q_two_way": "q ≤ 0.05", "p": "p ≤ 0.05, the paper's"}
+_SINGLE_RULES = {"mcnemar_p": "McNemar's p ≤ 0.05", "mcnemar_q": "McNemar's q ≤ 0.05"}
 _COLUMNS = (
-    schema.CLASS_NAME, "n_images", "dense_recall", "recall", "recall_delta",
-    "normalized_recall_delta", "ci_low", "ci_high", "p", "q", "mcnemar_p", "mcnemar_q", "t", "df",
-    "p_reference", "paired_p", "detectable",
+    schema.CLASS_NAME, "n_images", "n_train", "dense_recall", "recall", "recall_delta",
+    "normalized_recall_delta", "ci_low_two_way", "ci_high_two_way", "q_two_way", "q_sweep",
+    "loss_upper", "loss_upper_named", "shrunken_delta", "mcnemar_p", "mcnemar_q", "p", "ci_low",
+    "ci_high", "t", "df", "p_reference", "detectable", "image_floor",
 )  # fmt: skip
 
 
@@ -43,16 +48,16 @@ def show() -> None:
     single = usual_rule(classes) == "mcnemar_p"
     if single:
         st.info(
-            "One pair of models: McNemar's exact test of the change of each class's recall, over "
-            "the images, with these two models as they are. Intervals and tests against overall "
-            "accuracy take two runs of the dense model and of the variant, better ten.",
+            "One pair of models, over the images, with these two models as they are: seeds are in "
+            "no test and no interval here. McNemar's exact test is of the change of each class's "
+            "recall; other seeds take two runs of the dense model and of the variant, better ten.",
             icon=":material/info:",
         )
-        rule, sort = f"mcnemar_{rule}", sort.replace("normalized_", "")
+        sort = sort.replace("normalized_", "")
     elif classes["p"].isna().all():
         st.info(
-            "No class can be tested: that takes at least two runs of the dense model and of the "
-            "variant.",
+            "Other seeds are in no test here: that takes at least two runs of the dense model and "
+            "of the variant.",
             icon=":material/info:",
         )
     if shown.empty:
@@ -76,6 +81,9 @@ def show() -> None:
     )
     st.header("Table", anchor=False)
     _table(shown)
+    st.fragment(guarded(lambda: class_losses.show(context, shown, code)))()
+    class_losses.show_long_tail(context, classes)
+    st.fragment(guarded(lambda: class_losses.show_plan(context)))()
     with side_by_side("classes") as place:
         with place():
             _heatmap(context, set(shown[schema.CLASS_ID]))
@@ -86,18 +94,21 @@ def show() -> None:
 def _controls(
     context: Context, classes: pd.DataFrame
 ) -> tuple[pd.DataFrame, str, Any, str, int | None]:
+    rules = _SINGLE_RULES if usual_rule(classes) == "mcnemar_p" else _RULES
+    first = next(iter(rules))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         with st.container(width=220):
             variant_filter(context)
         with st.container(key="filter-rule", width="content"):
             rule = st.segmented_control(
                 "Significant at",
-                list(_RULES),
+                list(rules),
                 required=True,
-                format_func=lambda one: _RULES[one],
-                help="p: each class by itself, the paper's rule; one in twenty by chance. q: "
-                "false discoveries held at 5 % (Benjamini-Hochberg).",
-                **state.local("rule", "p", list(_RULES)),
+                format_func=lambda one: rules[one],
+                help="q: other seeds and other images, false discoveries held at 5 % "
+                "(Benjamini-Hochberg). p: other seeds on these images, each class by itself; one "
+                "in twenty by chance. McNemar: other images, with these two models.",
+                **state.local("rule", first, list(rules)),
             )
         with st.container(width=200):
             sort = st.selectbox(
@@ -124,7 +135,7 @@ def _controls(
         code += where_contains(schema.CLASS_NAME, text.strip())
         names = classes[schema.CLASS_NAME].astype(str)
         classes = classes[names.str.contains(text.strip(), case=False, regex=False)]
-    return classes, code, rule or "p", sort or "normalized_recall_delta", top
+    return classes, code, rule or first, sort or "normalized_recall_delta", top
 
 
 def _table(classes: pd.DataFrame) -> None:
@@ -136,9 +147,15 @@ def _table(classes: pd.DataFrame) -> None:
             ("recall", "Recall"),
             ("recall_delta", "Change"),
             ("normalized_recall_delta", "Normalized"),
-            ("ci_low", "95 % from"),
-            ("ci_high", "95 % to"),
-            ("detectable", "Detectable"),
+            ("ci_low_two_way", "95 % from"),
+            ("ci_high_two_way", "95 % to"),
+            ("loss_upper", "Loss at most"),
+            ("loss_upper_named", "… as one of all"),
+            ("shrunken_delta", "Shrunken"),
+            ("ci_low", "Runs alone from"),
+            ("ci_high", "Runs alone to"),
+            ("detectable", "Seeds tell"),
+            ("image_floor", "Images tell"),
         )
     }
     known = [name for name in _COLUMNS if name in classes and classes[name].notna().any()]
@@ -146,18 +163,18 @@ def _table(classes: pd.DataFrame) -> None:
         classes[known].astype({schema.CLASS_NAME: "string"}),
         hide_index=True,
         column_config=points
-        | {schema.CLASS_NAME: "Class", "n_images": "Images"}
+        | {schema.CLASS_NAME: "Class", "n_images": "Images", "n_train": "Training images"}
         | {
             name: number(label, format="%.3g")
             for name, label in (
-                ("p", "p"),
-                ("q", "q"),
+                ("q_two_way", "q"),
+                ("q_sweep", "q, sweep"),
+                ("p", "p, the paper's"),
                 ("mcnemar_p", "p, McNemar"),
                 ("mcnemar_q", "q, McNemar"),
                 ("t", "t"),
                 ("df", "df"),
                 ("p_reference", "p, reference"),
-                ("paired_p", "p, paired"),
             )
         },
         height=min(38 + 35 * len(classes), 440),

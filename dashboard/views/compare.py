@@ -76,7 +76,7 @@ def _chosen(context: Context) -> tuple[str, str]:
 
 
 def _figures_of_merit(context: Context, one: str, other: str) -> None:
-    summary = context.results.summary().set_index(schema.VARIANT_ID)
+    summary = context.summary.set_index(schema.VARIANT_ID)
     rows = {
         label: [write(_value(summary, v, name)) for v in ("dense", one, other)]
         for name, (label, write) in _METRICS.items()

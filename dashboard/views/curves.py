@@ -29,7 +29,7 @@ def show() -> None:
     context = contexts.current()
     _ = context.variant
     with st.spinner("Computing the curves"):
-        summary = context.results.summary()
+        summary = context.summary
     st.fragment(lambda: _metric(context))()
     code = table_code(context.results, "summary")
     with side_by_side("curves") as place:
@@ -173,7 +173,7 @@ def _open_variant(context: Context, variant_id: str) -> None:
 
 def _open(context: Context, method: str, point: dict[str, Any]) -> None:
     """Open the gallery at the variant whose point was clicked, if it is one."""
-    summary = context.results.summary()
+    summary = context.summary
     ids = context.results.compressed_ids
     ours = summary[summary[schema.VARIANT_ID].isin(ids) & (summary[schema.METHOD] == method)]
     if ours.empty:

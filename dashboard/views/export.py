@@ -42,7 +42,7 @@ def show() -> None:
     """Offer tables, figures, images and the report to take away."""
     context = contexts.current()
     with st.spinner("Computing the tables"):
-        context.results.summary()
+        _ = context.summary
     with side_by_side("export") as place:
         with place():
             st.header("Tables", anchor=False)

@@ -11,15 +11,18 @@ from analysis.figures.layout import cut
 from analysis.presentation.evaluated import (
     feeding_sentences,
     images_sentence,
+    looks_sentence,
+    machine_sentences,
     note_sentences,
 )
-from analysis.presentation.findings import findings, pairing, pairing_hints
+from analysis.presentation.findings import findings
 from analysis.presentation.formatting import count, is_missing
+from analysis.presentation.pair_findings import pairing, pairing_hints
 from analysis.presentation.tables import PAIR_HELP, VARIANT_HELP, pair_table, variant_table
 from analysis.results.code import table_code, where
 from analysis.store.manifest import LeftOut
 from dashboard import context as contexts
-from dashboard import pages, permissions
+from dashboard import pages, pending, permissions
 from dashboard.context import Context
 from dashboard.figure_panel import figure, listing, note, side_by_side, with_help
 from dashboard.gallery.filters import variant_filter
@@ -45,9 +48,8 @@ def show() -> None:
         )
         return
     with st.spinner("Computing the tables"):
-        context.results.summary()
+        _ = context.summary
         context.results.classes()
-        context.results.seed_test()
     _what_was_found(context)
     _variants(context)
     _curves(context)
@@ -135,12 +137,14 @@ def _left_out(left_out: list[LeftOut]) -> None:
 
 def _what_was_found(context: Context) -> None:
     results, pairs = context.results, context.results.pairs()
+    waits = pending.is_pending(context)
     sentences = findings(
-        results.summary(),
+        context.summary,
         results.classes(),
-        results.seed_test(),
         pairs,
         single=context.selection.variant,
+        look=context.manifest.n_looks,
+        is_pending=waits,
     )
     if not sentences:
         return
@@ -166,7 +170,7 @@ _SCORES_LINKS = {
 
 def _scores_links(context: Context) -> None:
     """Lead to the images of the chosen variant whose scores are tied, or no answer."""
-    summary = context.results.summary().set_index(schema.VARIANT_ID)
+    summary = context.summary.set_index(schema.VARIANT_ID)
     variant = context.selection.variant
     if variant not in summary.index:
         return
@@ -211,7 +215,7 @@ def _gallery_address(context: Context) -> dict[str, str]:
 
 def _variants(context: Context) -> None:
     st.header("Variants", anchor=False)
-    summary = context.results.summary()
+    summary = context.summary
     shown = variant_table(summary, context.manifest)
     listing(
         context,
@@ -236,7 +240,7 @@ def _curves(context: Context) -> None:
     from analysis.figures.curves import metric_curve
     from analysis.figures.pies import pie_share
 
-    curves, summary = context.results.curves(), context.results.summary()
+    curves, summary = context.results.curves(), context.summary
     st.header("Curves", anchor=False)
     with side_by_side("overview") as place:
         with place():
@@ -259,7 +263,9 @@ def _how_it_was_made(context: Context) -> None:
                 "dataset": manifest.dataset,
                 "model": manifest.model,
                 "pairing": pairing(manifest),
+                "looks": looks_sentence(manifest) or f"{manifest.n_looks}",
                 "device": manifest.device,
+                "machines": machine_sentences(manifest),
                 "versions": manifest.versions,
                 "git_commit": manifest.git_commit,
                 "created": manifest.created,

@@ -11,7 +11,7 @@ from analysis.figures.shifts import (
     robustness_info,
     shift_pairs_heatmap,
 )
-from analysis.presentation.findings import pairs_under_shifts
+from analysis.presentation.pair_findings import pairs_under_shifts
 from analysis.results.code import table_code, where
 from analysis.sweep.command import sweep_command
 from dashboard import context as contexts

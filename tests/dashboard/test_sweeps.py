@@ -26,7 +26,7 @@ FILLED = {
     "pruning": ["magnitude", "semi-structured"], "levels": "0.5, .9", "quantization": [],
     "more": ["magnitude=0.9+int8-static"], "seeds": 2, "epochs": 1, "batch_size": 64, "lr": 0.1,
     "schedule": "gradual", "paired": True, "corruptions": ["fog"], "severity": 2, "name": " tried ",
-    "workers": 1, "train_limit": 200, "test_limit": 50, "image_size": None,
+    "workers": 1, "train_limit": 200, "test_limit": 50, "image_size": None, "rotate_tail": False,
 }  # fmt: skip
 TINY = [
     "sweep", "--name", "tiny", "--dataset", "digits", "--train-limit", "300", "--test-limit", "60",

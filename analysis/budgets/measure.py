@@ -1,0 +1,231 @@
+"""Measure what a limit names in the tables of a sweep."""
+
+import math
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import stdtrit
+
+from analysis import schema
+from analysis.budgets.budget import NOT_WORSE, Limit, Subgroups
+from analysis.config import DENSE_ID
+from analysis.errors import UserError
+from analysis.results import SweepResults
+from analysis.stats.classes import ALPHA
+from analysis.stats.multiple import holm
+from analysis.stats.pairs import paired_rows
+from analysis.stats.t_tests import paired, welch
+
+_OF_RUNS = {"top1_drop": ("top1", -1), "top5_drop": ("top5", -1), "ece_increase": ("ece", 1)}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One number, larger is worse, and what is known of it; NaN where nothing is.
+
+    ``low`` and ``high`` are a 95 % interval; ``p`` and ``q`` those of a class, ``seed_p`` the
+    one-sided p of the permutation test over runs. ``floor`` is what the number is significantly
+    above, where many are judged at once; ``bound`` its one-sided 95 % upper bound.
+    """
+
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+    p: float = math.nan
+    q: float = math.nan
+    seed_p: float = math.nan
+    where: str = ""
+    floor: float = math.nan
+    bound: float = math.nan
+
+
+def measure(results: SweepResults, variant_id: str, limit: Limit) -> list[Measured]:
+    """Measure what a limit names, of one variant; several numbers where any of them may breach it.
+
+    Raises
+    ------
+    UserError
+        The sweep has no such class or attribute.
+    """
+    if limit.rule in _OF_RUNS:
+        return [_of_runs(results, variant_id, *_OF_RUNS[limit.rule])]
+    if limit.rule in ("recall_drop", "classes"):
+        return of_classes(results, variant_id, limit.class_name)
+    if limit.rule == NOT_WORSE:
+        return of_losses(results, variant_id, is_named=limit.is_named)
+    if limit.rule == "robustness_drop":
+        return _of_shifts(results, variant_id)
+    if limit.subgroups is not None:
+        return _of_subgroups(results, variant_id, limit.subgroups)
+    summary = results.summary()
+    row = summary[summary[schema.VARIANT_ID] == variant_id].iloc[0]
+    if limit.rule == "pie_excess":
+        return [
+            Measured(
+                number(row["pie_excess"]),
+                number(row["pie_excess_low"]),
+                number(row["pie_excess_high"]),
+                seed_p=number(row["seed_p_holm"]),
+            )
+        ]
+    return [Measured(number(row[limit.rule]))]
+
+
+def _of_runs(results: SweepResults, variant_id: str, metric: str, sign: int) -> Measured:
+    """Change of a mean over runs, with Welch's interval, the paired one where seeds tie the runs.
+
+    Paired runs whose partner is missing are left out of both. Of single models top-1 has the
+    interval over images.
+    """
+    pair = results.pairs(variant_id) if metric == "top1" else pd.DataFrame()
+    if len(pair):
+        return _turned(pair.iloc[0], "top1_delta")
+    runs = results.runs()
+    dense = runs[runs[schema.VARIANT_ID] == DENSE_ID]
+    variant = runs[runs[schema.VARIANT_ID] == variant_id]
+    x, y = (sign * part[metric].to_numpy(np.float64)[:, None] for part in (variant, dense))
+    if results.manifest.variant(variant_id).paired:
+        of_dense, of_variant = paired_rows(
+            tuple(dense[schema.SEED]), tuple(variant[schema.SEED]), paired=True
+        )
+        test = paired(x[of_variant], y[of_dense])
+    else:
+        test = welch(x, y)
+    return Measured(float(test.difference[0]), float(test.low[0]), float(test.high[0]))
+
+
+def of_classes(results: SweepResults, variant_id: str, name: str | None) -> list[Measured]:
+    """Excess gap of every class, or of one: -D with its interval over runs and images.
+
+    Of one class p is its own. Of the largest of all, p and the floor are corrected over all tests
+    of the sweep (Holm, Bonferroni), as q is (Benjamini-Hochberg).
+
+    Parameters
+    ----------
+    results : SweepResults
+        The results of the sweep.
+    variant_id : str
+        The variant.
+    name : str, optional
+        The class; all without it.
+
+    Raises
+    ------
+    UserError
+        The sweep has no such class.
+    """
+    whole = results.classes()
+    whole = whole.assign(holm_sweep=holm(whole["p_two_way"].to_numpy(np.float64)))
+    n_tests = max(int(whole["p_two_way"].notna().sum()), 1)
+    classes = whole[whole[schema.VARIANT_ID] == variant_id]
+    if name is not None:
+        check_class(results, name)
+        classes = classes[classes[schema.CLASS_NAME] == name]
+    many = name is None
+    found = []
+    for row in classes.to_dict("records"):
+        if not row["n_images"] and many:
+            continue
+        margin = stdtrit(number(row["df_two_way"]), 1 - ALPHA / 2 / n_tests)
+        loss = -number(row["normalized_recall_delta"])
+        found.append(
+            Measured(
+                loss,
+                -number(row["ci_high_two_way"]),
+                -number(row["ci_low_two_way"]),
+                p=number(row["holm_sweep" if many else "p_two_way"]),
+                q=number(row["q_sweep"]),
+                where=str(row[schema.CLASS_NAME]),
+                floor=loss - margin * number(row["se_two_way"]) if many else math.nan,
+            )
+        )
+    return found
+
+
+def of_losses(results: SweepResults, variant_id: str, *, is_named: bool) -> list[Measured]:
+    """Loss of recall of every class with its one-sided upper bound.
+
+    Parameters
+    ----------
+    results : SweepResults
+        The results of the sweep.
+    variant_id : str
+        The variant.
+    is_named : bool
+        Whether each class is to be named as safe: bounds at .05 / C.
+    """
+    column = "loss_upper_named" if is_named else "loss_upper"
+    classes = results.classes(variant_id)
+    return [
+        Measured(
+            -number(row["recall_delta"]), bound=number(row[column]),
+            where=str(row[schema.CLASS_NAME]),
+        )
+        for row in classes.to_dict("records")
+        if row["n_images"]
+    ]  # fmt: skip
+
+
+def check_class(results: SweepResults, name: str) -> None:
+    """See that a class is there.
+
+    Raises
+    ------
+    UserError
+        It is not; the message lists those that are.
+    """
+    names = results.class_names
+    if name not in names:
+        shown = ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
+        raise UserError(f"the budget names a class '{name}' that is not there; there: {shown}")
+
+
+def _of_shifts(results: SweepResults, variant_id: str) -> list[Measured]:
+    """Share of its clean top-1 accuracy that a variant keeps less than dense, under every shift."""
+    table = results.robustness(variant_id)
+    return [
+        _turned(
+            row,
+            "difference",
+            p=number(None if row["degenerate"] else row["p"]),
+            q=number(None if row["degenerate"] else row["q"]),
+            where=str(row[schema.SHIFT]),
+        )
+        for row in table[table["metric"] == "top1"].to_dict("records")
+    ]
+
+
+def _turned(row: Mapping[Hashable, Any], name: str, **known: Any) -> Measured:
+    """A loss from a signed change and its interval: both turned around."""
+    low, high = -number(row["ci_high"]), -number(row["ci_low"])
+    return Measured(-number(row[name]), low, high, **known)
+
+
+def _of_subgroups(results: SweepResults, variant_id: str, asked: Subgroups) -> list[Measured]:
+    """Rise of FPR and FNR within every subgroup."""
+    table = results.subgroups(variant_id, by=asked.by, positive=asked.positive)
+    found = []
+    for rate, counted in (("fpr", "n_negative"), ("fnr", "n_positive")):
+        if asked.rate not in ("both", rate):
+            continue
+        rows = table[table[counted] >= asked.min_images]
+        rise = rows[f"{rate}_change"] if asked.change == "relative" else _rise(rows, rate)
+        found += [
+            Measured(number(value), where=f"{rate.upper()} of {class_name}, {attribute} = {one}")
+            for value, class_name, attribute, one in zip(
+                rise, rows[schema.CLASS_NAME], rows["attribute"], rows["value"], strict=True
+            )
+        ]
+    return found
+
+
+def _rise(rows: pd.DataFrame, rate: str) -> pd.Series:
+    return rows[rate] - rows[f"dense_{rate}"]
+
+
+def number(value: Any) -> float:
+    """Return a number of a table, NaN where it is null."""
+    return math.nan if value is None or pd.isna(value) else float(value)
