@@ -22,6 +22,7 @@ _PARTS: tuple[tuple[Callable[[int], list[Row]], float], ...] = (
     (coverage.classes_and_tail, 1.5),
     (coverage.excesses, 0.5),
     (sweeps.classes_of_nothing, 0.5),
+    (sweeps.excess_of_nothing, 0.5),
     (sweeps.seeds_of_nothing, 0.25),
     (margins.false_passes, 2.5),
 )

@@ -90,11 +90,11 @@ def classes_and_tail(
     return rows
 
 
-def _attribute(images: Images) -> Votes:
+def _attribute(images: Images) -> Counts:
     """An attribute: 0 rare and of hard images, 1 and 2 of any."""
     hard = images.ease < -1
     place = np.arange(len(hard))
-    return np.where(hard & (place % 3 == 0), 0, 1 + (place % 5 < 2)).astype(np.int16)
+    return np.where(hard & (place % 3 == 0), 0, 1 + (place % 5 < 2)).astype(np.int64)
 
 
 def true_excess(world: World, k: int, n_draws: int) -> tuple[float, Floats, Floats]:
@@ -120,9 +120,10 @@ def true_excess(world: World, k: int, n_draws: int) -> tuple[float, Floats, Floa
     return float(sums.sum() / sizes.sum()), sums / sizes, sums / sizes - others
 
 
-def _excess_of(
-    world: World, votes: list[Votes], label: Counts, code: Votes, n_groups: int
+def excess_of(
+    world: World, votes: list[Votes], label: Counts, code: Counts, n_groups: int
 ) -> tuple[Groups, Groups, tuple[float, float, float]]:
+    """Excess of all images, that of groups of them, and that over images alone."""
     dense, variant = votes
     floor = noise_floor(dense, None, label)
     seeds = tuple(range(len(dense)))
@@ -167,7 +168,7 @@ def excesses(
                 margins = populations(world, images, generator, k)
                 votes = [images.votes(m) for m in margins]
                 code = _attribute(images)
-                whole, groups, over_images = _excess_of(world, votes, images.label, code, 3)
+                whole, groups, over_images = excess_of(world, votes, images.label, code, 3)
                 test = seed_test(
                     (votes[0], None), (votes[1], None), pairs_of(world, k), n_exchanges=exchanges
                 )

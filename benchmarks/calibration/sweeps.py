@@ -7,7 +7,8 @@ import numpy as np
 from analysis.stats.multiple import benjamini_hochberg, holm
 from analysis.stats.seed_test import seed_test
 from analysis.stats.spread import spread
-from benchmarks.calibration.coverage import ALPHA, class_test, pairs_of
+from benchmarks.calibration.budgets import JUDGES, breaches
+from benchmarks.calibration.coverage import ALPHA, class_test, excess_of, pairs_of
 from benchmarks.calibration.rows import Row, row
 from benchmarks.calibration.worlds import World, levels, populations, words
 
@@ -36,6 +37,7 @@ def classes_of_nothing(
                 generator = np.random.default_rng([20, n_classes, int(paired), k])
                 size, q_test = np.empty(n_simulations), np.empty(n_simulations)
                 any_q, any_sweep = np.zeros((2, len(VARIANTS), n_simulations), np.bool_)
+                breached = {judge: np.zeros(n_simulations, np.bool_) for judge in JUDGES}
                 for s in range(n_simulations):
                     images = world.images(generator)
                     dense, *variants = (
@@ -48,6 +50,8 @@ def classes_of_nothing(
                         spread(test.difference, test.se, world.n_images).p <= ALPHA
                         for test in tests
                     ])  # fmt: skip
+                    for judge, flag in breaches(tests[: VARIANTS[0]], world.n_images).items():
+                        breached[judge][s] = flag
                     q = np.stack([benjamini_hochberg(one) for one in p])
                     for j, n in enumerate(VARIANTS):
                         any_q[j, s] = (q[:n] <= ALPHA).any()
@@ -57,6 +61,15 @@ def classes_of_nothing(
                 rows += [
                     row("A/A classes at p_two_way <= .05", setting, asked, size),
                     row("A/A variants whose classes differ by Q", setting, asked, q_test),
+                ]
+                rows += [
+                    row(
+                        f"recall_drop = 0 breached by {judge}, {VARIANTS[0]} A/A variants",
+                        setting,
+                        asked,
+                        flags,
+                    )
+                    for judge, flags in breached.items()
                 ]
                 for j, n in enumerate(VARIANTS):
                     of_n = f"<= .05, {n} A/A variants"
@@ -99,5 +112,28 @@ def seeds_of_nothing(
             rows += [
                 row(f"any seed_p_holm <= .05, {n} A/A variants", setting, "at most .05", found[j])
                 for j, n in enumerate(VARIANTS)
+            ]
+    return rows
+
+
+def excess_of_nothing(
+    n_simulations: int, *, runs: Sequence[int] = (5, 10, 30), n_images: int = 60
+) -> list[Row]:
+    """The interval of the PIE excess where compression does nothing."""
+    rows = []
+    for paired in (False, True):
+        world = without_effect(10, n_images, paired=paired)
+        for k in runs:
+            generator = np.random.default_rng([22, int(paired), k])
+            more, fewer = np.zeros((2, n_simulations), np.bool_)
+            for s in range(n_simulations):
+                images = world.images(generator)
+                votes = [images.votes(m) for m in populations(world, images, generator, k)]
+                whole, _, _ = excess_of(world, votes, images.label, images.label, world.n_classes)
+                more[s], fewer[s] = whole.risk.low[0] > 0, whole.risk.high[0] < 0
+            setting = words(world, k)
+            rows += [
+                row("A/A excess above 0 (a budget's significant)", setting, "at most .025", more),
+                row("A/A excess below 0", setting, "at most .025", fewer),
             ]
     return rows
