@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks.calibration import classes, coverage, images, margins, sweeps, worlds
+from analysis.stats.two_way import TwoWay
+from benchmarks.calibration import budgets, classes, coverage, images, margins, sweeps, worlds
 from benchmarks.calibration.rows import row
 
 
@@ -104,6 +105,31 @@ def test_a_sweep_without_effects_has_no_impacted_class_by_q_sweep():
     for n in (7, 12):
         for one in by_setting(rows, f"any class at q_sweep <= .05, {n} A/A variants").values():
             assert one.found < 0.15, one
+    for judge in budgets.JUDGES:
+        what = f"recall_drop = 0 breached by {judge}, 7 A/A variants"
+        for one in by_setting(rows, what).values():
+            assert one.found < 0.15, one
+
+
+def test_a_budget_on_classes_is_breached_by_what_is_beyond_chance_alone():
+    n_images = np.array([50, 50])
+    error, df = np.array([0.01, 0.01]), np.array([40.0, 40.0])
+
+    def tests(difference):
+        difference = np.array(difference)
+        p = 2 * stats.t.sf(np.abs(difference) / error, df)
+        margin = stats.t.ppf(0.975, df) * error
+        return [TwoWay(difference, error, df, p, difference - margin, difference + margin)]
+
+    assert budgets.breaches(tests([-0.02, 0.02]), n_images) == dict.fromkeys(budgets.JUDGES, False)
+    assert budgets.breaches(tests([-0.05, 0.05]), n_images) == dict.fromkeys(budgets.JUDGES, True)
+    # A gain is no breach.
+    assert not any(budgets.breaches(tests([0.05, 0.0]), n_images).values())
+
+
+def test_copies_of_dense_have_no_excess():
+    for one in sweeps.excess_of_nothing(20, runs=(6,), n_images=20):
+        assert one.found < 0.2, one
 
 
 def test_a_sweep_without_effects_has_no_variant_by_the_seed_test():

@@ -1,4 +1,4 @@
-"""Print the calibration table; a quarter of an hour on one core as it is."""
+"""Print the calibration table; ten minutes on one core as it is."""
 
 import argparse
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from tqdm import tqdm
 from benchmarks.calibration import classes, coverage, images, margins, sweeps
 from benchmarks.calibration.rows import Row
 
-SIMULATIONS = 400
+SIMULATIONS = 600
 _HEAD = ("figure", "setting", "asked", "found", "95 % interval")
 # Simulations of each part, as a multiple of what is asked for: cheap ones take more.
 _PARTS: tuple[tuple[Callable[[int], list[Row]], float], ...] = (
