@@ -290,11 +290,13 @@ def _count(
     """Modal labels and ties, [m, R] each, of images whose classes [L, m] are known."""
     weight = drawn.astype(np.float32)
     shape = (prediction.shape[1], drawn.shape[1])
-    best, tied = np.zeros(shape, np.float32), np.zeros(shape, np.bool_)
+    # Bytes hold the counts of all but very large populations, and are quick to compare.
+    count = np.uint8 if drawn.sum(axis=0).max(initial=0) < 256 else np.float32
+    best, tied = np.zeros(shape, count), np.zeros(shape, np.bool_)
     winner = np.zeros(shape, np.int16)
     for number, of_image in enumerate(classes):
         voted = (prediction == of_image) & (of_image != NO_ANSWER)
-        votes = voted.T.astype(np.float32) @ weight
+        votes = (voted.T.astype(np.float32) @ weight).astype(count)
         # Where no run of a draw answers there is no vote, and the label stays -1.
         more, equal = votes > best, (votes == best) & (votes > 0)
         tied = (tied & ~more) | equal
@@ -303,20 +305,26 @@ def _count(
     if ties != "reference" and confidence is not None:
         (rows,) = np.nonzero(tied.any(axis=1))
         winner[rows] = _most_confident_drawn(
-            prediction[:, rows], confidence[:, rows], classes[:, rows], drawn
+            prediction[:, rows], confidence[:, rows], classes[:, rows], drawn, best[rows]
         )
     return np.take_along_axis(classes.T, winner, axis=1), tied
 
 
 def _most_confident_drawn(
-    prediction: IntArray, confidence: FloatArray, classes: IntArray, drawn: FloatArray
+    prediction: IntArray,
+    confidence: FloatArray,
+    classes: IntArray,
+    drawn: FloatArray,
+    most: npt.NDArray[Any],
 ) -> npt.NDArray[np.int16]:
-    """Number of the winning class, [m, R]: votes, then summed confidence, then the smallest."""
+    """Number of the winning class, [m, R]: of those with most votes by summed confidence."""
     known = np.nan_to_num(confidence.astype(np.float64))
-    voted = (prediction == classes[:, None]) & (classes[:, None] != NO_ANSWER)
-    votes = voted.transpose(0, 2, 1).astype(np.float64) @ drawn
-    total = (voted * known).transpose(0, 2, 1) @ drawn
-    total[votes < votes.max(axis=0)] = -np.inf
+    weight = drawn.astype(np.float32)
+    total = np.empty((len(classes), *most.shape))
+    for number, of_image in enumerate(classes):
+        voted = (prediction == of_image) & (of_image != NO_ANSWER)
+        np.matmul((known * voted).T, drawn, out=total[number])
+        total[number][(voted.T.astype(np.float32) @ weight) < most] = -np.inf
     largest = total.max(axis=0)
     equal = total >= largest - EQUAL * np.abs(largest)
     return equal.argmax(axis=0).astype(np.int16)
