@@ -19,7 +19,7 @@ FloatArray = npt.NDArray[np.floating[Any]]
 BoolArray = npt.NDArray[np.bool_]
 
 _CHUNK = 65_536
-_CELLS = 2_000_000
+_CELLS = 500_000
 EQUAL = 1e-6
 
 
@@ -300,12 +300,16 @@ def _count(
         # Where no run of a draw answers there is no vote, and the label stays -1.
         more, equal = votes > best, (votes == best) & (votes > 0)
         tied = (tied & ~more) | equal
-        winner[more | equal if ties == "reference" else more] = number
+        np.copyto(winner, np.int16(number), where=more | equal if ties == "reference" else more)
         np.maximum(best, votes, out=best)
     if ties != "reference" and confidence is not None:
         (rows,) = np.nonzero(tied.any(axis=1))
         winner[rows] = _most_confident_drawn(
-            prediction[:, rows], confidence[:, rows], classes[:, rows], drawn, best[rows]
+            prediction[:, rows],
+            confidence[:, rows],
+            classes[:, rows],
+            drawn,
+            best[rows].astype(np.float32),
         )
     return np.take_along_axis(classes.T, winner, axis=1), tied
 
@@ -324,7 +328,12 @@ def _most_confident_drawn(
     for number, of_image in enumerate(classes):
         voted = (prediction == of_image) & (of_image != NO_ANSWER)
         np.matmul((known * voted).T, drawn, out=total[number])
-        total[number][(voted.T.astype(np.float32) @ weight) < most] = -np.inf
+        votes = voted.T.astype(np.float32) @ weight
+        np.copyto(total[number], -np.inf, where=votes < most)
     largest = total.max(axis=0)
-    equal = total >= largest - EQUAL * np.abs(largest)
-    return equal.argmax(axis=0).astype(np.int16)
+    largest -= EQUAL * np.abs(largest)
+    winner = np.zeros(most.shape, np.int16)
+    # The smallest class last, so that it stands where several are equal.
+    for number in reversed(range(len(classes))):
+        np.copyto(winner, np.int16(number), where=total[number] >= largest)
+    return winner
