@@ -13,7 +13,7 @@ from markupsafe import Markup
 from analysis import __version__, schema
 from analysis.config import DENSE_ID
 from analysis.figures.class_impact import usual_rule
-from analysis.presentation.evaluated import machine_notes
+from analysis.presentation.evaluated import looks_sentence, machine_notes, machine_sentences
 from analysis.presentation.findings import findings, pairing
 from analysis.presentation.formatting import NOTHING, count, is_missing, percent, points
 from analysis.presentation.tables import PAIR_HELP, VARIANT_HELP, pair_table, variant_table
@@ -126,6 +126,8 @@ def facts(scope: Scope) -> dict[str, str]:
             for key, value in msgspec.structs.asdict(device).items()
             if value is not None
         ),
+        "Looks": looks_sentence(manifest),
+        "Machines": "; ".join(machine_sentences(manifest)),
         "Sweep begun": manifest.created,
         "Cache changed": manifest.updated,
         "Git commit of the sweep": manifest.git_commit,
