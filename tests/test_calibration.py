@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from benchmarks.calibration import classes, images
+from benchmarks.calibration import classes, coverage, images, margins, sweeps, worlds
 from benchmarks.calibration.rows import row
 
 
@@ -62,7 +63,7 @@ def test_the_noise_floor_predicts_the_pie_share_of_fresh_dense_populations():
 
 
 def test_intervals_over_images_hold_the_truth_for_the_seeds_as_they_are():
-    rows = images.intervals_over_images(100, n_images=400)
+    rows = images.intervals_over_images(60, n_images=300)
     promised = [one for one in rows if one.asked == ".95"]
     assert len(promised) == 10
     for one in promised:
@@ -72,6 +73,81 @@ def test_intervals_over_images_hold_the_truth_for_the_seeds_as_they_are():
 def test_the_test_over_seeds_keeps_its_size_where_seeds_move_all_images_at_once():
     for one in images.seed_test_of_nothing(60, n_images=200):
         assert one.found < 0.15, one
+
+
+def test_seeds_and_images_drawn_again_are_held_by_the_two_way_intervals():
+    rows = coverage.classes_and_tail(40, shapes=((10, 60),))
+    for one in by_setting(rows, "two-way intervals that hold D").values():
+        assert 0.91 < one.found < 0.99, one
+    slopes = by_setting(rows, "intervals that hold the long tail's slope")
+    assert len(slopes) == 6
+    for one in slopes.values():
+        assert one.found > 0.8, one
+
+
+def test_the_excess_of_other_seeds_is_held_by_the_two_way_interval():
+    rows = coverage.excesses(40, runs=(6,), n_images=20, n_truth=2000, exchanges=99)
+    for what in (
+        "intervals that hold the PIE excess", "intervals that hold a risk difference",
+        "intervals that hold a contrast",
+    ):  # fmt: skip
+        of_what = by_setting(rows, what)
+        assert len(of_what) == 2
+        for one in of_what.values():
+            assert one.found > 0.87, one
+
+
+def test_a_sweep_without_effects_has_no_impacted_class_by_q_sweep():
+    rows = sweeps.classes_of_nothing(40, shapes=((10, 60),), runs=(5, 10))
+    for one in by_setting(rows, "A/A classes at p_two_way <= .05").values():
+        assert one.found < 0.07, one
+    for n in (7, 12):
+        for one in by_setting(rows, f"any class at q_sweep <= .05, {n} A/A variants").values():
+            assert one.found < 0.15, one
+
+
+def test_a_sweep_without_effects_has_no_variant_by_the_seed_test():
+    rows = sweeps.seeds_of_nothing(20, runs=(5,), n_images=10, exchanges=299)
+    for n in (7, 12):
+        for one in by_setting(rows, f"any seed_p_holm <= .05, {n} A/A variants").values():
+            assert one.found < 0.25, one
+
+
+def test_what_loses_just_too_much_seldom_passes():
+    rows = margins.false_passes(150, runs=(1, 5), sizes=(60,))
+    for what in (
+        "false pass of no class loses more than d",
+        "bound of the worst class alone below d",
+    ):
+        for one in by_setting(rows, what).values():
+            assert one.found < 0.12, one
+    assert all(
+        one.found < 0.04 for one in by_setting(rows, "the worst class named as safe").values()
+    )
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_the_truth_of_a_world_is_what_many_draws_of_it_average(paired):
+    world = margins.world_at_the_margin(200, worst=2, paired=paired)
+    assert np.sort(world.change)[:2] == pytest.approx(-margins.LOSS)
+    generator = np.random.default_rng(0)
+    drawn = np.zeros((300, 2, world.n_classes))
+    for one in drawn:
+        one[:] = [
+            worlds.recalls(m > 0, world).mean(axis=0)
+            for m in worlds.populations(world, world.images(generator), generator, 3)
+        ]
+    dense, variant = drawn.mean(axis=0)
+    np.testing.assert_allclose(dense, world.recall, atol=0.01)
+    np.testing.assert_allclose(variant - dense, world.change, atol=0.01)
+    assert (world.normalized_change * world.n_images).sum() == pytest.approx(0)
+
+
+def test_flags_have_the_interval_of_clopper_and_pearson():
+    for hits in (0, 3, 20):
+        found = row("what", "where", ".05", np.arange(20) < hits)
+        expected = stats.binomtest(hits, 20).proportion_ci(method="exact")
+        assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
 
 
 def test_the_interval_clusters_by_simulation():

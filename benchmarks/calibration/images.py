@@ -6,14 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.stats.attributes import HalfPies, attribute_table
+from analysis.stats.excess import excess_over_images
 from analysis.stats.pie import is_pie
-from analysis.stats.seed_noise import (
-    SPLITS,
-    excess_interval,
-    half_population_frequency,
-    noise_floor,
-    seed_test,
-)
+from analysis.stats.seed_noise import half_population_frequency, noise_floor
+from analysis.stats.seed_test import seed_test
 from analysis.stats.votes import modal
 from benchmarks.calibration.rows import Row, row
 
@@ -137,7 +133,7 @@ def seed_test_of_nothing(n_simulations: int, *, n_images: int = 1000) -> list[Ro
             dense, other = (
                 images.votes(generator, generator.normal(0, common, _RUNS)) for _ in range(2)
             )
-            test = seed_test((dense, None), (other, None), None, n_permutations=99)
+            test = seed_test((dense, None), (other, None), None, n_exchanges=99)
             flags.append(test is not None and test.p <= 0.05)
         setting = f"K = {_RUNS}, N = {n_images}, {_seeds(common)}"
         rows.append(row("A/A seed tests at p <= .05", setting, "at most .05", flags))
@@ -174,7 +170,7 @@ def _one(
     )
     if half is None:
         raise ValueError("ten runs make a half")
-    counts = [np.rint(f * SPLITS).astype(np.int64) for f in (half, floor.frequency)]
+    counts = [np.rint(f * floor.n_splits).astype(np.int64) for f in (half, floor.frequency)]
     pie = is_pie(modal(dense), modal(variant))
     halves = HalfPies(floor.sample, *counts)
     table = attribute_table(
@@ -184,7 +180,7 @@ def _one(
     difference = table[["difference", "difference_low", "difference_high"]].to_numpy(np.float64)
     weights = (np.ones(n_images), pie, *counts)
     sums = [np.bincount(images.code, weights=w, minlength=len(_VALUES)) for w in weights]
-    return _Simulated(excess_interval(half, floor.frequency), over, difference, np.stack(sums))
+    return _Simulated(excess_over_images(half, floor.frequency), over, difference, np.stack(sums))
 
 
 def _covered(drawn: list[_Simulated]) -> dict[str, Bools]:

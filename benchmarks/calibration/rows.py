@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import betaincinv
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,20 @@ class Row:
 def row(what: str, setting: str, asked: str, by_simulation: npt.ArrayLike) -> Row:
     """Mean over simulations with its 95 % interval, the simulation as the cluster.
 
+    Flags have the binomial interval of Clopper and Pearson, other figures the normal one.
+
     Parameters
     ----------
-    by_simulation : float array, shape (S,)
+    by_simulation : bool or float array, shape (S,)
         One figure a simulation: what lies within one (its classes) is not independent.
     """
-    values = np.asarray(by_simulation, np.float64)
-    margin = 1.959963984540054 * float(values.std(ddof=1)) / np.sqrt(len(values))
-    mean = float(values.mean())
+    given = np.asarray(by_simulation)
+    values = given.astype(np.float64)
+    mean, n = float(values.mean()), len(values)
+    if given.dtype == np.bool_:
+        hits = float(values.sum())
+        low = float(betaincinv(hits, n - hits + 1, 0.025)) if hits else 0.0
+        high = float(betaincinv(hits + 1, n - hits, 0.975)) if hits < n else 1.0
+        return Row(what, setting, asked, mean, low, high)
+    margin = 1.959963984540054 * float(values.std(ddof=1)) / np.sqrt(n)
     return Row(what, setting, asked, mean, mean - margin, mean + margin)

@@ -1,0 +1,103 @@
+"""Whole sweeps of variants without any effect: how often something is found in one."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from analysis.stats.multiple import benjamini_hochberg, holm
+from analysis.stats.seed_test import seed_test
+from analysis.stats.spread import spread
+from benchmarks.calibration.coverage import ALPHA, class_test, pairs_of
+from benchmarks.calibration.rows import Row, row
+from benchmarks.calibration.worlds import World, levels, populations, words
+
+VARIANTS = (7, 12)
+
+
+def without_effect(n_classes: int, n_images: int, *, paired: bool) -> World:
+    """A world in which compression harms nothing."""
+    sizes = np.full(n_classes, n_images)
+    return World(levels(n_classes), sizes, np.zeros(n_classes), paired)
+
+
+def classes_of_nothing(
+    n_simulations: int,
+    *,
+    shapes: Sequence[tuple[int, int]] = ((10, 100), (100, 20)),
+    runs: Sequence[int] = (5, 10, 30),
+) -> list[Row]:
+    """Any class at q <= .05 in a sweep of 7 or 12 variants, none of which differs from dense."""
+    rows = []
+    most = max(VARIANTS)
+    for n_classes, n_images in shapes:
+        for paired in (False, True):
+            world = without_effect(n_classes, n_images, paired=paired)
+            for k in runs:
+                generator = np.random.default_rng([20, n_classes, int(paired), k])
+                size, q_test = np.empty(n_simulations), np.empty(n_simulations)
+                any_q, any_sweep = np.zeros((2, len(VARIANTS), n_simulations), np.bool_)
+                for s in range(n_simulations):
+                    images = world.images(generator)
+                    dense, *variants = (
+                        m > 0 for m in populations(world, images, generator, k, most)
+                    )
+                    tests = [class_test(world, images.label, dense, v) for v in variants]
+                    p = np.stack([test.p for test in tests])
+                    size[s] = (p <= ALPHA).mean()
+                    q_test[s] = np.mean([
+                        spread(test.difference, test.se, world.n_images).p <= ALPHA
+                        for test in tests
+                    ])  # fmt: skip
+                    q = np.stack([benjamini_hochberg(one) for one in p])
+                    for j, n in enumerate(VARIANTS):
+                        any_q[j, s] = (q[:n] <= ALPHA).any()
+                        any_sweep[j, s] = (benjamini_hochberg(p[:n].ravel()) <= ALPHA).any()
+                setting = words(world, k)
+                asked = "at most .05"
+                rows += [
+                    row("A/A classes at p_two_way <= .05", setting, asked, size),
+                    row("A/A variants whose classes differ by Q", setting, asked, q_test),
+                ]
+                for j, n in enumerate(VARIANTS):
+                    of_n = f"<= .05, {n} A/A variants"
+                    rows += [
+                        row(f"any class at q_two_way {of_n}", setting, "not promised", any_q[j]),
+                        row(f"any class at q_sweep {of_n}", setting, asked, any_sweep[j]),
+                    ]
+    return rows
+
+
+def seeds_of_nothing(
+    n_simulations: int,
+    *,
+    runs: Sequence[int] = (5, 10, 30),
+    n_images: int = 30,
+    exchanges: int = 399,
+) -> list[Row]:
+    """Any variant at Holm's p <= .05 by the test over seeds, where none differs from dense."""
+    rows = []
+    for paired in (False, True):
+        world = without_effect(10, n_images, paired=paired)
+        for k in runs:
+            generator = np.random.default_rng([21, int(paired), k])
+            found = np.zeros((len(VARIANTS), n_simulations), np.bool_)
+            size = np.empty(n_simulations)
+            for s in range(n_simulations):
+                images = world.images(generator)
+                margins = populations(world, images, generator, k, max(VARIANTS))
+                dense, *variants = (images.votes(m) for m in margins)
+                tests = [
+                    seed_test((dense, None), (v, None), pairs_of(world, k), n_exchanges=exchanges)
+                    for v in variants
+                ]
+                p = np.array([np.nan if test is None else test.p for test in tests])
+                size[s] = (p <= ALPHA).mean()
+                for j, n in enumerate(VARIANTS):
+                    found[j, s] = (holm(p[:n]) <= ALPHA).any()
+            setting = words(world, k)
+            rows.append(row("A/A variants at seed_p <= .05", setting, "at most .05", size))
+            rows += [
+                row(f"any seed_p_holm <= .05, {n} A/A variants", setting, "at most .05", found[j])
+                for j, n in enumerate(VARIANTS)
+            ]
+    return rows
