@@ -83,6 +83,7 @@ class AttributeTables:
                 self._source.label,
                 self._variants.pies(variant_id)["is_pie"].to_numpy(),
                 self._variants.half_pies(variant_id),
+                is_more=(self._inference.excess(variant_id)["pie_excess_low"] or 0.0) > 0,
             )
             for variant_id in variant_ids
             for one in attributes
