@@ -99,7 +99,9 @@ def _figures_of_merit(context: Context, one: str, other: str) -> None:
         for name, (label, write) in _METRICS.items()
     }
     table = pd.DataFrame.from_dict(rows, orient="index", columns=["dense", one, other])
-    st.dataframe(table.rename_axis("Figure of merit").reset_index(), hide_index=True)
+    st.dataframe(
+        table.rename_axis("Figure of merit").reset_index(), hide_index=True, height="content"
+    )
     if summary["cev_aa"].notna().any():
         st.caption(_UNEVEN)
     if single.is_single(context, one) or single.is_single(context, other):
