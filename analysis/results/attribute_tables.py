@@ -26,7 +26,9 @@ class AttributeTables:
         self._variants = variants
         self._inference = inference
 
-    def values(self, variant_ids: Sequence[str], attributes: Sequence[Attribute]) -> pd.DataFrame:
+    def values(
+        self, variant_ids: Sequence[str], attributes: Sequence[Attribute], *, wait: bool = True
+    ) -> pd.DataFrame:
         """One row a variant, categorical attribute and value."""
         frames = [
             attribute_table(
