@@ -158,7 +158,7 @@ NUMERIC_COLUMNS: Final = (
     "mean_on_non_pies", "u", "p", "probability_larger", "matched_mean_on_pies",
     "matched_mean_on_non_pies", "van_elteren_z", "van_elteren_p", "n_classes_matched",
     "n_classes_unmatched", "n_pies_unmatched", "half_mean", "aa_mean", "difference",
-    "difference_low", "difference_high",
+    "difference_low", "difference_high", "added_mean",
 )  # fmt: skip
 SUBGROUPS_COLUMNS: Final = (
     VARIANT_ID, "attribute", "value", CLASS_ID, CLASS_NAME, "n_images", "n_positive",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.config import parse_variants
+from analysis.config import Training, parse_variants
 from analysis.errors import RunError, UserError
 from analysis.execution import ATTEMPTS, dask
 from analysis.execution.dask import cluster_pool
@@ -185,6 +185,23 @@ def test_a_running_scheduler_gives_the_same_bytes_and_says_what_it_lacks(
     made = prediction_bytes(cache.sweep("small"))
     assert len(made) == 2
     assert made.items() <= prediction_bytes(swept).items()
+
+
+@needs_dask
+def test_a_rotated_tail_gives_the_same_bytes_with_either_engine(tmp_path: Path) -> None:
+    sweep = small_sweep(
+        dataset="digits-longtail", rotate_tail=True, train_limit=100, test_limit=50,
+        variants=parse_variants(["magnitude=0.9", "int8-static"]), training=Training(epochs=1),
+    )  # fmt: skip
+    made = []
+    for engine in ("local", "dask"):
+        manifest = run_sweep(
+            sweep, Cache(tmp_path / engine), n_workers=2, device="cpu", engine=engine
+        )
+        assert len(manifest.machines) == 1
+        assert {run.machine for _, _, run in manifest.all_runs()} == {0}
+        made.append(prediction_bytes(Cache(tmp_path / engine).sweep("small")))
+    assert made[0] == made[1]
 
 
 def test_a_worker_that_does_not_see_the_cache_is_named(tmp_path: Path) -> None:

@@ -11,13 +11,17 @@ import pytest
 import torch
 
 from analysis.cli.main import main
+from analysis.config import Training, parse_variants
 from analysis.presentation.evaluated import machine_notes, machine_sentences, note_sentences
 from analysis.store import Cache, SweepFolder
 from analysis.store.machines import machine_of, place_of, runs_by_machine
 from analysis.store.manifest import Manifest
 from analysis.store.records import MachineRecord
+from analysis.sweep.run import run_sweep
 from analysis.training.machine import cpu_name, this_machine
+from tests.conftest import prediction_bytes, small_sweep
 from tests.dashboard.test_pages import open_page  # noqa: F401
+from tests.inline import inline_pool
 from tests.synthetic import make_sweep
 
 ROOT = Path(__file__).parent.parent
@@ -60,6 +64,10 @@ def test_the_processor_is_named_by_its_name_family_and_model(tmp_path: Path) -> 
 def test_a_device_that_is_not_the_cpu_is_part_of_the_machine() -> None:
     assert this_machine("cpu").gpu is None
     assert this_machine("mps").gpu == "mps"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.cuda, "is_available", lambda: True)
+        patch.setattr(torch.cuda, "get_device_name", lambda: "Some GPU")
+        assert this_machine.__wrapped__("cuda").gpu == "Some GPU"
     assert f"{MachineRecord('a', 'AVX2', '2', 'H100')}" == "H100, AVX2 of a, torch 2"
 
 
@@ -159,3 +167,27 @@ def test_a_sweep_extended_with_another_instruction_set_says_so_at_its_end(tmp_pa
         if (machine := machine_of(manifest, run)) is not None
     ]
     assert capabilities == [torch.backends.cpu.get_cpu_capability(), "DEFAULT"]
+
+
+def test_paired_runs_on_another_machine_than_dense_train_their_first_phase_themselves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    options = Training(epochs=2, paired=True, prune_begin=0.5, prune_every=2)
+    sweep = small_sweep(
+        training=options, variants=parse_variants(["magnitude=0.9"]), seeds=1, train_limit=200
+    )
+
+    def made(place: str, *machines: MachineRecord) -> SweepFolder:
+        left = list(machines)
+        monkeypatch.setattr("analysis.sweep.tasks.pool", inline_pool)
+        monkeypatch.setattr("analysis.training.run.this_machine", lambda _: left.pop(0))
+        run_sweep(sweep, Cache(tmp_path / place), n_workers=1, device="cpu")
+        assert left == []
+        return Cache(tmp_path / place).sweep("small")
+
+    alike = made("alike", NEW, NEW)
+    assert caplog.messages == []
+    mixed = made("mixed", NEW, OLD)
+    (said,) = caplog.messages
+    assert "seed-0.safetensors: the first phase was trained on another machine" in said
+    assert prediction_bytes(alike) == prediction_bytes(mixed)  # both are really this machine

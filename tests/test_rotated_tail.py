@@ -1,8 +1,5 @@
 """Sweeps whose long tail rotates over seeds: what runs train on, and what they do not depend on."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +16,7 @@ from analysis.sweep.command import sweep_words
 from analysis.sweep.run import run_sweep
 from analysis.training.loop import TrainingData, train
 from tests.conftest import prediction_bytes, small_sweep
+from tests.inline import inline_pool
 
 _TAIL = "digits-longtail"
 
@@ -79,22 +77,6 @@ def test_the_manifest_says_how_many_images_each_seed_had(
     assert "made with rotate_tail = True, and this is with" in capsys.readouterr().err
 
 
-class _Here:
-    """A pool that works in this process, one job after another."""
-
-    n_workers = 1
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any) -> "Future[Any]":
-        future: Future[Any] = Future()
-        future.set_result(fn(*args))
-        return future
-
-
-@contextmanager
-def _here(*_: object, **__: object) -> Iterator[_Here]:
-    yield _Here()
-
-
 def test_dense_and_variant_runs_of_a_seed_train_on_its_own_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,7 +86,7 @@ def test_dense_and_variant_runs_of_a_seed_train_on_its_own_counts(
         told.append(np.bincount(lessons.labels, minlength=10).tolist())
         train(model, lessons, options, **more)
 
-    monkeypatch.setattr("analysis.sweep.tasks.pool", _here)
+    monkeypatch.setattr("analysis.sweep.tasks.pool", inline_pool)
     monkeypatch.setattr("analysis.training.run.train", counted)
     monkeypatch.setattr("analysis.training.schedules.train", counted)
     sweep = _rotated(seeds=3, variants=parse_variants(["magnitude=0.9"]))

@@ -76,9 +76,9 @@ def _add_export(verbs: Any, common: argparse.ArgumentParser) -> None:
     export.add_argument(
         "--by",
         metavar="ATTRIBUTE[,ATTRIBUTE]",
-        help="attributes, attribute-pairs, numeric-attributes, subgroups: one attribute alone; "
-        "subgroups: several for the intersections of their values (default: every attribute by "
-        "itself)",
+        help="attributes, attribute-deciles, attribute-pairs, numeric-attributes, subgroups: one "
+        "attribute alone; attributes, subgroups: several for the intersections of their values "
+        "(default: every attribute by itself)",
     )
     export.add_argument(
         "--positive",
@@ -103,7 +103,16 @@ def run_export(options: argparse.Namespace, cache: Cache) -> int:
 def _table(results: SweepResults, options: argparse.Namespace) -> pd.DataFrame:
     name, variant = options.table, options.variant
     for option, tables in (
-        ("by", ("attributes", "attribute-pairs", "numeric-attributes", "subgroups")),
+        (
+            "by",
+            (
+                "attributes",
+                "attribute-deciles",
+                "attribute-pairs",
+                "numeric-attributes",
+                "subgroups",
+            ),
+        ),
         ("positive", ("subgroups",)),
     ):
         if getattr(options, option) is not None and name not in tables:
@@ -113,8 +122,12 @@ def _table(results: SweepResults, options: argparse.Namespace) -> pd.DataFrame:
         return results.subgroups(variant, by=by or None, positive=options.positive)
     if not by:
         return results.table(name, variant)
+    if len(by) > 1 and name == "attributes":
+        return results.attributes(variant, by=by)
     if len(by) > 1:
-        raise UserError(f"--by {options.by}: {name} takes one attribute; subgroups takes several")
+        raise UserError(
+            f"--by {options.by}: {name} takes one attribute; attributes and subgroups take several"
+        )
     compute = getattr(results, TABLES[name].method)
     return compute(variant, attribute=by[0])
 

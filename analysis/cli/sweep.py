@@ -18,7 +18,7 @@ from analysis.config import (
 )
 from analysis.errors import UserError
 from analysis.external.options import ExternalModelsConfig, FeedingOptions, OutputOptions
-from analysis.presentation.evaluated import machine_notes
+from analysis.presentation.evaluated import looks_sentence, machine_notes
 from analysis.presentation.formatting import most_common
 from analysis.shifts.parse import ShiftOptions, shifts_from
 from analysis.store import Cache
@@ -158,6 +158,8 @@ def _report(manifest: Manifest, cache: Cache) -> int:
         print(f"{manifest.name}: of the files left out {reasons}")
     if note := manifest.model.weights_note:
         print(f"{manifest.name}: {note}")
+    if looks := looks_sentence(manifest):
+        print(f"{manifest.name}: looks: {looks}")
     for note in [*manifest.dataset.notes, *machine_notes(manifest)]:
         print(f"{manifest.name}: {note}")
     for variant_id, seed, error in failed:

@@ -99,6 +99,8 @@ def _signs(low: pd.Series, high: pd.Series) -> pd.Series:
 
 
 def _subtitle(drawn: pd.DataFrame, n_hidden: int) -> str:
+    if (drawn["sign"] == UNKNOWN).all():
+        return "Without intervals: they take three dense runs, and one more of the variant."
     above, below = (int((drawn["sign"] == sign).sum()) for sign in (MORE, FEWER))
     hidden = f" {n_hidden:,} values with smaller differences are not shown." if n_hidden else ""
     return (

@@ -238,8 +238,7 @@ def _of_variant(scope: Scope, variant_id: str) -> list[Drawing]:
             named={"columns": columns},
         ),
     ]  # fmt: skip
-    counts = results.manifest.dataset.train_counts
-    if counts and len(set(counts)) > 1:
+    if len(set(results.manifest.dataset.train_counts or ())) > 1:
         found.append(
             Drawing(
                 f"long-tail-{variant_id}", f"Long tail, {variant_id}", variant_id,

@@ -14,7 +14,7 @@ from analysis import __version__, schema
 from analysis.config import DENSE_ID
 from analysis.figures.class_impact import usual_rule
 from analysis.p_values import short_p
-from analysis.presentation.evaluated import machine_notes
+from analysis.presentation.evaluated import looks_sentence, machine_notes, machine_sentences
 from analysis.presentation.findings import findings
 from analysis.presentation.formatting import NOTHING, count, is_missing, percent, points
 from analysis.presentation.pair_findings import pairing
@@ -129,6 +129,8 @@ def facts(scope: Scope) -> dict[str, str]:
             for key, value in msgspec.structs.asdict(device).items()
             if value is not None
         ),
+        "Looks": looks_sentence(manifest),
+        "Machines": "; ".join(machine_sentences(manifest)),
         "Sweep begun": manifest.created,
         "Cache changed": manifest.updated,
         "Git commit of the sweep": manifest.git_commit,

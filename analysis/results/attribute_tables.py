@@ -26,7 +26,9 @@ class AttributeTables:
         self._variants = variants
         self._inference = inference
 
-    def values(self, variant_ids: Sequence[str], attributes: Sequence[Attribute]) -> pd.DataFrame:
+    def values(
+        self, variant_ids: Sequence[str], attributes: Sequence[Attribute], *, wait: bool = True
+    ) -> pd.DataFrame:
         """One row a variant, categorical attribute and value."""
         frames = [
             attribute_table(
@@ -36,7 +38,7 @@ class AttributeTables:
                 one.code,
                 self._variants.pies(variant_id)["is_pie"].to_numpy(),
                 self._variants.half_pies(variant_id),
-                self._inference.groups(variant_id, one.code, len(one.values)),
+                self._inference.groups(variant_id, one.code, len(one.values), wait=wait),
             )
             for variant_id in variant_ids
             for one in attributes
@@ -44,7 +46,9 @@ class AttributeTables:
         ]
         return stack(frames, schema.ATTRIBUTES_COLUMNS)
 
-    def deciles(self, variant_ids: Sequence[str], attributes: Sequence[Attribute]) -> pd.DataFrame:
+    def deciles(
+        self, variant_ids: Sequence[str], attributes: Sequence[Attribute], *, wait: bool = True
+    ) -> pd.DataFrame:
         """One row a variant, numeric attribute and tenth of its values."""
         frames = []
         for one in attributes:
@@ -52,7 +56,8 @@ class AttributeTables:
                 continue
             code, edges = deciles(one.number)
             for variant_id in variant_ids:
-                found = self._inference.groups(variant_id, code, max(len(edges) - 1, 0))
+                n = max(len(edges) - 1, 0)
+                found = self._inference.groups(variant_id, code, n, wait=wait)
                 frames.append(decile_table(variant_id, one.name, code, edges, found))
         return stack(frames, schema.DECILES_COLUMNS)
 
@@ -73,7 +78,9 @@ class AttributeTables:
         ]
         return corrected(stack(frames, schema.ATTRIBUTE_PAIRS_COLUMNS))
 
-    def numeric(self, variant_ids: Sequence[str], attributes: Sequence[Attribute]) -> pd.DataFrame:
+    def numeric(
+        self, variant_ids: Sequence[str], attributes: Sequence[Attribute], *, wait: bool = True
+    ) -> pd.DataFrame:
         """One row a variant and numeric attribute."""
         rows = [
             numeric_row(
@@ -83,6 +90,8 @@ class AttributeTables:
                 self._source.label,
                 self._variants.pies(variant_id)["is_pie"].to_numpy(),
                 self._variants.half_pies(variant_id),
+                is_more=(self._inference.excess(variant_id, wait=wait)["pie_excess_low"] or 0.0)
+                > 0,
             )
             for variant_id in variant_ids
             for one in attributes

@@ -79,21 +79,32 @@ class SeedInference:
             )
         return typed(pd.DataFrame(rows, columns=list(_COLUMNS)))
 
-    def excess(self, variant_id: str) -> dict[str, float | None]:
-        """Interval of the PIE excess over runs and images."""
+    def excess(self, variant_id: str, *, wait: bool = True) -> dict[str, float | None]:
+        """Interval of the PIE excess over runs and images; unknown yet, without ``wait``, null."""
+        if not wait and not self._has_jackknife(variant_id):
+            return {"pie_excess_low": None, "pie_excess_high": None}
         half, floor = self._variants.half_frequency(variant_id), self._variants.floor
         if half is None or floor is None:
             return {"pie_excess_low": None, "pie_excess_high": None}
         found = excess_test(half, floor.frequency, self.jackknife(variant_id))
         return {"pie_excess_low": float(found.low[0]), "pie_excess_high": float(found.high[0])}
 
-    def groups(self, variant_id: str, code: IntArray, n_groups: int) -> Groups | None:
-        """Excess of every group of images, ``code`` [N] their groups; None without halves."""
+    def groups(
+        self, variant_id: str, code: IntArray, n_groups: int, *, wait: bool = True
+    ) -> Groups | None:
+        """Excess of every group of images, ``code`` [N] their groups; None without halves.
+
+        Without ``wait`` there are no intervals where the jackknife is not known yet.
+        """
         half, floor = self._variants.half_frequency(variant_id), self._variants.floor
         if half is None or floor is None:
             return None
         here = code[floor.sample]
-        return group_excess(half, floor.frequency, self.jackknife(variant_id), here, n_groups)
+        found = self.jackknife(variant_id) if wait or self._has_jackknife(variant_id) else None
+        return group_excess(half, floor.frequency, found, here, n_groups)
+
+    def _has_jackknife(self, variant_id: str) -> bool:
+        return self._variants.kept.is_known("jackknife", variant_id)
 
     # --- the test over seeds ------------------------------------------------------------------
     def seed_tests(self) -> pd.DataFrame:

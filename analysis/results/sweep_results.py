@@ -324,10 +324,12 @@ class SweepResults:
         *,
         attribute: str | None = None,
         by: Sequence[str] = (),
+        wait: bool = True,
     ) -> pd.DataFrame:
         """One row a variant, categorical attribute and value: excess, over-representation.
 
-        Of one attribute, of the intersections of those named in ``by``, or of all.
+        Of one attribute, of the intersections of those named in ``by``, or of all. ``wait`` as of
+        :meth:`summary`.
 
         Raises
         ------
@@ -336,14 +338,15 @@ class SweepResults:
         """
         asked = self._source.asked(variant_id)
         chosen = [one for name in by or (attribute,) for one in self._metadata.chosen(name)]
-        return self._attributes.values(asked, [self._attributes.crossed(chosen)] if by else chosen)
+        groups = [self._attributes.crossed(chosen)] if by else chosen
+        return self._attributes.values(asked, groups, wait=wait)
 
     def attribute_deciles(
-        self, variant_id: str | None = None, *, attribute: str | None = None
+        self, variant_id: str | None = None, *, attribute: str | None = None, wait: bool = True
     ) -> pd.DataFrame:
         """One row a variant, numeric attribute and tenth of its values: the PIE excess."""
         asked = self._source.asked(variant_id)
-        return self._attributes.deciles(asked, self._metadata.chosen(attribute))
+        return self._attributes.deciles(asked, self._metadata.chosen(attribute), wait=wait)
 
     def attribute_pairs(
         self, variant_id: str | None = None, *, attribute: str | None = None
@@ -352,11 +355,11 @@ class SweepResults:
         return self._attributes.pairs(self._single(variant_id), self._metadata.chosen(attribute))
 
     def numeric_attributes(
-        self, variant_id: str | None = None, *, attribute: str | None = None
+        self, variant_id: str | None = None, *, attribute: str | None = None, wait: bool = True
     ) -> pd.DataFrame:
         """One row a variant and numeric attribute: PIEs against non-PIEs, matched by class too."""
         return self._attributes.numeric(
-            self._source.asked(variant_id), self._metadata.chosen(attribute)
+            self._source.asked(variant_id), self._metadata.chosen(attribute), wait=wait
         )
 
     def subgroups(

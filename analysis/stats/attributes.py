@@ -285,12 +285,15 @@ def numeric_row(
     label: IntArray,
     pie: BoolArray,
     halves: HalfPies | None,
+    *,
+    is_more: bool = False,
 ) -> dict[str, Any]:
     """One numeric attribute on the PIEs of one variant against its non-PIEs.
 
     Raw means with Mann-Whitney's U and p, class-matched means with van Elteren's stratified test,
     and the mean on PIEs of halves beside that on A/A PIEs: ``difference`` is the first minus the
-    second, with a 95 % interval over images.
+    second, with a 95 % interval over images: of composition. ``added_mean`` is the mean over the
+    images that compression adds, ``sum_i x_i (half_i - floor_i) / sum_i (half_i - floor_i)``.
 
     Parameters
     ----------
@@ -299,6 +302,8 @@ def numeric_row(
     label, pie : arrays, shape (N,)
     halves : HalfPies or None
         None where there are too few runs: the columns that rest on it are null.
+    is_more : bool
+        Whether the interval of the excess lies above 0; else nothing is added for certain.
     variant_id : str
         The variant that the rows are of.
     attribute : str
@@ -335,4 +340,7 @@ def numeric_row(
         names = ("half_mean", "aa_mean", "difference", "difference_low", "difference_high")
         found = mean_difference(chosen[here], halves.variant[here], halves.aa[here])
         row |= dict(zip(names, found, strict=True))
+        weight = (halves.variant - halves.aa)[here].astype(np.float64)
+        if is_more and weight.sum() > 0:
+            row["added_mean"] = float((chosen[here] * weight).sum() / weight.sum())
     return row

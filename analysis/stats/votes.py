@@ -19,7 +19,7 @@ FloatArray = npt.NDArray[np.floating[Any]]
 BoolArray = npt.NDArray[np.bool_]
 
 _CHUNK = 65_536
-_CELLS = 2_000_000
+_CELLS = 500_000
 EQUAL = 1e-6
 
 
@@ -290,33 +290,50 @@ def _count(
     """Modal labels and ties, [m, R] each, of images whose classes [L, m] are known."""
     weight = drawn.astype(np.float32)
     shape = (prediction.shape[1], drawn.shape[1])
-    best, tied = np.zeros(shape, np.float32), np.zeros(shape, np.bool_)
+    # Bytes hold the counts of all but very large populations, and are quick to compare.
+    count = np.uint8 if drawn.sum(axis=0).max(initial=0) < 256 else np.float32
+    best, tied = np.zeros(shape, count), np.zeros(shape, np.bool_)
     winner = np.zeros(shape, np.int16)
     for number, of_image in enumerate(classes):
         voted = (prediction == of_image) & (of_image != NO_ANSWER)
-        votes = voted.T.astype(np.float32) @ weight
+        votes = (voted.T.astype(np.float32) @ weight).astype(count)
         # Where no run of a draw answers there is no vote, and the label stays -1.
         more, equal = votes > best, (votes == best) & (votes > 0)
         tied = (tied & ~more) | equal
-        winner[more | equal if ties == "reference" else more] = number
+        np.copyto(winner, np.int16(number), where=more | equal if ties == "reference" else more)
         np.maximum(best, votes, out=best)
     if ties != "reference" and confidence is not None:
         (rows,) = np.nonzero(tied.any(axis=1))
         winner[rows] = _most_confident_drawn(
-            prediction[:, rows], confidence[:, rows], classes[:, rows], drawn
+            prediction[:, rows],
+            confidence[:, rows],
+            classes[:, rows],
+            drawn,
+            best[rows].astype(np.float32),
         )
     return np.take_along_axis(classes.T, winner, axis=1), tied
 
 
 def _most_confident_drawn(
-    prediction: IntArray, confidence: FloatArray, classes: IntArray, drawn: FloatArray
+    prediction: IntArray,
+    confidence: FloatArray,
+    classes: IntArray,
+    drawn: FloatArray,
+    most: npt.NDArray[Any],
 ) -> npt.NDArray[np.int16]:
-    """Number of the winning class, [m, R]: votes, then summed confidence, then the smallest."""
+    """Number of the winning class, [m, R]: of those with most votes by summed confidence."""
     known = np.nan_to_num(confidence.astype(np.float64))
-    voted = (prediction == classes[:, None]) & (classes[:, None] != NO_ANSWER)
-    votes = voted.transpose(0, 2, 1).astype(np.float64) @ drawn
-    total = (voted * known).transpose(0, 2, 1) @ drawn
-    total[votes < votes.max(axis=0)] = -np.inf
+    weight = drawn.astype(np.float32)
+    total = np.empty((len(classes), *most.shape))
+    for number, of_image in enumerate(classes):
+        voted = (prediction == of_image) & (of_image != NO_ANSWER)
+        np.matmul((known * voted).T, drawn, out=total[number])
+        votes = voted.T.astype(np.float32) @ weight
+        np.copyto(total[number], -np.inf, where=votes < most)
     largest = total.max(axis=0)
-    equal = total >= largest - EQUAL * np.abs(largest)
-    return equal.argmax(axis=0).astype(np.int16)
+    largest -= EQUAL * np.abs(largest)
+    winner = np.zeros(most.shape, np.int16)
+    # The smallest class last, so that it stands where several are equal.
+    for number in reversed(range(len(classes))):
+        np.copyto(winner, np.int16(number), where=total[number] >= largest)
+    return winner

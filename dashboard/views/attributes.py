@@ -41,8 +41,7 @@ def show() -> None:
     if usable.empty:
         _none(kinds)
         return
-    if pending.is_pending(context) and context.manifest.is_complete:
-        return
+    pending.is_pending(context)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         with st.container(width=220):
             variant_filter(context)
@@ -81,7 +80,7 @@ def _none(kinds: pd.DataFrame) -> None:
 
 
 def _values(context: Context, attribute: str) -> None:
-    rows = context.results.attributes(context.variant, attribute=attribute)
+    rows = context.results.attributes(context.variant, attribute=attribute, wait=False)
     filtered_by = data.categories(context.results)
     code = table_code(context.results, "attributes", context.variant, attribute=attribute)
     attributes_all.risks(context, rows, code, is_cells=attribute not in filtered_by)
@@ -145,7 +144,7 @@ def _subgroups(context: Context, attribute: str, usable: pd.DataFrame) -> None:
             )
     by = [attribute, second] if second else [attribute]
     if second:
-        crossed = context.results.attributes(context.variant, by=by)
+        crossed = context.results.attributes(context.variant, by=by, wait=False)
         code = table_code(context.results, "attributes", context.variant, by=by)
         attributes_all.risks(context, crossed, code, is_cells=True)
     rows = context.results.subgroups(context.variant, by=by, positive=positive)
@@ -166,11 +165,11 @@ def _subgroups(context: Context, attribute: str, usable: pd.DataFrame) -> None:
 
 
 def _numbers(context: Context, attribute: str) -> None:
-    rows = context.results.numeric_attributes(context.variant, attribute=attribute)
+    rows = context.results.numeric_attributes(context.variant, attribute=attribute, wait=False)
     if rows.empty:
         return
     row = rows.iloc[0]
-    tenths = context.results.attribute_deciles(context.variant, attribute=attribute)
+    tenths = context.results.attribute_deciles(context.variant, attribute=attribute, wait=False)
     st.header(f"PIE excess by {plain(attribute)}", anchor=False)
     figure(
         context,

@@ -54,7 +54,7 @@ _ROWS, _TALLEST = 20, 560
 
 def show(context: Context) -> None:
     """Show all attributes: what the pair of models changed, and what PIEs have more of."""
-    rows = context.results.attributes(context.variant)
+    rows = context.results.attributes(context.variant, wait=False)
     rows = rows.sort_values(["attribute"], kind="stable").reset_index(drop=True)
     if context.manifest.is_single(context.variant):
         pairs(context, context.results.attribute_pairs(context.variant))

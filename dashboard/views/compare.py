@@ -21,6 +21,12 @@ from dashboard.gallery.query import ImageIndex
 from dashboard.text import plain
 
 _SHOWN = 12
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}"
+
+
 _METRICS = {
     "top1_mean": ("Top-1", percent),
     "pie_share": ("PIE share", percent),
@@ -30,7 +36,18 @@ _METRICS = {
     "n_changed": ("Changed", count),
     "n_impacted_q": ("Classes impacted, q ≤ 0.05", count),
     "size_bytes": ("Size, bytes", count),
+    "cev": ("CEV", _number),
+    "cev_half": ("CEV of a half", _number),
+    "cev_aa": ("CEV of an A/A half, by seeds alone", _number),
+    "sde": ("SDE", _number),
+    "sde_half": ("SDE of a half", _number),
+    "sde_aa": ("SDE of an A/A half, by seeds alone", _number),
 }
+_UNEVEN = (
+    "CEV and SDE say how unevenly the classes' error rates change. Seeds alone change them too: a "
+    "half of the variant's runs stands like for like beside a half of the dense ones, both against "
+    "the other dense half (medians over splits)."
+)
 
 
 def show() -> None:
@@ -82,7 +99,11 @@ def _figures_of_merit(context: Context, one: str, other: str) -> None:
         for name, (label, write) in _METRICS.items()
     }
     table = pd.DataFrame.from_dict(rows, orient="index", columns=["dense", one, other])
-    st.dataframe(table.rename_axis("Figure of merit").reset_index(), hide_index=True)
+    st.dataframe(
+        table.rename_axis("Figure of merit").reset_index(), hide_index=True, height="content"
+    )
+    if summary["cev_aa"].notna().any():
+        st.caption(_UNEVEN)
     if single.is_single(context, one) or single.is_single(context, other):
         st.caption(single.NO_FLOOR)
 
