@@ -7,7 +7,7 @@ from scipy.stats import binomtest, false_discovery_control
 
 from analysis import schema
 from analysis.figures.attribute_pairs import LARGEST, attribute_pairs, sign_of
-from analysis.presentation.attribute_findings import of_attribute_pairs, of_differences
+from analysis.presentation.attribute_findings import of_attribute_pairs, of_risks
 from analysis.stats.attribute_pairs import attribute_pairs as rows_of
 from analysis.stats.attribute_pairs import corrected
 from analysis.stats.pairs import pair
@@ -70,11 +70,27 @@ def test_both_signs_are_named_and_nothing_is_said_plainly():
 
 
 def test_values_against_seed_noise_in_a_sentence():
-    rows = pd.DataFrame({"difference_low": [0.1, -0.2, -0.3], "difference_high": [0.2, 0.1, -0.1]})
-    assert of_differences(rows).startswith("Like for like, 1 of 3 values are more frequent")
-    assert "1 less" in of_differences(rows)
-    assert of_differences(rows.iloc[[1]]).startswith("Nothing is told from seed noise")
-    assert of_differences(rows.assign(difference_low=None)) == ""
+    rows = pd.DataFrame(
+        {
+            "attribute": "blur",
+            "value": ["a", "b", "c"],
+            "risk_difference": [0.15, -0.05, -0.2],
+            "risk_difference_low": [0.1, -0.2, -0.3],
+            "risk_difference_high": [0.2, 0.1, -0.1],
+            "contrast": [0.3, 0.0, -0.2],
+            "contrast_q": [0.01, 0.9, 0.04],
+        }
+    )
+    said = of_risks(rows)
+    assert said.startswith("Compression makes images of 1 of 3 values likelier to be PIEs")
+    assert "“blur = a”" in said
+    assert "of 1 less likely" in said
+    assert "1 are hit harder" in said
+    assert "and 1 less (contrast" in said
+    nothing = of_risks(rows.iloc[[1]])
+    assert nothing.startswith("On the images of none of 1 value PIEs beyond seed noise are told")
+    assert "No value is told to be hit harder" in nothing
+    assert of_risks(rows.assign(risk_difference_low=None)) == ""
 
 
 def test_the_figure_has_a_row_a_value_of_both_signs_and_takes_one_variant():
