@@ -133,5 +133,5 @@ def _looks(look: int) -> str:
         return ""
     return (
         f"Seeds were added after results were seen: this is look {look}, and p and q are held "
-        f"against {alpha_at_look(look):.2g}, so that all looks together err in at most 5 %."
+        f"against {alpha_at_look(look):.2g}: all later looks together add at most 2 % of errors."
     )

@@ -21,14 +21,15 @@ def own_variance(error):
 
 
 @pytest.mark.parametrize("scale", [0.1, 0.005])
-def test_q_and_tau_are_those_of_a_meta_analysis_of_the_classes(scale):
+def test_q_and_tau_are_those_of_meta_analyses_of_the_classes(scale):
     delta, error = drawn(scale)
     found = spread(delta, error, N_IMAGES)
-    expected = combine_effects(delta[:5], own_variance(error), method_re="chi2")
-    assert found.q == pytest.approx(expected.q, abs=1e-9)
-    assert found.df == expected.df == 4
-    assert found.p == pytest.approx(expected.test_homogeneity().pvalue, abs=1e-9)
-    assert found.variance == pytest.approx(max(expected.tau2, 0), abs=1e-12)
+    own = combine_effects(delta[:5], own_variance(error), method_re="chi2")
+    assert found.q == pytest.approx(own.q, abs=1e-9)
+    assert found.df == own.df == 4
+    assert found.p == pytest.approx(own.test_homogeneity().pvalue, abs=1e-9)
+    whole = combine_effects(delta[:5], error[:5] ** 2, method_re="chi2")
+    assert found.variance == pytest.approx(max(whole.tau2, 0), abs=1e-12)
 
 
 def test_each_delta_is_shrunken_by_its_own_variance():
