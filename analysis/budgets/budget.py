@@ -117,9 +117,13 @@ def read_budget(path: str | Path) -> Budget:
     reader = _Reader(path)
     reader.know(raw, _TABLES, "the file")
     variants = reader.table(raw.get("variant", {}), "variant")
-    shown = {NOT_WORSE: raw[NOT_WORSE]} if NOT_WORSE in raw else {}
+    default = reader.table(raw.get("default", {}), "default")
+    if NOT_WORSE in raw:
+        if NOT_WORSE in default:
+            reader.refuse(f"both [{NOT_WORSE}] and default.{NOT_WORSE} are there; expected one")
+        default[NOT_WORSE] = raw[NOT_WORSE]
     budget = Budget(
-        reader.rules(reader.table(raw.get("default", {}), "default") | shown, "default"),
+        reader.rules(default, "default"),
         {name: reader.rules(table, f'variant."{name}"') for name, table in variants.items()},
         reader.typed(raw.get("allow_untested", False), bool, "allow_untested"),
     )
@@ -160,7 +164,7 @@ class _Reader:
                 for name, limit in self.table(given, at).items():
                     parsed[rule, name] = self.limit(rule, limit, f'{at}."{name}"', name)
             elif rule == NOT_WORSE and given is not False:
-                parsed[rule, None] = [self.not_worse(given, rule)]
+                parsed[rule, None] = [self.not_worse(given, rule if where == "default" else at)]
             elif rule == "subgroup_gap" and given is not False:
                 tables = [given] if isinstance(given, dict) else self.typed(given, list, at)
                 parsed[rule, None] = [self.subgroup_gap(one, at) for one in tables]

@@ -30,7 +30,8 @@ _WHY_UNTESTED = {
 class Verdict:
     """What became of one limit for one variant; numbers are NaN where they are unknown.
 
-    ``where`` names the class or subgroup of the number, ``note`` what else is to be said.
+    ``bound`` is the one-sided 95 % upper bound that ``not_worse`` judges. ``where`` names the class
+    or subgroup of the number, ``note`` what else is to be said.
     """
 
     variant_id: str
@@ -41,6 +42,7 @@ class Verdict:
     high: float = math.nan
     where: str = ""
     note: str = ""
+    bound: float = math.nan
 
 
 def check(
@@ -111,7 +113,7 @@ def _verdict(results: SweepResults, variant_id: str, limit: Limit) -> Verdict:
         notes = [_bound(worst, limit), _others([one.where for _, one in over[1:]])]
         return Verdict(
             variant_id, limit, "breach", worst.value, worst.low, worst.high, worst.where,
-            "; ".join(filter(None, notes)),
+            "; ".join(filter(None, notes)), worst.bound,
         )  # fmt: skip
     if limit.rule == NOT_WORSE and len(known) < len(judged):
         unknown = [one.where for one, excess in judged if math.isnan(excess)]
@@ -119,7 +121,17 @@ def _verdict(results: SweepResults, variant_id: str, limit: Limit) -> Verdict:
         return Verdict(variant_id, limit, "untested", note=note)
     worst = max((one for one, _ in known), key=_upper if limit.rule == NOT_WORSE else _size)
     note = _bound(worst, limit) if _is_counted(worst, limit) else "not significant"
-    return Verdict(variant_id, limit, "pass", worst.value, worst.low, worst.high, worst.where, note)
+    return Verdict(
+        variant_id,
+        limit,
+        "pass",
+        worst.value,
+        worst.low,
+        worst.high,
+        worst.where,
+        note,
+        worst.bound,
+    )
 
 
 def _excess(one: Measured, limit: Limit) -> float:

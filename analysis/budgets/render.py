@@ -106,6 +106,8 @@ def _json(verdicts: Sequence[Verdict], budget: Budget, sweep: str) -> str:
             "budget": one.limit.max,
             "ci_low": known(one.low),
             "ci_high": known(one.high),
+            "upper_bound": known(one.bound),
+            "is_named": one.limit.is_named,
             "judge": one.limit.judge,
             "note": one.note or None,
         }

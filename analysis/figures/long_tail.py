@@ -37,7 +37,8 @@ def long_tail(classes: pd.DataFrame, summary: pd.DataFrame, *, note: str = "") -
     known = classes[(classes["n_train"] > 0) & classes["normalized_recall_delta"].notna()]
     if known.empty or known["n_train"].nunique() < 2:
         reason = (
-            "Nothing to show: the training images of the classes are not known, or equally many."
+            "Nothing to show: the training images of the classes are not known, or equally many, "
+            "as where the tail is rotated over the seeds."
         )
         return layout.empty(layout.Words(title, _X, _Y, "", note), reason)
     figure = go.Figure()

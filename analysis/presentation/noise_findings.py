@@ -40,14 +40,17 @@ def beyond_noise(variants: pd.DataFrame, *, alpha: float = ALPHA, is_pending: bo
         return PENDING
     floor = percent(known["noise_floor_share"].iloc[0])
     start = f"Between halves of the dense runs, seeds alone make {floor} of the images PIEs"
-    more, fewer = (
-        pd.Series(holm(known[name].to_numpy(float)) <= alpha, known.index)
+    p_more, p_fewer = (
+        pd.Series(holm(known[name].to_numpy(float)), known.index)
         for name in ("seed_p", "seed_p_fewer")
     )
+    more, fewer = p_more <= alpha, p_fewer <= alpha
+    # Beside each variant stands the p of the side on which it lies.
+    p = p_more.where(more | ~fewer & (known["pie_excess"].astype(float) >= 0), p_fewer)
     over = known["pie_excess_low"].astype(float) > 0
     under = known["pie_excess_high"].astype(float) < 0
     said = [
-        f"{words}{_with_excess(known[which])}"
+        f"{words}{_with_excess(known[which], p)}"
         for words, which in (
             ("more than that, like for like, for other seeds: ", more),
             ("fewer, for other seeds: ", fewer & ~more),
@@ -68,26 +71,25 @@ def beyond_noise(variants: pd.DataFrame, *, alpha: float = ALPHA, is_pending: bo
     return f"{start}; {'; '.join(said)}{corrected}.{_reach(known, alpha)}"
 
 
-def _with_excess(rows: pd.DataFrame) -> str:
+def _with_excess(rows: pd.DataFrame, p: pd.Series) -> str:
     size = rows["pie_excess"].astype(float).abs()
     largest = rows.reindex(size.sort_values(ascending=False, kind="stable").index)
     named = [
         f"{row[schema.VARIANT_ID]} ({percent(row['pie_share_half'])} between halves, "
-        f"{points(row['pie_excess'])} points{_interval(row)}{_p(row)})"
-        for row in largest.head(_NAMED).to_dict("records")
+        f"{points(row['pie_excess'])} points{_interval(row)}{_p(p[at])})"
+        for at, row in largest.head(_NAMED).iterrows()
     ]
     rest = len(rows) - len(named)
     return ", ".join(named) + (f" and {rest} more" if rest else "")
 
 
-def _interval(row: dict[str, object]) -> str:
+def _interval(row: pd.Series) -> str:
     low, high = row["pie_excess_low"], row["pie_excess_high"]
     return "" if is_missing(low) else f" [{points(low)}, {points(high)}]"
 
 
-def _p(row: dict[str, object]) -> str:
-    p = row["seed_p_holm"]
-    return "" if is_missing(p) else f", {p_text(float(p))}"  # type: ignore[arg-type]
+def _p(p: float) -> str:
+    return "" if is_missing(float(p)) else f", {p_text(float(p))}"
 
 
 def _reach(known: pd.DataFrame, alpha: float) -> str:

@@ -1,6 +1,7 @@
 """Every figure of a sweep by its name: what the command line, the Export page and reports draw."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -27,6 +28,7 @@ from analysis.figures.pies import pie_kinds, pie_share
 from analysis.figures.risk_difference import risk_difference
 from analysis.figures.shifts import robustness_curve, robustness_heatmap, shift_pairs_heatmap
 from analysis.figures.trade_off import trade_off
+from analysis.presentation.formatting import one_line
 from analysis.report.scope import Scope
 from analysis.results.code import table_code, where
 
@@ -34,6 +36,7 @@ MANY_CLASSES = 60
 _MOST_CHANGED = 40
 _EACH_END = 20
 _FEW_SHIFTS = 16
+_LONGEST = 60
 
 
 @dataclass(frozen=True)
@@ -278,13 +281,27 @@ def _of_attributes(scope: Scope, variant_id: str) -> list[Drawing]:
                 values, "attributes", (variant_id,),
             )
         )  # fmt: skip
+    numeric = kinds.loc[kinds["numeric"].astype(bool), "attribute"].tolist()
     found += [
         Drawing(
-            f"deciles-{attribute}-{variant_id}", f"PIE excess by {attribute}, {variant_id}",
+            f"deciles-{stem}-{variant_id}", f"PIE excess by {one_line(attribute)}, {variant_id}",
             variant_id, partial(deciles, note=note),
             partial(results.attribute_deciles, variant_id, attribute=attribute),
             "attribute_deciles", (variant_id,), named={"attribute": attribute},
         )
-        for attribute in kinds.loc[kinds["numeric"].astype(bool), "attribute"]
+        for attribute, stem in zip(numeric, _stems(numeric), strict=True)
     ]  # fmt: skip
+    return found
+
+
+def _stems(names: Sequence[str]) -> list[str]:
+    """Turn names of attributes, which may hold anything, into parts of file names, each its own."""
+    found: list[str] = []
+    for name in names:
+        plain = re.sub(r"[^A-Za-z0-9_+-]+", "-", name)[:_LONGEST].strip("-") or "attribute"
+        stem, n = plain, 1
+        while stem in found:
+            n += 1
+            stem = f"{plain}-{n}"
+        found.append(stem)
     return found

@@ -16,7 +16,7 @@ from dashboard.links import open_gallery
 from dashboard.text import html_text
 
 _MARGIN = 2.0
-_MARGINS = [tenths / 10 for tenths in range(1, 501)]
+_MARGINS = [hundredths / 100 for hundredths in range(10, 5001)]
 
 
 def show(context: Context, classes: pd.DataFrame, code: str) -> None:
