@@ -4,6 +4,7 @@ import argparse
 import errno
 import ipaddress
 import os
+import signal
 import socket
 import sys
 import tomllib
@@ -13,12 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from analysis.errors import LetheError
-from dashboard import permissions
+from dashboard import hosts, permissions
 
 HERE = Path(__file__).resolve().parent
 ADDRESS = "127.0.0.1"
 _PROGRAM = "python -m dashboard"
-_EVERYWHERE = ("0.0.0.0", "::")
 # Training takes every core, and the first page needs one until it stands.
 DEMO_DELAY = 2.5
 
@@ -63,12 +63,18 @@ def _open(options: argparse.Namespace) -> int:
     os.environ["LETHE_CACHE"] = options.cache
     permissions.declare(read_only=options.read_only)
 
+    try:
+        hosts.declare(hosts.known(options.address, options.public_host, options.allow_host))
+    except LetheError as error:
+        return _refuse(str(error), error.exit_status)
+
     from streamlit.web import bootstrap
 
     flags = dict(_settings(HERE / ".streamlit" / "config.toml"))
     flags |= _addresses(options) | {
         "server.port": options.port,
         "server.headless": options.headless,
+        "server.allowedHosts": hosts.for_streamlit(),
         "secrets.files": _secrets_files(),
     }
     if options.read_only:
@@ -84,9 +90,15 @@ def _open(options: argparse.Namespace) -> int:
         print(f"python -m dashboard: warning: {warning}", file=sys.stderr, flush=True)
     # Streamlit's own welcome is off: it advertises, on the terminal and over the page.
     print(f"Lethe is at {_url(options)} (Ctrl-C ends it)", flush=True)
+    # The server ends by raising the signal again that ended it; what was started ends with it.
+    signal.signal(signal.SIGTERM, _stop)
     with _sweeps_beside(options.cache, with_demo=options.demo and not options.read_only):
-        bootstrap.run(str(HERE / "app.py"), False, [], flags)
+        bootstrap.run_asgi_app(str(HERE / "app.py"), "dashboard.server:app", [], flags)
     return 0
+
+
+def _stop(*_: Any) -> None:
+    raise KeyboardInterrupt
 
 
 @contextmanager
@@ -128,6 +140,14 @@ def _parser(program: str = _PROGRAM) -> argparse.ArgumentParser:
         "(default: this machine's name)",
     )
     parser.add_argument(
+        "--allow-host",
+        metavar="HOST",
+        action="append",
+        default=[],
+        help="another name that it answers under, *.HOST for those below (repeatable); pages under "
+        "unknown names are refused",
+    )
+    parser.add_argument(
         "--base-path", metavar="PATH", help="path below which a proxy serves it, such as /lethe"
     )
     parser.add_argument("--headless", action="store_true", help="do not open the browser")
@@ -163,7 +183,7 @@ def _addresses(options: argparse.Namespace) -> dict[str, Any]:
     if options.public_host:
         found["browser.serverAddress"] = options.public_host
     elif not _is_own(options.address):
-        everywhere = options.address in _EVERYWHERE
+        everywhere = options.address in hosts.EVERYWHERE
         found["browser.serverAddress"] = socket.gethostname() if everywhere else options.address
     if options.base_path:
         found["server.baseUrlPath"] = options.base_path.strip("/")

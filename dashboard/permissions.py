@@ -3,6 +3,7 @@
 import os
 
 from analysis.errors import UserError
+from dashboard import hosts
 
 _READ_ONLY = "LETHE_READ_ONLY"
 _ALONE = "LETHE_ALONE"
@@ -27,14 +28,30 @@ def may_run_code() -> bool:
     return bool(os.environ.get(_ALONE)) and not is_read_only()
 
 
+def _comes_by_known_name() -> bool:
+    """Whether the visitor's page has a name that the server knows; True outside a page."""
+    import streamlit as st
+    from streamlit.runtime import exists
+
+    if not exists():
+        return True
+    return hosts.is_known(st.context.headers.get("host"))
+
+
 def check(what: str) -> None:
     """Refuse what a read-only dashboard does not do; every function that writes asks here first.
 
     Raises
     ------
     UserError
-        The dashboard is read-only; ``what`` says what is not done, such as "start a study".
+        The dashboard is read-only, or the page has a name that the server does not know; ``what``
+        says what is not done, such as "start a study".
     """
+    if not _comes_by_known_name():
+        raise UserError(
+            f"this dashboard does not {what} under this name; whoever runs it can add the name "
+            "with --allow-host (docs/serving.md)"
+        )
     if is_read_only():
         raise UserError(f"this dashboard was started with --read-only and does not {what}")
 
@@ -66,7 +83,7 @@ def check_code(what: str) -> None:
 
 
 def _check_alone(refusal: str) -> None:
-    if not may_run_code():
+    if not may_run_code() or not _comes_by_known_name():
         raise UserError(
             f"{refusal} where nobody but this machine reaches it; run the command there "
             "(docs/serving.md)"
