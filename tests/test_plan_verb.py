@@ -141,6 +141,21 @@ def test_without_a_compressed_run_there_is_nothing_to_plan_from(
     assert "has no run of a compressed variant to plan from" in capsys.readouterr().err
 
 
+def test_names_of_any_kind_keep_to_their_row(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ("two\nlines", "a|b", "\x1b[31mred", "<b>", "eel")
+    make_sweep(tmp_path, n_images=200, seeds=2, class_names=names)
+    assert run(tmp_path, "--variant", PRUNED) == 0
+    said = capsys.readouterr().out
+    rows = [line for line in said.splitlines() if line.startswith("|")]
+    assert len(rows) == 2 + 1 + len(names)
+    assert {row.replace("\\|", "").count("|") for row in rows} == {7}
+    assert "\x1b" not in said
+    assert run(tmp_path, "--variant", PRUNED, "--class", "two\nlines") == 0
+    assert capsys.readouterr().out.startswith(f"{PRUNED}, class “two lines”: ")
+
+
 def test_many_seeds_are_written_as_more_than_any_number() -> None:
     assert seeds_text(float("inf")) == "more than 100,000 seeds"
     assert seeds_text(1234.0) == "1,234 seeds"
