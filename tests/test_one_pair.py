@@ -60,18 +60,22 @@ def test_populations_have_no_pairs(tmp_path):
 
 
 def test_the_sentences_say_both_signs_and_what_more_runs_would_give(single):
-    tables = single.summary(), single.classes(), single.seed_test()
+    tables = single.summary(), single.classes()
     said = findings(*tables, single.pairs())
     assert said[1].startswith("One pair of models: top-1 changes by -")
     assert "flip to wrong" in said[1]
     assert "to right" in said[1]
     assert "McNemar" in said[2]
-    assert "two dense runs" in said[3]
-    assert len(findings(*tables)) == 3
+    assert "against overall accuracy (for other images, with these two models, at q" in said[3]
+    assert "of recall, for other images, with these two models (one-sided 95 %" in said[4]
+    assert said[5] == MORE_RUNS
+    assert len(said) == 6
+    assert not [one for one in said if "other seeds and" in one or "the paper's rule" in one]
+    assert any("too few runs for a noise floor" in one for one in findings(*tables))
 
 
 def test_the_sentences_are_of_the_variant_asked_for(single):
-    tables = single.summary(), single.classes(), single.seed_test()
+    tables = single.summary(), single.classes()
     for variant_id in single.compressed_ids:
         said = findings(*tables, single.pairs(), single=variant_id)
         row = single.pairs(variant_id).iloc[0]
@@ -82,10 +86,13 @@ def test_the_sentences_are_of_the_variant_asked_for(single):
 
 
 def test_what_chance_gives_is_said_without_exponents():
-    classes = pd.DataFrame({"mcnemar_p": np.ones(21_000), "mcnemar_q": 1.0, "recall_delta": 0.0})
+    classes = pd.DataFrame(
+        {"mcnemar_p": np.ones(21_000), "mcnemar_q": 1.0, "recall_delta": 0.0, "p_two_way": np.nan,
+         "loss_upper": np.nan}
+    )  # fmt: skip
     row = pd.Series(
-        {"top1_delta": 0.0, "ci_low": 0.0, "ci_high": 0.0, "mcnemar_p": 1.0, "flips_to_wrong": 0,
-         "flips_to_right": 0, "n_images": 9, "kl_from_dense": np.nan}
+        {"variant_id": "int8", "top1_delta": 0.0, "ci_low": 0.0, "ci_high": 0.0, "mcnemar_p": 1.0,
+         "flips_to_wrong": 0, "flips_to_right": 0, "n_images": 9, "kl_from_dense": np.nan}
     )  # fmt: skip
     assert "at most 1,050 expected by chance" in one_pair(row, classes)[1]
     assert "at most 0.5 expected" in one_pair(row, classes.head(10))[1]
@@ -202,7 +209,7 @@ def test_the_heat_map_marks_what_mcnemar_finds(single):
     assert f"{n_p} are significant at McNemar's p ≤ 0.05" in flat(figure)
     assert "One model each, tested over images" in flat(figure)
     said = [cell[4] for row in figure.data[0].customdata for cell in row]
-    assert said.count("significant at p and q ≤ 0.05") == n_q
+    assert said.count("significant at q ≤ 0.05") == n_q
     calm = classes.assign(mcnemar_p=0.5, mcnemar_q=0.9)
     assert "No class is significant (McNemar's p ≤ 0.05)" in flat(class_heatmap(calm))
 
@@ -320,13 +327,16 @@ def test_figures_say_what_takes_more_runs(single):
     assert "they take two dense runs" in flat(pie_accuracy(single.summary()))
     summary = single.summary().assign(size_bytes=[4e5, 3e5, 2e5, 1e5][: len(single.summary())])
     assert "take two dense runs" in flat(trade_off(summary))
-    assert "interval" not in flat(class_impact(single.classes("magnitude-0.90"), rule="mcnemar_p"))
+    classes = single.classes("magnitude-0.90")
+    assert "95 % interval over images." in flat(class_impact(classes, rule="mcnemar_p"))
+    assert "significance need at least two runs" in flat(class_impact(classes, rule="p"))
 
 
 def test_figures_of_populations_ask_for_no_more_runs(tmp_path):
     results = SweepResults(make_sweep(tmp_path, seeds=6))
     assert "A/A PIEs of its own halves" in flat(pie_accuracy(results.summary()))
-    assert "95 % interval" in flat(class_impact(results.classes("magnitude-0.90")))
+    classes = results.classes("magnitude-0.90")
+    assert "95 % interval over runs and images." in flat(class_impact(classes))
 
 
 def test_attributes_of_one_pair_are_held_against_no_seed_noise(single):
@@ -352,7 +362,7 @@ def test_populations_are_told_of_no_more_runs(tmp_path, open_page):
     for page in ("", "compare", "gallery", "image"):
         app = open_page(page)
         assert not any("One run a variant" in one.value for one in app.caption), page
-    assert usual_rule(results.classes("magnitude-0.90")) == "p"
+    assert usual_rule(results.classes("magnitude-0.90")) == "q_two_way"
 
 
 def test_images_are_shared_by_the_confidence_lost(single):

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from analysis import schema
-from analysis.presentation.formatting import is_missing
+from analysis.presentation.formatting import is_missing, one_line
 
 _HEADER = ("class", "images", "seeds tell", "images tell", "seeds needed", "images needed")
 
@@ -21,7 +21,7 @@ def plan_sentence(row: dict[str, Any]) -> str:
     what = (
         "top-1 of all images"
         if is_missing(row[schema.CLASS_ID])
-        else f"class “{row[schema.CLASS_NAME]}”"
+        else f"class “{one_line(row[schema.CLASS_NAME])}”"
     )
     if is_missing(row["detectable"]):
         return (
@@ -59,7 +59,7 @@ def plan_text(plan: pd.DataFrame) -> str:
         name = row[schema.CLASS_NAME]
         rows.append(
             (
-                "all (top-1)" if is_missing(row[schema.CLASS_ID]) else str(name),
+                "all (top-1)" if is_missing(row[schema.CLASS_ID]) else _cell(name),
                 f"{int(row['n_images']):,}",
                 _points(row["detectable"]),
                 _points(row["image_floor"]),
@@ -68,6 +68,11 @@ def plan_text(plan: pd.DataFrame) -> str:
             )
         )
     return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
+
+
+def _cell(name: object) -> str:
+    """Write a name into a cell of a table."""
+    return one_line(name).replace("|", "\\|")
 
 
 def _points(value: float) -> str:

@@ -13,7 +13,7 @@ from analysis.cli.main import main
 from analysis.errors import UserError
 from analysis.results import SweepResults
 from analysis.store import SweepFolder
-from tests.synthetic import make_sweep
+from tests.synthetic import make_sweep, write_run
 
 PRUNED = "magnitude-0.90"
 
@@ -21,6 +21,29 @@ PRUNED = "magnitude-0.90"
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> SweepFolder:
     return make_sweep(tmp_path_factory.mktemp("cache"), n_images=400, seeds=6, random_seed=8)
+
+
+@pytest.fixture(scope="module")
+def telling(tmp_path_factory: pytest.TempPathFactory) -> SweepFolder:
+    """A sweep with classes that lose by the test over runs and images, and some that do not."""
+    return skewed(make_sweep(tmp_path_factory.mktemp("skewed"), n_images=400, seeds=6))
+
+
+@pytest.fixture(scope="module")
+def single_telling(tmp_path_factory: pytest.TempPathFactory) -> SweepFolder:
+    return skewed(make_sweep(tmp_path_factory.mktemp("one-skewed"), n_images=400, seeds=1))
+
+
+def skewed(folder: SweepFolder) -> SweepFolder:
+    """Make the pruned runs err more on two classes, on one of them by little."""
+    manifest = folder.manifest()
+    generator = np.random.default_rng(3)
+    label = folder.read_images(["label"])["label"].to_numpy()
+    share = np.array([0.45, 0.16, 0.02, 0.02, 0.02])[label]
+    for seed in manifest.seeds:
+        write_run(folder, manifest, PRUNED, seed, label, share, generator)
+    folder.write_manifest(manifest)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +99,7 @@ def test_the_largest_drop_of_a_class_is_minus_the_smallest_normalized_delta(
     one = verdicts(made, tmp_path, "recall_drop = {max = -1, judge = 'point'}")[0]
     assert (one.verdict, one.where) == ("breach", worst["class_name"])
     assert one.measured == -worst["normalized_recall_delta"]
-    assert (one.low, one.high) == (-worst["ci_high"], -worst["ci_low"])
+    assert (one.low, one.high) == (-worst["ci_high_two_way"], -worst["ci_low_two_way"])
     assert "and 1 more" in one.note
 
 
@@ -120,20 +143,66 @@ def test_each_judge_of_an_interval_asks_for_its_own_end(made: SweepFolder, tmp_p
 
 @pytest.mark.parametrize("judge", ["p", "q"])
 def test_a_class_counts_only_where_it_is_significant(
-    made: SweepFolder, tmp_path: Path, judge: str
+    telling: SweepFolder, tmp_path: Path, judge: str
 ) -> None:
-    classes = SweepResults(made).classes(PRUNED)
+    classes = SweepResults(telling).classes(PRUNED)
+    column = {"p": "p_two_way", "q": "q_sweep"}[judge]
     for row in classes.to_dict("records"):
         limit = row["excess_gap"] - 1e-6
         rule = f"classes.{row['class_name']} = {{max = {limit}, judge = '{judge}'}}"
-        expected = "breach" if row[judge] <= 0.05 else "pass"
-        assert verdicts(made, tmp_path, rule)[0].verdict == expected
-    assert classes[judge].le(0.05).nunique() == 2
+        expected = "breach" if row[column] <= 0.05 else "pass"
+        assert verdicts(telling, tmp_path, rule)[0].verdict == expected
+    assert classes[column].le(0.05).nunique() == 2
+
+
+@pytest.mark.parametrize("judge", ["p", "q", "significant"])
+def test_the_largest_of_many_classes_is_corrected_over_all_tests_of_the_sweep(
+    telling: SweepFolder, tmp_path: Path, judge: str
+) -> None:
+    whole = SweepResults(telling).classes()
+    p = whole["p_two_way"].to_numpy()
+    q = stats.false_discovery_control(p)
+    smallest = np.sort(p) * np.arange(len(p), 0, -1)
+    holm = np.minimum(np.maximum.accumulate(smallest), 1)[np.argsort(np.argsort(p))]
+    margin = stats.t.ppf(1 - 0.025 / len(p), whole["df_two_way"]) * whole["se_two_way"]
+    is_of = (whole["variant_id"] == PRUNED).to_numpy()
+    loss = -whole["normalized_recall_delta"].to_numpy()
+    over = {"p": holm <= 0.05, "q": q <= 0.05, "significant": loss - margin > -1}[judge] & is_of
+    limit = "-1"
+    if judge == "significant":
+        # The Bonferroni bound of the most excessive class, not the end of its own interval.
+        bound = (loss - margin)[is_of].max()
+        own = -whole.loc[is_of, "ci_high_two_way"].min()
+        assert bound < own - 0.01
+        for step, verdict in ((1e-6, "pass"), (-1e-6, "breach")):
+            rule = f"recall_drop = {{max = {bound + step}, judge = 'significant'}}"
+            assert verdicts(telling, tmp_path, rule)[0].verdict == verdict
+    one = verdicts(telling, tmp_path, f"recall_drop = {{max = {limit}, judge = '{judge}'}}")[0]
+    assert (one.verdict == "breach") == over.any()
+    named = [name for name in whole.loc[over, "class_name"] if name in f"{one.where} {one.note}"]
+    assert len(named) == min(over.sum(), 4)
+
+
+@pytest.mark.parametrize(
+    ("p", "of_all"), [(0.05 / 15 - 1e-6, "breach"), (0.05 / 15 + 1e-6, "pass"), (0.04, "pass")]
+)
+def test_a_class_significant_by_itself_need_not_be_the_largest_of_all(
+    telling: SweepFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, p: float, of_all: str
+) -> None:
+    whole = SweepResults(telling).classes()
+    assert len(whole) == 15
+    whole["p_two_way"] = 0.9
+    chosen = (whole["variant_id"] == PRUNED) & (whole["class_name"] == "ant")
+    whole.loc[chosen, "p_two_way"] = p
+    monkeypatch.setattr(SweepResults, "classes", lambda *_: whole)
+    assert verdicts(telling, tmp_path, "classes.ant = -1")[0].verdict == "breach"
+    largest = verdicts(telling, tmp_path, "recall_drop = {max = -1, judge = 'p'}")[0]
+    assert largest.verdict == of_all
 
 
 def test_the_excess_over_seeds_asks_the_permutation_test(made: SweepFolder, tmp_path: Path) -> None:
     results = SweepResults(made)
-    tests = results.seed_test().set_index("variant_id")["p"]
+    tests = results.seed_test().set_index("variant_id")["p_holm"]
     assert tests.le(0.05).nunique() == 2
     for variant, p in tests.items():
         one = verdicts(made, tmp_path, "pie_excess = {max = -1, judge = 'seeds'}", str(variant))[0]
@@ -151,8 +220,7 @@ def test_a_value_at_its_limit_is_within(made: SweepFolder, tmp_path: Path) -> No
     ("rule", "why"),
     [
         ("top5_drop = {max = 1, judge = 'significant'}", "no interval: that needs at least two"),
-        ("recall_drop = {max = 1, judge = 'assured'}", "no interval: that needs at least two"),
-        ("classes.ant = {max = 1, judge = 'significant'}", "no interval"),
+        ("ece_increase = {max = 1, judge = 'assured'}", "no interval: that needs at least two"),
         ("robustness_drop = 1", "no run of this variant and of dense is predicted on a shift"),
         ("pie_excess = 1", "it is not known"),
         ("pie_excess = {max = 1, judge = 'seeds'}", "it is not known"),
@@ -195,24 +263,37 @@ def test_a_variant_without_a_run_is_untested(tmp_path: Path) -> None:
 
 
 # --- single models, and shifts --------------------------------------------------------------------
-def test_single_models_are_judged_over_images(single: SweepFolder, tmp_path: Path) -> None:
-    results = SweepResults(single)
+def test_single_models_are_judged_over_images(single_telling: SweepFolder, tmp_path: Path) -> None:
+    results = SweepResults(single_telling)
     pair = results.pairs(PRUNED).iloc[0]
-    one = verdicts(single, tmp_path, "top1_drop = {max = 0, judge = 'significant'}")[0]
+    one = verdicts(single_telling, tmp_path, "top1_drop = {max = 0, judge = 'significant'}")[0]
     assert (one.measured, one.low, one.high) == (
         -pair["top1_delta"], -pair["ci_high"], -pair["ci_low"],
     )  # fmt: skip
     assert one.verdict == ("breach" if pair["ci_high"] < 0 else "pass")
-    classes = results.classes(PRUNED).set_index("class_name")
-    for judge in ("p", "q"):
-        rules = "\n".join(
-            f"classes.{name} = {{max = -1, judge = '{judge}'}}" for name in classes.index
-        )
-        found = {one.where: one for one in verdicts(single, tmp_path, rules)}
-        for name, row in classes.iterrows():
-            assert found[name].measured == -row["normalized_recall_delta"]
-            is_over = row[f"mcnemar_{judge}"] <= 0.05
-            assert (found[name].verdict == "breach") == is_over
+
+
+@pytest.mark.parametrize("judge", ["p", "q", "significant"])
+def test_classes_of_single_models_are_judged_by_d_over_images_not_by_mcnemar(
+    single_telling: SweepFolder, tmp_path: Path, judge: str
+) -> None:
+    """D is held against its own interval: McNemar's test is of the change of recall."""
+    classes = SweepResults(single_telling).classes(PRUNED).set_index("class_name")
+    rules = "\n".join(f"classes.{name} = {{max = 0, judge = '{judge}'}}" for name in classes.index)
+    found = {one.where: one for one in verdicts(single_telling, tmp_path, rules)}
+    n_over = 0
+    for name, row in classes.iterrows():
+        one, loss = found[name], -row["normalized_recall_delta"]
+        assert one.measured == loss
+        assert (one.low, one.high) == (-row["ci_high_two_way"], -row["ci_low_two_way"])
+        is_over = {
+            "p": row["p_two_way"] <= 0.05 and loss > 0,
+            "q": row["q_sweep"] <= 0.05 and loss > 0,
+            "significant": row["ci_high_two_way"] < 0,
+        }[judge]
+        assert one.verdict == ("breach" if is_over else "pass")
+        n_over += is_over
+    assert 0 < n_over < len(classes)
 
 
 @pytest.mark.parametrize("seeds", [1, 5])

@@ -10,7 +10,7 @@ from tests.figures.frames import HOSTILE, classes
 
 @pytest.fixture
 def frame():
-    weaker = classes(variant_id="magnitude-0.50", p=0.5, q=0.9)
+    weaker = classes(variant_id="magnitude-0.50", p=0.5, q=0.9, q_two_way=0.9)
     return pd.concat([classes(), weaker], ignore_index=True)
 
 
@@ -25,6 +25,8 @@ def test_significance_follows_both_rules(frame):
     info = class_heatmap_info(frame)
     assert info.p_significant[:, 0].tolist() == [True, False, False, True]
     assert info.q_significant[:, 0].tolist() == [True, False, False, False]
+    over_runs = class_heatmap_info(frame.assign(q=0.01, q_two_way=[0.9, 0.01] * 4))
+    assert over_runs.q_significant[:, 0].tolist() == [False, True, False, True]
     assert not info.p_significant[:, 1].any()
 
 
@@ -48,7 +50,13 @@ def test_the_scale_is_centred_on_zero(frame):
 
 def test_significant_cells_carry_a_mark_for_each_rule(frame):
     marks = {t.name: list(zip(t.x, t.y, strict=True)) for t in class_heatmap(frame).data[1:]}
-    assert marks == {"p ≤ 0.05": [(0, 3)], "q ≤ 0.05": [(0, 0)]}
+    assert marks == {
+        "p ≤ 0.05, other seeds": [(0, 3)],
+        "q ≤ 0.05, other seeds and images": [(0, 0)],
+    }
+    said = [cell[4] for row in class_heatmap(frame).data[0].customdata for cell in row]
+    assert said[:3] == ["significant at q ≤ 0.05", "not significant", "not significant"]
+    assert said[6] == "significant at the paper's p ≤ 0.05 alone"
 
 
 def test_cells_carry_class_and_variant_as_they_are_in_the_data():
@@ -60,8 +68,12 @@ def test_cells_carry_class_and_variant_as_they_are_in_the_data():
 def test_title_says_the_quantity_and_subtitle_the_counts(frame):
     layout = class_heatmap(frame).layout
     assert layout.title.text == "Normalized change of recall by class and variant"
-    assert "8 cells tested 2" in layout.title.subtitle.text
-    none = class_heatmap(frame.assign(p=0.5, q=0.9)).layout.title.subtitle.text
+    said = layout.title.subtitle.text.replace("<br>", " ")
+    assert "Of 8 cells tested 1 are significant for other seeds and other images" in said
+    assert (
+        "2 by the paper's rule (p ≤ 0.05, other seeds on these images; 0.4 are by chance)" in said
+    )
+    none = class_heatmap(frame.assign(p=0.5, q_two_way=0.9)).layout.title.subtitle.text
     assert none.startswith("No class is significant")
     untested = class_heatmap(frame.assign(p=np.nan, q=np.nan)).layout.title.subtitle.text
     assert untested.startswith("No test")

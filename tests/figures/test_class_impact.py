@@ -4,22 +4,35 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.figures.class_impact import class_impact, class_impact_info
+from analysis.figures.class_impact import class_impact, class_impact_info, usual_rule
 from tests.figures.frames import HOSTILE, classes
 
 
 def test_classes_are_judged_by_rule_and_sign():
-    by_p, by_q = class_impact_info(classes()), class_impact_info(classes(), rule="q")
+    by_p, by_q = class_impact_info(classes(), rule="p"), class_impact_info(classes())
     assert by_p.rows["sign"].tolist() == ["lost", "not significant", "not significant", "gained"]
     assert (by_p.n_lost, by_p.n_gained) == (1, 1)
     assert by_q.rows["sign"].tolist() == ["lost"] + ["not significant"] * 3
     assert (by_q.n_lost, by_q.n_gained) == (1, 0)
 
 
+@pytest.mark.parametrize("rule", ["q_two_way", "q_sweep", "p", "q"])
+def test_each_rule_judges_by_its_own_column_alone(rule):
+    others = {name: 0.9 for name in ("q_two_way", "q_sweep", "p", "q") if name != rule}
+    info = class_impact_info(classes(**others | {rule: [0.9, 0.04, 0.9, 0.9]}), rule=rule)
+    assert info.rows["sign"].tolist() == ["not significant", "lost"] + ["not significant"] * 2
+
+
+def test_populations_are_judged_over_runs_and_images_by_default():
+    frame = classes(q_two_way=[0.9, 0.01, 0.9, 0.9], p=0.01, q=0.01)
+    assert usual_rule(frame) == "q_two_way"
+    assert class_impact_info(frame).rows["sign"].tolist()[:2] == ["not significant", "lost"]
+
+
 def test_the_sign_is_that_of_the_normalized_delta_not_of_the_bar():
-    row = class_impact_info(classes()).rows.iloc[-1]
+    row = class_impact_info(classes(), rule="p").rows.iloc[-1]
     frame = classes(recall_delta=-0.3)
-    assert class_impact_info(frame).rows.iloc[-1]["sign"] == row["sign"] == "gained"
+    assert class_impact_info(frame, rule="p").rows.iloc[-1]["sign"] == row["sign"] == "gained"
 
 
 def test_classes_are_sorted_by_the_column_asked():
@@ -43,7 +56,7 @@ def test_top_that_covers_all_classes_shows_each_once(top):
 
 
 def test_counts_are_over_all_classes_not_over_the_shown():
-    frame = classes([f"c{i}" for i in range(10)], p=0.01)
+    frame = classes([f"c{i}" for i in range(10)], q_two_way=0.01)
     info = class_impact_info(frame, top=1)
     assert info.n_lost + info.n_gained == 10
 
@@ -54,15 +67,20 @@ def test_classes_without_images_are_left_out_and_counted():
     info = class_impact_info(frame)
     assert "bee" not in set(info.rows["class_name"])
     assert info.n_empty == 1
-    assert "1 without test images left out" in class_impact(frame).layout.title.subtitle.text
+    assert "1 without test images left out" in said(frame)
+
+
+def said(frame, **options):
+    return class_impact(frame, **options).layout.title.subtitle.text.replace("<br>", " ")
 
 
 def test_without_a_test_nothing_is_called_significant_or_not():
-    frame = classes(p=np.nan, q=np.nan, ci_low=np.nan, ci_high=np.nan)
+    frame = classes(q_two_way=np.nan, ci_low_two_way=np.nan, ci_high_two_way=np.nan)
     info = class_impact_info(frame)
     assert set(info.rows["sign"]) == {"not tested"}
     assert info.n_tested == 0
-    assert class_impact(frame).layout.title.subtitle.text.startswith("No test")
+    assert said(frame).startswith("No test")
+    assert "interval over" not in said(frame)
 
 
 @pytest.mark.parametrize(
@@ -83,9 +101,17 @@ def bars_and_markers(figure):
     return ([t for t in figure.data if t.type == kind] for kind in ("bar", "scatter"))
 
 
-def test_bars_are_recall_deltas_and_markers_normalized_deltas_with_their_interval():
+@pytest.mark.parametrize(
+    ("rule", "kind", "over"),
+    [("q_two_way", "_two_way", "runs and images"), ("q_sweep", "_two_way", "runs and images"),
+     ("p", "", "runs"), ("q", "", "runs")],
+)  # fmt: skip
+def test_bars_are_recall_deltas_and_markers_normalized_deltas_with_the_rules_interval(
+    rule, kind, over
+):
     frame = classes()
-    bars, markers = bars_and_markers(class_impact(frame))
+    bars, markers = bars_and_markers(class_impact(frame, rule=rule))
+    assert f"with its 95 % interval over {over}." in said(frame, rule=rule)
     drawn = {y: x for t in bars for y, x in zip(t.y, t.x, strict=True)}
     assert [drawn[i] for i in range(4)] == pytest.approx(frame["recall_delta"].tolist())
     for trace in markers:
@@ -93,12 +119,12 @@ def test_bars_are_recall_deltas_and_markers_normalized_deltas_with_their_interva
             trace.y, trace.x, trace.error_x.array, trace.error_x.arrayminus, strict=True
         ):
             assert x == pytest.approx(frame["normalized_recall_delta"][y])
-            assert x + up == pytest.approx(frame["ci_high"][y])
-            assert x - down == pytest.approx(frame["ci_low"][y])
+            assert x + up == pytest.approx(frame[f"ci_high{kind}"][y])
+            assert x - down == pytest.approx(frame[f"ci_low{kind}"][y])
 
 
 def test_significance_is_told_by_symbol_and_name_not_by_colour_alone():
-    _, markers = bars_and_markers(class_impact(classes()))
+    _, markers = bars_and_markers(class_impact(classes(), rule="p"))
     assert {t.name for t in markers} == {"lost", "gained", "not significant"}
     assert len({t.marker.symbol for t in markers}) == 3
 
@@ -118,17 +144,17 @@ def test_title_axis_and_expected_number_by_chance():
     layout = class_impact(classes(), note="Sweep made").layout
     assert layout.title.text == "Change of recall by class, magnitude-0.90"
     assert layout.xaxis.title.text == "Change of recall (percentage points)"
-    assert "0.2 expected" in layout.title.subtitle.text
-    assert "expected" not in class_impact(classes(), rule="q").layout.title.subtitle.text
+    by_paper = said(classes(), rule="p")
+    assert "p ≤ 0.05, the paper's rule: for other seeds, on these images, 0.2 expected" in by_paper
+    assert "q ≤ 0.05, for other seeds and other images)" in said(classes())
+    assert "expected" not in said(classes())
     assert [a.text for a in layout.annotations if a.name == "footnote"] == ["Sweep made"]
 
 
 def test_gains_come_with_their_caution_and_nothing_significant_is_said_plainly():
-    def said(**kwargs):
-        return class_impact(classes(**kwargs)).layout.title.subtitle.text.replace("<br>", " ")
-
-    assert "A gain may only mean that others lost" in said()
-    assert said(p=0.5).startswith("No class is significant")
+    assert "A gain may only mean that others lost" in said(classes(), rule="p")
+    assert "A gain" not in said(classes())
+    assert said(classes(q_two_way=0.5)).startswith("No class is significant (q ≤ 0.05")
 
 
 def test_what_lies_between_is_said_on_the_figure():

@@ -33,9 +33,10 @@ def test_the_whisker_is_the_interval_of_the_excess():
 
 
 def test_both_signs_of_the_excess_are_counted():
-    assert "1 of 3 variants make more PIEs than seed noise on these images, 1 fewer" in words(
-        pie_share(summary())
+    assert words(pie_share(summary())).startswith(
+        "By its interval 1 of 3 variants make more PIEs than seed noise, 1 fewer."
     )
+    assert "excess over the floor, over runs and images" in words(pie_share(summary()))
 
 
 def test_variants_without_halves_are_left_out_and_counted():

@@ -51,7 +51,9 @@ def changed(folder: SweepFolder, **values: object) -> SweepFolder:
 def test_the_findings_are_those_of_the_overview(folder: SweepFolder, reported: Reported) -> None:
     results = SweepResults(folder)
     html, _ = reported(folder)
-    for sentence in findings(results.summary(), results.classes(), results.seed_test()):
+    told = findings(results.summary(), results.classes(), results.pairs())
+    assert len(told) > 3
+    for sentence in told:
         assert sentence in Page(html).text
 
 
@@ -194,9 +196,15 @@ def test_many_variants_have_fewer_tiles_each(tmp_path: Path) -> None:
 # --- classes ------------------------------------------------------------------------------------
 def test_significant_classes_are_marked_in_words() -> None:
     rows = {row.name: row for row in class_rows(frames.classes()).rows}
-    assert (rows["ant"].mark, rows["dog"].mark) == ("▼ lost, q ≤ 0.05", "▲ gained, p ≤ 0.05")
-    assert rows["bee"].mark == ""
-    assert rows["ant"].interval == "-24.0 to -17.0"
+    assert [rows[name].mark for name in ("ant", "bee", "cat", "dog")] == [
+        "▼ lost, q ≤ 0.05", "", "", "",
+    ]  # fmt: skip
+    # The paper's p stands beside it, and marks nothing.
+    assert (rows["dog"].p, rows["dog"].q) == ("0.04", "0.9")
+    assert rows["ant"].interval == "-26.0 to -15.0"
+    assert rows["ant"].at_most == "+28.0"
+    gained = class_rows(frames.classes(q_two_way=[0.9, 0.9, 0.9, 0.01]))
+    assert [row.mark for row in gained.rows][-1] == "▲ gained, q ≤ 0.05"
 
 
 def test_of_many_classes_the_ends_are_shown_and_the_others_counted() -> None:

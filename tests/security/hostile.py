@@ -91,6 +91,8 @@ def _metadata(folder: SweepFolder, n_images: int) -> None:
     folder.write_manifest(manifest)
     size = [i % 7 / 7 for i in range(n_images)]
     join(folder, pd.DataFrame({"image_id": range(n_images), "value": values, "size": size}))
+    numbers = {f"{STRINGS[name]} in numbers": size for name in ("script", "up", "control", "long")}
+    join(folder, pd.DataFrame({"image_id": range(n_images), **numbers}))
     for text in TEXTS:
         frame = pd.DataFrame({"image_id": range(n_images), text: ["a", "b"] * (n_images // 2)})
         join(folder, frame)

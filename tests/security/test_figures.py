@@ -18,13 +18,17 @@ from analysis.figures.class_heatmap import class_heatmap
 from analysis.figures.class_impact import class_impact
 from analysis.figures.confusion import confusion_flow
 from analysis.figures.curves import metric_curve
+from analysis.figures.deciles import deciles
 from analysis.figures.hardness import pie_accuracy, pie_difficulty
 from analysis.figures.human_shares import human_shares
 from analysis.figures.image_votes import image_confidence, image_votes
 from analysis.figures.layout import empty
+from analysis.figures.long_tail import long_tail
+from analysis.figures.not_worse import not_worse
 from analysis.figures.over_representation import over_representation
 from analysis.figures.overlap import pie_overlap
 from analysis.figures.pies import pie_kinds, pie_share
+from analysis.figures.risk_difference import risk_difference
 from analysis.figures.shifts import robustness_curve, robustness_heatmap, shift_pairs_heatmap
 from analysis.figures.trade_off import trade_off
 from analysis.results import SweepResults
@@ -32,7 +36,7 @@ from tests.security.hostile import STRINGS, TEXTS, VARIANT
 
 NAMED = ("variant_id", "other_variant_id", "method", "shift", "attribute", "value", "study")
 # Helpers that compose or dress what they are given; their words are checked by what uses them.
-HELPERS = {"compose", "dress", "empty", "shift_heatmap"}
+HELPERS = {"compose", "dress", "empty", "forest", "shift_heatmap"}
 OWN_TAGS = re.compile(r"</?(b|br|extra|i)>")
 OWN_TEMPLATE = re.compile(r"%\{(customdata(\[\d+\])?|x|y|z|text|fullData\.name)(:[^}]*)?\}")
 
@@ -65,6 +69,16 @@ def pairs(table: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(**found, mcnemar_q=0.01, dense_top1=rows["dense_shifted"])
 
 
+def tail(classes: pd.DataFrame, summary: pd.DataFrame) -> go.Figure:
+    """The long tail of classes with training images, which nobody knows of the sweep."""
+    known = {"long_tail_slope": 0.02, "long_tail_low": 0.01, "long_tail_high": 0.03}
+    counts = [10 * (i + 1) for i in range(len(classes))]
+    note = STRINGS["closing"]
+    return long_tail(
+        classes.assign(n_train=counts), summary.assign(**known, long_tail_p=0.002), note=note
+    )
+
+
 def drawn(opened: SweepResults, offset: int) -> dict[str, go.Figure]:
     """Draw every figure of tables full of hostile names; other names with another offset."""
     summary, curves = renamed(opened.summary(), offset), renamed(opened.curves(), offset)
@@ -74,6 +88,8 @@ def drawn(opened: SweepResults, offset: int) -> dict[str, go.Figure]:
     runs = renamed(opened.runs_on(3), offset)
     table = renamed(opened.robustness(), offset)
     rows = renamed(opened.attributes(VARIANT, attribute="value"), 0)
+    tenths = opened.attribute_deciles(VARIANT, attribute="size")
+    tenths = tenths.assign(attribute=TEXTS[offset], variant_id=TEXTS[(offset + 1) % len(TEXTS)])
     words = {"note": STRINGS["closing"] + TEXTS[offset]}
     named = {"class_names": TEXTS, **words}
     return {
@@ -81,6 +97,10 @@ def drawn(opened: SweepResults, offset: int) -> dict[str, go.Figure]:
         "class_heatmap": class_heatmap(classes, **words),
         "class_impact": class_impact(one, **words),
         "confusion_flow": confusion_flow(images, **named),
+        "deciles": deciles(tenths, **words),
+        "long_tail": tail(one, summary),
+        "not_worse": not_worse(one, **words),
+        "risk_difference": risk_difference(rows, **words),
         "metric_curve": metric_curve(curves, metric="top1", quantity=TEXTS[offset], **words),
         "human_shares": human_shares(renamed(opened.annotation_shares(), offset), **words),
         "image_votes": image_votes(runs, label=3, **named),

@@ -226,7 +226,9 @@ def cache(hostile_cache: Path, tmp_path: Path) -> Path:
         "list", "show hostile", "show hostile --results", "verify hostile", "show broken",
         "show --verbose broken", "export hostile nothing-\x1b[31m", "show \x1b[31m",
         "share hostile zip --class \x1b[31m --out x.zip", "export hostile runs --variant \x1b]0;",
-        "join hostile \x1b[31m.csv", "check hostile --budget \x1b[31m.toml",
+        "plan hostile", "plan hostile --class \x1b[31m", "figure hostile",
+        "figure hostile deciles-\x1b[31m", "join hostile \x1b[31m.csv",
+        "check hostile --budget \x1b[31m.toml",
     ],
 )  # fmt: skip
 def test_nothing_printed_is_obeyed_by_a_terminal(
