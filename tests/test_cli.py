@@ -197,3 +197,19 @@ def test_two_sweeps_of_one_name_at_once_are_refused(
         )
     assert status == 2
     assert "is being written by another process" in err
+
+
+def test_a_fault_of_its_own_is_no_answer(
+    made: SweepFolder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("somewhere")
+
+    monkeypatch.setattr("analysis.cli.cache.run_list", broken)
+    status, _, errors = _run(capsys, "list", "--cache", str(made.path.parent))
+    assert status == 3
+    assert errors.startswith("lethe: error: this is a fault of Lethe itself: KeyError")
+    assert "Traceback" not in errors
+    status, _, errors = _run(capsys, "list", "--cache", str(made.path.parent), "--verbose")
+    assert status == 3
+    assert "Traceback" in errors

@@ -53,6 +53,10 @@ def _fail() -> None:
     raise ValueError("an ordinary mistake")
 
 
+def _exit() -> None:
+    sys.exit(0)
+
+
 def test_a_job_whose_worker_dies_is_made_by_another(tmp_path: Path) -> None:
     with local_pool(2, _nothing, ()) as pool:
         assert pool.submit(_die_once, tmp_path / "marker").result() == "done"
@@ -72,6 +76,13 @@ def test_a_job_that_kills_every_worker_fails_alone(tmp_path: Path) -> None:
 def test_an_error_of_a_job_is_raised_and_not_tried_again() -> None:
     with local_pool(1, _nothing, ()) as pool, pytest.raises(ValueError, match="ordinary mistake"):
         pool.submit(_fail).result()
+
+
+def test_a_job_that_ends_its_process_fails_alone() -> None:
+    with local_pool(1, _nothing, ()) as pool:
+        with pytest.raises(RunError, match="ended its process with status 0"):
+            pool.submit(_exit).result()
+        assert pool.submit(os.getpid).result() > 0
 
 
 def test_an_error_in_the_main_process_ends_workers_that_are_busy() -> None:

@@ -92,6 +92,12 @@ def _run(options: argparse.Namespace) -> int:
     except OSError as error:
         reason = "the disk is full" if error.errno == _DISK_FULL else f"{error}"
         return _fail(RunError(reason), options.verbose, RunError.exit_status)
+    except Exception as error:
+        # 1 is an answer, of ``check`` and ``verify``; a fault of Lethe's own is none.
+        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        hint = "" if options.verbose else "; --verbose shows where"
+        problem = RunError(f"this is a fault of Lethe itself: {what}{hint}")
+        return _fail(problem, options.verbose, RunError.exit_status)
 
 
 def _fail(error: Exception, verbose: bool, status: int) -> int:

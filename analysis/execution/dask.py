@@ -44,6 +44,8 @@ class ClusterPool(Executor):
             result: T = self._executor.submit(fn, *args, **kwargs).result()
         except KilledWorker:
             raise RunError("its worker process died again and again (out of memory?)") from None
+        except SystemExit as end:
+            raise RunError(f"it ended its process with status {end.code}") from None
         return result
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:

@@ -54,6 +54,9 @@ class LocalPool(Executor):
             for _ in range(ATTEMPTS):
                 try:
                     return worker.executor.submit(fn, *args, **kwargs).result()
+                except SystemExit as end:
+                    # Of a function of a user's; here it would end the sweep with its own status.
+                    raise RunError(f"it ended its process with status {end.code}") from None
                 except BrokenProcessPool:
                     if self._stopped:
                         raise
