@@ -10,6 +10,7 @@ from analysis.export import Chosen, Format, formats, refusal, share_bytes
 from analysis.export.selection import NO_PICTURE, has_pictures
 from analysis.presentation.formatting import count
 from analysis.results import SweepResults
+from dashboard.commands import typed
 from dashboard.context import Context
 from dashboard.figure_panel import file_name
 from dashboard.text import plain
@@ -95,7 +96,7 @@ def _too_large(n_images: int) -> str | None:
         return None
     return (
         f"{count(n_images)} images are too many for a download from the browser, which must hold "
-        f"them in memory; 'python -m analysis share' writes more than {count(_BROWSER_MOST)}"
+        f"them in memory; '{typed(('share', 'SWEEP'))}' writes more than {count(_BROWSER_MOST)}"
     )
 
 

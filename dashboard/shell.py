@@ -16,6 +16,7 @@ from analysis.presentation.formatting import duration
 from analysis.stats.votes import TIE_RULES
 from analysis.store.manifest import Manifest
 from dashboard import context, data, pages, permissions, sign_in, state
+from dashboard.commands import typed
 from dashboard.context import EmptyCacheError, NothingYetError
 from dashboard.selection import Selection
 from dashboard.sweeps import launch, outcome
@@ -38,9 +39,9 @@ def guarded(show: Callable[[], None]) -> Callable[[], None]:
         except Exception as error:
             _LOG.exception("a page could not be shown")
             tell(
-                f"This sweep could not be read ({type(error).__name__}). 'python -m analysis "
-                "verify' with its name lists what is wrong; the same sweep started again makes "
-                "missing runs again."
+                f"This sweep could not be read ({type(error).__name__}). "
+                f"'{typed(('verify', 'SWEEP'))}' with its name lists what is wrong; the same sweep "
+                "started again makes missing runs again."
             )
 
     return safely
@@ -69,7 +70,7 @@ def _nothing_yet(nothing: NothingYetError) -> None:
 
 def _how_to_begin() -> None:
     st.markdown("Make the demo sweep with this command; this page fills as it runs.")
-    st.code("python -m analysis demo", language="bash")
+    st.code(typed(("demo",)), language="bash", wrap_lines=True)
     if not permissions.is_read_only():
         st.page_link(
             pages.page("sweeps"),

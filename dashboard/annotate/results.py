@@ -16,6 +16,7 @@ from analysis.results.code import table_code, where
 from analysis.schema import AA_PIE, NON_PIE, PIE
 from analysis.store.study import Study
 from analysis.store.tabular import to_csv
+from dashboard.commands import typed
 from dashboard.context import Context
 from dashboard.figure_panel import figure, file_name, listing
 from dashboard.text import plain
@@ -87,7 +88,7 @@ def _about(context: Context, study: Study) -> None:
     if study.damaged:
         st.warning(
             f"{_counted(len(study.damaged), 'line')} of the study cannot be read and count for "
-            "nothing; 'python -m analysis verify' names them.",
+            f"nothing; this names them: {plain(typed(('verify', context.manifest.name)))}",
             icon=":material/warning:",
         )
 
@@ -191,7 +192,7 @@ def _downloads(context: Context, study: Study) -> None:
             )
     st.caption(
         "The majorities become a filter of the gallery, meta_human, with "
-        "'python -m analysis join SWEEP FILE'."
+        + plain(typed(("join", context.manifest.name, "FILE")))
     )
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import streamlit as st
 
 from analysis.errors import LetheError
-from analysis.sweep.command import written
 from dashboard import data, state
+from dashboard.commands import typed
 from dashboard.shell import tell
 from dashboard.sweeps import launch
 from dashboard.sweeps.fields import LIST, PART
@@ -78,7 +78,7 @@ def show(
     """
     words, name = command.words, command.name
     st.header("The command", anchor=False)
-    st.code(written(words), language="bash", wrap_lines=True)
+    st.code(typed(words), language="bash", wrap_lines=True)
     if command.problem is not None:
         tell(command.problem)
     refused = state.recall(_REFUSED)

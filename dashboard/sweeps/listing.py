@@ -7,8 +7,8 @@ from analysis.config import DENSE_ID
 from analysis.errors import LetheError
 from analysis.presentation.formatting import count
 from analysis.store.manifest import Manifest
-from analysis.sweep.command import written
 from dashboard import data, pages, permissions, state
+from dashboard.commands import typed
 from dashboard.shell import tell
 from dashboard.sweeps import external_form, external_options, fields, import_form, launch
 from dashboard.text import html_text, plain
@@ -144,7 +144,7 @@ def _how_to_resume(manifest: Manifest) -> None:
         st.caption(plain(why_not))
     if "dataset" in manifest.config.options:
         with st.expander("The command that makes what is missing"):
-            st.code(written(launch.resuming(manifest)), language="bash", wrap_lines=True)
+            st.code(typed(launch.resuming(manifest)), language="bash", wrap_lines=True)
 
 
 def _adding(manifest: Manifest) -> None:

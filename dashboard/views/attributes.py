@@ -10,6 +10,7 @@ from analysis.presentation.formatting import count, percent
 from analysis.results.code import table_code
 from dashboard import context as contexts
 from dashboard import data, pending, state
+from dashboard.commands import typed
 from dashboard.context import Context
 from dashboard.figure_panel import figure, listing, note
 from dashboard.gallery.filters import class_choice, variant_filter
@@ -17,7 +18,6 @@ from dashboard.links import open_gallery
 from dashboard.text import plain
 from dashboard.views import attributes_all
 
-_JOIN = "python -m analysis join SWEEP FILE"
 _SHARES = {
     "image_share": "Share of images",
     "pie_share": "Share of PIEs",
@@ -39,7 +39,7 @@ def show() -> None:
     kinds = context.results.attribute_kinds()
     usable = kinds[kinds["categorical"] | kinds["numeric"]].set_index("attribute")
     if usable.empty:
-        _none(kinds)
+        _none(context, kinds)
         return
     pending.is_pending(context)
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -68,13 +68,13 @@ def show() -> None:
         _numbers(context, attribute)
 
 
-def _none(kinds: pd.DataFrame) -> None:
+def _none(context: Context, kinds: pd.DataFrame) -> None:
     st.info(
         "The images of this sweep have no metadata to compare PIEs with. Columns of a CSV, Parquet "
         "or JSON-lines file are joined to them by image_id or path:",
         icon=":material/label_off:",
     )
-    st.code(_JOIN, language="bash")
+    st.code(typed(("join", context.manifest.name, "FILE")), language="bash", wrap_lines=True)
     for attribute, reason in zip(kinds["attribute"], kinds["reason"], strict=True):
         st.caption(f"{plain(attribute)}: {plain(reason)}")
 
@@ -98,13 +98,15 @@ def _values(context: Context, attribute: str) -> None:
     )
     st.caption(attributes_all.COMPOSITION + _WORDS_CLICK * (attribute in filtered_by))
     risks, ratios = attributes_all.RISKS, attributes_all.RATIOS
-    shown = rows[["value", "n_images", "n_pies", *risks, *_SHARES, *ratios]]
+    in_points = {name: 100 * rows[name].astype(float) for name in risks}
+    shown = rows.assign(**in_points)[["value", "n_images", "n_pies", *risks, *_SHARES, *ratios]]
     number = st.column_config.NumberColumn
     st.dataframe(
         shown.astype({"value": "string"}),
         hide_index=True,
         column_config={"value": "Value", "n_images": "Images", "n_pies": "PIEs"}
-        | {name: number(label, format="percent") for name, label in (risks | _SHARES).items()}
+        | {name: number(label, format="percent") for name, label in _SHARES.items()}
+        | attributes_all.points_columns(list(risks))
         | {name: number(label, format="%.2f") for name, label in ratios.items()},
     )
     missing = int(rows["n_missing"].max()) if len(rows) else 0

@@ -1,6 +1,7 @@
 """Attributes side by side: every value of every attribute, a row each; one pair of models too."""
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
@@ -61,24 +62,23 @@ def show(context: Context) -> None:
     risks(context, rows, table_code(context.results, "attributes", context.variant))
     shares = {"pies_of_value": rows["n_pies"] / rows["n_images"].where(rows["n_images"] > 0)}
     table = rows.assign(**shares)
+    in_points = {name: 100 * rows[name].astype(float) for name in RISKS}
     # What takes several runs is left out where there are none.
     parts = [name for name in RISKS if table[name].notna().any()]
     ratios = [name for name in RATIOS if table[name].notna().any()]
     number = st.column_config.NumberColumn
     listing(
         context,
-        table[["attribute", "value", "n_images", "n_pies", *parts, *_SHARES, *ratios]].astype(
-            {"attribute": "string", "value": "string"}
-        ),
+        table.assign(**in_points)[
+            ["attribute", "value", "n_images", "n_pies", *parts, *_SHARES, *ratios]
+        ].astype({"attribute": "string", "value": "string"}),
         table,
         name="pies-by-value",
         height=_height(table),
         code=table_code(context.results, "attributes", context.variant),
         columns={"attribute": "Attribute", "value": "Value", "n_images": "Images", "n_pies": "PIEs"}
-        | {
-            name: number(label, format="percent")
-            for name, label in (_SHARES | {name: RISKS[name] for name in parts}).items()
-        }
+        | {name: number(label, format="percent") for name, label in _SHARES.items()}
+        | points_columns(parts)
         | {name: number(RATIOS[name], format="%.2f") for name in ratios},
         on_click=lambda row: _alone(table["attribute"].iloc[row]),
     )
@@ -94,6 +94,18 @@ def show(context: Context) -> None:
         on_click=lambda point: _open(context, point["customdata"]),
     )
     st.caption(COMPOSITION)
+
+
+def points_columns(names: Sequence[str]) -> dict[str, Any]:
+    """Describe columns of risk differences, which are shown in percentage points.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Columns among ``RISKS``.
+    """
+    number = st.column_config.NumberColumn
+    return {name: number(RISKS[name], format="%+.2f", help="Percentage points.") for name in names}
 
 
 def risks(context: Context, rows: pd.DataFrame, code: str, *, is_cells: bool = False) -> None:

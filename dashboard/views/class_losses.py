@@ -108,7 +108,10 @@ def show_plan(context: Context) -> None:
         return
     html_text(plan_sentence(plan.to_dict("records")[0]), testid="plan")
     number = st.column_config.NumberColumn
-    shown = plan.assign(name=plan[schema.CLASS_NAME].fillna("All images (top-1)").astype("string"))
+    told = {name: 100 * plan[name] for name in ("detectable", "image_floor")}
+    shown = plan.assign(
+        **told, name=plan[schema.CLASS_NAME].fillna("All images (top-1)").astype("string")
+    )
     listing(
         context,
         shown[["name", "n_images", "detectable", "image_floor", "seeds_needed", "images_needed"]],
@@ -119,10 +122,10 @@ def show_plan(context: Context) -> None:
         ),
         columns={
             "name": "Class", "n_images": "Images",
-            "detectable": number("Seeds tell", format="percent",
-                                 help="With so many seeds, at 80 % power."),
-            "image_floor": number("Images tell", format="percent",
-                                  help="On so many images, with any number of seeds."),
+            "detectable": number("Seeds tell", format="%.2f",
+                                 help="Points, with so many seeds, at 80 % power."),
+            "image_floor": number("Images tell", format="%.2f",
+                                  help="Points, on so many images, with any number of seeds."),
             "seeds_needed": number("Seeds needed", help="A variant, on these images."),
             "images_needed": number("Images needed", help="Of the class, whatever the seeds."),
         },

@@ -140,11 +140,13 @@ def _controls(
 
 def _table(classes: pd.DataFrame) -> None:
     number = st.column_config.NumberColumn
+    shares = {
+        "dense_recall": number("Dense recall", format="percent"),
+        "recall": number("Recall", format="percent"),
+    }
     points = {
-        name: number(label, format="percent")
+        name: number(label, format="%+.2f", help="Percentage points.")
         for name, label in (
-            ("dense_recall", "Dense recall"),
-            ("recall", "Recall"),
             ("recall_delta", "Change"),
             ("normalized_recall_delta", "Normalized"),
             ("ci_low_two_way", "95 % from"),
@@ -159,10 +161,12 @@ def _table(classes: pd.DataFrame) -> None:
         )
     }
     known = [name for name in _COLUMNS if name in classes and classes[name].notna().any()]
+    in_points = {name: 100 * classes[name].astype(float) for name in points if name in known}
     st.dataframe(
-        classes[known].astype({schema.CLASS_NAME: "string"}),
+        classes.assign(**in_points)[known].astype({schema.CLASS_NAME: "string"}),
         hide_index=True,
-        column_config=points
+        column_config=shares
+        | points
         | {schema.CLASS_NAME: "Class", "n_images": "Images", "n_train": "Training images"}
         | {
             name: number(label, format="%.3g")

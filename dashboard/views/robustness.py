@@ -13,9 +13,10 @@ from analysis.figures.shifts import (
 )
 from analysis.presentation.pair_findings import pairs_under_shifts
 from analysis.results.code import table_code, where
-from analysis.sweep.command import sweep_command
+from analysis.sweep.command import sweep_words
 from dashboard import context as contexts
 from dashboard import state
+from dashboard.commands import typed
 from dashboard.context import Context
 from dashboard.figure_panel import figure, note
 from dashboard.text import plain
@@ -62,7 +63,8 @@ def _how_to(context: Context) -> None:
     known = context.manifest.config.options
     more = ("--corruptions", "all")
     # Without its options a sweep cannot be repeated: what stands for them must be filled in.
-    command = sweep_command(context.manifest, *more) if known else f"… {' '.join(more)}"
+    given = (*sweep_words(context.manifest), *more)
+    command = typed(given) if known else f"… {' '.join(more)}"
     st.code(command, language="bash", wrap_lines=True)
     st.write("Images of your own, in folders named after the classes, are added with this option:")
     st.code("--shift phone=folder:path/to/images", language="bash")

@@ -24,7 +24,8 @@ def test_a_sweep_without_shifts_says_what_they_are_and_how_to_make_them(
     assert ABOUT in words(app)
     assert "nothing is trained again" in words(app)
     assert app.code[0].value == (
-        "python -m analysis sweep --name made --dataset digits --model tiny_cnn --variants "
+        f"python -m analysis sweep --cache {tmp_path} --name made --dataset digits "
+        "--model tiny_cnn --variants "
         "magnitude=0.50 --variants magnitude=0.90 --variants int8-static --seeds 6 "
         "--corruptions all"
     )

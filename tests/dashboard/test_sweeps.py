@@ -251,7 +251,9 @@ def badges(app):
 def test_an_empty_cache_shows_the_form(open_page):  # noqa: F811
     app = open_page("sweeps")
     assert {"Start the demo", "Estimate", "Start"} <= labels(app)
-    assert app.code[0].value.startswith("python -m analysis sweep --dataset digits-longtail")
+    command = app.code[0].value
+    assert command.startswith("python -m analysis sweep --cache ")
+    assert " --dataset digits-longtail" in command
     assert not app.error
     assert not app.warning
 
