@@ -15,13 +15,14 @@ from analysis.stats.classes import ALPHA
 _ORDER = ("breach", "untested", "pass")
 _ROUNDING = 1e-12
 _NAMED = 3
+_TAKES = "that needs at least two runs of dense and of the variant, and some that differ"
 _WHY_UNTESTED = {
     "point": "it is not known",
-    "significant": "no interval: that needs at least two runs of dense and of the variant",
-    "assured": "no interval: that needs at least two runs of dense and of the variant",
-    "p": "no test: that needs at least two runs of dense and of the variant",
-    "q": "no test: that needs at least two runs of dense and of the variant",
-    "seeds": "no test over runs: that needs at least two runs of dense and of the variant",
+    "significant": f"no interval: {_TAKES}",
+    "assured": f"no interval: {_TAKES}",
+    "p": f"no test: {_TAKES}",
+    "q": f"no test: {_TAKES}",
+    "seeds": f"no test over runs: {_TAKES}",
     "bound": "no bound: no class has two images",
 }
 

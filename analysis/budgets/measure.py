@@ -19,6 +19,7 @@ from analysis.stats.multiple import holm
 from analysis.stats.pairs import paired_rows
 from analysis.stats.t_tests import paired, welch
 
+_NOTHING = 1e-12
 _OF_RUNS = {"top1_drop": ("top1", -1), "top5_drop": ("top5", -1), "ece_increase": ("ece", 1)}
 
 
@@ -131,6 +132,11 @@ def of_classes(results: SweepResults, variant_id: str, name: str | None) -> list
             continue
         margin = stdtrit(number(row["df_two_way"]), 1 - ALPHA / 2 / n_tests)
         loss = -number(row["normalized_recall_delta"])
+        where = str(row[schema.CLASS_NAME])
+        if math.isnan(margin) and abs(loss) < _NOTHING and row["n_images"] > 1:
+            # Nothing changed, of which there is no interval, and nothing that could be significant.
+            found.append(Measured(loss, p=1.0, q=1.0, where=where, floor=loss))
+            continue
         found.append(
             Measured(
                 loss,
@@ -138,7 +144,7 @@ def of_classes(results: SweepResults, variant_id: str, name: str | None) -> list
                 -number(row["ci_low_two_way"]),
                 p=number(row["holm_sweep" if many else "p_two_way"]),
                 q=number(row["q_sweep"]),
-                where=str(row[schema.CLASS_NAME]),
+                where=where,
                 floor=loss - margin * number(row["se_two_way"]) if many else math.nan,
             )
         )

@@ -79,7 +79,7 @@ def _value(value: float, limit: Limit) -> str:
     if unit == "bytes":
         return f"{value:,.0f} B"
     is_share = unit == "share" or (limit.subgroups and limit.subgroups.change == "relative")
-    return f"{100 * value:.2f} {'%' if is_share else 'points'}"
+    return f"{round(100 * value, 2) + 0.0:.2f} {'%' if is_share else 'points'}"
 
 
 def _one_line(text: str) -> str:

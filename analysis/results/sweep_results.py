@@ -5,17 +5,18 @@ what was read within a bound of bytes.
 """
 
 import copy
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from analysis import schema
-from analysis.results import annotations, notebook
+from analysis.results import notebook
 from analysis.results.attribute_tables import AttributeTables
 from analysis.results.frames import stack, typed
 from analysis.results.group_curves import GroupCurves
+from analysis.results.image_facts import ImageFacts
 from analysis.results.images import ImageTables
 from analysis.results.inference import SeedInference
 from analysis.results.metadata import Metadata
@@ -31,10 +32,9 @@ from analysis.stats.summary import with_inference
 from analysis.stats.votes import TieRule
 from analysis.store import Population, SweepFolder, matching
 from analysis.store.manifest import Manifest
-from analysis.store.study import Study
 
 
-class SweepResults:
+class SweepResults(ImageFacts):
     """The results of one sweep under one tie rule.
 
     Variants count as soon as one of their runs is done; ``n_runs`` says how many there are.
@@ -280,10 +280,6 @@ class SweepResults:
         asked = self._source.asked(variant_id)
         return table[table[schema.VARIANT_ID].isin(asked)].reset_index(drop=True)
 
-    def _single(self, variant_id: str | None) -> list[str]:
-        """Variants that are one single model beside one dense one."""
-        return [v for v in self._source.asked(variant_id) if self.manifest.is_single(v)]
-
     def overlap(self) -> pd.DataFrame:
         """One row a pair of variants: how much their PIE sets have in common (Jaccard, 0..1)."""
         return self._variants.overlap()
@@ -310,106 +306,9 @@ class SweepResults:
         """
         return self._images.breaking_points()
 
-    def metadata(self) -> pd.DataFrame:
-        """One row an image: ``image_id label path width height`` and the ``meta_*`` columns."""
-        return pd.DataFrame(self._metadata.table.to_pandas())
-
-    def attribute_kinds(self) -> pd.DataFrame:
-        """One row a ``meta_*`` column: whether it is categorical or numeric, or why it is not."""
-        return self._metadata.kinds()
-
-    def attributes(
-        self,
-        variant_id: str | None = None,
-        *,
-        attribute: str | None = None,
-        by: Sequence[str] = (),
-        wait: bool = True,
-    ) -> pd.DataFrame:
-        """One row a variant, categorical attribute and value: excess, over-representation.
-
-        Of one attribute, of the intersections of those named in ``by``, or of all. ``wait`` as of
-        :meth:`summary`.
-
-        Raises
-        ------
-        UserError
-            There is no such attribute, or one of ``by`` is not categorical.
-        """
-        asked = self._source.asked(variant_id)
-        chosen = [one for name in by or (attribute,) for one in self._metadata.chosen(name)]
-        groups = [self._attributes.crossed(chosen)] if by else chosen
-        return self._attributes.values(asked, groups, wait=wait)
-
-    def attribute_deciles(
-        self, variant_id: str | None = None, *, attribute: str | None = None, wait: bool = True
-    ) -> pd.DataFrame:
-        """One row a variant, numeric attribute and tenth of its values: the PIE excess."""
-        asked = self._source.asked(variant_id)
-        return self._attributes.deciles(asked, self._metadata.chosen(attribute), wait=wait)
-
-    def attribute_pairs(
-        self, variant_id: str | None = None, *, attribute: str | None = None
-    ) -> pd.DataFrame:
-        """One row a single model (K = 1), attribute and value: the pair; q over those asked for."""
-        return self._attributes.pairs(self._single(variant_id), self._metadata.chosen(attribute))
-
-    def numeric_attributes(
-        self, variant_id: str | None = None, *, attribute: str | None = None, wait: bool = True
-    ) -> pd.DataFrame:
-        """One row a variant and numeric attribute: PIEs against non-PIEs, matched by class too."""
-        return self._attributes.numeric(
-            self._source.asked(variant_id), self._metadata.chosen(attribute), wait=wait
-        )
-
-    def subgroups(
-        self,
-        variant_id: str | None = None,
-        *,
-        by: str | Sequence[str] | None = None,
-        positive: str | int | None = None,
-    ) -> pd.DataFrame:
-        """FPR and FNR within subgroups of the images, dense and variant, and their change.
-
-        Parameters
-        ----------
-        by : str or sequence of str, optional
-            One attribute, or several for the intersections of their values; without it every
-            categorical attribute by itself.
-        positive : str or int, optional
-            The positive class, by name or id, against the rest. Of two classes the second is taken
-            by default, of more each in turn.
-
-        Raises
-        ------
-        UserError
-            There is no such attribute or class, or the attribute is not categorical.
-        """
-        asked = self._source.asked(variant_id)
-        if by is None:
-            return self._attributes.subgroups(asked, self._metadata.chosen(None), positive)
-        names = [by] if isinstance(by, str) else list(by)
-        group = self._attributes.crossed([self._metadata.chosen(name)[0] for name in names])
-        return self._attributes.subgroups(asked, [group], positive)
-
     def aa_pies(self) -> npt.NDArray[np.bool_] | None:
         """Whether each image is an A/A PIE of one split of the dense runs, (N,); None for K < 2."""
         return self._variants.aa_pies
-
-    def annotations(self, variant_id: str | None = None) -> pd.DataFrame:
-        """One row an answer of a rater that stands: study, image, group; read again each time."""
-        return annotations.table(self._studies(variant_id))
-
-    def annotation_shares(self, variant_id: str | None = None) -> pd.DataFrame:
-        """One row a study and category: its share among PIEs, A/A PIEs and non-PIEs, compared."""
-        return annotations.shares(self._studies(variant_id))
-
-    def annotation_agreement(self, variant_id: str | None = None) -> pd.DataFrame:
-        """One row a study and pair of raters (Cohen's kappa), one of all (Krippendorff's alpha)."""
-        return annotations.agreement(self._studies(variant_id))
-
-    def _studies(self, variant_id: str | None) -> list[Study]:
-        return annotations.studies(self.folder, self.manifest, variant_id)
 
     def join(self, table: matching.Joinable, *, overwrite: bool = False) -> "SweepResults":
         """Return these results with the columns of a table as ``meta_*`` columns of the images.

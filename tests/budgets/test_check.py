@@ -253,6 +253,27 @@ def test_what_is_untested_breaches_unless_it_is_allowed(
     assert ("allowed" if status == 0 else "each counts as a breach") in told
 
 
+@pytest.mark.parametrize("seeds", [1, 4])
+def test_an_exact_copy_has_lost_in_no_class(tmp_path: Path, seeds: int) -> None:
+    folder = make_sweep(tmp_path, seeds=seeds, variants=("int8-static",))
+    for seed in range(seeds):
+        copied = folder.prediction_path("dense", seed).read_bytes()
+        folder.prediction_path("int8-static", seed).write_bytes(copied)
+    assert SweepResults(folder).classes()["p_two_way"].isna().all()
+    for judge in ("q", "p", "significant", "point"):
+        for limit, verdict in ((0.0, "pass"), (0.02, "pass"), (-0.01, "breach")):
+            for rule in ("recall_drop", "classes.ant"):
+                text = f"{rule} = {{max = {limit}, judge = '{judge}'}}"
+                one = verdicts(folder, tmp_path, text, "int8-static")[0]
+                expected = "pass" if judge in ("q", "p") else verdict
+                assert one.verdict == expected, text
+    sure = verdicts(folder, tmp_path, "recall_drop = {max = 1, judge = 'assured'}", "int8-static")[
+        0
+    ]
+    assert sure.verdict == "untested"
+    assert "and some that differ" in sure.note
+
+
 def test_a_variant_without_a_run_is_untested(tmp_path: Path) -> None:
     folder = make_sweep(tmp_path, n_images=50, seeds=2)
     manifest = folder.manifest()

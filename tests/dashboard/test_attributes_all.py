@@ -31,7 +31,10 @@ def test_all_attributes_stand_side_by_side_at_first(tmp_path, open_page):  # noq
     assert shown["attribute"].is_monotonic_increasing
     assert len(shown) == 2 * 18
     assert {"pies_of_value", "over_representation", "difference"} <= {*shown.columns}
-    assert "seeds alone" in written(app)
+    assert {"risk_difference", "risk_difference_low", "contrast"} <= {*shown.columns}
+    assert "of 36 values likelier to be PIEs than seeds do" in written(app)
+    assert "(contrast, q ≤ 0.05)" in written(app)
+    assert any("how much compression adds is above, not here" in one.value for one in app.caption)
     app.selectbox(key="local-attribute").select("factor_03").run()
     assert {*app.dataframe[0].value["value"]} == {"0", "1"}
     assert app.query_params["attribute"] in ("factor_03", ["factor_03"])
