@@ -16,12 +16,13 @@ from analysis.presentation.formatting import count
 from analysis.results.code import literal, table_code, where_in
 from analysis.store.tags import LONGEST
 from dashboard import data, export_panel, permissions, state
+from dashboard.address import WHOLE
 from dashboard.context import Context
 from dashboard.gallery import selected
 from dashboard.gallery.query import Found
 from dashboard.gallery.sort_keys import SORTS
 from dashboard.gallery.tiles import chips
-from dashboard.selection import WHOLE, Selection, to_params
+from dashboard.selection import Selection, to_params
 from dashboard.text import plain
 
 _CLASS_COLUMNS = {

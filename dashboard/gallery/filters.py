@@ -17,11 +17,13 @@ import streamlit as st
 from analysis.presentation.formatting import count
 from analysis.stats.pie import KINDS
 from dashboard import state
+from dashboard.address import WHOLE
 from dashboard.context import Context
 from dashboard.gallery import single
 from dashboard.gallery.query import Facets
 from dashboard.gallery.sort_keys import SORTS
 from dashboard.gallery.tiles import KIND_ICONS, SCORES_WORDS
+from dashboard.gallery.variant_control import variant_filter
 from dashboard.selection import (
     CLASS_OF,
     MAX_PER_PAGE,
@@ -29,7 +31,6 @@ from dashboard.selection import (
     POPULATIONS,
     SCORES,
     TILES,
-    WHOLE,
     changed,
 )
 from dashboard.text import plain
@@ -182,16 +183,6 @@ _CLASS_OF = {"label": "True", "dense": "Dense", "variant": "Variant"}
 _ORDERS = {"desc": "Falling", "asc": "Rising"}
 _TILES = {"small": "S", "medium": "M", "large": "L"}
 _PER_PAGE = (24, 60, 120, MAX_PER_PAGE)
-
-
-def variant_filter(context: Context) -> None:
-    """Choose the variant."""
-    with st.container(key="filter-variant"):
-        st.selectbox(
-            "Variant",
-            context.results.compressed_ids,
-            **_bound(context, "variant", context.variant),
-        )
 
 
 def filters(context: Context, facets: Facets, metadata: dict[str, pd.Categorical]) -> None:

@@ -10,8 +10,9 @@ import pandas as pd
 
 from analysis import schema
 from analysis.stats.pie import KINDS
+from dashboard.address import WHOLE
 from dashboard.gallery.sort_keys import SORTS, Sort
-from dashboard.selection import POPULATIONS, SCORES, WHOLE, Selection
+from dashboard.selection import POPULATIONS, SCORES, Selection
 
 Bools = npt.NDArray[np.bool_]
 Ids = npt.NDArray[np.intp]

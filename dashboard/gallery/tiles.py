@@ -10,10 +10,11 @@ from analysis import schema
 from analysis.presentation.formatting import class_name, count, is_missing, percent
 from analysis.stats.pie import KINDS
 from dashboard import data
+from dashboard.address import WHOLE
 from dashboard.context import Context
 from dashboard.gallery import selected, single
 from dashboard.gallery.query import Found, ImageIndex
-from dashboard.selection import WHOLE, Selection
+from dashboard.selection import Selection
 
 KIND_ICONS = {"forgotten": "▼", "recovered": "▲", "changed": "◆", "": "○"}
 _NOUNS = {"pies": "PIEs", "non-pies": "non-PIEs", "all": "images"}

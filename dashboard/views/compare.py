@@ -16,8 +16,8 @@ from dashboard.export_panel import panel
 from dashboard.figure_panel import figure, note
 from dashboard.gallery import single
 from dashboard.gallery.component import strip
-from dashboard.gallery.filters import variant_filter
 from dashboard.gallery.query import ImageIndex
+from dashboard.gallery.variant_control import variant_filter
 from dashboard.text import plain
 
 _SHOWN = 12
@@ -85,8 +85,7 @@ def _chosen(context: Context) -> tuple[str, str]:
     if not others:
         raise NothingYetError("To compare takes two compressed variants with finished runs.")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        with st.container(width=260):
-            variant_filter(context)
+        variant_filter(context)
         with st.container(key="filter-other", width=260):
             other = st.selectbox("with", others, **state.local("other", others[0], others))
     return one, other if other in others else others[0]

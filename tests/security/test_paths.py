@@ -6,6 +6,7 @@ import sys
 import sysconfig
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from tests.synthetic import make_sweep
 ROOT = Path(__file__).resolve().parents[2]
 PARAMETERS = sorted(
     {"sweep", "variant", "class", "class_of", "becomes", "kind", "population", "agreement",
+     "method", "sparsity",
      "distance", "meta", "tag", "sort", "order", "page", "per_page", "tile", "image", "ties",
      "nobody-knows", *_LOCAL}
 )  # fmt: skip
@@ -134,7 +136,8 @@ def test_the_parameters_fuzzed_are_all_there_are() -> None:
         kinds=("e",), population="all", agreement=(1, 2), distance=(1, 2), meta=(("a", "b"),),
         tags=("t",), sort="label", order="asc", page=2, per_page=7, tile="small", image=1,
     )  # fmt: skip
-    assert set(to_params(whole)) | _LOCAL | {"nobody-knows"} == set(PARAMETERS)
+    by_level = to_params(replace(whole, method="m", sparsity=0.5))
+    assert set(to_params(whole)) | set(by_level) | _LOCAL | {"nobody-knows"} == set(PARAMETERS)
 
 
 @pytest.mark.parametrize("verb", ["show", "verify", "remove", "rename", "merge", "export", "check",
