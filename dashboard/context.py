@@ -92,7 +92,7 @@ def current() -> Context:
         meta={column: list(values.categories) for column, values in data.categories(opened).items()}
         if "meta" in params
         else {},
-        tags=list(data.marks(opened.folder).tags) if "tag" in params else (),
+        tags=list(data.marks(opened.folder).tags) if {"tag", "not_tag"} & params.keys() else (),
     )
     selection, more = parse(params, known, sweep=name)
     settled = variant if opened.manifest.is_complete else None

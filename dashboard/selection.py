@@ -25,9 +25,11 @@ class Selection:
     ``method`` and ``sparsity`` are how the address names the variant, None where it names it by its
     key; whoever changes one of the three changes them all (:func:`changed` does).
     ``classes`` filters by the class named in ``class_of``, ``becomes`` by the modal label of the
-    compressed models. ``agreement`` (of the compressed models) and ``distance`` are ranges in whole
-    percent, ends included. ``meta`` holds (column without ``meta_``, value) pairs. ``scores``
-    filters by what the compressed models' scores are: a tied top score, or no answer.
+    compressed models; ``not_classes`` and ``not_tags`` leave images out. An image must be a PIE in
+    every variant of ``pie_in``, and in none of ``not_pie_in``. ``agreement`` (of the compressed
+    models) and ``distance`` are ranges in whole percent, ends included. ``meta`` holds (column
+    without ``meta_``, value) pairs. ``scores`` filters by what the compressed models' scores are: a
+    tied top score, or no answer.
     """
 
     sweep: str | None = None
@@ -38,12 +40,16 @@ class Selection:
     classes: tuple[str, ...] = ()
     class_of: str = "label"
     becomes: tuple[str, ...] = ()
+    not_classes: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
+    pie_in: tuple[str, ...] = ()
+    not_pie_in: tuple[str, ...] = ()
     population: str = "pies"
     agreement: tuple[int, int] = WHOLE
     distance: tuple[int, int] = WHOLE
     meta: tuple[tuple[str, str], ...] = ()
     tags: tuple[str, ...] = ()
+    not_tags: tuple[str, ...] = ()
     scores: tuple[str, ...] = ()
     sort: str = "vote_distance"
     order: str = "desc"
@@ -94,12 +100,16 @@ def parse(
         classes=reader.many("class", known.class_names),
         class_of=reader.one("class_of", CLASS_OF, default.class_of),
         becomes=reader.many("becomes", known.class_names),
+        not_classes=reader.many("not_class", known.class_names),
         kinds=reader.many("kind", KINDS),
+        pie_in=reader.many("pie_in", known.variants),
+        not_pie_in=reader.many("not_pie_in", known.variants),
         population=reader.one("population", POPULATIONS, default.population),
         agreement=reader.range("agreement"),
         distance=reader.range("distance"),
         meta=reader.pairs("meta", known.meta),
         tags=reader.many("tag", known.tags),
+        not_tags=reader.many("not_tag", known.tags),
         scores=reader.many("scores", SCORES),
         sort=reader.one("sort", tuple(SORTS), default.sort),
         order=reader.one("order", ORDERS, default.order),
@@ -119,9 +129,13 @@ def to_params(selection: Selection, *, default_variant: str | None = None) -> di
         **_spelled_variant(selection, default_variant),
         "class": list(selection.classes),
         "becomes": list(selection.becomes),
+        "not_class": list(selection.not_classes),
         "kind": list(selection.kinds),
+        "pie_in": list(selection.pie_in),
+        "not_pie_in": list(selection.not_pie_in),
         "meta": [f"{column}:{value}" for column, value in selection.meta],
         "tag": list(selection.tags),
+        "not_tag": list(selection.not_tags),
         "scores": list(selection.scores),
     }
     for name in ("agreement", "distance"):
@@ -171,7 +185,7 @@ def without_filters(selection: Selection) -> Selection:
             name: getattr(default, name)
             for name in (
                 "classes", "class_of", "becomes", "kinds", "population", "agreement", "distance",
-                "meta", "tags", "scores",
+                "meta", "tags", "scores", "not_classes", "not_tags", "pie_in", "not_pie_in",
             )
         },
     )  # fmt: skip

@@ -19,7 +19,7 @@ from analysis.stats.pie import KINDS
 from dashboard import state
 from dashboard.address import WHOLE
 from dashboard.context import Context
-from dashboard.gallery import single
+from dashboard.gallery import sets, single
 from dashboard.gallery.query import Facets
 from dashboard.gallery.sort_keys import SORTS
 from dashboard.gallery.tiles import KIND_ICONS, SCORES_WORDS
@@ -203,6 +203,7 @@ def filters(context: Context, facets: Facets, metadata: dict[str, pd.Categorical
             ),
         )
     _kind_filter(context, facets.kind)
+    sets.variants_filter(context)
     if any(facets.scores.values()) or selection.scores:
         _scores_filter(context, facets.scores)
     class_filter(context, "class", "classes", "Class", facets.classes, "All classes")
@@ -216,9 +217,13 @@ def filters(context: Context, facets: Facets, metadata: dict[str, pd.Categorical
             "that of the chosen variant.",
             **_bound(context, "class_of", selection.class_of),
         )
+    class_filter(
+        context, "not_class", "not_classes", "Class is not", facets.not_classes, "None left out"
+    )
     class_filter(context, "becomes", "becomes", "Variant says", facets.becomes, "Any class")
     if facets.tags:
         _tag_filter(context, facets.tags)
+        sets.not_tag_filter(context, list(facets.tags))
     is_single = single.is_single(context)
     for name, label in (("agreement", "Agreement, %"), ("distance", "Vote distance, %")):
         if is_single and getattr(selection, name) == WHOLE:

@@ -97,12 +97,18 @@ def _turned(selection: Selection, found: query.Found, image: int) -> Selection:
     return changed(selection, page=int(places[0]) // selection.per_page + 1)
 
 
+_LISTS = (
+    "classes", "becomes", "kinds", "tags", "scores", "not_classes", "not_tags", "pie_in",
+    "not_pie_in",
+)  # fmt: skip
+
+
 def _removed(selection: Selection, field: str, value: str) -> Selection:
     default = getattr(Selection(), field)
     if field == "meta":
         pairs = tuple(pair for pair in selection.meta if ":".join(pair) != value)
         return changed(selection, meta=pairs)
-    if field in ("classes", "becomes", "kinds", "tags", "scores"):
+    if field in _LISTS:
         kept = tuple(one for one in getattr(selection, field) if one != value)
         return changed(selection, **{field: kept})
     return changed(selection, **{field: default})

@@ -1,3 +1,5 @@
+import re
+
 from playwright.sync_api import expect
 
 from tests.dashboard.browsing import TILE, change, choose, found, painted, query, settled
@@ -67,3 +69,22 @@ def test_every_page_with_a_variant_has_the_slider(page, address):
         page.keyboard.press("]")
         page.wait_for_function("() => location.search.includes('sparsity=0.9')")
         at(page, "0.90")
+
+
+def test_sets_of_compare_open_whole_in_the_gallery(page, address):
+    for key, kind in (("both", ""), ("here", "forgotten"), ("there", "")):
+        page.goto(f"{address}/gallery?sweep=plain&class=class+3&population=all")
+        painted(page)
+        page.goto(f"{address}/compare?sweep=plain&sparsity=0.9&other=magnitude-0.50")
+        button = page.locator(f".st-key-set-{key}-{kind or 'all'} button")
+        n = int(re.search(r"[\d,]+", button.inner_text())[0].replace(",", ""))
+        settled(page)
+        button.click()
+        page.wait_for_url("**/gallery?**")
+        painted(page)
+        assert found(page) == n > 0
+        asked = query(page)
+        assert "class" not in asked
+        assert set(asked) & {"pie_in", "not_pie_in"} == {
+            "pie_in" if key == "both" else "not_pie_in"
+        }
