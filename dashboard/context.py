@@ -10,6 +10,7 @@ from analysis.results import SweepResults
 from analysis.stats.votes import TIE_RULES, TieRule
 from analysis.store.manifest import Manifest
 from dashboard import data, state
+from dashboard.gallery.levels import Methods, methods
 from dashboard.selection import Known, Selection, parse
 
 
@@ -50,6 +51,11 @@ class Context:
         return len(self.results.label)
 
     @cached_property
+    def methods(self) -> Methods:
+        """The variants that can be looked at, by method and sparsity."""
+        return methods_of(self.results)
+
+    @cached_property
     def variant(self) -> str:
         """The chosen variant; there must be one."""
         if self.selection.variant is None:
@@ -79,17 +85,24 @@ def current() -> Context:
     variant = opened.default_variant()
     known = Known(
         variants=opened.compressed_ids,
+        methods=methods_of(opened),
         default_variant=variant,
         class_names=opened.class_names,
         n_images=len(opened.label),
         meta={column: list(values.categories) for column, values in data.categories(opened).items()}
         if "meta" in params
         else {},
-        tags=list(data.marks(opened.folder).tags) if "tag" in params else (),
+        tags=list(data.marks(opened.folder).tags) if {"tag", "not_tag"} & params.keys() else (),
     )
     selection, more = parse(params, known, sweep=name)
     settled = variant if opened.manifest.is_complete else None
     return Context(opened, selection, settled, (*notes, *more))
+
+
+def methods_of(opened: SweepResults) -> Methods:
+    """Return the compressed variants of a sweep by method and sparsity."""
+    records = [opened.manifest.variant(one) for one in opened.compressed_ids]
+    return methods((one.variant_id, one.method, one.target_sparsity) for one in records)
 
 
 def tie_rule(asked: list[str]) -> TieRule:

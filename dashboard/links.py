@@ -9,12 +9,9 @@ from dashboard.selection import Selection
 
 def open_gallery(context: Context, **filters: Any) -> None:
     """Open the gallery of this sweep and variant with these filters and no others."""
-    selection = Selection(
-        **{
-            "sweep": context.selection.sweep,
-            "variant": context.selection.variant,
-            "ties": context.selection.ties,
-            **filters,
-        }
-    )
+    here = context.selection
+    variant = {"variant": here.variant, "method": here.method, "sparsity": here.sparsity}
+    if "variant" in filters:
+        variant = {}
+    selection = Selection(**{"sweep": here.sweep, "ties": here.ties, **variant, **filters})
     state.open_page(pages.page("gallery"), selection, context.default_variant)

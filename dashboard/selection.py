@@ -6,6 +6,8 @@ from typing import Any
 
 from analysis.stats.pie import KINDS
 from analysis.stats.votes import TIE_RULES, TieRule
+from dashboard.address import WHOLE, Reader
+from dashboard.gallery.levels import Methods
 from dashboard.gallery.sort_keys import SORTS
 
 SCORES = ("tied", "no-answer")
@@ -14,31 +16,40 @@ CLASS_OF = ("label", "dense", "variant")
 ORDERS = ("desc", "asc")
 TILES = ("small", "medium", "large")
 MAX_PER_PAGE = 240
-WHOLE = (0, 100)
 
 
 @dataclass(frozen=True)
 class Selection:
     """Everything the address can say; ``None`` where a sweep has nothing to choose.
 
+    ``method`` and ``sparsity`` are how the address names the variant, None where it names it by its
+    key; whoever changes one of the three changes them all (:func:`changed` does).
     ``classes`` filters by the class named in ``class_of``, ``becomes`` by the modal label of the
-    compressed models. ``agreement`` (of the compressed models) and ``distance`` are ranges in whole
-    percent, ends included. ``meta`` holds (column without ``meta_``, value) pairs. ``scores``
-    filters by what the compressed models' scores are: a tied top score, or no answer.
+    compressed models; ``not_classes`` and ``not_tags`` leave images out. An image must be a PIE in
+    every variant of ``pie_in``, and in none of ``not_pie_in``. ``agreement`` (of the compressed
+    models) and ``distance`` are ranges in whole percent, ends included. ``meta`` holds (column
+    without ``meta_``, value) pairs. ``scores`` filters by what the compressed models' scores are: a
+    tied top score, or no answer.
     """
 
     sweep: str | None = None
     variant: str | None = None
+    method: str | None = None
+    sparsity: float | None = None
     ties: TieRule = "confidence"
     classes: tuple[str, ...] = ()
     class_of: str = "label"
     becomes: tuple[str, ...] = ()
+    not_classes: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
+    pie_in: tuple[str, ...] = ()
+    not_pie_in: tuple[str, ...] = ()
     population: str = "pies"
     agreement: tuple[int, int] = WHOLE
     distance: tuple[int, int] = WHOLE
     meta: tuple[tuple[str, str], ...] = ()
     tags: tuple[str, ...] = ()
+    not_tags: tuple[str, ...] = ()
     scores: tuple[str, ...] = ()
     sort: str = "vote_distance"
     order: str = "desc"
@@ -53,6 +64,7 @@ class Known:
     """What the chosen sweep offers: the values an address may name, and its defaults."""
 
     variants: Sequence[str] = ()
+    methods: Methods = field(default_factory=dict)
     default_variant: str | None = None
     class_names: Sequence[str] = ()
     n_images: int = 0
@@ -79,21 +91,25 @@ def parse(
     selection, notes
         Notes are plain text and name the parameter, its value and what is shown instead.
     """
-    reader = _Reader(params)
+    reader = Reader(params)
     default = Selection()
     selection = Selection(
         sweep=sweep,
-        variant=reader.one("variant", known.variants, known.default_variant),
+        **reader.variant(known.variants, known.methods, known.default_variant),
         ties=reader.one("ties", TIE_RULES, default.ties),
         classes=reader.many("class", known.class_names),
         class_of=reader.one("class_of", CLASS_OF, default.class_of),
         becomes=reader.many("becomes", known.class_names),
+        not_classes=reader.many("not_class", known.class_names),
         kinds=reader.many("kind", KINDS),
+        pie_in=reader.many("pie_in", known.variants),
+        not_pie_in=reader.many("not_pie_in", known.variants),
         population=reader.one("population", POPULATIONS, default.population),
         agreement=reader.range("agreement"),
         distance=reader.range("distance"),
         meta=reader.pairs("meta", known.meta),
         tags=reader.many("tag", known.tags),
+        not_tags=reader.many("not_tag", known.tags),
         scores=reader.many("scores", SCORES),
         sort=reader.one("sort", tuple(SORTS), default.sort),
         order=reader.one("order", ORDERS, default.order),
@@ -107,31 +123,55 @@ def parse(
 
 def to_params(selection: Selection, *, default_variant: str | None = None) -> dict[str, list[str]]:
     """Spell a selection as query parameters; what stands at its default is left out."""
-    default = Selection(variant=default_variant)
+    default = Selection()
     spelled = {
         "sweep": [selection.sweep] if selection.sweep is not None else [],
+        **_spelled_variant(selection, default_variant),
         "class": list(selection.classes),
         "becomes": list(selection.becomes),
+        "not_class": list(selection.not_classes),
         "kind": list(selection.kinds),
+        "pie_in": list(selection.pie_in),
+        "not_pie_in": list(selection.not_pie_in),
         "meta": [f"{column}:{value}" for column, value in selection.meta],
         "tag": list(selection.tags),
+        "not_tag": list(selection.not_tags),
         "scores": list(selection.scores),
     }
     for name in ("agreement", "distance"):
         low, high = getattr(selection, name)
         spelled[name] = [f"{low}-{high}"] if (low, high) != WHOLE else []
     for name in (
-        "variant", "ties", "class_of", "population", "sort", "order", "page", "per_page", "tile",
-        "image",
+        "ties", "class_of", "population", "sort", "order", "page", "per_page", "tile", "image",
     ):  # fmt: skip
         value = getattr(selection, name)
         spelled[name] = [str(value)] if value not in (None, getattr(default, name)) else []
     return {name: values for name, values in spelled.items() if values}
 
 
+def _spelled_variant(selection: Selection, default_variant: str | None) -> dict[str, list[str]]:
+    """Name the variant as it was chosen: by method and sparsity, or by its key."""
+    if selection.method is not None:
+        level = selection.sparsity
+        return {
+            "method": [selection.method],
+            "sparsity": [] if level is None else [f"{level:.12g}"],
+        }
+    named = selection.variant not in (None, default_variant)
+    return {"variant": [str(selection.variant)] if named else []}
+
+
+_VARIANT = frozenset(("variant", "method", "sparsity"))
+
+
 def changed(selection: Selection, **changes: Any) -> Selection:
-    """Change a selection; whatever filters or sorts goes back to page 1 and closes the detail."""
-    if set(changes) - {"page", "image", "tile"}:
+    """Change a selection; whatever filters or sorts goes back to page 1 and closes the detail.
+
+    Another variant keeps page and image: what becomes of them is what one wants to see.
+    """
+    if set(changes) & _VARIANT:
+        changes = {"method": None, "sparsity": None, **changes}
+    if set(changes) - {"page", "image", "tile"} - _VARIANT:
         changes = {"page": 1, "image": None, **changes}
     return replace(selection, **changes)
 
@@ -145,73 +185,7 @@ def without_filters(selection: Selection) -> Selection:
             name: getattr(default, name)
             for name in (
                 "classes", "class_of", "becomes", "kinds", "population", "agreement", "distance",
-                "meta", "tags", "scores",
+                "meta", "tags", "scores", "not_classes", "not_tags", "pie_in", "not_pie_in",
             )
         },
     )  # fmt: skip
-
-
-class _Reader:
-    """Reads one parameter at a time and collects the notes."""
-
-    def __init__(self, params: Mapping[str, Sequence[str]]) -> None:
-        self.params = params
-        self.notes: list[str] = []
-
-    def one(self, name: str, known: Sequence[str], default: Any) -> Any:
-        values = self.params.get(name, ())
-        if not values:
-            return default
-        if values[-1] in known:
-            return values[-1]
-        self._note(name, values[-1], default)
-        return default
-
-    def many(self, name: str, known: Sequence[str]) -> tuple[str, ...]:
-        kept = []
-        allowed = set(known)
-        for value in self.params.get(name, ()):
-            if value in allowed:
-                kept.append(value)
-            else:
-                self._note(name, value, None)
-        return tuple(dict.fromkeys(kept))
-
-    def pairs(self, name: str, known: Mapping[str, Sequence[str]]) -> tuple[tuple[str, str], ...]:
-        kept = []
-        for text in self.params.get(name, ()):
-            column, _, value = text.partition(":")
-            if value in known.get(column, ()):
-                kept.append((column, value))
-            else:
-                self._note(name, text, None)
-        return tuple(dict.fromkeys(kept))
-
-    def number(self, name: str, low: int, high: int | None, default: int | None) -> Any:
-        values = self.params.get(name, ())
-        if not values:
-            return default
-        text = values[-1]
-        if text.isascii() and text.isdigit() and len(text) < 12:
-            number = int(text)
-            if low <= number and (high is None or number <= high):
-                return number
-        self._note(name, text, default)
-        return default
-
-    def range(self, name: str) -> tuple[int, int]:
-        values = self.params.get(name, ())
-        if not values:
-            return WHOLE
-        low, _, high = values[-1].partition("-")
-        if all(part.isascii() and part.isdigit() and len(part) < 4 for part in (low, high)):
-            ends = (int(low), int(high))
-            if WHOLE[0] <= ends[0] <= ends[1] <= WHOLE[1]:
-                return ends
-        self._note(name, values[-1], "all")
-        return WHOLE
-
-    def _note(self, name: str, value: str, instead: Any) -> None:
-        shown = value if len(value) <= 80 else value[:79] + "…"
-        rest = f"showing {instead}" if instead is not None else "left out"
-        self.notes.append(f"{name}={shown} is not available here: {rest}.")

@@ -16,6 +16,8 @@ _CARRIED = "carried"
 _DECIMAL = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4})?", re.ASCII)
 _PAGE = "page"
 _IMAGE_PAGE = "image"
+# Each of them names the variant: what an address says by one is not mixed with another.
+_NAMING = ("variant", "method", "sparsity")
 # Parameters of single pages, beside those of the selection, which all pages share.
 _LOCAL = frozenset(
     ("metric", "of", "of_class", "of_value", "cost", "rule", "order_by", "search", "top", "other",
@@ -33,6 +35,8 @@ def arrive(url_path: str) -> None:
         # An open image is what its own page is of; the gallery would open it over the tiles.
         if url_path != _IMAGE_PAGE:
             carried.pop("image", None)
+        if any(name in st.query_params for name in _NAMING):
+            carried = {name: value for name, value in carried.items() if name not in _NAMING}
         missing = {name: value for name, value in carried.items() if name not in st.query_params}
         if missing:
             st.query_params.from_dict(params() | missing)

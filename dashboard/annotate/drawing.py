@@ -7,7 +7,7 @@ from analysis.presentation.formatting import count
 from analysis.results.annotations import SIZES, start_study, supply
 from dashboard import permissions, state
 from dashboard.context import Context, NothingYetError
-from dashboard.gallery.filters import variant_filter
+from dashboard.gallery.variant_control import variant_filter
 from dashboard.shell import tell
 from dashboard.text import plain
 
@@ -20,8 +20,7 @@ def form(context: Context) -> None:
     """Say what a study of the chosen variant would hold, and start it."""
     variant = context.variant
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        with st.container(width=240):
-            variant_filter(context)
+        variant_filter(context)
         with st.container(width=190):
             st.number_input(
                 "Images a group",

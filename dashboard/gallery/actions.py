@@ -16,12 +16,13 @@ from analysis.presentation.formatting import count
 from analysis.results.code import literal, table_code, where_in
 from analysis.store.tags import LONGEST
 from dashboard import data, export_panel, permissions, state
+from dashboard.address import WHOLE
 from dashboard.context import Context
 from dashboard.gallery import selected
 from dashboard.gallery.query import Found
 from dashboard.gallery.sort_keys import SORTS
 from dashboard.gallery.tiles import chips
-from dashboard.selection import WHOLE, Selection, to_params
+from dashboard.selection import Selection, to_params
 from dashboard.text import plain
 
 _CLASS_COLUMNS = {
@@ -55,6 +56,10 @@ def _filters(context: Context) -> str:
     ):
         if chosen:
             lines += where_in(column, [names.index(name) for name in chosen])
+    if selection.not_classes:
+        left_out = [names.index(name) for name in selection.not_classes]
+        lines += _kept(f'~table["{_CLASS_COLUMNS[selection.class_of]}"].isin({literal(left_out)})')
+    lines += _sets(selection)
     for column, (low, high) in (
         ("agreement", selection.agreement),
         ("vote_distance", selection.distance),
@@ -64,6 +69,19 @@ def _filters(context: Context) -> str:
     if selection.scores:
         lines += _kept(" | ".join(_SCORES[one] for one in selection.scores))
     return lines + _metadata(selection) + _tag_lines(context)
+
+
+def _sets(selection: Selection) -> str:
+    """Write the lines that keep the images that are PIEs, or none, of other variants."""
+    lines = ""
+    for sign, variants in (("", selection.pie_in), ("~", selection.not_pie_in)):
+        for one in variants:
+            lines += (
+                f"\nother = sweep.images({literal(one)})"
+                f'\nis_other = table["image_id"].isin(other.loc[other["is_pie"], "image_id"])'
+                f"\ntable = table[{sign}is_other]"
+            )
+    return lines
 
 
 def _metadata(selection: Selection) -> str:
@@ -79,11 +97,12 @@ def _metadata(selection: Selection) -> str:
 
 
 def _tag_lines(context: Context) -> str:
-    tags = data.marks(context.results.folder).tags
-    if not context.selection.tags:
-        return ""
-    chosen = {image_id for tag in context.selection.tags for image_id in tags.get(tag, ())}
-    return where_in(schema.IMAGE_ID, sorted(chosen))
+    tags, lines = data.marks(context.results.folder).tags, ""
+    for sign, names in (("", context.selection.tags), ("~", context.selection.not_tags)):
+        if names:
+            chosen = sorted({image_id for tag in names for image_id in tags.get(tag, ())})
+            lines += _kept(f'{sign}table["image_id"].isin({literal(chosen)})')
+    return lines
 
 
 def _order(context: Context) -> str:

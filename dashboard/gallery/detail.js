@@ -6,7 +6,7 @@ function control(text, label, testid, onClick) {
   return made;
 }
 
-function makeHead(data, dialog, go, select) {
+function makeHead(data, dialog, go, select, goTo) {
   const head = element("header", "lethe-head");
   const title = element("h2", "", data.title);
   title.id = "lethe-detail-title";
@@ -15,6 +15,7 @@ function makeHead(data, dialog, go, select) {
   chosen.setAttribute("aria-pressed", String(data.selected));
   head.append(
     title,
+    ...(data.steps ? [makeSteps(data.steps, goTo)] : []),
     element("span", "lethe-position", data.position),
     chosen,
     control("‹", "Previous image", "detail-previous", step(data.previous)),
@@ -22,6 +23,18 @@ function makeHead(data, dialog, go, select) {
     control("×", "Close", "detail-close", () => dialog.close()),
   );
   return head;
+}
+
+// Steps to the same image at the next level of sparsity, below or above.
+function makeSteps(steps, goTo) {
+  const made = element("span", "lethe-level");
+  const step = (id) => (id === null ? undefined : () => goTo(id));
+  const [less, more] = ["[", "]"].map((key, i) =>
+    control(key, i ? "More sparsity" : "Less sparsity", `detail-${i ? "more" : "less"}`,
+      step(i ? steps.more : steps.less)),
+  );
+  made.append(less, element("span", "", `Sparsity ${steps.label}`), more);
+  return made;
 }
 
 function makePicture(data) {
@@ -72,6 +85,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const dialog = parentElement.querySelector("dialog");
   if (!dialog) return;
   const go = (id) => setTriggerValue("act", { type: "open", id });
+  const goTo = (id) => setTriggerValue("act", { type: "variant", id });
   const select = () =>
     setTriggerValue("act", {
       type: "select",
@@ -106,7 +120,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   );
   const body = element("div", "lethe-body");
   body.append(makePicture(data), right);
-  dialog.replaceChildren(makeHead(data, dialog, go, select), body);
+  dialog.replaceChildren(makeHead(data, dialog, go, select, goTo), body);
   if (!dialog.open) dialog.showModal();
   const target = focused && dialog.querySelector(`[data-testid="${focused}"]:not(:disabled)`);
   (target || dialog.querySelector('[data-testid="detail-close"]')).focus({ preventScroll: true });

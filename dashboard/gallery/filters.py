@@ -17,11 +17,13 @@ import streamlit as st
 from analysis.presentation.formatting import count
 from analysis.stats.pie import KINDS
 from dashboard import state
+from dashboard.address import WHOLE
 from dashboard.context import Context
-from dashboard.gallery import single
+from dashboard.gallery import sets, single
 from dashboard.gallery.query import Facets
 from dashboard.gallery.sort_keys import SORTS
 from dashboard.gallery.tiles import KIND_ICONS, SCORES_WORDS
+from dashboard.gallery.variant_control import variant_filter
 from dashboard.selection import (
     CLASS_OF,
     MAX_PER_PAGE,
@@ -29,7 +31,6 @@ from dashboard.selection import (
     POPULATIONS,
     SCORES,
     TILES,
-    WHOLE,
     changed,
 )
 from dashboard.text import plain
@@ -184,16 +185,6 @@ _TILES = {"small": "S", "medium": "M", "large": "L"}
 _PER_PAGE = (24, 60, 120, MAX_PER_PAGE)
 
 
-def variant_filter(context: Context) -> None:
-    """Choose the variant."""
-    with st.container(key="filter-variant"):
-        st.selectbox(
-            "Variant",
-            context.results.compressed_ids,
-            **_bound(context, "variant", context.variant),
-        )
-
-
 def filters(context: Context, facets: Facets, metadata: dict[str, pd.Categorical]) -> None:
     """Draw every filter, the number of images each option would show beside it."""
     selection = context.selection
@@ -212,6 +203,7 @@ def filters(context: Context, facets: Facets, metadata: dict[str, pd.Categorical
             ),
         )
     _kind_filter(context, facets.kind)
+    sets.variants_filter(context)
     if any(facets.scores.values()) or selection.scores:
         _scores_filter(context, facets.scores)
     class_filter(context, "class", "classes", "Class", facets.classes, "All classes")
@@ -225,9 +217,13 @@ def filters(context: Context, facets: Facets, metadata: dict[str, pd.Categorical
             "that of the chosen variant.",
             **_bound(context, "class_of", selection.class_of),
         )
+    class_filter(
+        context, "not_class", "not_classes", "Class is not", facets.not_classes, "None left out"
+    )
     class_filter(context, "becomes", "becomes", "Variant says", facets.becomes, "Any class")
     if facets.tags:
         _tag_filter(context, facets.tags)
+        sets.not_tag_filter(context, list(facets.tags))
     is_single = single.is_single(context)
     for name, label in (("agreement", "Agreement, %"), ("distance", "Vote distance, %")):
         if is_single and getattr(selection, name) == WHOLE:

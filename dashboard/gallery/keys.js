@@ -8,6 +8,7 @@ const KEYS = [
   ["Shift + x, Shift + click", "select all from the last one selected to this one"],
   ["a", "select every image of the page, or none of them"],
   ["p, n", "previous and next page"],
+  ["[, ]", "the next lower and higher sparsity that was tested"],
   ["Esc", "close what is open"],
   ["?", "show these keys"],
 ];

@@ -10,8 +10,9 @@ import pandas as pd
 
 from analysis import schema
 from analysis.stats.pie import KINDS
+from dashboard.address import WHOLE
 from dashboard.gallery.sort_keys import SORTS, Sort
-from dashboard.selection import POPULATIONS, SCORES, WHOLE, Selection
+from dashboard.selection import POPULATIONS, SCORES, Selection
 
 Bools = npt.NDArray[np.bool_]
 Ids = npt.NDArray[np.intp]
@@ -100,12 +101,16 @@ def _known(images: pd.DataFrame, column: str) -> npt.NDArray[np.float32]:
 
 @dataclass(frozen=True)
 class Facets:
-    """How many images each option would show, with every other filter as it is."""
+    """How many images each option would show, with every other filter as it is.
+
+    Of ``not_classes``, how many it would leave out.
+    """
 
     population: dict[str, int]
     kind: dict[str, int]
     classes: npt.NDArray[np.int64]
     becomes: npt.NDArray[np.int64]
+    not_classes: npt.NDArray[np.int64]
     meta: dict[str, dict[str, int]]
     tags: dict[str, int]
     scores: dict[str, int]
@@ -113,7 +118,7 @@ class Facets:
 
 @dataclass(frozen=True)
 class Found:
-    """The images of a selection in order, and the facet counts beside them."""
+    """The images of a selection in order, how many of them are tied, and the facet counts."""
 
     ids: Ids
     facets: Facets
@@ -135,6 +140,7 @@ def find(
     metadata: Mapping[str, pd.Categorical],
     *,
     tags: Mapping[str, Sequence[int]] | None = None,
+    pies: Mapping[str, Bools] | None = None,
     values: npt.NDArray[Any] | None = None,
 ) -> Found:
     """Filter and sort: AND across filters, OR within one; equal values in order of image id.
@@ -147,6 +153,8 @@ def find(
         Values (as text) of each metadata column that can be filtered by, N each.
     tags
         Image ids of each tag.
+    pies
+        The PIEs of each variant that the selection names beside its own, N flags each.
     values
         What is sorted by, where it is no column of the index; an unknown one (NaN) comes last.
     """
@@ -154,11 +162,13 @@ def find(
     masks = _masks(index, selection, class_names, metadata)
     if selection.tags:
         masks["tags"] = _any([tagged[tag] for tag in selection.tags if tag in tagged], len(index))
+    if selection.not_tags:
+        without = [tagged[tag] for tag in selection.not_tags if tag in tagged]
+        masks["not_tags"] = ~_any(without, len(index))
+    masks |= _pie_masks(selection, pies or {}, len(index))
     chosen = _all(masks, len(index))
     ids = _ordered(index, np.flatnonzero(chosen), selection, values)
-    # Ties are counted as the summary does, over PIEs and non-PIEs alike.
-    held = {name: mask for name, mask in masks.items() if name not in ("population", "kind")}
-    n_tied = int((index.tied & _all(held, len(index))).sum())
+    n_tied = int(index.tied[ids].sum())
     facets = _facets(index, selection, class_names, metadata, masks, tagged)
     return Found(ids, facets, n_tied)
 
@@ -181,6 +191,9 @@ def _masks(
     if selection.becomes:
         wanted = [position[name] for name in selection.becomes]
         masks["becomes"] = np.isin(index.variant_label, wanted)
+    if selection.not_classes:
+        wanted = [position[name] for name in selection.not_classes]
+        masks["not_class"] = ~np.isin(_class_column(index, selection), wanted)
     if selection.scores:
         by = scores_masks(index)
         masks["scores"] = _any([by[one] for one in selection.scores], len(index))
@@ -193,6 +206,16 @@ def _masks(
         values = metadata[column]
         chosen = [value for name, value in selection.meta if name == column]
         masks[f"meta:{column}"] = np.isin(values.codes, values.categories.get_indexer(chosen))
+    return masks
+
+
+def _pie_masks(selection: Selection, pies: Mapping[str, Bools], n: int) -> dict[str, Bools]:
+    """Mark the images that are PIEs of all variants named, and those that are of none."""
+    masks = {}
+    if selection.pie_in:
+        masks["pie_in"] = ~_any([~pies[one] for one in selection.pie_in], n)
+    if selection.not_pie_in:
+        masks["not_pie_in"] = ~_any([pies[one] for one in selection.not_pie_in], n)
     return masks
 
 
@@ -216,6 +239,7 @@ def _facets(
         population=dict(zip(POPULATIONS, (n_pies, n_all - n_pies, n_all), strict=True)),
         kind=dict(zip(KINDS, kinds.tolist(), strict=True)),
         classes=_class_counts(_class_column(index, selection)[others("class")], n_classes),
+        not_classes=_class_counts(_class_column(index, selection)[others("not_class")], n_classes),
         becomes=_class_counts(index.variant_label[others("becomes")], n_classes),
         meta={
             column: _value_counts(values, others(f"meta:{column}"))

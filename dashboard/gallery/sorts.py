@@ -74,5 +74,9 @@ def found(context: Context, index: ImageIndex, values: Values | None) -> Found:
         context.results.class_names,
         data.categories(context.results),
         tags=data.marks(context.results.folder).tags,
+        pies={
+            one: data.image_index(context.results, one).pie
+            for one in {*context.selection.pie_in, *context.selection.not_pie_in}
+        },
         values=values,
     )

@@ -10,10 +10,11 @@ from analysis import schema
 from analysis.presentation.formatting import class_name, count, is_missing, percent
 from analysis.stats.pie import KINDS
 from dashboard import data
+from dashboard.address import WHOLE
 from dashboard.context import Context
 from dashboard.gallery import selected, single
 from dashboard.gallery.query import Found, ImageIndex
-from dashboard.selection import WHOLE, Selection
+from dashboard.selection import Selection
 
 KIND_ICONS = {"forgotten": "▼", "recovered": "▲", "changed": "◆", "": "○"}
 _NOUNS = {"pies": "PIEs", "non-pies": "non-PIEs", "all": "images"}
@@ -66,8 +67,12 @@ def chips(selection: Selection) -> list[dict[str, str]]:
     made = [
         *(("classes", name, f"{whose}: {name}") for name in selection.classes),
         *(("becomes", name, f"compressed says: {name}") for name in selection.becomes),
+        *(("not_classes", name, f"{whose} not: {name}") for name in selection.not_classes),
+        *(("pie_in", one, f"a PIE in {one}") for one in selection.pie_in),
+        *(("not_pie_in", one, f"not a PIE in {one}") for one in selection.not_pie_in),
         *(("kinds", kind, f"kind: {kind}") for kind in selection.kinds),
         *(("tags", tag, f"tag: {tag}") for tag in selection.tags),
+        *(("not_tags", tag, f"not tagged: {tag}") for tag in selection.not_tags),
         *(("scores", one, f"scores: {SCORES_WORDS[one]}") for one in selection.scores),
         *(("meta", f"{column}:{value}", f"{column}: {value}") for column, value in selection.meta),
     ]

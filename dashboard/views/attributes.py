@@ -13,7 +13,8 @@ from dashboard import data, pending, state
 from dashboard.commands import typed
 from dashboard.context import Context
 from dashboard.figure_panel import figure, listing, note
-from dashboard.gallery.filters import class_choice, variant_filter
+from dashboard.gallery.filters import class_choice
+from dashboard.gallery.variant_control import variant_filter
 from dashboard.links import open_gallery
 from dashboard.text import plain
 from dashboard.views import attributes_all
@@ -43,8 +44,7 @@ def show() -> None:
         return
     pending.is_pending(context)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        with st.container(width=220):
-            variant_filter(context)
+        variant_filter(context)
         with st.container(key="filter-attribute", width=260):
             names = list(usable.index)
             only = names[0] if len(names) == 1 else None

@@ -14,7 +14,7 @@ from dashboard import context as contexts
 from dashboard import state
 from dashboard.context import Context
 from dashboard.figure_panel import figure, note, side_by_side
-from dashboard.gallery.filters import variant_filter
+from dashboard.gallery.variant_control import variant_filter
 from dashboard.links import open_gallery
 from dashboard.shell import guarded
 from dashboard.views import class_losses
@@ -97,8 +97,7 @@ def _controls(
     rules = _SINGLE_RULES if usual_rule(classes) == "mcnemar_p" else _RULES
     first = next(iter(rules))
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        with st.container(width=220):
-            variant_filter(context)
+        variant_filter(context)
         with st.container(key="filter-rule", width="content"):
             rule = st.segmented_control(
                 "Significant at",

@@ -9,15 +9,16 @@ from analysis.figures.overlap import pie_overlap
 from analysis.presentation.formatting import count, percent, points
 from analysis.results.code import table_code
 from analysis.stats.pairs import WORDS
+from analysis.stats.pie import KINDS
 from dashboard import context as contexts
 from dashboard import data, state
 from dashboard.context import Context, NothingYetError
 from dashboard.export_panel import panel
 from dashboard.figure_panel import figure, note
-from dashboard.gallery import single
+from dashboard.gallery import sets, single
 from dashboard.gallery.component import strip
-from dashboard.gallery.filters import variant_filter
 from dashboard.gallery.query import ImageIndex
+from dashboard.gallery.variant_control import variant_filter
 from dashboard.text import plain
 
 _SHOWN = 12
@@ -64,6 +65,7 @@ def show() -> None:
         f"**{count((pie[one] & ~pie[other]).sum())}** of {plain(one)} alone, "
         f"**{count((pie[other] & ~pie[one]).sum())}** of {plain(other)} alone."
     )
+    _sets(context, indices, one, other)
     _both(context, indices[one], pie[other], one, other)
     _figures_of_merit(context, one, other)
     left, right = st.columns(2, gap="large")
@@ -85,11 +87,25 @@ def _chosen(context: Context) -> tuple[str, str]:
     if not others:
         raise NothingYetError("To compare takes two compressed variants with finished runs.")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        with st.container(width=260):
-            variant_filter(context)
+        variant_filter(context)
         with st.container(key="filter-other", width=260):
             other = st.selectbox("with", others, **state.local("other", others[0], others))
     return one, other if other in others else others[0]
+
+
+def _sets(context: Context, indices: dict[str, ImageIndex], one: str, other: str) -> None:
+    """Lead to the three sets that two variants make, whole and by kind."""
+    for key, (words, filters) in zip(
+        ("both", "here", "there"), sets.between(one, other), strict=True
+    ):
+        index = indices[filters["variant"]]
+        against = indices[one if filters["variant"] == other else other]
+        held = index.pie & (against.pie if key == "both" else ~against.pie)
+        counts = {kind: int((held & (index.kind == i)).sum()) for i, kind in enumerate(KINDS)}
+        with st.container(horizontal=True, vertical_alignment="center", key=f"compare-{key}"):
+            st.markdown(f"**{plain(words[:1].upper() + words[1:])}**", width=290)
+            sets.links(context, key, counts, filters)
+    st.caption(f"Kinds of the images that both change are those of {plain(one)}.")
 
 
 def _figures_of_merit(context: Context, one: str, other: str) -> None:

@@ -8,7 +8,17 @@ import streamlit as st
 from dashboard import context as contexts
 from dashboard import data, state
 from dashboard.context import Context
-from dashboard.gallery import actions, component, filters, query, selected, single, sorts, tiles
+from dashboard.gallery import (
+    actions,
+    component,
+    filters,
+    query,
+    selected,
+    single,
+    sorts,
+    tiles,
+    variant_control,
+)
 from dashboard.selection import Selection, changed, without_filters
 from dashboard.shell import guarded
 
@@ -34,7 +44,8 @@ def _gallery() -> None:
             tiles.grid_data(context, index, found), lambda: _act(component.GRID_KEY, context)
         )
         component.detail(
-            tiles.detail_data(context, index, found, sorts.fact(context, values)),
+            tiles.detail_data(context, index, found, sorts.fact(context, values))
+            | {"steps": variant_control.steps(context)},
             lambda: _act(component.DETAIL_KEY, context, found),
         )
     with left, st.container(key="gallery-filters"):
@@ -54,7 +65,11 @@ def _act(key: str, context: Context, found: query.Found | None = None) -> None:
     event = state.event(key, "act")
     if isinstance(event, dict):
         selected.hear(context, event)
-        moved = _after(event, context.selection, found)
+        if event.get("type") == "variant":
+            changes = variant_control.chosen(context, str(event.get("id")))
+            moved = changed(context.selection, **changes)
+        else:
+            moved = _after(event, context.selection, found)
         state.write(moved, context.default_variant)
 
 
@@ -82,12 +97,18 @@ def _turned(selection: Selection, found: query.Found, image: int) -> Selection:
     return changed(selection, page=int(places[0]) // selection.per_page + 1)
 
 
+_LISTS = (
+    "classes", "becomes", "kinds", "tags", "scores", "not_classes", "not_tags", "pie_in",
+    "not_pie_in",
+)  # fmt: skip
+
+
 def _removed(selection: Selection, field: str, value: str) -> Selection:
     default = getattr(Selection(), field)
     if field == "meta":
         pairs = tuple(pair for pair in selection.meta if ":".join(pair) != value)
         return changed(selection, meta=pairs)
-    if field in ("classes", "becomes", "kinds", "tags", "scores"):
+    if field in _LISTS:
         kept = tuple(one for one in getattr(selection, field) if one != value)
         return changed(selection, **{field: kept})
     return changed(selection, **{field: default})

@@ -13,8 +13,8 @@ from dashboard import data, pages, state
 from dashboard.context import Context
 from dashboard.figure_panel import figure, note
 from dashboard.gallery import single, sorts, tiles
-from dashboard.gallery.filters import variant_filter
 from dashboard.gallery.query import Found, ImageIndex
+from dashboard.gallery.variant_control import variant_filter
 from dashboard.selection import changed
 from dashboard.state import open_page
 from dashboard.text import alt_text, plain
@@ -55,8 +55,7 @@ def _steps(context: Context, found: Found) -> None:
     (places,) = np.nonzero(found.ids == image_id)
     place = int(places[0]) if len(places) else None
     with st.container(horizontal=True, vertical_alignment="bottom", key="image-steps"):
-        with st.container(width=210):
-            variant_filter(context)
+        variant_filter(context)
         with st.container(key="filter-image", width=150):
             st.number_input(
                 "Image id",

@@ -25,8 +25,8 @@ from dashboard import context as contexts
 from dashboard import pages, pending, permissions
 from dashboard.context import Context
 from dashboard.figure_panel import figure, listing, note, side_by_side, with_help
-from dashboard.gallery.filters import variant_filter
 from dashboard.gallery.single import NO_FLOOR
+from dashboard.gallery.variant_control import variant_filter
 from dashboard.links import open_gallery
 from dashboard.text import html_text, plain
 
@@ -201,8 +201,7 @@ def _single_models(context: Context, pairs: pd.DataFrame) -> None:
         columns=with_help(PAIR_HELP),
         on_click=lambda row: open_gallery(context, variant=ids[row]),
     )
-    with st.container(width=420):
-        variant_filter(context)
+    variant_filter(context)
 
 
 def _gallery_address(context: Context) -> dict[str, str]:

@@ -41,8 +41,8 @@ def test_population_kind_variant_and_class_filter(page, address):
     change(page, lambda: choose(page, "filter-class", "class 3"))
     assert query(page)["class"] == ["class 3"]
     assert set(page.locator(f"{TILE} strong").all_inner_texts()) == {"class 3"}
-    change(page, lambda: choose(page, "filter-variant", "magnitude-0.50"))
-    assert query(page)["variant"] == ["magnitude-0.50"]
+    change(page, lambda: choose(page, "filter-method", "int8-static"))
+    assert query(page)["method"] == ["int8-static"]
     assert query(page)["class"] == ["class 3"]
 
 

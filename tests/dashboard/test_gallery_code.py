@@ -18,6 +18,9 @@ FILTERS = (
     {"population": "all", "meta": ["planted:blur", "planted:noise"], "sort": "breaking_point"},
     {"population": "all", "sort": "confidence_lost"},
     {"population": "all", "tag": HOSTILE[0], "sort": "stability"},
+    {"population": "all", "not_tag": HOSTILE[0], "not_class": HOSTILE[1:3]},
+    {"not_pie_in": ["magnitude-0.50", "int8-static"], "not_class": HOSTILE[1]},
+    {"population": "non-pies", "pie_in": "magnitude-0.50", "class_of": "variant"},
 )
 
 

@@ -165,11 +165,11 @@ def test_unknown_values_in_the_address_are_noted(tmp_path, open_page):
 def test_the_variant_goes_along_to_another_page(tmp_path, open_page):
     make_sweep(tmp_path)
     app = open_page("gallery")
-    app.selectbox(key="widget-variant").select("magnitude-0.50").run()
-    assert app.query_params["variant"] == "magnitude-0.50"
+    app.selectbox(key="widget-method").select("int8-static").run()
+    assert app.query_params["method"] == "int8-static"
     to_page(app, "classes")
-    assert app.selectbox(key="widget-variant").value == "magnitude-0.50"
-    assert app.query_params["variant"] in ("magnitude-0.50", ["magnitude-0.50"])
+    assert app.selectbox(key="widget-method").value == "int8-static"
+    assert app.query_params["method"] in ("int8-static", ["int8-static"])
 
 
 def test_a_filter_is_written_to_the_address(tmp_path, open_page):

@@ -10,6 +10,7 @@ from dashboard.gallery.tiles import chips, count_line
 from dashboard.selection import Selection
 from tests.synthetic import make_sweep
 
+VARIANT = "magnitude-0.90"
 ALL = Selection(population="all")
 
 
@@ -91,10 +92,41 @@ def test_pages_part_the_images_found(index, results, planted):
     assert np.concatenate(pages).tolist() == found.ids.tolist()
 
 
-def test_ties_are_counted_as_the_summary_does(index, results, planted):
-    summary = results.summary().set_index("variant_id")
-    found = find(index, Selection(), results.class_names, planted)
-    assert found.n_tied == summary.loc["magnitude-0.90", "n_tied"]
+@pytest.mark.parametrize("population", ["pies", "non-pies", "all"])
+def test_ties_are_those_of_the_images_found(index, results, planted, population):
+    found = find(index, Selection(population=population), results.class_names, planted)
+    assert found.n_tied == index.tied[found.ids].sum()
+    if population == "all":
+        assert found.n_tied == results.summary().set_index("variant_id").loc[VARIANT, "n_tied"]
+
+
+def test_sets_between_variants_leave_out_and_keep(index, results, planted):
+    pies = {v: results.images(v)["is_pie"].to_numpy() for v in results.compressed_ids}
+    other, third = "magnitude-0.50", "int8-static"
+    for filters, expected in (
+        ({"not_pie_in": (other,)}, index.pie & ~pies[other]),
+        ({"not_pie_in": (other, third)}, index.pie & ~pies[other] & ~pies[third]),
+        ({"pie_in": (other, third)}, index.pie & pies[other] & pies[third]),
+        ({"pie_in": (other,), "not_pie_in": (VARIANT,)}, np.zeros(len(index), bool)),
+    ):
+        found = find(
+            index, Selection(sort="image_id", order="asc", **filters), results.class_names,
+            planted, pies=pies,
+        )  # fmt: skip
+        assert found.ids.tolist() == np.flatnonzero(expected).tolist()
+        assert found.facets.population["pies"] == len(found.ids)
+
+
+@pytest.mark.parametrize("class_of", ["label", "dense", "variant"])
+def test_classes_and_tags_are_left_out(index, results, planted, class_of):
+    whole = search(index, results, planted, class_of=class_of)
+    left = search(index, results, planted, class_of=class_of, not_classes=("ant", "cat"))
+    gone = [whole.facets.not_classes[results.class_names.index(one)] for one in ("ant", "cat")]
+    assert len(left.ids) == len(index) - sum(gone)
+    tags = {"odd": [1, 2, 900], "even": [2, 4]}
+    selection = replace(ALL, not_tags=("odd", "even"), sort="image_id", order="asc")
+    found = find(index, selection, results.class_names, planted, tags=tags)
+    assert found.ids.tolist() == [i for i in range(len(index)) if i not in (1, 2, 4)]
 
 
 def test_the_count_line_says_shown_found_share_and_ties():
@@ -105,9 +137,10 @@ def test_the_count_line_says_shown_found_share_and_ties():
 def test_every_active_filter_has_a_chip():
     selection = Selection(
         classes=("<b>", "ant"), becomes=("bee",), kinds=("changed",), population="all",
-        agreement=(0, 50), distance=(1, 100), meta=(("planted", "blur"),),
+        agreement=(0, 50), distance=(1, 100), meta=(("planted", "blur"),), not_classes=("cat",),
+        pie_in=("magnitude-0.50",), not_pie_in=("int8-static", "magnitude-0.50"), not_tags=("t",),
     )  # fmt: skip
-    assert len(chips(selection)) == 8
+    assert len(chips(selection)) == 13
     assert chips(Selection(variant="v", sort="label", page=2)) == []
 
 

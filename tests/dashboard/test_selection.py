@@ -31,6 +31,7 @@ def test_a_selection_survives_the_address():
         sweep="made", variant="magnitude-0.50", ties="exclude", classes=("<script>", "ant"),
         class_of="dense", becomes=("a:b",), kinds=("recovered",), population="all",
         agreement=(10, 90), distance=(5, 100), meta=(("planted", "blur"),), sort="label",
+        not_classes=("<script>",), pie_in=("magnitude-0.90",), not_pie_in=("magnitude-0.50",),
         order="asc", page=3, per_page=24, tile="large", image=7,
     )  # fmt: skip
     spelled = to_params(selection, default_variant="magnitude-0.90")
@@ -50,7 +51,8 @@ def test_defaults_are_left_out_of_the_address():
         ("page", "-1"), ("page", "²"), ("page", "9" * 40), ("per_page", "241"), ("per_page", "x"),
         ("ties", "coin"), ("image", "100"), ("image", "-1"), ("image", "1.5"), ("tile", "huge"),
         ("agreement", "90-10"), ("distance", "0-101"), ("meta", "planted:rain"), ("meta", "x"),
-        ("becomes", ""),
+        ("becomes", ""), ("not_class", "wasp"), ("not_tag", "nobody's"), ("pie_in", "dense"),
+        ("not_pie_in", "magnitude-0.77"), ("not_pie_in", "<script>"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_used_falls_back_with_a_note(name, value):

@@ -141,6 +141,26 @@ def test_gallery_tiles_detail_filters_and_popovers(watched, address):
         watched.keyboard.press("Escape")
 
 
+@pytest.mark.parametrize("name", ["script", "image", "markdown link"])
+def test_gallery_notes_hostile_text_that_no_parameter_knows(watched, address, name):
+    text = STRINGS[name]
+    unknown = {"method": text, "sparsity": text, "pie_in": text, "not_pie_in": text}
+    visit(watched, address, "gallery", **unknown)
+    assert shown(watched).count("is not available here") == len(unknown)
+    see(watched, f"not_pie_in={text}")
+    check(watched)
+
+
+@pytest.mark.parametrize("name", ["image", "icon"])
+def test_gallery_leaves_out_by_a_hostile_name(watched, address, name):
+    text = STRINGS[name]
+    visit(watched, address, "gallery", population="all", not_tag=text, not_class=text)
+    see(watched, f"true label not: {text}")
+    see(watched, f"not tagged: {text}")
+    check(watched)
+    assert "is not available here" not in shown(watched)
+
+
 @pytest.mark.parametrize("name", ["image", "icon"])
 def test_gallery_filters_by_a_hostile_name(watched, address, name):
     text = STRINGS[name]

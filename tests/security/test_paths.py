@@ -6,6 +6,7 @@ import sys
 import sysconfig
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from tests.synthetic import make_sweep
 ROOT = Path(__file__).resolve().parents[2]
 PARAMETERS = sorted(
     {"sweep", "variant", "class", "class_of", "becomes", "kind", "population", "agreement",
+     "method", "sparsity", "not_class", "not_tag", "pie_in", "not_pie_in",
      "distance", "meta", "tag", "sort", "order", "page", "per_page", "tile", "image", "ties",
      "nobody-knows", *_LOCAL}
 )  # fmt: skip
@@ -132,9 +134,11 @@ def test_the_parameters_fuzzed_are_all_there_are() -> None:
     whole = Selection(
         sweep="a", variant="b", ties="exclude", classes=("c",), class_of="dense", becomes=("d",),
         kinds=("e",), population="all", agreement=(1, 2), distance=(1, 2), meta=(("a", "b"),),
+        not_classes=("c",), not_tags=("t",), pie_in=("b",), not_pie_in=("b",),
         tags=("t",), sort="label", order="asc", page=2, per_page=7, tile="small", image=1,
     )  # fmt: skip
-    assert set(to_params(whole)) | _LOCAL | {"nobody-knows"} == set(PARAMETERS)
+    by_level = to_params(replace(whole, method="m", sparsity=0.5))
+    assert set(to_params(whole)) | set(by_level) | _LOCAL | {"nobody-knows"} == set(PARAMETERS)
 
 
 @pytest.mark.parametrize("verb", ["show", "verify", "remove", "rename", "merge", "export", "check",
