@@ -75,7 +75,7 @@ def test_the_address_says_it_and_unknown_values_fall_back():
 def test_the_count_of_forgotten_stands_beside_its_ties(results):
     summary = results.summary()
     row = summary.set_index("variant_id").loc[VARIANT]
-    said = findings(summary, results.classes(), results.seed_test(), results.pairs())
+    said = findings(summary, results.classes(), results.pairs())
     n_tied = int(row["n_forgotten_tied"])
     assert n_tied
     expected = f"{int(row['n_forgotten'])} forgotten{ties_of_forgotten(row)}, "
@@ -93,7 +93,7 @@ def test_nothing_is_said_of_scores_where_none_is_tied(tmp_path):
     plain = SweepResults(make_sweep(tmp_path))
     summary = plain.summary()
     assert of_scores(summary) == []
-    assert "ties that hold" not in findings(summary, plain.classes(), plain.seed_test())[0]
+    assert "ties that hold" not in findings(summary, plain.classes(), plain.pairs())[0]
     assert "Tied scores" not in variant_table(summary, plain.manifest)
 
 
