@@ -94,7 +94,7 @@ BREAKING_POINT: Final = "breaking_point"
 TIED_SCORES_COLUMNS: Final = ("dense_tied_scores", "tied_scores")
 IMAGES_COLUMNS: Final = (
     *PIE_COLUMNS, *DIFFICULTY_COLUMNS, *PAIRED_COLUMNS, BREAKING_POINT, TRUE_CONFIDENCE,
-    *TIED_SCORES_COLUMNS,
+    *TIED_SCORES_COLUMNS, MARGIN,
 )  # fmt: skip
 PAIRS_COLUMNS: Final = (
     VARIANT_ID, "n_images", "top1_delta", "ci_low", "ci_high", "mcnemar_p", "flips_to_wrong",

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dashboard.gallery.levels import Methods, Rung, at_level, most_compressed, naming
+from dashboard.gallery.range_keys import Range, read_range
+from dashboard.gallery.sort_keys import ALIASES
 
 WHOLE = (0, 100)
 
@@ -85,6 +87,24 @@ class Reader:
             else:
                 self.note(name, text, None)
         return tuple(dict.fromkeys(kept))
+
+    def sort(self, known: Sequence[str], default: str) -> str:
+        """Return what images are sorted by, under its own name."""
+        values = self.params.get("sort", ())
+        if values and values[-1] in ALIASES:
+            return ALIASES[values[-1]]
+        return str(self.one("sort", known, default))
+
+    def ranges(self, numbers: frozenset[str]) -> tuple[Range, ...]:
+        """Return every usable range; of a column that is named twice the last."""
+        kept = {}
+        for text in self.params.get("range", ()):
+            found = read_range(text, numbers)
+            if found is None:
+                self.note("range", text, None)
+            else:
+                kept[found.column] = found
+        return tuple(kept.values())
 
     def number(self, name: str, low: int, high: int | None, default: int | None) -> Any:
         """Return a whole number between two ends."""

@@ -7,6 +7,7 @@ import pandas as pd
 
 from analysis.errors import LetheError
 from analysis.results import SweepResults
+from analysis.schema import META_PREFIX
 from analysis.stats.votes import TIE_RULES, TieRule
 from analysis.store.manifest import Manifest
 from dashboard import data, state
@@ -93,10 +94,17 @@ def current() -> Context:
         if "meta" in params
         else {},
         tags=list(data.marks(opened.folder).tags) if {"tag", "not_tag"} & params.keys() else (),
+        numbers=frozenset(data.numbers(opened)) if _asks_for_numbers(params) else frozenset(),
     )
     selection, more = parse(params, known, sweep=name)
     settled = variant if opened.manifest.is_complete else None
     return Context(opened, selection, settled, (*notes, *more))
+
+
+def _asks_for_numbers(params: dict[str, list[str]]) -> bool:
+    """Whether an address sorts by metadata, or has a range of some."""
+    asked = [*params.get("sort", ()), *params.get("range", ())]
+    return any(one.startswith(META_PREFIX) for one in asked)
 
 
 def methods_of(opened: SweepResults) -> Methods:

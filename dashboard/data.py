@@ -160,6 +160,11 @@ def categories(opened: SweepResults) -> dict[str, pd.Categorical]:
     return _categories(opened, _images_identity(opened))
 
 
+def numbers(opened: SweepResults) -> dict[str, npt.NDArray[np.float64]]:
+    """Return the numeric ``meta_*`` columns under their whole names, NaN where unknown."""
+    return _numbers(opened, _images_identity(opened))
+
+
 def marks(folder: SweepFolder) -> Marked:
     """Return tags and saved views of a sweep, as they are now; none where they are damaged."""
     return _marks(address(folder.path), folder.marks.stamp())[0]
@@ -323,4 +328,20 @@ def _categories(_opened: SweepResults, identity: tuple[str, str]) -> dict[str, p
         if 1 < values.nunique() <= META_VALUES:
             text = values.astype("string").where(values.notna())
             found[name.removeprefix(schema.META_PREFIX)] = pd.Categorical(text)
+    return found
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _numbers(
+    _opened: SweepResults, identity: tuple[str, str]
+) -> dict[str, npt.NDArray[np.float64]]:
+    folder = _opened.folder
+    names = [name for name in folder.image_columns() if name.startswith(schema.META_PREFIX)]
+    found = {}
+    for name in names:
+        values = folder.read_images([name])[name].to_pandas()
+        is_number = pd.api.types.is_numeric_dtype(values)
+        if is_number and not pd.api.types.is_bool_dtype(values):
+            number = values.to_numpy(np.float64, na_value=np.nan)
+            found[name] = np.where(np.isfinite(number), number, np.nan)
     return found

@@ -8,6 +8,7 @@ from analysis.stats.pie import KINDS
 from analysis.stats.votes import TIE_RULES, TieRule
 from dashboard.address import WHOLE, Reader
 from dashboard.gallery.levels import Methods
+from dashboard.gallery.range_keys import Range
 from dashboard.gallery.sort_keys import SORTS
 
 SCORES = ("tied", "no-answer")
@@ -29,7 +30,7 @@ class Selection:
     every variant of ``pie_in``, and in none of ``not_pie_in``. ``agreement`` (of the compressed
     models) and ``distance`` are ranges in whole percent, ends included. ``meta`` holds (column
     without ``meta_``, value) pairs. ``scores`` filters by what the compressed models' scores are: a
-    tied top score, or no answer.
+    tied top score, or no answer. Of ``ranges`` all must hold.
     """
 
     sweep: str | None = None
@@ -51,6 +52,7 @@ class Selection:
     tags: tuple[str, ...] = ()
     not_tags: tuple[str, ...] = ()
     scores: tuple[str, ...] = ()
+    ranges: tuple[Range, ...] = ()
     sort: str = "vote_distance"
     order: str = "desc"
     page: int = 1
@@ -70,6 +72,7 @@ class Known:
     n_images: int = 0
     meta: Mapping[str, Sequence[str]] = field(default_factory=dict)
     tags: Sequence[str] = ()
+    numbers: frozenset[str] = frozenset()
 
 
 def parse(
@@ -111,7 +114,8 @@ def parse(
         tags=reader.many("tag", known.tags),
         not_tags=reader.many("not_tag", known.tags),
         scores=reader.many("scores", SCORES),
-        sort=reader.one("sort", tuple(SORTS), default.sort),
+        ranges=reader.ranges(known.numbers),
+        sort=reader.sort((*SORTS, *known.numbers), default.sort),
         order=reader.one("order", ORDERS, default.order),
         page=reader.number("page", 1, None, default.page),
         per_page=reader.number("per_page", 1, MAX_PER_PAGE, default.per_page),
@@ -137,6 +141,7 @@ def to_params(selection: Selection, *, default_variant: str | None = None) -> di
         "tag": list(selection.tags),
         "not_tag": list(selection.not_tags),
         "scores": list(selection.scores),
+        "range": [one.spelled for one in selection.ranges],
     }
     for name in ("agreement", "distance"):
         low, high = getattr(selection, name)
@@ -186,6 +191,7 @@ def without_filters(selection: Selection) -> Selection:
             for name in (
                 "classes", "class_of", "becomes", "kinds", "population", "agreement", "distance",
                 "meta", "tags", "scores", "not_classes", "not_tags", "pie_in", "not_pie_in",
+                "ranges",
             )
         },
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """Sweeps made of drawn predictions, written through the real store: quick, and known in advance."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +44,7 @@ def make_sweep(
     variants: Sequence[str] = VARIANTS,
     random_seed: int = 0,
     shifts: Sequence[str] = (),
+    metadata: Mapping[str, Sequence[object]] | None = None,
 ) -> SweepFolder:
     """Write a sweep in which stronger compression makes more errors; paired where it quantizes.
 
@@ -87,6 +88,7 @@ def make_sweep(
                 type=schema.images_schema().field(schema.IMAGE).type,
             ),
             "meta_planted": pa.array(planted.tolist()),
+            **{name: pa.array(list(values)) for name, values in (metadata or {}).items()},
         }
     )
     manifest.files["images.parquet"] = folder.write_images(images)

@@ -37,6 +37,7 @@ class ImageTables:
             ((schema.BREAKING_POINT,), variant_id, self._breaking_point),
             ((schema.TRUE_CONFIDENCE,), variant_id, self._true_confidence),
             (schema.TIED_SCORES_COLUMNS, variant_id, self._tied_scores),
+            ((schema.MARGIN,), variant_id, self._margin),
         ):
             if set(names) & set(wanted):
                 found = self._variants.kept.shelved(names[0], of, partial(compute, variant_id))
@@ -69,6 +70,9 @@ class ImageTables:
     def _true_confidence(self, variant_id: str) -> pd.DataFrame:
         mean = self._source.mean_of(variant_id, schema.TRUE_CONFIDENCE)
         return pd.DataFrame({schema.TRUE_CONFIDENCE: mean})
+
+    def _margin(self, variant_id: str) -> pd.DataFrame:
+        return pd.DataFrame({schema.MARGIN: self._source.mean_of(variant_id, schema.MARGIN)})
 
     def _tied_scores(self, variant_id: str) -> pd.DataFrame:
         found = {}

@@ -18,9 +18,10 @@ from analysis.store.tags import LONGEST
 from dashboard import data, export_panel, permissions, state
 from dashboard.address import WHOLE
 from dashboard.context import Context
-from dashboard.gallery import selected
+from dashboard.gallery import selected, sorts
 from dashboard.gallery.query import Found
-from dashboard.gallery.sort_keys import SORTS
+from dashboard.gallery.range_keys import is_metadata, sort_of_range
+from dashboard.gallery.sort_keys import Sort, sort_of
 from dashboard.gallery.tiles import chips
 from dashboard.selection import Selection, to_params
 from dashboard.text import plain
@@ -68,6 +69,10 @@ def _filters(context: Context) -> str:
             lines += _kept(f'(100 * table["{column}"]).round(3).between({low}, {high})')
     if selection.scores:
         lines += _kept(" | ".join(_SCORES[one] for one in selection.scores))
+    known = sorts.ranged(context)
+    for one in (one for one in selection.ranges if one.column in known):
+        values = _expression(context, sort_of_range(one.column))
+        lines += _kept(f"({values}).between({one.low!r}, {one.high!r})")
     return lines + _metadata(selection) + _tag_lines(context)
 
 
@@ -107,14 +112,24 @@ def _tag_lines(context: Context) -> str:
 
 def _order(context: Context) -> str:
     selection = context.selection
-    key = SORTS[selection.sort].expression
-    if selection.sort == "stability":
-        key = f'sweep.stability({literal(context.variant)})["stability"]'
+    key = _expression(context, sort_of(selection.sort))
     return (
         f"\ntable = table.assign(key={key})"
         f'.sort_values("key", ascending={selection.order == "asc"}, kind="stable")'
         '.drop(columns="key")'
     )
+
+
+def _expression(context: Context, sort: Sort) -> str:
+    """Write the values of a sort, of the images in the table."""
+    whole = ""
+    if sort.key == "stability":
+        whole = f"sweep.stability({literal(context.variant)})"
+    elif is_metadata(sort.key):
+        whole = "sweep.metadata()"
+    if whole:
+        return f"{whole}[{literal(sort.column)}].reindex(table.index)"
+    return sort.expression
 
 
 def _kept(condition: str) -> str:

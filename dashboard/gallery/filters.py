@@ -16,12 +16,12 @@ import streamlit as st
 
 from analysis.presentation.formatting import count
 from analysis.stats.pie import KINDS
-from dashboard import state
+from dashboard import data, state
 from dashboard.address import WHOLE
 from dashboard.context import Context
 from dashboard.gallery import sets, single
 from dashboard.gallery.query import Facets
-from dashboard.gallery.sort_keys import SORTS
+from dashboard.gallery.sort_keys import sort_of
 from dashboard.gallery.tiles import KIND_ICONS, SCORES_WORDS
 from dashboard.gallery.variant_control import variant_filter
 from dashboard.selection import (
@@ -303,8 +303,8 @@ def arrangement(context: Context) -> None:
         with st.container(key="filter-sort", width=165):
             st.selectbox(
                 "Sort by",
-                single.sorts(context),
-                format_func=lambda one: SORTS[one].label,
+                (*single.sorts(context), *data.numbers(context.results)),
+                format_func=lambda one: sort_of(one).label,
                 **_bound(context, "sort", selection.sort),
             )
         _switch(context, "order", "Order", ORDERS, _ORDERS)

@@ -1,7 +1,7 @@
 """Which images are shown, in which order, and how many each filter would show: arrays only."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 from analysis import schema
 from analysis.stats.pie import KINDS
 from dashboard.address import WHOLE
-from dashboard.gallery.sort_keys import SORTS, Sort
+from dashboard.gallery.sort_keys import Sort, sort_of
 from dashboard.selection import POPULATIONS, SCORES, Selection
 
 Bools = npt.NDArray[np.bool_]
@@ -123,6 +123,11 @@ class Found:
     ids: Ids
     facets: Facets
     n_tied: int
+    masks: Mapping[str, Bools] = field(default_factory=dict)
+
+    def without(self, name: str, n: int) -> Bools:
+        """Mark the images, of ``n``, that every filter but one lets through."""
+        return _all({key: mask for key, mask in self.masks.items() if key != name}, n)
 
     def page(self, page: int, per_page: int) -> Ids:
         """Return the image ids of one page, from 1."""
@@ -141,6 +146,7 @@ def find(
     *,
     tags: Mapping[str, Sequence[int]] | None = None,
     pies: Mapping[str, Bools] | None = None,
+    numbers: Mapping[str, npt.NDArray[np.float64]] | None = None,
     values: npt.NDArray[Any] | None = None,
 ) -> Found:
     """Filter and sort: AND across filters, OR within one; equal values in order of image id.
@@ -155,6 +161,9 @@ def find(
         Image ids of each tag.
     pies
         The PIEs of each variant that the selection names beside its own, N flags each.
+    numbers
+        Values of each column that the selection has a range of, N each; a range whose values are
+        not there yet is passed over.
     values
         What is sorted by, where it is no column of the index; an unknown one (NaN) comes last.
     """
@@ -166,11 +175,14 @@ def find(
         without = [tagged[tag] for tag in selection.not_tags if tag in tagged]
         masks["not_tags"] = ~_any(without, len(index))
     masks |= _pie_masks(selection, pies or {}, len(index))
+    for one in selection.ranges:
+        if one.column in (numbers or {}):
+            masks[f"range:{one.column}"] = one.holds((numbers or {})[one.column])
     chosen = _all(masks, len(index))
     ids = _ordered(index, np.flatnonzero(chosen), selection, values)
     n_tied = int(index.tied[ids].sum())
     facets = _facets(index, selection, class_names, metadata, masks, tagged)
-    return Found(ids, facets, n_tied)
+    return Found(ids, facets, n_tied, masks)
 
 
 def _masks(
@@ -302,7 +314,7 @@ def _ordered(
     if selection.sort == "image_id":
         return ids if selection.order == "asc" else ids[::-1]
     if values is None:
-        sort = SORTS[selection.sort]
+        sort = sort_of(selection.sort)
         values = sort.value(index.column) if index.holds(sort) else index.distance
     key = values[ids]
     return ids[np.argsort(key if selection.order == "asc" else -key, kind="stable")]

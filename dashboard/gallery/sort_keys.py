@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from analysis import schema
+
 Column = Callable[[str], npt.NDArray[Any]]
 
 
@@ -80,6 +82,15 @@ _ALL = (
     ),
     Sort("dense_confidence", "Dense confidence", "dense_confidence"),
     Sort(
+        "kl", "KL from dense", schema.KL_FROM_DENSE, fact="{value:.3f} nats",
+        why_unknown="The divergence from dense is known of paired runs with scores alone.",
+    ),
+    Sort(
+        "margin", "Margin", schema.MARGIN, fact="{value:.3f}",
+        fact_label="Margin of the two largest scores",
+        why_unknown="The margin is known of runs with scores alone, made since it is stored.",
+    ),
+    Sort(
         "confidence_lost", "Confidence lost", "dense_true_confidence", minus="true_confidence",
         fact="{value:+.3f}", fact_label="Confidence lost in the true class",
         why_unknown="The runs' confidence in the true class is not known.",
@@ -104,3 +115,13 @@ _ALL = (
     Sort("image_id", "Image id", "image_id"),
 )  # fmt: skip
 SORTS: dict[str, Sort] = {one.key: one for one in _ALL}
+# Other names that an address may use.
+ALIASES = {"entropy": "dense_vote_entropy"}
+
+
+def sort_of(key: str) -> Sort:
+    """Return a sort by its key; of a ``meta_*`` column one by the column itself."""
+    if key in SORTS:
+        return SORTS[key]
+    name = key.removeprefix(schema.META_PREFIX)
+    return Sort(key, name, key, fact="{value:g}", why_unknown="No image has a value of it.")

@@ -11,7 +11,9 @@ from dashboard import data
 from dashboard.context import Context
 from dashboard.gallery import query, single
 from dashboard.gallery.query import Found, ImageIndex
-from dashboard.gallery.sort_keys import SORTS
+from dashboard.gallery.range_keys import is_metadata, sort_of_range
+from dashboard.gallery.sort_keys import Sort, sort_of
+from dashboard.text import plain
 
 Values = npt.NDArray[np.float64]
 _EVERY = 1.0
@@ -19,22 +21,58 @@ _EVERY = 1.0
 
 def values(context: Context) -> Values | None:
     """Return what is sorted by, N values; None where the index holds it, or it is not there yet."""
-    name = context.selection.sort
-    sort = SORTS[name]
-    if name == "stability":
-        return data.stability(context.results, context.variant)
-    if name == schema.IMAGE_ID or {sort.column, sort.minus or sort.column} <= {*ImageIndex.COLUMNS}:
+    sort = sort_of(context.selection.sort)
+    if sort.key == schema.IMAGE_ID or _is_held(sort):
         return None
+    return computed(context, sort)
+
+
+def _is_held(sort: Sort) -> bool:
+    return {sort.column, sort.minus or sort.column} <= {*ImageIndex.COLUMNS}
+
+
+def computed(context: Context, sort: Sort) -> Values | None:
+    """Return the N values of a sort; None while they are being computed."""
+    if sort.key == "stability":
+        return data.stability(context.results, context.variant)
+    if is_metadata(sort.key):
+        return data.numbers(context.results)[sort.column]
+    if _is_held(sort):
+        index = data.image_index(context.results, context.variant)
+        return np.asarray(sort.value(index.column), np.float64)
     return sort.value(partial(data.image_values, context.results, context.variant))
+
+
+def ranged(context: Context) -> dict[str, Values]:
+    """Return the values of every column that a range filters by.
+
+    One that is not known of any image, or not known yet, filters nothing.
+    """
+    found = _of_ranges(context)
+    return {column: one for column, one in found.items() if not np.isnan(one).all()}
+
+
+def _of_ranges(context: Context) -> dict[str, Values]:
+    asked = {one.column: sort_of_range(one.column) for one in context.selection.ranges}
+    values = {column: computed(context, sort) for column, sort in asked.items()}
+    return {column: one for column, one in values.items() if one is not None}
 
 
 def note(context: Context, found: Values | None) -> None:
     """Say what is unusual about the order that is shown."""
     sort = context.selection.sort
-    if sort == "stability" and found is None:
+    waits = [one for one in context.selection.ranges if one.column == "stability"]
+    if (sort == "stability" and found is None) or (
+        waits and data.stability(context.results, context.variant) is None
+    ):
         st.fragment(_waiting, run_every=_EVERY)(context)
     elif found is not None and np.isnan(found).all():
-        st.caption(SORTS[sort].why_unknown)
+        st.caption(sort_of(sort).why_unknown)
+    for column, one in _of_ranges(context).items():
+        if np.isnan(one).all():
+            of = sort_of_range(column)
+            words = f"The range of {of.label} leaves no image out. {of.why_unknown}"
+            st.caption(plain(words))
 
 
 def fact(context: Context, found: Values | None) -> list[tuple[str, str]]:
@@ -42,7 +80,7 @@ def fact(context: Context, found: Values | None) -> list[tuple[str, str]]:
     image = context.selection.image
     if found is None or image is None or np.isnan(found[image]):
         return []
-    return [SORTS[context.selection.sort].written(float(found[image]))]
+    return [sort_of(context.selection.sort).written(float(found[image]))]
 
 
 def facts(context: Context, image: int) -> list[tuple[str, str]]:
@@ -53,7 +91,9 @@ def facts(context: Context, image: int) -> list[tuple[str, str]]:
     if stability is not None:
         known["stability"] = stability
     return [
-        SORTS[name].written(float(v[image])) for name, v in known.items() if not np.isnan(v[image])
+        sort_of(name).written(float(v[image]))
+        for name, v in known.items()
+        if not np.isnan(v[image])
     ]
 
 
@@ -62,7 +102,7 @@ def _waiting(context: Context) -> None:
         st.rerun()
     st.caption(
         "PIE stability is being computed from 200 resamples of the seeds; until it is there, "
-        "images are in the order of vote distance."
+        "images are in the order of vote distance, and a range of it leaves none out."
     )
 
 
@@ -78,5 +118,6 @@ def found(context: Context, index: ImageIndex, values: Values | None) -> Found:
             one: data.image_index(context.results, one).pie
             for one in {*context.selection.pie_in, *context.selection.not_pie_in}
         },
+        numbers=ranged(context),
         values=values,
     )

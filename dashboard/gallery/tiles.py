@@ -14,6 +14,7 @@ from dashboard.address import WHOLE
 from dashboard.context import Context
 from dashboard.gallery import selected, single
 from dashboard.gallery.query import Found, ImageIndex
+from dashboard.gallery.range_keys import sort_of_range
 from dashboard.selection import Selection
 
 KIND_ICONS = {"forgotten": "▼", "recovered": "▲", "changed": "◆", "": "○"}
@@ -82,6 +83,9 @@ def chips(selection: Selection) -> list[dict[str, str]]:
         low, high = getattr(selection, field)
         if (low, high) != WHOLE:
             made.append((field, "", f"{words}: {low} to {high} %"))
+    for one in selection.ranges:
+        label = sort_of_range(one.column).label
+        made.append(("ranges", one.column, f"{label}: {one.low:g} to {one.high:g}"))
     return [{"field": field, "value": value, "text": text} for field, value, text in made]
 
 

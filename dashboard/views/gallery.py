@@ -13,6 +13,7 @@ from dashboard.gallery import (
     component,
     filters,
     query,
+    ranges,
     selected,
     single,
     sorts,
@@ -50,6 +51,7 @@ def _gallery() -> None:
         )
     with left, st.container(key="gallery-filters"):
         filters.filters(context, found.facets, metadata)
+        ranges.panel(context, found)
 
 
 def _within_pages(context: Context, found: query.Found) -> Context:
@@ -108,6 +110,9 @@ def _removed(selection: Selection, field: str, value: str) -> Selection:
     if field == "meta":
         pairs = tuple(pair for pair in selection.meta if ":".join(pair) != value)
         return changed(selection, meta=pairs)
+    if field == "ranges":
+        kept_ranges = tuple(one for one in selection.ranges if one.column != value)
+        return changed(selection, ranges=kept_ranges)
     if field in _LISTS:
         kept = tuple(one for one in getattr(selection, field) if one != value)
         return changed(selection, **{field: kept})

@@ -20,6 +20,11 @@ FILTERS = (
     {"population": "all", "tag": HOSTILE[0], "sort": "stability"},
     {"population": "all", "not_tag": HOSTILE[0], "not_class": HOSTILE[1:3]},
     {"not_pie_in": ["magnitude-0.50", "int8-static"], "not_class": HOSTILE[1]},
+    {"population": "all", "range": ["margin:0.2..0.9", "entropy:0..0.6"], "sort": "margin"},
+    {"population": "all", "range": ["stability:0.1..1", "confidence_lost:-.1..1"], "sort": "kl"},
+    {"population": "all", "range": "breaking_point:0.5..0.9", "sort": "entropy"},
+    {"population": "all", "range": ["meta_light:-3..5", "meta_light:0..9.5"], "sort": "meta_light"},
+    {"population": "all", "variant": "int8-static", "range": "kl:0.01..9", "sort": "kl"},
     {"population": "non-pies", "pie_in": "magnitude-0.50", "class_of": "variant"},
 )
 
@@ -31,7 +36,8 @@ def test_the_lines_give_the_images_of_the_gallery_in_its_order(
     monkeypatch,
     asked,
 ):
-    make_sweep(tmp_path, class_names=HOSTILE).marks.tag(HOSTILE[0], [3, 1, 70, 12])
+    light = {"meta_light": [None if i % 9 == 0 else i / 10 - 5 for i in range(200)]}
+    make_sweep(tmp_path, class_names=HOSTILE, metadata=light).marks.tag(HOSTILE[0], [3, 1, 70, 12])
     shown = []
     monkeypatch.setattr(component, "grid", lambda data, _: shown.append(data))
     app = open_page("gallery", per_page="240", **asked)

@@ -1,5 +1,6 @@
 import pytest
 
+from dashboard.gallery.range_keys import Range
 from dashboard.selection import Known, Selection, changed, parse, to_params, without_filters
 
 KNOWN = Known(
@@ -7,6 +8,7 @@ KNOWN = Known(
     default_variant="magnitude-0.90",
     class_names=["ant", "<script>", "a:b"],
     n_images=100,
+    numbers=frozenset(["meta_light: left"]),
     meta={"planted": ["blur", "none"]},
 )
 
@@ -27,7 +29,9 @@ def test_an_empty_address_has_the_defaults_and_no_note():
 
 
 def test_a_selection_survives_the_address():
+    ranges = (Range("kl", -1e-7, 0.25), Range("meta_light: left", -3.0, 1e20))
     selection = Selection(
+        ranges=ranges,
         sweep="made", variant="magnitude-0.50", ties="exclude", classes=("<script>", "ant"),
         class_of="dense", becomes=("a:b",), kinds=("recovered",), population="all",
         agreement=(10, 90), distance=(5, 100), meta=(("planted", "blur"),), sort="label",
@@ -53,6 +57,10 @@ def test_defaults_are_left_out_of_the_address():
         ("agreement", "90-10"), ("distance", "0-101"), ("meta", "planted:rain"), ("meta", "x"),
         ("becomes", ""), ("not_class", "wasp"), ("not_tag", "nobody's"), ("pie_in", "dense"),
         ("not_pie_in", "magnitude-0.77"), ("not_pie_in", "<script>"),
+        ("range", "kl:2..1"), ("range", "kl:nan..1"), ("range", "kl:0..1e999"), ("range", "kl:0-1"),
+        ("range", "label:0..1"), ("range", "meta_unknown:0..1"), ("range", "<b>:0..1"),
+        ("range", "kl"), ("range", "kl:٠..١"), ("range", "kl:0..1..2"), ("range", "kl:.."),
+        ("sort", "meta_unknown"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_used_falls_back_with_a_note(name, value):
@@ -79,3 +87,11 @@ def test_reset_keeps_what_is_no_filter():
     assert without_filters(selection) == Selection(
         sweep="s", variant="v", sort="label", per_page=24
     )
+
+
+def test_the_last_range_of_a_column_counts_and_entropy_is_a_name_of_its_sort():
+    selection, notes = read(range=["kl:0..1", "margin:.5..1", "kl:0.25..0.5"], sort="entropy")
+    assert selection.ranges == (Range("kl", 0.25, 0.5), Range("margin", 0.5, 1.0))
+    assert selection.sort == "dense_vote_entropy"
+    assert notes == []
+    assert read(sort="meta_light: left")[0].sort == "meta_light: left"

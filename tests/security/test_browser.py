@@ -145,6 +145,7 @@ def test_gallery_tiles_detail_filters_and_popovers(watched, address):
 def test_gallery_notes_hostile_text_that_no_parameter_knows(watched, address, name):
     text = STRINGS[name]
     unknown = {"method": text, "sparsity": text, "pie_in": text, "not_pie_in": text}
+    unknown |= {"range": f"{text}:0..1", "sort": f"meta_{text}"}
     visit(watched, address, "gallery", **unknown)
     assert shown(watched).count("is not available here") == len(unknown)
     see(watched, f"not_pie_in={text}")

@@ -19,6 +19,7 @@ from streamlit.util import calc_hash
 from analysis.cli.main import main
 from analysis.errors import CacheError
 from analysis.store import Cache
+from dashboard.gallery.range_keys import Range
 from dashboard.selection import Selection, to_params
 from dashboard.state import _LOCAL
 from dashboard.sweeps import launch
@@ -28,7 +29,7 @@ from tests.synthetic import make_sweep
 ROOT = Path(__file__).resolve().parents[2]
 PARAMETERS = sorted(
     {"sweep", "variant", "class", "class_of", "becomes", "kind", "population", "agreement",
-     "method", "sparsity", "not_class", "not_tag", "pie_in", "not_pie_in",
+     "method", "sparsity", "not_class", "not_tag", "pie_in", "not_pie_in", "range",
      "distance", "meta", "tag", "sort", "order", "page", "per_page", "tile", "image", "ties",
      "nobody-knows", *_LOCAL}
 )  # fmt: skip
@@ -135,6 +136,7 @@ def test_the_parameters_fuzzed_are_all_there_are() -> None:
         sweep="a", variant="b", ties="exclude", classes=("c",), class_of="dense", becomes=("d",),
         kinds=("e",), population="all", agreement=(1, 2), distance=(1, 2), meta=(("a", "b"),),
         not_classes=("c",), not_tags=("t",), pie_in=("b",), not_pie_in=("b",),
+        ranges=(Range("kl", 0.0, 1.0),),
         tags=("t",), sort="label", order="asc", page=2, per_page=7, tile="small", image=1,
     )  # fmt: skip
     by_level = to_params(replace(whole, method="m", sparsity=0.5))
