@@ -118,7 +118,7 @@ def test_overview_shows_all_pairs_and_speaks_of_the_one_chosen(tmp_path, open_pa
     assert table["Variant"].tolist() == results.compressed_ids
     assert any("sweep.pairs()" in one.value for one in app.code)
     assert "At magnitude-0.90" in findings_of(app)
-    (choice,) = [one for one in app.selectbox if one.label == "Variant"]
+    (choice,) = [one for one in app.selectbox if one.label == "Method"]
     choice.select("int8-static").run()
     assert not app.exception
     assert "At int8-static" in findings_of(app)
