@@ -31,6 +31,7 @@ from analysis.store.manifest import Manifest
 from analysis.store.study import Study
 from analysis.store.tags import Marked
 from dashboard import permissions
+from dashboard.gallery.fate_marks import Fates, fate_of
 from dashboard.gallery.query import ImageIndex
 
 META_VALUES = 60
@@ -122,6 +123,14 @@ def stability(opened: SweepResults, variant_id: str) -> npt.NDArray[np.float64] 
     future = _stability(opened, variant_id, _identity(opened))
     try:
         return future.result(timeout=_PATIENCE)
+    except TimeoutError:
+        return None
+
+
+def fates(opened: SweepResults, variant_ids: tuple[str, ...]) -> Fates | None:
+    """Return what becomes of every image in each of some variants; None while it is computed."""
+    try:
+        return _fates(opened, variant_ids, _identity(opened)).result(timeout=_PATIENCE)
     except TimeoutError:
         return None
 
@@ -266,6 +275,29 @@ def _stability(
     own = SweepResults(_opened.folder, ties=_opened.ties)
     Thread(target=_compute_stability, args=(own, variant_id, future), daemon=True).start()
     return future
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _fates(
+    _opened: SweepResults, variant_ids: tuple[str, ...], identity: tuple[str, str, str, int]
+) -> "Future[Fates]":
+    future: Future[Fates] = Future()
+    own = SweepResults(_opened.folder, ties=_opened.ties)
+    Thread(target=_compute_fates, args=(own, variant_ids, future), daemon=True).start()
+    return future
+
+
+def _compute_fates(
+    own: SweepResults, variant_ids: tuple[str, ...], future: "Future[Fates]"
+) -> None:
+    try:
+        with _one_at_a_time():
+            columns = (schema.LABEL, "kind", "modal_label")
+            found = {one: fate_of(own.images(one, columns=columns)) for one in variant_ids}
+        future.set_result(found)
+    except Exception as error:
+        # Whatever it is, the page that asks is to say it.
+        future.set_exception(error)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

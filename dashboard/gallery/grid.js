@@ -18,6 +18,21 @@ function words(tile) {
     element("span", "lethe-agreement", tile.agreement),
   );
   made.append(labels, modal, kind);
+  if (tile.fates.length) made.append(strip(tile.fates));
+  if (tile.tags.length) made.append(element("span", "lethe-line lethe-tags", tile.tags.join(", ")));
+  return made;
+}
+
+const MARKS = { right: "●", forgotten: "▼", recovered: "▲", changed: "◆", wrong: "○" };
+
+// One mark a variant, in order of sparsity: right, forgotten, recovered, changed, as wrong as dense.
+function strip(fates) {
+  const made = element("span", "lethe-fates");
+  for (const [mark, words, isHere] of fates) {
+    const one = element("span", `lethe-fate lethe-fate-${mark}${isHere ? " lethe-fate-here" : ""}`, MARKS[mark]);
+    one.title = words;
+    made.append(one);
+  }
   return made;
 }
 

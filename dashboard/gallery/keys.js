@@ -22,11 +22,17 @@ function showKeys(dialog) {
     term.append(element("kbd", "", key));
     list.append(term, element("dd", "", what));
   }
+  const legend = element(
+    "p",
+    "lethe-legend",
+    "The marks below a tile are the variants of the method, by rising sparsity, the chosen one " +
+      "underlined: ● right, ▼ forgotten, ▲ recovered, ◆ changed, ○ as wrong as dense.",
+  );
   const head = element("header", "lethe-head");
   const close = button("lethe-step", "×", "Close", () => dialog.close());
   close.dataset.testid = "keys-close";
   head.append(title, close);
-  dialog.replaceChildren(head, list);
+  dialog.replaceChildren(head, list, legend);
   if (!dialog.open) dialog.showModal();
   close.focus();
 }

@@ -12,7 +12,7 @@ from analysis.stats.pie import KINDS
 from dashboard import data
 from dashboard.address import WHOLE
 from dashboard.context import Context
-from dashboard.gallery import selected, single
+from dashboard.gallery import fates, selected, single
 from dashboard.gallery.query import Found, ImageIndex
 from dashboard.gallery.range_keys import sort_of_range
 from dashboard.selection import Selection
@@ -37,8 +37,10 @@ def grid_data(context: Context, index: ImageIndex, found: Found) -> dict[str, An
         "tile": selection.tile,
         "empty": "" if len(ids) else _why_empty(selection, index),
         "tiles": [
-            tile(context, index, image_id, uri)
-            for image_id, uri in zip(ids.tolist(), uris, strict=True)
+            _with_strip(tile(context, index, image_id, uri), strip)
+            for image_id, uri, strip in zip(
+                ids.tolist(), uris, fates.strips(context, ids.tolist()), strict=True
+            )
         ],
     }
     # Which pictures they are follows from the sweep and the ids.
@@ -49,6 +51,16 @@ def grid_data(context: Context, index: ImageIndex, found: Found) -> dict[str, An
         "selected": ids[np.isin(ids, selected.ids(context))].tolist(),
         "turn": selected.turn(),
     }
+
+
+def _with_strip(shown: dict[str, Any], strip: dict[str, Any]) -> dict[str, Any]:
+    """Add the strip and the tags of a tile, which its alternative text says too."""
+    alt = str(shown["alt"])
+    if strip["fates"]:
+        alt += f" At {'; '.join(words for _, words, _ in strip['fates'])}."
+    if strip["tags"]:
+        alt += f" Tags: {', '.join(strip['tags'])}."
+    return shown | strip | {"alt": alt}
 
 
 def count_line(selection: Selection, n_shown: int, n_found: int, n_images: int, n_tied: int) -> str:

@@ -11,6 +11,7 @@ from dashboard.context import Context
 from dashboard.gallery import (
     actions,
     component,
+    fates,
     filters,
     query,
     ranges,
@@ -41,6 +42,7 @@ def _gallery() -> None:
         filters.arrangement(context)
         actions.bar(context, found)
         sorts.note(context, values)
+        fates.note(context)
         component.grid(
             tiles.grid_data(context, index, found), lambda: _act(component.GRID_KEY, context)
         )
