@@ -6,7 +6,6 @@ from analysis import schema
 from analysis.p_values import p_text
 from analysis.presentation.formatting import is_missing, many, percent, points
 from analysis.stats.classes import ALPHA
-from analysis.stats.multiple import holm
 
 _NAMED = 3
 PENDING = (
@@ -40,10 +39,7 @@ def beyond_noise(variants: pd.DataFrame, *, alpha: float = ALPHA, is_pending: bo
         return PENDING
     floor = percent(known["noise_floor_share"].iloc[0])
     start = f"Between halves of the dense runs, seeds alone make {floor} of the images PIEs"
-    p_more, p_fewer = (
-        pd.Series(holm(known[name].to_numpy(float)), known.index)
-        for name in ("seed_p", "seed_p_fewer")
-    )
+    p_more, p_fewer = (known[name].astype(float) for name in ("seed_p_holm", "seed_p_fewer_holm"))
     more, fewer = p_more <= alpha, p_fewer <= alpha
     # Beside each variant stands the p of the side on which it lies.
     p = p_more.where(more | ~fewer & (known["pie_excess"].astype(float) >= 0), p_fewer)
@@ -67,7 +63,7 @@ def beyond_noise(variants: pd.DataFrame, *, alpha: float = ALPHA, is_pending: bo
     elif n_same:
         others = "one other variant is" if n_same == 1 else f"{n_same} other variants are"
         said.append(f"{others} not told from it")
-    corrected = f" (permutation test over runs, Holm over {many(len(known), 'variant')})"
+    corrected = " (permutation test over runs, Holm over the variants of the sweep)"
     return f"{start}; {'; '.join(said)}{corrected}.{_reach(known, alpha)}"
 
 

@@ -25,7 +25,7 @@ from analysis.stats.votes import IntArray
 
 _COLUMNS = (
     schema.VARIANT_ID, "pie_excess_low", "pie_excess_high", "seed_p", "seed_p_holm",
-    "seed_p_fewer", "seed_smallest_p",
+    "seed_p_fewer", "seed_p_fewer_holm", "seed_smallest_p",
 )  # fmt: skip
 _NAME, _ALL = "inference", "all"
 _SEPARATE, _PAIRED = ("dense", "variant"), ("pair",)
@@ -64,6 +64,7 @@ class SeedInference:
     def _columns(self) -> pd.DataFrame:
         ids = self._source.compressed_ids
         tests = self.seed_tests().set_index(schema.VARIANT_ID)
+        fewer = dict(zip(tests.index, holm(tests["p_fewer"].to_numpy(np.float64)), strict=True))
         rows = []
         for variant_id in ids:
             excess, test = self.excess(variant_id), tests.loc[variant_id]
@@ -74,6 +75,7 @@ class SeedInference:
                     "seed_p": test["p"],
                     "seed_p_holm": test["p_holm"],
                     "seed_p_fewer": test["p_fewer"],
+                    "seed_p_fewer_holm": fewer[variant_id],
                     "seed_smallest_p": test["smallest_p"],
                 }
             )
