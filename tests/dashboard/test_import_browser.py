@@ -44,7 +44,7 @@ def test_a_table_is_uploaded_mapped_imported_and_opened(tmp_path, form):
     name_columns(form)
     fill(form, "Name", "mine")
     code = form.locator("[data-testid=stCode]").first
-    expect(code).to_contain_text("import results.csv --name mine --map path=file")
+    expect(code).to_contain_text("results.csv --name mine --map path=file")
     form.get_by_role("button", name="Start", exact=True).click()
     outcome = form.locator(".st-key-outcome")
     expect(outcome).to_contain_text(f"imported 2 runs of 2 variants on {N} images of 3 classes")
