@@ -61,10 +61,11 @@ def test_attributes_and_the_positive_class_can_be_chosen(
     [
         (
             ["summary", "--by", "planted"],
-            "--by goes with attributes, attribute-pairs, numeric-attributes, subgroups",
+            "--by goes with attributes, attribute-deciles, attribute-pairs, numeric-attributes, ",
         ),
         (["attributes", "--positive", "bee"], "--positive goes with subgroups"),
-        (["attributes", "--by", "planted,age"], "attributes takes one attribute"),
+        (["attribute-pairs", "--by", "planted,age"], "attribute-pairs takes one attribute"),
+        (["attributes", "--by", "planted,age"], "no attribute 'age'; it has planted"),
         (["subgroups", "--by", "planted,age"], "no attribute 'age'; it has planted"),
         (["subgroups", "--positive", "fox"], "no class 'fox'"),
     ],
