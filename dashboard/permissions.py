@@ -29,13 +29,18 @@ def may_run_code() -> bool:
 
 
 def _comes_by_known_name() -> bool:
-    """Whether the visitor's page has a name that the server knows; True outside a page."""
-    import streamlit as st
-    from streamlit.runtime import exists
+    """Whether the visitor's page has a name that the server knows; True where nobody visits.
 
-    if not exists():
+    What the server starts by itself, such as the demo beside it, has no page.
+    """
+    import streamlit as st
+    from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+    if get_script_run_ctx(suppress_warning=True) is None:
         return True
-    return hosts.is_known(st.context.headers.get("host"))
+    host = st.context.headers.get("host")
+    # A page that is run without a browser has no headers at all.
+    return host is None or hosts.is_known(host)
 
 
 def check(what: str) -> None:

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from analysis.errors import UserError
-from dashboard import hosts, server
+from dashboard import hosts, permissions, server
 from tests.dashboard.conftest import free_port, serving
 from tests.synthetic import make_sweep
 
@@ -153,3 +153,32 @@ def test_the_server_refuses_other_names(tmp_path: Path):
         assert asked("evil.example", "/_stcore/stream", **upgrade).status == 403
         origin = {"Origin": "http://evil.example"}
         assert asked(place, "/_stcore/stream", **upgrade, **origin).status == 403
+
+
+class _Visitor:
+    """What Streamlit knows of who looks."""
+
+    def __init__(self, headers):
+        self.headers = headers
+
+
+@pytest.mark.parametrize(
+    ("headers", "may"),
+    [({"host": "localhost:8501"}, True), ({"host": "evil.example"}, False), ({}, True)],
+)
+def test_what_writes_asks_under_which_name_the_page_is_seen(told, monkeypatch, headers, may):
+    told()
+    monkeypatch.setattr(
+        "streamlit.runtime.scriptrunner.get_script_run_ctx", lambda **_: "a page's run"
+    )
+    monkeypatch.setattr("streamlit.context", _Visitor(headers))
+    if may:
+        permissions.check("start sweeps")
+        return
+    with pytest.raises(UserError, match="does not start sweeps under this name"):
+        permissions.check("start sweeps")
+
+
+def test_what_the_server_starts_by_itself_needs_no_page(told):
+    told()
+    permissions.check("start sweeps")
