@@ -260,7 +260,7 @@ def test_the_form_says_what_is_missing(open_page):  # noqa: F811
     assert chosen(app) == {one: COLUMNS[one] for one in COLUMNS if one != "variant_id"}
     app.selectbox(key="import-column-variant_id").set_value("model").run()
     assert app.code[0].value.endswith(
-        "import mine.csv --name mine --map path=file --map label=truth --map variant_id=model "
+        " mine.csv --name mine --map path=file --map label=truth --map variant_id=model "
         "--map prediction=pred --map confidence=score"
     )
     assert app.selectbox(key="import-dense").options == ["Not chosen", "dense", "int8"]
