@@ -106,9 +106,12 @@ def test_pies_of_halves_stand_beside_aa_pies_in_both_panels():
     assert panels["PIEs of halves", "x2"] == [0.9, 0.7, 0.8]
 
 
-def test_harder_and_easier_are_both_counted():
-    told = words(pie_difficulty(difficulty()))
-    assert "harder than those of seeds alone (×) in 1 and easier in 1" in told
+def test_what_compression_adds_is_held_against_non_pies():
+    frame = difficulty()
+    assert "No variant adds images beyond seed noise for certain" in words(pie_difficulty(frame))
+    added = [None] * (len(frame) - 2) + [0.1, 0.99]
+    told = words(pie_difficulty(frame.assign(dense_top1_on_added=added)))
+    assert "harder for dense than non-PIEs in 1 of the 2 variants that add any" in told
 
 
 def test_difficulty_without_halves_says_what_it_takes():
