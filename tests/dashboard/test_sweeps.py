@@ -293,7 +293,9 @@ def test_start_runs_the_command_shown_and_shows_the_cache(tmp_path, open_page, m
     app.button(key="start").click().run()
     ((root, name, words),) = started
     assert (root, name) == (tmp_path, "digits-longtail-tiny_cnn")
-    assert shlex.split(shown) == ["python", "-m", "analysis", *words]
+    verb, *rest = words
+    cache = ["--cache", str(tmp_path)]
+    assert shlex.split(shown) == ["python", "-m", "analysis", verb, *cache, *rest]
     assert app.query_params["part"] == ["cache"] or app.query_params["part"] == "cache"
 
 
