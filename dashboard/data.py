@@ -7,11 +7,11 @@ bounded. The arguments named ``key`` and ``identity`` are those keys and nothing
 # ruff: noqa: ARG001
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from threading import Lock, Thread
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,7 @@ from dashboard import permissions
 from dashboard.gallery.fate_marks import Fates, fate_of
 from dashboard.gallery.query import ImageIndex
 
+T = TypeVar("T")
 META_VALUES = 60
 _PATIENCE = 0.3
 
@@ -270,70 +271,55 @@ def _breaking_points(_opened: SweepResults, identity: tuple[str, str, str, int])
 def _stability(
     _opened: SweepResults, variant_id: str, identity: tuple[str, str, str, int]
 ) -> "Future[npt.NDArray[np.float64]]":
-    future: Future[npt.NDArray[np.float64]] = Future()
-    # Results of its own: what is kept of a sweep in memory is not made for two threads at once.
-    own = SweepResults(_opened.folder, ties=_opened.ties)
-    Thread(target=_compute_stability, args=(own, variant_id, future), daemon=True).start()
-    return future
+    return _beside(_opened, lambda own: own.stability(variant_id)["stability"].to_numpy())
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _fates(
     _opened: SweepResults, variant_ids: tuple[str, ...], identity: tuple[str, str, str, int]
 ) -> "Future[Fates]":
-    future: Future[Fates] = Future()
-    own = SweepResults(_opened.folder, ties=_opened.ties)
-    Thread(target=_compute_fates, args=(own, variant_ids, future), daemon=True).start()
-    return future
+    columns = (schema.LABEL, "kind", "modal_label")
 
+    def compute(own: SweepResults) -> Fates:
+        return {one: fate_of(own.images(one, columns=columns)) for one in variant_ids}
 
-def _compute_fates(
-    own: SweepResults, variant_ids: tuple[str, ...], future: "Future[Fates]"
-) -> None:
-    try:
-        with _one_at_a_time():
-            columns = (schema.LABEL, "kind", "modal_label")
-            found = {one: fate_of(own.images(one, columns=columns)) for one in variant_ids}
-        future.set_result(found)
-    except Exception as error:
-        # Whatever it is, the page that asks is to say it.
-        future.set_exception(error)
+    return _beside(_opened, compute)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _inference(
     _opened: SweepResults, identity: tuple[str, str, str, int]
 ) -> "Future[SweepResults]":
-    future: Future[SweepResults] = Future()
-    own = SweepResults(_opened.folder, ties=_opened.ties)
-    Thread(target=_compute_inference, args=(own, future), daemon=True).start()
+    def compute(own: SweepResults) -> SweepResults:
+        own.inference.keep(lambda *_: None)
+        return own
+
+    return _beside(_opened, compute)
+
+
+def _beside(opened: SweepResults, compute: Callable[[SweepResults], T]) -> "Future[T]":
+    """Compute something beside the pages, one thing at a time.
+
+    From results of its own: what is kept of a sweep in memory is not made for two threads at once.
+    """
+    future: Future[T] = Future()
+    own = SweepResults(opened.folder, ties=opened.ties)
+
+    def work() -> None:
+        try:
+            with _one_at_a_time():
+                future.set_result(compute(own))
+        except Exception as error:
+            # Whatever it is, the page that asks is to say it.
+            future.set_exception(error)
+
+    Thread(target=work, daemon=True).start()
     return future
-
-
-def _compute_inference(own: SweepResults, future: "Future[SweepResults]") -> None:
-    try:
-        with _one_at_a_time():
-            own.inference.keep(lambda *_: None)
-            future.set_result(own)
-    except Exception as error:
-        # Whatever it is, the page that asks is to say it.
-        future.set_exception(error)
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
 def _one_at_a_time() -> Any:
     return Lock()
-
-
-def _compute_stability(
-    own: SweepResults, variant_id: str, future: "Future[npt.NDArray[np.float64]]"
-) -> None:
-    try:
-        with _one_at_a_time():
-            future.set_result(own.stability(variant_id)["stability"].to_numpy())
-    except Exception as error:
-        # Whatever it is, the page that asks is to say it.
-        future.set_exception(error)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -4,11 +4,15 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from analysis import schema
-from analysis.figures import layout, theme
+from analysis.figures import layout
+from analysis.figures.forest import SIGNED, forest
 
 LARGEST = 80
 _ALPHA = 0.05
-_ROW = 20
+_HOVER = (
+    "<b>%{customdata[2]} = %{customdata[3]}</b><br>%{x:+.2f} points<br>%{customdata[4]:,} images, "
+    "q = %{customdata[5]}"
+)
 _TITLE = "Change of accuracy by value"
 _NAME = 40
 _X = "Top-1 of the variant minus that of dense, percentage points"
@@ -47,31 +51,21 @@ def attribute_pairs(rows: pd.DataFrame, *, note: str = "") -> go.Figure:
         return layout.empty(layout.Words(title, _X, "", "", note), reason)
     smallest = known.sort_values("mcnemar_p", kind="stable").head(LARGEST).index
     shown = known.loc[sorted(smallest)].reset_index(drop=True)
-    signs, figure = sign_of(shown), go.Figure()
-    for sign in ("lost", "gained", "not significant"):
-        of_sign = shown[signs == sign]
-        if of_sign.empty:
-            continue
-        x, low, high = (100 * of_sign[c].astype(float) for c in ("top1_delta", "ci_low", "ci_high"))
-        color = theme.SIGN_COLORS[sign]
-        figure.add_scatter(
-            x=x, y=of_sign.index, mode="markers", name=sign,
-            customdata=[
+    x, low, high = (100 * shown[c].astype(float) for c in ("top1_delta", "ci_low", "ci_high"))
+    drawn = pd.DataFrame(
+        {
+            "name": shown["attribute"].astype(str) + " = " + shown["value"].astype(str),
+            "x": x,
+            "low": low,
+            "high": high,
+            "sign": sign_of(shown),
+            "custom": [
                 [row["attribute"], row["value"], layout.escape(row["attribute"]),
                  layout.escape(row["value"]), int(row["n_images"]), f"{row['mcnemar_q']:.2g}"]
-                for row in of_sign.to_dict("records")
+                for row in shown.to_dict("records")
             ],
-            hovertemplate="<b>%{customdata[2]} = %{customdata[3]}</b><br>%{x:+.2f} points<br>"
-            "%{customdata[4]:,} images, q = %{customdata[5]}<extra>" + sign + "</extra>",
-            marker={"color": color, "symbol": theme.SIGN_SYMBOLS[sign], "size": 9},
-            error_x={"array": high - x, "arrayminus": x - low, "symmetric": False,
-                     "thickness": 1.2, "width": 3, "color": color},
-        )  # fmt: skip
-    figure.add_vline(x=0, line_width=1.5, line_color=theme.GREY)
-    names = [
-        layout.short(f"{attribute} = {value}", 36)
-        for attribute, value in zip(shown["attribute"], shown["value"], strict=True)
-    ]
+        }
+    )  # fmt: skip
     subtitle = (
         "95 % intervals over images (Bonett and Price); lost and gained: McNemar's q ≤ 0.05, "
         "corrected over all values that were tested (Benjamini-Hochberg)."
@@ -79,7 +73,7 @@ def attribute_pairs(rows: pd.DataFrame, *, note: str = "") -> go.Figure:
     if len(known) > len(shown):
         subtitle += f" {len(known) - len(shown):,} values with larger p are not shown."
     words = layout.Words(title, _X, "", subtitle, note)
-    return layout.compose(figure, words, plot_height=max(_ROW * len(names), 110), rows=names)
+    return forest(drawn, words, SIGNED, hover=_HOVER, x_format="")
 
 
 def sign_of(rows: pd.DataFrame) -> pd.Series:

@@ -21,7 +21,7 @@ class Marks:
 
 SIGNED = {
     sign: Marks(theme.SIGN_COLORS[sign], theme.SIGN_SYMBOLS[sign])
-    for sign in ("lost", "gained", "not significant", "not tested")
+    for sign in ("lost", "gained", "not significant")
 }
 
 
@@ -45,7 +45,7 @@ def forest(
     marks : mapping
         How each sign is drawn, in the order of the legend.
     hover : str
-        Hover template; of the data it may name ``customdata`` alone.
+        Hover template; of the data it may name ``customdata`` and ``x``.
     x_format : str
         Format of the numbers on the axis.
 
