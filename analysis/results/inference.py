@@ -37,6 +37,8 @@ class SeedInference:
     def __init__(self, source: Source, variants: VariantTables) -> None:
         self._source = source
         self._variants = variants
+        # Of the variant asked for last: every attribute of a page asks for the same one.
+        self._last: tuple[str, Jackknife | None] | None = None
 
     @property
     def is_known(self) -> bool:
@@ -151,6 +153,11 @@ class SeedInference:
 
     def jackknife(self, variant_id: str) -> Jackknife | None:
         """How the excess on each image moves without one run; None with too few."""
+        if self._last is None or self._last[0] != variant_id:
+            self._last = variant_id, self._jackknife(variant_id)
+        return self._last[1]
+
+    def _jackknife(self, variant_id: str) -> Jackknife | None:
         frame = self._variants.kept.shelved(
             "jackknife", variant_id, lambda: self._moves(variant_id), always=True
         )
