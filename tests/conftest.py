@@ -1,6 +1,7 @@
 """What every test needs: no network, one thread, and a small real sweep made once."""
 
 import gc
+import hashlib
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -112,7 +113,12 @@ def gate(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     return Gate(tmp_path_factory.mktemp("gate"), monkeypatch)
 
 
-def prediction_bytes(folder: SweepFolder) -> dict[str, bytes]:
-    """Bytes of every prediction file by its name."""
+def digest(content: bytes) -> str:
+    """SHA-256 of a file's bytes: what differs fits a line of the assertion that finds it."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def prediction_digests(folder: SweepFolder) -> dict[str, str]:
+    """SHA-256 of every prediction file by its name."""
     files: list[Path] = sorted((folder.path / "predictions").rglob("*.parquet"))
-    return {folder.relative(path): path.read_bytes() for path in files}
+    return {folder.relative(path): digest(path.read_bytes()) for path in files}

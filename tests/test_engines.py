@@ -23,7 +23,7 @@ from analysis.execution.local import local_pool
 from analysis.store import Cache, SweepFolder
 from analysis.store.manifest import Manifest
 from analysis.sweep.run import run_sweep
-from tests.conftest import prediction_bytes, small_sweep
+from tests.conftest import prediction_digests, small_sweep
 
 ROOT = Path(__file__).parent.parent
 pytestmark = [pytest.mark.timeout(150), pytest.mark.spawned]
@@ -193,9 +193,9 @@ def test_a_running_scheduler_gives_the_same_bytes_and_says_what_it_lacks(
             manifest = run()
     assert manifest.is_complete
     assert manifest.device.workers == 1
-    made = prediction_bytes(cache.sweep("small"))
+    made = prediction_digests(cache.sweep("small"))
     assert len(made) == 2
-    assert made.items() <= prediction_bytes(swept).items()
+    assert made.items() <= prediction_digests(swept).items()
 
 
 @needs_dask
@@ -211,7 +211,7 @@ def test_a_rotated_tail_gives_the_same_bytes_with_either_engine(tmp_path: Path) 
         )
         assert len(manifest.machines) == 1
         assert {run.machine for _, _, run in manifest.all_runs()} == {0}
-        made.append(prediction_bytes(Cache(tmp_path / engine).sweep("small")))
+        made.append(prediction_digests(Cache(tmp_path / engine).sweep("small")))
     assert made[0] == made[1]
 
 
@@ -289,5 +289,5 @@ def test_a_sweep_whose_worker_is_killed_ends_with_the_same_bytes(
     assert killed == 1
     assert manifest.is_complete
     assert manifest.device.engine == engine
-    assert prediction_bytes(folder) == prediction_bytes(swept)
+    assert prediction_digests(folder) == prediction_digests(swept)
     assert folder.verify() == []

@@ -19,7 +19,7 @@ from analysis.store.manifest import Manifest
 from analysis.store.records import MachineRecord
 from analysis.sweep.run import run_sweep
 from analysis.training.machine import cpu_name, this_machine
-from tests.conftest import prediction_bytes, small_sweep
+from tests.conftest import prediction_digests, small_sweep
 from tests.dashboard.test_pages import open_page  # noqa: F401
 from tests.inline import inline_pool
 from tests.synthetic import make_sweep
@@ -190,4 +190,4 @@ def test_paired_runs_on_another_machine_than_dense_train_their_first_phase_thems
     mixed = made("mixed", NEW, OLD)
     (said,) = caplog.messages
     assert "seed-0.safetensors: the first phase was trained on another machine" in said
-    assert prediction_bytes(alike) == prediction_bytes(mixed)  # both are really this machine
+    assert prediction_digests(alike) == prediction_digests(mixed)  # both are really this machine

@@ -14,7 +14,7 @@ from analysis.results import SweepResults
 from analysis.store import Cache
 from analysis.store.join import join
 from analysis.sweep.merge import merge
-from tests.conftest import prediction_bytes
+from tests.conftest import prediction_digests
 from tests.synthetic import make_sweep
 
 VARIANTS = ("magnitude=0.5,0.9", "int8-static")
@@ -39,14 +39,14 @@ def halves(tmp_path: Path) -> Cache:
 
 
 def test_a_merged_sweep_has_the_runs_of_both_and_the_tables_of_the_whole(halves: Cache) -> None:
-    before = prediction_bytes(halves.sweep("left"))
+    before = prediction_digests(halves.sweep("left"))
     merged = merge(halves, "left", "right", "both")
     assert merged.is_complete
     assert merged.n_runs == 16
     both, whole = halves.sweep("both"), halves.sweep("whole")
     assert both.verify() == []
-    assert prediction_bytes(both) == prediction_bytes(whole)
-    assert prediction_bytes(halves.sweep("left")) == before
+    assert prediction_digests(both) == prediction_digests(whole)
+    assert prediction_digests(halves.sweep("left")) == before
     columns = ["variant_id", "n_pies", "top1_mean", "noise_floor_share", "pie_share_half"]
     tables = [
         SweepResults(f).summary()[columns].sort_values("variant_id").reset_index(drop=True)

@@ -15,7 +15,7 @@ from analysis.store import Cache
 from analysis.sweep.command import sweep_words
 from analysis.sweep.run import run_sweep
 from analysis.training.loop import TrainingData, train
-from tests.conftest import prediction_bytes, small_sweep
+from tests.conftest import prediction_digests, small_sweep
 from tests.inline import inline_pool
 
 _TAIL = "digits-longtail"
@@ -38,7 +38,7 @@ def _made(sweep: Sweep, root: Path, n_workers: int = 1) -> Cache:
 
 
 def test_runs_are_the_same_whatever_was_trained_beside_them(tmp_path: Path) -> None:
-    whole = prediction_bytes(_made(_rotated(seeds=2), tmp_path / "whole", 2).sweep("small"))
+    whole = prediction_digests(_made(_rotated(seeds=2), tmp_path / "whole", 2).sweep("small"))
     parts = tmp_path / "parts"
     for sweep in (
         _rotated(seeds=1, variants=parse_variants([])),
@@ -46,7 +46,7 @@ def test_runs_are_the_same_whatever_was_trained_beside_them(tmp_path: Path) -> N
         _rotated(seeds=2),
     ):
         _made(sweep, parts)
-    assert prediction_bytes(Cache(parts).sweep("small")) == whole
+    assert prediction_digests(Cache(parts).sweep("small")) == whole
 
 
 def test_the_manifest_says_how_many_images_each_seed_had(
@@ -115,7 +115,7 @@ def test_paired_runs_of_a_rotated_tail_share_their_first_phase(tmp_path: Path) -
     shared = _made(sweep, tmp_path / "shared", 2).sweep("small")
     _made(_rotated(training=options, variants=parse_variants([])), tmp_path / "alone")
     by_itself = _made(sweep, tmp_path / "alone").sweep("small")
-    assert prediction_bytes(shared) == prediction_bytes(by_itself)
+    assert prediction_digests(shared) == prediction_digests(by_itself)
 
 
 def test_external_models_take_no_rotation() -> None:

@@ -27,7 +27,7 @@ from analysis.store import Cache, SweepFolder
 from analysis.store.manifest import Manifest
 from analysis.sweep.merge import merge
 from analysis.sweep.run import run_sweep
-from tests.conftest import made_once, prediction_bytes, small_sweep
+from tests.conftest import digest, made_once, prediction_digests, small_sweep
 from tests.gate import Gate
 
 ROOT = Path(__file__).parent.parent
@@ -39,10 +39,10 @@ def shifted_sweep(*more: Shift, name: str = "small", **changes: object) -> Sweep
     return small_sweep(name, shifts=(*parse_corruptions(CORRUPTIONS), *more), **changes)
 
 
-def shift_bytes(folder: SweepFolder) -> dict[str, bytes]:
-    """Bytes of every prediction file of the shifts by its name."""
+def shift_digests(folder: SweepFolder) -> dict[str, str]:
+    """SHA-256 of every prediction file of the shifts by its name."""
     files = sorted((folder.path / "shifts").glob("*/predictions/*/seed-*.parquet"))
-    return {folder.relative(path): path.read_bytes() for path in files}
+    return {folder.relative(path): digest(path.read_bytes()) for path in files}
 
 
 def stamps(folder: SweepFolder) -> dict[Path, int]:
@@ -74,7 +74,7 @@ def run(folder: SweepFolder, sweep: Sweep, **options: int) -> Manifest:
 def test_shifts_added_to_a_finished_sweep_leave_its_own_predictions_alone(
     swept: SweepFolder, shifted: SweepFolder
 ) -> None:
-    assert prediction_bytes(shifted) == prediction_bytes(swept)
+    assert prediction_digests(shifted) == prediction_digests(swept)
     for path, stamp in stamps(swept).items():
         if path.name != "images.parquet":
             assert (shifted.path / swept.relative(path)).stat().st_mtime_ns == stamp
@@ -82,7 +82,7 @@ def test_shifts_added_to_a_finished_sweep_leave_its_own_predictions_alone(
     assert [shift.name for shift in manifest.shifts] == list(NAMES)
     assert (manifest.n_shifted_done, manifest.n_shifted) == (24, 24)
     assert shifted.verify() == []
-    assert len(shift_bytes(shifted)) == 24
+    assert len(shift_digests(shifted)) == 24
     assert not (shifted.derived / "shifted").exists()
     assert manifest.config.shifts == list(NAMES)
     assert "shifts" not in manifest.config.options
@@ -111,8 +111,8 @@ def test_one_go_two_goes_and_any_number_of_workers_give_the_same_bytes(
 ) -> None:
     run_sweep(shifted_sweep(), Cache(tmp_path), n_workers=1, device="cpu")
     at_once = Cache(tmp_path).sweep("small")
-    assert shift_bytes(at_once) == shift_bytes(shifted)
-    assert prediction_bytes(at_once) == prediction_bytes(shifted)
+    assert shift_digests(at_once) == shift_digests(shifted)
+    assert prediction_digests(at_once) == prediction_digests(shifted)
 
 
 def test_images_of_a_corruption_are_the_test_images_corrupted(
@@ -162,7 +162,7 @@ def test_only_what_is_missing_on_a_shift_is_predicted_again(
     after = stamps(copied)
     again = {p for p in after if after[p] != before.get(p) and p.name != "images.parquet"}
     assert again == {*gone, cut}
-    assert shift_bytes(copied) == shift_bytes(shifted)
+    assert shift_digests(copied) == shift_digests(shifted)
     assert copied.verify() == []
 
 
@@ -199,7 +199,7 @@ def test_a_sweep_killed_among_its_shifts_resumes_to_the_same_bytes(
     command = [sys.executable, "-m", "analysis", *words]
     process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
     try:
-        _wait_for(lambda: bool(shift_bytes(folder)), process)
+        _wait_for(lambda: bool(shift_digests(folder)), process)
     finally:
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
@@ -211,7 +211,7 @@ def test_a_sweep_killed_among_its_shifts_resumes_to_the_same_bytes(
     gate.open()
     assert main(words) == 0
     assert "24 of 24" in capsys.readouterr().out
-    assert shift_bytes(folder) == shift_bytes(shifted)
+    assert shift_digests(folder) == shift_digests(shifted)
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in (before | early).items())
     assert folder.verify() == []
     assert list(folder.path.rglob(".tmp-*")) == []
@@ -227,12 +227,12 @@ def _wait_for(condition: Callable[[], bool], process: "subprocess.Popen[bytes] |
 
 
 def test_more_shifts_and_seeds_extend_what_is_there(copied: SweepFolder) -> None:
-    before = shift_bytes(copied)
+    before = shift_digests(copied)
     wider = replace(shifted_sweep(*parse_corruptions(["contrast=1"])), seeds=3)
     manifest = run(copied, wider, n_workers=2)
     assert manifest.shifted_seeds("contrast-1", "int8-static") == [0, 1, 2]
     assert manifest.n_shifted_done == manifest.n_shifted == 4 * 4 * 3
-    assert before.items() <= shift_bytes(copied).items()
+    assert before.items() <= shift_digests(copied).items()
     # Without shifts the sweep goes on as before, and those it has stay.
     assert run(copied, small_sweep(seeds=3)).n_shifted_done == 48
     assert copied.verify() == []
@@ -246,8 +246,8 @@ def test_weights_that_are_gone_are_trained_again_for_a_new_shift(
     shutil.rmtree(folder.path / "weights")
     shutil.rmtree(folder.derived)
     assert run(folder, shifted_sweep(), n_workers=2).n_shifted_done == 24
-    assert shift_bytes(folder) == shift_bytes(shifted)
-    assert prediction_bytes(folder) == prediction_bytes(swept)
+    assert shift_digests(folder) == shift_digests(shifted)
+    assert prediction_digests(folder) == prediction_digests(swept)
     assert folder.verify() == []
 
 
@@ -288,7 +288,7 @@ def test_rename_and_remove_take_the_shifts_along(copied: SweepFolder) -> None:
     cache = Cache(copied.path.parent)
     cache.rename("small", "other")
     assert cache.sweep("other").verify() == []
-    assert len(shift_bytes(cache.sweep("other"))) == 24
+    assert len(shift_digests(cache.sweep("other"))) == 24
     cache.remove("other")
     assert list(cache.root.iterdir()) == []
 
@@ -307,7 +307,7 @@ def test_merged_sweeps_have_the_shifts_of_both(shifted: SweepFolder, tmp_path: P
     merged = merge(cache, "left", "right", "both")
     assert merged.n_shifted_done == merged.n_shifted == 24
     assert cache.sweep("both").verify() == []
-    assert shift_bytes(cache.sweep("both")) == shift_bytes(shifted)
+    assert shift_digests(cache.sweep("both")) == shift_digests(shifted)
     assert cache.sweep("left").manifest().n_shifted == 16
     manifest = cache.sweep("right").manifest()
     manifest.files["shifts/gaussian_noise-3/predictions/dense/seed-0.parquet"].sha256 = "0" * 64
@@ -475,7 +475,7 @@ def test_a_corruption_and_other_images_cannot_share_a_name(
 ) -> None:
     with pytest.raises(UserError, match="another shift called 'defocus_blur-3'"):
         run(copied, small_sweep(shifts=(Shift("defocus_blur-3", dataset="digits"),)))
-    assert prediction_bytes(copied) == prediction_bytes(shifted)
+    assert prediction_digests(copied) == prediction_digests(shifted)
 
 
 def test_shifts_can_stand_in_a_file(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from analysis.results import SweepResults
 from analysis.store import Cache, SweepFolder
 from analysis.sweep.plan import asked_variants, planned
 from analysis.sweep.run import run_sweep
-from tests.conftest import prediction_bytes, small_sweep
+from tests.conftest import prediction_digests, small_sweep
 from tests.gate import Gate
 
 ROOT = Path(__file__).parent.parent
@@ -70,7 +70,7 @@ def test_the_result_does_not_depend_on_the_number_of_workers(
     swept: SweepFolder, tmp_path: Path
 ) -> None:
     run_sweep(small_sweep(), Cache(tmp_path), n_workers=1, device="cpu")
-    assert prediction_bytes(Cache(tmp_path).sweep("small")) == prediction_bytes(swept)
+    assert prediction_digests(Cache(tmp_path).sweep("small")) == prediction_digests(swept)
 
 
 def test_different_seeds_and_variants_are_different_models(swept: SweepFolder) -> None:
@@ -92,7 +92,7 @@ def test_only_what_is_missing_is_made_again(swept: SweepFolder, tmp_path: Path) 
         path.unlink()
     stamps = {p: p.stat().st_mtime_ns for p in (folder.path / "predictions").rglob("*.parquet")}
     run_sweep(small_sweep(), Cache(tmp_path), n_workers=2, device="cpu")
-    assert prediction_bytes(folder) == prediction_bytes(swept)
+    assert prediction_digests(folder) == prediction_digests(swept)
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in stamps.items())
     assert folder.verify() == []
 
@@ -119,7 +119,7 @@ def test_a_sweep_killed_midway_resumes_to_the_same_predictions(
     _wait_for(lambda: not folder.is_running, None)
     gate.open()
     assert main(words) == 0
-    assert prediction_bytes(folder) == prediction_bytes(swept)
+    assert prediction_digests(folder) == prediction_digests(swept)
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in before.items())
     assert folder.verify() == []
     assert list(folder.path.rglob(".tmp-*")) == []
@@ -145,7 +145,7 @@ def test_more_seeds_and_variants_extend_a_sweep(swept: SweepFolder, tmp_path: Pa
     assert manifest.variant("magnitude-0.50+int8-static").target_sparsity == 0.5
     assert not manifest.variant("magnitude-0.50+int8-static").paired
     assert manifest.variant("int8-static").paired
-    before, after = prediction_bytes(swept), prediction_bytes(Cache(tmp_path).sweep("small"))
+    before, after = prediction_digests(swept), prediction_digests(Cache(tmp_path).sweep("small"))
     assert before.items() <= after.items()
 
 
@@ -275,4 +275,4 @@ def test_a_shared_first_phase_changes_no_byte(tmp_path: Path, begin: float) -> N
     assert not list(tmp_path.glob("*/small/derived/phases"))
     run_sweep(sweep, Cache(tmp_path / "alone"), n_workers=1, device="cpu")
     shared, by_itself = (Cache(tmp_path / name).sweep("small") for name in ("shared", "alone"))
-    assert prediction_bytes(shared) == prediction_bytes(by_itself)
+    assert prediction_digests(shared) == prediction_digests(by_itself)

@@ -18,6 +18,7 @@ from typing import Any
 from unittest import mock
 
 _TEMPORARY = tempfile.gettempdir()
+_ENVIRONMENT = dict(os.environ)
 ROOT = Path(__file__).parents[1]
 # Elsewhere libraries that were loaded may not bear a fork.
 IS_POSSIBLE = sys.platform == "linux"
@@ -44,8 +45,13 @@ def forked_pool(
 ) -> ProcessPoolExecutor:
     """Open what ``ProcessPoolExecutor`` would, with the environment of now."""
     context = multiprocessing.get_context("forkserver")
-    with contextlib.chdir(ROOT), mock.patch("tempfile.tempdir", _TEMPORARY):
-        # Only from there does it find the modules, and not every place is short enough.
+    with (
+        contextlib.chdir(ROOT),
+        mock.patch("tempfile.tempdir", _TEMPORARY),
+        mock.patch.dict(os.environ, _ENVIRONMENT, clear=True),
+    ):
+        # Only from there does it find the modules, and not every place is short enough. It outlives
+        # the test that starts it, so it gets nothing of what that test set.
         multiprocessing.set_forkserver_preload([__name__ + "_preloaded"])
         multiprocessing.forkserver.ensure_running()
     arguments = (dict(os.environ), os.getpid(), initializer, initargs)

@@ -18,7 +18,7 @@ from analysis.shifts.corruptions.apply import corrupt
 from analysis.store import Cache, SweepFolder
 from analysis.sweep import tasks
 from analysis.sweep.command import shift_words, sweep_words
-from tests.conftest import prediction_bytes
+from tests.conftest import digest, prediction_digests
 from tests.given.nets import BOTH, prototypes, sweep, write_pt2
 from tests.importing.drawn import left_in
 
@@ -97,11 +97,11 @@ def test_a_shift_is_added_without_predicting_the_test_images_again(
     assert sweep(*BOTH, *FOG, cache="whole") == 0
     assert sweep(*BOTH) == 0
     folder, whole = Cache("cache").sweep("mine"), Cache("whole").sweep("mine")
-    before = prediction_bytes(folder)
+    before = prediction_digests(folder)
     _refuse(monkeypatch, "evaluate_model_file")
     assert sweep(*BOTH, *FOG) == 0
-    assert prediction_bytes(folder) == before
-    assert shift_bytes(folder) == shift_bytes(whole)
+    assert prediction_digests(folder) == before
+    assert shift_digests(folder) == shift_digests(whole)
     _refuse(monkeypatch, "shift_model_file")
     assert sweep(*BOTH, *FOG) == 0
     words = [*sweep_words(folder.manifest()), *shift_words(folder.manifest())]
@@ -111,20 +111,22 @@ def test_a_shift_is_added_without_predicting_the_test_images_again(
     assert folder.verify() == []
 
 
-def shift_bytes(folder: SweepFolder) -> dict[str, bytes]:
+def shift_digests(folder: SweepFolder) -> dict[str, str]:
     root = Path(str(folder.path))
-    return {str(p.relative_to(root)): p.read_bytes() for p in root.glob("shifts/**/*.parquet")}
+    return {
+        str(p.relative_to(root)): digest(p.read_bytes()) for p in root.glob("shifts/**/*.parquet")
+    }
 
 
 def test_what_was_lost_of_a_shift_is_predicted_again() -> None:
     assert sweep(*BOTH, *FOG) == 0
     folder = Cache("cache").sweep("mine")
-    before = shift_bytes(folder)
+    before = shift_digests(folder)
     Path(str(folder.prediction_path("slim", 0, shift="fog-3"))).unlink()
     assert sweep(*BOTH) == 0  # not asked now
     assert folder.manifest().n_shifted_done == 1
     assert sweep(*BOTH, *FOG) == 0
-    assert shift_bytes(folder) == before
+    assert shift_digests(folder) == before
     # A model that is added later has no predictions on it until the shift is asked with it.
     assert sweep("--models", "dense=net.onnx", "exact=net.onnx") == 0
     assert folder.manifest().n_shifted_done == 2
@@ -210,7 +212,7 @@ def test_shifts_that_cannot_be_used(
 
 def test_another_shift_of_the_same_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert sweep(*BOTH, "--shift", "same=digits") == 0
-    before: Any = prediction_bytes(Cache("cache").sweep("mine"))
+    before: Any = prediction_digests(Cache("cache").sweep("mine"))
     assert sweep(*BOTH, "--shift", "same=digits-longtail") == 2
     assert "same" in capsys.readouterr().err
-    assert prediction_bytes(Cache("cache").sweep("mine")) == before
+    assert prediction_digests(Cache("cache").sweep("mine")) == before

@@ -19,7 +19,7 @@ from analysis.sweep import record as manifests
 from analysis.sweep import tasks
 from analysis.sweep.command import sweep_words
 from analysis.training.loop import Normalizer
-from tests.conftest import prediction_bytes
+from tests.conftest import prediction_digests
 from tests.given.nets import BOTH, Small, sweep, write_linear, write_pt2
 from tests.importing.drawn import left_in
 
@@ -95,7 +95,7 @@ def test_a_sweep_that_was_cut_off_goes_on(
     monkeypatch.setattr(tasks, "submit", counted)
     assert sweep(*BOTH) == 0
     assert asked == ["slim"]
-    assert prediction_bytes(folder) == prediction_bytes(Cache("whole").sweep("mine"))
+    assert prediction_digests(folder) == prediction_digests(Cache("whole").sweep("mine"))
     assert sweep(*BOTH) == 0
     assert asked == ["slim"]
     assert sweep("--models", "dense=net.onnx", "exact=net.onnx") == 0
@@ -105,13 +105,13 @@ def test_a_sweep_that_was_cut_off_goes_on(
     assert main([*words, "--cache", "cache"]) == 0
     assert "3 of 3 runs done" in capsys.readouterr().out
     assert asked == ["slim", "exact"]
-    before = prediction_bytes(folder)
+    before = prediction_digests(folder)
     write_linear(Path("slim.onnx"), noise=0.4)
     assert sweep(*BOTH) == 2
     assert "slim=slim.onnx is another model than sweep 'mine' was made with" in (
         capsys.readouterr().err
     )
-    assert prediction_bytes(folder) == before
+    assert prediction_digests(folder) == before
 
 
 def test_seeds_and_pairs() -> None:
@@ -160,7 +160,7 @@ def test_merged_sweeps_know_the_models_of_both_and_take_more(
     assert main(["merge", "one", "other", "--name", "mine", "--cache", "cache"]) == 0
     folder = Cache("cache").sweep("mine")
     assert folder.verify() == []
-    assert prediction_bytes(folder) == prediction_bytes(Cache("whole").sweep("mine"))
+    assert prediction_digests(folder) == prediction_digests(Cache("whole").sweep("mine"))
     models = folder.manifest().models
     assert list(models) == ["dense@0", "slim@0", "third@0"]
     assert models["third@0"].model == "third.onnx"

@@ -22,7 +22,7 @@ from analysis.filesystem import RemotePath, lease
 from analysis.store import Cache, SweepFolder
 from analysis.sweep.merge import merge
 from analysis.sweep.run import run_sweep
-from tests.conftest import prediction_bytes, small_sweep
+from tests.conftest import digest, prediction_digests, small_sweep
 from tests.gate import Gate
 from tests.synthetic import make_sweep
 from tests.test_cli import ROOT
@@ -43,9 +43,9 @@ def made(root: RemotePath) -> SweepFolder:
     return make_sweep(root, "made", **SMALL)  # type: ignore[arg-type]
 
 
-def _bytes(folder: SweepFolder) -> dict[str, bytes]:
+def _digests(folder: SweepFolder) -> dict[str, str]:
     return {
-        name: (folder.path / name).read_bytes()
+        name: digest((folder.path / name).read_bytes())
         for name in folder.sizes()
         if name.startswith("predictions/")
     }
@@ -57,7 +57,7 @@ def test_a_sweep_is_written_to_the_same_bytes_as_in_a_folder(
     here = make_sweep(tmp_path, "made", **SMALL)  # type: ignore[arg-type]
     assert made.manifest().files == here.manifest().files
     assert made.sizes().keys() == here.sizes().keys()
-    assert _bytes(made) == prediction_bytes(here)
+    assert _digests(made) == prediction_digests(here)
     assert made.verify() == []
     assert Cache(made.path.parent).names() == ["made"]
 
@@ -181,7 +181,7 @@ def test_a_sweep_at_a_url_makes_the_same_predictions(
     manifest = run_sweep(small_sweep(), cache, n_workers=2, device="cpu", engine=engine)
     folder = cache.sweep("small")
     assert manifest.is_complete
-    assert _bytes(folder) == prediction_bytes(swept)
+    assert _digests(folder) == prediction_digests(swept)
     assert folder.verify() == []
     assert not [name for name in folder.sizes() if "inputs" in name or ".tmp-" in name]
     assert not list(scratch.rglob("*.npy"))
@@ -218,7 +218,7 @@ def test_a_killed_sweep_at_a_url_resumes_at_once_to_the_same_predictions(
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr
     folder = Cache(f"{url}/killed").sweep("small")
-    assert _bytes(folder) == prediction_bytes(swept)
+    assert _digests(folder) == prediction_digests(swept)
     assert folder.verify() == []
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in before.items())
     assert not list(there.rglob(".tmp-*"))
@@ -249,7 +249,7 @@ def test_paired_runs_share_their_first_phase_at_a_url_too(
     for cache in (Cache(f"{ftp_server[0]}/paired"), Cache(tmp_path)):
         run_sweep(sweep, cache, n_workers=1, device="cpu")
     there, here = Cache(f"{ftp_server[0]}/paired").sweep("small"), Cache(tmp_path).sweep("small")
-    assert _bytes(there) == prediction_bytes(here)
+    assert _digests(there) == prediction_digests(here)
     assert not [name for name in there.sizes() if "phases" in name]
 
 
