@@ -129,10 +129,10 @@ SUMMARY_COLUMNS: Final = (
     "pie_excess_images_high", "seed_p", "seed_p_holm", "seed_p_fewer", "seed_p_fewer_holm",
     "seed_smallest_p",
     "long_tail_slope", "long_tail_low", "long_tail_high", "long_tail_p", "long_tail_classes",
-    "class_spread", "class_spread_p", "cev_aa", "cev_aa_low", "cev_aa_high", "cev_half", "sde_aa",
-    "sde_aa_low", "sde_aa_high", "sde_half", "dense_top1_on_added", "top1_on_added",
+    "class_spread", "class_spread_p", "dense_top1_on_added", "top1_on_added",
     "dense_entropy_on_added",
 )  # fmt: skip
+HALVES_COLUMNS: Final = (VARIANT_ID, "scalar", "half", "aa", "aa_low", "aa_high", "n_splits")
 STABILITY_COLUMNS: Final = (VARIANT_ID, IMAGE_ID, LABEL, "is_pie", "stability")
 SEED_TEST_COLUMNS: Final = (
     VARIANT_ID, "n_images", "pie_share", "exchanged_pie_share", "p", "p_fewer", "smallest_p",
@@ -188,6 +188,7 @@ ANNOTATION_SHARES_COLUMNS: Final = (
     "non_pie_images", "non_pie_count", "non_pie_share", "non_pie_low", "non_pie_high",
     "difference", "difference_low", "difference_high", "p", "q",
     "aa_difference", "aa_difference_low", "aa_difference_high", "aa_p", "aa_q",
+    "added_share", "added_low", "added_high",
 )  # fmt: skip
 ANNOTATION_AGREEMENT_COLUMNS: Final = (
     "study", VARIANT_ID, "measure", "rater", "other_rater", "n_raters", "n_images", "observed",

@@ -58,7 +58,9 @@ def test_a_damaged_table_is_computed_anew(large):
 
 
 def kinds_shelved(folder):
-    return {next(k for k in (*SEEDS, "") if name.startswith(k)) for name in shelved(folder)}
+    return {
+        next(k for k in (*SEEDS, "halves", "") if name.startswith(k)) for name in shelved(folder)
+    }
 
 
 SEEDS = ("inference", "seed-test", "jackknife")
@@ -103,7 +105,7 @@ def test_of_a_small_sweep_seed_noise_alone_is_kept_beforehand(tmp_path):
     SweepResults(folder).keep_tables(lambda *phase: told.append(phase))
     n = len(folder.manifest().variants) - 1
     assert told == [("seed noise", done, n) for done in range(n + 1)]
-    assert kinds_shelved(folder) == set(SEEDS)
+    assert kinds_shelved(folder) == {*SEEDS, "halves"}
 
 
 def test_nothing_is_kept_beforehand_of_a_sweep_still_being_made(tmp_path):

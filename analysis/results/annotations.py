@@ -1,7 +1,7 @@
 """Human annotation: start a study, and tables of its answers, shares by group and agreement."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import combinations
@@ -17,6 +17,7 @@ from analysis.config import DENSE_ID
 from analysis.errors import UserError
 from analysis.results.frames import stack
 from analysis.schema import AA_PIE, GROUPS, KEYS, NO_MAJORITY, NON_PIE, PIE
+from analysis.stats.added_shares import Judged, added_shares
 from analysis.stats.raters import (
     DIVIDED,
     MISSING,
@@ -28,7 +29,7 @@ from analysis.stats.raters import (
     krippendorff_alpha,
     majority,
 )
-from analysis.stats.votes import BoolArray, IntArray
+from analysis.stats.votes import BoolArray, FloatArray, IntArray
 from analysis.store import SweepFolder
 from analysis.store.manifest import Manifest
 from analysis.store.study import Design, Study
@@ -37,6 +38,19 @@ if TYPE_CHECKING:
     from analysis.results import SweepResults
 
 KAPPA, ALPHA = "cohen-kappa", "krippendorff-alpha"
+
+
+@dataclass(frozen=True)
+class Excess:
+    """By how much compression makes each image likelier a PIE, and what a study drew from, (N,).
+
+    ``of_image`` is NaN for images that the halves were not compared on; ``label`` [N] true classes.
+    """
+
+    of_image: FloatArray
+    pie: BoolArray
+    aa_pie: BoolArray
+    label: IntArray
 
 
 def studies(folder: SweepFolder, manifest: Manifest, variant_id: str | None) -> list[Study]:
@@ -69,24 +83,74 @@ def table(studies: Sequence[Study]) -> pd.DataFrame:
     return stack(frames, schema.ANNOTATIONS_COLUMNS)
 
 
-def shares(studies: Sequence[Study]) -> pd.DataFrame:
-    """One row a study with answers and category: shares by group, differences and tests."""
+def shares(
+    studies: Sequence[Study], excess: Callable[[Study], Excess | None] = lambda _: None
+) -> pd.DataFrame:
+    """One row a study with answers and category: shares by group, differences and tests.
+
+    ``added_share``, and its interval, is of the images that compression adds to the PIEs of seeds;
+    null where ``excess`` gives nothing for the study.
+    """
     frames = []
+    codes = np.array([*range(len(KEYS)), DIVIDED])
     for study in studies:
         if not study.raters:
             continue
         members = {group: members_of(study, group) for group in GROUPS}
+        chosen = majority(ratings(study), len(KEYS))
         made = category_shares(
-            majority(ratings(study), len(KEYS)),
+            chosen,
             pie=members[PIE],
             aa_pie=members[AA_PIE],
             non_pie=members[NON_PIE],
             categories=KEYS,
             divided=NO_MAJORITY,
         )
-        made = made.assign(study=study.name, variant_id=study.design.variant_id)
+        known = excess(study)
+        added = [np.full(len(codes), np.nan)] * 3
+        if known is not None:
+            added = list(added_shares(judged_images(study, chosen, members, known), codes))
+        made = made.assign(
+            study=study.name,
+            variant_id=study.design.variant_id,
+            **dict(zip(("added_share", "added_low", "added_high"), added, strict=True)),
+        )
         frames.append(made[list(schema.ANNOTATION_SHARES_COLUMNS)])
     return stack(frames, schema.ANNOTATION_SHARES_COLUMNS)
+
+
+def judged_images(
+    study: Study, chosen: IntArray, members: Mapping[str, BoolArray], excess: Excess
+) -> Judged:
+    """Read the groups of a study as samples of strata that have no image in common.
+
+    They are the PIEs, the A/A PIEs that are none, and the other images of each class; an image that
+    was drawn for another stratum's group than its own is left out.
+
+    Parameters
+    ----------
+    study : Study
+        Of one variant.
+    chosen : integer array, shape (I,)
+        Category of each image of the study.
+    members : mapping
+        Bool arrays (I,) of each group.
+    excess : Excess
+        Of all test images.
+    """
+    ids = np.asarray(study.images, np.intp)
+    # 0 PIEs, 1 further A/A PIEs, 2.. the others by class.
+    stratum = np.where(excess.pie, 0, np.where(excess.aa_pie, 1, 2 + excess.label))
+    known = ~np.isnan(excess.of_image)
+    size = np.bincount(stratum[known], minlength=int(stratum.max(initial=0)) + 1)
+    here = stratum[ids]
+    is_own = (
+        (members[PIE] & (here == 0))
+        | (members[AA_PIE] & (here == 1))
+        | (members[NON_PIE] & (here > 1))
+    )
+    kept = is_own & (chosen != NOT_RATED) & known[ids]
+    return Judged(chosen[kept], excess.of_image[ids[kept]], here[kept], size)
 
 
 def agreement(studies: Sequence[Study]) -> pd.DataFrame:

@@ -1,8 +1,7 @@
 """Tables of the classes of single variants, and what of the summary rests on classes."""
 
-from collections.abc import Sequence
-
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from analysis import schema
@@ -12,9 +11,7 @@ from analysis.results.source import ResultCache, Source
 from analysis.stats.classes import ClassRecall, class_recall, class_table
 from analysis.stats.long_tail import LongTail, long_tail
 from analysis.stats.pairs import Rows, class_flips, paired_rows
-from analysis.stats.rates import HalfRates, half_rate_changes
-from analysis.stats.seed_noise import variant_halves
-from analysis.stats.splits import Split
+from analysis.stats.splits import columns_of
 from analysis.stats.two_way import Changes, changes
 from analysis.stats.votes import FloatArray, IntArray
 
@@ -61,6 +58,22 @@ class ClassTables:
             ),
         )
 
+    def recall_on(self, variant_id: str, images: npt.NDArray[np.intp]) -> ClassRecall:
+        """Recall of every run in every class, on some of the images."""
+        if len(images) == len(self._source.label):
+            return self.recall(variant_id)
+        population = self._source.population(variant_id)
+        return self._kept.once(
+            f"recall-{len(images)}",
+            variant_id,
+            lambda: class_recall(
+                columns_of(population.prediction, images),
+                self._source.label[images],
+                len(self._source.class_names),
+                population.seeds,
+            ),
+        )
+
     def _make_classes(self, variant_id: str) -> pd.DataFrame:
         source = self._source
         dense, variant = self.recall(DENSE_ID), self.recall(variant_id)
@@ -101,17 +114,17 @@ class ClassTables:
 
     def _mean_train_counts(self) -> FloatArray | None:
         """Training images of each class, (C,); of a tail that is rotated the mean over seeds."""
-        counts = self._train_counts(DENSE_ID)
+        counts = self.train_counts(DENSE_ID)
         return None if counts is None else counts.mean(axis=0)
 
-    def _train_counts(self, variant_id: str) -> IntArray | None:
-        """Training images of each class and run, [K, C]."""
+    def train_counts(self, variant_id: str) -> IntArray | None:
+        """Training images of each class and run, [K, C]; None where they are not known."""
         seeds = self._source.population(variant_id).seeds
         return train_counts_by_seed(self._source.manifest, seeds)
 
     def long_tail(self, variant_id: str) -> LongTail | None:
         """Slope of the change of recall on training images; None where they are not known."""
-        dense, variant = self._train_counts(DENSE_ID), self._train_counts(variant_id)
+        dense, variant = self.train_counts(DENSE_ID), self.train_counts(variant_id)
         if dense is None or variant is None:
             return None
         source = self._source
@@ -123,12 +136,3 @@ class ClassTables:
             variant,
             self.pairs(variant_id),
         )
-
-    def half_rates(self, variant_id: str, splits: Sequence[Split]) -> HalfRates:
-        """CEV and SDE of A/A halves, and of variant halves, over splits of the dense runs."""
-        dense, variant = self.recall(DENSE_ID), self.recall(variant_id)
-        halves = variant_halves(
-            splits, dense.seeds, variant.seeds, paired=self._source.is_paired(variant_id)
-        )
-        of_dense, of_variant = ((one.fpr, 1 - one.recall) for one in (dense, variant))
-        return half_rate_changes(of_dense, of_variant, splits, halves)

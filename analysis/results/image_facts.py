@@ -5,12 +5,17 @@ A part of :class:`analysis.results.sweep_results.SweepResults`, which computes w
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
+from analysis.config import DENSE_ID
 from analysis.results import annotations
+from analysis.results.annotations import Excess
 from analysis.results.attribute_tables import AttributeTables
+from analysis.results.inference import SeedInference
 from analysis.results.metadata import Metadata
 from analysis.results.source import Source
+from analysis.results.variants import VariantTables
 from analysis.store.study import Study
 
 
@@ -18,6 +23,8 @@ class ImageFacts:
     """The tables of a sweep that rest on metadata of its images, or on what people answered."""
 
     _source: Source
+    _variants: VariantTables
+    _inference: SeedInference
     _attributes: AttributeTables
     _metadata: Metadata
 
@@ -109,7 +116,28 @@ class ImageFacts:
 
     def annotation_shares(self, variant_id: str | None = None) -> pd.DataFrame:
         """One row a study and category: its share among PIEs, A/A PIEs and non-PIEs, compared."""
-        return annotations.shares(self._studies(variant_id))
+        return annotations.shares(self._studies(variant_id), self._excess_of)
+
+    def _excess_of(self, study: Study) -> Excess | None:
+        """By image, of the variant of a study; None where compression is not seen to add any.
+
+        A study of other numbers of runs than there are now was drawn from other PIEs.
+        """
+        variant_id, design = study.design.variant_id, study.design
+        runs = (len(self._source.population(v).seeds) for v in (DENSE_ID, variant_id))
+        if (design.n_dense_runs, design.n_variant_runs) != tuple(runs):
+            return None
+        if design.ties != self._source.ties:
+            return None
+        low = self._inference.excess(variant_id, wait=False)["pie_excess_low"]
+        halves, floor = self._variants.half_pies(variant_id), self._variants.floor
+        aa_pie = self._variants.aa_pies
+        if halves is None or floor is None or aa_pie is None or low is None or not low > 0:
+            return None
+        of_image = np.full(len(self._source.label), np.nan)
+        of_image[halves.sample] = (halves.variant - halves.aa) / floor.n_splits
+        pie = self._variants.pies(variant_id)["is_pie"].to_numpy(np.bool_)
+        return Excess(of_image, pie, aa_pie, self._source.label)
 
     def annotation_agreement(self, variant_id: str | None = None) -> pd.DataFrame:
         """One row a study and pair of raters (Cohen's kappa), one of all (Krippendorff's alpha)."""

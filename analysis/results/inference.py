@@ -13,6 +13,7 @@ import pandas as pd
 from analysis import schema
 from analysis.config import DENSE_ID
 from analysis.results.frames import stack, typed
+from analysis.results.halves import HalfTables
 from analysis.results.source import Source
 from analysis.results.variants import VariantTables, votes
 from analysis.stats.excess import Groups, excess_test, group_excess
@@ -37,6 +38,7 @@ class SeedInference:
     def __init__(self, source: Source, variants: VariantTables) -> None:
         self._source = source
         self._variants = variants
+        self.halves = HalfTables(source, variants)
         # Of the variant asked for last: every attribute of a page asks for the same one.
         self._last: tuple[str, Jackknife | None] | None = None
 
@@ -52,6 +54,7 @@ class SeedInference:
             told("seed noise", done, len(ids))
             self.seed_test(variant_id)
             self.jackknife(variant_id)
+            self.halves.table(variant_id)
         self.columns()
         told("seed noise", len(ids), len(ids))
 
@@ -61,7 +64,7 @@ class SeedInference:
 
     def take(self, other: "SeedInference") -> None:
         """Take over what another has computed of the same sweep."""
-        self._variants.kept.take(other._variants.kept, (_NAME, "seed-test", "jackknife"))
+        self._variants.kept.take(other._variants.kept, (_NAME, "seed-test", "jackknife", "halves"))
 
     def _columns(self) -> pd.DataFrame:
         ids = self._source.compressed_ids

@@ -252,6 +252,18 @@ class SweepResults(ImageFacts):
         asked = self._source.asked(variant_id)
         return whole[whole[schema.VARIANT_ID].isin(asked)].reset_index(drop=True)
 
+    def halves(self, variant_id: str | None = None, *, wait: bool = True) -> pd.DataFrame:
+        """One row a variant and scalar: of a half of its runs, and of A/A halves of the dense ones.
+
+        Either against the other dense half, medians over at most 20 splits, with the smallest and
+        the largest of the A/A halves: what seeds alone make of each figure. Without ``wait``,
+        variants whose halves are not compared yet are left out.
+        """
+        asked = self._source.asked(variant_id)
+        halves = self._inference.halves
+        frames = [halves.table(v) for v in asked if wait or halves.is_known(v)]
+        return stack(frames, schema.HALVES_COLUMNS)
+
     def plan(self, variant_id: str | None = None, *, difference: float = 0.02) -> pd.DataFrame:
         """One row a variant and class, one of all images first: what its seeds and images tell.
 

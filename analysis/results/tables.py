@@ -69,6 +69,8 @@ _ALL = (
     Table("stability", "One row an image and variant: share of resamples of the seeds in which it "
           "is a PIE."),
     Table("seed-test", "One row a variant: whether it has more PIEs than other seeds would make."),
+    Table("halves", "One row a variant and scalar (CEV, impacted classes, …): of a half of its "
+          "runs, and what seeds alone make of it between halves of the dense runs."),
     Table("plan", "One row a variant and class, one of all images first: what its seeds and images "
           "tell, and how many a difference of 2 points takes."),
     Table("pairs", "One row a variant of one single model (K = 1): change of accuracy, McNemar's "

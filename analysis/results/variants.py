@@ -253,9 +253,6 @@ class VariantTables:
             ),
             kl_from_dense=self._mean_kl(variant_id) if held else None,
             tied_with_truth=self._tied_with_truth(variant_id),
-            half_rates=self.of_classes.half_rates(variant_id, self.floor.splits)
-            if self.floor is not None
-            else None,
             long_tail=self.of_classes.long_tail(variant_id),
         )
 

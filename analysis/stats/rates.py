@@ -1,12 +1,10 @@
 """Error rates of classes, one versus rest: their relative changes, CEV and SDE."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from analysis import schema
-from analysis.stats.splits import Split
 from analysis.stats.votes import FloatArray, IntArray
 
 
@@ -92,70 +90,3 @@ def rate_change(
         sde=float(np.abs(kept[1] - kept[0]).mean() / np.sqrt(2)),
         n_left_out=n_left_out,
     )
-
-
-@dataclass(frozen=True)
-class HalfRates:
-    """CEV and SDE between dense halves (A/A) over the splits, and of variant halves beside them.
-
-    Each the median over the splits, the A/A ones with their smallest and largest; None where no
-    class is left in any split.
-    """
-
-    cev_aa: float | None
-    cev_aa_low: float | None
-    cev_aa_high: float | None
-    sde_aa: float | None
-    sde_aa_low: float | None
-    sde_aa_high: float | None
-    cev_half: float | None
-    sde_half: float | None
-
-
-def half_rate_changes(
-    dense: tuple[FloatArray, FloatArray],
-    variant: tuple[FloatArray, FloatArray],
-    splits: Sequence[Split],
-    halves: Sequence[IntArray] | None,
-) -> HalfRates:
-    """CEV and SDE of half B of the dense runs, and of variant halves, each against dense half A.
-
-    Seed noise alone makes both positive, the more so the rarer errors are: a variant's figure says
-    something where it lies beyond the range of the A/A halves.
-
-    Parameters
-    ----------
-    dense, variant : (FPR, FNR), float arrays of shapes (K_dense, C) and (K_t, C)
-        Rates of each run.
-    splits : sequence of Split
-        Halves of the dense runs.
-    halves : sequence of integer arrays, optional
-        Rows of the variant's half in each split; None where it has too few runs.
-    """
-
-    def between(rows: Sequence[IntArray], of: tuple[FloatArray, FloatArray]) -> list[RateChange]:
-        return [
-            rate_change(
-                *(rate[split.a].mean(axis=0) for rate in dense),
-                *(rate[half].mean(axis=0) for rate in of),
-            )
-            for split, half in zip(splits, rows, strict=True)
-        ]
-
-    aa = between([split.b for split in splits], dense)
-    like = between(halves, variant) if halves is not None else []
-    cev, sde = [[getattr(one, n) for one in aa if one.cev is not None] for n in ("cev", "sde")]
-    cev_half, sde_half = [
-        [getattr(one, n) for one in like if one.cev is not None] for n in ("cev", "sde")
-    ]
-    return HalfRates(
-        *_median_and_range(cev), *_median_and_range(sde), _median(cev_half), _median(sde_half)
-    )
-
-
-def _median(values: list[float]) -> float | None:
-    return float(np.median(values)) if values else None
-
-
-def _median_and_range(values: list[float]) -> tuple[float | None, float | None, float | None]:
-    return (_median(values), min(values), max(values)) if values else (None, None, None)

@@ -14,7 +14,7 @@ from analysis.stats.intensification import Intensification
 from analysis.stats.long_tail import LongTail
 from analysis.stats.pairs import Flips
 from analysis.stats.pie import KINDS
-from analysis.stats.rates import HalfRates, rate_change
+from analysis.stats.rates import rate_change
 from analysis.stats.seed_noise import NoiseFloor
 from analysis.stats.splits import sample_images
 from analysis.stats.spread import spread
@@ -32,8 +32,8 @@ class VariantResults:
 
     ``entropy`` [N] is the vote entropy of the dense runs, ``kl_from_dense`` the mean over images
     and paired runs in nats, None where nothing is paired. ``tied_with_truth`` [N] says where the
-    true class shares the top score of the variant's only run; None with several. ``half_rates``
-    and ``long_tail`` are None where there are too few runs, or no training counts.
+    true class shares the top score of the variant's only run; None with several. ``long_tail``
+    is None where there are too few runs, or no training counts.
     """
 
     images: pd.DataFrame
@@ -45,7 +45,6 @@ class VariantResults:
     intensification: Intensification | None
     kl_from_dense: float | None
     tied_with_truth: BoolArray | None = None
-    half_rates: HalfRates | None = None
     long_tail: LongTail | None = None
 
 
@@ -57,7 +56,7 @@ def summary_row(
     Shares are 0..1. ``pie_share_half`` is the PIE share of halves, like for like with
     ``noise_floor_share``; ``pie_excess`` is their difference, ``pie_excess_images_low`` and
     ``..._high`` its 95 % interval over images alone (that over runs and images, and the test over
-    seeds, are filled in by :func:`with_inference`). CEV and SDE stand beside those of A/A halves;
+    seeds, are filled in by :func:`with_inference`);
     ``class_spread_p`` is the Q test that the classes' deltas differ at all. The
     accuracies on PIEs and non-PIEs are means over the runs, ``..._on_random`` those on a fixed
     random sample of as many images as there are PIEs. ``n_score_tied``, ``n_no_answer`` and
@@ -100,10 +99,9 @@ def summary_row(
         "dense_top1_on_aa_pies": floor.dense_top1_on_aa_pies if floor else None,
     }
     if results is not None:
-        row |= _pie_columns(results.images) | _class_columns(results.classes)
+        row |= _pie_columns(results.images) | class_scalars(results.classes)
         row |= {"paired": results.paired} | _excess_columns(results.half_frequency, floor)
         row |= _hardness_columns(results, floor) | _single_run_columns(results)
-        row |= vars(results.half_rates) if results.half_rates else {}
         row |= _long_tail_columns(results.long_tail)
         if results.tied_with_truth is not None:
             forgotten = (results.images["kind"] == "forgotten").to_numpy()
@@ -131,7 +129,14 @@ def _pie_columns(images: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _class_columns(classes: pd.DataFrame) -> dict[str, Any]:
+def class_scalars(classes: pd.DataFrame) -> dict[str, Any]:
+    """CEV, SDE, impacted classes and spread of the deltas: what the summary says of the classes.
+
+    Parameters
+    ----------
+    classes : DataFrame
+        The classes table of one variant.
+    """
     rates = rate_change(*(classes[name].to_numpy() for name in _RATES))
     columns: dict[str, Any] = {
         "cev": rates.cev,

@@ -11,7 +11,7 @@ from analysis.config import DENSE_ID
 from analysis.figures.human_shares import NAMES, human_shares
 from analysis.figures.theme import footnote
 from analysis.presentation.formatting import count
-from analysis.results.annotations import ALPHA, agreement, human_labels, shares, table
+from analysis.results.annotations import ALPHA, agreement, human_labels, table
 from analysis.results.code import table_code, where
 from analysis.schema import AA_PIE, NON_PIE, PIE
 from analysis.store.study import Study
@@ -30,7 +30,7 @@ def show(context: Context, study: Study) -> None:
     if not study.raters:
         st.info("Nobody has rated an image yet.", icon=":material/hourglass_empty:")
         return
-    made = shares([study])
+    made = _shares_of(context, study)
     design = study.design
     note = footnote(
         context.manifest.name, context.manifest.updated, design.n_variant_runs, design.ties,
@@ -50,13 +50,20 @@ def show(context: Context, study: Study) -> None:
         "An image counts once, for the category that most of its raters gave; where several share "
         "the lead it has no majority and counts for none. Intervals of shares are Wilson's, those "
         "of differences Newcombe's, p is Fisher's, q Benjamini and Hochberg's over the categories. "
-        "Any set of images chosen by disagreement is hard: what compression adds is the difference "
-        "to the A/A PIEs, which the dense runs make among themselves. Their classes are not those "
-        "of the PIEs."
+        "Any set of images chosen by disagreement is hard, A/A PIEs too, which the dense runs make "
+        "among themselves; their classes are not those of the PIEs. “Added” is the share of a "
+        "category among the images that compression adds to what seeds make PIEs of, estimated "
+        "from the images judged, each standing for those it was drawn from; the interval is over "
+        "these images alone. It is left out where the PIE excess is not told from 0."
     )
     _shares(made)
     _agreement(context, study)
     _downloads(context, study)
+
+
+def _shares_of(context: Context, study: Study) -> pd.DataFrame:
+    made = context.results.annotation_shares(study.design.variant_id)
+    return made[made["study"] == study.name].reset_index(drop=True)
 
 
 def _about(context: Context, study: Study) -> None:
@@ -100,6 +107,11 @@ def _shares(made: pd.DataFrame) -> None:
         "aa_share": "A/A PIEs",
         "non_pie_share": "Non-PIEs",
     }
+    added = {
+        "added_share": "Added",
+        "added_low": "95 % from  ",
+        "added_high": "95 % to  ",
+    }
     points = {
         "difference": "PIE − non-PIE, points",
         "difference_low": "95 % from",
@@ -110,6 +122,7 @@ def _shares(made: pd.DataFrame) -> None:
     }
     order = [
         "category", *percents, *list(points)[:3], "q", *list(points)[3:], "aa_q",
+        *(added if made["added_share"].notna().any() else ()),
     ]  # fmt: skip
     shown = made.assign(category=made["category"].map(NAMES))[order]
     shown[list(points)] *= 100
@@ -118,7 +131,7 @@ def _shares(made: pd.DataFrame) -> None:
         hide_index=True,
         column_config={
             "category": "Category",
-            **{name: number(label, format="percent") for name, label in percents.items()},
+            **{name: number(label, format="percent") for name, label in (percents | added).items()},
             **{name: number(label, format="%+.1f") for name, label in points.items()},
             "q": number("q", format="%.3g"),
             "aa_q": number("q (A/A)", format="%.3g"),
@@ -177,7 +190,7 @@ def _downloads(context: Context, study: Study) -> None:
     with st.container(horizontal=True):
         for label, make, name in (
             ("Every answer", partial(table, [study]), "answers"),
-            ("Shares by group", partial(shares, [study]), "shares"),
+            ("Shares by group", partial(_shares_of, context, study), "shares"),
             ("Agreement", partial(agreement, [study]), "agreement"),
             ("Majority of each image", partial(human_labels, study), "human"),
         ):

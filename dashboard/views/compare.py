@@ -1,5 +1,8 @@
 """Compare: two variants side by side, and the images that only one of them changed."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -11,7 +14,7 @@ from analysis.results.code import table_code
 from analysis.stats.pairs import WORDS
 from analysis.stats.pie import KINDS
 from dashboard import context as contexts
-from dashboard import data, state
+from dashboard import data, pending, state
 from dashboard.context import Context, NothingYetError
 from dashboard.export_panel import panel
 from dashboard.figure_panel import figure, note
@@ -22,6 +25,7 @@ from dashboard.gallery.variant_control import variant_filter
 from dashboard.text import plain
 
 _SHOWN = 12
+_AA = ("aa", "aa_low", "aa_high")
 
 
 def _number(value: float | None) -> str:
@@ -38,16 +42,24 @@ _METRICS = {
     "n_impacted_q": ("Classes impacted, q ≤ 0.05", count),
     "size_bytes": ("Size, bytes", count),
     "cev": ("CEV", _number),
-    "cev_half": ("CEV of a half", _number),
-    "cev_aa": ("CEV of an A/A half, by seeds alone", _number),
     "sde": ("SDE", _number),
-    "sde_half": ("SDE of a half", _number),
-    "sde_aa": ("SDE of an A/A half, by seeds alone", _number),
 }
-_UNEVEN = (
-    "CEV and SDE say how unevenly the classes' error rates change. Seeds alone change them too: a "
-    "half of the variant's runs stands like for like beside a half of the dense ones, both against "
-    "the other dense half (medians over splits)."
+_OF_HALVES: dict[str, tuple[str, Callable[[float | None], str]]] = {
+    "top1_change": ("Top-1 change, points", points),
+    "share_forgotten": ("Forgotten", percent),
+    "share_recovered": ("Recovered", percent),
+    "share_changed": ("Changed", percent),
+    "n_impacted_p": ("Classes impacted, p ≤ 0.05", _number),
+    "n_impacted_q": ("Classes impacted, q ≤ 0.05", _number),
+    "class_spread": ("Spread of classes beyond chance, points", points),
+    "long_tail_slope": ("Recall a doubling of training images, points", points),
+    "cev": ("CEV", _number),
+    "sde": ("SDE", _number),
+}
+_LIKE_FOR_LIKE = (
+    "A half of a variant's runs against a half of the dense runs, and what seeds alone make of the "
+    "same figure: one half of the dense runs against the other (medians over splits, in brackets "
+    "the smallest and the largest). CEV and SDE say how unevenly the classes' error rates change."
 )
 
 
@@ -118,14 +130,38 @@ def _figures_of_merit(context: Context, one: str, other: str) -> None:
     st.dataframe(
         table.rename_axis("Figure of merit").reset_index(), hide_index=True, height="content"
     )
-    if summary["cev_aa"].notna().any():
-        st.caption(_UNEVEN)
+    _beside_seeds(context, one, other)
     if single.is_single(context, one) or single.is_single(context, other):
         st.caption(single.NO_FLOOR)
 
 
+def _beside_seeds(context: Context, one: str, other: str) -> None:
+    """Show figures of halves beside those of A/A halves, once they are there."""
+    if pending.is_pending(context):
+        return
+    tables = [context.results.halves(v, wait=False).set_index("scalar") for v in (one, other)]
+    known = tables[0]["aa"].dropna().index
+    if known.empty:
+        return
+    rows = {}
+    for name in [name for name in _OF_HALVES if name in known]:
+        label, write = _OF_HALVES[name]
+        aa, low, high = (write(float(tables[0].loc[name, column])) for column in _AA)
+        halves = [write(_or_none(table.loc[name, "half"])) for table in tables]
+        rows[label] = [*halves, f"{aa} [{low}, {high}]"]
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=[one, other, "seeds alone"])
+    st.subheader("Beside what seeds alone do", anchor=False)
+    st.dataframe(
+        table.rename_axis("Of a half of the runs").reset_index(), hide_index=True, height="content"
+    )
+    st.caption(_LIKE_FOR_LIKE)
+
+
 def _value(summary: pd.DataFrame, variant_id: str, name: str) -> float | None:
-    value = summary.loc[variant_id, name]
+    return _or_none(summary.loc[variant_id, name])
+
+
+def _or_none(value: Any) -> float | None:
     return None if pd.isna(value) else float(value)
 
 
