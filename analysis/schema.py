@@ -169,7 +169,7 @@ ROBUSTNESS_COLUMNS: Final = (
     VARIANT_ID, SHIFT, "metric", "clean", "shifted", "relative", "dense_clean", "dense_shifted",
     "dense_relative", "difference", "ci_low", "ci_high", "p", "q", "n_runs", "dense_n_runs",
     "relative_low", "relative_high", "dense_relative_low", "dense_relative_high", METHOD,
-    TARGET_SPARSITY, SPARSITY, "degenerate", "test",
+    TARGET_SPARSITY, SPARSITY, "degenerate", "test", "df",
 )  # fmt: skip
 SHIFT_PAIRS_COLUMNS: Final = (
     VARIANT_ID, SHIFT, "n_images", "dense_top1", "top1", "top1_delta", "ci_low", "ci_high",

@@ -58,7 +58,7 @@ def measure(results: SweepResults, variant_id: str, limit: Limit) -> list[Measur
     if limit.rule == NOT_WORSE:
         return of_losses(results, variant_id, is_named=limit.is_named)
     if limit.rule == "robustness_drop":
-        return _of_shifts(results, variant_id)
+        return of_shifts(results, variant_id)
     if limit.subgroups is not None:
         return _of_subgroups(results, variant_id, limit.subgroups)
     summary = results.summary()
@@ -189,19 +189,42 @@ def check_class(results: SweepResults, name: str) -> None:
         raise UserError(f"the budget names a class '{name}' that is not there; there: {shown}")
 
 
-def _of_shifts(results: SweepResults, variant_id: str) -> list[Measured]:
-    """Share of its clean top-1 accuracy that a variant keeps less than dense, under every shift."""
-    table = results.robustness(variant_id)
+def of_shifts(results: SweepResults, variant_id: str) -> list[Measured]:
+    """Share of its clean top-1 accuracy that a variant keeps less than dense, under every shift.
+
+    The largest is judged: p and the floor are corrected over all variants and shifts of the sweep
+    (Holm, Bonferroni), as q is (Benjamini-Hochberg).
+
+    Parameters
+    ----------
+    results : SweepResults
+        The results of the sweep.
+    variant_id : str
+        The variant.
+    """
+    table = results.robustness()
+    table = table[table["metric"] == "top1"]
+    tested = np.where(table["degenerate"], np.nan, table["p"].to_numpy(np.float64))
+    table = table.assign(p=holm(tested), q=np.where(np.isnan(tested), np.nan, table["q"]))
+    n_tests = max(int((~np.isnan(tested)).sum()), 1)
     return [
         _turned(
             row,
             "difference",
-            p=number(None if row["degenerate"] else row["p"]),
-            q=number(None if row["degenerate"] else row["q"]),
+            p=number(row["p"]),
+            q=number(row["q"]),
             where=str(row[schema.SHIFT]),
+            floor=_above(row, n_tests),
         )
-        for row in table[table["metric"] == "top1"].to_dict("records")
+        for row in table[table[schema.VARIANT_ID] == variant_id].to_dict("records")
     ]
+
+
+def _above(row: Mapping[Hashable, Any], n_tests: int) -> float:
+    """What a loss under one of many shifts is significantly above; NaN without an interval."""
+    loss, half = -number(row["difference"]), (number(row["ci_high"]) - number(row["ci_low"])) / 2
+    df = number(row["df"])
+    return loss - half * float(stdtrit(df, 1 - ALPHA / 2 / n_tests) / stdtrit(df, 1 - ALPHA / 2))
 
 
 def _turned(row: Mapping[Hashable, Any], name: str, **known: Any) -> Measured:

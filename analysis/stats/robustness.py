@@ -131,6 +131,7 @@ def robustness(
                 "ci_low": test.low[0],
                 "ci_high": test.high[0],
                 "p": test.p[0],
+                "df": test.df[0],
             }
     return pd.DataFrame(rows, columns=list(schema.ROBUSTNESS_COLUMNS))
 

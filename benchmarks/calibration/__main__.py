@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from tqdm import tqdm
 
-from benchmarks.calibration import classes, coverage, images, margins, sweeps
+from benchmarks.calibration import classes, coverage, images, margins, shifted, sweeps
 from benchmarks.calibration.rows import Row
 
 SIMULATIONS = 600
@@ -24,6 +24,7 @@ _PARTS: tuple[tuple[Callable[[int], list[Row]], float], ...] = (
     (sweeps.classes_of_nothing, 0.5),
     (sweeps.excess_of_nothing, 0.5),
     (sweeps.seeds_of_nothing, 0.25),
+    (shifted.breaches_of_nothing, 0.5),
     (margins.false_passes, 2.5),
 )
 

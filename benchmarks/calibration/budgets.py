@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 
 from analysis import schema
-from analysis.budgets.measure import of_classes
+from analysis.budgets.measure import Measured, of_classes, of_shifts
 from analysis.stats.classes import ALPHA
 from analysis.stats.multiple import benjamini_hochberg
 from analysis.stats.two_way import TwoWay
 from benchmarks.calibration.worlds import Counts
 
-JUDGES = ("significant", "p", "q")
+JUDGES = ("significant", "p", "q", "point", "assured")
 
 
 class _Sweep:
@@ -25,6 +25,17 @@ class _Sweep:
     def classes(self) -> pd.DataFrame:
         """Classes of all variants."""
         return self._classes
+
+
+class _Shifted:
+    """What a limit under shifts reads of the results of a sweep."""
+
+    def __init__(self, table: pd.DataFrame) -> None:
+        self._table = table
+
+    def robustness(self) -> pd.DataFrame:
+        """Robustness of all variants."""
+        return self._table
 
 
 def breaches(tests: Sequence[TwoWay], n_images: Counts) -> dict[str, bool]:
@@ -51,7 +62,30 @@ def breaches(tests: Sequence[TwoWay], n_images: Counts) -> dict[str, bool]:
     sweep = cast(Any, _Sweep(whole))
     found = dict.fromkeys(JUDGES, False)
     for one in of_classes(sweep, "any", None):
-        found["significant"] |= one.floor > 0
-        found["p"] |= one.value > 0 and one.p <= ALPHA
-        found["q"] |= one.value > 0 and one.q <= ALPHA
+        _judge(found, one)
+    return found
+
+
+def _judge(found: dict[str, bool], one: Measured) -> None:
+    """Note what a limit of 0 on this number would be breached by."""
+    found["significant"] |= one.floor > 0
+    found["p"] |= one.value > 0 and one.p <= ALPHA
+    found["q"] |= one.value > 0 and one.q <= ALPHA
+    found["point"] |= one.value > 0
+    found["assured"] |= one.high > 0
+
+
+def shift_breaches(table: pd.DataFrame) -> dict[str, bool]:
+    """Whether any variant breaches ``robustness_drop = 0`` under any shift, by each judge.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Robustness of all variants of a sweep.
+    """
+    sweep = cast(Any, _Shifted(table))
+    found = dict.fromkeys(JUDGES, False)
+    for variant_id in table[schema.VARIANT_ID].unique():
+        for one in of_shifts(sweep, variant_id):
+            _judge(found, one)
     return found

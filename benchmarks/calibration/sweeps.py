@@ -66,7 +66,7 @@ def classes_of_nothing(
                     row(
                         f"recall_drop = 0 breached by {judge}, {VARIANTS[0]} A/A variants",
                         setting,
-                        asked,
+                        "not promised" if judge in ("point", "assured") else asked,
                         flags,
                     )
                     for judge, flags in breached.items()

@@ -12,6 +12,7 @@ from analysis.budgets import Verdict, check, read_budget
 from analysis.cli.main import main
 from analysis.errors import UserError
 from analysis.results import SweepResults
+from analysis.stats.multiple import holm
 from analysis.store import SweepFolder
 from tests.synthetic import make_sweep, write_run
 
@@ -332,6 +333,29 @@ def test_what_is_lost_under_shifts_is_that_of_the_table(tmp_path: Path, seeds: i
     else:
         assert (at_q.verdict == "breach") == bool((table["q"] <= 0.05).any())
         assert (one.low, one.high) == (-table.loc[worst, "ci_high"], -table.loc[worst, "ci_low"])
+
+
+@pytest.mark.parametrize("judge", ["significant", "p"])
+def test_the_worst_of_many_shifts_is_judged_as_the_worst_of_many(
+    tmp_path: Path, judge: str
+) -> None:
+    shifts = (*(f"fog-{n}" for n in range(1, 6)), "snow-1", "snow-5")
+    folder = make_sweep(tmp_path, n_images=300, seeds=5, shifts=shifts)
+    table = SweepResults(folder).robustness()
+    table = table[table["metric"] == "top1"]
+    n_tests = len(table)
+    one = verdicts(folder, tmp_path, f"robustness_drop = {{max = -1, judge = '{judge}'}}")[0]
+    rows = table[table["variant_id"] == PRUNED]
+    if judge == "p":
+        held = holm(table["p"].to_numpy())[(table["variant_id"] == PRUNED).to_numpy()] <= 0.05
+        assert (one.verdict == "breach") == bool(held.any())
+        return
+    # Bonferroni: the interval of each at 95 % / tests, from its standard error.
+    error = (rows["ci_high"] - rows["ci_low"]) / 2 / stats.t.ppf(0.975, rows["df"])
+    floor = -rows["difference"] - error * stats.t.ppf(1 - 0.025 / n_tests, rows["df"])
+    for limit, verdict in ((floor.max() - 1e-6, "breach"), (floor.max() + 1e-6, "pass")):
+        rule = f"robustness_drop = {{max = {limit}, judge = 'significant'}}"
+        assert verdicts(folder, tmp_path, rule)[0].verdict == verdict
 
 
 # --- the command --------------------------------------------------------------------------------
