@@ -84,7 +84,7 @@ def _two(root: Path) -> None:
     _imported(root, "other", "magnitude-0.50")
 
 
-def _annotated(root: Path) -> None:
+def annotated(root: Path) -> None:
     _imported(root)
     folder = Cache(root / "cache").sweep("mine")
     groups = {"pies": tuple(range(4))}
@@ -162,7 +162,7 @@ def all_seen(root: Path) -> Seen:
     for path in sorted((root / "cache").glob("*/annotations/*.jsonl")):
         whole = path.read_bytes().rpartition(b"\n")[0]  # a line that was cut off does not count
         said_by = [line.partition(b'"time"')[0] for line in whole.split(b"\n")]
-        found[f"kept: {path.name}"] = _digest(b"\n".join(filter(None, said_by)))
+        found[f"kept: {path.name}"] = _digest(b"\n".join(dict.fromkeys(filter(None, said_by))))
     for path in sorted((root / "cache").glob("*/marks/marks.json")):
         found["kept: marks"] = _digest(path.read_bytes())
     return found
@@ -189,6 +189,7 @@ def leftovers(root: Path) -> list[str]:
         os.path.relpath(path, root)
         for path in root.rglob("*")
         if path.name.startswith((".tmp-", ".publishing", ".removed"))
+        and "derived" not in path.parts  # which others may be writing to; it goes with its tables
     )
 
 
@@ -213,13 +214,13 @@ VERBS = (
     ),
     Verb("join", _joinable, lambda r: lethe(r, "join", "mine", str(r / "weather.csv")), (0, 2)),
     Verb("merge", _two, lambda r: lethe(r, "merge", "mine", "other", "--name", "both"), (0, 2)),
-    Verb("rename", _annotated, lambda r: lethe(r, "rename", "mine", "yours"), (0, 2)),
-    Verb("remove", _annotated, lambda r: lethe(r, "remove", "mine"), (0, 2)),
+    Verb("rename", annotated, lambda r: lethe(r, "rename", "mine", "yours"), (0, 2)),
+    Verb("remove", annotated, lambda r: lethe(r, "remove", "mine"), (0, 2)),
     Verb("remove all", _imported, lambda r: lethe(r, "remove", "mine"), (0, 2)),
     Verb("report", _reported, _report, see=report_seen),
     Verb(
-        "annotate", _annotated,
+        "annotate", annotated,
         _done(lambda r: _folder(r).annotations.annotate("study-1", "Ann", 1, KEYS[1])),
     ),
-    Verb("tag", _annotated, _done(lambda r: _folder(r).marks.tag("odd", [1, 2]))),
+    Verb("tag", annotated, _done(lambda r: _folder(r).marks.tag("odd", [1, 2]))),
 )  # fmt: skip

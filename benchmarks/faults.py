@@ -7,14 +7,17 @@ word: all must be 0.
 
 import argparse
 import errno
+import random
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from benchmarks._fault_verbs import VERBS, Seen, Verb, copied, leftovers
+from benchmarks._mutants import Damaged, manifest_faults, other_faults
 from benchmarks._steps import KILL, Fault, Outcome, run_child
 
 ERRORS = (errno.EIO, errno.ESTALE, errno.ENOSPC, errno.EACCES)
@@ -40,9 +43,7 @@ class Findings:
 KINDS = ("lost", "mixed", "traceback", "silent", "unnamed", "unfinished", "left over")
 
 
-def try_verb(
-    verb: Verb, findings: Findings, whats: Sequence[str | int], *, every: int = 1
-) -> None:
+def try_verb(verb: Verb, findings: Findings, whats: Sequence[str | int], *, every: int = 1) -> None:
     """Give a verb each fault at every so-manieth step."""
     with tempfile.TemporaryDirectory() as place:
         before, after = Path(place) / "before", Path(place) / "after"
@@ -57,7 +58,7 @@ def try_verb(
             while True:
                 root = Path(place) / f"{what}-{step}"
                 copied(before, root)
-                outcome = run_child(lambda: verb.act(root), root, Fault(step, what))
+                outcome = run_child(partial(verb.act, root), root, Fault(step, what))
                 is_over = outcome.status != -9 if what == KILL else not outcome.place
                 if is_over:
                     break
@@ -96,7 +97,7 @@ def _judge(
         findings.note("silent", f"{where}: it ended well, and is not done")
     if what != KILL and outcome.status and not _names_a_file(outcome.said, root):
         findings.note("unnamed", f"{where}: {outcome.said[-300:]}")
-    again = run_child(lambda: verb.act(root), root, Fault(_NEVER, KILL))
+    again = run_child(partial(verb.act, root), root, Fault(_NEVER, KILL))
     if again.status not in (verb.again if seen == new else (0,)):
         findings.note("unfinished", f"{where}: again: {again.status}: {again.said[-300:]}")
     elif verb.seen(root) != new:
@@ -132,6 +133,17 @@ def try_all(
     return findings
 
 
+def try_readers(findings: Findings, n: int) -> None:
+    """Give every reader damaged files."""
+    generator = random.Random(0)
+    with tempfile.TemporaryDirectory() as place:
+        damaged = Damaged(Path(place))
+        for name, faults in (("manifests", manifest_faults), ("other files", other_faults)):
+            findings.tried[name] += n
+            for wrong in faults(damaged, n, generator):
+                findings.note("traceback", wrong)
+
+
 def told(findings: Findings) -> Iterator[str]:
     """Say in lines what was found."""
     for name, n in findings.tried.items():
@@ -147,10 +159,13 @@ def main() -> int:
     parser.add_argument("--every", type=int, default=1, help="each so-manieth step alone")
     parser.add_argument("--verb", action="append", help="repeatable; these alone")
     parser.add_argument("--kills", action="store_true", help="kills alone, no errors")
+    parser.add_argument("--mutants", type=int, default=100, help="damaged files of each kind")
     options = parser.parse_args()
     verbs = [verb for verb in VERBS if not options.verb or verb.name in options.verb]
     whats = (KILL,) if options.kills else (KILL, *ERRORS)
     findings = try_all(verbs, every=options.every, whats=whats)
+    if options.mutants:
+        try_readers(findings, options.mutants)
     for line in told(findings):
         print(line)
     return 1 if findings.wrong else 0

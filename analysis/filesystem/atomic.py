@@ -90,6 +90,13 @@ def _link(temporary: Path, path: Path) -> None:
         os.replace(temporary, path)
 
 
+def remove_temporary(folder: Path) -> None:
+    """Remove files that a killed process left half-written in a folder that is locked."""
+    for name in child_names(folder):
+        if name.startswith(TEMPORARY):
+            (folder / name).unlink(missing_ok=True)
+
+
 def flush(path: Path) -> None:
     """See a file's content on the disk."""
     with path.open("r+b") as file:

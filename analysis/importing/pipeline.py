@@ -97,10 +97,8 @@ def import_predictions(
             made = SweepFolder(Path(work) / asked.name)
             return _Import(asked, folder, made, given, progress).run(files)
     try:
-        with folder.locked():
-            folder.sweep_leftovers()
-            with aside(folder) as made:
-                return _Import(asked, folder, made, given, progress).run(files)
+        with folder.locked(), aside(folder) as made:
+            return _Import(asked, folder, made, given, progress).run(files)
     except OSError as error:
         raise RunError(f"sweep '{asked.name}' could not be written: {error}") from error
     finally:

@@ -63,7 +63,6 @@ def write(
     folder = cache.sweep(name)
     try:
         with folder.locked():
-            folder.sweep_leftovers()
             old = there(folder) - runs_said(folder.cut_off)
             again = [f"{v}@{s}" for v, s in runs if (v, s) in old]
             if again and not overwrite:

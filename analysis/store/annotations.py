@@ -193,9 +193,9 @@ class Annotations:
         why_not = self.why_not_writable
         if why_not is not None or isinstance(self.path, RemotePath):
             raise UserError(why_not or "")
-        if not self._sweep.is_dir():
-            raise UserError(f"{self._sweep} is not there any more; open the sweep again")
         try:
+            if not self._sweep.is_dir():
+                raise UserError(f"{self._sweep} is not there any more; open the sweep again")
             self.path.mkdir(exist_ok=True)
             lock = filelock.FileLock(self.path / LOCK, timeout=_PATIENCE)
             lock.acquire()
@@ -204,6 +204,7 @@ class Annotations:
         except OSError as error:
             raise RunError(f"{self.path} cannot be written: {error.strerror or error}") from error
         try:
+            atomic.remove_temporary(self.path)
             yield
         finally:
             lock.release()

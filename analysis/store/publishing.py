@@ -149,6 +149,7 @@ def finish(sweep: Location) -> Note | None:
         _move(sweep / FOLDER / MANIFEST, sweep / MANIFEST)
     elif is_removed(sweep):
         discard(sweep)
+    (sweep / REMOVED).unlink(missing_ok=True)  # beside a manifest: it was not to be, after all
     clear(sweep)
     return note
 

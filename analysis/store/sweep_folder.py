@@ -238,7 +238,10 @@ class SweepFolder:
     # --- housekeeping -----------------------------------------------------------------------
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the sweep for writing; what a killed process began to publish is finished first.
+        """Hold the sweep for writing.
+
+        What a killed process began to publish is finished first, and what it left half-written is
+        removed.
 
         Raises
         ------
@@ -249,6 +252,7 @@ class SweepFolder:
             self._check_held = check
             try:
                 self.cut_off = publishing.finish(self.path)
+                remove_leftovers(self.path, but=(_DERIVED, ANNOTATIONS, tags.FOLDER))
                 self._bring_up_to_date()
                 yield
             finally:
@@ -278,10 +282,6 @@ class SweepFolder:
         """Whether a process holds the sweep for writing now."""
         return lock.is_held(self.path)
 
-    def sweep_leftovers(self) -> None:
-        """Remove what a killed process left half-written. Call it while the sweep is locked."""
-        remove_leftovers(self.path)
-
     def verify(self) -> list[str]:
         """Compare every file with the manifest; return what is wrong, a line each."""
         manifest = self.manifest()
@@ -295,7 +295,7 @@ class SweepFolder:
             for variant_id, seeds in shift.done.items()
             for seed in seeds
         ]
-        own = {MANIFEST, lock.LOCK, lock.LEASE}
+        own = {MANIFEST, lock.LOCK, lock.LEASE, publishing.REMOVED}
         beside = (_DERIVED, ANNOTATIONS, tags.FOLDER, publishing.FOLDER)
         found = problems(self.path, self.sizes(), manifest, done, own=own, beside=beside)
         return found + self.annotations.problems()

@@ -177,6 +177,7 @@ class Marks:
         try:
             self._folder.mkdir(exist_ok=True)
             with filelock.FileLock(self._folder / _LOCK, timeout=_PATIENCE):
+                atomic.remove_temporary(self._folder)
                 yield
         except filelock.Timeout:
             raise RunError(f"{self._folder} is held by another process; try again") from None

@@ -60,8 +60,11 @@ def _hash(folder: Location, relative: str) -> str:
         raise atomic.unreadable(path, error) from error
 
 
-def remove_leftovers(folder: Location) -> None:
-    """Remove every file that a killed process left half-written."""
-    for relative in sizes(folder):
-        if relative.rpartition("/")[2].startswith(TEMPORARY):
-            (folder / relative).unlink(missing_ok=True)
+def remove_leftovers(folder: Location, *, but: Collection[str] = ()) -> None:
+    """Remove every file that a killed process left half-written. Hold the folder's lock before.
+
+    ``but`` names the folders below that others write to meanwhile.
+    """
+    for name in sizes(folder):
+        if name.rpartition("/")[2].startswith(TEMPORARY) and name.partition("/")[0] not in but:
+            (folder / name).unlink(missing_ok=True)
