@@ -1,4 +1,4 @@
-"""Verbs killed, and told errors, at steps that are counted; files damaged; errors are no absence."""
+"""Verbs killed, and told errors, at counted steps; files damaged; an error is no absence."""
 
 import errno
 import os
@@ -162,6 +162,17 @@ def test_a_damaged_sweep_is_named_and_the_others_are_listed(
         assert "is damaged" in capsys.readouterr().err
     with pytest.raises(DamageError):
         bad.manifest()
+
+
+def test_labels_beyond_the_classes_are_damage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make_sweep(tmp_path, n_images=20, seeds=2)
+    manifest = folder.manifest()
+    manifest.class_names = manifest.class_names[:2]
+    folder.write_manifest(manifest)
+    assert main(["show", "made", "--results", "--cache", str(tmp_path)]) == 3
+    assert "the manifest names 2 classes" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("faults", [manifest_faults, other_faults])
