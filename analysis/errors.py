@@ -17,6 +17,12 @@ class CacheError(UserError):
     """A file of the cache is missing, damaged or of another schema version."""
 
 
+class DamageError(CacheError):
+    """A file of the cache is not what was written: no fault of what the user asked for."""
+
+    exit_status = 3
+
+
 class RunError(LetheError):
     """A run, or the machine under it, failed."""
 

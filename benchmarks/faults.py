@@ -1,100 +1,175 @@
-"""Faults: a sweep killed with SIGKILL at random moments and started again, against one left alone.
+"""Faults: every verb killed, and told errors, at each of its file operations, and readers damaged.
 
-Prints the number of finished runs that were lost or made twice, of torn or foreign files, and of
-predictions whose bytes differ from the uninterrupted sweep: all must be 0.
+A verb killed or failed must leave what was there before, or what it makes; the same command again
+must finish. Prints how often something was lost, mixed, told as a traceback, or wrong without a
+word: all must be 0.
 """
 
 import argparse
-import os
+import errno
 import random
-import shlex
-import signal
-import subprocess
 import sys
 import tempfile
-import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from analysis.store import Cache, SweepFolder
+from benchmarks._fault_verbs import VERBS, Seen, Verb, copied, leftovers
+from benchmarks._mutants import Damaged, manifest_faults, other_faults
+from benchmarks._steps import KILL, Fault, Outcome, run_child
 
-_OPTIONS = shlex.split(
-    "sweep --dataset digits --name faults --variants magnitude=0.5,0.9 --variants int8-static "
-    "--seeds 6 --epochs 40 --device cpu"
-)
-_LONGEST_SECONDS = 20.0
-
-
-def main() -> None:
-    """Kill as often as asked, then compare."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.faults")
-    parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--random-seed", type=int, default=0)
-    options = parser.parse_args()
-    moments = random.Random(options.random_seed)
-    with tempfile.TemporaryDirectory() as quiet, tempfile.TemporaryDirectory() as killed:
-        subprocess.run(_command(quiet), check=True, stdout=subprocess.DEVNULL)
-        expected = _predictions(_folder(quiet))
-        lost = repeated = torn = rounds = 0
-        kills = 0
-        while kills < options.kills:
-            if _is_complete(killed):
-                rounds += 1
-                torn += len(_folder(killed).verify()) + _differing(killed, expected)
-                Cache(killed).remove("faults")
-            before = _stamps(_folder(killed))
-            kills += _start_and_kill(killed, moments.uniform(0, _LONGEST_SECONDS))
-            after = _stamps(_folder(killed))
-            lost += len(before.keys() - after.keys())
-            repeated += sum(after[path] != stamp for path, stamp in before.items() if path in after)
-        subprocess.run(_command(killed), check=True, stdout=subprocess.DEVNULL)
-        torn += len(_folder(killed).verify())
-        differing = _differing(killed, expected)
-    print(f"{kills} kills at random moments, {rounds + 1} sweeps of {len(expected)} runs completed")
-    print(f"finished runs lost: {lost}, made again: {repeated}")
-    print(f"torn, missing or foreign files: {torn}")
-    print(f"predictions that differ from the uninterrupted sweep: {differing}")
+ERRORS = (errno.EIO, errno.ESTALE, errno.ENOSPC, errno.EACCES)
+_NEVER = 10**9
 
 
-def _command(cache: str) -> list[str]:
-    return [sys.executable, "-m", "analysis", *_OPTIONS, "--cache", cache]
+@dataclass
+class Findings:
+    """What was tried, and what went wrong, by kind."""
+
+    tried: Counter[str] = field(default_factory=Counter)
+    wrong: list[tuple[str, str]] = field(default_factory=list)
+
+    def note(self, kind: str, what: str) -> None:
+        """Note something wrong."""
+        self.wrong.append((kind, what))
+
+    def count(self, kind: str) -> int:
+        """Count what went wrong in one way."""
+        return sum(one == kind for one, _ in self.wrong)
 
 
-def _folder(cache: str) -> SweepFolder:
-    return Cache(cache).sweep("faults")
+KINDS = ("lost", "mixed", "traceback", "silent", "unnamed", "unfinished", "left over")
 
 
-def _is_complete(cache: str) -> bool:
-    folder = _folder(cache)
-    return folder.exists and folder.manifest().is_complete
+def try_verb(verb: Verb, findings: Findings, whats: Sequence[str | int], *, every: int = 1) -> None:
+    """Give a verb each fault at every so-manieth step."""
+    with tempfile.TemporaryDirectory() as place:
+        before, after = Path(place) / "before", Path(place) / "after"
+        before.mkdir()
+        _in_child(verb, before, prepare=True)
+        old = verb.seen(before)
+        copied(before, after)
+        _in_child(verb, after)
+        new = verb.seen(after)
+        for what in whats:
+            step = 1
+            while True:
+                root = Path(place) / f"{what}-{step}"
+                copied(before, root)
+                outcome = run_child(partial(verb.act, root), root, Fault(step, what))
+                is_over = outcome.status != -9 if what == KILL else not outcome.place
+                if is_over:
+                    break
+                findings.tried[verb.name] += 1
+                _judge(verb, root, outcome, what, step, old, new, findings)
+                step += every
 
 
-def _start_and_kill(cache: str, seconds: float) -> bool:
-    """Start the sweep and kill it with its workers after so long; False where it was done first."""
-    process = subprocess.Popen(_command(cache), stdout=subprocess.DEVNULL, start_new_session=True)
+def _in_child(verb: Verb, root: Path, *, prepare: bool = False) -> None:
+    def act() -> int:
+        if prepare:
+            verb.prepare(root)
+            return 0
+        return verb.act(root)
+
+    outcome = run_child(act, root, Fault(_NEVER, KILL))
+    if outcome.status:
+        raise RuntimeError(f"{verb.name} does not run by itself: {outcome.said}")
+
+
+def _judge(
+    verb: Verb, root: Path, outcome: Outcome, what: str | int, step: int, old: Seen, new: Seen,
+    findings: Findings,
+) -> None:  # fmt: skip
+    where = f"{verb.name}, {_named(what)} at step {step} ({outcome.place or '?'})"
+    if "Traceback" in outcome.said or "fault of Lethe itself" in outcome.said:
+        findings.note("traceback", f"{where}: {outcome.said[-600:]}")
     try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        time.sleep(0.2)
-        return True
-    return False
+        seen = verb.seen(root)
+    except Exception as error:
+        findings.note("mixed", f"{where}: what is left cannot be read: {error!r}")
+        return
+    if seen not in (old, new):
+        findings.note("mixed", f"{where}: {_difference(seen, old, new)}")
+    if what != KILL and outcome.status == 0 and seen != new:
+        findings.note("silent", f"{where}: it ended well, and is not done")
+    if what != KILL and outcome.status and not _names_a_file(outcome.said, root):
+        findings.note("unnamed", f"{where}: {outcome.said[-300:]}")
+    again = run_child(partial(verb.act, root), root, Fault(_NEVER, KILL))
+    if again.status not in (verb.again if seen == new else (0,)):
+        findings.note("unfinished", f"{where}: again: {again.status}: {again.said[-300:]}")
+    elif verb.seen(root) != new:
+        kind = "lost" if verb.seen(root).keys() < new.keys() else "unfinished"
+        findings.note(kind, f"{where}: again: {_difference(verb.seen(root), old, new)}")
+    elif left := leftovers(root):
+        findings.note("left over", f"{where}: {', '.join(left)}")
 
 
-def _stamps(folder: SweepFolder) -> dict[Path, int]:
-    paths = Path(str(folder.path)).glob("predictions/*/seed-*.parquet")
-    return {path: path.stat().st_mtime_ns for path in paths}
+def _named(what: str | int) -> str:
+    return what if isinstance(what, str) else errno.errorcode[what]
 
 
-def _predictions(folder: SweepFolder) -> dict[str, bytes]:
-    return {folder.relative(path): path.read_bytes() for path in _stamps(folder)}
+def _names_a_file(said: str, root: Path) -> bool:
+    return any(name in said for name in (str(root), "mine", "other", "both", "study-1", ".csv"))
 
 
-def _differing(cache: str, expected: dict[str, bytes]) -> int:
-    found = _predictions(_folder(cache))
-    paths = found.keys() | expected.keys()
-    return sum(found.get(path) != expected.get(path) for path in paths)
+def _difference(seen: Seen, old: Seen, new: Seen) -> str:
+    ways = []
+    for name, state in (("old", old), ("new", new)):
+        keys = sorted(k for k in seen.keys() | state.keys() if seen.get(k) != state.get(k))
+        ways.append(f"from the {name}: {', '.join(keys[:6])}")
+    return "; ".join(ways)
+
+
+def try_all(
+    verbs: Sequence[Verb] = VERBS, *, every: int = 1, whats: Sequence[str | int] = (KILL, *ERRORS)
+) -> Findings:
+    """Give faults to all verbs."""
+    findings = Findings()
+    for verb in verbs:
+        try_verb(verb, findings, whats, every=every)
+    return findings
+
+
+def try_readers(findings: Findings, n: int) -> None:
+    """Give every reader damaged files."""
+    generator = random.Random(0)
+    with tempfile.TemporaryDirectory() as place:
+        damaged = Damaged(Path(place))
+        for name, faults in (("manifests", manifest_faults), ("other files", other_faults)):
+            findings.tried[name] += n
+            for wrong in faults(damaged, n, generator):
+                findings.note("traceback", wrong)
+
+
+def told(findings: Findings) -> Iterator[str]:
+    """Say in lines what was found."""
+    for name, n in findings.tried.items():
+        yield f"{name}: {n} faults"
+    yield ", ".join(f"{kind}: {findings.count(kind)}" for kind in KINDS)
+    for kind, what in findings.wrong:
+        yield f"{kind}: {what}"
+
+
+def main() -> int:
+    """Try everything, and say what was found."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.faults")
+    parser.add_argument("--every", type=int, default=1, help="each so-manieth step alone")
+    parser.add_argument("--verb", action="append", help="repeatable; these alone")
+    parser.add_argument("--kills", action="store_true", help="kills alone, no errors")
+    parser.add_argument("--mutants", type=int, default=100, help="damaged files of each kind")
+    options = parser.parse_args()
+    verbs = [verb for verb in VERBS if not options.verb or verb.name in options.verb]
+    whats = (KILL,) if options.kills else (KILL, *ERRORS)
+    findings = try_all(verbs, every=options.every, whats=whats)
+    if options.mutants:
+        try_readers(findings, options.mutants)
+    for line in told(findings):
+        print(line)
+    return 1 if findings.wrong else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

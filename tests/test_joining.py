@@ -13,7 +13,7 @@ import pytest
 from analysis.cli.main import main
 from analysis.errors import UserError
 from analysis.results import load_sweep
-from analysis.store import SweepFolder
+from analysis.store import SweepFolder, publishing
 from analysis.store.join import join, keep_joined
 from tests.synthetic import make_sweep
 
@@ -278,16 +278,17 @@ def test_joined_columns_survive_a_resumed_sweep(tmp_path: Path) -> None:
 # --- a join that was killed ---------------------------------------------------------------------
 @pytest.fixture
 def killed(folder: SweepFolder, monkeypatch: pytest.MonkeyPatch) -> SweepFolder:
-    """A sweep whose join ended after the images were written and before the manifest was."""
+    """A sweep whose join ended once it counted and before any file was at its place."""
 
     def die(*_: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(SweepFolder, "write_manifest", die)
+        patch.setattr(publishing, "_move", die)
         with pytest.raises(KeyboardInterrupt):
             join(folder, labels())
-    assert folder.verify() != []
+    assert folder.verify() == []
+    assert folder.image_columns()[-4:] == NAMES  # whoever may only read sees it already
     return folder
 
 
@@ -307,7 +308,7 @@ def test_verify_finishes_a_killed_join_and_says_so(
     killed: SweepFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["verify", "made", "--cache", str(killed.path.parent)]) == 0
-    assert "finished a join that was cut off (meta_human" in capsys.readouterr().out
+    assert "finished a change that was cut off" in capsys.readouterr().out
     assert killed.verify() == []
 
 

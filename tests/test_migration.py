@@ -94,7 +94,7 @@ def test_a_migration_that_is_killed_changes_nothing(
     monkeypatch.undo()
     assert (cache / "made" / "manifest.json").read_bytes() == before
     with folder.locked():
-        folder.sweep_leftovers()
+        pass
     assert raw(cache)["schema_version"] == schema.SCHEMA_VERSION
     assert folder.verify() == []
 

@@ -112,7 +112,7 @@ def read_budget(path: str | Path) -> Budget:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"--budget {path}: there is no such file") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise UserError(f"--budget {path} cannot be read: {error}") from error
     reader = _Reader(path)
     reader.know(raw, _TABLES, "the file")

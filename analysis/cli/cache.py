@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from analysis.cli.console import ProgressBars, tell
-from analysis.errors import CacheError, LetheError, UserError
-from analysis.store import Cache, SweepFolder
+from analysis.errors import LetheError, UserError
+from analysis.store import Cache, SweepFolder, publishing
 from analysis.store.join import join
 from analysis.store.manifest import Manifest
-from analysis.store.transfer import finish, is_cut_off
 
 
 def keep_tables(cache: Cache, name: str, progress: Callable[[str, int, int], None]) -> None:
@@ -89,8 +88,8 @@ def run_list(_: argparse.Namespace, cache: Cache) -> int:
         folder = cache.sweep(name)
         try:
             print(_line(folder, folder.manifest()))
-        except CacheError as error:
-            print(f"{name}: {error}")
+        except LetheError as error:
+            tell(f"{name}: {error}")
     return 0
 
 
@@ -196,8 +195,7 @@ def run_merge(options: argparse.Namespace, cache: Cache) -> int:
 def run_verify(options: argparse.Namespace, cache: Cache) -> int:
     """Print what is wrong with a sweep's files; 1 where anything is."""
     folder = cache.existing(options.sweep)
-    _finish_import(folder)
-    _finish_join(folder)
+    _finish(folder)
     problems = folder.verify()
     for problem in problems:
         print(problem)
@@ -206,25 +204,11 @@ def run_verify(options: argparse.Namespace, cache: Cache) -> int:
     return 1 if problems else 0
 
 
-def _finish_import(folder: SweepFolder) -> None:
-    """Finish an import that was killed while its files were put into the sweep."""
-    if not is_cut_off(folder):
-        return
-    with suppress(LetheError), folder.locked():
-        if finish(folder):
-            print(f"{folder.name}: finished an import that was cut off")
-
-
-def _finish_join(folder: SweepFolder) -> None:
-    """Finish a join that was killed, where that can be done: the images are whole as they lie."""
-    from analysis.store.join import finish as finish_join
-
-    try:
-        columns = finish_join(folder)
-    except (LetheError, ValueError):
-        return  # damaged, or not to be written: what is wrong is told below
-    if columns:
-        print(f"{folder.name}: finished a join that was cut off ({', '.join(columns)})")
+def _finish(folder: SweepFolder) -> None:
+    """Finish what a process was killed in while it put files into the sweep."""
+    if publishing.is_committed(folder.path):
+        with suppress(LetheError), folder.locked():  # who may only read, reads them where they are
+            print(f"{folder.name}: finished a change that was cut off")
 
 
 _ABOUT = """\

@@ -90,7 +90,8 @@ def _run(options: argparse.Namespace) -> int:
     except LetheError as error:
         return _fail(error, options.verbose, error.exit_status)
     except OSError as error:
-        reason = "the disk is full" if error.errno == _DISK_FULL else f"{error}"
+        where = f": {error.filename}" if error.filename else ""
+        reason = f"the disk is full{where}" if error.errno == _DISK_FULL else f"{error}"
         return _fail(RunError(reason), options.verbose, RunError.exit_status)
     except Exception as error:
         # 1 is an answer, of ``check`` and ``verify``; a fault of Lethe's own is none.

@@ -1,7 +1,5 @@
 """Put the files of a format in their place: a file, a ZIP or a folder, whole or not at all."""
 
-import os
-import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
@@ -9,9 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from analysis.errors import RunError, UserError
+from analysis.errors import UserError
 from analysis.export.registry import Format
 from analysis.export.selection import Chosen
+from analysis.filesystem import folders
 from analysis.filesystem.atomic import replacing
 from analysis.presentation.formatting import count
 
@@ -141,14 +140,5 @@ def _new_folder(out: Path) -> Iterator[Path]:
         raise UserError(f"--out {out} is there already; name a new folder, or a file FILE{_ZIP}")
     if not out.name:
         raise UserError(f"--out {out}: name a folder, not where it lies")
-    aside = out.absolute().with_name(f".tmp-{os.getpid()}-{out.name}")
-    try:
-        aside.mkdir()
+    with folders.filled(out) as aside:
         yield aside
-        if out.is_dir():
-            out.rmdir()
-        os.replace(aside, out)
-    except OSError as error:
-        raise RunError(f"{out} could not be written: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)

@@ -6,6 +6,7 @@ Folders of this machine and of another are handled alike.
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -45,11 +46,61 @@ def _renamed(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        with temporary.open("r+b") as file:
-            os.fsync(file.fileno())
+        flush(temporary)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def create(path: Location, content: bytes) -> None:
+    """Write a new file, whole or not at all, and nothing where there is one.
+
+    Raises
+    ------
+    FileExistsError
+        There is one.
+    RunError
+        The disk or the connection refused it.
+    """
+    if isinstance(path, RemotePath):
+        path.create(content)
+        return
+    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{threading.get_ident()}-{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(content)
+        flush(temporary)
+        _link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise RunError(f"{path} could not be written: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _link(temporary: Path, path: Path) -> None:
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # A disk without hard links: the name is taken first, and only then holds the content.
+        path.open("xb").close()
+        os.replace(temporary, path)
+
+
+def remove_temporary(folder: Path) -> None:
+    """Remove files that a killed process left half-written in a folder that is locked."""
+    for name in child_names(folder):
+        if name.startswith(TEMPORARY):
+            (folder / name).unlink(missing_ok=True)
+
+
+def flush(path: Path) -> None:
+    """See a file's content on the disk."""
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())
 
 
 @contextmanager
@@ -67,14 +118,66 @@ def sha256(path: Location) -> str:
 
 
 def sizes(folder: Location) -> dict[str, int]:
-    """Bytes of every file below a folder, by name as seen from it; none where it is not there."""
+    """Bytes of every file below a folder, by name as seen from it; none where it is not there.
+
+    Raises
+    ------
+    RunError
+        A folder cannot be listed.
+    """
     if isinstance(folder, RemotePath):
         return folder.files()
-    return {
-        path.relative_to(folder).as_posix(): path.stat().st_size
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
+    found = {}
+    for path in _below(folder):
+        described = _described(path)
+        if described is not None and stat.S_ISREG(described.st_mode):
+            found[path.relative_to(folder).as_posix()] = described.st_size
+    return found
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Name all that lies below a folder; what a link leads to is not looked into."""
+    for name in child_names(folder):
+        path = folder / name
+        yield path
+        described = _described(path, follow=False)
+        if described is not None and stat.S_ISDIR(described.st_mode):
+            yield from _below(path)
+
+
+def _described(path: Path, *, follow: bool = True) -> os.stat_result | None:
+    """Describe what lies at a path; None where nothing does, and for no other reason.
+
+    Raises
+    ------
+    RunError
+        That cannot be told.
+    """
+    try:
+        return os.stat(path, follow_symlinks=follow)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Location, error: OSError) -> RunError:
+    """Say that a place cannot be read now, which says nothing of what lies there."""
+    return RunError(f"{path} cannot be read: {error.strerror or error}")
+
+
+def is_file(path: Location) -> bool:
+    """Whether a file lies there.
+
+    Raises
+    ------
+    RunError
+        That cannot be told: the disk, the server or the rights are the matter.
+    """
+    if isinstance(path, RemotePath):
+        return path.is_file()
+    described = _described(path)
+    return described is not None and stat.S_ISREG(described.st_mode)
 
 
 def links_out(folder: Location) -> list[str]:
@@ -84,7 +187,7 @@ def links_out(folder: Location) -> list[str]:
     inside = folder.resolve()
     return sorted(
         path.relative_to(folder).as_posix()
-        for path in folder.rglob("*")
+        for path in _below(folder)
         if path.is_symlink() and not path.resolve().is_relative_to(inside)
     )
 
@@ -109,18 +212,28 @@ def stamp(path: Location) -> str:
     try:
         if isinstance(path, RemotePath):
             return path.stamp()
-        stat = path.stat()
-        return f"{stat.st_mtime_ns}-{stat.st_size}"
-    except OSError:
+        described = path.stat()
+        return f"{described.st_mtime_ns}-{described.st_size}"
+    except (FileNotFoundError, NotADirectoryError):
         return ""
+    except OSError as error:
+        return f"unreadable-{error.errno}"  # whoever reads it is told
 
 
 def child_names(folder: Location) -> list[str]:
-    """Names of what lies in a folder, sorted; none where there is no such folder."""
+    """Names of what lies in a folder, sorted; none where there is no such folder.
+
+    Raises
+    ------
+    RunError
+        The folder cannot be listed.
+    """
     try:
         return sorted(path.name for path in folder.iterdir())
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
+    except OSError as error:
+        raise RunError(f"{folder} cannot be listed: {error.strerror or error}") from error
 
 
 @contextmanager
@@ -134,8 +247,8 @@ def readable(path: Location) -> Iterator[Any]:
 
 
 def remove_tree(folder: Location, *, missing_ok: bool = False) -> None:
-    """Delete a folder and all below it; with ``missing_ok`` whatever of it is there."""
+    """Delete a folder and all below it; with ``missing_ok`` it need not be there."""
     if isinstance(folder, RemotePath):
         folder.remove_tree()
-    else:
-        shutil.rmtree(folder, ignore_errors=missing_ok)
+    elif not (missing_ok and _described(folder, follow=False) is None):
+        shutil.rmtree(folder)

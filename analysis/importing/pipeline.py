@@ -22,7 +22,13 @@ from analysis.importing.images import (
     picture_blocks,
 )
 from analysis.importing.reading import Read, read_files, some
-from analysis.importing.record import add_runs, fingerprint, new_manifest
+from analysis.importing.record import (
+    add_runs,
+    fingerprint,
+    new_manifest,
+    note_of_runs,
+    runs_said,
+)
 from analysis.importing.request import ImportConfig
 from analysis.importing.runs import RunWriter, outputs_of
 from analysis.importing.sources import Source, sources
@@ -31,8 +37,6 @@ from analysis.store import Cache, SweepFolder
 from analysis.store.manifest import FileRecord, Manifest, left_out_records
 from analysis.store.transfer import (
     aside,
-    finish,
-    is_cut_off,
     is_headless,
     publish,
     remove_empty,
@@ -93,11 +97,8 @@ def import_predictions(
             made = SweepFolder(Path(work) / asked.name)
             return _Import(asked, folder, made, given, progress).run(files)
     try:
-        with folder.locked():
-            folder.sweep_leftovers()
-            finish(folder)
-            with aside(folder) as made:
-                return _Import(asked, folder, made, given, progress).run(files)
+        with folder.locked(), aside(folder) as made:
+            return _Import(asked, folder, made, given, progress).run(files)
     except OSError as error:
         raise RunError(f"sweep '{asked.name}' could not be written: {error}") from error
     finally:
@@ -110,7 +111,7 @@ def _check_name(folder: SweepFolder) -> None:
         raise UserError(
             f"sweep '{folder.name}' was {was}, not imported; import into another --name"
         )
-    if is_headless(folder) and not is_cut_off(folder):
+    if is_headless(folder):
         raise UserError(
             f"{folder.path} holds predictions and no manifest; restore it, remove the folder, or "
             "choose another --name"
@@ -130,7 +131,8 @@ class _Import:
     ) -> None:
         self._asked, self._folder, self._made, self._progress = asked, folder, made, progress
         self._manifest = folder.manifest() if folder.exists else None
-        self._there = runs_of(self._manifest)
+        # Those that an import was killed in bringing may be brought again.
+        self._there = runs_of(self._manifest) - runs_said(folder.cut_off)
         self._known = given
         self._notes: list[str] = []
         if self._manifest is not None:
@@ -186,7 +188,7 @@ class _Import:
         manifest.left_out += left_out_records(images.left_out)
         said = [*manifest.dataset.notes, *self._notes]
         manifest.dataset.notes = list(dict.fromkeys(said))
-        publish(self._made, self._folder, manifest)
+        publish(self._made, self._folder, manifest, note_of_runs(runs_read))
         return Imported(manifest, runs_read, len(images.kept), self._notes, classes.names)
 
     def _note_reading(self, read: Read) -> None:

@@ -16,6 +16,8 @@ from analysis.importing.request import ImportConfig
 from analysis.store.looks import note_look, seeds_seen
 from analysis.store.manifest import DatasetRecord, DeviceRecord, ImportedFile, Manifest
 
+Run = tuple[str, int]
+_RUNS = "runs"
 _LIBRARIES = ("numpy", "pandas", "pyarrow", "pillow")
 SPEC = "imported predictions"
 
@@ -92,7 +94,8 @@ def add_runs(
     note_look(manifest, seen)
     manifest.config.variants = [record.variant_id for record in manifest.variants]
     manifest.config.seeds = len(manifest.seeds)
-    manifest.imported = [*manifest.imported, *(ImportedFile(**one) for one in files)]
+    new = [ImportedFile(**one) for one in files]
+    manifest.imported += [one for one in new if one not in manifest.imported]
     paired_ids = [record.variant_id for record in manifest.variants if record.paired]
     manifest.pairing = (
         f"imported; seed k of {', '.join(paired_ids)} was made from dense seed k"
@@ -101,3 +104,13 @@ def add_runs(
     )
     manifest.versions = {name: version(name) for name in _LIBRARIES}
     manifest.versions["python"] = platform.python_version()
+
+
+def note_of_runs(runs: list[Run]) -> dict[str, Any]:
+    """Note which runs an import brings, for the one that finishes it where it is killed."""
+    return {_RUNS: [list(run) for run in runs]}
+
+
+def runs_said(note: dict[str, Any] | None) -> set[Run]:
+    """Runs of an import that was killed while its files were put into the sweep."""
+    return {(str(variant_id), int(seed)) for variant_id, seed in (note or {}).get(_RUNS, [])}

@@ -13,13 +13,13 @@ from analysis.errors import RunError, UserError
 from analysis.execution.local import usable_cores
 from analysis.importing.images import bare_table
 from analysis.importing.pipeline import IMAGES
-from analysis.importing.record import SPEC, add_runs, fingerprint
+from analysis.importing.record import SPEC, add_runs, fingerprint, note_of_runs, runs_said
 from analysis.notebook.given import Labels, Run
 from analysis.notebook.pictures import Pictures
 from analysis.outputs.run_scores import RunScores, table_of
 from analysis.store import Cache, SweepFolder
 from analysis.store.manifest import DatasetRecord, DeviceRecord, Manifest
-from analysis.store.transfer import aside, finish, publish, remove_empty
+from analysis.store.transfer import aside, publish, remove_empty
 
 
 def there(folder: SweepFolder) -> set[Run]:
@@ -63,9 +63,7 @@ def write(
     folder = cache.sweep(name)
     try:
         with folder.locked():
-            folder.sweep_leftovers()
-            finish(folder)
-            old = there(folder)
+            old = there(folder) - runs_said(folder.cut_off)
             again = [f"{v}@{s}" for v, s in runs if (v, s) in old]
             if again and not overwrite:
                 raise UserError(
@@ -78,7 +76,7 @@ def write(
                 add_runs(manifest, list(runs), files, paired=paired)
                 said = [*manifest.dataset.notes, *notes]
                 manifest.dataset.notes = list(dict.fromkeys(said))
-                publish(made, folder, manifest)
+                publish(made, folder, manifest, note_of_runs(list(runs)))
                 return manifest
     except OSError as error:
         raise RunError(f"sweep '{name}' could not be written: {error}") from error

@@ -1,13 +1,12 @@
 """Write a report: figures, tables and the page, built aside and put in place as a whole."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.errors import RunError, UserError
+from analysis.errors import UserError
+from analysis.filesystem import folders
 from analysis.report.figures import drawings
 from analysis.report.page import render
 from analysis.report.pictures import draw
@@ -36,19 +35,9 @@ def filled(out: Path, *, overwrite: bool) -> Iterator[Path]:
         The disk refused it; what was there is as it was.
     """
     _check(out, overwrite=overwrite)
-    aside = out.absolute().with_name(f".tmp-{os.getpid()}-{out.name}")
-    try:
-        aside.mkdir(parents=True)
-        yield aside
+    with folders.filled(out, own=ITEMS, last=PAGE) as aside:
         (aside / _MARK).touch()
-        if out.is_dir():
-            _replace(aside, out)
-        else:
-            os.replace(aside, out)
-    except OSError as error:
-        raise RunError(f"{out} could not be written: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        yield aside
 
 
 def _check(out: Path, *, overwrite: bool) -> None:
@@ -65,16 +54,6 @@ def _check(out: Path, *, overwrite: bool) -> None:
                 f"--out {out} holds other files ({there[0]}, …); name an empty folder, or add "
                 "--overwrite to put the report among them"
             )
-
-
-def _replace(aside: Path, out: Path) -> None:
-    old = aside / "old"
-    old.mkdir()
-    for name in ITEMS:
-        if (out / name).exists():
-            os.replace(out / name, old / name)
-        if (aside / name).exists():
-            os.replace(aside / name, out / name)
 
 
 Progress = Callable[[str, int, int], None]

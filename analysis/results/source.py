@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from analysis import schema
 from analysis.config import DENSE_ID
-from analysis.errors import CacheError
+from analysis.errors import CacheError, DamageError
 from analysis.stats import STATS_VERSION
 from analysis.stats.votes import TieRule
 from analysis.store import DerivedTables, Population, SweepFolder
@@ -41,8 +41,21 @@ class Source:
 
     @cached_property
     def label(self) -> npt.NDArray[np.int32]:
-        """True classes, shape (N,)."""
-        return np.asarray(self.folder.read_images([schema.LABEL])[schema.LABEL].to_numpy())
+        """True classes, shape (N,).
+
+        Raises
+        ------
+        DamageError
+            The images are missing or damaged, or of classes that the manifest does not name.
+        """
+        label = np.asarray(self.folder.read_images([schema.LABEL])[schema.LABEL].to_numpy())
+        if len(label) and not (label.min() >= 0 and label.max() < len(self.class_names)):
+            raise DamageError(
+                f"{self.folder.images_path()} has labels from {label.min()} to {label.max()}, and "
+                f"the manifest names {len(self.class_names)} classes; "
+                f"'python -m analysis verify {self.folder.name}' lists what is wrong"
+            )
+        return label
 
     @cached_property
     def class_sizes(self) -> npt.NDArray[np.int64]:

@@ -16,7 +16,6 @@ import filelock
 
 from analysis.errors import CacheError, LetheError, RunError, UserError
 from analysis.filesystem import Location, RemotePath, atomic
-from analysis.filesystem.atomic import replacing
 from analysis.store.study import Annotation, Design, Study, Undo, read_study
 
 FOLDER = "annotations"
@@ -60,14 +59,16 @@ class Annotations:
         CacheError
             There is none of that name, or its first line is damaged.
         """
+        return read_study(name, self._content(name), str(self._file(name)))
+
+    def _content(self, name: str) -> bytes:
         path = self._file(name)
         try:
-            content = path.read_bytes()
+            return path.read_bytes()
         except FileNotFoundError:
             raise CacheError(f"{path}: there is no such study") from None
         except OSError as error:
-            raise CacheError(f"{path} cannot be read: {error.strerror or error}") from error
-        return read_study(name, content, str(path))
+            raise atomic.unreadable(path, error) from error
 
     def start(self, design: Design) -> str:
         """Write the design of a new study, whole or not at all; return the study's name.
@@ -114,9 +115,9 @@ class Annotations:
 
         A study that both have, to the byte, is taken once.
         """
-        here = {self._file(name).read_bytes() for name in self.names()}
+        here = {self._content(name) for name in self.names()}
         for name in other.names():
-            content = other._file(name).read_bytes()
+            content = other._content(name)
             if content in here:
                 continue
             if isinstance(self.path, RemotePath):
@@ -140,7 +141,7 @@ class Annotations:
                 for number in study.damaged
             ]
         expected = {LOCK, *(f"{name}.jsonl" for name in self.names())}
-        others = set(atomic.sizes(self.path)) - expected if self.path.is_dir() else set()
+        others = set(atomic.sizes(self.path)) - expected
         return found + [f"foreign: {FOLDER}/{one} (no study)" for one in sorted(others)]
 
     # --- how --------------------------------------------------------------------------------
@@ -150,11 +151,26 @@ class Annotations:
         return self.path / f"{name}.jsonl"
 
     def _add(self, content: bytes) -> str:
+        """Write a new study under the next name that is free: nobody's is ever written over."""
         last = self.names()[-1:] or ["study-0"]
-        name = f"study-{int(last[0].removeprefix('study-')) + 1}"
-        with replacing(self._file(name)) as temporary:
-            temporary.write_bytes(content)
-        return name
+        number = int(last[0].removeprefix("study-"))
+        while True:
+            number += 1
+            try:
+                atomic.create(self._file(f"study-{number}"), content)
+            except FileExistsError:
+                continue
+            return f"study-{number}"
+
+    def remove_if_empty(self) -> None:
+        """Remove the folder where it holds no study and nothing else that is not Lethe's own."""
+        if isinstance(self.path, RemotePath) or not self.path.is_dir():
+            return
+        with self._locked():
+            if set(atomic.child_names(self.path)) - {LOCK}:
+                return
+            (self.path / LOCK).unlink(missing_ok=True)
+            self.path.rmdir()
 
     def _append(self, name: str, said: Annotation | Undo) -> None:
         path = self._file(name)
@@ -177,9 +193,9 @@ class Annotations:
         why_not = self.why_not_writable
         if why_not is not None or isinstance(self.path, RemotePath):
             raise UserError(why_not or "")
-        if not self._sweep.is_dir():
-            raise UserError(f"{self._sweep} is not there any more; open the sweep again")
         try:
+            if not self._sweep.is_dir():
+                raise UserError(f"{self._sweep} is not there any more; open the sweep again")
             self.path.mkdir(exist_ok=True)
             lock = filelock.FileLock(self.path / LOCK, timeout=_PATIENCE)
             lock.acquire()
@@ -188,6 +204,7 @@ class Annotations:
         except OSError as error:
             raise RunError(f"{self.path} cannot be written: {error.strerror or error}") from error
         try:
+            atomic.remove_temporary(self.path)
             yield
         finally:
             lock.release()

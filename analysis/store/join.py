@@ -1,7 +1,5 @@
 """Joining: columns of a table kept with the test images of a sweep, as ``meta_*``."""
 
-import json
-
 import pyarrow as pa
 
 from analysis import schema
@@ -17,9 +15,10 @@ from analysis.store.matching import (
     target,
     with_columns,
 )
+from analysis.store.transfer import aside, publish
 
 IMAGES = "images.parquet"
-_JOURNAL = b"lethe.join"
+_COLUMNS = "joined"
 
 
 def join(
@@ -33,8 +32,8 @@ def join(
 ) -> list[str]:
     """Write the columns of a table into a sweep's images; return their names.
 
-    ``images.parquet`` is replaced atomically, then its record in the manifest. Where a join was
-    killed between the two, the next one finishes it first, and may bring its columns again.
+    ``images.parquet`` and its record in the manifest are replaced in one step. Where a join was
+    killed in it, the next one finishes it first, and may bring its columns again.
 
     Parameters
     ----------
@@ -55,62 +54,24 @@ def join(
     """
     given = renamed(as_table(table), columns or {})
     with folder.locked():
-        again = _finish_cut_off(folder)
+        again = (folder.cut_off or {}).get(_COLUMNS, [])
         images = folder.read_images()
-        kept = images if overwrite else images.drop_columns(_brought_again(given, again))
+        kept = images if overwrite else images.drop_columns(_brought_again(given, again, images))
         added = matched(
             given, kept, overwrite=overwrite, sweep=folder.name, allow_missing=allow_missing,
             told=told,
         )  # fmt: skip
         manifest = folder.manifest()
-        journal = {"columns": added.column_names}
-        if IMAGES in manifest.files:
-            journal["replaces"] = manifest.files[IMAGES].sha256
-        written = with_columns(images, added)
-        record = folder.write_images(
-            written.replace_schema_metadata({_JOURNAL: json.dumps(journal).encode()})
-        )
-        manifest.files[IMAGES] = record
-        folder.write_manifest(manifest)
+        with aside(folder) as made:
+            manifest.files[IMAGES] = made.write_images(with_columns(images, added))
+            publish(made, folder, manifest, {_COLUMNS: added.column_names})
     return list(added.column_names)
 
 
-def cut_off(folder: SweepFolder) -> list[str]:
-    """Columns of a join that was killed before the manifest knew of them; none where none was."""
-    metadata = folder.read_images([schema.IMAGE_ID]).schema.metadata or {}
-    journal = json.loads(metadata.get(_JOURNAL, b"{}"))
-    record = folder.manifest().files.get(IMAGES)
-    is_cut_off = record is not None and journal.get("replaces") == record.sha256
-    return list(journal["columns"]) if is_cut_off else []
-
-
-def finish(folder: SweepFolder) -> list[str]:
-    """Finish a join that was killed between its two writes; return the columns it had brought.
-
-    Raises
-    ------
-    UserError
-        Another process writes to the sweep, or its images cannot be read.
-    """
-    if not cut_off(folder):
-        return []
-    with folder.locked():
-        return _finish_cut_off(folder)
-
-
-def _finish_cut_off(folder: SweepFolder) -> list[str]:
-    columns = cut_off(folder)
-    if columns:
-        manifest = folder.manifest()
-        rows = manifest.files[IMAGES].rows
-        manifest.files[IMAGES] = folder.record(folder.path / IMAGES, rows)
-        folder.write_manifest(manifest)
-    return columns
-
-
-def _brought_again(given: pa.Table, columns: list[str]) -> list[str]:
+def _brought_again(given: pa.Table, columns: list[str], images: pa.Table) -> list[str]:
     """Columns of a join that was cut off which a table brings once more."""
-    return [name for name in columns if name in {target(column) for column in given.column_names}]
+    brought = {target(column) for column in given.column_names}
+    return [name for name in columns if name in brought and name in images.column_names]
 
 
 def keep_joined(folder: SweepFolder, images: pa.Table) -> pa.Table:

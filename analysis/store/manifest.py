@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from analysis.config import DENSE_ID
-from analysis.errors import CacheError
+from analysis.errors import CacheError, DamageError
 from analysis.schema import SCHEMA_VERSION
 from analysis.store.migration import migrated
 from analysis.store.records import Look, MachineRecord, TailRecord
@@ -321,7 +321,7 @@ class Manifest(msgspec.Struct):
             if type(version) is not int or version < 1:
                 raise ValueError(f"schema_version is {version!r:.40}")
         except (ValueError, KeyError, RecursionError, msgspec.MsgspecError) as error:
-            raise CacheError(
+            raise DamageError(
                 f"{where} is damaged ({error}); restore it from a copy, or run "
                 "'python -m analysis remove' on that sweep and make it again"
             ) from error
@@ -336,7 +336,7 @@ class Manifest(msgspec.Struct):
             made = msgspec.convert(present, cls)
             _check_places(made)
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-            raise CacheError(f"{where} is damaged: {error}") from error
+            raise DamageError(f"{where} is damaged: {error}") from error
         made.unknown = unknown_part(present, msgspec.to_builtins(made))
         return made
 
@@ -346,15 +346,18 @@ def left_out_records(entries: Iterable[Json]) -> list[LeftOut]:
     return msgspec.convert(list(entries), list[LeftOut])
 
 
-def schema_version(text: str) -> int | None:
-    """Return the schema version that the text of a manifest says; None where it says none."""
+class Told(msgspec.Struct):
+    """What the text of a manifest says of itself."""
 
-    class Version(msgspec.Struct):
-        schema_version: int
+    schema_version: int
+    name: str = ""
 
+
+def told_version(text: str) -> Told | None:
+    """Return the schema version and the name that a text says; None where it says none."""
     try:
-        return msgspec.json.decode(text, type=Version).schema_version
-    except (ValueError, msgspec.MsgspecError):
+        return msgspec.json.decode(text, type=Told)
+    except (ValueError, RecursionError, msgspec.MsgspecError):
         return None
 
 

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis import schema
-from analysis.errors import CacheError
+from analysis.errors import DamageError
 from analysis.filesystem import Location
-from analysis.filesystem.atomic import readable
+from analysis.filesystem.atomic import readable, unreadable
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def read_same_row(
                     )
                     return dict(table.slice(place, 1).to_pylist()[0])
                 place -= n_rows
-        raise CacheError(f"{path} has no row {row}; run the same sweep again to make it again")
+        raise DamageError(f"{path} has no row {row}; run the same sweep again to make it again")
 
     with ThreadPoolExecutor() as pool:
         return list(pool.map(read, paths))
@@ -163,7 +163,7 @@ def _copy_row(path: Location, sweep: str, arrays: dict[str, npt.NDArray[Any]], k
     unknown = set()
     for name, array in arrays.items():
         if table.num_rows != array.shape[1]:
-            raise CacheError(
+            raise DamageError(
                 f"{path} has {table.num_rows} rows where the sweep has {array.shape[1]} images; "
                 "run the same sweep again to make it again"
             )
@@ -183,8 +183,11 @@ def damage_told(path: Location, sweep: str) -> Iterator[None]:
     try:
         yield
     except (OSError, KeyError, pa.ArrowException) as error:
-        state = "is missing" if isinstance(error, FileNotFoundError) else "is damaged"
-        raise CacheError(
+        is_missing = isinstance(error, FileNotFoundError)
+        if isinstance(error, OSError) and error.errno is not None and not is_missing:
+            raise unreadable(path, error) from error
+        state = "is missing" if is_missing else "is damaged"
+        raise DamageError(
             f"{path} {state}; 'python -m analysis verify {sweep}' lists what is wrong, and "
             "the same sweep started again makes the missing runs again"
         ) from error

@@ -11,6 +11,10 @@ from analysis.schema import GROUPS, KEYS
 
 VERSION = 1
 MAX_NAME = 60
+# What damage of a line comes to: no JSON, too deep, or values that are none of a study.
+_UNREADABLE = (
+    ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError,
+)  # fmt: skip
 _DESIGN, ANNOTATION, UNDO = "design", "annotation", "undo"
 
 
@@ -166,7 +170,7 @@ def _design(line: bytes, place: str) -> Design:
         if not groups.keys() <= set(GROUPS) or set().union(*groups.values()) != labels.keys():
             raise ValueError("groups and labels are not of the same images")
         return Design(**said, labels=labels, groups=groups)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except _UNREADABLE as error:
         raise CacheError(
             f"{place}: its first line does not say which images were drawn ({error}); the study "
             "cannot be read"
@@ -178,7 +182,7 @@ def _said(line: bytes, design: Design) -> Annotation | Undo | None:
         said: dict[str, Any] = json.loads(line)
         kind = said.pop("kind")
         made = {ANNOTATION: Annotation, UNDO: Undo}[kind](**said)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except _UNREADABLE:
         return None
     is_known = made.image_id in design.labels if isinstance(made.image_id, int) else False
     if not is_known or not isinstance(made.rater, str) or not isinstance(made.time, str):

@@ -1,23 +1,23 @@
 """The folder of one sweep: names of its files, writing them whole, reading and verifying them."""
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis import schema
-from analysis.errors import CacheError
+from analysis.errors import CacheError, DamageError, LetheError
 from analysis.filesystem import Location, atomic, lock
-from analysis.filesystem.atomic import links_out, replacing, sha256, sizes
-from analysis.filesystem.connection import TEMPORARY
-from analysis.store import tags
+from analysis.filesystem.atomic import is_file, replacing, sha256
+from analysis.store import publishing, tags
 from analysis.store.annotations import FOLDER as ANNOTATIONS
 from analysis.store.annotations import Annotations
-from analysis.store.manifest import FileRecord, Manifest, schema_version
+from analysis.store.manifest import FileRecord, Manifest, told_version
 from analysis.store.parquet import (
     Population,
     Rows,
@@ -26,55 +26,9 @@ from analysis.store.parquet import (
     read_stacked,
     read_table,
 )
+from analysis.store.verifying import problems, remove_leftovers
 
-
-def problems(
-    folder: Location,
-    manifest: Manifest,
-    done: Collection[str],
-    *,
-    own: Collection[str],
-    beside: Collection[str],
-) -> list[str]:
-    """Say what is wrong, a line each: files missing, damaged, unlisted or foreign, links out.
-
-    Parameters
-    ----------
-    folder : Location
-        The sweep's folder.
-    manifest : Manifest
-        What should lie in it.
-    done : collection of str
-        Files of the runs that are done.
-    own : collection of str
-        Files that belong to every sweep, besides.
-    beside : collection of str
-        Folders that are passed over: what can be computed again, and what people keep.
-    """
-    there = sizes(folder)
-    found = [f"link: {relative} (leads out of the sweep)" for relative in links_out(folder)]
-    for relative, record in manifest.files.items():
-        if relative not in there:
-            found.append(f"missing: {relative}")
-        elif there[relative] != record.size or sha256(folder / relative) != record.sha256:
-            found.append(f"damaged: {relative} (its SHA-256 is not the manifest's)")
-    for relative in done:
-        if relative not in manifest.files:
-            found.append(f"unlisted: {relative} (done, but not in the manifest's files)")
-    for relative in sorted(there.keys() - manifest.files.keys() - set(own)):
-        if relative.partition("/")[0] not in beside:
-            found.append(f"foreign: {relative} (not in the manifest)")
-    return found
-
-
-def remove_leftovers(folder: Location) -> None:
-    """Remove every file that a killed process left half-written."""
-    for relative in sizes(folder):
-        if relative.rpartition("/")[2].startswith(TEMPORARY):
-            (folder / relative).unlink(missing_ok=True)
-
-
-MANIFEST = "manifest.json"
+MANIFEST = publishing.MANIFEST
 PREDICTIONS = "predictions"
 _IMAGES = "images.parquet"
 _SHIFTS = "shifts"
@@ -89,6 +43,7 @@ class SweepFolder:
         self.path = path
         self.is_read_only = is_read_only
         self.name = path.name
+        self.cut_off: publishing.Note | None = None
         self._check_held: Callable[[], None] | None = None
 
     # --- names ------------------------------------------------------------------------------
@@ -130,33 +85,44 @@ class SweepFolder:
     @property
     def exists(self) -> bool:
         """Whether the sweep has a manifest."""
-        return (self.path / MANIFEST).is_file()
+        return publishing.exists(self.path)
 
     def stamp(self) -> str:
         """Tell one state of the sweep from another, unread; empty where it has no manifest."""
-        return atomic.stamp(self.path / MANIFEST)
+        try:
+            return atomic.stamp(publishing.manifest_path(self.path))
+        except LetheError as error:
+            return f"{error}"  # whoever reads it is told
 
     def manifest_text(self) -> str:
         """Return the manifest's text: what every cache of derived results is keyed by."""
         try:
-            return (self.path / MANIFEST).read_text(encoding="utf-8")
+            return publishing.read_manifest(self.path)
         except FileNotFoundError:
             raise CacheError(f"{self.path} holds no {MANIFEST}: it is no sweep") from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise CacheError(f"{self.path / MANIFEST} cannot be read: {error}") from error
+        except UnicodeDecodeError as error:
+            raise DamageError(f"{self.path / MANIFEST} is damaged: {error}") from error
+        except OSError as error:
+            raise atomic.unreadable(self.path / MANIFEST, error) from error
 
     def manifest(self) -> Manifest:
-        """Read the manifest."""
-        return Manifest.from_json(self.manifest_text(), str(self.path / MANIFEST))
+        """Read the manifest; the sweep is called what its folder is called."""
+        read = Manifest.from_json(self.manifest_text(), str(self.path / MANIFEST))
+        read.name = self.name
+        return read
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Write the manifest atomically, stamped with the time."""
+        self.stamp_manifest(manifest)
+        with replacing(self.path / MANIFEST) as temporary:
+            temporary.write_text(manifest.to_json(), encoding="utf-8")
+
+    def stamp_manifest(self, manifest: Manifest) -> None:
+        """Note when a manifest was made, and that it is changed now."""
         if self._check_held is not None:
             self._check_held()
         manifest.updated = datetime.now(UTC).isoformat(timespec="seconds")
         manifest.created = manifest.created or manifest.updated
-        with replacing(self.path / MANIFEST) as temporary:
-            temporary.write_text(manifest.to_json(), encoding="utf-8")
 
     # --- writing ----------------------------------------------------------------------------
     def write_images(self, table: pa.Table, *, shift: str | None = None) -> FileRecord:
@@ -205,7 +171,7 @@ class SweepFolder:
     ) -> tuple[FileRecord, dict[str, Any]] | None:
         """Describe a finished run that the manifest does not know yet; None where there is none."""
         path = self.prediction_path(variant_id, seed, shift=shift)
-        if not path.is_file():
+        if not is_file(path):
             return None
         try:
             with atomic.readable(path) as source:
@@ -220,15 +186,19 @@ class SweepFolder:
         self, columns: Sequence[str] | None = None, *, shift: str | None = None
     ) -> pa.Table:
         """Read ``images.parquet``, or some of its columns."""
-        return read_table(self.images_path(shift), self.name, columns)
+        path = self._current(self.images_path(shift))
+        return read_table(path, self.name, columns)
 
     def image_rows(self, columns: Sequence[str]) -> Rows:
         """Open columns of ``images.parquet`` to read single images from, by ``image_id``."""
-        return Rows(self.images_path(), self.name, columns)
+        return Rows(self._current(self.images_path()), self.name, columns)
 
     def image_columns(self) -> list[str]:
         """Name the columns of ``images.parquet``."""
-        return column_names(self.path / _IMAGES, self.name)
+        return column_names(self._current(self.path / _IMAGES), self.name)
+
+    def _current(self, path: Location) -> Location:
+        return publishing.current(self.path, path)
 
     def read_population(
         self,
@@ -246,7 +216,9 @@ class SweepFolder:
         CacheError
             A file is missing, damaged, or has not one row an image.
         """
-        paths = [self.prediction_path(variant_id, seed, shift=shift) for seed in seeds]
+        paths = [
+            self._current(self.prediction_path(variant_id, seed, shift=shift)) for seed in seeds
+        ]
         arrays = read_stacked(paths, columns, n_images, self.name)
         return Population(variant_id, tuple(seeds), arrays)
 
@@ -260,13 +232,16 @@ class SweepFolder:
         CacheError
             A file is missing or damaged, or has no such image.
         """
-        paths = [self.prediction_path(variant_id, seed) for seed in seeds]
+        paths = [self._current(self.prediction_path(variant_id, seed)) for seed in seeds]
         return read_same_row(paths, columns, image_id, self.name)
 
     # --- housekeeping -----------------------------------------------------------------------
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the sweep for writing.
+
+        What a killed process began to publish is finished first, and what it left half-written is
+        removed.
 
         Raises
         ------
@@ -276,28 +251,36 @@ class SweepFolder:
         with lock.held(self.path) as check:
             self._check_held = check
             try:
-                self._migrate()
+                self.cut_off = publishing.finish(self.path)
+                remove_leftovers(self.path, but=(_DERIVED, ANNOTATIONS, tags.FOLDER))
+                self._bring_up_to_date()
                 yield
             finally:
                 self._check_held = None
 
-    def _migrate(self) -> None:
-        """Rewrite the manifest of an older schema version; one that is damaged stays as it is."""
+    def _bring_up_to_date(self) -> None:
+        """Rewrite the manifest of an older schema version, or one of a folder renamed since.
+
+        One that is damaged stays as it is.
+        """
         with suppress(CacheError):
-            text = self.manifest_text()
-            if (schema_version(text) or schema.SCHEMA_VERSION) < schema.SCHEMA_VERSION:
-                migrated = Manifest.from_json(text, str(self.path / MANIFEST))
+            said = told_version(self.manifest_text())
+            if said is not None and (
+                said.schema_version < schema.SCHEMA_VERSION or said.name != self.name
+            ):
+                present = self.manifest()
                 with replacing(self.path / MANIFEST) as temporary:
-                    temporary.write_text(migrated.to_json(), encoding="utf-8")
+                    temporary.write_text(present.to_json(), encoding="utf-8")
+
+    def was_called(self, name: str) -> bool:
+        """Whether the manifest still has the name that the folder had before."""
+        said = told_version(self.manifest_text())
+        return said is not None and said.name == name != self.name
 
     @property
     def is_running(self) -> bool:
         """Whether a process holds the sweep for writing now."""
         return lock.is_held(self.path)
-
-    def sweep_leftovers(self) -> None:
-        """Remove what a killed process left half-written. Call it while the sweep is locked."""
-        remove_leftovers(self.path)
 
     def verify(self) -> list[str]:
         """Compare every file with the manifest; return what is wrong, a line each."""
@@ -312,14 +295,23 @@ class SweepFolder:
             for variant_id, seeds in shift.done.items()
             for seed in seeds
         ]
-        own = {MANIFEST, lock.LOCK, lock.LEASE}
-        beside = (_DERIVED, ANNOTATIONS, tags.FOLDER)
-        found = problems(self.path, manifest, done, own=own, beside=beside)
+        own = {MANIFEST, lock.LOCK, lock.LEASE, publishing.REMOVED}
+        beside = (_DERIVED, ANNOTATIONS, tags.FOLDER, publishing.FOLDER)
+        found = problems(self.path, self.sizes(), manifest, done, own=own, beside=beside)
         return found + self.annotations.problems()
 
     def sizes(self) -> dict[str, int]:
-        """Bytes of every file of the sweep, by its name in the manifest."""
-        return atomic.sizes(self.path)
+        """Bytes of every file of the sweep, by its name in the manifest.
+
+        Below a link to another disk those count that the manifest names.
+        """
+        found = publishing.all_sizes(self.path)
+        if isinstance(self.path, Path) and any(one.is_symlink() for one in self.path.iterdir()):
+            with suppress(CacheError):
+                for name in self.manifest().files.keys() - found.keys():
+                    if is_file(self.path / name):
+                        found[name] = atomic.size(self.path / name)
+        return found
 
 
 def _write_table(path: Location, table: pa.Table, row_group: int = schema.ROW_GROUP) -> FileRecord:

@@ -13,7 +13,7 @@ from typing import Any
 
 import filelock
 
-from analysis.errors import CacheError, RunError, UserError
+from analysis.errors import DamageError, RunError, UserError
 from analysis.filesystem import Location, RemotePath, atomic
 from analysis.filesystem.atomic import replacing
 
@@ -62,8 +62,17 @@ class Marks:
             )
         except FileNotFoundError:
             return Marked()
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise CacheError(
+        except OSError as error:
+            raise atomic.unreadable(self._path, error) from error
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+            OverflowError,
+        ) as error:
+            raise DamageError(
                 f"{self._path} is damaged ({error}): tags and saved views cannot be read; move it "
                 "away to start again"
             ) from error
@@ -168,6 +177,7 @@ class Marks:
         try:
             self._folder.mkdir(exist_ok=True)
             with filelock.FileLock(self._folder / _LOCK, timeout=_PATIENCE):
+                atomic.remove_temporary(self._folder)
                 yield
         except filelock.Timeout:
             raise RunError(f"{self._folder} is held by another process; try again") from None

@@ -15,7 +15,7 @@ from analysis.store import Cache, SweepFolder
 from analysis.store.join import keep_joined
 from analysis.store.looks import note_look, seeds_seen
 from analysis.store.manifest import Manifest
-from analysis.store.transfer import remove_empty
+from analysis.store.transfer import aside, publish, remove_empty
 from analysis.sweep.external import ExternalSource
 from analysis.sweep.plan import open_shifts
 from analysis.sweep.record import (
@@ -149,23 +149,27 @@ def run(
         source.resolve(pool, dataset, before)
         if dry_run:
             return None
-        with _whole(folder), folder.locked():
-            folder.sweep_leftovers()
-            with source.inputs(folder, data, progress) as images:
-                source.examine(pool, before)
-                manifest = folder.manifest() if folder.exists else new_manifest(source.name, data)
-                manifest.shifts += new_shifts(manifest, source.shifts)
-                check_shift_fingerprints(
-                    manifest, {name: one.fingerprint for name, one in natural.items()}
-                )
-                seen = seeds_seen(manifest)
-                source.describe(manifest, pool.n_workers)
-                note_look(manifest, seen)
-                manifest.files["images.parquet"] = folder.write_images(keep_joined(folder, images))
+        with (
+            _whole(folder),
+            folder.locked(),
+            source.inputs(folder, data, progress) as images,
+        ):
+            source.examine(pool, before)
+            manifest = folder.manifest() if folder.exists else new_manifest(source.name, data)
+            manifest.shifts += new_shifts(manifest, source.shifts)
+            check_shift_fingerprints(
+                manifest, {name: one.fingerprint for name, one in natural.items()}
+            )
+            seen = seeds_seen(manifest)
+            source.describe(manifest, pool.n_workers)
+            note_look(manifest, seen)
+            with aside(folder) as made:
+                record = made.write_images(keep_joined(folder, images))
                 reconcile(folder, manifest)
-                folder.write_manifest(manifest)
-                work = Workplace(pool, folder, manifest, progress)
-                make_runs(source, work, lacking_shifts(source, work))
-                source.finished(work)
-                predict_shifts(source, work, data)
+                manifest.files["images.parquet"] = record
+                publish(made, folder, manifest)
+            work = Workplace(pool, folder, manifest, progress)
+            make_runs(source, work, lacking_shifts(source, work))
+            source.finished(work)
+            predict_shifts(source, work, data)
     return manifest

@@ -1,6 +1,5 @@
 """A second import, what is missing, one run a variant, and a sweep beside an import."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +8,8 @@ import pytest
 from scipy.stats import entropy
 
 from analysis.cli.main import main
-from analysis.importing import ImportConfig, import_predictions, pipeline
 from analysis.results import SweepResults
-from analysis.store import Cache, SweepFolder, transfer
-from analysis.store.manifest import Manifest
+from analysis.store import Cache, SweepFolder
 from tests.importing.drawn import (
     RUNS,
     N,
@@ -252,74 +249,6 @@ def test_the_manifest_says_where_predictions_came_from(tmp_path: Path) -> None:
     assert manifest.device.device == "imported"
     run = manifest.run("dense", 0)
     assert (run.state, run.size_bytes, run.latency_ms, run.sparsity) == ("done", None, None, None)
-
-
-class _KilledError(BaseException):
-    pass
-
-
-@pytest.mark.parametrize("moment", ["before", "between", "manifest"])
-def test_a_killed_import_leaves_all_or_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
-) -> None:
-    frame, cache = table(), tmp_path / "cache"
-    folder = imported(cache, write(of(frame, "dense"), tmp_path / "a.csv"))
-    before = contents(folder)
-    at_once = imported(tmp_path / "other", write(frame, tmp_path / "t.csv"))
-    asked = ImportConfig((write(of(frame, "magnitude-0.90"), tmp_path / "b.csv"),), "mine")
-    moves = []
-
-    def killed(*arguments: object) -> None:
-        moves.append(arguments)
-        if moment == "before" or (moment == "between" and len(moves) > 1):
-            raise _KilledError
-        os.rename(*arguments)  # type: ignore[arg-type]
-
-    def no_cleaning(*_: object, **__: object) -> None:
-        pass
-
-    with monkeypatch.context() as patched:
-        if moment == "manifest":
-
-            def written(*_: object) -> None:
-                raise _KilledError
-
-            real = SweepFolder.write_manifest
-            patched.setattr(
-                SweepFolder,
-                "write_manifest",
-                lambda self, manifest: written() if self.name == "mine" else real(self, manifest),
-            )
-        elif moment == "before":
-            patched.setattr(pipeline, "publish", killed)
-        else:
-            patched.setattr(transfer.os, "replace", _after_manifest(killed))
-        patched.setattr(transfer, "remove_tree", no_cleaning)
-        with pytest.raises(_KilledError):
-            import_predictions(asked, Cache(cache))
-    manifest: Manifest = folder.manifest()
-    assert len(manifest.variants) == 1  # readers still see what was there
-    command = ["verify", "mine", "--cache", str(cache)]
-    assert main(command) == 0
-    if moment == "before":
-        after = contents(folder)
-        assert {name: after[name] for name in before} == before
-        import_predictions(asked, Cache(cache))
-    pd.testing.assert_frame_equal(predictions(folder), predictions(at_once))
-    # Nothing that was on its way is left; tables of the sweep may be kept.
-    assert {path.name for path in folder.derived.iterdir()} <= {"tables"}
-
-
-def _after_manifest(killed: object):
-    real = os.replace
-
-    def replace(source: object, target: object) -> None:
-        if "publishing" in str(source) and "publishing" not in str(target):
-            killed(source, target)  # type: ignore[operator]
-        else:
-            real(source, target)  # type: ignore[arg-type]
-
-    return replace
 
 
 def test_predictions_without_a_manifest_are_not_written_over(

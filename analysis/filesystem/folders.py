@@ -1,0 +1,124 @@
+"""A folder of files that appears whole: made aside, flushed, then put in place in one step.
+
+Where a folder is there already the two change places, which Linux and macOS do in one step; across
+disks, or among files of others, what was made is moved piece by piece, and what it replaces comes
+back where that fails.
+"""
+
+import ctypes
+import os
+import shutil
+import sys
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from analysis.errors import RunError
+from analysis.filesystem.atomic import flush, sizes
+from analysis.filesystem.connection import TEMPORARY
+
+_OLD = ".old"
+
+
+@contextmanager
+def filled(out: Path, *, own: Collection[str] = (), last: str | None = None) -> Iterator[Path]:
+    """Give a folder to write into; what was written takes its place at the end.
+
+    Parameters
+    ----------
+    out : Path
+        The folder: new or not. Its files that are not ``own`` stay.
+    own : collection of str
+        What lies in it of an earlier time, which is replaced, or gone.
+    last : str, optional
+        The file that tells of the others: it goes first and comes last where that takes steps.
+
+    Raises
+    ------
+    RunError
+        The disk refused it; what was there is as it was.
+    """
+    try:
+        real = out.resolve()
+        _remove_cut_off(real)
+        aside = _beside(real) / f"{TEMPORARY}{os.getpid()}-{real.name}"
+        try:
+            aside.mkdir()
+            yield aside
+            for name in sizes(aside):
+                flush(aside / name)
+            _put(aside, real, own, last)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    except OSError as error:
+        raise RunError(f"{out} could not be written: {error.strerror or error}") from error
+
+
+def _beside(real: Path) -> Path:
+    """Folder on the same disk to make the new one in: a mounted one is its own."""
+    if real.is_dir() and real.stat().st_dev != real.parent.stat().st_dev:
+        return real
+    return real.parent
+
+
+def _remove_cut_off(real: Path) -> None:
+    """Remove what processes that were killed have made for the same folder."""
+    for parent in {real.parent, _beside(real)}:
+        for path in parent.glob(f"{TEMPORARY}*-*"):
+            pid, _, name = path.name.removeprefix(TEMPORARY).partition("-")
+            if name == real.name and pid.isdigit() and not _is_alive(int(pid)):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_alive(pid: int) -> bool:
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
+def _put(aside: Path, real: Path, own: Collection[str], last: str | None) -> None:
+    if not real.exists():
+        os.replace(aside, real)
+        return
+    others = {path.name for path in real.iterdir()} - {*own, aside.name}
+    if not others and aside.parent != real and _exchange(aside, real):
+        return
+    names = sorted((path.name for path in aside.iterdir()), key=lambda name: name == last)
+    old = aside / _OLD
+    old.mkdir()
+    moved: list[tuple[Path, Path]] = []
+    try:
+        for name in sorted({*own, *names}, key=lambda name: name != last):
+            if os.path.lexists(real / name):
+                moved.append((real / name, old / name))
+                os.replace(real / name, old / name)
+        for name in names:
+            moved.append((aside / name, real / name))
+            os.replace(aside / name, real / name)
+    except OSError:
+        for source, target in reversed(moved):
+            if os.path.lexists(target):
+                os.replace(target, source)
+        raise
+
+
+_FROM_HERE = -100  # AT_FDCWD: paths as they are
+_SWAP = 2  # RENAME_EXCHANGE on Linux, RENAME_SWAP on macOS
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Let two folders change places in one step; False where the system or the disk cannot."""
+    paths = os.fsencode(one), os.fsencode(other)
+    try:
+        library = ctypes.CDLL(None, use_errno=True)
+        if sys.platform == "darwin":
+            return bool(library.renamex_np(*paths, _SWAP) == 0)
+        return bool(library.renameat2(_FROM_HERE, paths[0], _FROM_HERE, paths[1], _SWAP) == 0)
+    except (OSError, AttributeError, TypeError):
+        return False

@@ -1,0 +1,256 @@
+"""Files that a cache or a user may hold, damaged in every part, and what readers say of them."""
+
+import contextlib
+import copy
+import io
+import json
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from analysis.cli.main import main
+from analysis.store import Cache
+from benchmarks._fault_verbs import annotated, lethe
+from benchmarks._mutations import mutated
+
+Said = tuple[int, str]
+_DEEP = 5_000
+_ODD: tuple[Any, ...] = (
+    None, True, -1, 0, 10**30, 2**63, 1.5, 1e308, "", "x", "../x", "\ud800", "9" * 400, [], {},
+    [[]], [None], {"a": 1}, {"": None},
+)  # fmt: skip
+_RAW = ("Infinity", "NaN", "-Infinity", "1e999", "[" * _DEEP, '{"a":' * _DEEP, "nul", "0x1")
+BUDGET = """\
+[default]
+top1_drop = 0.5
+classes = false
+[variant."magnitude-0.90"]
+pie_share = 1.0
+"""
+
+
+def json_mutants(text: str, generator: random.Random, n: int) -> Iterator[str]:
+    """Damage JSON: another value at any place, places gone, numbers no machine has, bytes lost."""
+    whole = json.loads(text)
+    places = list(_places(whole))
+    for _ in range(n):
+        way = generator.randrange(10)
+        if way < 6:
+            yield _with(whole, generator.choice(places), generator.choice(_ODD))
+        elif way < 8:
+            mark = "a place that nothing else has"
+            raw = _with(whole, generator.choice(places), mark)
+            yield raw.replace(json.dumps(mark), generator.choice(_RAW))
+        elif way == 8:
+            changed = copy.deepcopy(whole)
+            *path, last = generator.choice(places)
+            inside = changed
+            for key in path:
+                inside = inside[key]
+            del inside[last]
+            yield json.dumps(changed)
+        else:
+            yield mutated(text.encode(), generator).decode("latin-1")
+
+
+def _places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    inside = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, one in inside:
+        yield (*at, key)
+        if isinstance(one, dict | list):
+            yield from _places(one, (*at, key))
+
+
+def _with(whole: Any, place: tuple[Any, ...], odd: Any) -> str:
+    changed = copy.deepcopy(whole)
+    inside = changed
+    for key in place[:-1]:
+        inside = inside[key]
+    inside[place[-1]] = odd
+    return json.dumps(changed)
+
+
+def said_by(act: Callable[[], int]) -> Said:
+    """Run something in this process; return its status and what it said."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        try:
+            status = act()
+        except SystemExit as error:
+            status = int(error.code or 0)
+        except BaseException as error:
+            return 99, f"Traceback: {error!r}"
+    return status, said.getvalue()
+
+
+def is_fault(said: Said) -> bool:
+    """Whether it ended in a fault of Lethe's own."""
+    return said[0] == 99 or "Traceback" in said[1] or "fault of Lethe itself" in said[1]
+
+
+class Damaged:
+    """A cache of a healthy sweep and one whose files are damaged one after the other."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        annotated(root)
+        folder = Cache(root / "cache").sweep("mine")
+        folder.marks.tag("odd", [1, 2])
+        folder.marks.save_view("v", {"kind": ["x"]})
+        shutil.copytree(root / "cache/mine", root / "cache/healthy")
+        (root / "budget.toml").write_text(BUDGET)
+        self.sweep = Path(str(folder.path))
+
+    @contextlib.contextmanager
+    def with_content(self, path: Path, content: str | bytes) -> Iterator[None]:
+        """Let a file have another content for a while."""
+        before = path.read_bytes()
+        as_bytes = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
+        path.write_bytes(as_bytes)
+        try:
+            yield
+        finally:
+            path.write_bytes(before)
+
+    def words(self, *words: str) -> Said:
+        """Run a verb."""
+        return said_by(lambda: lethe(self.root, *words))
+
+
+READING: tuple[tuple[str, ...], ...] = (
+    ("show", "mine"),
+    ("show", "mine", "--results"),
+    ("verify", "mine"),
+    ("export", "mine", "runs"),
+    ("export", "mine", "classes"),
+    ("export", "mine", "images"),
+    ("check", "mine", "--budget", "BUDGET"),
+)
+
+
+def manifest_faults(damaged: Damaged, n: int, generator: random.Random) -> Iterator[str]:
+    """Give readers damaged manifests; yield what went wrong."""
+    path = damaged.sweep / "manifest.json"
+    for text in json_mutants(path.read_text(), generator, n):
+        with damaged.with_content(path, text):
+            is_damaged = _is_damaged(damaged)
+            listed = damaged.words("list")
+            if listed[0] != 0 or "healthy: 4 of 4" not in listed[1] or is_fault(listed):
+                yield f"list: {listed} of {text[:200]}"
+            yield from _pages_wrong(damaged, text)
+            for words in READING:
+                budget = str(damaged.root / "budget.toml")
+                said = damaged.words(*(budget if one == "BUDGET" else one for one in words))
+                if is_fault(said) or (is_damaged and said[0] != 3):
+                    yield f"{' '.join(words)}: {said[0]} {said[1][-400:]} of {_around(text)}"
+
+
+def _around(text: str) -> str:
+    return text if len(text) < 300 else f"{text[:100]}…"
+
+
+def _is_damaged(damaged: Damaged) -> bool:
+    from analysis.errors import DamageError
+
+    try:
+        Cache(damaged.root / "cache").sweep("mine").manifest()
+    except DamageError:
+        return True
+    except Exception:
+        return False
+    return False
+
+
+def _pages_wrong(damaged: Damaged, text: str) -> Iterator[str]:
+    """What every page asks first: the states of all sweeps."""
+    import os
+
+    from dashboard import data
+
+    os.environ["LETHE_CACHE"] = str(damaged.root / "cache")
+    try:
+        states = {one.name: one for one in data.sweep_states()}
+    except Exception as error:
+        yield f"pages: {error!r} of {text[:200]}"
+        return
+    if states["healthy"].problem is not None or "mine" not in states:
+        yield f"pages: {states} of {text[:200]}"
+
+
+def other_faults(damaged: Damaged, n: int, generator: random.Random) -> Iterator[str]:
+    """Give the readers of marks, studies, tables, budgets and settings damaged files."""
+    folder = Cache(damaged.root / "cache").sweep("mine")
+    cache = ("--cache", str(damaged.root / "cache"))
+    budget = damaged.root / "budget.toml"
+    study = damaged.sweep / "annotations/study-1.jsonl"
+
+    def read_marks() -> int:
+        return _read(folder.marks.read)
+
+    def read_study() -> int:
+        return _read(lambda: folder.annotations.read("study-1")) + _read(
+            folder.annotations.problems
+        )
+
+    def check() -> int:
+        return main(["check", "mine", "--budget", str(budget), *cache])
+
+    def images() -> int:
+        return main(["export", "mine", "images", *cache])
+
+    first, _, rest = study.read_text().partition("\n")
+    readers: tuple[tuple[str, Path, Callable[[], int], Iterator[str | bytes]], ...] = (
+        ("marks", damaged.sweep / "marks/marks.json", read_marks,
+         json_mutants((damaged.sweep / "marks/marks.json").read_text(), generator, n)),
+        ("study", study, read_study,
+         (f"{one}\n{rest}" for one in json_mutants(first, generator, n))),
+        ("answer", study, read_study,
+         (f"{first}\n{one}\n" for one in json_mutants(rest.strip(), generator, n))),
+        ("budget", budget, check, _toml_mutants(BUDGET, generator, n)),
+        ("predictions", damaged.sweep / "predictions/dense/seed-0.parquet", images,
+         _bytes_mutants(damaged.sweep / "predictions/dense/seed-0.parquet", generator, n)),
+        ("images", damaged.sweep / "images.parquet", images,
+         _bytes_mutants(damaged.sweep / "images.parquet", generator, n)),
+    )  # fmt: skip
+    for name, path, act, contents in readers:
+        for content in contents:
+            with damaged.with_content(path, content):
+                said = said_by(act)
+                if is_fault(said):
+                    yield f"{name}: {said[1][-500:]} of {str(content)[:160]!r}"
+
+
+def _read(read: Callable[[], object]) -> int:
+    from analysis.errors import LetheError
+
+    with contextlib.suppress(LetheError):
+        read()
+    return 0
+
+
+def _bytes_mutants(path: Path, generator: random.Random, n: int) -> Iterator[bytes]:
+    content = path.read_bytes()
+    for _ in range(n):
+        yield mutated(content, generator)
+
+
+_TOML = (
+    "inf", "-inf", "nan", "1e999", "9" * 400, "true", '"x"', "[]", "{}", "[" * _DEEP,
+    "{a=" * _DEEP, "1979-05-27", "-1", "[1, [2]]", '"\\ud800"',
+)  # fmt: skip
+
+
+def _toml_mutants(text: str, generator: random.Random, n: int) -> Iterator[str | bytes]:
+    lines = text.splitlines()
+    for _ in range(n):
+        if generator.random() < 0.3:
+            yield mutated(text.encode(), generator)
+            continue
+        number = generator.choice([i for i, line in enumerate(lines) if "=" in line])
+        key = lines[number].partition("=")[0]
+        yield "\n".join(
+            f"{key}= {generator.choice(_TOML)}" if i == number else line
+            for i, line in enumerate(lines)
+        )
