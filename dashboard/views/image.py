@@ -102,8 +102,9 @@ def _picture(context: Context, index: ImageIndex, image_id: int) -> None:
         st.html(f'<img class="lethe-picture{smooth}" src="{uri}" alt="{alt_text(tile["alt"])}">')
     else:
         st.caption("This sweep has no picture of the image.")
-    more = sorts.facts(context, image_id)
+    more = sorts.facts(context)
     for name, value in tiles.facts(context, index, image_id, tile, more):
         st.markdown(f"**{plain(name)}**  \n{plain(value)}")
     if single.is_single(context):
         st.caption(single.MORE_RUNS)
+    sorts.note(context, None)
