@@ -84,7 +84,7 @@ def _interactive(figures: list[tuple[Drawing, go.Figure]], problem: str) -> Pict
 
     pictures = Pictures(script=Markup(f"<script>{get_plotlyjs()}</script>"), problem=problem)
     for one, figure in figures:
-        html = dress(figure, "page").to_html(
+        html = dress(figure, "white").to_html(
             full_html=False, include_plotlyjs=False, include_mathjax=False, config=_CONFIG
         )
         pictures.markup.setdefault(one.section, []).append(Markup(html))

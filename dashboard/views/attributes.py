@@ -13,6 +13,7 @@ from dashboard import data, pending, state
 from dashboard.commands import typed
 from dashboard.context import Context
 from dashboard.figure_panel import figure, listing, note
+from dashboard.frames import frame
 from dashboard.gallery.filters import class_choice
 from dashboard.gallery.variant_control import variant_filter
 from dashboard.links import open_gallery
@@ -101,9 +102,8 @@ def _values(context: Context, attribute: str) -> None:
     in_points = {name: 100 * rows[name].astype(float) for name in risks}
     shown = rows.assign(**in_points)[["value", "n_images", "n_pies", *risks, *_SHARES, *ratios]]
     number = st.column_config.NumberColumn
-    st.dataframe(
+    frame(
         shown.astype({"value": "string"}),
-        hide_index=True,
         column_config={"value": "Value", "n_images": "Images", "n_pies": "PIEs"}
         | {name: number(label, format="percent") for name, label in _SHARES.items()}
         | attributes_all.points_columns(list(risks))

@@ -14,6 +14,7 @@ from dashboard import context as contexts
 from dashboard import state
 from dashboard.context import Context
 from dashboard.figure_panel import figure, note, side_by_side
+from dashboard.frames import frame
 from dashboard.gallery.variant_control import variant_filter
 from dashboard.links import open_gallery
 from dashboard.shell import guarded
@@ -161,9 +162,8 @@ def _table(classes: pd.DataFrame) -> None:
     }
     known = [name for name in _COLUMNS if name in classes and classes[name].notna().any()]
     in_points = {name: 100 * classes[name].astype(float) for name in points if name in known}
-    st.dataframe(
+    frame(
         classes.assign(**in_points)[known].astype({schema.CLASS_NAME: "string"}),
-        hide_index=True,
         column_config=shares
         | points
         | {schema.CLASS_NAME: "Class", "n_images": "Images", "n_train": "Training images"}

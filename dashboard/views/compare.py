@@ -15,6 +15,7 @@ from dashboard import data, state
 from dashboard.context import Context, NothingYetError
 from dashboard.export_panel import panel
 from dashboard.figure_panel import figure, note
+from dashboard.frames import frame
 from dashboard.gallery import sets, single
 from dashboard.gallery.component import strip
 from dashboard.gallery.query import ImageIndex
@@ -115,9 +116,7 @@ def _figures_of_merit(context: Context, one: str, other: str) -> None:
         for name, (label, write) in _METRICS.items()
     }
     table = pd.DataFrame.from_dict(rows, orient="index", columns=["dense", one, other])
-    st.dataframe(
-        table.rename_axis("Figure of merit").reset_index(), hide_index=True, height="content"
-    )
+    frame(table.rename_axis("Figure of merit").reset_index(), height="content")
     if summary["cev_aa"].notna().any():
         st.caption(_UNEVEN)
     if single.is_single(context, one) or single.is_single(context, other):

@@ -10,7 +10,7 @@ from analysis.figures.breaking_points import breaking_points
 from analysis.figures.curves import QUANTITIES, metric_curve
 from analysis.figures.hardness import pie_accuracy, pie_difficulty
 from analysis.figures.pies import pie_kinds, pie_share
-from analysis.figures.trade_off import COSTS, trade_off
+from analysis.figures.trade_off import COSTS, trade_off, usual_cost
 from analysis.results.code import table_code, where
 from dashboard import context as contexts
 from dashboard import data, state
@@ -153,7 +153,7 @@ def _trade_off(context: Context, summary: pd.DataFrame) -> None:
             format_func=lambda one: COSTS[one][2].capitalize(),
             help="Pruned weights are stored with their zeros: their size falls only where a format "
             "that leaves zeros out is used. The weights kept are what such a format would store.",
-            **state.local("cost", known[0], known),
+            **state.local("cost", usual_cost(summary), known),
         )
     drawn = trade_off(summary, cost=st.session_state["local-cost"], note=note(context))
     figure(

@@ -26,6 +26,7 @@ from dashboard.figure_panel import (
     file_name,
     side_by_side,
 )
+from dashboard.frames import frame
 from dashboard.report_panel import whole_report
 from dashboard.text import plain
 
@@ -91,7 +92,7 @@ def _tables(context: Context) -> None:
         + (f"; the first {PREVIEW} are shown." if len(table) > PREVIEW else ".")
         + " Class columns hold class ids; fractions are 0 to 1."
     )
-    st.dataframe(table.head(PREVIEW), hide_index=True)
+    frame(table.head(PREVIEW))
 
 
 def _code_of_table(context: Context, name: str, variant_id: str | None) -> str:

@@ -25,6 +25,7 @@ from dashboard import context as contexts
 from dashboard import pages, pending, permissions
 from dashboard.context import Context
 from dashboard.figure_panel import figure, listing, note, side_by_side, with_help
+from dashboard.frames import frame
 from dashboard.gallery.single import NO_FLOOR
 from dashboard.gallery.variant_control import variant_filter
 from dashboard.links import open_gallery
@@ -129,9 +130,8 @@ def _what_was_evaluated(context: Context) -> None:
 def _left_out(left_out: list[LeftOut]) -> None:
     files = "1 file was" if len(left_out) == 1 else f"{len(left_out):,} files were"
     with st.expander(f"{files} left out", icon=":material/broken_image:"):
-        st.dataframe(
+        frame(
             [{"File": one.file, "Reason": one.reason} for one in left_out],
-            hide_index=True,
         )
 
 

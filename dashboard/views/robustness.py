@@ -19,6 +19,7 @@ from dashboard import state
 from dashboard.commands import typed
 from dashboard.context import Context
 from dashboard.figure_panel import figure, note
+from dashboard.frames import frame
 from dashboard.text import plain
 
 _ABOUT = (
@@ -140,9 +141,8 @@ def _said(info: ShiftGrid) -> str:
 
 def _listing(context: Context) -> None:
     with st.expander("The shifts"):
-        st.dataframe(
+        frame(
             context.results.shifts,
-            hide_index=True,
             column_config={
                 "n_images": st.column_config.NumberColumn("images"),
                 "n_done": st.column_config.NumberColumn("runs done"),
