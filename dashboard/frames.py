@@ -1,4 +1,4 @@
-"""Tables on the screen: the one place they are drawn, so that none says None for what is missing."""
+"""Tables on the screen, drawn in one place: what is missing is a dash in all of them."""
 
 from typing import Any
 

@@ -33,10 +33,11 @@ def deciles(rows: pd.DataFrame, *, note: str = "") -> go.Figure:
         error_y={"array": (high - x).fillna(0), "arrayminus": (x - low).fillna(0),
                  "symmetric": False, "thickness": 1.2, "width": 4, "color": theme.VERMILLION},
         customdata=[
-            [f"{row['from_value']:.4g} to {row['to_value']:.4g}", int(row["n_images"])]
+            [float(row["from_value"]), float(row["to_value"]), int(row["n_images"])]
             for row in known.to_dict("records")
         ],
-        hovertemplate="%{customdata[0]}, %{customdata[1]:,} images<br>excess %{y:+.2f} points"
+        hovertemplate="%{customdata[0]:.4~g} to %{customdata[1]:.4~g}, "
+        "%{customdata[2]:,} images<br>excess %{y:+.2f} points"
         "<extra></extra>",
     )  # fmt: skip
     figure.add_hline(y=0, line_width=1.5, line_color=theme.GREY)

@@ -33,7 +33,7 @@ def drawn_data(figure: go.Figure) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for trace in figure.data:
         if trace.type == "heatmap":
-            rows += _cells(figure, trace)
+            rows += _cells(trace)
         elif trace.hoverinfo != "skip" and trace.x is not None:
             rows += _marks(figure, trace, bands.get(str(trace.legendgroup), {}))
     table = pd.DataFrame(rows, columns=list(_COLUMNS))
@@ -165,7 +165,7 @@ def _name(custom: Any) -> str | None:
     return " = ".join(texts[:2]) or None
 
 
-def _cells(figure: go.Figure, trace: Any) -> list[dict[str, Any]]:
+def _cells(trace: Any) -> list[dict[str, Any]]:
     custom = trace.customdata
     is_percent = str(trace.colorbar.tickformat or "").endswith("%")
     made = []

@@ -36,7 +36,7 @@ _RIGHT = 24
 # Of a narrow figure the names of rows take less than half, and its height follows the width.
 _MOST_NAMES = 0.42
 _SHAPE, _LOWEST = 0.62, 190
-_NARROW = 640
+_NARROW, _PHONE = 640, 390
 _NUMBER = re.compile(r"[-+−]?[\d.,]+( ?%)?")
 
 
@@ -151,6 +151,13 @@ def bare(figure: go.Figure) -> go.Figure:
         Left as it is.
     """
     made = fit(figure, _NARROW, title=False, subtitle=False, note=False)
+    if made.layout.meta:
+        # The page may be a phone's: the titles of the axes are broken for that.
+        meta = dict(made.layout.meta)
+        titles = [meta["words"]["x"], *meta["panels"]]
+        more = _name_axes(made, titles, _PHONE - made.layout.margin.l - _RIGHT) - 1
+        bottom = made.layout.margin.b + _LINE * max(more, 0)
+        made.update_layout(margin_b=bottom, height=made.layout.height + _LINE * max(more, 0))
     return made.update_layout(width=None)
 
 
@@ -168,7 +175,7 @@ def _laid_out(figure: go.Figure, width: float, *, smallest: int = _NOTE) -> go.F
         left = label_width(rows)
         figure.update_yaxes(ticktext=rows[:: _step(len(rows), plot_height)])
     across = width - left - _RIGHT
-    y = wrapped(words.y, plot_height + 40)
+    y = wrapped(words.y, max(plot_height, _LOWEST + 10))
     left += _LINE * max(len(y) - 1, 0)
     below = int(meta["bottom_labels"]) + _turned(figure, across)
     n_lines = _name_axes(figure, [words.x, *meta["panels"]], across)

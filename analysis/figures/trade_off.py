@@ -172,7 +172,7 @@ def trade_off(summary: pd.DataFrame, *, cost: str | None = None, note: str = "")
 
 
 def _draw(figure: go.Figure, method: str, rows: pd.DataFrame, word: str) -> None:
-    name, mode = layout.escape(method), "lines+markers" if len(rows) > 1 else "markers"
+    name, mode = layout.short(method, 40), "lines+markers" if len(rows) > 1 else "markers"
     look: dict[str, Any] = {
         "mode": mode,
         "name": name,

@@ -1,5 +1,7 @@
 """Compare: two variants side by side, and the images that only one of them changed."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -20,6 +22,7 @@ from dashboard.gallery import sets, single
 from dashboard.gallery.component import strip
 from dashboard.gallery.query import ImageIndex
 from dashboard.gallery.variant_control import variant_filter
+from dashboard.links import open_overlap
 from dashboard.text import plain
 
 _SHOWN = 12
@@ -75,7 +78,14 @@ def show() -> None:
             _alone(context, indices[variant_id], variant_id, against, pie[against])
     overlap = context.results.overlap()
     drawn, code = pie_overlap(overlap, note=note(context)), table_code(context.results, "overlap")
-    figure(context, drawn, overlap, name="pie-overlap", code=code)
+    figure(
+        context,
+        drawn,
+        overlap,
+        name="pie-overlap",
+        code=code,
+        on_click=partial(open_overlap, context),
+    )
     st.caption(
         "Two variants of unlike PIE counts cannot overlap fully, and two sets of PIEs that seeds "
         "alone make overlap too: images near a boundary change easily under either."

@@ -17,6 +17,7 @@ from analysis.results.code import table_code
 from analysis.stats.pie import KINDS
 from analysis.store.tabular import write_table
 from dashboard import context as contexts
+from dashboard import figure_preset
 from dashboard.context import Context
 from dashboard.export_panel import block
 from dashboard.figure_panel import (
@@ -114,6 +115,7 @@ def _figures(context: Context) -> None:
         st.warning(plain(problem), icon=":material/broken_image:")
     with st.container(width=320):
         one = figures[st.selectbox("Figure", list(figures), key="export-figure")]
+    figure_preset.controls()
     drawn, table = one.figure(), one.data()
     with st.container(horizontal=True):
         download_buttons(drawn, table, file_name(context, one.name))
