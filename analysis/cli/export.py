@@ -302,6 +302,10 @@ def _add_share(verbs: Any, common: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--limit", metavar="N", type=int, help="the first N of them alone")
     parser.add_argument(
+        "--per-class", metavar="N", type=int, help="the first N of each true class alone"
+    )
+    add_options(parser, FigurePreset)
+    parser.add_argument(
         "--ties", choices=TIE_RULES, default="confidence", help="how tied modal labels are broken"
     )
     parser.add_argument(
@@ -318,7 +322,7 @@ def run_share(options: argparse.Namespace, cache: Cache) -> int:
     if variant_id is None:
         raise UserError(f"sweep '{options.sweep}' has no compressed variant with a finished run")
     image_ids, words = _chosen(options, results, variant_id)
-    chosen = Chosen(results, variant_id, image_ids, words)
+    chosen = Chosen(results, variant_id, image_ids, words, _preset(options))
     total = len(chosen) + 3
     with ProgressBars(sys.stderr) as bars:
         share(
@@ -338,17 +342,23 @@ def _chosen(
     """Image ids in order, and how they were chosen."""
     if options.limit is not None and options.limit < 1:
         raise UserError(f"--limit {options.limit}: expected 1 or more")
+    each = options.per_class
+    if each is not None and each < 1:
+        raise UserError(f"--per-class {each}: expected 1 or more")
     population = options.population or "pies"
     kinds, classes = options.kind or [], options.classes or []
     if options.images is not None:
-        if options.population or kinds or classes:
-            raise UserError("--images names the images: leave --population, --kind, --class out")
+        if options.population or kinds or classes or each:
+            raise UserError(
+                "--images names the images: leave --population, --kind, --class, --per-class out"
+            )
         image_ids, words = _named(options.images), "image by image"
     else:
         # The variant is checked before its table is asked for.
         Chosen(results, variant_id, np.empty(0, np.int64))
-        image_ids = choose(results, variant_id, population=population, kinds=kinds, classes=classes)
-        words = wording_of(population=population, kinds=kinds, classes=classes)
+        rule: dict[str, Any] = {"population": population, "kinds": kinds, "classes": classes}
+        image_ids = choose(results, variant_id, **rule, per_class=each)
+        words = wording_of(**rule) + (f", the first {count(each)} of each class" if each else "")
         if not len(image_ids):
             raise UserError(f"{variant_id} has no image for: {words}")
     if options.limit is not None and options.limit < len(image_ids):
