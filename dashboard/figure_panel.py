@@ -160,7 +160,8 @@ def _words(tag: str, role: str, text: str) -> None:
 def clickable(drawn: "go.Figure") -> "go.Figure":
     """Lay unseen points over the cells of heat maps, whose own cells cannot be selected."""
     laid = copy.deepcopy(drawn)
-    for heatmap in [trace for trace in laid.data if trace.type == "heatmap"]:
+    # A copy keeps its numbers as bytes; they are read from the figure itself.
+    for heatmap in [trace for trace in drawn.data if trace.type == "heatmap"]:
         cells = [
             (x, y, [*heatmap.customdata[y][x], value, _text(heatmap, x, y)])
             for y, row in enumerate(heatmap.z)
