@@ -106,7 +106,8 @@ CLASSES_COLUMNS: Final = (
     "p_reference", "degenerate", "detectable", "holm", "excess_gap",
     "dense_fpr", "fpr", "dense_fnr", "fnr", "mcnemar_p", "mcnemar_q", "n_train", "se_two_way",
     "df_two_way", "p_two_way", "q_two_way", "ci_low_two_way", "ci_high_two_way", "q_sweep",
-    "loss_upper", "loss_upper_named", "shrunken_delta", "image_floor",
+    "loss_upper", "loss_upper_named", "shrunken_delta", "image_floor", "mcnemar_low",
+    "mcnemar_high",
 )  # fmt: skip
 PLAN_COLUMNS: Final = (
     VARIANT_ID, CLASS_ID, CLASS_NAME, "n_images", "n_runs", "paired", "detectable", "image_floor",

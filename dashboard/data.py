@@ -128,6 +128,17 @@ def stability(opened: SweepResults, variant_id: str) -> npt.NDArray[np.float64] 
         return None
 
 
+def values_soon(
+    opened: SweepResults, variant_id: str, columns: tuple[str, ...]
+) -> dict[str, npt.NDArray[np.float64]] | None:
+    """Return columns of the images table, N values each; None while they are computed."""
+    try:
+        future = _values_soon(opened, variant_id, columns, _identity(opened))
+        return future.result(timeout=_PATIENCE)
+    except TimeoutError:
+        return None
+
+
 def fates(opened: SweepResults, variant_ids: tuple[str, ...]) -> Fates | None:
     """Return what becomes of every image in each of some variants; None while it is computed."""
     try:
@@ -272,6 +283,20 @@ def _stability(
     _opened: SweepResults, variant_id: str, identity: tuple[str, str, str, int]
 ) -> "Future[npt.NDArray[np.float64]]":
     return _beside(_opened, lambda own: own.stability(variant_id)["stability"].to_numpy())
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _values_soon(
+    _opened: SweepResults,
+    variant_id: str,
+    columns: tuple[str, ...],
+    identity: tuple[str, str, str, int],
+) -> "Future[dict[str, npt.NDArray[np.float64]]]":
+    def compute(own: SweepResults) -> dict[str, npt.NDArray[np.float64]]:
+        table = own.images(variant_id, columns=columns)
+        return {name: table[name].to_numpy(np.float64) for name in columns}
+
+    return _beside(_opened, compute)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -8,8 +8,10 @@ import streamlit as st
 
 from analysis.export import Chosen, Format, formats, refusal, share_bytes
 from analysis.export.selection import NO_PICTURE, has_pictures
+from analysis.figures.preset import FigurePreset
 from analysis.presentation.formatting import count
 from analysis.results import SweepResults
+from dashboard import figure_preset
 from dashboard.commands import typed
 from dashboard.context import Context
 from dashboard.figure_panel import file_name
@@ -75,8 +77,12 @@ def block(
     if reason is not None:
         st.info(plain(reason[:1].upper() + reason[1:] + "."))
 
+    if name.startswith("figure-sheet"):
+        figure_preset.choice(f"sheet-{key}")
+    preset = figure_preset.current()
+
     def made() -> bytes:
-        return _bytes(context.results, variant, image_ids, words, one)
+        return _bytes(context.results, variant, image_ids, words, one, preset)
 
     st.download_button(
         f"Download {count(len(image_ids))} {'image' if len(image_ids) == 1 else 'images'}",
@@ -106,8 +112,9 @@ def _bytes(
     image_ids: npt.NDArray[np.int64],
     words: str,
     one: Format,
+    preset: FigurePreset,
 ) -> bytes:
     # Results of its own: a download is made beside the pages, and what is kept of a sweep in
     # memory is not made for two threads at once.
     own = SweepResults(opened.folder, ties=opened.ties)
-    return share_bytes(Chosen(own, variant_id, image_ids, words), one)
+    return share_bytes(Chosen(own, variant_id, image_ids, words, preset), one)

@@ -1,18 +1,25 @@
 """A figure on the page, with its downloads behind one small button."""
 
 import copy
+import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from html import unescape
 from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 import streamlit as st
 
+from analysis.figures.drawn import drawn_data, units
 from analysis.figures.files import Format, csv_bytes, figure_bytes
-from analysis.figures.theme import footnote
+from analysis.figures.layout import bare, one_line, words_of
+from analysis.figures.theme import dress, footnote
+from dashboard import figure_preset
 from dashboard.context import Context
+from dashboard.frames import frame
+from dashboard.text import html_text
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -26,6 +33,8 @@ PICTURES: dict[Format, str] = {
 }
 _NEEDS_BROWSER = ("png", "svg", "pdf")
 _LONGEST = 200
+# How far from the middle of a cell a click still means it: cells are wide on a wide page.
+_REACH = 80
 _CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 
 
@@ -52,8 +61,9 @@ def figure(
     on_click
         Called with the point that was clicked, where it has ``customdata``.
     """
+    shown = clickable(drawn) if on_click is not None else drawn
     with st.container(key=f"figure-{name}"):
-        event = chart(drawn, key=f"chart-{name}", is_clickable=on_click is not None)
+        event = chart(shown, key=f"chart-{name}", is_clickable=on_click is not None)
         stem = file_name(context, name, *([variant_id] if variant_id else []))
         with (
             st.container(horizontal=True, horizontal_alignment="right"),
@@ -61,6 +71,7 @@ def figure(
                 "Download", icon=":material/download:", type="tertiary", key=f"download-{name}"
             ),
         ):
+            figure_preset.choice(name)
             with st.container(horizontal=True):
                 download_buttons(drawn, table, stem)
             if code is not None:
@@ -94,9 +105,8 @@ def listing(
         Called with the place of the row that was chosen.
     """
     with st.container(key=f"listing-{name}"):
-        event: Any = st.dataframe(
+        event: Any = frame(
             shown,
-            hide_index=True,
             column_config=columns,
             height=height,
             key=f"rows-{name}",
@@ -122,14 +132,61 @@ def with_help(about: dict[str, str]) -> dict[str, Any]:
 
 
 def chart(drawn: "go.Figure", *, key: str, is_clickable: bool = False) -> Any:
-    """Show a figure alone; returns what was clicked."""
-    return st.plotly_chart(
-        _for_page(drawn),
+    """Show a figure alone; returns what was clicked.
+
+    The words around it are text of the page, which wraps them to whatever width there is.
+    """
+    words = words_of(drawn)
+    _words("h4", "lethe-figure-title", unescape(words.get("title", "")))
+    _words("p", "lethe-figure-subtitle", words.get("subtitle", ""))
+    ground = "dark" if getattr(st.context.theme, "type", None) == "dark" else "light"
+    event = st.plotly_chart(
+        dress(bare(drawn), ground),  # type: ignore[arg-type]
         key=key,
+        theme=None,
         on_select="rerun" if is_clickable else "ignore",
         selection_mode="points",
         config=_CONFIG,
     )
+    _words("p", "lethe-figure-note", words.get("note", ""))
+    return event
+
+
+def _words(tag: str, role: str, text: str) -> None:
+    if text:
+        html_text(one_line(text), tag=tag, role=role)
+
+
+def clickable(drawn: "go.Figure") -> "go.Figure":
+    """Lay unseen points over the cells of heat maps, whose own cells cannot be selected."""
+    laid = copy.deepcopy(drawn)
+    # A copy keeps its numbers as bytes; they are read from the figure itself.
+    for heatmap in [trace for trace in drawn.data if trace.type == "heatmap"]:
+        cells = [
+            (x, y, [*heatmap.customdata[y][x], value, _text(heatmap, x, y)])
+            for y, row in enumerate(heatmap.z)
+            for x, value in enumerate(row)
+            if value is not None and value == value
+        ]
+        last = len(cells[0][2]) - 1 if cells else 0
+        hover = heatmap.hovertemplate.replace("%{text}", f"%{{customdata[{last}]}}")
+        # The points lie above the cells and take the pointer, so they say what the cells would.
+        laid.add_scatter(
+            x=[x for x, _, _ in cells],
+            y=[y for _, y, _ in cells],
+            customdata=[custom for _, _, custom in cells],
+            hovertemplate=hover.replace("%{z", f"%{{customdata[{last - 1}]"),
+            mode="markers",
+            marker={"size": 22, "symbol": "square", "opacity": 0},
+            showlegend=False,
+            name="",
+        )
+        laid.update_layout(hoverdistance=_REACH)
+    return laid
+
+
+def _text(heatmap: Any, x: int, y: int) -> str:
+    return str(heatmap.text[y][x]) if heatmap.text is not None else ""
 
 
 @contextmanager
@@ -157,12 +214,12 @@ def file_name(context: Context, *parts: str) -> str:
 
 
 def download_buttons(drawn: "go.Figure", table: pd.DataFrame, stem: str) -> None:
-    """Offer a figure in every format and its data as CSV; each made only when it is asked for."""
-    why_not = missing_browser()
+    """Offer a figure in every format, what it draws, and its table; each made when asked for."""
+    why_not, preset = missing_browser(), figure_preset.current()
     for format, mime in PICTURES.items():
         st.download_button(
             format.upper(),
-            partial(figure_bytes, drawn, format),
+            partial(figure_bytes, drawn, format, preset),
             file_name=f"{stem}.{format}",
             mime=mime,
             key=f"{format}-{stem}",
@@ -170,15 +227,38 @@ def download_buttons(drawn: "go.Figure", table: pd.DataFrame, stem: str) -> None
             disabled=why_not is not None and format in _NEEDS_BROWSER,
             width="stretch",
         )
-    csv_button(table, stem)
+    _data_buttons(drawn, stem)
+    csv_button(table, stem, label="Table as CSV")
     if why_not is not None:
         st.caption(why_not)
 
 
-def csv_button(table: pd.DataFrame, stem: str) -> None:
+def _data_buttons(drawn: "go.Figure", stem: str) -> None:
+    """Offer what the figure draws, and in a file beside it what its columns are."""
+    for label, made, suffix, mime in (
+        ("CSV", lambda: csv_bytes(drawn_data(drawn)), "csv", "text/csv"),
+        ("Units", lambda: units_bytes(drawn), "units.json", "application/json"),
+    ):
+        st.download_button(
+            label,
+            made,
+            file_name=f"{stem}-drawn.{suffix}",
+            mime=mime,
+            key=f"{suffix}-drawn-{stem}",
+            on_click="ignore",
+            width="stretch",
+        )
+
+
+def units_bytes(drawn: "go.Figure") -> bytes:
+    """Write what the columns of a figure's data are as JSON."""
+    return json.dumps(units(drawn), ensure_ascii=False, indent=1).encode()
+
+
+def csv_button(table: pd.DataFrame, stem: str, *, label: str = "CSV") -> None:
     """Offer a table as CSV, made only when it is asked for."""
     st.download_button(
-        "CSV",
+        label,
         partial(csv_bytes, table),
         file_name=f"{stem}.csv",
         mime="text/csv",
@@ -204,13 +284,3 @@ def missing_browser() -> str | None:
         "PNG, SVG and PDF need Chrome or Chromium on this machine, and none was found. HTML, JSON "
         "and the camera above the figure work without."
     )
-
-
-def _for_page(drawn: "go.Figure") -> "go.Figure":
-    """Move the footnote down a little: the page's letters are larger than those of the files."""
-    moved = copy.deepcopy(drawn)
-    moved.update_layout(margin_b=moved.layout.margin.b + 12, height=moved.layout.height + 12)
-    moved.for_each_annotation(
-        lambda one: one.update(yshift=one.yshift - 12), selector={"name": "footnote"}
-    )
-    return moved

@@ -12,7 +12,7 @@ from analysis.export.write import write_zip
 from analysis.presentation.formatting import size
 from analysis.report import write_report
 from analysis.results import SweepResults
-from dashboard import state
+from dashboard import figure_preset, state
 from dashboard.context import Context
 from dashboard.figure_panel import file_name, missing_browser
 from dashboard.text import plain
@@ -63,7 +63,7 @@ def _make(context: Context) -> dict[str, Any] | None:
     try:
         with tempfile.TemporaryDirectory(prefix="lethe-") as folder:
             out = Path(folder) / "report"
-            written = write_report(own, out, progress=progress)
+            written = write_report(own, out, progress=progress, preset=figure_preset.current())
             with tempfile.TemporaryFile() as file:
                 write_zip(_files(out), file, compress=True)
                 file.seek(0)
@@ -93,4 +93,4 @@ def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
 def _identity(context: Context) -> tuple[object, ...]:
     manifest = context.manifest
     return (str(context.results.folder.path), context.results.ties, manifest.updated,
-            manifest.n_done)  # fmt: skip
+            manifest.n_done, figure_preset.current())  # fmt: skip

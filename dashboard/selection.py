@@ -16,6 +16,7 @@ POPULATIONS = ("pies", "non-pies", "all")
 CLASS_OF = ("label", "dense", "variant")
 ORDERS = ("desc", "asc")
 TILES = ("small", "medium", "large")
+VIEWS = ("tiles", "table")
 MAX_PER_PAGE = 240
 
 
@@ -58,6 +59,7 @@ class Selection:
     page: int = 1
     per_page: int = 60
     tile: str = "medium"
+    view: str = "tiles"
     image: int | None = None
 
 
@@ -120,6 +122,7 @@ def parse(
         page=reader.number("page", 1, None, default.page),
         per_page=reader.number("per_page", 1, MAX_PER_PAGE, default.per_page),
         tile=reader.one("tile", TILES, default.tile),
+        view=reader.one("view", VIEWS, default.view),
         image=reader.number("image", 0, known.n_images - 1, None),
     )
     return selection, reader.notes
@@ -147,7 +150,8 @@ def to_params(selection: Selection, *, default_variant: str | None = None) -> di
         low, high = getattr(selection, name)
         spelled[name] = [f"{low}-{high}"] if (low, high) != WHOLE else []
     for name in (
-        "ties", "class_of", "population", "sort", "order", "page", "per_page", "tile", "image",
+        "ties", "class_of", "population", "sort", "order", "page", "per_page", "tile", "view",
+        "image",
     ):  # fmt: skip
         value = getattr(selection, name)
         spelled[name] = [str(value)] if value not in (None, getattr(default, name)) else []
@@ -176,7 +180,7 @@ def changed(selection: Selection, **changes: Any) -> Selection:
     """
     if set(changes) & _VARIANT:
         changes = {"method": None, "sparsity": None, **changes}
-    if set(changes) - {"page", "image", "tile"} - _VARIANT:
+    if set(changes) - {"page", "image", "tile", "view"} - _VARIANT:
         changes = {"page": 1, "image": None, **changes}
     return replace(selection, **changes)
 

@@ -501,7 +501,7 @@ def test_the_figure_of_pairs_under_shifts_marks_them_beside_the_clean_images(shi
     figure = shift_pairs_heatmap(pairs, clean)
     cells = figure.data[0]
     assert np.asarray(cells.z).shape == (3, len(shifted.compressed_ids))
-    assert np.asarray(cells.z)[0] == pytest.approx(clean["top1_delta"].to_numpy())
+    assert np.asarray(cells.z)[0] == pytest.approx(100 * clean["top1_delta"].to_numpy())
     assert cells.customdata[1][0][0] == "fog-3"
     at_q = int((pairs["mcnemar_q"] <= 0.05).sum())
     marked = next(trace for trace in figure.data if trace.name == "q ≤ 0.05")

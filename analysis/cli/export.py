@@ -12,9 +12,11 @@ import pandas as pd
 
 from analysis.budgets import FORMATS, check, is_held, read_budget, written
 from analysis.cli.console import ProgressBars, write_data
+from analysis.cli.options import add_options, fields_of
 from analysis.errors import UserError
 from analysis.export import Chosen, choose, formats, share, sharing_format, wording_of
 from analysis.export.selection import POPULATIONS
+from analysis.figures.preset import FigurePreset
 from analysis.filesystem.atomic import replacing
 from analysis.presentation.formatting import count, size
 from analysis.results import TABLES, SweepResults
@@ -145,7 +147,9 @@ def _add_figure(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument("sweep", metavar="SWEEP")
     parser.add_argument("figure", metavar="FIGURE", nargs="?", help="such as pie-share")
     parser.add_argument(
-        "--out", metavar="FILE", help="NAME.svg, .png, .pdf, .html or .json (default: FIGURE.svg)"
+        "--out",
+        metavar="FILE",
+        help="NAME.svg, .png, .pdf, .html, .json, or .csv for what it draws (default: FIGURE.svg)",
     )
     parser.add_argument(
         "--variant", metavar="ID", action="append", help="this variant alone (repeatable)"
@@ -153,16 +157,20 @@ def _add_figure(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ties", choices=TIE_RULES, default="confidence", help="how tied modal labels are broken"
     )
+    add_options(parser, FigurePreset)
     parser.set_defaults(run=run_figure)
 
 
 def run_figure(options: argparse.Namespace, cache: Cache) -> int:
     """Draw one figure into a file, or list those there are."""
+    from analysis.figures.drawn import drawn_data
     from analysis.figures.files import FORMATS as PICTURES
-    from analysis.figures.files import figure_bytes
+    from analysis.figures.files import csv_bytes, figure_bytes
     from analysis.report.figures import drawings
+    from analysis.report.pictures import units_text
     from analysis.report.scope import scope_of
 
+    preset = _preset(options)
     results = SweepResults(cache.existing(options.sweep), ties=options.ties)
     known = {one.name: one for one in drawings(scope_of(results, options.variant))}
     if options.figure is None:
@@ -177,16 +185,30 @@ def run_figure(options: argparse.Namespace, cache: Cache) -> int:
         )
     path = Path(options.out or f"{options.figure}.svg")
     suffix = next((one for one in PICTURES if path.suffix == f".{one}"), None)
-    if suffix is None or not path.parent.is_dir():
+    if (suffix is None and path.suffix != ".csv") or not path.parent.is_dir():
         raise UserError(
             f"--out {path}: expected a name in an existing folder that ends in "
-            f"{', '.join(f'.{one}' for one in PICTURES)}"
+            f"{', '.join(f'.{one}' for one in (*PICTURES, 'csv'))}"
         )
-    content = figure_bytes(known[options.figure].figure(), suffix)
+    drawn = known[options.figure].figure()
+    if path.suffix == ".csv":
+        beside = path.with_suffix(".json")
+        with replacing(beside) as temporary:
+            temporary.write_text(units_text(drawn), encoding="utf-8")
+        print(f"{beside}: its columns and their units")
+        content = csv_bytes(drawn_data(drawn))
+    elif suffix is not None:
+        content = figure_bytes(drawn, suffix, preset)
     with replacing(path) as temporary:
         temporary.write_bytes(content)
     print(f"{path}: {size(len(content))}")
     return 0
+
+
+def _preset(options: argparse.Namespace) -> FigurePreset:
+    """Return how figures are set; what was not given is as usual."""
+    given = fields_of(vars(options), FigurePreset)
+    return FigurePreset(**{"width" if k == "figure_width" else k: v for k, v in given.items()})
 
 
 _REPORT_ABOUT = """\
@@ -216,6 +238,7 @@ def _add_report(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--overwrite", action="store_true", help="also into a folder with other files, which stay"
     )
+    add_options(parser, FigurePreset)
     parser.set_defaults(run=run_report)
 
 
@@ -223,6 +246,7 @@ def run_report(options: argparse.Namespace, cache: Cache) -> int:
     """Write the report and say where it lies and what is missing."""
     from analysis.report import write_report
 
+    preset = _preset(options)
     results = SweepResults(cache.existing(options.sweep), ties=options.ties)
     with ProgressBars(sys.stderr) as bars:
         written = write_report(
@@ -232,6 +256,7 @@ def run_report(options: argparse.Namespace, cache: Cache) -> int:
             variant_ids=options.variant,
             overwrite=options.overwrite,
             progress=bars,
+            preset=preset,
         )
     print(
         f"{written.page}: {size(written.n_bytes)}, {written.n_figures} figures, "
@@ -277,6 +302,10 @@ def _add_share(verbs: Any, common: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--limit", metavar="N", type=int, help="the first N of them alone")
     parser.add_argument(
+        "--per-class", metavar="N", type=int, help="the first N of each true class alone"
+    )
+    add_options(parser, FigurePreset)
+    parser.add_argument(
         "--ties", choices=TIE_RULES, default="confidence", help="how tied modal labels are broken"
     )
     parser.add_argument(
@@ -293,7 +322,7 @@ def run_share(options: argparse.Namespace, cache: Cache) -> int:
     if variant_id is None:
         raise UserError(f"sweep '{options.sweep}' has no compressed variant with a finished run")
     image_ids, words = _chosen(options, results, variant_id)
-    chosen = Chosen(results, variant_id, image_ids, words)
+    chosen = Chosen(results, variant_id, image_ids, words, _preset(options))
     total = len(chosen) + 3
     with ProgressBars(sys.stderr) as bars:
         share(
@@ -313,17 +342,23 @@ def _chosen(
     """Image ids in order, and how they were chosen."""
     if options.limit is not None and options.limit < 1:
         raise UserError(f"--limit {options.limit}: expected 1 or more")
+    each = options.per_class
+    if each is not None and each < 1:
+        raise UserError(f"--per-class {each}: expected 1 or more")
     population = options.population or "pies"
     kinds, classes = options.kind or [], options.classes or []
     if options.images is not None:
-        if options.population or kinds or classes:
-            raise UserError("--images names the images: leave --population, --kind, --class out")
+        if options.population or kinds or classes or each:
+            raise UserError(
+                "--images names the images: leave --population, --kind, --class, --per-class out"
+            )
         image_ids, words = _named(options.images), "image by image"
     else:
         # The variant is checked before its table is asked for.
         Chosen(results, variant_id, np.empty(0, np.int64))
-        image_ids = choose(results, variant_id, population=population, kinds=kinds, classes=classes)
-        words = wording_of(population=population, kinds=kinds, classes=classes)
+        rule: dict[str, Any] = {"population": population, "kinds": kinds, "classes": classes}
+        image_ids = choose(results, variant_id, **rule, per_class=each)
+        words = wording_of(**rule) + (f", the first {count(each)} of each class" if each else "")
         if not len(image_ids):
             raise UserError(f"{variant_id} has no image for: {words}")
     if options.limit is not None and options.limit < len(image_ids):

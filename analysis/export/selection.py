@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from analysis import schema
 from analysis.config import DENSE_ID
 from analysis.errors import UserError
+from analysis.figures.preset import SCREEN, FigurePreset
 from analysis.figures.theme import footnote
 from analysis.presentation.formatting import NO_ANSWER_NAME
 from analysis.results import SweepResults
@@ -28,13 +29,15 @@ def choose(
     population: str = "pies",
     kinds: Sequence[str] = (),
     classes: Sequence[str] = (),
+    per_class: int | None = None,
 ) -> npt.NDArray[np.int64]:
     """Return the ids of images by falling vote distance, equal ones in order of image id.
 
     Of single models, whose PIEs all have the same distance, by :func:`single_order`: those that
     lost the most confidence in the true class come first.
 
-    AND across the arguments, OR within one; ``classes`` are names of the true class.
+    AND across the arguments, OR within one; ``classes`` are names of the true class. Of each true
+    class the first ``per_class`` are kept.
 
     Raises
     ------
@@ -64,7 +67,11 @@ def choose(
     (ids,) = np.nonzero(kept)
     distance = table["vote_distance"].to_numpy()
     keys = [single_order(table)[1], distance] if is_single else [distance]
-    return ids[np.lexsort([-key[ids] for key in keys])].astype(np.int64)
+    ids = ids[np.lexsort([-key[ids] for key in keys])].astype(np.int64)
+    if per_class is None:
+        return ids
+    labels = table[schema.LABEL].to_numpy()[ids]
+    return ids[pd.Series(labels).groupby(labels).cumcount().to_numpy() < per_class]
 
 
 def order_of(results: SweepResults, variant_id: str) -> str:
@@ -97,7 +104,7 @@ _NAMES = {
 class Chosen:
     """Images of a sweep in the order given, beside one variant.
 
-    ``words`` says in a line how they were chosen.
+    ``words`` says in a line how they were chosen, ``preset`` how a figure of them is set.
 
     Raises
     ------
@@ -111,6 +118,7 @@ class Chosen:
     variant_id: str
     image_ids: npt.NDArray[np.int64]
     words: str = ""
+    preset: FigurePreset = SCREEN
 
     def __post_init__(self) -> None:
         self.results.manifest.variant(self.variant_id)

@@ -73,7 +73,7 @@ def attribute_pairs(rows: pd.DataFrame, *, note: str = "") -> go.Figure:
     if len(known) > len(shown):
         subtitle += f" {len(known) - len(shown):,} values with larger p are not shown."
     words = layout.Words(title, _X, "", subtitle, note)
-    return forest(drawn, words, SIGNED, hover=_HOVER, x_format="")
+    return forest(drawn, words, SIGNED, hover=_HOVER)
 
 
 def sign_of(rows: pd.DataFrame) -> pd.Series:

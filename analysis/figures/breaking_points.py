@@ -62,7 +62,7 @@ def breaking_points(images: pd.DataFrame, *, note: str = "") -> go.Figure:
         color = theme.method_color(str(method))
         figure.add_bar(
             x=[places[level] for level in part[schema.BREAKING_POINT]], y=part["n"],
-            name=layout.escape(method), text=[f"{n:,}" for n in part["n"]],
+            name=layout.short(method, 40), text=[f"{n:,}" for n in part["n"]],
             textposition="outside", cliponaxis=False,
             customdata=[[method, level] for level in part[schema.BREAKING_POINT]],
             hovertemplate="%{y:,} images break at %{customdata[1]:.1%}<extra></extra>",

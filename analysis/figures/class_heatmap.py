@@ -133,17 +133,22 @@ def class_heatmap(classes: pd.DataFrame, *, value: str | None = None, note: str 
     names = [layout.short(name) for name in info.class_names]
     variants = [layout.short(variant) for variant in info.variant_ids]
     height = max(min(20 * n, 2200), 120)
-    limit = float(np.nanmax(np.abs(info.values))) or 0.01
+    # Changes are in points; recall itself is a share.
+    is_change = info.value.endswith("_delta")
+    values = 100 * info.values if is_change else info.values
+    limit = float(np.nanmax(np.abs(values))) or 0.01
     figure = go.Figure(
         go.Heatmap(
-            z=info.values, customdata=_custom(info), colorscale=theme.DIVERGING, zmid=0,
+            z=values, customdata=_custom(info), colorscale=theme.DIVERGING, zmid=0,
             zmin=-limit, zmax=limit, xgap=1, ygap=1 if n <= 110 else 0, name="",
             hovertemplate=(
                 "<b>%{customdata[2]}</b><br>%{customdata[3]}<br>" + quantity.lower()
-                + " %{z:+.2%}<br>%{customdata[4]}<extra></extra>"
+                + (" %{z:+.2f} points" if is_change else " %{z:.2%}")
+                + "<br>%{customdata[4]}<extra></extra>"
             ),
             colorbar={
-                "title": {"text": "percentage<br>points"}, "tickformat": ".2~%", "thickness": 14,
+                "title": {"text": "percentage<br>points" if is_change else "share"},
+                "tickformat": "+.3~f" if is_change else ".2~%", "thickness": 14,
                 "outlinewidth": 0, "lenmode": "pixels", "len": min(height, 320), "y": 1,
                 "yanchor": "top",
             },

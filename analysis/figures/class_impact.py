@@ -33,6 +33,8 @@ _ABOUT = {
 _CROWDED = 110
 _SMALLEST = 1e-300
 _DELTA = "normalized_recall_delta"
+# The change that is drawn as a bar, where the other one has the marker and the interval.
+_OTHER = {_DELTA: "recall_delta", "recall_delta": _DELTA}
 _TITLE = "Change of recall by class"
 _NAME = 40
 _X = "Change of recall (percentage points)"
@@ -132,7 +134,10 @@ def class_impact(
     top: int | None = None,
     note: str = "",
 ) -> go.Figure:
-    """Draw recall delta (bar) and normalized recall delta with its 95 % interval (marker) by class.
+    """Draw what is tested of each class and its 95 % interval (marker), and the other change (bar).
+
+    That is the normalized change of recall, of one pair of models the change of recall itself:
+    colour, symbol, marker and interval speak of one quantity.
 
     Parameters
     ----------
@@ -166,7 +171,6 @@ def class_impact(
     n = len(names)
     height = max(min(20 * n, 2200), 120)
     figure.add_vline(x=0, line_width=1, line_color=theme.GREY)
-    figure.update_xaxes(tickformat=".2~%")
     figure.update_layout(barmode="overlay", bargap=0.3)
     words = layout.Words(title, _X, "", _subtitle(info, rule), note)
     layout.compose(figure, words, plot_height=height, rows=names)
@@ -180,12 +184,14 @@ def class_impact(
 
 
 def _tested(rule: str) -> str:
-    """Name the change that a rule's test is of."""
+    """Name the change that a rule's test is of: what the marker shows, with its interval."""
     return "recall_delta" if exact_rule(rule) else _DELTA
 
 
 def _ends(rule: str) -> tuple[str, str]:
-    """Name the ends of the interval that goes with a rule."""
+    """Name the ends of the interval of that change."""
+    if exact_rule(rule):
+        return "mcnemar_low", "mcnemar_high"
     kind = "" if rule in ("p", "q") else "_two_way"
     return f"ci_low{kind}", f"ci_high{kind}"
 
@@ -195,54 +201,60 @@ def _draw(figure: go.Figure, rows: pd.DataFrame, sign: str, rule: str) -> None:
     if part.empty:
         return
     y, color, crowded = part.index.to_numpy(), theme.SIGN_COLORS[sign], len(rows) > _CROWDED
-    custom, (low, high) = _custom(part, rule), _ends(rule)
+    custom, (low, high) = _custom(part, rule), (100 * part[name] for name in _ends(rule))
+    tested = 100 * part[_tested(rule)]
     hover = (
         "<b>%{customdata[1]}</b> (%{customdata[7]} images)<br>recall %{customdata[2]:.2%}, dense "
-        "%{customdata[3]:.2%}<br>change %{customdata[8]:+.2%}, normalized %{customdata[9]:+.2%}"
+        "%{customdata[3]:.2%}<br>change %{customdata[8]}, normalized %{customdata[9]}"
         "<br>95 % interval %{customdata[4]}<br>%{customdata[5]}, %{customdata[6]}"
         f"<extra>{sign}</extra>"
     )
     figure.add_bar(
-        y=y, x=part["recall_delta"], orientation="h", name=f"{sign}, bar", showlegend=False,
-        customdata=custom, hovertemplate=hover, legendgroup=sign,
-        marker={
-            "color": theme.faded(color, 0.5 if sign in ("lost", "gained") else 0.25),
-            "line": {"width": 0},
-            "pattern": {"shape": theme.SIGN_PATTERNS[sign], "fgcolor": color, "size": 5,
-                        "solidity": 0.25},
-        },
+        y=y, x=100 * part[_OTHER[_tested(rule)]], orientation="h", name=f"{sign}, bar",
+        showlegend=False, customdata=custom, hovertemplate=hover, legendgroup=sign,
+        marker=_bar(sign, is_tested=not exact_rule(rule)),
     )  # fmt: skip
     figure.add_scatter(
-        y=y, x=part[_DELTA], mode="markers", name=sign, customdata=custom,
+        y=y, x=tested, mode="markers", name=sign, customdata=custom,
         hovertemplate=hover, legendgroup=sign,
         marker={
             "color": color, "symbol": theme.SIGN_SYMBOLS[sign],
             "size": 4 if crowded else 9, "line": {"width": 0.5 if crowded else 1.5, "color": color},
         },
         error_x={
-            "array": part[high] - part[_DELTA], "arrayminus": part[_DELTA] - part[low],
+            "array": high - tested, "arrayminus": tested - low,
             "symmetric": False, "thickness": 0.6 if crowded else 1.2,
             "width": 0 if crowded else 3, "color": color,
         },
     )  # fmt: skip
 
 
+def _bar(sign: str, *, is_tested: bool) -> dict[str, Any]:
+    """How a bar looks: of one pair of models it is no part of the test, and has no sign."""
+    shown = sign if is_tested else "not significant"
+    color = theme.SIGN_COLORS[shown]
+    return {
+        "color": theme.faded(color, 0.5 if shown in ("lost", "gained") else 0.25),
+        "line": {"width": 0},
+        "pattern": {"shape": theme.SIGN_PATTERNS[shown], "fgcolor": color, "size": 5,
+                    "solidity": 0.25},
+    }  # fmt: skip
+
+
 def _custom(part: pd.DataFrame, rule: str) -> list[list[Any]]:
     low, high = _ends(rule)
+    levels = ("mcnemar_p", "mcnemar_q") if exact_rule(rule) else ("q_two_way", "p")
+    names = ("McNemar's p", "q over classes") if exact_rule(rule) else ("q", "p over runs")
     return [
         [
             row[schema.CLASS_NAME], layout.escape(row[schema.CLASS_NAME]), row["recall"],
-            row["dense_recall"], _interval(row[low], row[high]),
-            _level(_RULES["q_two_way"], row["q_two_way"]), _level("p over runs", row["p"]),
+            row["dense_recall"], layout.points_between(row[low], row[high]),
+            *(_level(name, row[column]) for name, column in zip(names, levels, strict=True)),
             int(row["n_images"]),
-            row["recall_delta"], row[_DELTA],
+            layout.points(row["recall_delta"]), layout.points(row[_DELTA]),
         ]
         for row in part.to_dict("records")
     ]  # fmt: skip
-
-
-def _interval(low: float, high: float) -> str:
-    return "unknown" if np.isnan(low) else f"{low:+.2%} to {high:+.2%}"
 
 
 def _level(name: str, value: float) -> str:
@@ -285,7 +297,8 @@ def _subtitle(info: ClassImpactInfo, rule: str) -> str:
     has_interval = info.rows[_ends(rule)[0]].notna().any()
     over = "runs" if rule in ("p", "q") else "images" if exact_rule(rule) else "runs and images"
     interval = f", with its 95 % interval over {over}" if has_interval else ""
-    return (
-        f"{found}{empty} Bar: change of recall. Marker: that minus the change of accuracy"
-        f"{interval}."
-    )
+    if exact_rule(rule):
+        drawn = f"Marker: change of recall{interval}. Bar: that minus the change of accuracy."
+    else:
+        drawn = f"Bar: change of recall. Marker: that minus the change of accuracy{interval}."
+    return f"{found}{empty} {drawn}"

@@ -74,6 +74,38 @@ def confusion_flow_info(images: pd.DataFrame, *, class_names: Sequence[str]) -> 
     )
 
 
+def label_pairs(images: pd.DataFrame, *, class_names: Sequence[str]) -> pd.DataFrame:
+    """Count the PIEs by dense and variant modal label, the most frequent pair first.
+
+    Parameters
+    ----------
+    images : DataFrame
+        Rows of the images table of one variant.
+    class_names : sequence of str
+        Class names in order of class id.
+
+    Returns
+    -------
+    DataFrame
+        ``dense variant n_pies share``: both class names, the number of PIEs, and their share of all
+        PIEs, 0..1. Images without an answer are of no pair.
+    """
+    pies = images[images["is_pie"].astype(bool)]
+    labels = pies[["dense_modal_label", "modal_label"]]
+    counted = labels[(labels >= 0).all(axis=1)].value_counts(sort=False)
+    frame = counted.rename("n_pies").reset_index()
+    frame = frame.sort_values("n_pies", ascending=False, kind="stable", ignore_index=True)
+    names = pd.Series(list(class_names), dtype=object)
+    return pd.DataFrame(
+        {
+            "dense": names.reindex(frame["dense_modal_label"]).to_numpy(),
+            "variant": names.reindex(frame["modal_label"]).to_numpy(),
+            "n_pies": frame["n_pies"].astype("int64"),
+            "share": frame["n_pies"] / max(len(pies), 1),
+        }
+    )
+
+
 def _with_largest_flows(
     source: npt.NDArray[np.int64], target: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:

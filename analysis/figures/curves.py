@@ -23,6 +23,7 @@ QUANTITIES = {
     "latency_ms": "Latency of one forward pass",
 }
 OF_GROUPS = {"recall": "Recall of one class", "top1_on_value": "Accuracy on some images"}
+_LONGEST = 40
 _UNITS = {"size_bytes": ("MB", 1e-6, ",.3~f"), "latency_ms": ("ms", 1.0, ",.3~f")}
 _PERCENT = ("%", 1.0, ".3~%")
 _X = "Measured sparsity (share of the prunable weights)"
@@ -149,7 +150,8 @@ def _custom(info: MetricCurveInfo, rows: pd.DataFrame) -> list[list[object]]:
         "unknown" if np.isnan(low) else f"{written(low)} to {written(high)}"
         for low, high in zip(_column(rows, "ci_low"), _column(rows, "ci_high"), strict=True)
     ]
-    return [list(v) for v in zip(rows[schema.SPARSITY], intervals, rows["n_runs"], strict=True)]
+    columns = (rows[schema.SPARSITY], intervals, rows["n_runs"], rows[schema.METHOD])
+    return [list(v) for v in zip(*columns, strict=True)]
 
 
 def _column(rows: pd.DataFrame, name: str) -> npt.NDArray[np.float64]:
@@ -168,7 +170,8 @@ def _draw_pruned(figure: go.Figure, info: MetricCurveInfo, method: str, rows: pd
             legendgroup=method, name=f"{layout.escape(method)} band",
         )  # fmt: skip
     figure.add_scatter(
-        x=x, y=_column(rows, "mean") * info.scale, name=layout.escape(method), legendgroup=method,
+        x=x, y=_column(rows, "mean") * info.scale, name=layout.short(method, _LONGEST),
+        legendgroup=method,
         mode="lines+markers", customdata=_custom(info, rows), hovertemplate=_hover(info, method),
         line={"color": color, "dash": theme.method_dash(method), "width": 2},
         marker={"symbol": theme.method_symbol(method), "size": 8},
@@ -182,7 +185,7 @@ def _draw_unpruned(figure: go.Figure, info: MetricCurveInfo) -> None:
         color = theme.method_color(method)
         figure.add_scatter(
             x=[-0.05 * (len(info.unpruned) - i)], y=_column(row, "mean") * info.scale,
-            mode="markers", name=layout.escape(method), customdata=_custom(info, row),
+            mode="markers", name=layout.short(method, _LONGEST), customdata=_custom(info, row),
             hovertemplate=_hover(info, method), error_y=_error(info, row),
             marker={"color": color, "symbol": theme.method_symbol(method), "size": 10},
         )  # fmt: skip

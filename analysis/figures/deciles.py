@@ -25,7 +25,7 @@ def deciles(rows: pd.DataFrame, *, note: str = "") -> go.Figure:
     if known.empty:
         reason = "Nothing to show: seed noise takes two dense runs, better ten."
         return layout.empty(layout.Words(title, x_title, _Y, "", note), reason)
-    x, low, high = (known[n].astype(float) for n in ("excess", "excess_low", "excess_high"))
+    x, low, high = (100 * known[n].astype(float) for n in ("excess", "excess_low", "excess_high"))
     figure = go.Figure()
     figure.add_scatter(
         x=known["decile"], y=x, mode="markers", name="excess",
@@ -33,14 +33,14 @@ def deciles(rows: pd.DataFrame, *, note: str = "") -> go.Figure:
         error_y={"array": (high - x).fillna(0), "arrayminus": (x - low).fillna(0),
                  "symmetric": False, "thickness": 1.2, "width": 4, "color": theme.VERMILLION},
         customdata=[
-            [f"{row['from_value']:.4g} to {row['to_value']:.4g}", int(row["n_images"])]
+            [float(row["from_value"]), float(row["to_value"]), int(row["n_images"])]
             for row in known.to_dict("records")
         ],
-        hovertemplate="%{customdata[0]}, %{customdata[1]:,} images<br>excess %{y:+.2%}"
+        hovertemplate="%{customdata[0]:.4~g} to %{customdata[1]:.4~g}, "
+        "%{customdata[2]:,} images<br>excess %{y:+.2f} points"
         "<extra></extra>",
     )  # fmt: skip
     figure.add_hline(y=0, line_width=1.5, line_color=theme.GREY)
-    figure.update_yaxes(tickformat=".2~%")
     figure.update_xaxes(dtick=1)
     variant = layout.one_line(known[schema.VARIANT_ID].iloc[0])
     words = layout.Words(

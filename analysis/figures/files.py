@@ -1,44 +1,45 @@
 """Figures and tables as bytes of a file: PNG, SVG, PDF, self-contained HTML, JSON and CSV."""
 
-import asyncio
-import atexit
-import logging
-import threading
-from collections.abc import Coroutine
-from concurrent.futures import TimeoutError as FutureTimeout
-from typing import Any, Literal, get_args
+import re
+import struct
+import zlib
+from typing import Literal, get_args
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from analysis.errors import LetheError
+from analysis.figures import browser
+from analysis.figures.browser import FigureExportError, font_face
+from analysis.figures.layout import fit
+from analysis.figures.preset import SCREEN, FigurePreset
 from analysis.figures.theme import dress
 from analysis.store.tabular import to_csv
 
+__all__ = ["FORMATS", "FigureExportError", "Format", "csv_bytes", "figure_bytes", "picture_bytes"]
+
 Format = Literal["png", "svg", "pdf", "html", "json"]
 FORMATS: tuple[Format, ...] = get_args(Format)
-_WIDTH, _HEIGHT = 900, 500
-_TIMEOUT = 90.0
-_NO_BROWSER = (
-    "a PNG, SVG or PDF of a figure needs Chrome or Chromium, and none was found: install it "
-    "('apt install chromium', 'brew install --cask chromium', or run 'plotly_get_chrome'), or set "
-    "BROWSER_PATH to its program; HTML and JSON work without"
-)
+_HEIGHT = 500
+_INCH, _METRE_INCHES = 96.0, 39.37007874
+_SIZE = re.compile(r'(<svg\b[^>]*?) width="[\d.]+" height="[\d.]+"([^>]*>)')
 
 
-class FigureExportError(LetheError):
-    """A figure could not be written as a picture."""
-
-
-def figure_bytes(figure: go.Figure, format: Format) -> bytes:
+def figure_bytes(
+    figure: go.Figure, format: Format, preset: FigurePreset = SCREEN, *, has_font: bool = True
+) -> bytes:
     """Return a figure on a white ground as the bytes of a file.
 
     Parameters
     ----------
     figure : Figure
-        Left as it is; a copy gets the white ground, and a width of 900 px where it has none.
+        Left as it is; a copy is laid out for the preset. One that has a width of its own keeps it
+        where the preset is the usual one.
     format : {"png", "svg", "pdf", "html", "json"}
-        PNG has two dots a pixel; HTML holds all it needs and opens offline.
+        HTML holds all it needs and opens offline; JSON is the figure itself, of no size.
+    preset : FigurePreset
+        Width, size of letters, dots an inch, and which of the words around it are drawn.
+    has_font : bool
+        Whether an SVG carries its font, some 60 kB.
 
     Raises
     ------
@@ -49,16 +50,76 @@ def figure_bytes(figure: go.Figure, format: Format) -> bytes:
     """
     if format not in FORMATS:
         raise ValueError(f"format must be one of {', '.join(FORMATS)}, not {format!r}")
-    whole = dress(figure, "white")
+    if format == "json":
+        return str(dress(figure, "white").to_json()).encode()
+    whole = dress(_fitted(figure, preset), "white")
     if format == "html":
+        if preset == SCREEN and figure.layout.width is None:
+            whole.update_layout(width=None)
         html = whole.to_html(include_plotlyjs=True, full_html=True, include_mathjax=False)
         return str(html).encode()
-    if format == "json":
-        return str(whole.to_json()).encode()
-    width = whole.layout.width or _WIDTH
-    height = whole.layout.height or _HEIGHT
-    options = {"format": format, "width": width, "height": height}
-    return _browser.draw(whole, options | {"scale": 2 if format == "png" else 1})
+    width, height = whole.layout.width, whole.layout.height or _HEIGHT
+    drawn = browser.browser.svg(whole, width, height).decode()
+    size = (width * preset.scale, height * preset.scale)
+    return picture_bytes(drawn, format, *size, preset, has_font=has_font)
+
+
+def _fitted(figure: go.Figure, preset: FigurePreset) -> go.Figure:
+    width = preset.layout_px
+    if preset == SCREEN and figure.layout.width is not None:
+        width = figure.layout.width
+    return fit(
+        figure,
+        width,
+        title=not preset.no_title,
+        subtitle=not preset.no_subtitle,
+        note=not preset.no_footnote,
+        **({"smallest": 12} if preset.is_for_print else {}),
+    )
+
+
+def picture_bytes(
+    svg: str,
+    format: Literal["png", "svg", "pdf"],
+    width: float,
+    height: float,
+    preset: FigurePreset = SCREEN,
+    *,
+    has_font: bool = True,
+) -> bytes:
+    """Return an SVG, whose own size is its ``viewBox``, as a file of a size.
+
+    Parameters
+    ----------
+    svg : str
+        Markup of the picture.
+    format : {"png", "svg", "pdf"}
+        What is given back.
+    width, height : float
+        Its size, CSS pixels.
+    preset : FigurePreset
+        Unit of the size, and dots an inch of a PNG.
+    has_font : bool
+        Whether an SVG carries its font.
+    """
+    in_px = _SIZE.sub(rf'\1 width="{width:.6g}" height="{height:.6g}"\2', svg, count=1)
+    if format == "svg":
+        if preset.is_for_print:
+            sides = (f"{side * 25.4 / _INCH:.6g}mm" for side in (width, height))
+            in_px = _SIZE.sub(r'\1 width="{}" height="{}"\2'.format(*sides), svg, count=1)
+        style = f"<style>{font_face()}</style>" if has_font else ""
+        return re.sub(r"(<svg\b[^>]*>)", rf"\1{style}", in_px, count=1).encode()
+    made = browser.browser.picture(in_px, format, width, height, preset.dpi / _INCH)
+    return _with_dpi(made, preset.dpi) if format == "png" else made
+
+
+def _with_dpi(png: bytes, dpi: int) -> bytes:
+    """Say in a PNG how many dots an inch it has, so that it is placed at its size."""
+    dots = round(dpi * _METRE_INCHES)
+    body = b"pHYs" + struct.pack(">IIB", dots, dots, 1)
+    chunk = struct.pack(">I", 9) + body + struct.pack(">I", zlib.crc32(body))
+    first = 8 + 25  # The signature, then the chunk that says how large it is.
+    return png[:first] + chunk + png[first:]
 
 
 def csv_bytes(frame: pd.DataFrame) -> bytes:
@@ -70,83 +131,3 @@ def csv_bytes(frame: pd.DataFrame) -> bytes:
         Any table.
     """
     return to_csv(frame).encode()
-
-
-class _Browser:
-    """One browser a process, started when the first picture is asked for and kept for the next.
-
-    It lives on an event loop of its own, so that any thread may ask, a failure comes back as an
-    error instead of a wait without end, and one that died is started again.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._kaleido: Any = None
-
-    def draw(self, figure: go.Figure, options: dict[str, Any]) -> bytes:
-        with self._lock:
-            for attempt in (1, 2):
-                fresh = self._kaleido is None
-                try:
-                    if fresh:
-                        self._start()
-                    return bytes(self._wait(self._kaleido.calc_fig(figure, opts=options)))
-                except FigureExportError:
-                    raise
-                except Exception as error:
-                    self._close()
-                    if fresh or attempt == 2:
-                        said = str(error) or type(error).__name__
-                        raise FigureExportError(
-                            f"the browser could not draw the figure: {said.splitlines()[0]}"
-                        ) from error
-        raise AssertionError("unreachable")
-
-    def _wait(self, job: Coroutine[Any, Any, Any]) -> Any:
-        assert self._loop is not None
-        future = asyncio.run_coroutine_threadsafe(job, self._loop)
-        try:
-            return future.result(_TIMEOUT)
-        except FutureTimeout:
-            future.cancel()
-            raise
-
-    def _start(self) -> None:
-        from choreographer.errors import ChromeNotFoundError
-        from kaleido import Kaleido
-
-        for name in ("kaleido", "choreographer"):
-            logging.getLogger(name).setLevel(logging.ERROR)
-        if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-            threading.Thread(target=self._loop.run_forever, name="figures", daemon=True).start()
-            atexit.register(self.close)
-
-        async def opened() -> Any:
-            # No MathJax: it would come over the network, and no figure has formulas.
-            browser = Kaleido(n=1, timeout=_TIMEOUT, mathjax=False)
-            await browser.open()
-            return browser
-
-        try:
-            self._kaleido = self._wait(opened())
-        except ChromeNotFoundError:
-            raise FigureExportError(_NO_BROWSER) from None
-
-    def close(self) -> None:
-        """End the browser; the next figure starts another."""
-        with self._lock:
-            self._close()
-
-    def _close(self) -> None:
-        if self._kaleido is None:
-            return
-        browser, self._kaleido = self._kaleido, None
-        try:
-            self._wait(browser.close())
-        except Exception:
-            logging.getLogger(__name__).debug("the browser did not close", exc_info=True)
-
-
-_browser = _Browser()

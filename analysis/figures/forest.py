@@ -31,23 +31,20 @@ def forest(
     marks: Mapping[str, Marks],
     *,
     hover: str,
-    x_format: str = ".2~%",
 ) -> go.Figure:
     """Draw a marker and its interval a row, in the order of the rows, with a line at 0.
 
     Parameters
     ----------
     rows : DataFrame
-        ``name x low high sign custom``: plain text, numbers (an end of an interval may be null),
-        a key of ``marks``, and the customdata of the marker.
+        ``name x low high sign custom``: plain text, numbers in the unit of the axis (an end of an
+        interval may be null), a key of ``marks``, and the customdata of the marker.
     words : Words
         Title, axes, subtitle and footnote.
     marks : mapping
         How each sign is drawn, in the order of the legend.
     hover : str
         Hover template; of the data it may name ``customdata`` and ``x``.
-    x_format : str
-        Format of the numbers on the axis.
 
     Returns
     -------
@@ -68,6 +65,5 @@ def forest(
                      "symmetric": False, "thickness": 1.2, "width": 3, "color": look.color},
         )  # fmt: skip
     figure.add_vline(x=0, line_width=1.5, line_color=theme.GREY)
-    figure.update_xaxes(tickformat=x_format)
     names = [layout.short(name, 36) for name in rows["name"]]
     return layout.compose(figure, words, plot_height=max(_ROW * len(names), 110), rows=names)

@@ -140,14 +140,19 @@ def image_confidence(
         part = known[known["correct"] == is_right]
         places = part[schema.VARIANT_ID].map(variants.index).astype(float) + lift
         data: list[list[Any]] = [
-            [int(seed), layout.escape(class_name(class_names, c))]
-            for seed, c in zip(part[schema.SEED], part[schema.PREDICTION], strict=True)
+            [variant, name, int(seed), layout.escape(name)]
+            for variant, seed, name in zip(
+                part[schema.VARIANT_ID],
+                part[schema.SEED],
+                (class_name(class_names, c) for c in part[schema.PREDICTION]),
+                strict=True,
+            )
         ]
         figure.add_scatter(
             x=part[schema.CONFIDENCE], y=places, mode="markers", name=name, customdata=data,
             marker={"color": color, "symbol": symbol, "size": 9, "opacity": 0.75,
                     "line": {"width": 2, "color": color}},
-            hovertemplate="seed %{customdata[0]}: <b>%{customdata[1]}</b>, %{x:.3f}<extra></extra>",
+            hovertemplate="seed %{customdata[2]}: <b>%{customdata[3]}</b>, %{x:.3f}<extra></extra>",
         )  # fmt: skip
     figure.update_xaxes(range=[-0.02, 1.02])
     rows = [layout.short(v, 32) for v in variants]

@@ -1,109 +1,50 @@
-"""Labels and words of a figure: data text shown literally, cut, and given the room it needs."""
+"""The words around a figure and the room they need, at the width that it is drawn at."""
 
 import html
+import re
 import textwrap
-import unicodedata
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import plotly.graph_objects as go
 
+from analysis.figures.lettering import (
+    LETTER,
+    cut,
+    escape,
+    label_width,
+    one_line,
+    points,
+    points_between,
+    short,
+    text_width,
+    wrapped,
+)
 from analysis.figures.theme import template
-from analysis.presentation import formatting
+
+__all__ = [
+    "Words", "bare", "compose", "cut", "empty", "escape", "fit", "label_width", "one_line",
+    "points", "points_between", "short", "text_width", "words_of", "wrapped",
+]  # fmt: skip
 
 
-def escape(text: object) -> str:
-    """Return data text as plotly shows it literally: no tag, entity, TeX or hover template.
-
-    Parameters
-    ----------
-    text : object
-        Text of the data, any object.
-    """
-    plain = one_line(text)
-    return html.escape(plain, quote=False).replace("$", "&#36;").replace("%{", "&#37;{")
-
-
-def short(text: object, width: int = 24) -> str:
-    """Return data text escaped and, where it is long, cut in the middle for an axis.
-
-    Parameters
-    ----------
-    text : object
-        Text of the data, any object.
-    width : int
-        Largest number of characters.
-    """
-    return escape(cut(text, width))
-
-
-def cut(text: object, width: int) -> str:
-    """Return data text as one line, where it is long cut in the middle: names differ at the end.
-
-    Parameters
-    ----------
-    text : object
-        Text of the data, any object.
-    width : int
-        Largest number of characters.
-    """
-    plain = one_line(text)
-    if len(plain) > width:
-        head = (width - 1) * 2 // 3
-        plain = f"{plain[:head]}…{plain[len(plain) - (width - 1 - head) :]}"
-    return plain
-
-
-def one_line(text: object) -> str:
-    """Return data text as one line without control characters; never empty.
-
-    Parameters
-    ----------
-    text : object
-        Text of the data, any object.
-    """
-    return formatting.one_line(text) or "(blank)"
-
-
-def text_width(labels: list[str]) -> int:
-    """Estimate the width of the longest of some escaped labels at 12 px, pixels.
-
-    Parameters
-    ----------
-    labels : list of str
-        Escaped labels.
-    """
-    return round(max((sum(map(_width, html.unescape(label))) for label in labels), default=0.0))
-
-
-def label_width(labels: list[str]) -> int:
-    """Estimate the width of tick labels and an axis title beside them, pixels.
-
-    Parameters
-    ----------
-    labels : list of str
-        Escaped labels.
-    """
-    return 44 + text_width(labels)
-
-
-def _width(character: str) -> float:
-    if unicodedata.east_asian_width(character) in "WF":
-        return 12.5
-    if character in "ilj.,:;|'! ()[]tfr-I":
-        return 4.2
-    return 9.0 if character.isupper() or character in "mw@%#&_" else 7.0
-
-
-_LINE = 16
-_NARROW = 640
+_LINE, _NOTE_LINE = 16, 14
+_NOTE = 10
+WIDTH = 900
+_EDGE = 14
+_RIGHT = 24
+# Of a narrow figure the names of rows take less than half, and its height follows the width.
+_MOST_NAMES = 0.42
+_SHAPE, _LOWEST = 0.62, 190
+_NARROW, _PHONE = 640, 390
+_NUMBER = re.compile(r"[-+−]?[\d.,]+( ?%)?")
 
 
 @dataclass(frozen=True)
 class Words:
     """The words around a figure: ``title`` says the quantity, ``x`` and ``y`` the units.
 
-    ``subtitle`` and ``note`` are plain text and are escaped here.
+    ``title`` is escaped already; ``subtitle`` and ``note`` are plain text and are escaped here.
     """
 
     title: str
@@ -124,6 +65,8 @@ def compose(
 ) -> go.Figure:
     """Give a figure its words and margins, with room for each so that none covers another.
 
+    What it takes to lay it out at another width is kept in ``layout.meta`` for :func:`fit`.
+
     Parameters
     ----------
     plot_height : int
@@ -137,50 +80,206 @@ def compose(
     words : Words
         Title, axes, subtitle and footnote.
     """
-    left = 80
     if rows is not None:
-        left = label_width(rows)
         _name_rows(figure, rows, plot_height)
-    lines = textwrap.wrap(words.subtitle, 96)
-    names = [str(t.name) for t in figure.data if t.name and t.showlegend is not False]
-    legend = _legend_rows(names, _NARROW - left - 24) * 20 + 6 if len(names) > 1 else 0
-    top = 44 + _LINE * len(lines) + legend + top_labels + (10 if lines else 0)
-    below = bottom_labels + (26 if words.x and not top_labels else 0)
-    note = textwrap.wrap(words.note, 110)
-    bottom = below + 14 * len(note) + 16
-    title: dict[str, Any] = {
-        "text": words.title,
-        "x": 0,
-        "xanchor": "left",
-        "xref": "container",
-        "y": 1,
-        "yanchor": "top",
-        "yref": "container",
-        "pad": {"l": 14, "t": 14},
-    }
-    if lines:
-        title["subtitle"] = {
-            "text": "<br>".join(escape(line) for line in lines), "font": {"size": 12}
-        }  # fmt: skip
     figure.update_layout(
         template=template(),
-        title=title,
-        height=top + plot_height + bottom,
-        margin={"l": left, "r": 24, "t": top, "b": bottom},
-        legend={
-            "orientation": "h", "x": 0, "xanchor": "left", "y": 1,
-            "yanchor": "bottom",
+        meta={
+            "words": asdict(words), "rows": rows, "plot_height": plot_height,
+            "top_labels": top_labels, "bottom_labels": bottom_labels,
+            "panels": [axis.title.text for axis in figure.select_xaxes()][1:],
         },
-        showlegend=len(names) > 1,
+        legend={
+            "orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom",
+        },
     )  # fmt: skip
-    figure.update_layout(xaxis={"title": {"text": words.x}}, yaxis={"title": {"text": words.y}})
+    return _laid_out(figure, WIDTH)
+
+
+def fit(
+    figure: go.Figure,
+    width: float,
+    *,
+    title: bool = True,
+    subtitle: bool = True,
+    note: bool = True,
+    smallest: int = _NOTE,
+) -> go.Figure:
+    """Return a copy of a composed figure, laid out anew for a width; of any other, of that width.
+
+    Parameters
+    ----------
+    figure : Figure
+        Left as it is.
+    width : float
+        Pixels, at letters of 12 px.
+    title, subtitle, note : bool
+        What of the words around it is drawn.
+    smallest : int
+        Size that smaller letters are brought to, pixels.
+    """
+    fitted = go.Figure(figure)
+    fitted.update_layout(width=round(width))
+    if not fitted.layout.meta:
+        return fitted
+    fitted.layout.annotations = [a for a in fitted.layout.annotations if a.name != "footnote"]
+    shown = {"title": title, "subtitle": subtitle, "note": note}
+    left_out = {name: "" for name, is_shown in shown.items() if not is_shown}
+    meta = dict(fitted.layout.meta)
+    fitted.layout.meta = meta | {"words": meta["words"] | left_out}
+    return _laid_out(fitted, width, smallest=smallest)
+
+
+def words_of(figure: go.Figure) -> dict[str, str]:
+    """Return title (escaped), subtitle and note of a composed figure; empty of another.
+
+    Parameters
+    ----------
+    figure : Figure
+        Any figure.
+    """
+    meta: dict[str, Any] = dict(figure.layout.meta or {})
+    return dict(meta.get("words", {}))
+
+
+def bare(figure: go.Figure) -> go.Figure:
+    """Return a copy without the words around it, for a page that writes and wraps them itself.
+
+    Parameters
+    ----------
+    figure : Figure
+        Left as it is.
+    """
+    made = fit(figure, _NARROW, title=False, subtitle=False, note=False)
+    if made.layout.meta:
+        # The page may be a phone's: the titles of the axes are broken for that.
+        meta = dict(made.layout.meta)
+        titles = [meta["words"]["x"], *meta["panels"]]
+        more = _name_axes(made, titles, _PHONE - made.layout.margin.l - _RIGHT) - 1
+        bottom = made.layout.margin.b + _LINE * max(more, 0)
+        made.update_layout(margin_b=bottom, height=made.layout.height + _LINE * max(more, 0))
+    return made.update_layout(width=None)
+
+
+def _laid_out(figure: go.Figure, width: float, *, smallest: int = _NOTE) -> go.Figure:
+    """Set words, margins and height for a width."""
+    meta = dict(figure.layout.meta)
+    words, rows = Words(**meta["words"]), meta["rows"]
+    room = width - 2 * _EDGE
+    plot_height = int(meta["plot_height"])
+    left = 80
+    if rows is None and width < _NARROW:
+        plot_height = min(plot_height, max(round(_SHAPE * width), _LOWEST))
+    if rows is not None:
+        rows = _within(rows, _MOST_NAMES * width)
+        left = label_width(rows)
+        figure.update_yaxes(ticktext=rows[:: _step(len(rows), plot_height)])
+    across = width - left - _RIGHT
+    y = wrapped(words.y, max(plot_height, _LOWEST + 10))
+    left += _LINE * max(len(y) - 1, 0)
+    below = int(meta["bottom_labels"]) + _turned(figure, across)
+    n_lines = _name_axes(figure, [words.x, *meta["panels"]], across)
+    below += (10 + _LINE * n_lines) if words.x and not meta["top_labels"] else 0
+    size = 17 if width >= _NARROW else 14
+    head = wrapped(html.unescape(words.title), room, size)
+    lines = wrapped(words.subtitle, room)
+    names = [str(t.name) for t in figure.data if t.name and t.showlegend is not False]
+    legend = _legend_rows(names, width - 2 * _EDGE) * 20 + 6 if len(names) > 1 else 0
+    top = 10 + round(1.3 * size) * len(head) + 12 * bool(head) + _LINE * len(lines) + legend
+    top += int(meta["top_labels"]) + (10 if lines else 0) + (14 if lines and not head else 0)
+    small = max(smallest, _NOTE)
+    note = wrapped(words.note, room, small)
+    note_line = _LINE if small > _NOTE else _NOTE_LINE
+    bottom = below + note_line * len(note) + 16
+    figure.update_layout(
+        title=_heading(head, lines, size),
+        height=top + plot_height + bottom,
+        margin={"l": left, "r": _RIGHT, "t": top, "b": bottom},
+        showlegend=len(names) > 1,
+        legend_x=(_EDGE - left) / max(across, 1),
+    )
+    figure.update_layout(yaxis={"title": {"text": "<br>".join(y)}})
+    _enlarge(figure, small)
     if note:
         figure.add_annotation(
-            name="footnote", text="<br>".join(escape(line) for line in note), showarrow=False,
+            name="footnote", text="<br>".join(map(escape, note)), showarrow=False,
             xref="paper", yref="paper", x=0, y=0, xanchor="left", yanchor="top", align="left",
-            xshift=14 - left, yshift=-below - 4, font={"size": 10},
+            xshift=_EDGE - left, yshift=-below - 4, font={"size": small},
         )  # fmt: skip
     return figure
+
+
+def _heading(head: list[str], lines: list[str], size: int) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "text": "<br>".join(map(escape, head)), "x": 0, "xanchor": "left", "xref": "container",
+        "y": 1, "yanchor": "top", "yref": "container", "pad": {"l": _EDGE, "t": _EDGE},
+        "font": {"size": size},
+    }  # fmt: skip
+    subtitle = {"text": "<br>".join(map(escape, lines)), "font": {"size": LETTER}}
+    return made | {"subtitle": subtitle if lines else None}
+
+
+def _within(labels: list[str], width: float) -> list[str]:
+    """Cut escaped labels further, so that the longest leaves the plot its room."""
+    if label_width(labels) <= width:
+        return labels
+    plain = [html.unescape(label) for label in labels]
+    most = max(map(len, plain), default=0)
+    while most > 8 and label_width([short(label, most) for label in plain]) > width:
+        most -= 1
+    return [short(label, most) for label in plain]
+
+
+def _name_axes(figure: go.Figure, titles: list[str], width: float) -> int:
+    """Write the titles of the horizontal axes, each as wide as its panel; return the most lines."""
+    most = 0
+    for axis, title in zip(figure.select_xaxes(), titles, strict=False):
+        low, high = axis.domain or (0, 1)
+        lines = wrapped(title or "", (high - low) * width)
+        axis.title.text = "<br>".join(lines)
+        most = max(most, len(lines))
+    return most
+
+
+def _turned(figure: go.Figure, width: float) -> int:
+    """Keep labels at places of their own apart: of numbers some are left out, names are turned.
+
+    Returns the height that turned names take beyond one line.
+    """
+    more = 0
+    for axis in figure.select_xaxes():
+        labels = list(axis.ticktext or ())
+        if not labels or axis.tickangle:
+            continue
+        low, high = axis.domain or (0, 1)
+        wide = max(text_width([label]) for label in labels) + 10
+        step = -(-wide * _spanned(axis, len(labels)) // max((high - low) * width, 1))
+        if step <= 1:
+            continue
+        if all(_NUMBER.fullmatch(html.unescape(label)) for label in labels):
+            first = len(labels) // 2 % int(step) if len(labels) % 2 else 0
+            axis.tickvals = list(axis.tickvals)[first :: int(step)]
+            axis.ticktext = labels[first :: int(step)]
+        else:
+            axis.tickangle = -90
+            more = max(more, text_width(labels) - 10)
+    return more
+
+
+def _spanned(axis: Any, n: int) -> float:
+    """Into how many steps between its labels the axis would be divided."""
+    if not axis.range or n < 2:
+        return n
+    step = (axis.tickvals[-1] - axis.tickvals[0]) / (n - 1)
+    return (axis.range[1] - axis.range[0]) / step if step else n
+
+
+def _enlarge(figure: go.Figure, smallest: int) -> None:
+    """Bring letters that are smaller than the smallest allowed to its size."""
+    for one in (*figure.layout.annotations, figure.layout.xaxis, figure.layout.yaxis):
+        letters = one.font if hasattr(one, "font") else one.tickfont
+        if letters.size is not None and letters.size < smallest:
+            letters.size = smallest
 
 
 def empty(words: Words, reason: str) -> go.Figure:
@@ -208,7 +307,7 @@ def empty(words: Words, reason: str) -> go.Figure:
 
 def _name_rows(figure: go.Figure, labels: list[str], height: int) -> None:
     """Name rows from the top, as many as there is room for; classes of one name stay apart."""
-    step = -(-len(labels) * 13 // height)
+    step = _step(len(labels), height)
     figure.update_yaxes(
         tickvals=list(range(0, len(labels), step)),
         ticktext=labels[::step],
@@ -218,7 +317,12 @@ def _name_rows(figure: go.Figure, labels: list[str], height: int) -> None:
     )
 
 
-def _legend_rows(names: list[str], width: int) -> int:
+def _step(n: int, height: int) -> int:
+    """Of how many rows one is named, so that the names stay apart."""
+    return -(-n * 14 // height)
+
+
+def _legend_rows(names: list[str], width: float) -> int:
     """Rows of a horizontal legend, which stands in columns as wide as its longest name."""
-    columns = max(width // (50 + text_width(names)), 1)
+    columns = max(int(width) // (50 + text_width(names)), 1)
     return -(-len(names) // columns)

@@ -10,7 +10,7 @@ from analysis.p_values import p_text
 
 _TITLE = "Change of recall against training images"
 _X = "Training images of the class (log scale)"
-_Y = "Change of recall minus that of accuracy (points)"
+_Y = "Change of recall minus that of accuracy (percentage points)"
 _NAME = 40
 _STEPS = 60
 
@@ -46,8 +46,8 @@ def long_tail(classes: pd.DataFrame, summary: pd.DataFrame, *, note: str = "") -
     has_slope = pd.notna(row["long_tail_slope"])
     if has_slope:
         _band(figure, known, row)
-    low, high = (known[f"ci_{end}_two_way"].astype(float) for end in ("low", "high"))
-    y = known["normalized_recall_delta"].astype(float)
+    low, high = (100 * known[f"ci_{end}_two_way"].astype(float) for end in ("low", "high"))
+    y = 100 * known["normalized_recall_delta"].astype(float)
     figure.add_scatter(
         x=known["n_train"], y=y, mode="markers", name="class",
         customdata=[
@@ -56,7 +56,7 @@ def long_tail(classes: pd.DataFrame, summary: pd.DataFrame, *, note: str = "") -
             for row in known.to_dict("records")
         ],
         hovertemplate="<b>%{customdata[1]}</b><br>%{customdata[2]} training and %{customdata[3]:,} "
-        "test images<br>%{y:+.2%}<extra></extra>",
+        "test images<br>%{y:+.2f} points<extra></extra>",
         marker={"color": theme.BLUE, "size": 9},
         error_y={"array": (high - y).fillna(0), "arrayminus": (y - low).fillna(0),
                  "symmetric": False, "thickness": 1, "width": 3,
@@ -65,7 +65,6 @@ def long_tail(classes: pd.DataFrame, summary: pd.DataFrame, *, note: str = "") -
     figure.add_hline(y=0, line_width=1.5, line_color=theme.GREY)
     ticks = _ticks(known["n_train"])
     figure.update_xaxes(type="log", tickvals=ticks, ticktext=[f"{tick:,}" for tick in ticks])
-    figure.update_yaxes(tickformat=".2~%")
     words = layout.Words(title, _X, _Y, _subtitle(row) if has_slope else "No slope.", note)
     return layout.compose(figure, words)
 
@@ -80,10 +79,11 @@ def _ticks(counts: pd.Series) -> list[int]:
 def _band(figure: go.Figure, known: pd.DataFrame, row: pd.Series) -> None:
     """Line of the slope through the classes' middle, and what its interval allows."""
     logs = np.log2(known["n_train"].astype(float))
-    middle, height = logs.mean(), known["normalized_recall_delta"].astype(float).mean()
+    middle = logs.mean()
+    height = 100 * known["normalized_recall_delta"].astype(float).mean()
     steps = np.linspace(logs.min(), logs.max(), _STEPS)
     lines = {
-        end: height + float(row[f"long_tail_{end}"]) * (steps - middle)
+        end: height + 100 * float(row[f"long_tail_{end}"]) * (steps - middle)
         for end in ("slope", "low", "high")
     }
     x = 2.0**steps

@@ -54,9 +54,9 @@ def not_worse(classes: pd.DataFrame, *, margin: float = 0.02, note: str = "") ->
     drawn = pd.DataFrame(
         {
             "name": shown[schema.CLASS_NAME].astype(str),
-            "x": -shown["recall_delta"].astype(float),
-            "low": -shown["recall_delta"].astype(float),
-            "high": shown["loss_upper"].astype(float),
+            "x": -100 * shown["recall_delta"].astype(float),
+            "low": -100 * shown["recall_delta"].astype(float),
+            "high": 100 * shown["loss_upper"].astype(float),
             "sign": is_safe.map({True: SHOWN, False: NOT_SHOWN}),
             "custom": [
                 [row[schema.CLASS_NAME], layout.escape(row[schema.CLASS_NAME]),
@@ -68,7 +68,7 @@ def not_worse(classes: pd.DataFrame, *, margin: float = 0.02, note: str = "") ->
     )  # fmt: skip
     words = layout.Words(title, _X, "", _subtitle(known, margin, len(known) - len(shown)), note)
     figure = forest(drawn, words, _MARKS, hover=_HOVER)
-    figure.add_vline(x=margin, line_width=1.5, line_dash="dash", line_color=theme.VERMILLION)
+    figure.add_vline(x=100 * margin, line_width=1.5, line_dash="dash", line_color=theme.VERMILLION)
     return figure
 
 

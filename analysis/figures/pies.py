@@ -171,12 +171,12 @@ def pie_share(summary: pd.DataFrame, *, note: str = "") -> go.Figure:
         return layout.empty(layout.Words(_SHARE_TITLE, _SHARE_X, "", "", note), reason)
     names = [layout.short(name, 32) for name in rows[schema.VARIANT_ID]]
     custom = [
-        [row[schema.VARIANT_ID], layout.escape(row[schema.VARIANT_ID]), row["pie_excess"],
-         _interval(row["pie_excess_low"], row["pie_excess_high"])]
+        [row[schema.VARIANT_ID], layout.escape(row[schema.VARIANT_ID]),
+         layout.points(row["pie_excess"]), _interval(row["pie_excess_low"], row["pie_excess_high"])]
         for row in rows.to_dict("records")
     ]  # fmt: skip
     hover = (
-        "<b>%{customdata[1]}</b><br>%{x:.2%} of images<br>excess %{customdata[2]:+.2%}"
+        "<b>%{customdata[1]}</b><br>%{x:.2%} of images<br>excess %{customdata[2]}"
         "%{customdata[3]}<extra>%{fullData.name}</extra>"
     )
     y = list(range(len(rows)))
@@ -204,7 +204,7 @@ def pie_share(summary: pd.DataFrame, *, note: str = "") -> go.Figure:
 
 
 def _interval(low: float, high: float) -> str:
-    return "" if pd.isna(low) else f", 95 % interval {low:+.2%} to {high:+.2%}"
+    return "" if pd.isna(low) else f", 95 % interval {layout.points_between(low, high)}"
 
 
 def _share_subtitle(info: PieShareInfo) -> str:

@@ -63,9 +63,9 @@ def risk_difference(rows: pd.DataFrame, *, note: str = "") -> go.Figure:
     drawn = pd.DataFrame(
         {
             "name": shown["attribute"].astype(str) + " = " + shown["value"].astype(str),
-            "x": shown["risk_difference"],
-            "low": low,
-            "high": high,
+            "x": 100 * shown["risk_difference"].astype(float),
+            "low": 100 * low,
+            "high": 100 * high,
             "sign": _signs(low, high),
             "custom": [_custom(row) for row in shown.to_dict("records")],
         }

@@ -91,17 +91,18 @@ def shift_heatmap(info: ShiftGrid, words: layout.Words, hover: str) -> go.Figure
     n, n_variants = info.values.shape
     variants = [layout.short(variant) for variant in info.variant_ids]
     height = max(min(24 * n, 1600), 110)
-    limit = float(np.nanmax(np.abs(info.values))) or 0.01
+    values = 100 * info.values
+    limit = float(np.nanmax(np.abs(values))) or 1.0
     figure = go.Figure(
         go.Heatmap(
-            z=info.values, customdata=_custom(info), colorscale=theme.DIVERGING, zmid=0,
+            z=values, customdata=_custom(info), colorscale=theme.DIVERGING, zmid=0,
             zmin=-limit, zmax=limit, xgap=1, ygap=1, name="",
             hovertemplate=(
                 f"<b>%{{customdata[2]}}</b><br>%{{customdata[3]}}<br>{hover}<br>"
-                "difference %{z:+.2%}<br>%{customdata[6]}<extra></extra>"
+                "difference %{z:+.2f} points<br>%{customdata[6]}<extra></extra>"
             ),
             colorbar={
-                "title": {"text": "percentage<br>points"}, "tickformat": "+.2~%", "thickness": 14,
+                "title": {"text": "percentage<br>points"}, "tickformat": "+.3~f", "thickness": 14,
                 "outlinewidth": 0, "lenmode": "pixels", "len": min(height, 320), "y": 1,
                 "yanchor": "top",
             },

@@ -5,7 +5,9 @@ from zlib import crc32
 
 import plotly.graph_objects as go
 
-Ground = Literal["page", "white", "dark"]
+Ground = Literal["white", "light", "dark"]
+# The font that files carry with them comes first; a page that has none falls back.
+FAMILY = "Inter, Arial, Helvetica, sans-serif"
 
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, GREY = "#E69F00", "#56B4E9", "#8A8A8A"
@@ -38,7 +40,7 @@ _METHOD_COLORS = {
 _PALETTE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
 _SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "star", "hexagon", "pentagon")
 _DASHES = ("solid", "dash", "dashdot", "longdash")
-_RGB = {"page": "122,122,122", "white": "34,34,34", "dark": "230,230,230"}
+_RGB = {"white": "34,34,34", "light": "34,34,34", "dark": "230,230,230"}
 
 
 def method_color(method: str) -> str:
@@ -95,12 +97,12 @@ def faded(color: str, alpha: float) -> str:
     return f"rgba({red},{green},{blue},{alpha:g})"
 
 
-def template(ground: Ground = "page") -> go.layout.Template:
-    """Return the template: ``page`` reads on light and dark pages alike and is transparent.
+def template(ground: Ground = "light") -> go.layout.Template:
+    """Return the template: transparent on a ``light`` or ``dark`` page, opaque on ``white``.
 
     Parameters
     ----------
-    ground : {"page", "white", "dark"}
+    ground : {"white", "light", "dark"}
         What the figure stands on.
     """
     rgb = _RGB[ground]
@@ -115,10 +117,10 @@ def template(ground: Ground = "page") -> go.layout.Template:
         "ticklen": 4,
         "title": {"standoff": 10, "font": {"size": 13}},
     }
-    paper = {"page": "rgba(0,0,0,0)", "white": "#FFFFFF", "dark": "#0E1117"}[ground]
+    paper = "#FFFFFF" if ground == "white" else "rgba(0,0,0,0)"
     return go.layout.Template(
         layout={
-            "font": {"family": "Arial, Helvetica, sans-serif", "size": 12, "color": f"rgb({rgb})"},
+            "font": {"family": FAMILY, "size": 12, "color": f"rgb({rgb})"},
             "paper_bgcolor": paper,
             "plot_bgcolor": "rgba(0,0,0,0)",
             "colorway": list(_PALETTE),
@@ -131,13 +133,13 @@ def template(ground: Ground = "page") -> go.layout.Template:
 
 
 def dress(figure: go.Figure, ground: Ground) -> go.Figure:
-    """Return a copy of a figure for another ground: ``white`` for files, ``dark`` for the dark.
+    """Return a copy of a figure for another ground: ``white`` for files, or that of a page.
 
     Parameters
     ----------
     figure : Figure
-        Changed in place.
-    ground : {"page", "white", "dark"}
+        Left as it is.
+    ground : {"white", "light", "dark"}
         What the figure stands on.
     """
     dressed = go.Figure(figure)

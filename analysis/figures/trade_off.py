@@ -63,7 +63,29 @@ class TradeOffInfo:
         return bool((self.rows[schema.VARIANT_ID] == DENSE_ID).all())
 
 
-def trade_off_info(summary: pd.DataFrame, *, cost: str = "size_bytes") -> TradeOffInfo:
+def usual_cost(summary: pd.DataFrame) -> str:
+    """Say which cost tells the variants apart: size, or the weights kept.
+
+    Pruned weights are stored with their zeros, so most pruned variants are as large as dense; where
+    fewer sizes than shares of weights differ, the weights kept are what compression buys.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        The summary table.
+    """
+    sizes = summary["size_bytes"].astype(float).round(-3).nunique()
+    kept = summary[schema.SPARSITY].astype(float).round(3).nunique()
+    return (
+        "kept"
+        if kept > sizes
+        else next(
+            (one for one in ("size_bytes", "latency_ms") if summary[one].notna().sum() > 1), "kept"
+        )
+    )
+
+
+def trade_off_info(summary: pd.DataFrame, *, cost: str | None = None) -> TradeOffInfo:
     """Collect cost, accuracy and PIE excess of every variant that has the first two.
 
     Parameters
@@ -71,8 +93,9 @@ def trade_off_info(summary: pd.DataFrame, *, cost: str = "size_bytes") -> TradeO
     summary : DataFrame
         The summary table.
     cost : str
-        Column of the summary on the horizontal axis.
+        Column of the summary on the horizontal axis; by default that of :func:`usual_cost`.
     """
+    cost = cost or usual_cost(summary)
     scale = COSTS[cost][1]
     frame = summary.assign(kept=1 - summary[schema.SPARSITY].astype(float))
     rows = pd.DataFrame(
@@ -96,7 +119,7 @@ def trade_off_info(summary: pd.DataFrame, *, cost: str = "size_bytes") -> TradeO
     return TradeOffInfo(cost, rows)
 
 
-def trade_off(summary: pd.DataFrame, *, cost: str = "size_bytes", note: str = "") -> go.Figure:
+def trade_off(summary: pd.DataFrame, *, cost: str | None = None, note: str = "") -> go.Figure:
     """Draw accuracy against a cost, the PIE excess as colour and text, the front with a ring.
 
     Parameters
@@ -104,12 +127,12 @@ def trade_off(summary: pd.DataFrame, *, cost: str = "size_bytes", note: str = ""
     summary : DataFrame
         The summary table.
     cost : str
-        ``size_bytes``, ``latency_ms`` or ``kept``.
+        ``size_bytes``, ``latency_ms`` or ``kept``; by default that of :func:`usual_cost`.
     note : str
         Footnote, plain text.
     """
     info = trade_off_info(summary, cost=cost)
-    x, _, word = COSTS[cost]
+    x, _, word = COSTS[info.cost]
     if info.is_empty:
         reason = f"Nothing to show: no compressed variant has accuracy and {word} yet."
         return layout.empty(layout.Words(_TITLE, x, _Y, "", note), reason)
@@ -122,14 +145,14 @@ def trade_off(summary: pd.DataFrame, *, cost: str = "size_bytes", note: str = ""
         },
         hoverinfo="skip",
     )  # fmt: skip
-    limit = max([0.01, *info.rows["harm"].abs().dropna()])
+    limit = max([1.0, *(100 * info.rows["harm"].abs().dropna())])
     for method, rows in info.rows.groupby(schema.METHOD, sort=False):
         _draw(figure, str(method), rows, word)
     figure.update_layout(
         coloraxis={
             "colorscale": theme.DIVERGING, "reversescale": True, "cmin": -limit, "cmax": limit,
             "colorbar": {
-                "title": {"text": "PIE excess", "side": "right"}, "tickformat": "+.3~%",
+                "title": {"text": "PIE excess (points)", "side": "right"}, "tickformat": "+.3~f",
                 "thickness": 12, "len": 1,
             },
         }
@@ -149,7 +172,7 @@ def trade_off(summary: pd.DataFrame, *, cost: str = "size_bytes", note: str = ""
 
 
 def _draw(figure: go.Figure, method: str, rows: pd.DataFrame, word: str) -> None:
-    name, mode = layout.escape(method), "lines+markers" if len(rows) > 1 else "markers"
+    name, mode = layout.short(method, 40), "lines+markers" if len(rows) > 1 else "markers"
     look: dict[str, Any] = {
         "mode": mode,
         "name": name,
@@ -167,15 +190,15 @@ def _draw(figure: go.Figure, method: str, rows: pd.DataFrame, word: str) -> None
     figure.add_scatter(x=[None], y=[None], marker=marker | {"color": theme.GREY}, **look)
     is_coloured = rows["harm"].notna().all() and method != DENSE_ID
     colour = (
-        {"color": rows["harm"], "coloraxis": "coloraxis"}
+        {"color": 100 * rows["harm"], "coloraxis": "coloraxis"}
         if is_coloured
         else {"color": theme.DENSE_COLOR}
     )
     figure.add_scatter(
         x=rows["cost"], y=rows["top1"], showlegend=False, marker=marker | colour, **look,
         customdata=[
-            [row[schema.VARIANT_ID], layout.escape(row[schema.VARIANT_ID]), _excess(row["harm"]),
-             "yes" if row["front"] else "no"]
+            [row[schema.VARIANT_ID], layout.escape(row[schema.VARIANT_ID]),
+             layout.points(row["harm"]), "yes" if row["front"] else "no"]
             for row in rows.to_dict("records")
         ],
         error_y={
@@ -185,7 +208,3 @@ def _draw(figure: go.Figure, method: str, rows: pd.DataFrame, word: str) -> None
         hovertemplate="<b>%{customdata[1]}</b><br>" + word + " %{x:,.3~f}<br>top-1 %{y:.2%}<br>"
         "PIE excess %{customdata[2]}<br>on the front: %{customdata[3]}<extra></extra>",
     )  # fmt: skip
-
-
-def _excess(value: float) -> str:
-    return "unknown" if np.isnan(value) else f"{value:+.2%}"

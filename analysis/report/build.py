@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.errors import UserError
+from analysis.figures.preset import SCREEN, FigurePreset
 from analysis.filesystem import folders
 from analysis.report.figures import drawings
 from analysis.report.page import render
@@ -82,6 +83,7 @@ def write_report(
     variant_ids: list[str] | None = None,
     overwrite: bool = False,
     progress: Progress = _silent,
+    preset: FigurePreset = SCREEN,
 ) -> Written:
     """Write the report of a sweep into a folder, whole or not at all.
 
@@ -97,6 +99,8 @@ def write_report(
         Report these variants alone.
     overwrite : bool
         Whether the folder may hold other files; they stay.
+    preset : FigurePreset
+        How its figures are set.
 
     Raises
     ------
@@ -107,7 +111,7 @@ def write_report(
     with filled(out, overwrite=overwrite) as folder:
         tables = write_tables(scope, folder / "tables", progress)
         listed = drawings(scope)
-        pictures = draw(listed, folder / "figures", progress)
+        pictures = draw(listed, folder / "figures", progress, preset)
         heading = title or f"What compression forgot: {scope.manifest.name}"
         html = render(scope, pictures, tables, title=heading)
         (folder / PAGE).write_text(html, encoding="utf-8")

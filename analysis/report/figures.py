@@ -281,7 +281,7 @@ def _of_attributes(scope: Scope, variant_id: str) -> list[Drawing]:
                 values, "attributes", (variant_id,),
             )
         )  # fmt: skip
-    numeric = kinds.loc[kinds["numeric"].astype(bool), "attribute"].tolist()
+    numeric = kinds.loc[kinds["numeric"].astype(bool) & ~kinds["is_id"], "attribute"].tolist()
     found += [
         Drawing(
             f"deciles-{stem}-{variant_id}", f"PIE excess by {one_line(attribute)}, {variant_id}",

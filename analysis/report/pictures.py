@@ -6,6 +6,7 @@ SVG is drawn by a browser; without one the page holds the interactive figures in
 library once.
 """
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,10 @@ from pathlib import Path
 import plotly.graph_objects as go
 from markupsafe import Markup
 
-from analysis.figures.files import FigureExportError, figure_bytes
+from analysis.figures.drawn import drawn_data, units
+from analysis.figures.files import FigureExportError, csv_bytes, figure_bytes
+from analysis.figures.layout import fit
+from analysis.figures.preset import SCREEN, FigurePreset
 from analysis.figures.theme import dress
 from analysis.report.figures import Drawing
 
@@ -41,8 +45,13 @@ class Pictures:
         return self.markup.get(section, [])
 
 
-def draw(drawings: Sequence[Drawing], folder: Path, progress: Progress) -> Pictures:
-    """Draw every figure, into files where a browser is there, and for the page."""
+def draw(
+    drawings: Sequence[Drawing], folder: Path, progress: Progress, preset: FigurePreset = SCREEN
+) -> Pictures:
+    """Draw every figure, into files where a browser is there, and for the page.
+
+    Beside each lies what it draws as CSV, and what the columns of that are as JSON.
+    """
     figures = [(one, one.figure()) for one in drawings]
     folder.mkdir(parents=True)
     pictures = Pictures()
@@ -51,7 +60,9 @@ def draw(drawings: Sequence[Drawing], folder: Path, progress: Progress) -> Pictu
             progress("drawing figures", done, len(figures))
             for format in ("png", "svg", "pdf"):
                 stem = re.sub(r"[^A-Za-z0-9._+-]+", "-", one.name)
-                (folder / f"{stem}.{format}").write_bytes(figure_bytes(figure, format))
+                (folder / f"{stem}.{format}").write_bytes(figure_bytes(figure, format, preset))
+            (folder / f"{stem}.csv").write_bytes(csv_bytes(drawn_data(figure)))
+            (folder / f"{stem}.json").write_text(units_text(figure), encoding="utf-8")
             pictures.markup.setdefault(one.section, []).append(_svg(figure, one.name))
     except FigureExportError as error:
         for path in folder.iterdir():
@@ -62,12 +73,15 @@ def draw(drawings: Sequence[Drawing], folder: Path, progress: Progress) -> Pictu
     return pictures
 
 
+def units_text(figure: go.Figure) -> str:
+    """Write what the columns of a figure's data are."""
+    return json.dumps(units(figure), ensure_ascii=False, indent=1)
+
+
 def _svg(figure: go.Figure, name: str) -> Markup:
     """Return a figure as SVG in the page's own ink, on its ground, as wide as a column."""
-    narrow = go.Figure(figure).update_layout(
-        width=_PAGE_WIDTH, paper_bgcolor=_CLEAR, legend_bgcolor=_CLEAR
-    )
-    text = _INK.sub("var(--ink)", figure_bytes(narrow, "svg").decode())
+    narrow = fit(figure, _PAGE_WIDTH).update_layout(paper_bgcolor=_CLEAR, legend_bgcolor=_CLEAR)
+    text = _INK.sub("var(--ink)", figure_bytes(narrow, "svg", has_font=False).decode())
     label = Markup.escape(_title(figure) or name)
     shape = "still tall" if (figure.layout.height or 0) > _PAGE_WIDTH else "still"
     start = f'<svg role="img" aria-label="{label}" class="{shape}"'
@@ -84,7 +98,7 @@ def _interactive(figures: list[tuple[Drawing, go.Figure]], problem: str) -> Pict
 
     pictures = Pictures(script=Markup(f"<script>{get_plotlyjs()}</script>"), problem=problem)
     for one, figure in figures:
-        html = dress(figure, "page").to_html(
+        html = dress(figure, "white").to_html(
             full_html=False, include_plotlyjs=False, include_mathjax=False, config=_CONFIG
         )
         pictures.markup.setdefault(one.section, []).append(Markup(html))

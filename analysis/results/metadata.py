@@ -23,7 +23,8 @@ class Attribute:
     """One ``meta_*`` column, its name without ``meta_``.
 
     Where it is categorical: ``values`` and, per image, ``code`` [N] (-1 without a value). Where it
-    is numeric: ``number`` [N] (NaN without). Where it is neither, ``reason`` says why.
+    is numeric: ``number`` [N] (NaN without). Where it is neither, ``reason`` says why. ``is_id``
+    where it numbers the images: nothing can be read from its mean.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Attribute:
     code: npt.NDArray[np.int64] | None = None
     number: npt.NDArray[np.float64] | None = None
     reason: str | None = None
+    is_id: bool = False
 
 
 def attributes_of(columns: pa.Table) -> dict[str, Attribute]:
@@ -77,10 +79,16 @@ def _attribute(name: str, values: pa.Array) -> Attribute:
     if not len(distinct):
         return Attribute(name, reason="has no value")
     if (distinct % 1 != 0).any() or len(distinct) > _MAX_WHOLE_VALUES:
-        return Attribute(name, number=number)
+        return Attribute(name, number=number, is_id=_numbers_images(number))
     code = np.where(np.isnan(number), MISSING, np.searchsorted(distinct, number))
     texts = [str(int(value)) for value in distinct]
     return Attribute(name, texts, code, number if len(distinct) > 2 else None)
+
+
+def _numbers_images(number: npt.NDArray[np.float64]) -> bool:
+    """Whether whole numbers are another one of every image: an index, or the id of a file."""
+    known = number[~np.isnan(number)]
+    return len(known) > 1 and not (known % 1).any() and len(np.unique(known)) == len(known)
 
 
 def _categorical(name: str, values: pa.Array) -> Attribute:
@@ -147,7 +155,10 @@ class Metadata:
         return [self.attributes[short]]
 
     def kinds(self) -> pd.DataFrame:
-        """Say of every attribute whether it is categorical, numeric or unused, and why."""
+        """Say of every attribute whether it is categorical, numeric or unused, and why.
+
+        Those that number the images come last.
+        """
         return pd.DataFrame(
             [
                 {
@@ -156,8 +167,9 @@ class Metadata:
                     "numeric": one.number is not None,
                     "n_values": len(one.values) if one.values else None,
                     "reason": one.reason,
+                    "is_id": one.is_id,
                 }
-                for one in self.attributes.values()
+                for one in sorted(self.attributes.values(), key=lambda one: one.is_id)
             ],
-            columns=["attribute", "categorical", "numeric", "n_values", "reason"],
+            columns=["attribute", "categorical", "numeric", "n_values", "reason", "is_id"],
         )

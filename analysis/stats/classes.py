@@ -9,7 +9,7 @@ import pandas as pd
 from analysis import schema
 from analysis.stats.multiple import benjamini_hochberg, holm
 from analysis.stats.not_worse import LossBounds, loss_bounds, pair_loss_bounds
-from analysis.stats.pairs import Counts, Rows, mcnemar
+from analysis.stats.pairs import Counts, Rows, change_interval, mcnemar
 from analysis.stats.planning import detectable_difference, detectable_paired, image_floor
 from analysis.stats.rates import false_positive_rate
 from analysis.stats.spread import spread
@@ -119,7 +119,8 @@ def class_table(
         alone.
     flips : two integer arrays, shape (C,), optional
         Of a single pair of models: images of each class that flip to wrong and to right. They give
-        ``mcnemar_p`` and, by Benjamini-Hochberg, ``mcnemar_q``: tests of the change of recall.
+        ``mcnemar_p`` and, by Benjamini-Hochberg, ``mcnemar_q``: tests of the change of recall,
+        whose interval over images is ``mcnemar_low`` to ``mcnemar_high``.
     n_train : float array, shape (C,), optional
         Training images of each class.
 
@@ -145,6 +146,7 @@ def class_table(
     bounds = _bounds(delta, changes, of_dense, of_variant, flips)
     p = np.where(empty, np.nan, test.p)
     flipped = nothing if flips is None else np.where(empty, np.nan, mcnemar(*flips))
+    ends = (nothing, nothing) if flips is None else change_interval(*flips, n_images)
     return pd.DataFrame(
         {
             schema.VARIANT_ID: variant_id,
@@ -173,6 +175,8 @@ def class_table(
             "fnr": 1 - variant.recall.mean(axis=0),
             "mcnemar_p": flipped,
             "mcnemar_q": benjamini_hochberg(flipped),
+            "mcnemar_low": np.where(empty, np.nan, ends[0]),
+            "mcnemar_high": np.where(empty, np.nan, ends[1]),
             "n_train": nothing if n_train is None else n_train,
             "se_two_way": both.se,
             "df_two_way": both.df,

@@ -4,7 +4,7 @@ Flips, McNemar's test, change of accuracy, pairing of runs.
 """
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -82,12 +82,31 @@ class Pair:
         }
 
 
+def change_interval(
+    lost: Counts, won: Counts, n: npt.NDArray[np.integer[Any]]
+) -> tuple[FloatArray, FloatArray]:
+    """Return the 95 % interval of the change of accuracy of one pair of models on sets of images.
+
+    Bonett and Price 2012: with ``q = (c + 1) / (N + 2)`` and ``r = (b + 1) / (N + 2)``,
+    ``q - r -+ 1.96 sqrt((q + r - (q - r)^2) / (N + 2))``, cut at -1 and 1.
+
+    Parameters
+    ----------
+    lost, won : integer arrays, shape (C,)
+        Images of each set that were right and are wrong, and the reverse.
+    n : integer array, shape (C,)
+        Images of each set.
+    """
+    q, r = (won + 1) / (n + 2), (lost + 1) / (n + 2)
+    margin = float(ndtri(0.975)) * np.sqrt((q + r - (q - r) ** 2) / (n + 2))
+    return np.maximum(-1.0, q - r - margin), np.minimum(1.0, q - r + margin)
+
+
 def pair(dense_correct: BoolArray, variant_correct: BoolArray) -> Pair:
     """Compare two models image by image.
 
-    ``delta = (c - b) / N`` with b images that were right and are wrong, c the reverse. Interval of
-    Bonett and Price: with ``q = (c + 1) / (N + 2)`` and ``r = (b + 1) / (N + 2)``,
-    ``q - r -+ 1.96 sqrt((q + r - (q - r)^2) / (N + 2))``, cut at -1 and 1.
+    ``delta = (c - b) / N`` with b images that were right and are wrong, c the reverse; its interval
+    is that of :func:`change_interval`.
 
     Parameters
     ----------
@@ -101,15 +120,14 @@ def pair(dense_correct: BoolArray, variant_correct: BoolArray) -> Pair:
     n = len(dense_correct)
     lost = int((dense_correct & ~variant_correct).sum())
     won = int((variant_correct & ~dense_correct).sum())
-    q, r = (won + 1) / (n + 2), (lost + 1) / (n + 2)
-    margin = float(ndtri(0.975)) * np.sqrt((q + r - (q - r) ** 2) / (n + 2))
+    low, high = change_interval(np.array([lost]), np.array([won]), np.array([n]))
     return Pair(
         n_images=n,
         to_wrong=lost,
         to_right=won,
         delta=(won - lost) / n if n else np.nan,
-        low=max(-1.0, q - r - margin),
-        high=min(1.0, q - r + margin),
+        low=float(low[0]),
+        high=float(high[0]),
         p=float(mcnemar(np.array([lost]), np.array([won]))[0]),
     )
 

@@ -3,28 +3,24 @@
 Select, tag, export, keep the view, copy as code.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from analysis import schema
-from analysis.errors import LetheError
 from analysis.presentation.formatting import count
 from analysis.results.code import literal, table_code, where_in
-from analysis.store.tags import LONGEST
-from dashboard import data, export_panel, permissions, state
+from dashboard import data, export_panel, permissions
 from dashboard.address import WHOLE
 from dashboard.context import Context
-from dashboard.gallery import selected, sorts
+from dashboard.gallery import kept, selected, sorts
 from dashboard.gallery.query import Found
 from dashboard.gallery.range_keys import is_metadata, sort_of_range
 from dashboard.gallery.sort_keys import Sort, sort_of
 from dashboard.gallery.tiles import chips
-from dashboard.selection import Selection, to_params
-from dashboard.text import plain
+from dashboard.selection import Selection
 
 _CLASS_COLUMNS = {
     "label": schema.LABEL, "dense": "dense_modal_label", "variant": "modal_label",
@@ -136,9 +132,6 @@ def _kept(condition: str) -> str:
     return f"\ntable = table[{condition}]"
 
 
-_TROUBLE = "marks-trouble"
-
-
 def bar(context: Context, found: Found) -> None:
     """Draw the row of actions; what a button hides is made when it is opened."""
     chosen, meant = selected.ids(context), selected.meant(context, found)
@@ -169,18 +162,15 @@ def bar(context: Context, found: Found) -> None:
         if is_writable:
             with _opened(f"Tag {count(len(meant))}", "sell", "tag") as is_open:
                 if is_open:
-                    _tags(context, meant)
+                    kept.tags(context, meant)
         with _opened("Views", "bookmark", "views") as is_open:
             if is_open:
-                _views(context, is_writable)
+                kept.views(context, is_writable)
         with _opened("Code", "code", "code") as is_open:
             if is_open:
                 st.caption("These images in a notebook, in this order.")
                 st.code(gallery_code(context, found), language="python", wrap_lines=True)
-    trouble = state.recall(_TROUBLE) or data.marks_problem(context.results.folder)
-    if trouble:
-        st.error(plain(trouble))
-        state.remember(_TROUBLE, None)
+    kept.said(context)
 
 
 @contextmanager
@@ -203,104 +193,3 @@ def _rule(context: Context, chosen: selected.Ids) -> str:
         return "selected by hand"
     rules = [chip["text"] for chip in chips(context.selection)]
     return "; ".join(rules) or "all PIEs"
-
-
-def _tags(context: Context, meant: selected.Ids) -> None:
-    marked = data.marks(context.results.folder)
-    what = f"{count(len(meant))} {'image' if len(meant) == 1 else 'images'}"
-    st.text_input("Tag", max_chars=LONGEST, placeholder="For example: mislabelled", key="tag-name")
-    st.button(
-        f"Tag {what}",
-        disabled=not len(meant),
-        on_click=_tag,
-        args=(context, meant),
-        key="tag-give",
-    )
-    if not marked.tags:
-        st.caption("Tags are kept beside the sweep, for everybody who opens it.")
-        return
-    st.caption("Kept beside the sweep. Add to these images, or take from them:")
-    for tag, ids in marked.tags.items():
-        n_here = int(np.isin(meant, ids).sum())
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"{plain(tag)} ({count(len(ids))})", width="stretch")
-            for icon, step, disabled in (
-                ("add", _add, n_here == len(meant)),
-                ("remove", _take, not n_here),
-            ):
-                st.button(
-                    "",
-                    icon=f":material/{icon}:",
-                    help="Tag these images" if icon == "add" else "Take the tag from these images",
-                    disabled=disabled,
-                    on_click=step,
-                    args=(context, tag, meant),
-                    key=f"tag-{icon}-{tag}",
-                )
-
-
-def _views(context: Context, is_writable: bool) -> None:
-    views = data.marks(context.results.folder).views
-    if not views:
-        st.caption("A view keeps the rule, filters and order, not the images of today.")
-    for name, rule in views.items():
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.button(
-                plain(name),
-                on_click=_show,
-                args=(context, rule),
-                key=f"view-{name}",
-                width="stretch",
-            )
-            if is_writable:
-                st.button(
-                    "",
-                    icon=":material/delete:",
-                    help="Forget this view",
-                    on_click=_forget,
-                    args=(context, name),
-                    key=f"view-forget-{name}",
-                )
-    if is_writable:
-        st.text_input("Name", max_chars=LONGEST, placeholder="Name of this view", key="view-name")
-        st.button("Keep this view", on_click=_keep, args=(context,), key="view-keep")
-
-
-def _tag(context: Context, meant: selected.Ids) -> None:
-    name = str(st.session_state.get("tag-name", ""))
-    if _tried(lambda: context.results.folder.marks.tag(name, meant)):
-        st.session_state["tag-name"] = ""
-
-
-def _add(context: Context, tag: str, meant: selected.Ids) -> None:
-    _tried(lambda: context.results.folder.marks.tag(tag, meant))
-
-
-def _take(context: Context, tag: str, meant: selected.Ids) -> None:
-    _tried(lambda: context.results.folder.marks.untag(tag, meant))
-
-
-def _keep(context: Context) -> None:
-    name = str(st.session_state.get("view-name", ""))
-    rule = to_params(context.selection, default_variant=None)
-    kept = {one: rule[one] for one in rule if one not in ("sweep", "page", "image")}
-    if _tried(lambda: context.results.folder.marks.save_view(name, kept)):
-        st.session_state["view-name"] = ""
-
-
-def _forget(context: Context, name: str) -> None:
-    _tried(lambda: context.results.folder.marks.forget_view(name))
-
-
-def _show(context: Context, rule: dict[str, list[str]]) -> None:
-    st.query_params.from_dict({"sweep": [context.manifest.name], **rule})
-
-
-def _tried(change: Callable[[], Any]) -> bool:
-    try:
-        permissions.check("keep tags or views")
-        change()
-    except LetheError as error:
-        state.remember(_TROUBLE, str(error))
-        return False
-    return True

@@ -29,7 +29,7 @@ _grid = st.components.v2.component(
     html='<div class="lethe-gallery"></div>'
     '<dialog class="lethe-keys-dialog" aria-labelledby="lethe-keys-title"></dialog>',
     css=_source("gallery.css"),
-    js=_source("elements.js") + _source("keys.js") + _source("grid.js"),
+    js=_source("elements.js") + _source("keys.js") + _source("table.js") + _source("grid.js"),
     isolate_styles=False,
 )
 _detail = st.components.v2.component(

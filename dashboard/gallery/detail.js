@@ -18,6 +18,7 @@ function makeHead(data, dialog, go, select, goTo) {
     ...(data.steps ? [makeSteps(data.steps, goTo)] : []),
     element("span", "lethe-position", data.position),
     chosen,
+    makeCopy(data.link, "detail-copy-link"),
     control("‹", "Previous image", "detail-previous", step(data.previous)),
     control("›", "Next image", "detail-next", step(data.next)),
     control("×", "Close", "detail-close", () => dialog.close()),
@@ -50,6 +51,19 @@ function makeFacts(data) {
     list.append(element("dt", "", name), element("dd", "", value));
   }
   return list;
+}
+
+// The way to the page of this image: in this session a step, in another tab an address.
+function makeWay(data, leave) {
+  const way = element("a", "lethe-way", "Open its own page: every run, every variant");
+  way.href = data.page;
+  way.dataset.testid = "detail-page";
+  way.onclick = (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    leave();
+  };
+  return way;
 }
 
 function makeSegment(segment) {
@@ -85,6 +99,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const dialog = parentElement.querySelector("dialog");
   if (!dialog) return;
   const go = (id) => setTriggerValue("act", { type: "open", id });
+  const leave = () => setTriggerValue("act", { type: "image-page" });
   const goTo = (id) => setTriggerValue("act", { type: "variant", id });
   const select = () =>
     setTriggerValue("act", {
@@ -114,6 +129,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const right = element("div", "lethe-right-side");
   right.append(
     makeFacts(data),
+    makeWay(data, leave),
     element("h3", "", data.heading),
     makeVotes(data),
     element("p", "lethe-legend", data.legend),

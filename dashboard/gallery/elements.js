@@ -35,3 +35,32 @@ function picture(frame, src, alt) {
 
 const isTyping = (target) =>
   target instanceof Element && target.matches("input:not([type=checkbox]), textarea, select, [contenteditable]");
+
+// A button that copies the address of what is shown, which names sweep and variant; what it did
+// stands on it for a moment.
+function makeCopy(query, testid) {
+  const made = button("lethe-step lethe-copy", "Copy link", undefined, async () => {
+    const link = `${location.origin}${location.pathname}?${query}`;
+    made.textContent = (await copied(link)) ? "Copied" : "Copy it from the address bar";
+    setTimeout(() => { made.textContent = "Copy link"; }, 2500);
+  });
+  made.dataset.testid = testid;
+  made.dataset.link = query;
+  return made;
+}
+
+// Where the page is not trusted with the clipboard, as over plain HTTP, a field is copied from.
+async function copied(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const field = element("textarea");
+    field.value = text;
+    (document.querySelector("dialog[open]") ?? document.body).append(field);
+    field.select();
+    const done = document.execCommand("copy");
+    field.remove();
+    return done;
+  }
+}

@@ -48,7 +48,8 @@ def strips(context: Context, ids: Sequence[int]) -> list[dict[str, Any]]:
                 mark = MARKS[fate.mark[image_id]]
                 label = class_name(names, fate.modal_label[image_id])
                 here = rung.variant_id == context.variant
-                fates.append([mark, f"{rung.label}: {label}, {WORDS.get(mark, mark)}", here])
+                words = f"{rung.label}: {label}, {WORDS.get(mark, mark)}"
+                fates.append([mark, words, here, rung.label])
         made.append({"fates": fates, "tags": tags.get(image_id, [])})
     return made
 

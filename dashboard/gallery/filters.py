@@ -16,10 +16,10 @@ import streamlit as st
 
 from analysis.presentation.formatting import count
 from analysis.stats.pie import KINDS
-from dashboard import data, state
+from dashboard import state
 from dashboard.address import WHOLE
 from dashboard.context import Context
-from dashboard.gallery import sets, single
+from dashboard.gallery import sets, single, sorts
 from dashboard.gallery.query import Facets
 from dashboard.gallery.sort_keys import sort_of
 from dashboard.gallery.tiles import KIND_ICONS, SCORES_WORDS
@@ -31,6 +31,7 @@ from dashboard.selection import (
     POPULATIONS,
     SCORES,
     TILES,
+    VIEWS,
     changed,
 )
 from dashboard.text import plain
@@ -181,6 +182,7 @@ def _say_how_many(names: Sequence[str], text: str) -> None:
 _POPULATIONS = {"pies": "PIEs", "non-pies": "Non-PIEs", "all": "All images"}
 _CLASS_OF = {"label": "True", "dense": "Dense", "variant": "Variant"}
 _ORDERS = {"desc": "Falling", "asc": "Rising"}
+_VIEWS = {"tiles": "Tiles", "table": "Table"}
 _TILES = {"small": "S", "medium": "M", "large": "L"}
 _PER_PAGE = (24, 60, 120, MAX_PER_PAGE)
 
@@ -303,12 +305,14 @@ def arrangement(context: Context) -> None:
         with st.container(key="filter-sort", width=165):
             st.selectbox(
                 "Sort by",
-                (*single.sorts(context), *data.numbers(context.results)),
+                sorts.known(context),
                 format_func=lambda one: sort_of(one).label,
                 **_bound(context, "sort", selection.sort),
             )
         _switch(context, "order", "Order", ORDERS, _ORDERS)
-        _switch(context, "tile", "Tile size", TILES, _TILES)
+        _switch(context, "view", "Show as", VIEWS, _VIEWS)
+        if selection.view == "tiles":
+            _switch(context, "tile", "Tile size", TILES, _TILES)
         with st.container(key="filter-per_page", width=110):
             st.selectbox(
                 "A page",

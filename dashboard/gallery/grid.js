@@ -1,4 +1,4 @@
-// The grid: count, filter chips, pager and tiles.
+// The grid: count, filter chips, pager and tiles, or the same images as rows.
 //
 // Which tiles are selected changes here at once and is sent with whatever is sent next, always for
 // the whole page: so nothing is lost where the server answers an earlier click late.
@@ -28,9 +28,10 @@ const MARKS = { right: "●", forgotten: "▼", recovered: "▲", changed: "◆"
 // One mark a variant, in order of sparsity: right, forgotten, recovered, changed, as wrong as dense.
 function strip(fates) {
   const made = element("span", "lethe-fates");
-  for (const [mark, words, isHere] of fates) {
+  for (const [mark, words, isHere, level] of fates) {
     const one = element("span", `lethe-fate lethe-fate-${mark}${isHere ? " lethe-fate-here" : ""}`, MARKS[mark]);
     one.title = words;
+    one.append(element("span", "lethe-fate-level", level));
     made.append(one);
   }
   return made;
@@ -38,7 +39,7 @@ function strip(fates) {
 
 function makeCell(tile, page) {
   const cell = element("div", "lethe-cell");
-  const open = button("lethe-tile", undefined, undefined, (event) =>
+  const open = button("lethe-tile lethe-open", undefined, undefined, (event) =>
     event.shiftKey ? page.toggle(tile.id, true) : page.act({ type: "open", id: tile.id }),
   );
   open.dataset.testid = "gallery-tile";
@@ -46,13 +47,18 @@ function makeCell(tile, page) {
   open.title = tile.alt;
   open.tabIndex = -1;
   open.append(picture(element("span", "lethe-frame"), tile.src, tile.alt), words(tile));
+  cell.append(open, makeBox(tile, page));
+  return cell;
+}
+
+function makeBox(tile, page) {
   const box = element("input", "lethe-select");
   box.type = "checkbox";
   box.tabIndex = -1;
+  box.dataset.imageId = String(tile.id);
   box.setAttribute("aria-label", `Select image ${tile.id}`);
   box.onclick = (event) => page.toggle(tile.id, event.shiftKey);
-  cell.append(open, box);
-  return cell;
+  return box;
 }
 
 function makeChips(data, act) {
@@ -99,7 +105,7 @@ function makePager(data, act) {
 }
 
 function moveFocus(event, grid) {
-  const tiles = [...grid.querySelectorAll(".lethe-tile")];
+  const tiles = [...grid.querySelectorAll(".lethe-open")];
   const here = tiles.indexOf(document.activeElement);
   if (here < 0) return;
   const columns = getComputedStyle(grid).gridTemplateColumns.split(" ").length;
@@ -175,11 +181,18 @@ class Page {
 
   paint() {
     for (const box of this.root.querySelectorAll(".lethe-select")) {
-      const id = Number(box.previousSibling.dataset.imageId);
-      box.checked = this.selected.has(id);
-      box.parentElement.classList.toggle("lethe-selected", box.checked);
+      box.checked = this.selected.has(Number(box.dataset.imageId));
+      box.closest(".lethe-cell, tr").classList.toggle("lethe-selected", box.checked);
     }
   }
+}
+
+function makeTiles(data, page) {
+  const grid = element("div", `lethe-grid lethe-tiles-${data.tile}`);
+  grid.setAttribute("role", "group");
+  grid.setAttribute("aria-label", "Images");
+  grid.append(...data.tiles.map((tile) => makeCell(tile, page)));
+  return grid;
 }
 
 const keysDialog = (root) => root.parentElement.querySelector(".lethe-keys-dialog");
@@ -188,7 +201,7 @@ function onKey(event, page, root) {
   if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
   if (document.querySelector("dialog[open]")) return;
   if (event.key === "?") return showKeys(keysDialog(root));
-  const tile = document.activeElement?.closest?.(".lethe-cell")?.querySelector(".lethe-tile");
+  const tile = document.activeElement?.closest?.(".lethe-cell, tr")?.querySelector(".lethe-open");
   const key = event.key.toLowerCase();
   if (key === "x" && tile) page.toggle(Number(tile.dataset.imageId), event.shiftKey);
   else if (key === "a" && tile) page.toggleAll();
@@ -230,14 +243,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const pager = makePager(data, act);
   const keys = button("lethe-step", "?", "Keys of the gallery", () => showKeys(keysDialog(root)));
   keys.dataset.testid = "gallery-keys";
-  pager.append(keys);
+  pager.append(makeCopy(data.link, "gallery-copy-link"), keys);
   bar.append(count, pager);
 
-  const grid = element("div", `lethe-grid lethe-tiles-${data.tile}`);
-  grid.setAttribute("role", "group");
-  grid.setAttribute("aria-label", "Images");
-  grid.append(...data.tiles.map((tile) => makeCell(tile, page)));
-  const first = grid.querySelector(".lethe-tile");
+  const grid = data.table ? makeTable(data, page, act) : makeTiles(data, page);
+  const first = grid.querySelector(".lethe-open");
   if (first) first.tabIndex = 0;
   grid.onkeydown = (event) => moveFocus(event, grid);
 
@@ -249,7 +259,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   page.last = page.ids.includes(page.last) ? page.last : null;
   page.turn = Math.max(page.turn, data.turn);
   page.hear({ ...data, turn: page.turn });
-  if (focused && focused !== "gallery-tile") {
+  if (focused && !["gallery-tile", "gallery-row-open"].includes(focused)) {
     root.querySelector(`[data-testid="${focused}"]:not(:disabled)`)?.focus();
   } else if (focused && first) {
     first.focus();

@@ -32,12 +32,16 @@ _AT_ONCE = 200_000
 def panel(context: Context, found: Found) -> None:
     """Draw the ranges; those that filter already are always drawn."""
     chosen = {one.column: one for one in context.selection.ranges}
-    is_small = context.n_images * max(len(context.manifest.seeds), 1) <= _AT_ONCE
-    opened = st.expander("Ranges", expanded=is_small, key=_KEY, on_change="rerun")
+    opened = st.expander("Ranges", expanded=is_small(context), key=_KEY, on_change="rerun")
     columns = offered(context) if opened.open else list(chosen)
     with opened if opened.open else st.container():
         for column in dict.fromkeys([*columns, *chosen]):
             _one(context, found, column, chosen)
+
+
+def is_small(context: Context) -> bool:
+    """Whether the predictions are so few that what is made of them all is there at once."""
+    return context.n_images * max(len(context.manifest.seeds), 1) <= _AT_ONCE
 
 
 def offered(context: Context) -> list[str]:

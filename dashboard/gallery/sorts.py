@@ -19,6 +19,11 @@ Values = npt.NDArray[np.float64]
 _EVERY = 1.0
 
 
+def known(context: Context) -> tuple[str, ...]:
+    """Name what can be sorted by, metadata of numbers too."""
+    return (*single.sorts(context), *data.numbers(context.results))
+
+
 def values(context: Context) -> Values | None:
     """Return what is sorted by, N values; None where the index holds it, or it is not there yet."""
     sort = sort_of(context.selection.sort)
@@ -60,14 +65,10 @@ def _of_ranges(context: Context) -> dict[str, Values]:
 
 def note(context: Context, found: Values | None) -> None:
     """Say what is unusual about the order that is shown."""
-    sort = context.selection.sort
-    waits = [one for one in context.selection.ranges if one.column == "stability"]
-    if (sort == "stability" and found is None) or (
-        waits and data.stability(context.results, context.variant) is None
-    ):
+    if _waits_for_stability(context) or _lacks_facts(context):
         st.fragment(_waiting, run_every=_EVERY)(context)
-    elif found is not None and np.isnan(found).all():
-        st.caption(sort_of(sort).why_unknown)
+    if found is not None and np.isnan(found).all():
+        st.caption(sort_of(context.selection.sort).why_unknown)
     for column, one in _of_ranges(context).items():
         if np.isnan(one).all():
             of = sort_of_range(column)
@@ -75,35 +76,67 @@ def note(context: Context, found: Values | None) -> None:
             st.caption(plain(words))
 
 
-def fact(context: Context, found: Values | None) -> list[tuple[str, str]]:
-    """Return what is sorted by as a fact of the image that is open."""
+_FACTS = ("breaking_point", "stability", "kl", "dense_vote_entropy")
+
+
+def facts(context: Context, sorted_by: Values | None = None) -> list[tuple[str, str]]:
+    """Return what is known of the image that is open, and what it is sorted by."""
     image = context.selection.image
-    if found is None or image is None or np.isnan(found[image]):
+    if image is None:
         return []
-    return [sort_of(context.selection.sort).written(float(found[image]))]
+    usual = [name for name in _FACTS if not (single.is_single(context) and _takes_runs(name))]
+    known = _of_facts(context)
+    listed = []
+    for name in usual:
+        values = known.get(name)
+        if values is None:
+            listed.append((sort_of(name).label, "being computed"))
+        elif not np.isnan(values[image]):
+            listed.append(sort_of(name).written(float(values[image])))
+    sort = sort_of(context.selection.sort)
+    if sorted_by is not None and sort.key not in usual and not np.isnan(sorted_by[image]):
+        listed.append(sort.written(float(sorted_by[image])))
+    return listed
 
 
-def facts(context: Context, image: int) -> list[tuple[str, str]]:
-    """Return all of it that is known of one image by now."""
-    names = ["breaking_point"] + ["dense_vote_entropy"] * (not single.is_single(context))
-    known = {name: data.image_values(context.results, context.variant, name) for name in names}
-    stability = data.stability(context.results, context.variant)
-    if stability is not None:
-        known["stability"] = stability
-    return [
-        sort_of(name).written(float(v[image]))
-        for name, v in known.items()
-        if not np.isnan(v[image])
-    ]
+def _takes_runs(name: str) -> bool:
+    return sort_of(name).of_populations
+
+
+def _of_facts(context: Context) -> dict[str, Values | None]:
+    """Return N values of each fact; None of those that are being computed."""
+    columns = {name: sort_of(name).column for name in _FACTS if name != "stability"}
+    known = data.values_soon(context.results, context.variant, tuple(columns.values()))
+    return {
+        **{name: None if known is None else known[column] for name, column in columns.items()},
+        "stability": None
+        if single.is_single(context)
+        else data.stability(context.results, context.variant),
+    }
+
+
+def _lacks_facts(context: Context) -> bool:
+    usual = {name for name in _FACTS if not (single.is_single(context) and _takes_runs(name))}
+    found = _of_facts(context) if context.selection.image is not None else {}
+    return any(found[name] is None for name in usual & found.keys())
 
 
 def _waiting(context: Context) -> None:
-    if data.stability(context.results, context.variant) is not None:
+    """Draw the page again once all that it waits for is there."""
+    if not _waits_for_stability(context) and not _lacks_facts(context):
         st.rerun()
-    st.caption(
-        "PIE stability is being computed from 200 resamples of the seeds; until it is there, "
-        "images are in the order of vote distance, and a range of it leaves none out."
+    if _waits_for_stability(context):
+        st.caption(
+            "PIE stability is being computed from 200 resamples of the seeds; until it is there, "
+            "images are in the order of vote distance, and a range of it leaves none out."
+        )
+
+
+def _waits_for_stability(context: Context) -> bool:
+    is_asked = context.selection.sort == "stability" or any(
+        one.column == "stability" for one in context.selection.ranges
     )
+    return is_asked and data.stability(context.results, context.variant) is None
 
 
 def found(context: Context, index: ImageIndex, values: Values | None) -> Found:

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 
@@ -12,10 +14,10 @@ from analysis.stats.pie import KINDS
 from dashboard import data
 from dashboard.address import WHOLE
 from dashboard.context import Context
-from dashboard.gallery import fates, selected, single
+from dashboard.gallery import fates, selected, single, table
 from dashboard.gallery.query import Found, ImageIndex
 from dashboard.gallery.range_keys import sort_of_range
-from dashboard.selection import Selection
+from dashboard.selection import Selection, to_params
 
 KIND_ICONS = {"forgotten": "▼", "recovered": "▲", "changed": "◆", "": "○"}
 _NOUNS = {"pies": "PIEs", "non-pies": "non-PIEs", "all": "images"}
@@ -35,6 +37,8 @@ def grid_data(context: Context, index: ImageIndex, found: Found) -> dict[str, An
         "page": selection.page,
         "n_pages": found.n_pages(selection.per_page),
         "tile": selection.tile,
+        "link": link(context, image=None),
+        "table": table.rows(context, index, ids) if selection.view == "table" else None,
         "empty": "" if len(ids) else _why_empty(selection, index),
         "tiles": [
             _with_strip(tile(context, index, image_id, uri), strip)
@@ -53,11 +57,20 @@ def grid_data(context: Context, index: ImageIndex, found: Found) -> dict[str, An
     }
 
 
+def link(context: Context, **changes: Any) -> str:
+    """Write the query of the address of what is shown, sweep and variant named whatever they are.
+
+    So it shows the same where another sweep or variant is the default by then.
+    """
+    shown = replace(context.selection, sweep=context.manifest.name, **changes)
+    return urlencode(to_params(shown), doseq=True)
+
+
 def _with_strip(shown: dict[str, Any], strip: dict[str, Any]) -> dict[str, Any]:
     """Add the strip and the tags of a tile, which its alternative text says too."""
     alt = str(shown["alt"])
     if strip["fates"]:
-        alt += f" At {'; '.join(words for _, words, _ in strip['fates'])}."
+        alt += f" At {'; '.join(words for _, words, *_ in strip['fates'])}."
     if strip["tags"]:
         alt += f" Tags: {', '.join(strip['tags'])}."
     return shown | strip | {"alt": alt}
@@ -120,6 +133,8 @@ def detail_data(
         "id": image_id,
         "src": shown["src"],
         "selected": bool(np.isin(image_id, selected.ids(context))),
+        "link": link(context),
+        "page": f"image?{link(context)}",
         "alt": shown["alt"],
         "title": f"Image {image_id}: {shown['label']}",
         "position": (

@@ -1,5 +1,7 @@
 """Attributes: what PIEs have more of, beside seed noise, and error rates within subgroups."""
 
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
@@ -13,9 +15,10 @@ from dashboard import data, pending, state
 from dashboard.commands import typed
 from dashboard.context import Context
 from dashboard.figure_panel import figure, listing, note
+from dashboard.frames import frame
 from dashboard.gallery.filters import class_choice
 from dashboard.gallery.variant_control import variant_filter
-from dashboard.links import open_gallery
+from dashboard.links import open_gallery, open_values
 from dashboard.text import plain
 from dashboard.views import attributes_all
 
@@ -28,8 +31,12 @@ _RATES = {
     "fpr": "FPR",
     "dense_fnr": "FNR dense",
     "fnr": "FNR",
-    "fpr_change": "FPR change",
-    "fnr_change": "FNR change",
+}
+_CHANGES = {
+    "fpr_points": "FPR change, points",
+    "fpr_times": "FPR, times dense",
+    "fnr_points": "FNR change, points",
+    "fnr_times": "FNR, times dense",
 }
 
 
@@ -47,7 +54,7 @@ def show() -> None:
         variant_filter(context)
         with st.container(key="filter-attribute", width=260):
             names = list(usable.index)
-            only = names[0] if len(names) == 1 else None
+            only = names[0] if len(names) == 1 and not usable["is_id"].iloc[0] else None
             attribute = st.selectbox(
                 "Attribute",
                 names,
@@ -101,9 +108,8 @@ def _values(context: Context, attribute: str) -> None:
     in_points = {name: 100 * rows[name].astype(float) for name in risks}
     shown = rows.assign(**in_points)[["value", "n_images", "n_pies", *risks, *_SHARES, *ratios]]
     number = st.column_config.NumberColumn
-    st.dataframe(
+    frame(
         shown.astype({"value": "string"}),
-        hide_index=True,
         column_config={"value": "Value", "n_images": "Images", "n_pies": "PIEs"}
         | {name: number(label, format="percent") for name, label in _SHARES.items()}
         | attributes_all.points_columns(list(risks))
@@ -153,17 +159,32 @@ def _subgroups(context: Context, attribute: str, usable: pd.DataFrame) -> None:
     number = st.column_config.NumberColumn
     listing(
         context,
-        rows[["value", "n_images", "n_positive", *_RATES]].astype({"value": "string"}),
+        _with_changes(rows)[["value", "n_images", "n_positive", *_RATES, *_CHANGES]],
         rows,
         name="subgroups",
         code=table_code(context.results, "subgroups", context.variant, by=by, positive=positive),
         columns={"value": "Subgroup", "n_images": "Images", "n_positive": "Positives"}
-        | {name: number(label, format="percent") for name, label in _RATES.items()},
+        | {name: number(label, format="percent") for name, label in _RATES.items()}
+        | {
+            name: number(label, format="%.3g ×" if "times" in name else "%+.2f")
+            for name, label in _CHANGES.items()
+        },
     )
     st.caption(
-        "Means over runs. Changes are relative to dense, of either sign; rates over few images "
-        "move by chance alone, and where the dense rate is 0 no relative change is defined."
+        "Means over runs. Changes are in percentage points, and as a multiple of the dense rate; "
+        "rates over few images move by chance alone, and where the dense rate is 0 there is no "
+        "multiple."
     )
+
+
+def _with_changes(rows: pd.DataFrame) -> pd.DataFrame:
+    """Add by how many points each rate changed, and how many times the dense one it is."""
+    shown = rows.astype({"value": "string"})
+    for rate in ("fpr", "fnr"):
+        change = rows[rate].astype(float) - rows[f"dense_{rate}"].astype(float)
+        shown[f"{rate}_points"] = 100 * change
+        shown[f"{rate}_times"] = 1 + rows[f"{rate}_change"].astype(float)
+    return shown
 
 
 def _numbers(context: Context, attribute: str) -> None:
@@ -180,6 +201,7 @@ def _numbers(context: Context, attribute: str) -> None:
         name="deciles",
         code=table_code(context.results, "attribute_deciles", context.variant, attribute=attribute),
         variant_id=context.variant,
+        on_click=partial(open_values, context, f"{schema.META_PREFIX}{attribute}"),
     )
     st.header(f"Mean of {plain(attribute)}", anchor=False)
     cells = (

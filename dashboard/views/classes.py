@@ -8,16 +8,15 @@ import streamlit as st
 from analysis import schema
 from analysis.figures.class_heatmap import class_heatmap, most_changed
 from analysis.figures.class_impact import class_impact, usual_rule
-from analysis.figures.confusion import confusion_flow
 from analysis.results.code import table_code, where_contains, where_in
 from dashboard import context as contexts
 from dashboard import state
 from dashboard.context import Context
-from dashboard.figure_panel import figure, note, side_by_side
+from dashboard.figure_panel import figure, listing, note, side_by_side
 from dashboard.gallery.variant_control import variant_filter
 from dashboard.links import open_gallery
 from dashboard.shell import guarded
-from dashboard.views import class_losses
+from dashboard.views import class_losses, confusion_pairs
 
 FEW = 40
 _SORTS = {
@@ -34,7 +33,8 @@ _SINGLE_RULES = {"mcnemar_p": "McNemar's p ≤ 0.05", "mcnemar_q": "McNemar's q 
 _COLUMNS = (
     schema.CLASS_NAME, "n_images", "n_train", "dense_recall", "recall", "recall_delta",
     "normalized_recall_delta", "ci_low_two_way", "ci_high_two_way", "q_two_way", "q_sweep",
-    "loss_upper", "loss_upper_named", "shrunken_delta", "mcnemar_p", "mcnemar_q", "p", "ci_low",
+    "loss_upper", "loss_upper_named", "shrunken_delta", "mcnemar_p", "mcnemar_q", "mcnemar_low",
+    "mcnemar_high", "p", "ci_low",
     "ci_high", "t", "df", "p_reference", "detectable", "image_floor",
 )  # fmt: skip
 
@@ -80,7 +80,7 @@ def show() -> None:
         "class to see its images."
     )
     st.header("Table", anchor=False)
-    _table(shown)
+    _table(context, shown, code, sort)
     st.fragment(guarded(lambda: class_losses.show(context, shown, code)))()
     class_losses.show_long_tail(context, classes)
     st.fragment(guarded(lambda: class_losses.show_plan(context)))()
@@ -88,7 +88,7 @@ def show() -> None:
         with place():
             _heatmap(context, set(shown[schema.CLASS_ID]))
         with place():
-            _confusion(context)
+            confusion_pairs.show(context)
 
 
 def _controls(
@@ -137,7 +137,9 @@ def _controls(
     return classes, code, rule or first, sort or "normalized_recall_delta", top
 
 
-def _table(classes: pd.DataFrame) -> None:
+def _table(context: Context, classes: pd.DataFrame, code: str, sort: str) -> None:
+    """List the classes as they are sorted in the figure; a row opens their images."""
+    classes = classes.sort_values(sort, kind="stable", na_position="last").reset_index(drop=True)
     number = st.column_config.NumberColumn
     shares = {
         "dense_recall": number("Dense recall", format="percent"),
@@ -150,6 +152,8 @@ def _table(classes: pd.DataFrame) -> None:
             ("normalized_recall_delta", "Normalized"),
             ("ci_low_two_way", "95 % from"),
             ("ci_high_two_way", "95 % to"),
+            ("mcnemar_low", "Change, 95 % from"),
+            ("mcnemar_high", "Change, 95 % to"),
             ("loss_upper", "Loss at most"),
             ("loss_upper_named", "… as one of all"),
             ("shrunken_delta", "Shrunken"),
@@ -161,10 +165,16 @@ def _table(classes: pd.DataFrame) -> None:
     }
     known = [name for name in _COLUMNS if name in classes and classes[name].notna().any()]
     in_points = {name: 100 * classes[name].astype(float) for name in points if name in known}
-    st.dataframe(
+    listing(
+        context,
         classes.assign(**in_points)[known].astype({schema.CLASS_NAME: "string"}),
-        hide_index=True,
-        column_config=shares
+        classes,
+        name="class-table",
+        code=f"{code}\n\ntable = table.sort_values({sort!r}, kind='stable').reset_index(drop=True)",
+        on_click=lambda row: open_gallery(
+            context, classes=(str(classes[schema.CLASS_NAME].iloc[row]),), population="all"
+        ),
+        columns=shares
         | points
         | {schema.CLASS_NAME: "Class", "n_images": "Images", "n_train": "Training images"}
         | {
@@ -199,7 +209,7 @@ def _heatmap(context: Context, class_ids: set[int]) -> None:
         st.caption(f"The {FEW} classes that changed most of {len(class_ids):,}.")
     figure(
         context,
-        _clickable(class_heatmap(kept, note=note(context))),
+        class_heatmap(kept, note=note(context)),
         kept,
         name="class-heatmap",
         code=code,
@@ -210,51 +220,3 @@ def _heatmap(context: Context, class_ids: set[int]) -> None:
             population="all",
         ),
     )
-
-
-def _confusion(context: Context) -> None:
-    pies = context.results.pies(context.variant)
-    figure(
-        context,
-        _clickable(
-            confusion_flow(
-                pies,
-                class_names=context.results.class_names,
-                note=note(context, context.variant),
-            )
-        ),
-        pies,
-        name="confusion",
-        code=table_code(context.results, "pies", context.variant),
-        variant_id=context.variant,
-        on_click=lambda point: open_gallery(
-            context,
-            classes=(str(point["customdata"][0]),),
-            class_of="dense",
-            becomes=(str(point["customdata"][1]),),
-        ),
-    )
-
-
-def _clickable(drawn: Any) -> Any:
-    """Lay unseen points over the cells of a heat map, whose own cells cannot be selected."""
-    for heatmap in [trace for trace in drawn.data if trace.type == "heatmap"]:
-        cells = [
-            (x, y, [*heatmap.customdata[y][x], value])
-            for y, row in enumerate(heatmap.z)
-            for x, value in enumerate(row)
-            if value is not None and value == value
-        ]
-        last = len(cells[0][2]) - 1 if cells else 0
-        # The points lie above the cells and take the pointer, so they say what the cells would.
-        drawn.add_scatter(
-            x=[x for x, _, _ in cells],
-            y=[y for _, y, _ in cells],
-            customdata=[custom for _, _, custom in cells],
-            hovertemplate=heatmap.hovertemplate.replace("%{z", f"%{{customdata[{last}]"),
-            mode="markers",
-            marker={"size": 22, "symbol": "square", "opacity": 0},
-            showlegend=False,
-            name="",
-        )
-    return drawn

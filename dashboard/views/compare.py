@@ -1,6 +1,7 @@
 """Compare: two variants side by side, and the images that only one of them changed."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,12 @@ from dashboard import data, pending, state
 from dashboard.context import Context, NothingYetError
 from dashboard.export_panel import panel
 from dashboard.figure_panel import figure, note
+from dashboard.frames import frame
 from dashboard.gallery import sets, single
 from dashboard.gallery.component import strip
 from dashboard.gallery.query import ImageIndex
 from dashboard.gallery.variant_control import variant_filter
+from dashboard.links import open_overlap
 from dashboard.text import plain
 
 _SHOWN = 12
@@ -86,7 +89,14 @@ def show() -> None:
             _alone(context, indices[variant_id], variant_id, against, pie[against])
     overlap = context.results.overlap()
     drawn, code = pie_overlap(overlap, note=note(context)), table_code(context.results, "overlap")
-    figure(context, drawn, overlap, name="pie-overlap", code=code)
+    figure(
+        context,
+        drawn,
+        overlap,
+        name="pie-overlap",
+        code=code,
+        on_click=partial(open_overlap, context),
+    )
     st.caption(
         "Two variants of unlike PIE counts cannot overlap fully, and two sets of PIEs that seeds "
         "alone make overlap too: images near a boundary change easily under either."
@@ -127,9 +137,7 @@ def _figures_of_merit(context: Context, one: str, other: str) -> None:
         for name, (label, write) in _METRICS.items()
     }
     table = pd.DataFrame.from_dict(rows, orient="index", columns=["dense", one, other])
-    st.dataframe(
-        table.rename_axis("Figure of merit").reset_index(), hide_index=True, height="content"
-    )
+    frame(table.rename_axis("Figure of merit").reset_index(), height="content")
     _beside_seeds(context, one, other)
     if single.is_single(context, one) or single.is_single(context, other):
         st.caption(single.NO_FLOOR)
@@ -151,9 +159,7 @@ def _beside_seeds(context: Context, one: str, other: str) -> None:
         rows[label] = [*halves, f"{aa} [{low}, {high}]"]
     table = pd.DataFrame.from_dict(rows, orient="index", columns=[one, other, "seeds alone"])
     st.subheader("Beside what seeds alone do", anchor=False)
-    st.dataframe(
-        table.rename_axis("Of a half of the runs").reset_index(), hide_index=True, height="content"
-    )
+    frame(table.rename_axis("Of a half of the runs").reset_index(), height="content")
     st.caption(_LIKE_FOR_LIKE)
 
 

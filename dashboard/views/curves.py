@@ -1,6 +1,7 @@
 """Curves: every figure of merit against sparsity, all methods overlaid."""
 
-from typing import Any, TypeAlias
+from functools import partial
+from typing import TypeAlias
 
 import pandas as pd
 import streamlit as st
@@ -10,14 +11,14 @@ from analysis.figures.breaking_points import breaking_points
 from analysis.figures.curves import QUANTITIES, metric_curve
 from analysis.figures.hardness import pie_accuracy, pie_difficulty
 from analysis.figures.pies import pie_kinds, pie_share
-from analysis.figures.trade_off import COSTS, trade_off
+from analysis.figures.trade_off import COSTS, trade_off, usual_cost
 from analysis.results.code import table_code, where
 from dashboard import context as contexts
 from dashboard import data, state
 from dashboard.context import Context
 from dashboard.figure_panel import figure, note, side_by_side
 from dashboard.gallery.filters import class_choice
-from dashboard.links import open_gallery
+from dashboard.links import open_breaking_point, open_kind, open_on_curve, open_variant
 
 # The table that is drawn, the quantity in words, and the lines that give the table.
 _Drawn: TypeAlias = tuple[pd.DataFrame | None, str, str]
@@ -32,26 +33,41 @@ def show() -> None:
         summary = context.summary
     st.fragment(lambda: _metric(context))()
     code = table_code(context.results, "summary")
+    to_variant = partial(open_variant, context)
     with side_by_side("curves") as place:
         with place():
             drawn = pie_share(summary, note=note(context))
-            figure(context, drawn, summary, name="pie-share", code=code)
+            figure(context, drawn, summary, name="pie-share", code=code, on_click=to_variant)
         with place():
             drawn = pie_accuracy(summary, note=note(context))
-            figure(context, drawn, summary, name="pie-accuracy", code=code)
+            figure(context, drawn, summary, name="pie-accuracy", code=code, on_click=to_variant)
     st.fragment(lambda: _trade_off(context, summary))()
     with side_by_side("kinds") as place:
         with place():
             drawn = pie_kinds(summary, note=note(context))
-            figure(context, drawn, summary, name="pie-kinds", code=code)
+            figure(
+                context,
+                drawn,
+                summary,
+                name="pie-kinds",
+                code=code,
+                on_click=partial(open_kind, context),
+            )
         with place():
             hard = pie_difficulty(summary, note=note(context))
-            figure(context, hard, summary, name="pie-difficulty", code=code)
+            figure(context, hard, summary, name="pie-difficulty", code=code, on_click=to_variant)
     broken = data.breaking_points(context.results)
     if not broken.empty:
         drawn = breaking_points(broken, note=note(context))
         code = table_code(context.results, "breaking_points")
-        figure(context, drawn, broken, name="breaking-points", code=code)
+        figure(
+            context,
+            drawn,
+            broken,
+            name="breaking-points",
+            code=code,
+            on_click=partial(open_breaking_point, context),
+        )
 
 
 def _metric(context: Context) -> None:
@@ -85,7 +101,7 @@ def _metric(context: Context) -> None:
         table,
         name=f"curve-{metric}",
         code=code,
-        on_click=lambda point: _open(context, drawn.data[point["curve_number"]].name, point),
+        on_click=partial(open_on_curve, context),
     )
     st.caption("Click a point to see the PIEs of its variant.")
 
@@ -153,7 +169,7 @@ def _trade_off(context: Context, summary: pd.DataFrame) -> None:
             format_func=lambda one: COSTS[one][2].capitalize(),
             help="Pruned weights are stored with their zeros: their size falls only where a format "
             "that leaves zeros out is used. The weights kept are what such a format would store.",
-            **state.local("cost", known[0], known),
+            **state.local("cost", usual_cost(summary), known),
         )
     drawn = trade_off(summary, cost=st.session_state["local-cost"], note=note(context))
     figure(
@@ -162,24 +178,5 @@ def _trade_off(context: Context, summary: pd.DataFrame) -> None:
         summary,
         name="trade-off",
         code=table_code(context.results, "summary"),
-        on_click=lambda point: _open_variant(context, str(point["customdata"][0])),
+        on_click=partial(open_variant, context),
     )
-
-
-def _open_variant(context: Context, variant_id: str) -> None:
-    if variant_id in context.results.compressed_ids:
-        open_gallery(context, variant=variant_id)
-
-
-def _open(context: Context, method: str, point: dict[str, Any]) -> None:
-    """Open the gallery at the variant whose point was clicked, if it is one."""
-    summary = context.summary
-    ids = context.results.compressed_ids
-    ours = summary[summary[schema.VARIANT_ID].isin(ids) & (summary[schema.METHOD] == method)]
-    if ours.empty:
-        return
-    asked = ours[schema.TARGET_SPARSITY].astype(float)
-    sparsity = ours[schema.SPARSITY].astype(float).fillna(asked)
-    distance = (sparsity - float(point["customdata"][0])).abs()
-    nearest = ours[schema.VARIANT_ID].iloc[int(distance.fillna(0).to_numpy().argmin())]
-    open_gallery(context, variant=str(nearest))

@@ -17,6 +17,7 @@ from analysis.results.code import table_code
 from analysis.stats.pie import KINDS
 from analysis.store.tabular import write_table
 from dashboard import context as contexts
+from dashboard import figure_preset
 from dashboard.context import Context
 from dashboard.export_panel import block
 from dashboard.figure_panel import (
@@ -26,6 +27,7 @@ from dashboard.figure_panel import (
     file_name,
     side_by_side,
 )
+from dashboard.frames import frame
 from dashboard.report_panel import whole_report
 from dashboard.text import plain
 
@@ -91,7 +93,7 @@ def _tables(context: Context) -> None:
         + (f"; the first {PREVIEW} are shown." if len(table) > PREVIEW else ".")
         + " Class columns hold class ids; fractions are 0 to 1."
     )
-    st.dataframe(table.head(PREVIEW), hide_index=True)
+    frame(table.head(PREVIEW))
 
 
 def _code_of_table(context: Context, name: str, variant_id: str | None) -> str:
@@ -113,6 +115,7 @@ def _figures(context: Context) -> None:
         st.warning(plain(problem), icon=":material/broken_image:")
     with st.container(width=320):
         one = figures[st.selectbox("Figure", list(figures), key="export-figure")]
+    figure_preset.controls()
     drawn, table = one.figure(), one.data()
     with st.container(horizontal=True):
         download_buttons(drawn, table, file_name(context, one.name))
@@ -149,8 +152,16 @@ def _images(context: Context) -> None:
         help="The true class.",
         key="export-images-class",
     )
-    found = choose(context.results, variant, population=population, kinds=kinds, classes=classes)
+    each = st.number_input(
+        "Of each class at most", 1, value=None, placeholder="All", key="export-images-each",
+        width=200,
+    )  # fmt: skip
+    found = choose(
+        context.results, variant, population=population, kinds=kinds, classes=classes,
+        per_class=each,
+    )  # fmt: skip
     words = wording_of(population=population, kinds=kinds, classes=classes)
+    words += f", the first {count(each)} of each class" if each else ""
     order = order_of(context.results, variant)
     st.caption(f"{count(len(found))} of {count(context.n_images)} images, {order}.")
     block(context, found, key="export", words=words, variant_id=variant)

@@ -1,12 +1,13 @@
 """Gallery: the images on which compression changed the modal label, filtered and paged."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
 from dashboard import context as contexts
-from dashboard import data, state
+from dashboard import data, pages, state
 from dashboard.context import Context
 from dashboard.gallery import (
     actions,
@@ -30,8 +31,14 @@ def show() -> None:
     st.fragment(guarded(_gallery))()
 
 
+_LEAVES = "gallery-leaves"
+
+
 def _gallery() -> None:
     context = single.settled(contexts.current())
+    if state.recall(_LEAVES):
+        state.remember(_LEAVES, None)
+        state.open_page(pages.page("image"), context.selection, context.default_variant)
     index = data.image_index(context.results, context.variant)
     metadata = data.categories(context.results)
     values = sorts.values(context)
@@ -47,7 +54,7 @@ def _gallery() -> None:
             tiles.grid_data(context, index, found), lambda: _act(component.GRID_KEY, context)
         )
         component.detail(
-            tiles.detail_data(context, index, found, sorts.fact(context, values))
+            tiles.detail_data(context, index, found, sorts.facts(context, values))
             | {"steps": variant_control.steps(context)},
             lambda: _act(component.DETAIL_KEY, context, found),
         )
@@ -73,11 +80,17 @@ def _act(key: str, context: Context, found: query.Found | None = None) -> None:
             changes = variant_control.chosen(context, str(event.get("id")))
             moved = changed(context.selection, **changes)
         else:
-            moved = _after(event, context.selection, found)
+            moved = _after(event, context.selection, found, sorts.known(context))
+            state.remember(_LEAVES, event.get("type") == "image-page")
         state.write(moved, context.default_variant)
 
 
-def _after(event: dict[str, Any], selection: Selection, found: query.Found | None) -> Selection:
+def _after(
+    event: dict[str, Any],
+    selection: Selection,
+    found: query.Found | None,
+    sorted_by: Sequence[str] = (),
+) -> Selection:
     match event:
         case {"type": "page", "page": int(page)}:
             return changed(selection, page=max(page, 1))
@@ -85,6 +98,9 @@ def _after(event: dict[str, Any], selection: Selection, found: query.Found | Non
             moved = changed(selection, image=image)
             # Stepping past the end of a page turns the page behind the detail too.
             return moved if found is None else _turned(moved, found, image)
+        case {"type": "sort", "sort": str(sort)} if sort in sorted_by:
+            is_again = sort == selection.sort and selection.order == "desc"
+            return changed(selection, sort=sort, order="asc" if is_again else "desc")
         case {"type": "close"}:
             return changed(selection, image=None)
         case {"type": "reset"}:

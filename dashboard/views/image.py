@@ -1,6 +1,7 @@
 """Image: one image at every variant, with all that is known of it."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -15,6 +16,7 @@ from dashboard.figure_panel import figure, note
 from dashboard.gallery import single, sorts, tiles
 from dashboard.gallery.query import Found, ImageIndex
 from dashboard.gallery.variant_control import variant_filter
+from dashboard.links import open_votes
 from dashboard.selection import changed
 from dashboard.state import open_page
 from dashboard.text import alt_text, plain
@@ -36,9 +38,23 @@ def show() -> None:
         code = table_code(context.results, "runs_on", image_id)
         names, label = context.results.class_names, int(context.results.label[image_id])
         votes = image_votes(runs, label=label, class_names=names, note=note(context))
-        figure(context, votes, runs, name=f"image-{image_id}-votes", code=code)
+        figure(
+            context,
+            votes,
+            runs,
+            name=f"image-{image_id}-votes",
+            code=code,
+            on_click=partial(open_votes, context),
+        )
         sure = image_confidence(runs, class_names=names, note=note(context))
-        figure(context, sure, runs, name=f"image-{image_id}-confidence", code=code)
+        figure(
+            context,
+            sure,
+            runs,
+            name=f"image-{image_id}-confidence",
+            code=code,
+            on_click=partial(open_votes, context),
+        )
 
 
 def _with_image(context: Context, found: Found) -> Context:
@@ -102,8 +118,9 @@ def _picture(context: Context, index: ImageIndex, image_id: int) -> None:
         st.html(f'<img class="lethe-picture{smooth}" src="{uri}" alt="{alt_text(tile["alt"])}">')
     else:
         st.caption("This sweep has no picture of the image.")
-    more = sorts.facts(context, image_id)
+    more = sorts.facts(context)
     for name, value in tiles.facts(context, index, image_id, tile, more):
         st.markdown(f"**{plain(name)}**  \n{plain(value)}")
     if single.is_single(context):
         st.caption(single.MORE_RUNS)
+    sorts.note(context, None)

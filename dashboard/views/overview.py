@@ -1,5 +1,6 @@
 """Overview: what the sweep is, what was found, and every variant in one table."""
 
+from functools import partial
 from html import escape
 
 import pandas as pd
@@ -25,9 +26,10 @@ from dashboard import context as contexts
 from dashboard import pages, pending, permissions
 from dashboard.context import Context
 from dashboard.figure_panel import figure, listing, note, side_by_side, with_help
+from dashboard.frames import frame
 from dashboard.gallery.single import NO_FLOOR
 from dashboard.gallery.variant_control import variant_filter
-from dashboard.links import open_gallery
+from dashboard.links import open_gallery, open_on_curve, open_variant
 from dashboard.text import html_text, plain
 
 _NAME = 32
@@ -129,9 +131,8 @@ def _what_was_evaluated(context: Context) -> None:
 def _left_out(left_out: list[LeftOut]) -> None:
     files = "1 file was" if len(left_out) == 1 else f"{len(left_out):,} files were"
     with st.expander(f"{files} left out", icon=":material/broken_image:"):
-        st.dataframe(
+        frame(
             [{"File": one.file, "Reason": one.reason} for one in left_out],
-            hide_index=True,
         )
 
 
@@ -246,11 +247,25 @@ def _curves(context: Context) -> None:
             drawn = metric_curve(curves, metric="top1", note=note(context))
             rows = curves[curves["metric"] == "top1"]
             code = table_code(context.results, "curves") + where("metric", "top1")
-            figure(context, drawn, rows, name="top1", code=code)
+            figure(
+                context,
+                drawn,
+                rows,
+                name="top1",
+                code=code,
+                on_click=partial(open_on_curve, context),
+            )
         with place():
             drawn = pie_share(summary, note=note(context))
             code = table_code(context.results, "summary")
-            figure(context, drawn, summary, name="pie-share", code=code)
+            figure(
+                context,
+                drawn,
+                summary,
+                name="pie-share",
+                code=code,
+                on_click=partial(open_variant, context),
+            )
 
 
 def _how_it_was_made(context: Context) -> None:

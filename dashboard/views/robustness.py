@@ -1,5 +1,7 @@
 """Robustness: what variants keep of their accuracy on shifted images, against dense."""
 
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
@@ -19,6 +21,8 @@ from dashboard import state
 from dashboard.commands import typed
 from dashboard.context import Context
 from dashboard.figure_panel import figure, note
+from dashboard.frames import frame
+from dashboard.links import open_on_curve, open_under_shift
 from dashboard.text import plain
 
 _ABOUT = (
@@ -88,7 +92,14 @@ def _figures(context: Context) -> None:
     else:
         st.write(_said(info))
         drawn = robustness_heatmap(table, metric=metric, note=note(context))
-        figure(context, drawn, rows, name="robustness", code=code)
+        figure(
+            context,
+            drawn,
+            rows,
+            name="robustness",
+            code=code,
+            on_click=partial(open_under_shift, context),
+        )
         st.caption(
             "Tests are over runs: Welch's t, and the paired t where a variant's runs are made "
             "from, or share a first phase with, the dense runs of their seeds. q is over all cells."
@@ -100,7 +111,14 @@ def _figures(context: Context) -> None:
         of_shift = rows[rows[schema.SHIFT] == shift]
         drawn = robustness_curve(table, shift=shift, metric=metric, note=note(context))
         code += where(schema.SHIFT, shift)
-        figure(context, drawn, of_shift, name=f"robustness-{shift}", code=code)
+        figure(
+            context,
+            drawn,
+            of_shift,
+            name=f"robustness-{shift}",
+            code=code,
+            on_click=partial(open_on_curve, context),
+        )
 
 
 def _single_models(context: Context, pairs: pd.DataFrame) -> None:
@@ -109,7 +127,14 @@ def _single_models(context: Context, pairs: pd.DataFrame) -> None:
     st.write(plain(pairs_under_shifts(pairs)))
     drawn = shift_pairs_heatmap(pairs, clean, note=note(context))
     code = table_code(context.results, "shift_pairs")
-    figure(context, drawn, pairs, name="shift-pairs", code=code)
+    figure(
+        context,
+        drawn,
+        pairs,
+        name="shift-pairs",
+        code=code,
+        on_click=partial(open_under_shift, context),
+    )
     st.caption(
         "McNemar's exact test over the images of a shift, with these two models as they are; q is "
         "over all cells but the first row. Whether other seeds would do the same takes two runs a "
@@ -140,9 +165,8 @@ def _said(info: ShiftGrid) -> str:
 
 def _listing(context: Context) -> None:
     with st.expander("The shifts"):
-        st.dataframe(
+        frame(
             context.results.shifts,
-            hide_index=True,
             column_config={
                 "n_images": st.column_config.NumberColumn("images"),
                 "n_done": st.column_config.NumberColumn("runs done"),

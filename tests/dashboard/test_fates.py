@@ -38,11 +38,12 @@ def test_a_tile_has_a_mark_a_level_and_its_tags(tmp_path, open_page, shown):
     tiles = shown[-1]["tiles"]
     levels = ["magnitude-0.30", "magnitude-0.50", "magnitude-0.90"]
     for i, tile in enumerate(tiles):
-        assert [is_here for _, _, is_here in tile["fates"]] == [False, True, False]
-        for (mark, words, _), variant in zip(tile["fates"], levels, strict=True):
+        assert [is_here for _, _, is_here, _ in tile["fates"]] == [False, True, False]
+        for (mark, words, _, level), variant in zip(tile["fates"], levels, strict=True):
             row = results.images(variant).iloc[i]
             assert HOSTILE[row["modal_label"]] in words
-            assert words.startswith(f"{variant.removeprefix('magnitude-')}: ")
+            assert level == variant.removeprefix("magnitude-")
+            assert words.startswith(f"{level}: ")
             assert mark == row["kind"] or not row["is_pie"]
             assert words in tile["alt"]
         assert tile["tags"] == ([HOSTILE[1]] if i in (0, 2) else [])

@@ -45,7 +45,7 @@ def test_classes_of_one_name_stay_apart():
 def test_the_scale_is_centred_on_zero(frame):
     heat = class_heatmap(frame).data[0]
     assert heat.zmid == 0
-    assert heat.zmin == -heat.zmax == -0.2
+    assert heat.zmin == -heat.zmax == pytest.approx(-20)
 
 
 def test_significant_cells_carry_a_mark_for_each_rule(frame):

@@ -113,14 +113,35 @@ def test_bars_are_recall_deltas_and_markers_normalized_deltas_with_the_rules_int
     bars, markers = bars_and_markers(class_impact(frame, rule=rule))
     assert f"with its 95 % interval over {over}." in said(frame, rule=rule)
     drawn = {y: x for t in bars for y, x in zip(t.y, t.x, strict=True)}
-    assert [drawn[i] for i in range(4)] == pytest.approx(frame["recall_delta"].tolist())
+    assert [drawn[i] for i in range(4)] == pytest.approx((100 * frame["recall_delta"]).tolist())
     for trace in markers:
         for y, x, up, down in zip(
             trace.y, trace.x, trace.error_x.array, trace.error_x.arrayminus, strict=True
         ):
-            assert x == pytest.approx(frame["normalized_recall_delta"][y])
-            assert x + up == pytest.approx(frame[f"ci_high{kind}"][y])
-            assert x - down == pytest.approx(frame[f"ci_low{kind}"][y])
+            assert x == pytest.approx(100 * frame["normalized_recall_delta"][y])
+            assert x + up == pytest.approx(100 * frame[f"ci_high{kind}"][y])
+            assert x - down == pytest.approx(100 * frame[f"ci_low{kind}"][y])
+
+
+def test_of_one_pair_marker_colour_and_interval_speak_of_the_change_that_is_tested():
+    # The change of recall is a loss where the normalized change is a gain.
+    frame = classes(
+        p=np.nan, mcnemar_p=[0.001] * 4, mcnemar_q=[0.001] * 4, recall_delta=[-0.3, -0.2, 0.1, 0.2],
+        normalized_recall_delta=[0.3, 0.2, -0.1, -0.2],
+        mcnemar_low=[-0.4, -0.3, 0.05, 0.1], mcnemar_high=[-0.2, -0.1, 0.15, 0.3],
+    )  # fmt: skip
+    bars, markers = bars_and_markers(class_impact(frame, rule="mcnemar_p"))
+    for trace in markers:
+        for x, up, down, row in zip(
+            trace.x, trace.error_x.array, trace.error_x.arrayminus, trace.customdata, strict=True
+        ):
+            tested = frame.set_index("class_name").loc[row[0]]
+            assert x == pytest.approx(100 * tested["recall_delta"])
+            assert x - down == pytest.approx(100 * tested["mcnemar_low"])
+            assert x + up == pytest.approx(100 * tested["mcnemar_high"])
+            assert trace.name == ("lost" if x < 0 else "gained")
+    # A bar of the other change has no sign.
+    assert len({(t.marker.color, t.marker.pattern.shape) for t in bars}) == 1
 
 
 def test_significance_is_told_by_symbol_and_name_not_by_colour_alone():

@@ -47,8 +47,8 @@ def test_bars_reach_from_the_loss_to_its_bound():
     for trace in figure.data:
         for y, (value, low, high) in zip(trace.y, ends(trace), strict=True):
             drawn[figure.layout.yaxis.ticktext[y]] = (value, low, high)
-    assert drawn["ant"] == pytest.approx((0.03, 0.03, 0.05))
-    assert drawn["cat"] == pytest.approx((-0.01, -0.01, 0.005))
+    assert drawn["ant"] == pytest.approx((3, 3, 5))
+    assert drawn["cat"] == pytest.approx((-1, -1, 0.5))
     assert list(figure.layout.yaxis.ticktext) == ["ant", "bee", "cat"]
 
 
@@ -70,8 +70,8 @@ def test_the_verdict_is_of_the_largest_bound(margin, is_shown, n_safe):
     said = words(not_worse(losses(), margin=margin))
     assert f"points is {'' if is_shown else 'not '}shown (every bound at 95 %)" in said
     assert f"{n_safe} of 3 classes may be named as safe" in said
-    (line,) = [s for s in not_worse(losses(), margin=margin).layout.shapes if s.x0 == margin]
-    assert line.x1 == margin
+    (line,) = [s for s in not_worse(losses(), margin=margin).layout.shapes if s.x0 == 100 * margin]
+    assert line.x1 == 100 * margin
 
 
 def test_of_many_classes_those_with_the_largest_bounds_are_drawn_and_all_are_judged():
@@ -108,8 +108,10 @@ def test_classes_stand_at_their_training_images_with_their_interval():
     assert list(points.x) == COUNTS
     for i, (value, low, high) in enumerate(ends(points, "y")):
         row = frame.iloc[i]
-        assert value == row["normalized_recall_delta"]
-        assert (low, high) == pytest.approx((row["ci_low_two_way"], row["ci_high_two_way"]))
+        assert value == pytest.approx(100 * row["normalized_recall_delta"])
+        assert (low, high) == pytest.approx(
+            (100 * row["ci_low_two_way"], 100 * row["ci_high_two_way"])
+        )
     assert long_tail(frame, tail()).layout.xaxis.type == "log"
 
 
@@ -119,12 +121,12 @@ def test_the_line_has_the_slope_a_doubling_and_the_band_its_interval(slope):
     (line,) = [t for t in figure.data if t.name == "slope"]
     doublings = np.log2(line.x[-1]) - np.log2(line.x[0])
     assert doublings == pytest.approx(3)
-    assert (line.y[-1] - line.y[0]) / doublings == pytest.approx(slope)
+    assert (line.y[-1] - line.y[0]) / doublings == pytest.approx(100 * slope)
     (band,) = [t for t in figure.data if t.name.startswith("95 %")]
     half = len(band.x) // 2
     upper, lower = np.array(band.y[:half]), np.array(band.y[half:][::-1])
     assert (upper >= lower - 1e-12).all()
-    assert upper[-1] - lower[-1] == pytest.approx(0.03 * doublings / 2)
+    assert upper[-1] - lower[-1] == pytest.approx(3 * doublings / 2)
     said = words(figure)
     assert f"{100 * slope:+.2f} points a doubling of training images" in said
     assert "p = 0.002, over runs and images" in said
@@ -175,7 +177,7 @@ def test_values_are_drawn_by_the_sign_of_their_interval():
     }  # fmt: skip
     assert len({(t.marker.symbol, t.marker.color) for t in figure.data}) == 4
     (more,) = [t for t in figure.data if t.name == "more than seeds make"]
-    assert ends(more) == [pytest.approx((0.1, 0.05, 0.15))]
+    assert ends(more) == [pytest.approx((10, 5, 15))]
     assert "Images of 1 of 4 values are likelier to be PIEs than seeds alone make them, of 1 " in (
         words(figure)
     )
@@ -221,10 +223,12 @@ def tenths(**columns):
 def test_tenths_stand_in_order_with_their_interval_on_either_side_of_0():
     (points,) = deciles(tenths()).data
     assert list(points.x) == list(range(1, 11))
-    assert [value for value, *_ in ends(points, "y")] == tenths()["excess"].tolist()
+    assert [value for value, *_ in ends(points, "y")] == pytest.approx(
+        (100 * tenths()["excess"]).tolist()
+    )
     for value, low, high in ends(points, "y"):
-        assert (low, high) == pytest.approx((value - 0.05, value + 0.04))
-    assert points.customdata[0][0] == "0 to 1"
+        assert (low, high) == pytest.approx((value - 5, value + 4))
+    assert tuple(points.customdata[0][:2]) == (0, 1)
     assert deciles(tenths()).layout.title.text == "PIE excess by size"
     assert [shape.y0 for shape in deciles(tenths()).layout.shapes] == [0]
 

@@ -17,7 +17,7 @@ from choreographer.browsers.chromium import Chromium
 from PIL import Image
 
 from analysis.errors import LetheError
-from analysis.figures import files, layout
+from analysis.figures import browser, layout
 from analysis.figures.class_impact import class_impact
 from analysis.figures.files import FigureExportError, csv_bytes, figure_bytes
 from analysis.store.tabular import to_csv
@@ -35,10 +35,10 @@ def figure():
 @pytest.fixture
 def fresh(monkeypatch):
     """A browser of this test's own."""
-    browser = files._Browser()
-    monkeypatch.setattr(files, "_browser", browser)
-    yield browser
-    browser.close()
+    own = browser.Browser()
+    monkeypatch.setattr(browser, "browser", own)
+    yield own
+    own.close()
 
 
 @needs_browser

@@ -56,7 +56,7 @@ def test_significant_cells_are_marked_by_shape():
     said = figure.layout.title.subtitle.text.replace("<br>", " ")
     assert "Of 6 cells tested 2 are significant at p ≤ 0.05" in said
     assert "keeps less in 1 and more in 0" in said
-    assert figure.data[0].zmin == -figure.data[0].zmax == -0.05
+    assert figure.data[0].zmin == -figure.data[0].zmax == pytest.approx(-5)
 
 
 def test_names_from_outside_are_shown_literally():

@@ -23,19 +23,21 @@ def drawn():
 
 
 def test_the_front_is_of_size_accuracy_and_excess(drawn):
-    rows = trade_off_info(drawn).rows.set_index("variant_id")
+    rows = trade_off_info(drawn, cost="size_bytes").rows.set_index("variant_id")
     # Dense forgets nothing, "a" is more accurate, "c" smaller; "b" is beaten by all of them.
     assert rows["front"].to_dict() == {"dense": True, "a": True, "b": False, "c": True}
     assert rows.loc["c", "cost"] == pytest.approx(1.0)
 
 
 def test_what_has_no_such_cost_is_left_out(drawn):
-    assert "<b>" not in set(trade_off_info(drawn).rows["variant_id"])
+    assert "<b>" not in set(trade_off_info(drawn, cost="size_bytes").rows["variant_id"])
     assert "<b>" in set(trade_off_info(drawn, cost="latency_ms").rows["variant_id"])
 
 
 def test_without_any_excess_the_front_is_of_the_other_two(drawn):
-    rows = trade_off_info(drawn.assign(pie_excess=np.nan)).rows.set_index("variant_id")
+    rows = trade_off_info(drawn.assign(pie_excess=np.nan), cost="size_bytes").rows.set_index(
+        "variant_id"
+    )
     assert rows["front"].to_dict() == {"dense": False, "a": True, "b": False, "c": True}
 
 

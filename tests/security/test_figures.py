@@ -36,7 +36,7 @@ from tests.security.hostile import STRINGS, TEXTS, VARIANT
 
 NAMED = ("variant_id", "other_variant_id", "method", "shift", "attribute", "value", "study")
 # Helpers that compose or dress what they are given; their words are checked by what uses them.
-HELPERS = {"compose", "dress", "empty", "forest", "shift_heatmap"}
+HELPERS = {"bare", "compose", "dress", "empty", "fit", "forest", "shift_heatmap"}
 OWN_TAGS = re.compile(r"</?(b|br|extra|i)>")
 OWN_TEMPLATE = re.compile(r"%\{(customdata(\[\d+\])?|x|y|z|text|fullData\.name)(:[^}]*)?\}")
 
