@@ -105,7 +105,7 @@ def test_a_half_deleted_cache_gets_one_message_and_is_left_alone(
     gone = made.prediction_path("magnitude-0.90", 2)
     gone.unlink()
     status, _, err = _run(capsys, "export", "made", "summary", "--cache", str(made.path.parent))
-    assert status == 2
+    assert status == 3
     assert "seed-2.parquet is missing" in err
     status, out, _ = _run(capsys, "verify", "made", "--cache", str(made.path.parent))
     assert status == 1
@@ -117,11 +117,11 @@ def test_a_damaged_manifest_gets_one_message(
 ) -> None:
     (made.path / "manifest.json").write_text('{"schema_version": 1,')
     status, _, err = _run(capsys, "show", "made", "--cache", str(made.path.parent))
-    assert status == 2
+    assert status == 3
     assert "manifest.json is damaged" in err
-    status, out, _ = _run(capsys, "list", "--cache", str(made.path.parent))
-    assert status == 0
-    assert "damaged" in out
+    status, out, err = _run(capsys, "list", "--cache", str(made.path.parent))
+    assert (status, out) == (0, "")
+    assert "damaged" in err
 
 
 def test_sweeps_are_listed_shown_renamed_and_removed(
