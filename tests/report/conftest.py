@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from choreographer.browsers.chromium import Chromium
 
-from analysis.figures import files
+from analysis.figures import browser
 from analysis.report import Written, write_report
 from analysis.results import SweepResults
 from analysis.store import SweepFolder
@@ -53,11 +53,11 @@ class Page(HTMLParser):
 @pytest.fixture
 def without_browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A machine on which no Chrome is found."""
-    browser = files._Browser()
-    monkeypatch.setattr(files, "_browser", browser)
+    own = browser.Browser()
+    monkeypatch.setattr(browser, "browser", own)
     monkeypatch.setattr(Chromium, "find_browser", lambda **_options: None)
     yield
-    browser.close()
+    own.close()
 
 
 @pytest.fixture

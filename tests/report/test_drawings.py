@@ -98,7 +98,7 @@ def test_the_command_writes_a_figure_into_its_folder_alone(
     numbers(folder, ("../../etc/passwd",))
     written = []
     monkeypatch.setattr(
-        "analysis.figures.files.figure_bytes", lambda figure, _: written.append(figure) or b"svg"
+        "analysis.figures.files.figure_bytes", lambda figure, *_: written.append(figure) or b"svg"
     )
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")

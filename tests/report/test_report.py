@@ -44,10 +44,11 @@ def test_every_figure_is_three_files_and_a_still_picture_of_the_page(
     page = Page((out / "index.html").read_text(encoding="utf-8"))
     figures = sorted((out / "figures").iterdir())
     stems = {path.stem for path in figures}
-    assert len(figures) == 3 * len(stems) == 3 * len(page.of("figure"))
+    # Three pictures, what is drawn, and its units.
+    assert len(figures) == 5 * len(stems) == 5 * len(page.of("figure"))
     of_variant = {f"{name}-magnitude-0.90" for name in ("class-impact", "over-representation")}
     assert {"pie-share", "class-heatmap", "curve-top1"} | of_variant <= stems
-    starts = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<svg"}
+    starts = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<svg", ".csv": b"", ".json": b"{"}
     assert all(path.read_bytes().startswith(starts[path.suffix]) for path in figures)
     assert not page.of("script")
     labelled = [found for found in page.of("svg") if found.get("role") == "img"]

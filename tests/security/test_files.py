@@ -16,7 +16,7 @@ import pytest
 
 from analysis.cli.main import main
 from analysis.export import Chosen, formats, share_bytes
-from analysis.figures import files as figure_files
+from analysis.figures import browser as figure_browser
 from analysis.figures.files import figure_bytes
 from analysis.presentation.formatting import visible
 from analysis.report import write_report
@@ -116,7 +116,7 @@ def report(hostile: SweepResults, tmp_path_factory: pytest.TempPathFactory) -> P
 
         patch.setattr(Chromium, "find_browser", lambda **_options: None)
         # One that other tests of this process have opened would go on drawing.
-        patch.setattr(figure_files, "_browser", figure_files._Browser())
+        patch.setattr(figure_browser, "browser", figure_browser.Browser())
         out = tmp_path_factory.mktemp("report") / "out"
         return write_report(hostile, out, title=STRINGS["closing"]).page
 
