@@ -6,6 +6,8 @@
 
 from analysis.budgets.budget import Budget, read_budget
 from analysis.budgets.evaluate import Verdict, check, is_held
-from analysis.budgets.render import FORMATS, written
+from analysis.budgets.render import FORMATS, HEADER, cells, written
 
-__all__ = ["FORMATS", "Budget", "Verdict", "check", "is_held", "read_budget", "written"]
+__all__ = [
+    "FORMATS", "HEADER", "Budget", "Verdict", "cells", "check", "is_held", "read_budget", "written",
+]  # fmt: skip

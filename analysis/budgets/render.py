@@ -11,7 +11,7 @@ from analysis.budgets.evaluate import Verdict, is_held
 from analysis.presentation import formatting
 
 FORMATS = ("text", "markdown", "json")
-_HEADER = ("verdict", "variant", "rule", "measured", "budget", "95 % interval", "judge", "note")
+HEADER = ("verdict", "variant", "rule", "measured", "budget", "95 % interval", "judge", "note")
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~&@$])")
 
 
@@ -27,16 +27,16 @@ def written(verdicts: Sequence[Verdict], budget: Budget, *, sweep: str, format: 
         raise ValueError(f"format must be one of {', '.join(FORMATS)}, not {format!r}")
     if format == "json":
         return _json(verdicts, budget, sweep)
-    rows = [tuple(map(_one_line, _cells(one, budget))) for one in verdicts]
+    rows = [tuple(map(_one_line, cells(one, budget))) for one in verdicts]
     outcome = _outcome(verdicts, budget, _one_line(sweep))
     if format == "markdown":
-        marked = [_HEADER, ("---",) * len(_HEADER), *(tuple(map(_plain, row)) for row in rows)]
+        marked = [HEADER, ("---",) * len(HEADER), *(tuple(map(_plain, row)) for row in rows)]
         table = "\n".join(f"| {' | '.join(cells)} |" for cells in marked)
         return f"**{_plain(outcome)}**\n\n{table}"
-    widths = [max(len(row[i]) for row in (_HEADER, *rows)) for i in range(len(_HEADER))]
+    widths = [max(len(row[i]) for row in (HEADER, *rows)) for i in range(len(HEADER))]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in (_HEADER, *rows)
+        for row in (HEADER, *rows)
     ]
     return "\n".join([*lines, "", outcome])
 
@@ -52,7 +52,16 @@ def _outcome(verdicts: Sequence[Verdict], budget: Budget, sweep: str) -> str:
     return f"{sweep} is {word}: {breaches} of {len(verdicts)} limits{untested}"
 
 
-def _cells(one: Verdict, budget: Budget) -> tuple[str, ...]:
+def cells(one: Verdict, budget: Budget) -> tuple[str, ...]:
+    """Write one limit as the cells of a row: verdict, variant, rule, measured, budget, ….
+
+    Parameters
+    ----------
+    one : Verdict
+        What became of the limit.
+    budget : Budget
+        The whole budget, which says whether what cannot be tested passes.
+    """
     limit = one.limit
     interval = "" if math.isnan(one.low) else f"{100 * one.low:+.2f} to {100 * one.high:+.2f}"
     mark = one.verdict.upper() if one.verdict == "breach" else one.verdict

@@ -12,7 +12,7 @@ import pandas as pd
 
 from analysis.budgets import FORMATS, check, is_held, read_budget, written
 from analysis.cli.console import ProgressBars, write_data
-from analysis.cli.options import add_options, fields_of
+from analysis.cli.options import add_options, preset_of
 from analysis.errors import UserError
 from analysis.export import Chosen, choose, formats, share, sharing_format, wording_of
 from analysis.export.selection import POPULATIONS
@@ -170,7 +170,7 @@ def run_figure(options: argparse.Namespace, cache: Cache) -> int:
     from analysis.report.pictures import units_text
     from analysis.report.scope import scope_of
 
-    preset = _preset(options)
+    preset = preset_of(options)
     results = SweepResults(cache.existing(options.sweep), ties=options.ties)
     known = {one.name: one for one in drawings(scope_of(results, options.variant))}
     if options.figure is None:
@@ -202,68 +202,6 @@ def run_figure(options: argparse.Namespace, cache: Cache) -> int:
     with replacing(path) as temporary:
         temporary.write_bytes(content)
     print(f"{path}: {size(len(content))}")
-    return 0
-
-
-def _preset(options: argparse.Namespace) -> FigurePreset:
-    """Return how figures are set; what was not given is as usual."""
-    given = fields_of(vars(options), FigurePreset)
-    return FigurePreset(**{"width" if k == "figure_width" else k: v for k, v in given.items()})
-
-
-_REPORT_ABOUT = """\
-Write a sweep as one self-contained HTML page that opens offline (index.html), every figure as \
-PNG, SVG and PDF (figures/) and every table as CSV (tables/)."""
-
-
-def _add_report(verbs: Any, common: argparse.ArgumentParser) -> None:
-    """Add the verb to the parser."""
-    parser = verbs.add_parser(
-        "report",
-        parents=[common],
-        help="one HTML page, every figure as a file, every table as CSV",
-        description=_REPORT_ABOUT,
-    )
-    parser.add_argument("sweep", metavar="SWEEP")
-    parser.add_argument(
-        "--out", metavar="DIR", required=True, help="a new or empty folder, or an earlier report's"
-    )
-    parser.add_argument("--title", help="heading of the page (default: after the sweep)")
-    parser.add_argument(
-        "--variant", metavar="ID", action="append", help="this variant alone (repeatable)"
-    )
-    parser.add_argument(
-        "--ties", choices=TIE_RULES, default="confidence", help="how tied modal labels are broken"
-    )
-    parser.add_argument(
-        "--overwrite", action="store_true", help="also into a folder with other files, which stay"
-    )
-    add_options(parser, FigurePreset)
-    parser.set_defaults(run=run_report)
-
-
-def run_report(options: argparse.Namespace, cache: Cache) -> int:
-    """Write the report and say where it lies and what is missing."""
-    from analysis.report import write_report
-
-    preset = _preset(options)
-    results = SweepResults(cache.existing(options.sweep), ties=options.ties)
-    with ProgressBars(sys.stderr) as bars:
-        written = write_report(
-            results,
-            Path(options.out),
-            title=options.title,
-            variant_ids=options.variant,
-            overwrite=options.overwrite,
-            progress=bars,
-            preset=preset,
-        )
-    print(
-        f"{written.page}: {size(written.n_bytes)}, {written.n_figures} figures, "
-        f"{written.n_tables} tables"
-    )
-    for note in written.notes:
-        print(f"note: {note}")
     return 0
 
 
@@ -322,7 +260,7 @@ def run_share(options: argparse.Namespace, cache: Cache) -> int:
     if variant_id is None:
         raise UserError(f"sweep '{options.sweep}' has no compressed variant with a finished run")
     image_ids, words = _chosen(options, results, variant_id)
-    chosen = Chosen(results, variant_id, image_ids, words, _preset(options))
+    chosen = Chosen(results, variant_id, image_ids, words, preset_of(options))
     total = len(chosen) + 3
     with ProgressBars(sys.stderr) as bars:
         share(
@@ -376,5 +314,5 @@ def _named(text: str) -> npt.NDArray[np.int64]:
 
 def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
     """Add the verbs to the parser."""
-    for add in (_add_export, _add_figure, _add_share, _add_report, _add_check):
+    for add in (_add_export, _add_figure, _add_share, _add_check):
         add(verbs, common)

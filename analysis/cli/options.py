@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.errors import UserError
+from analysis.figures.preset import FigurePreset
 from analysis.options import Written, check_types, options_of
 
 
@@ -75,3 +76,15 @@ def fields_of(given: dict[str, Any], owner: type) -> dict[str, Any]:
     """Return those options that a dataclass holds as they are written."""
     names = {one.name for one in options_of(owner)}
     return {name: value for name, value in given.items() if name in names}
+
+
+def preset_of(options: argparse.Namespace) -> FigurePreset:
+    """Return how figures are set; what was not given is as usual.
+
+    Parameters
+    ----------
+    options : Namespace
+        Parsed, of a verb that draws figures.
+    """
+    given = fields_of(vars(options), FigurePreset)
+    return FigurePreset(**{"width" if k == "figure_width" else k: v for k, v in given.items()})

@@ -90,6 +90,48 @@ def findings(
     return [sentence for sentence in said if sentence]
 
 
+def focus_of(summary: pd.DataFrame) -> pd.Series:
+    """Return the row of the focus variant: what is said of a sweep is said of it first.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        The summary table, with dense and at least one compressed variant.
+    """
+    is_dense = summary[schema.VARIANT_ID] == DENSE_ID
+    return _focus(summary[~is_dense], summary[is_dense].iloc[0])[0]
+
+
+def headline(
+    summary: pd.DataFrame, classes: pd.DataFrame, pairs: pd.DataFrame, *, look: int = 1
+) -> list[str]:
+    """Say the three things one has to know: PIEs of the focus, PIEs beyond seeds, its classes.
+
+    Parameters
+    ----------
+    summary, classes, pairs : DataFrame
+        As of :func:`findings`.
+    look : int
+        How often results have been looked at with more seeds, from 1.
+    """
+    is_dense = summary[schema.VARIANT_ID] == DENSE_ID
+    dense, focus = summary[is_dense].iloc[0], focus_of(summary)
+    name = str(focus[schema.VARIANT_ID])
+    part = classes[classes[schema.VARIANT_ID] == name]
+    first = _pies(focus, dense, int(part["n_images"].sum()))
+    if (pairs[schema.VARIANT_ID] == name).any():
+        row = pairs.set_index(schema.VARIANT_ID, drop=False).loc[name]
+        return [first, *one_pair(row, part)[:2]]
+    alpha = alpha_at_look(look)
+    spread = focus.get("class_spread_p", float("nan"))
+    found = [
+        first,
+        beyond_noise(summary[~is_dense], alpha=alpha),
+        of_classes(name, part, spread, alpha=alpha),
+    ]
+    return [sentence for sentence in found if sentence]
+
+
 def _focus(compressed: pd.DataFrame, dense: pd.Series) -> tuple[pd.Series, pd.Series]:
     """The variant that is spoken of, and the most compressed one."""
     is_control = compressed[schema.METHOD].isin(CONTROLS)

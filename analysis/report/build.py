@@ -8,7 +8,9 @@ from pathlib import Path
 from analysis.errors import UserError
 from analysis.figures.preset import SCREEN, FigurePreset
 from analysis.filesystem import folders
-from analysis.report.figures import drawings
+from analysis.presentation.sections import SECTIONS
+from analysis.report.asked import Asked
+from analysis.report.figures import Drawing, drawings
 from analysis.report.page import render
 from analysis.report.pictures import draw
 from analysis.report.scope import scope_of
@@ -58,6 +60,7 @@ def _check(out: Path, *, overwrite: bool) -> None:
 
 
 Progress = Callable[[str, int, int], None]
+_EVERYTHING = Asked()
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ def write_report(
     overwrite: bool = False,
     progress: Progress = _silent,
     preset: FigurePreset = SCREEN,
+    asked: Asked = _EVERYTHING,
 ) -> Written:
     """Write the report of a sweep into a folder, whole or not at all.
 
@@ -101,6 +105,8 @@ def write_report(
         Whether the folder may hold other files; they stay.
     preset : FigurePreset
         How its figures are set.
+    asked : Asked
+        Its sections, a budget to hold the sweep against, and whether people are named.
 
     Raises
     ------
@@ -109,11 +115,11 @@ def write_report(
     """
     scope = scope_of(results, variant_ids)
     with filled(out, overwrite=overwrite) as folder:
-        tables = write_tables(scope, folder / "tables", progress)
-        listed = drawings(scope)
+        tables = write_tables(scope, folder / "tables", progress, has_details=asked.has_details)
+        listed = [one for one in drawings(scope) if _section_of(one) in asked.sections]
         pictures = draw(listed, folder / "figures", progress, preset)
         heading = title or f"What compression forgot: {scope.manifest.name}"
-        html = render(scope, pictures, tables, title=heading)
+        html = render(scope, pictures, tables, title=heading, asked=asked)
         (folder / PAGE).write_text(html, encoding="utf-8")
     missing = [table.name for table in tables if table.n_rows is None]
     notes = (
@@ -126,3 +132,8 @@ def write_report(
     ]
     page = out / PAGE
     return Written(page, page.stat().st_size, len(listed), len(tables) - len(missing), tuple(notes))
+
+
+def _section_of(drawing: Drawing) -> str:
+    """Name the section of the page that a figure stands in; those of one variant under it."""
+    return drawing.section if drawing.section in SECTIONS else "each"

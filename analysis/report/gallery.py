@@ -1,5 +1,6 @@
 """The images a variant forgot most surely, and those it recovered, as tiles of the page."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -77,6 +78,41 @@ def galleries(scope: Scope) -> dict[str, Gallery]:
         )
         for variant_id, parts in chosen.items()
     }
+
+
+def most_forgotten(scope: Scope, variant_id: str, n: int) -> list[Tile]:
+    """Return the first forgotten images of one variant, in the order of its gallery.
+
+    Parameters
+    ----------
+    scope : Scope
+        What is reported.
+    variant_id : str
+        The variant.
+    n : int
+        How many at most.
+    """
+    pies, _ = _sorted(scope, variant_id)
+    first = pies[pies["kind"] == "forgotten"].head(n)
+    return _tiles(scope, first, _pictures(scope, first[schema.IMAGE_ID].tolist()))
+
+
+def tiles_of(scope: Scope, variant_id: str, ids: Sequence[int]) -> list[Tile]:
+    """Return these images in their order, as they stand beside one variant.
+
+    Parameters
+    ----------
+    scope : Scope
+        What is reported.
+    variant_id : str
+        The variant.
+    ids : sequence of int
+        Image ids.
+    """
+    images = scope.results.images(variant_id, columns=_COLUMNS)
+    chosen = images.set_index(schema.IMAGE_ID, drop=False).loc[list(ids)]
+    chosen = chosen.assign(dense_share=chosen["dense_agreement"], share=chosen["agreement"])
+    return _tiles(scope, chosen, _pictures(scope, list(ids)))
 
 
 def _sorted(scope: Scope, variant_id: str) -> tuple[pd.DataFrame, str]:

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from analysis import __version__, schema
+from analysis.budgets import HEADER as BUDGET_HEADER
 from analysis.config import DENSE_ID
 from analysis.figures.class_impact import usual_rule
 from analysis.p_values import short_p
@@ -19,10 +20,13 @@ from analysis.presentation.findings import findings
 from analysis.presentation.formatting import NOTHING, count, is_missing, percent, points
 from analysis.presentation.pair_findings import pairing
 from analysis.presentation.tables import PAIR_HELP, VARIANT_HELP, pair_table, variant_table
-from analysis.report.gallery import galleries
+from analysis.report.asked import Asked
+from analysis.report.discreet import discreet
+from analysis.report.gallery import galleries, tiles_of
 from analysis.report.pictures import Pictures
 from analysis.report.scope import Scope
 from analysis.report.tables import MOST_ROWS, TableFile
+from analysis.report.verdict import first_page
 from analysis.stats.classes import ALPHA
 from analysis.store.manifest import Manifest
 from analysis.sweep.command import shift_words, sweep_command
@@ -174,9 +178,12 @@ def commands(scope: Scope) -> list[str]:
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _LEFT_OUT = 100
+_OF_VIEW = 240
 
 
-def render(scope: Scope, pictures: Pictures, tables: list[TableFile], *, title: str) -> str:
+def render(
+    scope: Scope, pictures: Pictures, tables: list[TableFile], *, title: str, asked: Asked
+) -> str:
     """Render the page.
 
     Parameters
@@ -189,6 +196,8 @@ def render(scope: Scope, pictures: Pictures, tables: list[TableFile], *, title: 
         Its tables, written.
     title : str
         Heading of the page, plain text.
+    asked : Asked
+        Its sections, budget and view, and whether people, times and paths are in it.
     """
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
@@ -205,19 +214,26 @@ def render(scope: Scope, pictures: Pictures, tables: list[TableFile], *, title: 
         pictures=pictures,
         tables=tables,
         most_rows=MOST_ROWS,
-        **_found(scope),
-        **_made(scope),
+        sections=asked.sections,
+        view=asked.view,
+        **_found(scope, asked),
+        **(_made(scope) if asked.has_details else discreet(_made(scope))),
     )
 
 
-def _found(scope: Scope) -> dict[str, Any]:
+def _found(scope: Scope, asked: Asked) -> dict[str, Any]:
     """What the sweep found, in words, tables and pictures."""
     summary, manifest = scope.summary, scope.manifest
     of_variants = galleries(scope)
     overall = variant_table(summary, manifest)
     dense = summary[summary["variant_id"] == DENSE_ID].iloc[0]
     of_pairs = pair_table(scope.table("pairs"))
+    first = first_page(scope, asked)
+    shown = asked.view.image_ids[:_OF_VIEW] if asked.view else ()
     return {
+        "first": first,
+        "limit_header": BUDGET_HEADER,
+        "view_tiles": tiles_of(scope, scope.variant_ids[0], shown) if shown else [],
         "findings": findings(summary, scope.classes, scope.results.pairs(), look=manifest.n_looks),
         "header": [(name, VARIANT_HELP.get(name, "")) for name in overall.columns],
         "overall": overall.to_dict("split")["data"],
@@ -229,6 +245,7 @@ def _found(scope: Scope) -> dict[str, Any]:
         "variants": [
             {
                 "id": variant_id,
+                "is_printed": len(scope.variant_ids) == 1 or variant_id == first.variant,
                 "gallery": of_variants[variant_id],
                 "classes": class_rows(scope.results.classes(variant_id)),
             }

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from analysis.report.discreet import without_people
 from analysis.report.scope import Scope
 from analysis.results import TABLES
 from analysis.store.tabular import write_table
@@ -21,8 +22,13 @@ class TableFile:
     n_rows: int | None
 
 
-def write_tables(scope: Scope, folder: Path, progress: Progress) -> list[TableFile]:
-    """Write every table; one of more than 200,000 rows is left out."""
+def write_tables(
+    scope: Scope, folder: Path, progress: Progress, *, has_details: bool
+) -> list[TableFile]:
+    """Write every table; one of more than 200,000 rows is left out.
+
+    Without ``has_details`` raters are numbered, and what says when is left out.
+    """
     folder.mkdir(parents=True)
     rows_of_images = len(scope.results.label) * len(scope.variant_ids)
     written = []
@@ -31,7 +37,7 @@ def write_tables(scope: Scope, folder: Path, progress: Progress) -> list[TableFi
         if name in _A_ROW_AN_IMAGE and rows_of_images > MOST_ROWS:
             written.append(TableFile(name, None))
             continue
-        table = scope.table(name)
+        table = scope.table(name) if has_details else without_people(scope.table(name))
         if len(table) > MOST_ROWS:
             written.append(TableFile(name, None))
             continue

@@ -12,7 +12,7 @@ import streamlit as st
 from analysis import schema
 from analysis.presentation.formatting import count
 from analysis.results.code import literal, table_code, where_in
-from dashboard import data, export_panel, permissions
+from dashboard import data, export_panel, permissions, report_panel
 from dashboard.address import WHOLE
 from dashboard.context import Context
 from dashboard.gallery import kept, selected, sorts
@@ -159,6 +159,9 @@ def bar(context: Context, found: Found) -> None:
         with _opened(take, "ios_share", "take-along", disabled=not len(meant)) as is_open:
             if is_open:
                 export_panel.block(context, meant, key="gallery", words=_rule(context, chosen))
+        with _opened("Report", "description", "report") as is_open:
+            if is_open:
+                report_panel.view_report(context, meant.tolist(), _rule(context, chosen))
         if is_writable:
             with _opened(f"Tag {count(len(meant))}", "sell", "tag") as is_open:
                 if is_open:

@@ -96,7 +96,7 @@ def test_tables_are_what_export_writes(
     made: SweepFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str], variant: list[str]
 ) -> None:
     out = tmp_path / "report"
-    assert run(made, out, "--ties", "reference", *variant) == 0
+    assert run(made, out, "--ties", "reference", "--details", *variant) == 0
     capsys.readouterr()
     cache = ["--cache", str(made.path.parent)]
     for name in TABLES:
