@@ -57,6 +57,29 @@ def sweep_words(manifest: Manifest) -> list[str]:
     return option_words(given)
 
 
+def extending(
+    manifest: Manifest, seeds: int, variants: Iterable[str], corruptions: Iterable[str]
+) -> list[str]:
+    """Words of the command that adds to a trained sweep what it does not have yet.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        Of the sweep.
+    seeds : int
+        How many seeds it is to have.
+    variants, corruptions : iterables of str
+        More of them, as the options take them.
+    """
+    return [
+        *sweep_words(manifest),
+        *shift_words(manifest),
+        *_words("seeds", seeds),
+        *(word for one in variants for word in _words("variants", one)),
+        *(word for one in corruptions for word in _words("corruptions", one)),
+    ]
+
+
 def shift_words(manifest: Manifest) -> list[str]:
     """Words that ask for the shifts of a sweep."""
     return [

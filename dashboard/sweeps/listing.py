@@ -10,7 +10,7 @@ from analysis.store.manifest import Manifest
 from dashboard import data, pages, permissions, state
 from dashboard.commands import typed
 from dashboard.shell import tell
-from dashboard.sweeps import external_form, external_options, fields, import_form, launch
+from dashboard.sweeps import external_form, external_options, fields, import_form, launch, manage
 from dashboard.text import html_text, plain
 
 _AT_MOST = 50
@@ -23,6 +23,7 @@ def show() -> None:
     if refused:
         tell(refused)
         state.remember(_REFUSED, None)
+    manage.said()
     states = data.sweep_states()
     shown = states
     if len(states) > _AT_MOST:
@@ -39,6 +40,8 @@ def _box(one: data.SweepState) -> None:
         if one.problem is not None:
             _heading(one.name, "damaged", ":material/broken_image:", "red")
             html_text(one.problem, role="lethe-note")
+            if not permissions.is_read_only():
+                manage.show(one.name, None)
             return
         folder = data.folder_of(one.name)
         try:
@@ -129,6 +132,7 @@ def _actions(manifest: Manifest, *, is_running: bool, is_own: bool) -> None:
         )
     if not is_running and not permissions.is_read_only():
         _adding(manifest)
+        manage.show(manifest.name, manifest)
     with st.container(width="content"):
         st.page_link(
             pages.page("overview"),
