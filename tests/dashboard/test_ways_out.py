@@ -14,7 +14,7 @@ from analysis.errors import UserError
 from analysis.export import formats
 from analysis.figures.files import FigureExportError, figure_bytes
 from analysis.figures.pies import pie_share
-from analysis.results import TABLES, load_sweep
+from analysis.results import TABLES, SweepResults, load_sweep
 from analysis.results.code import table_code, where, where_contains, where_in
 from analysis.stats.votes import TIE_RULES
 from dashboard import export_panel, figure_panel, report_panel
@@ -53,8 +53,9 @@ def check(pairs):
     "page", [page for page in ALL_PAGES if page not in ("gallery", "annotate")]
 )
 def test_the_code_of_every_figure_gives_its_table(tmp_path, open_page, offered, page):  # noqa: F811
-    make_sweep(tmp_path, class_names=HOSTILE, seeds=4,
-               shifts=("fog-3",))  # fmt: skip
+    folder = make_sweep(tmp_path, class_names=HOSTILE, seeds=4, shifts=("fog-3",))
+    # What is computed beside the page would be there for the code, and for the page not yet.
+    SweepResults(folder, ties="reference").inference.keep(lambda *_: None)
     app = open_page(page, ties="reference")
     assert not app.error
     assert offered
