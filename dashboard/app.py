@@ -30,7 +30,7 @@ def main() -> None:
 
 def _draw(name: str) -> None:
     heading, controls = st.columns([1, 3], vertical_alignment="bottom")
-    heading.title(pages.title(name), anchor=False)
+    heading.title(pages.title(name), anchor=False, help=pages.words(name))
     # What is heavy is imported only now, with the heading on the screen.
     from dashboard import shell
 
