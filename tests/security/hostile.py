@@ -13,7 +13,7 @@ import pyarrow as pa
 from analysis import schema
 from analysis.errors import UserError
 from analysis.results import SweepResults
-from analysis.results.annotations import start_study
+from analysis.results.studies import start_study
 from analysis.schema import KEYS
 from analysis.store import SweepFolder
 from analysis.store.join import join
