@@ -37,7 +37,7 @@ def _show(token: str) -> None:
     if drawing.why_not_writable(context) is not None:
         tell("This study takes no answers at the moment. Tell whoever sent you the link.")
         return
-    if not introduction.is_over(context, study, rater):
+    if not introduction.is_over(context, study, rater) and not study.design.protocol.instructions:
         introduction.in_general(study)
     asking.go_on(context, study, rater, is_alone=True)
 

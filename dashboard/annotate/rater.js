@@ -78,10 +78,14 @@ function showZoom(state, at = { x: 0.5, y: 0.5 }) {
   if (!picture) return;
   const times = ZOOMS[state.zoom];
   frame.classList.toggle("lethe-zoomed", times > 1);
-  picture.style.width = times > 1 ? `${times * 100}%` : "";
-  picture.style.height = times > 1 ? "auto" : "";
+  picture.style.width = picture.style.height = "";
   if (times > 1) {
+    const { naturalWidth: wide, naturalHeight: high } = picture;
+    const fitting = Math.min(frame.clientWidth / wide, frame.clientHeight / high);
+    const shown = Math.min(fitting, Math.max(256 / Math.max(wide, high), MOST_TIMES));
     picture.style.maxWidth = picture.style.maxHeight = "none";
+    picture.style.width = `${times * shown * wide}px`;
+    picture.style.height = "auto";
     frame.scrollTo(
       at.x * picture.clientWidth - frame.clientWidth / 2,
       at.y * picture.clientHeight - frame.clientHeight / 2,

@@ -19,7 +19,7 @@ from analysis.schema import AA_PIE, NON_PIE, PIE
 from analysis.store.join import join
 from analysis.store.study import Study
 from analysis.store.tabular import to_csv
-from dashboard import pages, permissions, state
+from dashboard import data, pages, permissions, state
 from dashboard.commands import typed
 from dashboard.context import Context
 from dashboard.figure_panel import figure, file_name, listing
@@ -247,7 +247,8 @@ def _join(context: Context, study: Study) -> None:
 def _do_join(context: Context, study: Study) -> None:
     try:
         permissions.check("join metadata")
-        made = human_labels(study)
+        # As it is now: others may have rated since the page was drawn.
+        made = human_labels(data.study(context.results, study.name))
         if made.empty:
             raise UserError("no image has a majority yet: there is nothing to join")
         names = join(context.results.folder, made, overwrite=True)
