@@ -136,9 +136,9 @@ class Annotations:
         rater = rater_name(rater, study.known_raters())
         if rater in study.invitations:
             return study.invitations[rater]
-        token = secrets.token_urlsafe(_TOKEN_BYTES)
-        self._append(name, Invitation(rater, token, _now()))
-        return token
+        self._append(name, Invitation(rater, secrets.token_urlsafe(_TOKEN_BYTES), _now()))
+        # The first one counts, should two have been made at once.
+        return self.read(name).invitations[rater]
 
     def undo(self, name: str, rater: str) -> int | None:
         """Take back the latest answer of a rater that stands; return its image, None without any.

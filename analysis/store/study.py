@@ -199,7 +199,7 @@ def read_study(name: str, content: bytes, place: str) -> Study:
         if isinstance(said, Consent):
             consents.setdefault(said.rater, said.time)
         elif isinstance(said, Invitation):
-            invitations[said.rater] = said.token
+            invitations.setdefault(said.rater, said.token)
         elif said is not None:
             kept = given if said.image_id in design.labels else practised
             answers = kept.setdefault(said.rater, {})
