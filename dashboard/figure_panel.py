@@ -137,7 +137,7 @@ def chart(drawn: "go.Figure", *, key: str, is_clickable: bool = False) -> Any:
     The words around it are text of the page, which wraps them to whatever width there is.
     """
     words = words_of(drawn)
-    _words("h4", "lethe-figure-title", unescape(words.get("title", "")))
+    _words("p", "lethe-figure-title", unescape(words.get("title", "")))
     _words("p", "lethe-figure-subtitle", words.get("subtitle", ""))
     ground = "dark" if getattr(st.context.theme, "type", None) == "dark" else "light"
     event = st.plotly_chart(

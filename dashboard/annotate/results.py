@@ -23,6 +23,7 @@ from dashboard import data, pages, permissions, state
 from dashboard.commands import typed
 from dashboard.context import Context
 from dashboard.figure_panel import figure, file_name, listing
+from dashboard.frames import frame
 from dashboard.text import plain
 
 MAJORITIES = f"{schema.META_PREFIX}human"
@@ -131,9 +132,8 @@ def _shares(made: pd.DataFrame) -> None:
     ]  # fmt: skip
     shown = made.assign(category=made["category_name"])[order]
     shown[list(points)] *= 100
-    st.dataframe(
+    frame(
         shown,
-        hide_index=True,
         column_config={
             "category": "Category",
             **{name: number(label, format="percent") for name, label in (percents | added).items()},

@@ -158,7 +158,7 @@ def _beside_seeds(context: Context, one: str, other: str) -> None:
         halves = [write(_or_none(table.loc[name, "half"])) for table in tables]
         rows[label] = [*halves, f"{aa} [{low}, {high}]"]
     table = pd.DataFrame.from_dict(rows, orient="index", columns=[one, other, "seeds alone"])
-    st.subheader("Beside what seeds alone do", anchor=False)
+    st.header("Beside what seeds alone do", anchor=False)
     frame(table.rename_axis("Of a half of the runs").reset_index(), height="content")
     st.caption(_LIKE_FOR_LIKE)
 
