@@ -181,6 +181,7 @@ SHIFTS_COLUMNS: Final = (
 )  # fmt: skip
 ANNOTATIONS_COLUMNS: Final = (
     "study", VARIANT_ID, IMAGE_ID, LABEL, "group", "rater", "category", "time",
+    "comment",
 )  # fmt: skip
 ANNOTATION_SHARES_COLUMNS: Final = (
     "study", VARIANT_ID, "category",
@@ -189,7 +190,7 @@ ANNOTATION_SHARES_COLUMNS: Final = (
     "non_pie_images", "non_pie_count", "non_pie_share", "non_pie_low", "non_pie_high",
     "difference", "difference_low", "difference_high", "p", "q",
     "aa_difference", "aa_difference_low", "aa_difference_high", "aa_p", "aa_q",
-    "added_share", "added_low", "added_high",
+    "added_share", "added_low", "added_high", "category_name",
 )  # fmt: skip
 ANNOTATION_AGREEMENT_COLUMNS: Final = (
     "study", VARIANT_ID, "measure", "rater", "other_rater", "n_raters", "n_images", "observed",
@@ -249,6 +250,7 @@ CATEGORIES: Final = (
 )
 KEYS: Final = tuple(category.key for category in CATEGORIES)
 NO_MAJORITY: Final = "no-majority"
+NO_MAJORITY_NAME: Final = "No majority"
 
 PIE: Final = "pie"
 AA_PIE: Final = "aa-pie"

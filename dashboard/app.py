@@ -19,10 +19,16 @@ HERE = Path(__file__).resolve().parent
 def main() -> None:
     """Configure the page, draw the navigation and run the page chosen."""
     st.set_page_config(page_title="Lethe", page_icon=str(HERE / "icon.svg"), layout="wide")
-    st.logo(str(HERE / "logo.svg"), size="large")
     st.html(HERE / "style.css")
     if not _is_let_in():
         return
+    token = st.query_params.get("rater")
+    if token is not None:
+        # Whoever comes by a rater's link sees one study, and no way to anything else.
+        st.navigation(pages.all_pages(_draw), position="hidden")
+        import_module("dashboard.annotate.invited").show(token)
+        return
+    st.logo(str(HERE / "logo.svg"), size="large")
     page = st.navigation(pages.all_pages(_draw), position="top")
     state.arrive(page.url_path)
     page.run()
@@ -30,7 +36,7 @@ def main() -> None:
 
 def _draw(name: str) -> None:
     heading, controls = st.columns([1, 3], vertical_alignment="bottom")
-    heading.title(pages.title(name), anchor=False)
+    heading.title(pages.title(name), anchor=False, help=pages.words(name))
     # What is heavy is imported only now, with the heading on the screen.
     from dashboard import shell
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import streamlit as st
 
+from analysis.presentation.glossary import explained
+
 _PAGES = {
     "overview": ("Overview", ":material/overview:"),
     "gallery": ("Gallery", ":material/grid_view:"),
@@ -17,6 +19,19 @@ _PAGES = {
     "annotate": ("Annotate", ":material/how_to_vote:"),
     "export": ("Export", ":material/download:"),
     "sweeps": ("Sweeps", ":material/model_training:"),
+}
+# What the words on each page mean stands beside its heading.
+_TERMS = {
+    "overview": ("Variant", "Dense", "PIE", "Modal label", "Noise floor", "A/A"),
+    "gallery": ("PIE", "Modal label", "Tie", "Vote distance", "Breaking point"),
+    "classes": ("Variant", "Dense", "Noise floor", "q"),
+    "curves": ("Sparsity", "PIE", "Noise floor", "Agreement"),
+    "robustness": ("Variant", "PIE", "Noise floor"),
+    "compare": ("PIE", "A/A", "PIE excess", "Forgotten"),
+    "attributes": ("PIE", "A/A", "PIE excess", "q"),
+    "image": ("Modal label", "Agreement", "Tie", "Breaking point"),
+    "annotate": ("PIE", "A/A", "q"),
+    "export": ("PIE", "Modal label", "Tie", "Variant"),
 }
 # Pages of the cache as a whole: which sweep is open does not matter there.
 _OF_ALL_SWEEPS = frozenset({"sweeps"})
@@ -36,6 +51,11 @@ def page(name: str) -> Any:
 def title(name: str) -> str:
     """Return the heading of a page."""
     return _PAGES[name][0]
+
+
+def words(name: str) -> str | None:
+    """Explain the words that a page uses; None where it uses none."""
+    return explained(*_TERMS[name]) if name in _TERMS else None
 
 
 def is_of_one_sweep(name: str) -> bool:

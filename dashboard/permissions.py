@@ -28,15 +28,22 @@ def may_run_code() -> bool:
     return bool(os.environ.get(_ALONE)) and not is_read_only()
 
 
-def _comes_by_known_name() -> bool:
-    """Whether the visitor's page has a name that the server knows; True where nobody visits.
+def visit() -> str | None:
+    """Tell one visit from another: a browser's tab until it is loaded again.
 
-    What the server starts by itself, such as the demo beside it, has no page.
+    None where nobody visits: what the server starts by itself has no page.
     """
-    import streamlit as st
     from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-    if get_script_run_ctx(suppress_warning=True) is None:
+    context = get_script_run_ctx(suppress_warning=True)
+    return None if context is None else context.session_id
+
+
+def _comes_by_known_name() -> bool:
+    """Whether the visitor's page has a name that the server knows; True where nobody visits."""
+    import streamlit as st
+
+    if visit() is None:
         return True
     host = st.context.headers.get("host")
     # A page that is run without a browser has no headers at all.

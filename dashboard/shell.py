@@ -13,9 +13,10 @@ import streamlit as st
 
 from analysis.errors import LetheError
 from analysis.presentation.formatting import duration
+from analysis.presentation.glossary import TERMS
 from analysis.stats.votes import TIE_RULES
 from analysis.store.manifest import Manifest
-from dashboard import context, data, pages, permissions, sign_in, state
+from dashboard import context, data, first_visit, sign_in, state
 from dashboard.commands import typed
 from dashboard.context import EmptyCacheError, NothingYetError
 from dashboard.selection import Selection
@@ -62,6 +63,7 @@ def _nothing_yet(nothing: NothingYetError) -> None:
             plain(f"{what} Results appear here as they are written."),
             icon=":material/hourglass_top:",
         )
+        first_visit.show(with_demo=False)
         return
     st.info(plain(nothing), icon=":material/inbox:")
     if is_empty:
@@ -71,12 +73,7 @@ def _nothing_yet(nothing: NothingYetError) -> None:
 def _how_to_begin() -> None:
     st.markdown("Make the demo sweep with this command; this page fills as it runs.")
     st.code(typed(("demo",)), language="bash", wrap_lines=True)
-    if not permissions.is_read_only():
-        st.page_link(
-            pages.page("sweeps"),
-            label="Or start it here, or bring models or predictions of your own",
-            icon=":material/play_circle:",
-        )
+    first_visit.show(with_demo=False)
 
 
 def tell(message: str) -> None:
@@ -234,8 +231,8 @@ def _controls() -> None:
             "Ties are given to",
             list(TIE_RULES),
             format_func=lambda one: _TIES[one],
-            help="Where two classes get equally many votes of a population, which of them is its "
-            "modal label. The last rule counts images tied in either population as non-PIEs.",
+            help=f"{TERMS['Tie']} The last rule counts images tied in either population as "
+            "non-PIEs.",
             **state.bound("ties", rule, selection, default, lambda v: {"ties": v}),
         )
 

@@ -15,7 +15,7 @@ import pytest
 from analysis.cli.main import main
 from analysis.errors import CacheError, RunError, UserError
 from analysis.results import SweepResults
-from analysis.results.annotations import start_study, supply
+from analysis.results.studies import start_study, supply
 from analysis.schema import AA_PIE, KEYS, NON_PIE, PIE
 from analysis.store import Cache
 from analysis.store.study import rater_name
@@ -366,5 +366,5 @@ def test_the_tables_are_those_of_the_answers_and_the_csv_runs_nothing(folder, st
     cache = str(folder.path.parent)
     assert main(["export", "made", "annotations", "--cache", cache]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "study,variant_id,image_id,label,group,rater,category,time"
+    assert lines[0] == "study,variant_id,image_id,label,group,rater,category,time,comment"
     assert ",'=1+1," in lines[1]

@@ -4,9 +4,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from analysis.figures import layout, theme
-from analysis.schema import CATEGORIES, NO_MAJORITY
 
-NAMES = {category.key: category.name for category in CATEGORIES} | {NO_MAJORITY: "No majority"}
 _TITLE = "What people say of the images"
 _X = "Share of the rated images of the group"
 _GROUPS = (
@@ -51,7 +49,11 @@ def human_shares(shares: pd.DataFrame, *, note: str = "") -> go.Figure:
             cliponaxis=False,
             name=f"{name} ({n:,})",
             customdata=list(
-                zip(map(NAMES.get, shares["category"]), shares[f"{column}_count"], strict=True)
+                zip(
+                    map(layout.escape, shares["category_name"]),
+                    shares[f"{column}_count"],
+                    strict=True,
+                )
             ),
             hovertemplate="<b>%{customdata[0]}</b><br>%{x:.1%}: %{customdata[1]:,} of "
             + f"{n:,} images<extra>{name}</extra>",
@@ -64,7 +66,7 @@ def human_shares(shares: pd.DataFrame, *, note: str = "") -> go.Figure:
             },
         )  # fmt: skip
     figure.update_xaxes(tickformat=".0%", rangemode="tozero", zeroline=False)
-    rows = [layout.short(NAMES[category], 36) for category in shares["category"]]
+    rows = [layout.short(name, 36) for name in shares["category_name"]]
     words = layout.Words(_TITLE, _X, "", _subtitle(shares), note)
     return layout.compose(figure, words, plot_height=38 * len(rows), rows=rows)
 

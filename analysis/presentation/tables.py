@@ -8,6 +8,7 @@ from analysis import schema
 from analysis.config import DENSE_ID
 from analysis.p_values import short_p
 from analysis.presentation.formatting import NOTHING, count, is_missing, percent, points, size
+from analysis.presentation.glossary import TERMS
 from analysis.presentation.pair_findings import MORE_RUNS
 from analysis.store.manifest import Manifest
 
@@ -139,11 +140,10 @@ def _pair_row(row: dict[Any, Any]) -> dict[str, str]:
 VARIANT_HELP = {
     "Runs": "Finished runs of those asked, one a seed.",
     "Top-1": "Accuracy; of several runs their mean and standard deviation.",
-    "PIEs": "Images whose modal label, of one run its prediction, differs from that of dense; "
-    "share of all images.",
-    "Noise floor": "PIE share between random halves of the dense runs: what seeds alone make.",
-    "PIE excess": "PIE share of halves minus the noise floor, in percentage points, with the 95 % "
-    "interval over runs and images.",
+    "PIEs": f"{TERMS['PIE']} Of one run its prediction counts. Share of all images.",
+    "Noise floor": TERMS["Noise floor"],
+    "PIE excess": f"{TERMS['PIE excess']} Percentage points, with the 95 % interval over runs and "
+    "images.",
     "p, seeds": "Permutation test over runs: whether other seeds make as many PIEs; one-sided, "
     "Holm over the variants.",
     "Classes, p": "Classes that moved against overall accuracy for other seeds on these images at "

@@ -1,22 +1,17 @@
 """Human annotation: start a study, and tables of its answers, shares by group and agreement."""
 
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow.compute as pc
 
 from analysis import schema
-from analysis.config import DENSE_ID
-from analysis.errors import UserError
 from analysis.results.frames import stack
-from analysis.schema import AA_PIE, GROUPS, KEYS, NO_MAJORITY, NON_PIE, PIE
+from analysis.schema import AA_PIE, GROUPS, NO_MAJORITY, NO_MAJORITY_NAME, NON_PIE, PIE
 from analysis.stats.added_shares import Judged, added_shares
 from analysis.stats.raters import (
     DIVIDED,
@@ -25,17 +20,16 @@ from analysis.stats.raters import (
     Agreement,
     category_shares,
     cohen_kappa,
-    draw_study,
     krippendorff_alpha,
     majority,
 )
 from analysis.stats.votes import BoolArray, FloatArray, IntArray
 from analysis.store import SweepFolder
 from analysis.store.manifest import Manifest
-from analysis.store.study import Design, Study
+from analysis.store.study import Study
 
 if TYPE_CHECKING:
-    from analysis.results import SweepResults
+    pass
 
 KAPPA, ALPHA = "cohen-kappa", "krippendorff-alpha"
 
@@ -74,6 +68,7 @@ def table(studies: Sequence[Study]) -> pd.DataFrame:
         (
             study.name, study.design.variant_id, said.image_id, study.design.labels[said.image_id],
             " ".join(study.design.groups_of(said.image_id)), rater, said.category, said.time,
+            said.comment or None,
         )
         for study in studies
         for rater in study.raters
@@ -92,18 +87,19 @@ def shares(
     null where ``excess`` gives nothing for the study.
     """
     frames = []
-    codes = np.array([*range(len(KEYS)), DIVIDED])
     for study in studies:
         if not study.raters:
             continue
+        protocol = study.design.protocol
+        codes = np.array([*range(len(protocol.keys)), DIVIDED])
         members = {group: members_of(study, group) for group in GROUPS}
-        chosen = majority(ratings(study), len(KEYS))
+        chosen = majority(ratings(study), len(protocol.keys))
         made = category_shares(
             chosen,
             pie=members[PIE],
             aa_pie=members[AA_PIE],
             non_pie=members[NON_PIE],
-            categories=KEYS,
+            categories=protocol.keys,
             divided=NO_MAJORITY,
         )
         known = excess(study)
@@ -113,6 +109,7 @@ def shares(
         made = made.assign(
             study=study.name,
             variant_id=study.design.variant_id,
+            category_name=[*protocol.names.values(), NO_MAJORITY_NAME],
             **dict(zip(("added_share", "added_low", "added_high"), added, strict=True)),
         )
         frames.append(made[list(schema.ANNOTATION_SHARES_COLUMNS)])
@@ -157,15 +154,15 @@ def agreement(studies: Sequence[Study]) -> pd.DataFrame:
     """One row a study and pair of raters, and one of all of them where there are two or more."""
     rows = []
     for study in studies:
-        given = ratings(study)
+        given, n_categories = ratings(study), len(study.design.protocol.keys)
         if len(given) < 2:
             continue
         of_study = {"study": study.name, schema.VARIANT_ID: study.design.variant_id}
         for first, second in combinations(range(len(given)), 2):
-            kappa = cohen_kappa(given[first], given[second], len(KEYS))
+            kappa = cohen_kappa(given[first], given[second], n_categories)
             raters = {"rater": study.raters[first], "other_rater": study.raters[second]}
             rows.append(of_study | {"measure": KAPPA, "n_raters": 2} | raters | _said(kappa))
-        alpha = krippendorff_alpha(given, len(KEYS))
+        alpha = krippendorff_alpha(given, n_categories)
         rows.append(of_study | {"measure": ALPHA, "n_raters": len(given)} | _said(alpha))
     columns = list(schema.ANNOTATION_AGREEMENT_COLUMNS)
     frames = [pd.DataFrame(rows, columns=columns)] if rows else []
@@ -174,10 +171,11 @@ def agreement(studies: Sequence[Study]) -> pd.DataFrame:
 
 def human_labels(study: Study) -> pd.DataFrame:
     """One row an image with a majority: ``image_id`` and the category most raters gave it."""
-    chosen = majority(ratings(study), len(KEYS))
+    keys = study.design.protocol.keys
+    chosen = majority(ratings(study), len(keys))
     return pd.DataFrame(
         [
-            (image, KEYS[code])
+            (image, keys[code])
             for image, code in zip(study.images, chosen.tolist(), strict=True)
             if code not in (NOT_RATED, DIVIDED)
         ],
@@ -189,9 +187,10 @@ def ratings(study: Study) -> npt.NDArray[np.int64]:
     """Category that each rater gave to each image of the study, -1 without, shape (R, I)."""
     place = {image: i for i, image in enumerate(study.images)}
     given = np.full((len(study.raters), len(place)), MISSING, np.int64)
+    keys = study.design.protocol.keys
     for row, rater in zip(given, study.raters, strict=True):
         for said in study.answers(rater).values():
-            row[place[said.image_id]] = KEYS.index(said.category)
+            row[place[said.image_id]] = keys.index(said.category)
     return given
 
 
@@ -208,98 +207,3 @@ def _said(one: Agreement) -> dict[str, object]:
         "ci_low": one.low,
         "ci_high": one.high,
     }
-
-
-SIZES = (20, 500)
-_LOOKED_AT = 64
-
-
-@dataclass(frozen=True)
-class Supply:
-    """How many PIEs and A/A PIEs there are to draw from; ``n_aa_pies`` None with one dense run.
-
-    ``has_pictures`` says whether any of the first PIEs can be shown.
-    """
-
-    n_pies: int
-    n_aa_pies: int | None
-    has_pictures: bool
-
-
-def supply(results: "SweepResults", variant_id: str) -> Supply:
-    """Count what a study of one variant could draw from.
-
-    Raises
-    ------
-    CacheError
-        There is no such variant, or a file is missing or damaged.
-    """
-    aa_pies = results.aa_pies()
-    pie = results.images(variant_id, columns=["is_pie"])["is_pie"].to_numpy(np.bool_)
-    (pies,) = np.nonzero(pie)
-    return Supply(
-        n_pies=len(pies),
-        n_aa_pies=None if aa_pies is None else int(aa_pies.sum()),
-        has_pictures=bool(has_picture(results, pies[:_LOOKED_AT]).any()),
-    )
-
-
-def start_study(
-    results: "SweepResults", variant_id: str, *, size: int, seed: int | None = None
-) -> str:
-    """Draw a study of one variant under the tie rule of the results; return its name.
-
-    Parameters
-    ----------
-    size : int
-        PIEs and A/A PIEs to draw, 20 to 500 each, or all there are; non-PIEs are matched to the
-        PIEs by class.
-    seed : int, optional
-        Of the drawing and of the raters' orders; drawn at random and written down without.
-
-    Raises
-    ------
-    UserError
-        The size is out of range, nothing can be drawn, or the cache is on another machine.
-    RunError
-        The disk refused it.
-    """
-    if not SIZES[0] <= size <= SIZES[1]:
-        raise UserError(f"size {size}: expected {SIZES[0]} to {SIZES[1]} images a group")
-    seed = secrets.randbits(32) if seed is None else seed
-    table = results.images(variant_id, columns=["is_pie"])
-    sample = draw_study(
-        results.label,
-        table["is_pie"].to_numpy(np.bool_),
-        results.aa_pies(),
-        lambda images: has_picture(results, images),
-        size=size,
-        seed=seed,
-    )
-    if not len(sample.pie):
-        raise UserError(f"{variant_id} has no PIE with a picture: there is nothing to annotate")
-    groups = {PIE: sample.pie, AA_PIE: sample.aa_pie, NON_PIE: sample.non_pie}
-    images = sorted(set(np.concatenate(list(groups.values())).tolist()))
-    manifest = results.manifest
-    design = Design(
-        variant_id=variant_id,
-        ties=results.ties,
-        n_dense_runs=len(manifest.done_seeds(DENSE_ID)),
-        n_variant_runs=len(manifest.done_seeds(variant_id)),
-        size=size,
-        seed=seed,
-        dataset_fingerprint=manifest.dataset_fingerprint,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        labels={image: int(results.label[image]) for image in images},
-        groups={name: tuple(ids.tolist()) for name, ids in groups.items()},
-        available={PIE: sample.n_pies, AA_PIE: sample.n_aa_pies},
-        n_unmatched=sample.n_unmatched,
-    )
-    return results.folder.annotations.start(design)
-
-
-def has_picture(results: "SweepResults", images: IntArray) -> BoolArray:
-    """Whether each of some images has a thumbnail."""
-    rows = results.folder.image_rows([schema.IMAGE]).take(images.tolist())
-    size = pc.binary_length(pc.struct_field(rows[schema.IMAGE], "bytes"))
-    return np.asarray(pc.greater(size, 0).fill_null(False).to_numpy())

@@ -14,6 +14,7 @@ from analysis.stats.votes import BoolArray, FloatArray, IntArray
 
 MISSING = -1
 RESAMPLES = 1000
+_PRACTICE = 1
 _RANDOM_SEED = 20191113
 # Rounding alone: an expected disagreement below this is none.
 _NOTHING = 1e-12
@@ -321,6 +322,30 @@ def draw_study(
         n_aa_pies=len(aa_pies),
         n_unmatched=n_unmatched,
     )
+
+
+def draw_practice(
+    n_images: int, taken: Sequence[int], usable: Usable, *, size: int, seed: int
+) -> Ids:
+    """Draw images to practise on: a simple random sample of those that the study does not have.
+
+    Parameters
+    ----------
+    n_images : int
+        Test images, of ids from 0.
+    taken : sequence of int
+        Images of the study.
+    usable : callable
+        Tells which of some images can be shown.
+    size : int
+        Images to draw; fewer where there are fewer.
+    seed : int
+        Of the study.
+    """
+    if not size:
+        return np.empty(0, np.int64)
+    others = np.setdiff1d(np.arange(n_images), np.asarray(taken, np.int64))
+    return _some(np.random.default_rng([seed, _PRACTICE]), others, size, usable)
 
 
 def rater_order(images: Sequence[int], *, seed: int, rater: str) -> Ids:

@@ -7,6 +7,7 @@ cache on another machine cannot be added to line by line, so there studies are o
 
 import os
 import re
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,12 +17,24 @@ import filelock
 
 from analysis.errors import CacheError, LetheError, RunError, UserError
 from analysis.filesystem import Location, RemotePath, atomic
-from analysis.store.study import Annotation, Design, Study, Undo, read_study
+from analysis.store.study import (
+    Annotation,
+    Consent,
+    Design,
+    Invitation,
+    Said,
+    Study,
+    Undo,
+    comment_text,
+    rater_name,
+    read_study,
+)
 
 FOLDER = "annotations"
 LOCK = ".lock"
 _NAME = re.compile(r"study-([1-9][0-9]{0,5})\.jsonl")
 _PATIENCE = 20.0
+_TOKEN_BYTES = 24
 
 
 class Annotations:
@@ -83,7 +96,9 @@ class Annotations:
         with self._locked():
             return self._add(design.to_line().encode())
 
-    def annotate(self, name: str, rater: str, image_id: int, category: str) -> None:
+    def annotate(
+        self, name: str, rater: str, image_id: int, category: str, comment: str = ""
+    ) -> None:
         """Add an answer; it is on the disk when this returns.
 
         Raises
@@ -93,17 +108,50 @@ class Annotations:
         RunError
             The disk refused it.
         """
-        self._append(name, Annotation(rater, image_id, category, _now()))
+        said = Annotation(rater, image_id, category, _now(), comment_text(comment))
+        self._append(name, said)
 
-    def undo(self, name: str, rater: str) -> int | None:
-        """Take back the latest answer of a rater that stands; return its image, None without any.
+    def consent(self, name: str, rater: str) -> None:
+        """Write down that a rater agrees to the consent text, once.
 
         Raises
         ------
         UserError, RunError
             As :meth:`annotate`.
         """
-        answers = self.read(name).answers(rater)
+        if rater not in self.read(name).consents:
+            self._append(name, Consent(rater, _now()))
+
+    def invite(self, name: str, rater: str) -> str:
+        """Give a rater a link of their own, or the one they have; return its token.
+
+        Raises
+        ------
+        UserError
+            The name cannot be a rater's.
+        RunError
+            As :meth:`annotate`.
+        """
+        study = self.read(name)
+        rater = rater_name(rater, study.known_raters())
+        if rater in study.invitations:
+            return study.invitations[rater]
+        self._append(name, Invitation(rater, secrets.token_urlsafe(_TOKEN_BYTES), _now()))
+        # The first one counts, should two have been made at once.
+        return self.read(name).invitations[rater]
+
+    def undo(self, name: str, rater: str) -> int | None:
+        """Take back the latest answer of a rater that stands; return its image, None without any.
+
+        One to an image of practice where there is no other.
+
+        Raises
+        ------
+        UserError, RunError
+            As :meth:`annotate`.
+        """
+        study = self.read(name)
+        answers = study.answers(rater) or study.practice_of(rater)
         if not answers:
             return None
         image_id = list(answers)[-1]
@@ -172,7 +220,7 @@ class Annotations:
             (self.path / LOCK).unlink(missing_ok=True)
             self.path.rmdir()
 
-    def _append(self, name: str, said: Annotation | Undo) -> None:
+    def _append(self, name: str, said: Said) -> None:
         path = self._file(name)
         with self._locked():
             assert isinstance(path, Path)

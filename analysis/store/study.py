@@ -1,21 +1,26 @@
 """One study of people: the images drawn for it, and what its lines say, read one by one."""
 
+import hmac
 import json
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from analysis.errors import CacheError, UserError
-from analysis.schema import GROUPS, KEYS
+from analysis.schema import GROUPS
+from analysis.store.protocol import Protocol, protocol_of
 
+# Keys that a reader does not know are passed over: what a study may say besides needs no version.
 VERSION = 1
 MAX_NAME = 60
+MAX_COMMENT = 1_000
 # What damage of a line comes to: no JSON, too deep, or values that are none of a study.
 _UNREADABLE = (
-    ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError,
+    ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError, UserError,
 )  # fmt: skip
 _DESIGN, ANNOTATION, UNDO = "design", "annotation", "undo"
+CONSENT, INVITATION = "consent", "invitation"
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,7 @@ class Design:
 
     ``labels`` maps each image id to its true class, ``groups`` each group to its image ids (an
     image may be in two), ``available`` the groups to how many images there were to draw from.
+    ``protocol`` is what raters read and are asked.
     ``n_dense_runs`` and ``n_variant_runs`` are those of the populations at that time, ``size`` is
     what was asked a group, ``seed`` that of the drawing and of every rater's order, ``created`` the
     time in UTC.
@@ -41,11 +47,13 @@ class Design:
     groups: Mapping[str, tuple[int, ...]]
     available: Mapping[str, int] = field(default_factory=dict)
     n_unmatched: int = 0
+    protocol: Protocol = field(default_factory=Protocol)
 
     def to_line(self) -> str:
         """Write it as the first line of its file."""
-        said = vars(self) | {"labels": [list(pair) for pair in sorted(self.labels.items())]}
-        return _line({"kind": _DESIGN, "version": VERSION} | said)
+        said = {name: value for name, value in vars(self).items() if name != "protocol"}
+        said["labels"] = [list(pair) for pair in sorted(self.labels.items())]
+        return _line({"kind": _DESIGN, "version": VERSION} | said | self.protocol.to_fields())
 
     def groups_of(self, image_id: int) -> list[str]:
         """Name the groups that an image was drawn for."""
@@ -54,16 +62,18 @@ class Design:
 
 @dataclass(frozen=True)
 class Annotation:
-    """One answer: ``category`` is a key of the taxonomy, ``time`` in UTC."""
+    """One answer: ``category`` is a key of the study's, ``time`` in UTC, ``comment`` free text."""
 
     rater: str
     image_id: int
     category: str
     time: str
+    comment: str = ""
 
     def to_line(self) -> str:
         """Write it as one line."""
-        return _line({"kind": ANNOTATION} | vars(self))
+        said = {name: value for name, value in vars(self).items() if name != "comment" or value}
+        return _line({"kind": ANNOTATION} | said)
 
 
 @dataclass(frozen=True)
@@ -80,17 +90,53 @@ class Undo:
 
 
 @dataclass(frozen=True)
+class Consent:
+    """A rater agreed to the consent text of the study, at ``time`` in UTC."""
+
+    rater: str
+    time: str
+
+    def to_line(self) -> str:
+        """Write it as one line."""
+        return _line({"kind": CONSENT} | vars(self))
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """The link of one rater: whoever has its ``token`` rates under this name."""
+
+    rater: str
+    token: str
+    time: str
+
+    def to_line(self) -> str:
+        """Write it as one line."""
+        return _line({"kind": INVITATION} | vars(self))
+
+
+Said = Annotation | Undo | Consent | Invitation
+_KINDS: Mapping[str, type[Said]] = {
+    ANNOTATION: Annotation, UNDO: Undo, CONSENT: Consent, INVITATION: Invitation,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
 class Study:
     """A study as its file tells it.
 
     ``given`` holds the answers that stand, by rater and image in the order they were given: the
-    last one of a rater to an image counts, one taken back does not. ``unreadable`` numbers the
-    lines that are no whole answer, ``damaged`` those of them that no cut-off write explains.
+    last one of a rater to an image counts, one taken back does not. ``practised`` are those to
+    images of practice, which count for nothing. ``consents`` has the time at which each rater
+    agreed, ``invitations`` the token of each rater's link. ``unreadable`` numbers the lines that
+    are no whole answer, ``damaged`` those of them that no cut-off write explains.
     """
 
     name: str
     design: Design
     given: Mapping[str, Mapping[int, Annotation]]
+    practised: Mapping[str, Mapping[int, Annotation]] = field(default_factory=dict)
+    consents: Mapping[str, str] = field(default_factory=dict)
+    invitations: Mapping[str, str] = field(default_factory=dict)
     unreadable: tuple[int, ...] = ()
     damaged: tuple[int, ...] = ()
 
@@ -107,6 +153,21 @@ class Study:
     def answers(self, rater: str) -> Mapping[int, Annotation]:
         """Answers of one rater that stand, by image, the latest last."""
         return self.given.get(rater, {})
+
+    def known_raters(self) -> list[str]:
+        """Everybody with an answer, a consent or a link, as the study spells them."""
+        return list({**self.given, **self.practised, **self.consents, **self.invitations})
+
+    def practice_of(self, rater: str) -> Mapping[int, Annotation]:
+        """Answers of one rater to images of practice, by image, the latest last."""
+        return self.practised.get(rater, {})
+
+    def invited(self, token: str) -> str | None:
+        """Name the rater whose link has this token; None where it is nobody's."""
+        for rater, its_token in self.invitations.items():
+            if hmac.compare_digest(its_token.encode(), token.encode()):
+                return rater
+        return None
 
     def is_finished_by(self, rater: str) -> bool:
         """Whether a rater has seen every image."""
@@ -127,13 +188,21 @@ def read_study(name: str, content: bytes, place: str) -> Study:
     first, _, rest = content.partition(b"\n")
     design = _design(first, place)
     given: dict[str, dict[int, Annotation]] = {}
+    practised: dict[str, dict[int, Annotation]] = {}
+    consents: dict[str, str] = {}
+    invitations: dict[str, str] = {}
     unreadable, damaged = [], []
     lines = rest.split(b"\n")
     for number, line in enumerate(lines, start=2):
         is_open = number == len(lines) + 1  # no end of line: not confirmed, even if it is whole
         said = None if is_open else _said(line, design)
-        if said is not None:
-            answers = given.setdefault(said.rater, {})
+        if isinstance(said, Consent):
+            consents.setdefault(said.rater, said.time)
+        elif isinstance(said, Invitation):
+            invitations.setdefault(said.rater, said.token)
+        elif said is not None:
+            kept = given if said.image_id in design.labels else practised
+            answers = kept.setdefault(said.rater, {})
             answers.pop(said.image_id, None)
             if isinstance(said, Annotation):
                 answers[said.image_id] = said
@@ -141,7 +210,9 @@ def read_study(name: str, content: bytes, place: str) -> Study:
             unreadable.append(number)
             if line.endswith(b"}") and not is_open:
                 damaged.append(number)
-    return Study(name, design, given, tuple(unreadable), tuple(damaged))
+    return Study(
+        name, design, given, practised, consents, invitations, tuple(unreadable), tuple(damaged)
+    )
 
 
 def rater_name(given: str, known: Iterable[str] = ()) -> str:
@@ -160,6 +231,12 @@ def rater_name(given: str, known: Iterable[str] = ()) -> str:
     return next((one for one in known if one.casefold() == name.casefold()), name)
 
 
+def comment_text(given: str) -> str:
+    """Return a comment as it is stored: one line of characters that can be seen."""
+    seen = "".join(one if one.isprintable() else " " for one in unicodedata.normalize("NFC", given))
+    return " ".join(seen.split())[:MAX_COMMENT]
+
+
 def _design(line: bytes, place: str) -> Design:
     try:
         said: dict[str, Any] = json.loads(line)
@@ -169,7 +246,10 @@ def _design(line: bytes, place: str) -> Design:
         groups = {str(g): tuple(int(i) for i in ids) for g, ids in said.pop("groups").items()}
         if not groups.keys() <= set(GROUPS) or set().union(*groups.values()) != labels.keys():
             raise ValueError("groups and labels are not of the same images")
-        return Design(**said, labels=labels, groups=groups)
+        protocol = protocol_of(said)
+        if protocol.practice.keys() & labels.keys():
+            raise ValueError("an image of practice is one of the study too")
+        return Design(**_known(Design, said), labels=labels, groups=groups, protocol=protocol)
     except _UNREADABLE as error:
         raise CacheError(
             f"{place}: its first line does not say which images were drawn ({error}); the study "
@@ -177,17 +257,31 @@ def _design(line: bytes, place: str) -> Design:
         ) from error
 
 
-def _said(line: bytes, design: Design) -> Annotation | Undo | None:
+def _said(line: bytes, design: Design) -> Said | None:
     try:
         said: dict[str, Any] = json.loads(line)
-        kind = said.pop("kind")
-        made = {ANNOTATION: Annotation, UNDO: Undo}[kind](**said)
+        kind = _KINDS[said.pop("kind")]
+        made = kind(**_known(kind, said))
     except _UNREADABLE:
         return None
-    is_known = made.image_id in design.labels if isinstance(made.image_id, int) else False
-    if not is_known or not isinstance(made.rater, str) or not isinstance(made.time, str):
+    texts = [value for name, value in vars(made).items() if name != "image_id"]
+    if not all(isinstance(text, str) for text in texts):
         return None
-    return None if isinstance(made, Annotation) and made.category not in KEYS else made
+    if isinstance(made, Consent | Invitation):
+        return made
+    is_asked = isinstance(made.image_id, int) and (
+        made.image_id in design.labels or made.image_id in design.protocol.practice
+    )
+    if not is_asked:
+        return None
+    is_known = not isinstance(made, Annotation) or made.category in design.protocol.keys
+    return made if is_known else None
+
+
+def _known(kind: type, said: Mapping[str, Any]) -> dict[str, Any]:
+    """What a record has a field for: a later version may say more."""
+    names = {one.name for one in fields(kind)}
+    return {name: value for name, value in said.items() if name in names}
 
 
 def _line(said: Mapping[str, object]) -> str:

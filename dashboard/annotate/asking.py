@@ -1,5 +1,6 @@
 """Ask one rater about one image after the other; every answer is written down at once."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,12 @@ from typing import Any
 import streamlit as st
 
 from analysis.errors import LetheError
-from analysis.schema import CATEGORIES, KEYS
+from analysis.results.studies import is_of
 from analysis.stats.raters import rater_order
-from analysis.store.study import Study, rater_name
+from analysis.store.study import Study, comment_text, rater_name
 from dashboard import data, permissions, state
-from dashboard.context import Context
+from dashboard.annotate import introduction
+from dashboard.context import Context, NothingYetError
 from dashboard.shell import guarded, tell
 from dashboard.text import plain
 
@@ -44,7 +46,7 @@ _RATER, _NAME, _REFUSED = "annotate-rater-name", "annotate-name", "annotate-name
 def rater_of(study: Study) -> str | None:
     """Return who rates in this session, spelled as in the study; None before a name was given."""
     given = state.recall(_RATER)
-    return None if given is None else rater_name(given, study.given)
+    return None if given is None else rater_name(given, study.known_raters())
 
 
 def ask(context: Context, study: Study) -> None:
@@ -58,15 +60,59 @@ def ask(context: Context, study: Study) -> None:
         st.button(
             "Another rater", type="tertiary", icon=":material/person:", on_click=_forget_rater
         )
-    st.fragment(guarded(lambda: _images(context, study.name, rater)))()
+    go_on(context, study, rater)
+
+
+def go_on(context: Context, study: Study, rater: str, *, is_alone: bool = False) -> None:
+    """Introduce the study where it is new to a rater, then ask about its images.
+
+    Parameters
+    ----------
+    is_alone
+        Whether the rater came by a link: nothing is said of other raters, results or files.
+    """
+    check_same_images(context, study)
+    if not introduction.is_over(context, study, rater):
+        introduction.show(context, study, rater)
+        return
+    introduction.again(study)
+    guard = quietly if is_alone else guarded
+    st.fragment(guard(lambda: _images(context, study.name, rater, is_alone=is_alone)))()
+
+
+def check_same_images(context: Context, study: Study) -> None:
+    """See that the images asked about are those that the sweep has.
+
+    Raises
+    ------
+    NothingYetError
+        They are others.
+    """
+    if not is_of(context.results, study):
+        raise NothingYetError(
+            f"{study.name} was drawn from other images than this sweep has now: nobody can go on "
+            "rating it. What was said stays under Results; a new study can be started."
+        )
+
+
+_LOG = logging.getLogger("lethe.dashboard")
+
+
+def quietly(show: Callable[[], None]) -> Callable[[], None]:
+    """Make a page for raters tell no more of its failures than that it cannot be shown."""
+
+    def safely() -> None:
+        try:
+            show()
+        except Exception:
+            _LOG.exception("a rater's page could not be shown")
+            tell("The study cannot be shown at the moment. Tell whoever sent you the link.")
+
+    return safely
 
 
 def _ask_name(study: Study) -> None:
-    st.markdown(
-        "You see one image after the other with its label, and say with one key which of eight "
-        "categories fits it best. Which images compression changed is not shown: they are mixed "
-        "with others. Every answer is saved at once; the last ones can be taken back."
-    )
+    introduction.in_general(study)
     with st.form("annotate-who", width=420, border=False):
         st.text_input("Your name", key=_NAME, placeholder="As it shall stand in the results")
         st.form_submit_button("Begin", type="primary", on_click=_take_name, args=(study,))
@@ -83,7 +129,7 @@ def _ask_name(study: Study) -> None:
 
 def _take_name(study: Study) -> None:
     try:
-        state.remember(_RATER, rater_name(str(state.widget(_NAME) or ""), study.given))
+        state.remember(_RATER, rater_name(str(state.widget(_NAME) or ""), study.known_raters()))
         state.remember(_REFUSED, None)
     except LetheError as problem:
         state.remember(_REFUSED, str(problem))
@@ -93,33 +139,41 @@ def _forget_rater() -> None:
     state.remember(_RATER, None)
 
 
-def _images(context: Context, name: str, rater: str) -> None:
+def _images(context: Context, name: str, rater: str, *, is_alone: bool) -> None:
     who = f"{context.manifest.name}/{name}/{rater}"
-    _show_rater(
-        _shown(context, data.study(context.results, name), rater, who),
-        lambda: _act(context, name, rater, who),
-    )
+    shown = _shown(context, data.study(context.results, name), rater, who)
+    if is_alone and shown["problem"]:
+        shown["problem"] = _NOT_SAVED
+    _show_rater(shown | {"isAlone": is_alone}, lambda: _act(context, name, rater, who))
+
+
+_NOT_SAVED = "Not saved yet, trying again. Should this stay, tell whoever sent you the link."
 
 
 def _shown(context: Context, study: Study, rater: str, who: str) -> dict[str, Any]:
     """Collect what the browser is sent: nothing that tells one group from another."""
-    answers, names = study.answers(rater), context.results.class_names
+    names, protocol = context.results.class_names, study.design.protocol
+    practised = study.practice_of(rater)
+    is_practice = len(practised) < len(protocol.practice) and not study.answers(rater)
+    answers = practised if is_practice else study.answers(rater)
+    labels = protocol.practice if is_practice else study.design.labels
     later = state.recall(_later(who), [])
-    order = rater_order(study.images, seed=study.design.seed, rater=rater).tolist()
+    order = rater_order(sorted(labels), seed=study.design.seed, rater=rater).tolist()
     left = [image for image in order if image not in answers]
-    postponed = [image for image in later if image not in answers]
+    postponed = [image for image in later if image in labels and image not in answers]
     upcoming = [image for image in left if image not in postponed] + postponed
     shown = upcoming[:_AHEAD]
     uris = data.thumbnail_uris(context.results, shown) if shown else []
     return {
         "who": who,
+        "isPractice": is_practice,
         "done": len(answers),
         "total": len(order),
         "upcoming": [
-            {"id": image, "src": uri, "label": names[study.design.labels[image]]}
+            {"id": image, "src": uri, "label": names[labels[image]]}
             for image, uri in zip(shown, uris, strict=True)
         ],
-        "categories": [vars(category) for category in CATEGORIES],
+        "categories": [vars(category) for category in protocol.categories],
         "acknowledged": state.recall(_acknowledged(who), {"token": "", "sequence": 0}),
         "problem": state.recall(_problem(who), ""),
     }
@@ -152,15 +206,19 @@ def _do(context: Context, name: str, rater: str, who: str, action: dict[str, Any
     kept = context.results.folder.annotations
     study = data.study(context.results, name)
     later = [image for image in state.recall(_later(who), []) if image != action.get("image")]
+    protocol = study.design.protocol
+    asked = {**study.design.labels, **protocol.practice}
     match action:
         case {"type": "rate", "image": int(image), "category": str(category)}:
-            before = study.answers(rater).get(image)
-            is_known = image in study.design.labels and category in KEYS
+            before = {**study.answers(rater), **study.practice_of(rater)}.get(image)
+            comment = comment_text(str(action.get("comment", "")))
+            is_known = image in asked and category in protocol.keys
             # Sent again after the server was started again: it stands already.
-            if is_known and (before is None or before.category != category):
-                kept.annotate(name, rater, image, category)
+            stands = before is not None and (before.category, before.comment) == (category, comment)
+            if is_known and not stands:
+                kept.annotate(name, rater, image, category, comment)
             state.remember(_later(who), later)
-        case {"type": "skip", "image": int(image)} if image in study.design.labels:
+        case {"type": "skip", "image": int(image)} if image in asked:
             state.remember(_later(who), [*later, image])
         case {"type": "undo"}:
             kept.undo(name, rater)

@@ -4,7 +4,8 @@ import streamlit as st
 
 from analysis.errors import LetheError
 from analysis.presentation.formatting import count
-from analysis.results.annotations import SIZES, start_study, supply
+from analysis.results.studies import MOST_PRACTICE, SIZES, start_study, supply
+from analysis.store.protocol import MAX_TEXT, Protocol, categories_from
 from dashboard import permissions, state
 from dashboard.context import Context, NothingYetError
 from dashboard.gallery.variant_control import variant_filter
@@ -49,6 +50,7 @@ def form(context: Context) -> None:
         "An image in two of the groups is rated once and counts in both. The images, the tie "
         "rule and each rater's order are written down now and stay as they are."
     )
+    _what_raters_read()
     st.button(
         "Start the study",
         type="primary",
@@ -62,11 +64,59 @@ def form(context: Context) -> None:
         state.remember(_REFUSED, None)
 
 
+_FORM = "study"
+_TEXTS = ("instructions", "consent", "categories", "practice")
+_USUAL_PRACTICE = 3
+
+
+def _what_raters_read() -> None:
+    with st.expander("What raters read and are asked", icon=":material/description:"):
+        st.text_area(
+            "Instructions",
+            key=state.field(_FORM, "instructions", ""),
+            placeholder="Plain text, shown before the first image and kept within reach.",
+            max_chars=MAX_TEXT,
+        )
+        st.text_area(
+            "Consent text",
+            key=state.field(_FORM, "consent", ""),
+            placeholder="Whoever takes part agrees to it first; when is written down.",
+            max_chars=MAX_TEXT,
+        )
+        st.text_area(
+            "Categories of your own",
+            key=state.field(_FORM, "categories", ""),
+            placeholder="blurred = Blurred | Too blurred to tell\nclear = Clear",
+            help="KEY = NAME | MEANING, one a line, 2 to 10; KEY is how the answer is stored, and "
+            "the meaning may be left out. Without any, the eight of Hooker et al. 2019.",
+        )
+        st.number_input(
+            "Images of practice",
+            0,
+            MOST_PRACTICE,
+            key=state.field(_FORM, "practice", _USUAL_PRACTICE),
+            help="Judged first by everybody; they are none of the study's and count for nothing.",
+        )
+    state.filled(_FORM, _TEXTS)
+
+
 def _start(context: Context, variant: str) -> None:
     size = int(state.widget(_SIZE) or _DEFAULT_SIZE)
+    given = state.filled(_FORM, _TEXTS)
     try:
         permissions.check("start a study")
-        name = start_study(context.results, variant, size=size)
+        protocol = Protocol(
+            str(given["instructions"] or ""),
+            str(given["consent"] or ""),
+            categories_from(str(given["categories"] or "")),
+        )
+        name = start_study(
+            context.results,
+            variant,
+            size=size,
+            protocol=protocol,
+            practice=int(given["practice"] or 0),
+        )
         state.remember(CHOSEN, (context.manifest.name, name))
     except LetheError as problem:
         state.remember(_REFUSED, str(problem))

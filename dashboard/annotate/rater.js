@@ -4,6 +4,9 @@
 
 const AGAIN_MS = 4000;
 const MOST_TIMES = 12;
+const KEYS = "1234567890";
+const ZOOMS = [1, 2, 4];
+const MOST_COMMENT = 1000;
 
 function element(tag, className, text) {
   const made = document.createElement(tag);
@@ -58,7 +61,40 @@ function act(state, action) {
 
 function rate(state, category) {
   const [image] = ahead(state);
-  if (image && !isUndoing(state)) act(state, { type: "rate", image: image.id, category });
+  if (!image || isUndoing(state)) return;
+  const comment = state.comment?.imageId === image.id ? state.comment.box.value.trim() : "";
+  act(state, { type: "rate", image: image.id, category, ...(comment && { comment }) });
+}
+
+// Larger, at the point that was clicked; after the largest as it was.
+function zoom(state, at) {
+  state.zoom = (state.zoom + 1) % ZOOMS.length;
+  showZoom(state, at);
+}
+
+function showZoom(state, at = { x: 0.5, y: 0.5 }) {
+  const frame = state.root.querySelector(".lethe-judged");
+  const picture = frame?.querySelector("img");
+  if (!picture) return;
+  const times = ZOOMS[state.zoom];
+  frame.classList.toggle("lethe-zoomed", times > 1);
+  picture.style.width = picture.style.height = "";
+  if (times > 1) {
+    const { naturalWidth: wide, naturalHeight: high } = picture;
+    const fitting = Math.min(frame.clientWidth / wide, frame.clientHeight / high);
+    const shown = Math.min(fitting, Math.max(256 / Math.max(wide, high), MOST_TIMES));
+    picture.style.maxWidth = picture.style.maxHeight = "none";
+    picture.style.width = `${times * shown * wide}px`;
+    picture.style.height = "auto";
+    frame.scrollTo(
+      at.x * picture.clientWidth - frame.clientWidth / 2,
+      at.y * picture.clientHeight - frame.clientHeight / 2,
+    );
+  } else if (picture.complete) {
+    picture.onload();
+  }
+  const words = state.root.querySelector("[data-testid=annotate-zoom] span");
+  if (words) words.textContent = times > 1 ? `Zoom ×${times}` : "Zoom";
 }
 
 function skip(state) {
@@ -80,9 +116,13 @@ function onKey(state, event) {
   if (!state.root.isConnected || isTyping(event.target)) return;
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const onButton = event.target.closest?.("button, a, summary");
-  const number = Number(event.key);
-  if (number >= 1 && number <= state.data.categories.length) {
-    if (!event.repeat) rate(state, state.data.categories[number - 1].key);
+  const place = event.key.length === 1 ? KEYS.indexOf(event.key) : -1;
+  if (place >= 0 && place < state.data.categories.length) {
+    if (!event.repeat) rate(state, state.data.categories[place].key);
+  } else if (event.key === "z") {
+    if (!event.repeat) zoom(state);
+  } else if (event.key === "c") {
+    state.root.querySelector("[data-testid=annotate-comment]")?.focus();
   } else if (event.key === "u" || event.key === "Backspace") {
     if (!event.repeat) undo(state);
   } else if (event.key === "s" || (event.key === " " && !onButton)) {
@@ -96,7 +136,7 @@ function onKey(state, event) {
   event.stopPropagation();
 }
 
-function makePicture(image) {
+function makePicture(state, image) {
   const frame = element("figure", "lethe-judged");
   if (!image.src) {
     frame.append(element("span", "lethe-missing", "no picture"));
@@ -113,9 +153,35 @@ function makePicture(image) {
     // A few pixels blown up to fill the page are harder to make out, not easier.
     picture.style.maxWidth = picture.style.maxHeight = `${Math.max(256, side * MOST_TIMES)}px`;
   };
+  picture.onclick = (event) => {
+    const box = picture.getBoundingClientRect();
+    zoom(state, {
+      x: (event.clientX - box.left) / box.width,
+      y: (event.clientY - box.top) / box.height,
+    });
+  };
   picture.src = image.src;
   frame.append(picture);
   return frame;
+}
+
+// One box an image: what is being typed outlives whatever the server says meanwhile.
+function makeComment(state, image) {
+  if (state.comment?.imageId !== image.id) {
+    const box = element("input", "lethe-comment");
+    box.type = "text";
+    box.maxLength = MOST_COMMENT;
+    box.placeholder = "Comment, if you like";
+    box.setAttribute("aria-label", "Comment on this image");
+    box.dataset.testid = "annotate-comment";
+    box.onkeydown = (event) => {
+      if (event.isComposing || (event.key !== "Enter" && event.key !== "Escape")) return;
+      event.preventDefault();
+      state.root.focus({ preventScroll: true });
+    };
+    state.comment = { imageId: image.id, box };
+  }
+  return state.comment.box;
 }
 
 function makeCategories(state, isOff) {
@@ -128,10 +194,10 @@ function makeCategories(state, isOff) {
       state.root.focus({ preventScroll: true });
     });
     made.disabled = isOff;
-    made.setAttribute("aria-keyshortcuts", String(i + 1));
+    made.setAttribute("aria-keyshortcuts", KEYS[i]);
     const words = element("span", "lethe-category-words");
     words.append(element("strong", "", category.name), element("span", "", category.about));
-    made.append(key(String(i + 1)), words);
+    made.append(key(KEYS[i]), words);
     list.append(made);
   });
   return list;
@@ -148,7 +214,10 @@ function makeSteps(state, isOff) {
   const help = button("lethe-act", "annotate-help", () => toggleKeys(state));
   help.setAttribute("aria-expanded", String(state.showsKeys));
   help.append(key("?"), element("span", "", "Keys"));
-  steps.append(back, later, help);
+  const larger = button("lethe-act", "annotate-zoom", () => zoom(state));
+  larger.disabled = isOff;
+  larger.append(key("z"), element("span", "", "Zoom"));
+  steps.append(back, later, larger, help);
   return steps;
 }
 
@@ -157,7 +226,9 @@ function makeKeys(state) {
   list.dataset.testid = "annotate-keys";
   const n = state.data.categories.length;
   for (const [keys, words] of [
-    [["1", "–", String(n)], "give the category and go on"],
+    [["1", "–", KEYS[n - 1]], "give the category and go on"],
+    [["c"], "write a comment; Enter leaves it"],
+    [["z"], "enlarge the picture, twice, and back; a click enlarges where it is"],
     [["u", "Backspace"], "take the last answer back"],
     [["s", "Space"], "leave this image for later"],
     [["?"], "show or hide these keys"],
@@ -177,7 +248,7 @@ function makeHead(state) {
   const bar = element("progress");
   bar.max = state.data.total;
   bar.value = nRated(state);
-  bar.setAttribute("aria-label", "Images rated");
+  bar.setAttribute("aria-label", state.data.isPractice ? "Practice" : "Images rated");
   const saved = element("span", "lethe-saved", state.pending.length ? "saving …" : "all saved");
   saved.dataset.testid = "annotate-saved";
   head.append(words, bar, saved);
@@ -192,7 +263,7 @@ function makeBody(state, image) {
     const label = element("p", "lethe-label");
     label.append("Label: ", element("strong", "", image.label));
     label.dataset.testid = "annotate-label";
-    left.append(label, makePicture(image));
+    left.append(label, makePicture(state, image), makeComment(state, image));
   } else {
     left.append(element("p", "lethe-label", "The next image is on its way …"));
   }
@@ -205,7 +276,13 @@ function makeDone(state) {
   done.dataset.testid = "annotate-done";
   done.append(
     element("h3", "", `All ${state.data.total} images are rated. Thank you.`),
-    element("p", "", "Every answer is on the disk. What all raters said is under Results."),
+    element(
+      "p",
+      "",
+      state.data.isAlone
+        ? "Every answer is saved. You can close this page."
+        : "Every answer is on the disk. What all raters said is under Results.",
+    ),
   );
   return done;
 }
@@ -215,9 +292,17 @@ function draw(state) {
   const focused = root.contains(document.activeElement)
     ? document.activeElement.dataset.testid
     : undefined;
-  const isDone = nRated(state) >= state.data.total && !isUndoing(state);
+  const isOver = nRated(state) >= state.data.total && !isUndoing(state);
+  const isDone = isOver && !state.data.isPractice;
   const [image, ...later] = ahead(state);
   const parts = [makeHead(state)];
+  if (state.data.isPractice) {
+    const practice = element("p", "lethe-practice", "Practice: these answers do not count.");
+    practice.dataset.testid = "annotate-practice";
+    parts.push(practice);
+  }
+  if (image?.id !== state.shownId) state.zoom = 0;
+  state.shownId = image?.id;
   if (state.data.problem) {
     const problem = element("p", "lethe-problem", state.data.problem);
     problem.setAttribute("role", "alert");
@@ -227,6 +312,7 @@ function draw(state) {
   parts.push(isDone ? makeDone(state) : makeBody(state, image), makeSteps(state, isDone || !image));
   if (state.showsKeys) parts.push(makeKeys(state));
   root.replaceChildren(...parts);
+  if (state.zoom) showZoom(state);
   if (focused) {
     (root.querySelector(`[data-testid="${focused}"]:not(:disabled)`) || root).focus({
       preventScroll: true,
@@ -242,6 +328,7 @@ function begin(root) {
     pending: [],
     sequence: 0,
     showsKeys: false,
+    zoom: 0,
     token: `${Date.now()}-${Math.random()}`,
   };
   root.tabIndex = -1;

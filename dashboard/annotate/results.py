@@ -8,19 +8,25 @@ import streamlit as st
 
 from analysis import schema
 from analysis.config import DENSE_ID
-from analysis.figures.human_shares import NAMES, human_shares
+from analysis.errors import LetheError, UserError
+from analysis.figures.human_shares import human_shares
 from analysis.figures.theme import footnote
 from analysis.presentation.formatting import count
 from analysis.results.annotations import ALPHA, agreement, human_labels, table
 from analysis.results.code import table_code, where
+from analysis.results.studies import is_of
 from analysis.schema import AA_PIE, NON_PIE, PIE
+from analysis.store.join import join
 from analysis.store.study import Study
 from analysis.store.tabular import to_csv
+from dashboard import data, pages, permissions, state
 from dashboard.commands import typed
 from dashboard.context import Context
 from dashboard.figure_panel import figure, file_name, listing
+from dashboard.frames import frame
 from dashboard.text import plain
 
+MAJORITIES = f"{schema.META_PREFIX}human"
 _MEASURES = {"cohen-kappa": "Cohen's κ", ALPHA: "Krippendorff's α"}
 
 
@@ -124,11 +130,10 @@ def _shares(made: pd.DataFrame) -> None:
         "category", *percents, *list(points)[:3], "q", *list(points)[3:], "aa_q",
         *(added if made["added_share"].notna().any() else ()),
     ]  # fmt: skip
-    shown = made.assign(category=made["category"].map(NAMES))[order]
+    shown = made.assign(category=made["category_name"])[order]
     shown[list(points)] *= 100
-    st.dataframe(
+    frame(
         shown,
-        hide_index=True,
         column_config={
             "category": "Category",
             **{name: number(label, format="percent") for name, label in (percents | added).items()},
@@ -203,10 +208,53 @@ def _downloads(context: Context, study: Study) -> None:
                 key=f"annotate-csv-{name}",
                 on_click="ignore",
             )
-    st.caption(
-        "The majorities become a filter of the gallery, meta_human, with "
-        + plain(typed(("join", context.manifest.name, "FILE")))
-    )
+    _join(context, study)
+
+
+_JOINED = "annotate-joined"
+
+
+def _join(context: Context, study: Study) -> None:
+    """Offer to make the majorities metadata of the sweep, as the verb ``join`` does."""
+    is_there = MAJORITIES in context.results.folder.image_columns()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Use the majorities as metadata",
+            icon=":material/merge:",
+            disabled=permissions.is_read_only() or not is_of(context.results, study),
+            help=f"A filter and an attribute, {MAJORITIES}"
+            + (", in place of the one that is there." if is_there else ".")
+            + " In a shell: "
+            + plain(typed(("join", context.manifest.name, "FILE")))
+            + " with the file of the majorities.",
+            on_click=_do_join,
+            args=(context, study),
+            key="annotate-join",
+        )
+        said = state.recall(_JOINED)
+        if said:
+            st.caption(plain(said))
+            state.remember(_JOINED, None)
+            if is_there:
+                st.page_link(
+                    pages.page("attributes"),
+                    label="See it among the attributes",
+                    icon=":material/arrow_forward:",
+                    query_params={"sweep": context.manifest.name, "attribute": "human"},
+                )
+
+
+def _do_join(context: Context, study: Study) -> None:
+    try:
+        permissions.check("join metadata")
+        # As it is now: others may have rated since the page was drawn.
+        made = human_labels(data.study(context.results, study.name))
+        if made.empty:
+            raise UserError("no image has a majority yet: there is nothing to join")
+        names = join(context.results.folder, made, overwrite=True)
+        state.remember(_JOINED, f"Joined {', '.join(names)}: {count(len(made))} images.")
+    except LetheError as problem:
+        state.remember(_JOINED, str(problem))
 
 
 def _csv(make: Callable[[], pd.DataFrame]) -> str:

@@ -15,6 +15,7 @@ import pandas as pd
 import streamlit as st
 
 from analysis.presentation.formatting import count
+from analysis.presentation.glossary import TERMS, explained
 from analysis.stats.pie import KINDS
 from dashboard import state
 from dashboard.address import WHOLE
@@ -196,6 +197,7 @@ def filters(context: Context, facets: Facets, metadata: dict[str, pd.Categorical
             "Population",
             POPULATIONS,
             format_func=counted(facets.population, _POPULATIONS),
+            help=TERMS["PIE"],
             **_bound(
                 context,
                 "population",
@@ -231,7 +233,13 @@ def filters(context: Context, facets: Facets, metadata: dict[str, pd.Categorical
         if is_single and getattr(selection, name) == WHOLE:
             continue
         with st.container(key=f"filter-{name}"):
-            st.slider(label, 0, 100, **_bound(context, name, getattr(selection, name)))
+            st.slider(
+                label,
+                0,
+                100,
+                help=TERMS[label.removesuffix(", %")],
+                **_bound(context, name, getattr(selection, name)),
+            )
     for column, values in metadata.items():
         _meta_filter(context, column, values, facets.meta[column])
     if is_single:
@@ -248,8 +256,7 @@ def _kind_filter(context: Context, counts: dict[str, int]) -> None:
     with st.container(key="filter-kind"):
         st.markdown(
             "**Kind of PIE**",
-            help="Forgotten: the dense modal label is right, the variant's wrong. Recovered: the "
-            "reverse. Changed: both are wrong.",
+            help=explained("Forgotten"),
         )
         for kind in KINDS:
             others = [one for one in chosen if one != kind]

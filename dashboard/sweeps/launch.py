@@ -13,6 +13,7 @@ from analysis.store import Cache
 from analysis.store.manifest import Manifest
 from analysis.sweep.command import shift_words, sweep_words
 from dashboard import permissions
+from dashboard.permissions import visit
 from dashboard.sweeps import trust, uploads
 from dashboard.sweeps.process import Place, State
 from dashboard.sweeps.uploads import own_folder
@@ -27,10 +28,17 @@ _waiting: list[threading.Timer] = []
 
 
 def state() -> State:
-    """Tell how the sweep is that this server started last; a demo about to start runs already."""
-    if _waiting and not _running.state().is_running:
+    """Tell how the sweep is that this server started last; a demo about to start runs already.
+
+    That one runs is told to everybody. How it ended, which may name files of who started it, is
+    told in that visit alone; of what the server started by itself, in every visit.
+    """
+    child = _running.state()
+    if child.is_running:
+        return child
+    if _waiting:
         return State(DEMO, is_running=True)
-    return _running.state()
+    return child if child.starter in (None, visit()) else State()
 
 
 def start(
@@ -60,7 +68,8 @@ def start(
         raise UserError(f"sweep '{name}' is being made by another process already")
     # An absolute one, since the command may work in a folder of its own.
     where = address(place if isinstance(place, RemotePath) else place.absolute())
-    _running.start(name, [*words, "--cache", where], _log(place, name), folder)
+    command = [*words, "--cache", where]
+    _running.start(name, command, _log(place, name), folder, starter=visit())
 
 
 def start_on_uploads(

@@ -28,7 +28,8 @@ class State:
 
     ``name`` is empty where there was none yet; ``words`` are what it was started with. One that was
     stopped from the screen, or that an interrupt ended, has not failed; nor has a check that found
-    something (``has_finding``).
+    something (``has_finding``). ``starter`` is the visit it was started from, None where the server
+    started it by itself.
     """
 
     name: str = ""
@@ -38,6 +39,7 @@ class State:
     was_stopped: bool = False
     failure: str | None = None
     has_finding: bool = False
+    starter: str | None = None
 
 
 class Place:
@@ -51,6 +53,7 @@ class Place:
         self._log = Path()
         self._is_stopping = self._was_stopped = False
         self._is_check = False
+        self._starter: str | None = None
 
     def start(
         self,
@@ -60,6 +63,7 @@ class Place:
         folder: Path | None = None,
         *,
         is_check: bool = False,
+        starter: str | None = None,
     ) -> None:
         """Run ``python -m analysis`` with these words, in a process group of its own.
 
@@ -70,6 +74,8 @@ class Place:
             removed when the child has ended, however that was.
         is_check
             Whether exit status 1 is a finding of the child, no failure.
+        starter
+            The visit that it is started from.
 
         Raises
         ------
@@ -90,7 +96,7 @@ class Place:
                 raise RunError(f"{self.what} '{name}' cannot be started: {error}") from error
             self._name, self._words, self._log = name, tuple(words), log
             self._is_stopping = self._was_stopped = False
-            self._is_check = is_check
+            self._is_check, self._starter = is_check, starter
             if folder is not None:
                 threading.Thread(
                     target=_clean_up, args=(self._process, folder), daemon=True
@@ -104,12 +110,17 @@ class Place:
                 return State()
             status = process.poll()
             if status is None:
-                return State(self._name, self._words, True, self._is_stopping)
+                return State(
+                    self._name, self._words, True, self._is_stopping, starter=self._starter
+                )
             was_stopped = self._was_stopped or self._is_stopping or status == _STOPPED
             has_found = self._is_check and status == _FOUND and not was_stopped
             is_well = was_stopped or status == 0 or has_found
             failure = None if is_well else self._told(status)
-            return State(self._name, self._words, False, False, was_stopped, failure, has_found)
+            return State(
+                self._name, self._words, False, False, was_stopped, failure, has_found,
+                self._starter,
+            )  # fmt: skip
 
     def output(self) -> str:
         """Return the last of what the child wrote."""

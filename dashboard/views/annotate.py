@@ -5,12 +5,12 @@ import streamlit as st
 from analysis.store.study import Study
 from dashboard import context as contexts
 from dashboard import data, state
-from dashboard.annotate import asking, drawing, results
+from dashboard.annotate import asking, drawing, invitations, results
 from dashboard.context import Context, NothingYetError
 from dashboard.shell import guarded
 from dashboard.text import plain
 
-_RATE, _RESULTS = "Rate", "Results"
+_RATE, _RATERS, _RESULTS = "Rate", "Links", "Results"
 
 
 def show() -> None:
@@ -34,7 +34,7 @@ def show() -> None:
         if why_not is None:
             part = st.segmented_control(
                 "Part",
-                (_RATE, _RESULTS),
+                (_RATE, _RATERS, _RESULTS),
                 default=_RATE,
                 required=True,
                 label_visibility="collapsed",
@@ -47,7 +47,10 @@ def show() -> None:
     if part == _RESULTS:
         _results(context, study, is_open=why_not is not None)
         return
-    _check_same_images(context, study)
+    if part == _RATERS:
+        invitations.show(context, study)
+        return
+    asking.check_same_images(context, study)
     asking.ask(context, study)
 
 
@@ -70,20 +73,6 @@ def _chosen(context: Context, names: list[str]) -> Study:
 def _described(study: Study) -> str:
     design = study.design
     return f"{study.name}: {design.variant_id}, {len(design.labels)} images"
-
-
-def _check_same_images(context: Context, study: Study) -> None:
-    """See that the images asked about are those that the sweep has."""
-    design, label = study.design, context.results.label
-    is_same = design.dataset_fingerprint == context.manifest.dataset_fingerprint and all(
-        image < len(label) and label[image] == its_label
-        for image, its_label in design.labels.items()
-    )
-    if not is_same:
-        raise NothingYetError(
-            f"{study.name} was drawn from other images than this sweep has now: nobody can go on "
-            "rating it. What was said stays under Results; a new study can be started."
-        )
 
 
 def _results(context: Context, study: Study, *, is_open: bool) -> None:

@@ -58,9 +58,13 @@ def _gallery() -> None:
             | {"steps": variant_control.steps(context)},
             lambda: _act(component.DETAIL_KEY, context, found),
         )
-    with left, st.container(key="gallery-filters"):
-        filters.filters(context, found.facets, metadata)
-        ranges.panel(context, found)
+    with left:
+        # A narrow screen folds the filters above the tiles; style.css shows the switch only there.
+        with st.container(key="gallery-fold"):
+            st.toggle("Filters", key="gallery-unfolded")
+        with st.container(key="gallery-filters"):
+            filters.filters(context, found.facets, metadata)
+            ranges.panel(context, found)
 
 
 def _within_pages(context: Context, found: query.Found) -> Context:

@@ -18,12 +18,13 @@ from analysis.presentation.evaluated import (
 )
 from analysis.presentation.findings import findings
 from analysis.presentation.formatting import count, is_missing
+from analysis.presentation.glossary import explained
 from analysis.presentation.pair_findings import pairing, pairing_hints
 from analysis.presentation.tables import PAIR_HELP, VARIANT_HELP, pair_table, variant_table
 from analysis.results.code import table_code, where
 from analysis.store.manifest import LeftOut
 from dashboard import context as contexts
-from dashboard import pages, pending, permissions
+from dashboard import first_visit, pages, pending, permissions
 from dashboard.context import Context
 from dashboard.figure_panel import figure, listing, note, side_by_side, with_help
 from dashboard.frames import frame
@@ -40,6 +41,8 @@ _LONG = 400
 def show() -> None:
     """Show the Overview."""
     context = contexts.current()
+    if first_visit.is_first():
+        first_visit.show(with_demo=True)
     _what_it_is(context)
     if DENSE_ID not in context.results.variant_ids:
         st.info(
@@ -149,7 +152,11 @@ def _what_was_found(context: Context) -> None:
     )
     if not sentences:
         return
-    st.header("What was found", anchor=False)
+    st.header(
+        "What was found",
+        anchor=False,
+        help=explained("PIE", "Forgotten", "Noise floor", "PIE excess", "q"),
+    )
     if len(pairs) > 1:
         _single_models(context, pairs)
     items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from analysis.results import SweepResults
-from analysis.results.annotations import start_study
+from analysis.results.studies import start_study
 from analysis.schema import KEYS, PIE
 from dashboard import figure_panel, state
 from dashboard.annotate import asking

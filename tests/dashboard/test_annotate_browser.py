@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from analysis.results import SweepResults
-from analysis.results.annotations import start_study
+from analysis.results.studies import start_study
 from analysis.schema import KEYS
 from tests.dashboard.conftest import HOSTILE, free_port, serving
 from tests.synthetic import make_sweep
@@ -138,6 +138,6 @@ def test_every_answer_downloads_as_csv(folder, page):
             button.click()
         lines = Path(waiting.value.path()).read_text().splitlines()
     assert waiting.value.suggested_filename == "made-study-1-answers.csv"
-    assert lines[0] == "study,variant_id,image_id,label,group,rater,category,time"
+    assert lines[0] == "study,variant_id,image_id,label,group,rater,category,time,comment"
     assert len(lines) == 1 + len(kept.read("study-1").images)
     assert all(",'=1+1,none," in line for line in lines[1:])

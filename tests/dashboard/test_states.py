@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
 from analysis.results import SweepResults
-from analysis.results.annotations import start_study
+from analysis.results.studies import start_study
 from analysis.store.join import IMAGES
 from tests.dashboard.test_pages import ALL_PAGES, APP, told, undo
 from tests.synthetic import make_sweep

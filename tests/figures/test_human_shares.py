@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from analysis.figures.human_shares import human_shares
-from analysis.schema import KEYS, NO_MAJORITY
+from analysis.schema import CATEGORIES, KEYS, NO_MAJORITY, NO_MAJORITY_NAME
 from analysis.stats.raters import category_shares
 
 
@@ -17,7 +17,10 @@ def shares(chosen=None, aa=True):
         non_pie=group == 2,
         categories=KEYS,
         divided=NO_MAJORITY,
-    ).assign(study="study-1")
+    ).assign(
+        study="study-1",
+        category_name=[one.name for one in CATEGORIES] + [NO_MAJORITY_NAME],
+    )
 
 
 def test_every_group_is_drawn_with_its_shares_and_intervals():

@@ -7,7 +7,7 @@ import pytest
 from analysis.errors import UserError
 from analysis.filesystem import location
 from analysis.results import SweepResults
-from analysis.results.annotations import start_study
+from analysis.results.studies import start_study
 from analysis.store import Cache
 from tests.synthetic import make_sweep
 

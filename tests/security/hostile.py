@@ -13,11 +13,12 @@ import pyarrow as pa
 from analysis import schema
 from analysis.errors import UserError
 from analysis.results import SweepResults
-from analysis.results.annotations import start_study
-from analysis.schema import KEYS
+from analysis.results.studies import start_study
+from analysis.schema import Category
 from analysis.store import SweepFolder
 from analysis.store.join import join
 from analysis.store.manifest import LeftOut, ModelRecord
+from analysis.store.protocol import Protocol
 from tests.synthetic import make_sweep
 
 STRINGS = {
@@ -68,6 +69,13 @@ STRINGS = {
 }  # fmt: skip
 TEXTS = tuple(STRINGS.values())
 VARIANT = "magnitude-0.90"
+CATEGORIES = tuple(
+    Category(f"key-{i}", STRINGS[name], STRINGS[name])
+    for i, name in enumerate((
+        "script", "svg", "frame", "link", "bold", "colour", "tex", "plotly tags", "formula =",
+        "entity",
+    ))
+)  # fmt: skip
 
 
 def make_hostile(root: Path, name: str = "hostile", *, n_images: int = 264) -> SweepFolder:
@@ -120,7 +128,8 @@ def _facts(folder: SweepFolder) -> None:
 
 def _kept(folder: SweepFolder) -> None:
     """Keep tags, views and ratings under every name that is accepted."""
-    study = start_study(SweepResults(folder), VARIANT, size=20, seed=1)
+    protocol = Protocol(categories=CATEGORIES)
+    study = start_study(SweepResults(folder), VARIANT, size=20, seed=1, protocol=protocol)
     image = folder.annotations.read(study).images[0]
     for number, text in enumerate(TEXTS):
         try:
@@ -129,7 +138,8 @@ def _kept(folder: SweepFolder) -> None:
         except UserError:
             pass  # Too long, or with control characters: tests/test_marks.py.
         if len(text) <= 60 and text.isprintable():
-            folder.annotations.annotate(study, text, image, KEYS[number % 8])
+            category = CATEGORIES[number % len(CATEGORIES)].key
+            folder.annotations.annotate(study, text, image, category, text)
     # A file may say more than a form accepts.
     path = folder.path / "marks" / "marks.json"
     marks = json.loads(path.read_text(encoding="utf-8"))

@@ -9,6 +9,7 @@ import zipfile
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path, PurePosixPath
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -140,6 +141,24 @@ def test_the_report_has_no_element_or_attribute_of_the_data(report: Path, tmp_pa
             check_csv(path.read_bytes().decode())
 
 
+def check_svg(content: bytes) -> None:
+    """See that a drawing is well formed, runs and fetches nothing, and has names as text."""
+    root = ElementTree.fromstring(content)
+    for element in root.iter():
+        tag = element.tag.rpartition("}")[2]
+        assert tag in {"svg", "g", "title", "rect", "image", "text", "style", "path", "tspan"}, tag
+        for attribute, value in element.attrib.items():
+            name = attribute.rpartition("}")[2]
+            assert not name.startswith("on")
+            assert name != "href" or value.startswith("data:image/"), value
+        if tag == "style":
+            assert "struck" not in (element.text or "")
+            assert "http" not in (element.text or "")
+    text = " ".join(filter(None, (one.text for one in root.iter())))
+    for name in ("script", "entity", "plotly tags"):
+        assert STRINGS[name][:12] in text, name
+
+
 # --- shared files -------------------------------------------------------------------------------
 @pytest.mark.parametrize("name", sorted(formats()))
 def test_shared_files_name_no_file_after_data_and_hold_no_formula(
@@ -152,6 +171,8 @@ def test_shared_files_name_no_file_after_data_and_hold_no_formula(
     if not zipfile.is_zipfile(io.BytesIO(content)):
         if one.suffix == ".csv":
             check_csv(content.decode())
+        elif one.suffix == ".svg":
+            check_svg(content)
         else:
             assert content.startswith((b"%PDF", b"\x89PNG"))
         return
