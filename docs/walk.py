@@ -5,9 +5,10 @@ The cache must hold the demo with corruptions and a sweep of CIFAR-10::
     lethe demo
     lethe sweep --name demo --dataset digits-longtail --model tiny_cnn --seeds 10 --epochs 50 \
         --variants magnitude=0.3,0.5,0.7,0.9,0.95 --variants int8-static --variants int8-dynamic \
-        --corruptions all
-    lethe sweep --dataset cifar10:DIR --model tiny_cnn --seeds 8 --train-limit 10000 \
-        --test-limit 2000 --epochs 8 --variants magnitude=0.7,0.9,0.95 --variants int8-static
+        --corruptions gaussian_noise=1,3,5 --corruptions defocus_blur=1,3,5 \
+        --corruptions fog=1,3,5 --corruptions contrast=1,3,5
+    lethe sweep --dataset cifar10:DIR --model tiny_cnn --seeds 8 --train-limit 6000 \
+        --test-limit 2000 --epochs 5 --variants magnitude=0.7,0.9,0.95 --variants int8-static
 
 Then, from the project's folder: ``python -m docs.walk [--cache DIR] [PAGE …]``. Chromium is found
 as the benchmarks find it (``LETHE_CHROMIUM`` names another).
@@ -45,6 +46,7 @@ class Shot:
     height: int
     query: str = ""
     scheme: str = "light"
+    width: int = WIDTH
 
 
 SHOTS = {
@@ -58,6 +60,10 @@ SHOTS = {
     "image": Shot(PHOTOS, FIGURE, 980, "kind=forgotten", "dark"),
     "annotate": Shot(PHOTOS, "h1", 620),
     "export": Shot(PHOTOS, "[data-testid=stDataFrame] canvas", 900),
+    "gallery-phone": Shot(PHOTOS, TILE, 844, "kind=forgotten", width=390),
+    "classes-phone": Shot(PHOTOS, FIGURE, 844, scheme="dark", width=390),
+    "curves-tablet": Shot(DIGITS, FIGURE, 1100, scheme="dark", width=900),
+    "overview-tablet": Shot(PHOTOS, FIGURE, 1100, width=900),
     "sweeps": Shot(PHOTOS, "h1", 620),
     "sweeps-import": Shot(PHOTOS, "[data-testid=stFileUploader]", 960, "part=import"),
 }
@@ -87,10 +93,8 @@ def main() -> None:
         browser.close()
 
 
-def _drawn(
-    browser: Browser, address: str, name: str, shot: Shot, width: int = WIDTH
-) -> Image.Image:
-    page: Page = browser.new_page(viewport={"width": width, "height": shot.height})
+def _drawn(browser: Browser, address: str, name: str, shot: Shot) -> Image.Image:
+    page: Page = browser.new_page(viewport={"width": shot.width, "height": shot.height})
     page.emulate_media(color_scheme="dark" if shot.scheme == "dark" else "light")
     path = "" if name == "overview" else name.partition("-")[0]
     page.goto(f"{address}/{path}?sweep={shot.sweep}&{shot.query}")
@@ -107,8 +111,8 @@ def _strip(browser: Browser, address: str) -> Image.Image:
     width, height = STRIP_SIZE
     strip = Image.new("RGB", (len(STRIP) * (width + GAP) - GAP, height), "white")
     for place, name in enumerate(STRIP):
-        shot = replace(SHOTS[name], height=STRIP_VIEW[1])
-        picture = _drawn(browser, address, name, shot, STRIP_VIEW[0])
+        shot = replace(SHOTS[name], width=STRIP_VIEW[0], height=STRIP_VIEW[1])
+        picture = _drawn(browser, address, name, shot)
         strip.paste(
             picture.resize(STRIP_SIZE, Image.Resampling.LANCZOS), (place * (width + GAP), 0)
         )
