@@ -14,7 +14,7 @@ from dashboard import figure_panel, state
 from dashboard.annotate import asking
 from tests.dashboard.test_pages import open_page as open_page
 from tests.dashboard.test_pages import told
-from tests.synthetic import make_sweep
+from tests.synthetic import listed, make_sweep
 
 VARIANT = "magnitude-0.90"
 
@@ -101,6 +101,7 @@ def test_without_pictures_the_page_says_how_to_bring_them(folder, open_page):
     place = images.schema.get_field_index("image")
     empty = pa.nulls(images.num_rows, images.schema.field("image").type)
     folder.write_images(images.set_column(place, "image", empty))
+    listed(folder)
     assert "no pictures" in told(open_page("annotate"))
 
 
