@@ -91,6 +91,7 @@ def test_a_variant_without_a_pie_has_nothing_to_annotate(tmp_path):
     folder = make_sweep(tmp_path)
     shutil.rmtree(folder.path / "predictions" / VARIANT)
     shutil.copytree(folder.path / "predictions" / "dense", folder.path / "predictions" / VARIANT)
+    listed(folder)
     with pytest.raises(UserError, match="no PIE"):
         start_study(SweepResults(folder), VARIANT, size=20)
 

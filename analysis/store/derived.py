@@ -11,7 +11,14 @@ import pyarrow.parquet as pq
 
 from analysis.errors import LetheError
 from analysis.filesystem import Location
-from analysis.filesystem.atomic import child_names, remove_tree, replacing, sha256, unreadable
+from analysis.filesystem.atomic import (
+    child_names,
+    is_file,
+    remove_tree,
+    replacing,
+    sha256,
+    unreadable,
+)
 from analysis.filesystem.connection import TEMPORARY
 from analysis.filesystem.copies import locally
 from analysis.store.parquet import read_whole
@@ -35,7 +42,8 @@ def damaged(derived: Location) -> list[str]:
             if name.endswith(_TABLE) and not name.startswith(TEMPORARY):
                 path = derived / _FOLDER / key / name
                 try:
-                    if _written(path) is None:
+                    # One of an older Lethe has no digest, and is made anew without being damaged.
+                    if is_file(_beside(path)) and _written(path) is None:
                         found.append(f"{derived.name}/{_FOLDER}/{key}/{name}")
                 except OSError as error:
                     raise unreadable(path, error) from error
@@ -92,9 +100,9 @@ class DerivedTables:
             path = self._folder / f"{name}{_TABLE}"
             with replacing(path) as temporary:
                 pq.write_table(table, temporary, compression="zstd")
-                digest = sha256(temporary)
-            with replacing(_beside(path)) as temporary:
-                temporary.write_text(f"{digest}\n", encoding="ascii")
+                # First: a table without its digest would be no good, a digest alone is no harm.
+                with replacing(_beside(path)) as digest:
+                    digest.write_text(f"{sha256(temporary)}\n", encoding="ascii")
             for other in self._all.iterdir():
                 if other.name != self._folder.name:
                     remove_tree(other, missing_ok=True)
