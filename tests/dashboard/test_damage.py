@@ -91,7 +91,7 @@ def test_a_page_says_while_large_files_are_compared(
 
     monkeypatch.setattr(checking.atomic, "sha256", slow)
     try:
-        app = open_page("", sweep="mine")
+        app = open_page("", sweep=damaged.sweep.name)
         said = [one.value for one in app.caption if "with what was written" in one.value]
     finally:
         go.set()
