@@ -91,6 +91,7 @@ def test_one_run_a_variant_has_no_aa_pies_and_the_page_says_what_that_means(tmp_
 def test_without_any_pie_there_is_nothing_to_ask(folder, open_page):
     shutil.rmtree(folder.path / "predictions" / VARIANT)
     shutil.copytree(folder.path / "predictions" / "dense", folder.path / "predictions" / VARIANT)
+    listed(folder)
     app = open_page("annotate")
     assert "No PIE at all" in told(app)
     assert "Start the study" not in [button.label for button in app.button]
