@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.cli.main import main
+from analysis.cli.sweep import read_config
 from analysis.store import Cache
 from benchmarks._fault_verbs import annotated, lethe
 from benchmarks._mutations import mutated
@@ -28,6 +29,14 @@ top1_drop = 0.5
 classes = false
 [variant."magnitude-0.90"]
 pie_share = 1.0
+"""
+CONFIG = """\
+dataset = "digits"
+variants = ["magnitude=0.5", "int8-static"]
+seeds = 2
+epochs = 1
+paired = true
+methods = []
 """
 
 
@@ -185,6 +194,8 @@ def other_faults(damaged: Damaged, n: int, generator: random.Random) -> Iterator
     cache = ("--cache", str(damaged.root / "cache"))
     budget = damaged.root / "budget.toml"
     study = damaged.sweep / "annotations/study-1.jsonl"
+    config = damaged.root / "config.toml"
+    config.write_text(CONFIG)
 
     def read_marks() -> int:
         return _read(folder.marks.read)
@@ -196,6 +207,9 @@ def other_faults(damaged: Damaged, n: int, generator: random.Random) -> Iterator
 
     def check() -> int:
         return main(["check", "mine", "--budget", str(budget), *cache])
+
+    def settings() -> int:
+        return _read(lambda: read_config({"config": str(config)}))
 
     def images() -> int:
         return main(["export", "mine", "images", *cache])
@@ -209,6 +223,7 @@ def other_faults(damaged: Damaged, n: int, generator: random.Random) -> Iterator
         ("answer", study, read_study,
          (f"{first}\n{one}\n" for one in json_mutants(rest.strip(), generator, n))),
         ("budget", budget, check, _toml_mutants(BUDGET, generator, n)),
+        ("settings", config, settings, _toml_mutants(CONFIG, generator, n)),
         ("predictions", damaged.sweep / "predictions/dense/seed-0.parquet", images,
          _bytes_mutants(damaged.sweep / "predictions/dense/seed-0.parquet", generator, n)),
         ("images", damaged.sweep / "images.parquet", images,

@@ -84,6 +84,7 @@ def tell(message: str) -> None:
 EVERY = 2.0
 _REST = 4.0
 _REST_PER_SECOND = 15.0
+_COMPARE_EVERY = 2.0
 
 
 def show_progress() -> None:
@@ -195,6 +196,7 @@ def show(controls: Any, view: Callable[[], None], *, is_of_one_sweep: bool = Tru
     show_progress()
     if is_of_one_sweep:
         guarded(_notes)()
+        guarded(_comparing)()
     start = time.monotonic()
     guarded(view)()
     took(time.monotonic() - start)
@@ -247,6 +249,27 @@ def _notes() -> None:
     here = _context_or_none()
     for note in here.notes if here is not None else ():
         st.info(plain(note), icon=":material/info:")
+
+
+def _comparing() -> None:
+    """Say which files are still held against what was written, for as long as they are."""
+    here = _context_or_none()
+    if here is not None and here.results.folder.unhashed():
+        st.fragment(_still_comparing, run_every=_COMPARE_EVERY)()
+
+
+def _still_comparing() -> None:
+    """Draw the note, and run the page again once there is nothing to say, or damage to tell."""
+    here = _context_or_none()
+    names = here.results.folder.unhashed() if here is not None else []
+    if not names:
+        st.rerun()
+    st.caption(
+        plain(
+            f"Comparing {', '.join(names)} with what was written; until this note is gone, "
+            "what the page shows of it is not checked."
+        )
+    )
 
 
 def _context_or_none() -> context.Context | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from PIL import Image
 
 from analysis import schema
@@ -153,3 +154,15 @@ def write_run(
     run.state, run.size_bytes, run.latency_ms = "done", 100_000, 0.5
     run.sparsity = manifest.variant(variant_id).target_sparsity or 0.0
     run.weight_bits = 8.0 if variant_id != DENSE_ID and variant_id.startswith("int8") else 32.0
+
+
+def listed(folder: SweepFolder) -> None:
+    """Note in the manifest the files of a sweep as they lie there, changed by a test."""
+    manifest = folder.manifest()
+    for name, before in manifest.files.items():
+        path = folder.path / name
+        rows = None
+        if name.endswith(".parquet"):
+            rows = pq.read_metadata(path).num_rows
+        manifest.files[name] = folder.record(path, rows) if path.is_file() else before
+    folder.write_manifest(manifest)

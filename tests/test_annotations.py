@@ -20,7 +20,7 @@ from analysis.schema import AA_PIE, KEYS, NON_PIE, PIE
 from analysis.store import Cache
 from analysis.store.study import rater_name
 from analysis.sweep.merge import merge
-from tests.synthetic import make_sweep
+from tests.synthetic import listed, make_sweep
 
 VARIANT = "magnitude-0.90"
 
@@ -91,6 +91,7 @@ def test_a_variant_without_a_pie_has_nothing_to_annotate(tmp_path):
     folder = make_sweep(tmp_path)
     shutil.rmtree(folder.path / "predictions" / VARIANT)
     shutil.copytree(folder.path / "predictions" / "dense", folder.path / "predictions" / VARIANT)
+    listed(folder)
     with pytest.raises(UserError, match="no PIE"):
         start_study(SweepResults(folder), VARIANT, size=20)
 
@@ -104,12 +105,14 @@ def test_images_without_a_picture_are_not_drawn(tmp_path):
     )
     place = images.schema.get_field_index("image")
     folder.write_images(images.set_column(place, "image", pictures))
+    listed(folder)
     results = SweepResults(folder)
     assert supply(results, VARIANT).has_pictures
     design = folder.annotations.read(start_study(results, VARIANT, size=20)).design
     assert all(image % 2 == 0 for image in design.labels)
     empty = pa.nulls(images.num_rows, pictures.type)
     folder.write_images(images.set_column(place, "image", empty))
+    listed(folder)
     assert not supply(results, VARIANT).has_pictures
     with pytest.raises(UserError, match="no PIE with a picture"):
         start_study(results, VARIANT, size=20)

@@ -1,6 +1,7 @@
 """Columns of a table brought to the images: in memory, in the cache, and what is refused."""
 
 import gzip
+import json
 import os
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from analysis.errors import UserError
 from analysis.results import load_sweep
 from analysis.store import SweepFolder, publishing
 from analysis.store.join import join, keep_joined
+from analysis.store.joinable import as_table
 from tests.synthetic import make_sweep
 
 N = 20
@@ -193,9 +195,15 @@ def test_a_file_that_cannot_be_read_is_named(
     assert len(str(error.value).splitlines()) == 1
 
 
-def test_json_that_is_no_lines_says_what_is_expected(folder: SweepFolder, tmp_path: Path) -> None:
+def test_json_that_is_one_list_is_read_and_any_other_says_what_is_expected(
+    folder: SweepFolder, tmp_path: Path
+) -> None:
     path = tmp_path / "labels.json"
     labels().to_json(path, orient="records")
+    as_list = as_table(path)
+    labels().to_json(path, orient="records", lines=True)
+    assert as_list.equals(as_table(path))
+    path.write_text(json.dumps([1, 2]))
     with pytest.raises(UserError, match="one object a line"):
         join(folder, path)
 

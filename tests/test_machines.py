@@ -22,7 +22,7 @@ from analysis.training.machine import cpu_name, this_machine
 from tests.conftest import prediction_digests, small_sweep
 from tests.dashboard.test_pages import open_page  # noqa: F401
 from tests.inline import inline_pool
-from tests.synthetic import make_sweep
+from tests.synthetic import listed, make_sweep
 
 ROOT = Path(__file__).parent.parent
 NEW = MachineRecord("a processor", "AVX512", "2.13.0")
@@ -140,6 +140,7 @@ def test_merge_keeps_what_each_run_was_made_on_and_warns(
     assert main(["merge", "left", "right", "--name", "other", "--cache", str(tmp_path)]) == 2
     error = capsys.readouterr().err
     assert f"they differ; the first was made on {OLD}, the second on {NEW}" in error
+    listed(cache.sweep("left"))
     assert main(["merge", "left", "left", "--name", "same", "--cache", str(tmp_path)]) == 0
     assert "kinds of machine" not in capsys.readouterr().err
 

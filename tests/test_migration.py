@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from analysis.filesystem import atomic
 from analysis.results import load_sweep
 from analysis.store import Cache, sweep_folder
 from analysis.store.manifest import Manifest
+from analysis.store.study import Design
 from analysis.store.tabular import to_csv
+from benchmarks._steps import KILL, Fault, run_child
 
 KEPT = Path(__file__).parent / "version_1"
 
@@ -156,3 +159,66 @@ def test_a_manifest_that_cannot_be_trusted_is_refused_and_stays(
         folder.manifest()
     with folder.locked():
         assert path.read_bytes() == before
+
+
+def with_what_people_keep(cache: Path) -> sweep_folder.SweepFolder:
+    """The sweep with answers, a tag and a view; writing them leaves its manifest as it is."""
+    before = (cache / "made" / "manifest.json").read_bytes()
+    folder = Cache(cache).existing("made")
+    variant = next(
+        one.variant_id for one in folder.manifest().variants if one.variant_id != "dense"
+    )
+    pies = dict.fromkeys(schema.GROUPS, ()) | {schema.GROUPS[0]: (0, 1)}
+    design = Design(variant, "confidence", 1, 1, 2, 0, "x", "2025-01-01", {0: 0, 1: 0}, pies)
+    folder.annotations.start(design)
+    folder.annotations.annotate("study-1", "Ann", 0, schema.KEYS[0])
+    folder.marks.tag("odd", [1, 2])
+    folder.marks.save_view("mine", {"kind": ["x"]})
+    assert (cache / "made" / "manifest.json").read_bytes() == before
+    return folder
+
+
+def kept_of(folder: sweep_folder.SweepFolder) -> tuple[object, ...]:
+    """Return answers, tags and views as they are read, and the bytes that they were read from."""
+    study, marks = folder.annotations.read("study-1"), folder.marks.read()
+    files = [p for name in ("annotations", "marks") for p in (folder.path / name).rglob("*.json*")]
+    return study, marks.tags, marks.views, {path: path.read_bytes() for path in sorted(files)}
+
+
+def test_answers_tags_and_views_stay_readable(cache: Path) -> None:
+    folder = with_what_people_keep(cache)
+    before = kept_of(folder)
+    assert len(before[3]) == 2
+    with folder.locked():
+        pass
+    assert raw(cache)["schema_version"] == schema.SCHEMA_VERSION
+    assert kept_of(Cache(cache).existing("made")) == before
+    assert folder.verify() == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="children are forked")
+def test_killed_at_any_step_a_migration_leaves_the_old_or_the_new(
+    cache: Path,
+) -> None:
+    folder = with_what_people_keep(cache)
+    kept, old = kept_of(folder), (cache / "made" / "manifest.json").read_bytes()
+    step, versions = 1, set()
+
+    def migrate() -> int:
+        with folder.locked():
+            return 0
+
+    while True:
+        (cache / "made" / "manifest.json").write_bytes(old)
+        outcome = run_child(migrate, cache, Fault(step, KILL))
+        versions.add(raw(cache)["schema_version"])
+        if raw(cache)["schema_version"] == 1:
+            assert (cache / "made" / "manifest.json").read_bytes() == old
+        assert kept_of(Cache(cache).existing("made")) == kept
+        if outcome.status != -9:
+            break
+        step += 1
+    assert step > 5
+    assert versions == {1, schema.SCHEMA_VERSION}
+    assert folder.verify() == []
+    assert summary(cache) == then()

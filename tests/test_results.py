@@ -11,7 +11,7 @@ from analysis.errors import CacheError, UserError
 from analysis.results import CONTRACT_TABLES, TABLES, SweepResults, load_sweep
 from analysis.stats.pie import breaking_point
 from analysis.stats.votes import modal
-from tests.synthetic import make_sweep
+from tests.synthetic import listed, make_sweep
 
 CONTRACT = {
     "runs": "variant_id method target_sparsity sparsity weight_bits size_bytes seed top1 top5 ece",
@@ -307,6 +307,7 @@ def test_predictions_brought_without_ranks_have_a_top_1_but_no_top_5(tmp_path):
             field = table.schema.field(place)
             table = table.set_column(place, field, pa.nulls(40, field.type))
         pq.write_table(table, path)
+    listed(folder)
     manifest = folder.manifest()
     for _, _, run in manifest.all_runs():
         run.sparsity = run.size_bytes = run.latency_ms = run.weight_bits = None
@@ -389,6 +390,7 @@ def test_kl_is_the_mean_over_the_paired_runs_that_know_it(tmp_path):
         place = table.schema.get_field_index("kl_from_dense")
         values = pa.array(np.full(20, seed + 1.0, np.float32))
         pq.write_table(table.set_column(place, "kl_from_dense", values), path)
+    listed(folder)
     results = load_sweep("made", cache=tmp_path)
     assert (results.images()["kl_from_dense"] == 2).all()
     assert results.summary()["kl_from_dense"].tolist()[1] == 2
@@ -551,6 +553,7 @@ def test_what_cannot_be_compared_is_said(results, call, message):
 def test_a_sweep_without_metadata_says_how_to_get_some(tmp_path):
     folder = make_sweep(tmp_path, n_images=20, seeds=2)
     folder.write_images(folder.read_images().drop_columns(["meta_planted"]))
+    listed(folder)
     results = load_sweep("made", cache=tmp_path)
     assert results.attributes().empty
     with pytest.raises(UserError, match="none; 'python -m analysis join' adds columns"):
@@ -594,6 +597,7 @@ def test_order_of_runs_changes_no_table(tmp_path):
         contents = [path.read_bytes() for path in paths]
         for path, content in zip(paths, contents[::-1], strict=True):
             path.write_bytes(content)
+    listed(other)
     first, second = (load_sweep("made", cache=folder.path.parent) for folder in (one, other))
     pd.testing.assert_frame_equal(first.images("magnitude-0.90"), second.images("magnitude-0.90"))
     pd.testing.assert_frame_equal(first.classes(), second.classes())
@@ -615,6 +619,7 @@ def rewritten(folder, variant_id, prediction):
             values = pa.array(values.astype(field.type.to_pandas_dtype()))
             table = table.set_column(table.schema.get_field_index(name), field, values)
         pq.write_table(table, path)
+    listed(folder)
 
 
 def drawn_sweep(root, dense, variant):

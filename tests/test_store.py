@@ -14,7 +14,7 @@ from analysis import schema
 from analysis.errors import CacheError, RunError, UserError
 from analysis.store import Cache
 from analysis.store.manifest import Manifest
-from tests.synthetic import make_sweep
+from tests.synthetic import listed, make_sweep
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +146,7 @@ def test_missing_values_of_a_run_are_read_as_unknown(folder):
     columns["image_id"] = pa.array(range(n), pa.int32())
     columns["prediction"] = pa.array([1] * n, pa.int16())
     folder.write_predictions("magnitude-0.50", 1, pa.table(columns, schema=layout), {})
+    listed(folder)
     found = folder.read_population("magnitude-0.50", ["confidence", "true_rank"], [0, 1], n)
     assert np.isnan(found["confidence"][1]).all()
     assert np.isnan(found["true_rank"][1]).all()

@@ -21,7 +21,7 @@ from analysis.cli import (
     sweep,
 )
 from analysis.errors import LetheError, RunError
-from analysis.store import Cache
+from analysis.store import Cache, checking
 
 _PROGRAM = "python -m analysis"
 _STOPPED = 130
@@ -81,7 +81,9 @@ def _tied(words: Sequence[str]) -> list[str]:
 
 def _run(options: argparse.Namespace) -> int:
     try:
-        return int(options.run(options, Cache(options.cache)) or 0)
+        status = int(options.run(options, Cache(options.cache)) or 0)
+        checking.finish()
+        return status
     except KeyboardInterrupt:
         _say("stopped; what was done is kept, and the same command resumes")
         return _STOPPED

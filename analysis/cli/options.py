@@ -8,7 +8,10 @@ from typing import Any
 
 from analysis.errors import UserError
 from analysis.figures.preset import FigurePreset
+from analysis.filesystem.regular import read_bounded
 from analysis.options import Written, check_types, options_of
+
+_MOST_BYTES = 2**22
 
 
 def add_options(
@@ -62,10 +65,12 @@ def with_config(given: dict[str, Any], *classes: type) -> dict[str, Any]:
         return given
     path = Path(given["config"])
     try:
-        read = tomllib.loads(path.read_text(encoding="utf-8"))
+        read = tomllib.loads(read_bounded(path, _MOST_BYTES).decode())
     except FileNotFoundError:
         raise UserError(f"--config {path}: there is no such file") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (
+        OSError, OverflowError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError
+    ) as error:  # fmt: skip
         raise UserError(f"--config {path} cannot be read: {error}") from None
     options = {key.replace("-", "_"): value for key, value in read.items()}
     check_types(options, {one.name: one for one in options_of(*classes)}, f"--config {path}")

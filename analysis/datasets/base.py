@@ -17,8 +17,9 @@ from PIL import Image
 
 from analysis import schema
 from analysis.datasets.decode import FULL_SCALE, GreyScale, UnusableImageError, upright
-from analysis.datasets.files import LeftOut, open_regular
+from analysis.datasets.files import LeftOut
 from analysis.errors import UserError
+from analysis.filesystem.regular import open_regular
 
 Indices = npt.NDArray[np.intp]
 

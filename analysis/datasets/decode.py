@@ -16,7 +16,8 @@ from typing import IO
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from analysis.datasets.files import NoRegularFileError, open_regular
+from analysis.datasets.pictures import open_picture
+from analysis.filesystem.regular import NoRegularFileError, open_regular
 
 LARGE_PIXELS = 16_000_000
 KEPT_SIDE = 1_024
@@ -92,7 +93,7 @@ def upright(source: Path | IO[bytes], grey: GreyScale = GreyScale()) -> Image.Im
 def _opened(file: IO[bytes]) -> Image.Image:
     """Open a picture; HEIC with the package that reads it, where that is installed."""
     try:
-        return Image.open(file)
+        return open_picture(file)
     except UnidentifiedImageError:
         file.seek(0)
         head = file.read(64)
@@ -104,7 +105,7 @@ def _opened(file: IO[bytes]) -> Image.Image:
         )
     importlib.import_module("pillow_heif").register_heif_opener()
     file.seek(0)
-    return Image.open(file)
+    return open_picture(file, "HEIF")
 
 
 def _is_heif(head: bytes) -> bool:
@@ -125,7 +126,7 @@ def deep_mode(file: IO[bytes]) -> str | None:
     if head[:2] in (b"\xff\xd8", b"BM") or head[:4] in (b"GIF8", b"RIFF"):
         return None
     try:
-        with Image.open(file) as opened:
+        with open_picture(file) as opened:
             mode = opened.mode
     except Exception:
         return None  # decoding it will say why
@@ -135,7 +136,7 @@ def deep_mode(file: IO[bytes]) -> str | None:
 def largest_value(file: IO[bytes]) -> float:
     """Return the largest finite value of a picture; 0 where it cannot be decoded."""
     try:
-        with Image.open(file) as opened:
+        with open_picture(file) as opened:
             is_large = opened.width * opened.height > LARGE_PIXELS
             with _one_large_at_a_time if is_large else nullcontext():
                 values = np.asarray(opened)

@@ -1,27 +1,15 @@
 """Files of datasets: find them below a folder, open them without hanging, fetch them once."""
 
 import hashlib
-import io
 import os
-import stat
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from analysis.errors import UserError
-
-_KINDS = {
-    stat.S_IFIFO: "is a named pipe, no file",
-    stat.S_IFSOCK: "is a socket, no file",
-    stat.S_IFCHR: "is a device, no file",
-    stat.S_IFBLK: "is a device, no file",
-}
+from analysis.filesystem.regular import read_bounded, what_it_is
 
 LeftOut = dict[str, str]
-
-
-class NoRegularFileError(OSError):
-    """What lies there is a pipe, a socket, a device or a folder."""
 
 
 def shown(path: str) -> str:
@@ -32,28 +20,6 @@ def shown(path: str) -> str:
 def left_out(path: str, reason: str) -> LeftOut:
     """Name a file that is not used, with the reason."""
     return {"file": shown(path), "reason": reason}
-
-
-def open_regular(path: Path) -> io.BufferedReader:
-    """Open a regular file for reading; a pipe put in its place is refused instead of waited for.
-
-    Raises
-    ------
-    NoRegularFileError
-        It is no regular file.
-    OSError
-        It is missing or may not be read.
-    """
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(path, flags)
-    try:
-        kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
-        if kind != stat.S_IFREG:
-            raise NoRegularFileError(_KINDS.get(kind, "is no file"))
-        return os.fdopen(descriptor, "rb")
-    except BaseException:
-        os.close(descriptor)
-        raise
 
 
 @dataclass
@@ -73,9 +39,9 @@ def read_text(path: Path, option: str, *, most_bytes: int, what: str) -> str:
         It is missing, no text, or larger than ``what`` can be.
     """
     try:
-        if path.stat().st_size > most_bytes:
-            raise UserError(f"{option} {path}: larger than {what} can be")
-        return path.read_text(encoding="utf-8-sig")
+        return read_bounded(path, most_bytes).decode("utf-8-sig")
+    except OverflowError:
+        raise UserError(f"{option} {path}: larger than {what} can be") from None
     except FileNotFoundError:
         raise UserError(f"{option} {path}: there is no such file") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -132,7 +98,7 @@ def _unusable(entry: "os.DirEntry[str]", entered: list[str]) -> str | None:
             return _loop(entry, entered) if entry.is_symlink() else None
         if entry.is_file():
             return None
-        return _KINDS.get(stat.S_IFMT(entry.stat().st_mode), "is no file")
+        return what_it_is(entry.stat().st_mode)
     except FileNotFoundError:
         return "is a link to nothing" if entry.is_symlink() else "is missing"
     except OSError as error:

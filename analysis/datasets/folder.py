@@ -11,10 +11,11 @@ import pandas as pd
 from pandas.errors import ParserWarning
 
 from analysis.datasets.base import Dataset, FileImages, Split, meta_frame, stratified_split
-from analysis.datasets.files import LeftOut, left_out, open_regular, scan, shown
+from analysis.datasets.files import LeftOut, left_out, scan, shown
 from analysis.datasets.registry import register
 from analysis.errors import UserError
 from analysis.filesystem.nearby import nearby
+from analysis.filesystem.regular import open_regular
 
 TABLES = ("labels.csv", "metadata.csv")
 FILE_COLUMNS = ("path", "file_name", "filename", "image")

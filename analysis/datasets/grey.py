@@ -26,8 +26,8 @@ from analysis.datasets.base import (
     Split,
 )
 from analysis.datasets.decode import GreyScale, deep_mode, largest_value
-from analysis.datasets.files import open_regular
 from analysis.errors import UserError
+from analysis.filesystem.regular import open_regular
 
 _BITS = (8, 10, 12, 14, 16)
 _MOST_BITS = 32

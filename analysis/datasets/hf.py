@@ -12,12 +12,12 @@ from typing import Any
 import pyarrow as pa
 
 from analysis.datasets.base import Dataset
-from analysis.datasets.files import open_regular
 from analysis.datasets.hf_layout import dataset_of
 from analysis.datasets.parquet import TESTS, TRAIN
 from analysis.datasets.registry import register
 from analysis.errors import UserError
 from analysis.execution.environment import environment
+from analysis.filesystem.regular import open_regular
 
 _REACHABLE_SECONDS = 4.0
 _OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")

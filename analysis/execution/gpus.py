@@ -4,10 +4,10 @@ import itertools
 import os
 import shutil
 import subprocess
-import tempfile
-from pathlib import Path
 
 import filelock
+
+from analysis.filesystem.private import private_folder
 
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 _held: list[filelock.FileLock] = []
@@ -40,9 +40,7 @@ def bind_own_gpu() -> str | None:
     gpus = visible_gpus()
     if not gpus:
         return None
-    user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "")
-    folder = Path(tempfile.gettempdir()) / f"lethe-gpus-{user}"
-    folder.mkdir(exist_ok=True)
+    folder = private_folder("gpus")
     for share, gpu in ((share, gpu) for share in itertools.count() for gpu in gpus):
         lock = filelock.FileLock(folder / f"{gpu}-{share}.lock", timeout=0)
         try:

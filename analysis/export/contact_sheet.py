@@ -12,6 +12,7 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 
 from analysis import schema
+from analysis.datasets.pictures import open_picture
 from analysis.export.picture_pdf import picture_pdf
 from analysis.export.registry import Files, register
 from analysis.export.selection import Chosen, pictures
@@ -122,7 +123,6 @@ _TOP, _BOTTOM = 214, 96
 _CRISP_PX = 64
 _INK, _QUIET, _FAINT = "#1A1A1A", "#5A5A5A", "#D5D5D5"
 _MARKS = {"forgotten": "▼", "recovered": "▲", "changed": "◆", "": "○"}
-_READABLE = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")
 
 
 @dataclass(frozen=True)
@@ -235,7 +235,7 @@ def _scaled(content: bytes | None) -> Image.Image | None:
     if not content:
         return None
     try:
-        with Image.open(io.BytesIO(content), formats=_READABLE) as opened:
+        with open_picture(io.BytesIO(content)) as opened:
             shown = _on_white(opened)
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError):
         return None

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from analysis.errors import UserError, one_line
 from analysis.filesystem.nearby import nearby
+from analysis.filesystem.regular import NoRegularFileError, open_regular
 
 
 def read_regular(path: Path) -> bytes:
@@ -14,12 +15,13 @@ def read_regular(path: Path) -> bytes:
     UserError
         It is missing, or no regular file.
     """
-    if not path.exists():
-        raise UserError(f"there is no such file{nearby(path)}")
-    if not path.is_file():
-        raise UserError("this is no file")
     try:
-        return path.read_bytes()
+        with open_regular(path) as file:
+            return file.read()
+    except FileNotFoundError:
+        raise UserError(f"there is no such file{nearby(path)}") from None
+    except (NoRegularFileError, IsADirectoryError):
+        raise UserError("this is no file") from None
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}") from None
 

@@ -3,6 +3,7 @@
 Folders of this machine and of another are handled alike.
 """
 
+import errno
 import hashlib
 import os
 import shutil
@@ -48,6 +49,7 @@ def _renamed(path: Path) -> Iterator[Path]:
         yield temporary
         flush(temporary)
         os.replace(temporary, path)
+        flush_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -71,6 +73,7 @@ def create(path: Location, content: bytes) -> None:
         temporary.write_bytes(content)
         flush(temporary)
         _link(temporary, path)
+        flush_folder(path.parent)
     except FileExistsError:
         raise
     except OSError as error:
@@ -101,6 +104,23 @@ def flush(path: Path) -> None:
     """See a file's content on the disk."""
     with path.open("r+b") as file:
         os.fsync(file.fileno())
+
+
+def flush_folder(folder: Path) -> None:
+    """See on the disk what a folder of this machine is said to hold, after a file came or went.
+
+    Where a file system knows no such thing (Windows, some network ones) nothing is done.
+    """
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EROFS):
+            raise
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from analysis.errors import RunError
 from analysis.filesystem import Location
 from analysis.filesystem.connection import TEMPORARY
 from analysis.filesystem.path import RemotePath
+from analysis.filesystem.private import private_folder
 
 _UNUSED_SECONDS = 24 * 3600.0
 
@@ -115,12 +116,7 @@ def _digest(folder: Path) -> str:
 
 
 def _root() -> Path:
-    user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "")
-    root = Path(tempfile.gettempdir()) / f"lethe-inputs-{user}"
-    root.mkdir(mode=0o700, exist_ok=True)
-    if hasattr(os, "getuid") and root.stat().st_uid != user:
-        raise RunError(f"{root} belongs to somebody else; set TMPDIR to another folder")
-    return root
+    return private_folder("inputs")
 
 
 def _delete_unused() -> None:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from analysis.errors import RunError
-from analysis.filesystem.atomic import flush, sizes
+from analysis.filesystem.atomic import flush, flush_folder, sizes
 from analysis.filesystem.connection import TEMPORARY
 
 _OLD = ".old"
@@ -47,7 +47,10 @@ def filled(out: Path, *, own: Collection[str] = (), last: str | None = None) -> 
             yield aside
             for name in sizes(aside):
                 flush(aside / name)
+            flush_folder(aside)
             _put(aside, real, own, last)
+            flush_folder(real)
+            flush_folder(real.parent)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
     except OSError as error:

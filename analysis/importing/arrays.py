@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis import schema
-from analysis.datasets.files import open_regular
 from analysis.errors import LetheError, UserError
-from analysis.importing.readers import first_line
+from analysis.filesystem.regular import open_regular
+from analysis.filesystem.tables import first_line
 from analysis.importing.request import LABELS, LOGITS, PROBABILITIES, AskedRun
 from analysis.importing.scores import Scores
 

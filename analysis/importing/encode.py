@@ -111,6 +111,7 @@ def _sparsity(variant: Variant) -> float | None:
 
 
 HIGHEST_ID = 2**26 - 1
+MOST_VARIANTS = 1_000
 _HIGHEST_SEED = 2**31 - 1
 Run = tuple[str, int]
 
@@ -148,6 +149,12 @@ class Codes:
                 self._variants[given] = variant_record(ours, paired=False).variant_id
             except UserError as error:
                 raise UserError(f"{where(row)}: {error}") from None
+            if len(self._variants) > MOST_VARIANTS:
+                raise UserError(
+                    f"{where(row)}: more than {MOST_VARIANTS:,} variants by now; expected a few "
+                    "ways of compressing, many images each: is this the right column? "
+                    "--map variant_id=THEIRS says which one it is"
+                )
         return self._variants[given]
 
     @property

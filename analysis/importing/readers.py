@@ -3,35 +3,37 @@
 import csv
 import gzip
 import io
-import json
 import re
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
-import pyarrow.parquet as pq
 
-from analysis.datasets.files import open_regular
 from analysis.errors import LetheError, UserError
+from analysis.filesystem.regular import open_regular
+from analysis.filesystem.tables import (
+    BLOCK_ROWS,
+    Flatten,
+    first_line,
+    json_tables,
+    parquet_batches,
+    parquet_file,
+)
 
 _SHORT = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+): ?(.*)")
 _NO_UTF8 = re.compile(r"Row #(\d+): .*invalid UTF8")
 # Names of a file's columns -> our names of those that are read, and theirs.
 Choose = Callable[[list[str]], dict[str, str]]
-# Takes records and the number of the first one; writes those of a pipeline as others are.
-Flatten = Callable[[list[dict[str, Any]], int], None]
 Told = Callable[[int], None]
 Block = dict[str, pa.Array]
 
 _BLOCK_BYTES = 8 * 2**20
-_BLOCK_ROWS = 131_072
 _HEADER_BYTES = 2**20
-_MOST_LIST_BYTES = 2**29
 _GZIP = b"\x1f\x8b"
 _OTHERS = {
     b"PAR1": "its content is Parquet; give it a name that ends in .parquet",
@@ -95,12 +97,6 @@ def _in_words(path: Path, error: str, what: str) -> str:
     if found := _NO_UTF8.search(error):
         return f"{path}, row {found[1]}: its text is no UTF-8; save the file as UTF-8"
     return f"{path} cannot be read as {what}: {error}"
-
-
-def first_line(error: BaseException) -> str:
-    """Write an error's first line, at most 200 characters."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:200]
 
 
 # --- CSV ------------------------------------------------------------------------------------------
@@ -169,12 +165,11 @@ def _header(path: Path, raw: io.BufferedReader) -> tuple[list[str], str]:
 
 # --- Parquet --------------------------------------------------------------------------------------
 def _parquet(path: Path, raw: io.BufferedReader, choose: Choose, told: Told) -> Iterator[Block]:
-    file = pq.ParquetFile(raw, pre_buffer=False, buffer_size=2**20)
+    file = parquet_file(path, raw)
     chosen = choose(list(file.schema_arrow.names))
     total = max(file.metadata.num_rows, 1)
     size, done = path.stat().st_size, 0
-    for batch in file.iter_batches(_BLOCK_ROWS, columns=list(chosen.values()), use_threads=False):
-        batch.validate()
+    for batch in parquet_batches(path, file, list(chosen.values())):
         done += batch.num_rows
         told(size * done // total)
         yield {ours: batch.column(theirs) for ours, theirs in chosen.items()}
@@ -185,116 +180,11 @@ def _json_lines(
     flatten: Flatten | None, path: Path, raw: io.BufferedReader, choose: Choose, told: Told
 ) -> Iterator[Block]:
     unpacked: Any = gzip.GzipFile(fileobj=raw) if raw.peek(2)[:2] == _GZIP else raw
-    for table in _json_tables(path, unpacked, flatten):
+    for table in json_tables(path, unpacked, flatten):
         told(raw.tell())
         if not table.num_rows:
             continue
         chosen = choose(table.column_names)
         table = table.combine_chunks()
-        for batch in table.to_batches(_BLOCK_ROWS):
+        for batch in table.to_batches(BLOCK_ROWS):
             yield {ours: batch.column(theirs) for ours, theirs in chosen.items()}
-
-
-def _json_tables(path: Path, source: Any, flatten: Flatten | None) -> Iterator[pa.Table]:
-    """Read a file that is one list of records as that, any other line by line."""
-    start = source.peek(1).lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
-    if start == b"[":
-        content = source.read(_MOST_LIST_BYTES + 1)
-        records = _one_list(content) if len(content) <= _MOST_LIST_BYTES else None
-        if records is not None:
-            for first in range(0, len(records), _BLOCK_ROWS):
-                yield _table_of(path, records[first : first + _BLOCK_ROWS], first + 1, flatten)
-            return
-        source.seek(0)
-    row = 1
-    for content in _whole_lines(path, source):
-        table = _lines(path, content, row, flatten)
-        row += table.num_rows
-        yield table
-
-
-def _one_list(content: bytes) -> list[dict[str, Any]] | None:
-    """Records of a file that is one JSON list of objects, or of a pipeline's lists; else None."""
-    try:
-        found = json.loads(content.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(found, list) or is_list_of_scores(found):
-        return None
-    records = [{"scores": one} if is_list_of_scores(one) else one for one in found]
-    return records if records and all(isinstance(one, dict) for one in records) else None
-
-
-def _whole_lines(path: Path, source: Any) -> Iterator[bytes]:
-    rest, is_first = b"", True
-    while read := source.read(_BLOCK_BYTES):
-        if is_first:
-            read, is_first = read.removeprefix(b"\xef\xbb\xbf"), False
-        end = read.rfind(b"\n") + 1
-        if end:
-            yield rest + read[:end]
-            rest = read[end:]
-        else:
-            rest += read
-        if len(rest) > 2 * _BLOCK_BYTES:
-            raise UserError(
-                f"{path}: a line is longer than {len(rest):,} bytes; expected JSON lines"
-            )
-    if rest.strip():
-        yield rest
-
-
-def _lines(path: Path, content: bytes, row: int, flatten: Flatten | None) -> pa.Table:
-    """Read lines one by one: what is wrong is named by its row."""
-    records: list[dict[str, Any]] = []
-    for line in content.split(b"\n"):
-        if not line.strip():
-            continue
-        where = f"{path}, row {row + len(records)}"
-        try:
-            record = json.loads(line.decode())
-        except (ValueError, RecursionError) as error:
-            raise UserError(f"{where} is no JSON: {first_line(error)}") from None
-        if flatten is not None and is_list_of_scores(record):
-            record = {"scores": record}
-        if not isinstance(record, dict):
-            raise UserError(f"{where} is no JSON object; expected one object a line")
-        records.append(record)
-    return _table_of(path, records, row, flatten)
-
-
-def _table_of(
-    path: Path, records: list[dict[str, Any]], row: int, flatten: Flatten | None
-) -> pa.Table:
-    if flatten is not None:
-        flatten(records, row)
-    names = dict.fromkeys(name for record in records for name in record)
-    return pa.table({name: _column(records, name, path, row) for name in names})
-
-
-def is_list_of_scores(value: Any) -> bool:
-    """Whether a value is a list of labels with scores, as a pipeline gives of one image."""
-    return (
-        isinstance(value, list)
-        and len(value) > 0
-        and all(isinstance(one, dict) and {"label", "score"} <= one.keys() for one in value)
-    )
-
-
-def _column(records: list[dict[str, Any]], name: str, path: Path, row: int) -> pa.Array:
-    values = [record.get(name) for record in records]
-    if {type(value) for value in values} - {type(None)} != {bool}:  # which pyarrow takes for 0, 1
-        values = [f"{value}" if isinstance(value, bool) else value for value in values]
-    with suppress(pa.ArrowException, TypeError, OverflowError, ValueError):
-        return pa.array(values)
-    for i, value in enumerate(values):
-        if isinstance(value, list | dict):
-            raise UserError(
-                f"{path}, row {row + i}: column {name!r} holds several values an image; Lethe "
-                "audits single-label classifiers: expected one value a row"
-            )
-    texts = [None if value is None else f"{value}" for value in values]
-    try:
-        return pa.array(texts, pa.large_string())
-    except (pa.ArrowException, UnicodeError):
-        raise UserError(f"{path}: column {name!r} holds text that is no valid Unicode") from None

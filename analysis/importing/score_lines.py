@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from analysis import schema
 from analysis.errors import UserError
+from analysis.filesystem.tables import is_list_of_scores
 from analysis.importing.naming import USUAL
-from analysis.importing.readers import is_list_of_scores
 from analysis.importing.scores import Scores
 
 _PLACE = re.compile(r"LABEL_(\d{1,6})")

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from analysis import schema
 from analysis.errors import UserError
 from analysis.stats.attributes import MISSING
-from analysis.store import SweepFolder, matching
+from analysis.store import SweepFolder, joinable, matching
 
 MAX_VALUES = 60
 _MAX_WHOLE_VALUES = 20
@@ -124,7 +124,7 @@ class Metadata:
         """The ``meta_*`` columns by their names without ``meta_``."""
         return attributes_of(self.table)
 
-    def joined(self, table: matching.Joinable, *, overwrite: bool) -> "Metadata":
+    def joined(self, table: joinable.Joinable, *, overwrite: bool) -> "Metadata":
         """Return these metadata with the columns of a table.
 
         Raises
@@ -132,7 +132,7 @@ class Metadata:
         UserError
             The table cannot be read or matched.
         """
-        given, name = matching.as_table(table), self._folder.name
+        given, name = joinable.as_table(table), self._folder.name
         added = matching.matched(given, self.table, overwrite=overwrite, sweep=name)
         return Metadata(self._folder, matching.with_columns(self.table, added))
 

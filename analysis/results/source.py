@@ -27,10 +27,10 @@ class Source:
     """Manifest, labels and populations of one sweep, under one tie rule."""
 
     def __init__(self, folder: SweepFolder, ties: TieRule, n_splits: int | None) -> None:
-        self.folder = folder
+        self.manifest: Manifest = folder.manifest()
+        self.folder = folder.resting_on(self.manifest)
         self.ties: TieRule = ties
         self.n_splits = n_splits
-        self.manifest: Manifest = folder.manifest()
         self._populations: dict[str, Population] = {}
         self._means: dict[tuple[str, str], npt.NDArray[np.float64]] = {}
 

@@ -30,7 +30,7 @@ from analysis.stats.pairs import SeedTie
 from analysis.stats.pie import RESAMPLES, sort_pies
 from analysis.stats.summary import with_inference
 from analysis.stats.votes import TieRule
-from analysis.store import Population, SweepFolder, matching
+from analysis.store import Population, SweepFolder, joinable
 from analysis.store.manifest import Manifest
 
 
@@ -322,7 +322,7 @@ class SweepResults(ImageFacts):
         """Whether each image is an A/A PIE of one split of the dense runs, (N,); None for K < 2."""
         return self._variants.aa_pies
 
-    def join(self, table: matching.Joinable, *, overwrite: bool = False) -> "SweepResults":
+    def join(self, table: joinable.Joinable, *, overwrite: bool = False) -> "SweepResults":
         """Return these results with the columns of a table as ``meta_*`` columns of the images.
 
         Nothing is written: ``python -m analysis join`` keeps the columns in the cache.

@@ -5,10 +5,9 @@ import pyarrow as pa
 from analysis import schema
 from analysis.errors import CacheError
 from analysis.store import SweepFolder
+from analysis.store.joinable import Joinable, as_table
 from analysis.store.matching import (
-    Joinable,
     Told,
-    as_table,
     matched,
     nobody,
     renamed,

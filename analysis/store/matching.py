@@ -1,76 +1,23 @@
 """Matching: columns of a table brought into the order of the test images, by image or by path."""
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
-import pyarrow.json
-import pyarrow.parquet as pq
 
 from analysis import schema
 from analysis.errors import UserError
 from analysis.store.path_tails import USUAL_PATHS, PathTails
 
-Joinable: TypeAlias = pd.DataFrame | pa.Table | str | Path
 Told = Callable[[str], None]
-_SUFFIXES = (".csv", ".parquet", ".jsonl", ".ndjson", ".json")
 _NAMED = 3
 
 
 def nobody(_: str) -> None:
     """Hear nothing."""
-
-
-def as_table(given: Joinable) -> pa.Table:
-    """Read what is to be joined: a frame, a table, or a CSV, Parquet or JSON-lines file.
-
-    Raises
-    ------
-    UserError
-        It is no such thing, or it cannot be read.
-    """
-    if isinstance(given, pa.Table):
-        return given
-    if isinstance(given, pd.DataFrame):
-        named = given.index.name in (schema.IMAGE_ID, schema.PATH)
-        try:
-            return pa.Table.from_pandas(
-                given.reset_index() if named else given, preserve_index=False
-            )
-        except (pa.ArrowException, ValueError) as error:
-            raise UserError(f"the frame cannot be joined: {_first_line(error)}") from error
-    path = Path(given)
-    # A gzipped file is named after what it holds: labels.csv.gz.
-    suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
-    if suffix.lower() not in _SUFFIXES:
-        raise UserError(f"{path}: expected a name that ends in {', '.join(_SUFFIXES)}")
-    try:
-        return _read(path, suffix.lower())
-    except FileNotFoundError:
-        raise UserError(f"{path}: there is no such file") from None
-    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
-        hint = (
-            " (expected JSON lines: one object a line)"
-            if suffix not in (".csv", ".parquet")
-            else ""
-        )
-        raise UserError(f"{path} cannot be read: {_first_line(error)}{hint}") from error
-
-
-def _read(path: Path, suffix: str) -> pa.Table:
-    if suffix == ".parquet":
-        return pq.read_table(path, partitioning=None)
-    with pa.input_stream(path) as stream:
-        if suffix == ".csv":
-            options = pa.csv.ConvertOptions(strings_can_be_null=True)
-            return pa.csv.read_csv(stream, convert_options=options)
-        return pa.json.read_json(stream)
 
 
 def matched(
@@ -263,7 +210,3 @@ def _is_text(values: pa.ChunkedArray) -> bool:
 def _some(values: Any) -> str:
     named = ", ".join(repr(value) for value in values[:_NAMED].to_pylist())
     return named + (f" and {len(values) - _NAMED:,} more" if len(values) > _NAMED else "")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

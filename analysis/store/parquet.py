@@ -1,6 +1,6 @@
 """Read the Parquet files of a sweep: populations as arrays, some rows alone, damage by name."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from analysis import schema
 from analysis.errors import DamageError
 from analysis.filesystem import Location
-from analysis.filesystem.atomic import readable, unreadable
+from analysis.filesystem.atomic import readable, stamp, unreadable
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,36 @@ def read_table(path: Location, sweep: str, columns: Sequence[str] | None = None)
     """
     with damage_told(path, sweep), readable(path) as source:
         return read_whole(source, columns)
+
+
+def read_in_order(path: Location, sweep: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a table of one row an image, after a look at whether they are in order.
+
+    Raises
+    ------
+    CacheError
+        The file is missing or damaged, or its ``image_id`` are not 0 to N-1.
+    """
+    asked = None if columns is None else list(dict.fromkeys([*columns, schema.IMAGE_ID]))
+    table = read_table(path, sweep, asked)
+    check_order(path, sweep, table)
+    return table if columns is None else table.select(list(columns))
+
+
+def check_order(path: Location, sweep: str, table: pa.Table, start: int = 0) -> None:
+    """See that the rows of a table are those of the images, in order.
+
+    Raises
+    ------
+    DamageError
+        They are not.
+    """
+    found = table[schema.IMAGE_ID].to_numpy() if schema.IMAGE_ID in table.column_names else None
+    if found is None or not np.array_equal(found, np.arange(start, start + len(table))):
+        raise DamageError(
+            f"{path} is damaged: its image_id are not those of the images in order; "
+            f"'lethe verify {sweep}' lists what is wrong"
+        )
 
 
 def read_whole(source: Any, columns: Sequence[str] | None = None) -> pa.Table:
@@ -138,6 +168,7 @@ def read_same_row(
     CacheError
         A file is missing or damaged, or is shorter.
     """
+    asked = list(dict.fromkeys([*columns, schema.IMAGE_ID]))
 
     def read(path: Location) -> dict[str, Any]:
         with damage_told(path, sweep), readable(path) as source:
@@ -147,9 +178,10 @@ def read_same_row(
                 n_rows = file.metadata.row_group(number).num_rows
                 if place < n_rows:
                     table = file.read_row_group(
-                        number, columns=list(columns), use_threads=isinstance(path, Path)
-                    )
-                    return dict(table.slice(place, 1).to_pylist()[0])
+                        number, columns=asked, use_threads=isinstance(path, Path)
+                    ).slice(place, 1)
+                    check_order(path, sweep, table, row)
+                    return dict(table.select(list(columns)).to_pylist()[0])
                 place -= n_rows
         raise DamageError(f"{path} has no row {row}; run the same sweep again to make it again")
 
@@ -159,7 +191,7 @@ def read_same_row(
 
 def _copy_row(path: Location, sweep: str, arrays: dict[str, npt.NDArray[Any]], k: int) -> set[str]:
     """Copy columns of a table into row k of arrays; name those that could not hold its nulls."""
-    table = read_table(path, sweep, list(arrays))
+    table = read_in_order(path, sweep, list(arrays))
     unknown = set()
     for name, array in arrays.items():
         if table.num_rows != array.shape[1]:
@@ -196,8 +228,13 @@ def damage_told(path: Location, sweep: str) -> Iterator[None]:
 class Rows:
     """Columns of a file's rows, read by place; only the row groups that hold them are touched.
 
-    What says where the groups lie is read once. Each reading opens the file again, so that several
-    threads may read at once.
+    What says where the groups lie is read once for each state of the file. Each reading opens the
+    file again, so that several threads may read at once.
+
+    Parameters
+    ----------
+    place : callable
+        Says where the file lies now, after it was held against the manifest.
 
     Raises
     ------
@@ -205,18 +242,23 @@ class Rows:
         The file is missing or damaged.
     """
 
-    def __init__(self, path: Location, sweep: str, columns: Sequence[str]) -> None:
-        self._path = path
+    def __init__(self, place: Callable[[], Location], sweep: str, columns: Sequence[str]) -> None:
+        self._place = place
         self._sweep = sweep
         self._columns = list(columns)
-        with damage_told(path, sweep), readable(path) as source:
-            self._footer = pq.read_metadata(source)
-        groups = range(self._footer.num_row_groups)
-        self._ends = np.cumsum([self._footer.row_group(group).num_rows for group in groups])
+        self._laid_out = self._layout(place())
 
     def __len__(self) -> int:
         """Number of rows of the file."""
-        return int(self._footer.num_rows)
+        return int(self._laid_out.footer.num_rows)
+
+    def _layout(self, path: Location) -> "_Layout":
+        state = (path, stamp(path))
+        with damage_told(path, self._sweep), readable(path) as source:
+            footer = pq.read_metadata(source)
+        groups = range(footer.num_row_groups)
+        ends = np.cumsum([footer.row_group(group).num_rows for group in groups])
+        return _Layout(state, footer, ends)
 
     def take(self, places: Sequence[int]) -> pa.Table:
         """Read rows in the order asked; a place may come twice.
@@ -228,17 +270,35 @@ class Rows:
         IndexError
             A place is not in the file.
         """
+        path = self._place()
+        if (path, stamp(path)) != self._laid_out.state:
+            self._laid_out = self._layout(path)
+        laid_out = self._laid_out
         wanted = np.asarray(places, np.int64)
         if len(wanted) and not (wanted.min() >= 0 and wanted.max() < len(self)):
-            raise IndexError(f"{self._path} has {len(self)} rows, not one at each of {places}")
+            raise IndexError(f"{path} has {len(self)} rows, not one at each of {places}")
         groups, which = np.unique(
-            np.searchsorted(self._ends, wanted, side="right"), return_inverse=True
+            np.searchsorted(laid_out.ends, wanted, side="right"), return_inverse=True
         )
-        starts = np.concatenate([[0], self._ends])
+        starts = np.concatenate([[0], laid_out.ends])
         sizes = starts[groups + 1] - starts[groups]
         first = np.concatenate([[0], np.cumsum(sizes)])[:-1]
-        with damage_told(self._path, self._sweep), readable(self._path) as source:
-            file = pq.ParquetFile(source, metadata=self._footer, memory_map=True)
-            is_here = isinstance(self._path, Path)  # of others see read_whole
-            read = file.read_row_groups(groups.tolist(), columns=self._columns, use_threads=is_here)
-            return read.take(pa.array(first[which] + wanted - starts[groups][which]))
+        asked = list(dict.fromkeys([*self._columns, schema.IMAGE_ID]))
+        with damage_told(path, self._sweep), readable(path) as source:
+            file = pq.ParquetFile(source, metadata=laid_out.footer, memory_map=True)
+            is_here = isinstance(path, Path)  # of others see read_whole
+            read = file.read_row_groups(groups.tolist(), columns=asked, use_threads=is_here)
+        for group, start, at in zip(groups, starts[groups], first, strict=True):
+            n_rows = laid_out.ends[group] - start
+            check_order(path, self._sweep, read.slice(int(at), int(n_rows)), int(start))
+        rows = read.take(pa.array(first[which] + wanted - starts[groups][which]))
+        return rows.select(self._columns)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where the row groups of one state of a file lie."""
+
+    state: tuple[Location, str]
+    footer: Any
+    ends: npt.NDArray[np.int64]

@@ -13,13 +13,15 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
 from analysis.filesystem import Location, RemotePath
 from analysis.filesystem.atomic import (
     child_names,
+    flush,
+    flush_folder,
     is_file,
     relative,
     remove_tree,
@@ -124,7 +126,9 @@ def _published(there: dict[str, int]) -> list[str]:
 def commit(sweep: Location, made: Path, manifest: str, note: Note) -> None:
     """Publish files that were made in a folder, then move them. Lock the sweep before."""
     place = sweep / FOLDER
-    if isinstance(place, RemotePath):
+    if isinstance(place, Path):
+        _flush_all(place)
+    else:
         place.remove_tree()
         for name in sizes(made):
             if not name.startswith(TEMPORARY):
@@ -132,6 +136,22 @@ def commit(sweep: Location, made: Path, manifest: str, note: Note) -> None:
     _write(place / _NOTE, json.dumps(note))
     _write(place / MANIFEST, manifest)
     finish(sweep)
+
+
+def _flush_all(place: Path) -> None:
+    """See on the disk what is to be published, before the manifest that says so is there."""
+    names = [name for name in sizes(place) if not name.startswith(TEMPORARY)]
+    for name in names:
+        flush(place / name)
+    _flush_folders(place, names)
+
+
+def _flush_folders(top: Location, names: Iterable[str]) -> None:
+    """See on the disk which files lie in the folders below one, and in itself."""
+    if isinstance(top, Path):
+        for folder in {above for name in names for above in (top / name).parents} | {top}:
+            if folder.is_relative_to(top):
+                flush_folder(folder)
 
 
 def _write(path: Location, text: str) -> None:
@@ -144,9 +164,12 @@ def finish(sweep: Location) -> Note | None:
     note = None
     if is_committed(sweep):
         note = _read_note(sweep)
-        for name in _published(sizes(sweep)):
+        names = _published(sizes(sweep))
+        for name in names:
             _move(sweep / FOLDER / name, sweep / name)
+        _flush_folders(sweep, names)
         _move(sweep / FOLDER / MANIFEST, sweep / MANIFEST)
+        _flush_folders(sweep, ())
     elif is_removed(sweep):
         discard(sweep)
     (sweep / REMOVED).unlink(missing_ok=True)  # beside a manifest: it was not to be, after all
@@ -191,6 +214,7 @@ def take_away(sweep: Location) -> None:
     _write(sweep / REMOVED, "This sweep was removed; its files may be deleted.\n")
     (sweep / FOLDER / MANIFEST).unlink(missing_ok=True)
     (sweep / MANIFEST).unlink(missing_ok=True)
+    _flush_folders(sweep, ())
     discard(sweep)
 
 

@@ -17,14 +17,16 @@ from analysis.filesystem.atomic import is_file, replacing, sha256
 from analysis.store import publishing, tags
 from analysis.store.annotations import FOLDER as ANNOTATIONS
 from analysis.store.annotations import Annotations
+from analysis.store.checking import Guard
+from analysis.store.derived import damaged
 from analysis.store.manifest import FileRecord, Manifest, told_version
 from analysis.store.parquet import (
     Population,
     Rows,
     column_names,
+    read_in_order,
     read_same_row,
     read_stacked,
-    read_table,
 )
 from analysis.store.verifying import problems, remove_leftovers
 
@@ -39,10 +41,13 @@ _RUN_METADATA = b"lethe.run"
 class SweepFolder:
     """One sweep of the cache, ``cache/<sweep>/``; of a read-only one nothing derived is kept."""
 
-    def __init__(self, path: Location, *, is_read_only: bool = False) -> None:
+    def __init__(
+        self, path: Location, *, is_read_only: bool = False, held: Manifest | None = None
+    ) -> None:
         self.path = path
         self.is_read_only = is_read_only
         self.name = path.name
+        self._guard = Guard(path, self.manifest, held)
         self.cut_off: publishing.Note | None = None
         self._check_held: Callable[[], None] | None = None
 
@@ -110,6 +115,10 @@ class SweepFolder:
         read = Manifest.from_json(self.manifest_text(), str(self.path / MANIFEST))
         read.name = self.name
         return read
+
+    def resting_on(self, manifest: Manifest) -> "SweepFolder":
+        """Return the folder for a reader of one manifest: files of a later one are refused."""
+        return SweepFolder(self.path, is_read_only=self.is_read_only, held=manifest)
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Write the manifest atomically, stamped with the time."""
@@ -186,19 +195,20 @@ class SweepFolder:
         self, columns: Sequence[str] | None = None, *, shift: str | None = None
     ) -> pa.Table:
         """Read ``images.parquet``, or some of its columns."""
-        path = self._current(self.images_path(shift))
-        return read_table(path, self.name, columns)
+        path = self.images_path(shift)
+        return self._guard.reading([path], lambda at: read_in_order(at[0], self.name, columns))
 
     def image_rows(self, columns: Sequence[str]) -> Rows:
         """Open columns of ``images.parquet`` to read single images from, by ``image_id``."""
-        return Rows(self._current(self.images_path()), self.name, columns)
+        return Rows(lambda: self._guard.place(self.images_path()), self.name, columns)
 
     def image_columns(self) -> list[str]:
         """Name the columns of ``images.parquet``."""
-        return column_names(self._current(self.path / _IMAGES), self.name)
+        return self._guard.reading([self.images_path()], lambda at: column_names(at[0], self.name))
 
-    def _current(self, path: Location) -> Location:
-        return publishing.current(self.path, path)
+    def unhashed(self) -> list[str]:
+        """Name the large files that were opened and are still held against the manifest."""
+        return self._guard.unhashed()
 
     def read_population(
         self,
@@ -216,10 +226,10 @@ class SweepFolder:
         CacheError
             A file is missing, damaged, or has not one row an image.
         """
-        paths = [
-            self._current(self.prediction_path(variant_id, seed, shift=shift)) for seed in seeds
-        ]
-        arrays = read_stacked(paths, columns, n_images, self.name)
+        paths = [self.prediction_path(variant_id, seed, shift=shift) for seed in seeds]
+        arrays = self._guard.reading(
+            paths, lambda places: read_stacked(places, columns, n_images, self.name)
+        )
         return Population(variant_id, tuple(seeds), arrays)
 
     def read_image_of_runs(
@@ -232,8 +242,10 @@ class SweepFolder:
         CacheError
             A file is missing or damaged, or has no such image.
         """
-        paths = [self._current(self.prediction_path(variant_id, seed)) for seed in seeds]
-        return read_same_row(paths, columns, image_id, self.name)
+        paths = [self.prediction_path(variant_id, seed) for seed in seeds]
+        return self._guard.reading(
+            paths, lambda places: read_same_row(places, columns, image_id, self.name)
+        )
 
     # --- housekeeping -----------------------------------------------------------------------
     @contextmanager
@@ -298,6 +310,10 @@ class SweepFolder:
         own = {MANIFEST, lock.LOCK, lock.LEASE, publishing.REMOVED}
         beside = (_DERIVED, ANNOTATIONS, tags.FOLDER, publishing.FOLDER)
         found = problems(self.path, self.sizes(), manifest, done, own=own, beside=beside)
+        found += [
+            f"damaged: {name} (not what was written; it is computed anew when it is next asked for)"
+            for name in damaged(self.derived)
+        ]
         return found + self.annotations.problems()
 
     def sizes(self) -> dict[str, int]:

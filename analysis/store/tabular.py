@@ -8,15 +8,16 @@ import pandas as pd
 from analysis.errors import UserError
 from analysis.filesystem.atomic import replacing
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def to_csv(frame: pd.DataFrame) -> str:
     r"""Write a frame as CSV: full precision, null is empty, booleans are True and False.
 
-    Text that starts with ``= + - @``, a tab or a carriage return, header included, gets a leading
-    apostrophe, so that no spreadsheet runs it. Numbers are left as they are. Lines end in ``\n``,
-    in ``\r\n`` where a text holds a carriage return, which is quoted only then.
+    Text that starts with ``= + - @``, one of these in full width, a tab, a carriage return or a
+    line feed, header included, gets a leading apostrophe, so that no spreadsheet runs it. Numbers
+    are left as they are. Lines end in ``\n``, in ``\r\n`` where a text holds a carriage return,
+    which is quoted only then.
     """
     safe = frame.rename(columns=_without_formula)
     texts = list(map(str, frame.columns))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from analysis.errors import RunError, UserError
 from analysis.filesystem import Location, RemotePath
-from analysis.filesystem.atomic import child_names, flush, remove_tree
+from analysis.filesystem.atomic import child_names, flush, flush_folder, remove_tree
 from analysis.filesystem.connection import TEMPORARY, is_object_store
 from analysis.filesystem.copies import working_folder
 from analysis.filesystem.lock import LEASE, LOCK, held, is_held
@@ -104,6 +104,7 @@ def building(target: SweepFolder) -> Iterator[SweepFolder]:
             yield SweepFolder(aside)
         _check_free(target)
         os.replace(aside, target.path)
+        flush_folder(target.path.parent)
     except OSError as error:
         raise RunError(f"{target.path} could not be written: {error.strerror or error}") from error
     finally:
@@ -161,6 +162,7 @@ def _rename_folder(source: Location, target: Location) -> None:
         case Path(), Path():
             try:
                 os.replace(source, target)
+                flush_folder(target.parent)
             except OSError as error:
                 raise RunError(
                     f"{source} could not be renamed: {error.strerror or error}"

@@ -14,7 +14,7 @@ from dashboard import figure_panel, state
 from dashboard.annotate import asking
 from tests.dashboard.test_pages import open_page as open_page
 from tests.dashboard.test_pages import told
-from tests.synthetic import make_sweep
+from tests.synthetic import listed, make_sweep
 
 VARIANT = "magnitude-0.90"
 
@@ -91,6 +91,7 @@ def test_one_run_a_variant_has_no_aa_pies_and_the_page_says_what_that_means(tmp_
 def test_without_any_pie_there_is_nothing_to_ask(folder, open_page):
     shutil.rmtree(folder.path / "predictions" / VARIANT)
     shutil.copytree(folder.path / "predictions" / "dense", folder.path / "predictions" / VARIANT)
+    listed(folder)
     app = open_page("annotate")
     assert "No PIE at all" in told(app)
     assert "Start the study" not in [button.label for button in app.button]
@@ -101,6 +102,7 @@ def test_without_pictures_the_page_says_how_to_bring_them(folder, open_page):
     place = images.schema.get_field_index("image")
     empty = pa.nulls(images.num_rows, images.schema.field("image").type)
     folder.write_images(images.set_column(place, "image", empty))
+    listed(folder)
     assert "no pictures" in told(open_page("annotate"))
 
 

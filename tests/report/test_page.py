@@ -19,7 +19,7 @@ from analysis.results import SweepResults
 from analysis.store import SweepFolder
 from tests.figures import frames
 from tests.report.conftest import Page, Reported
-from tests.synthetic import make_sweep
+from tests.synthetic import listed, make_sweep
 
 PRUNED = "magnitude-0.90"
 HOSTILE = (
@@ -179,6 +179,7 @@ def test_kinds_stand_in_words_and_images_without_a_picture_have_a_placeholder(
     column = images.column_names.index("image")
     none = pa.nulls(len(images), images.schema.field("image").type)
     folder.write_images(images.set_column(column, "image", none))
+    listed(folder)
     page = Page(reported(folder)[0])
     assert not page.of("img")
     assert page.texts.count("no picture") > 3
@@ -236,6 +237,7 @@ def test_texts_of_the_data_are_shown_as_they_are(tmp_path: Path, reported: Repor
     texts = pa.array([HOSTILE[i % len(HOSTILE)] for i in range(len(images))])
     images = images.set_column(images.column_names.index("path"), "path", texts)
     folder.write_images(images.append_column("meta_<b>", texts))
+    listed(folder)
     hostile = HOSTILE[0]
     changed(
         folder,

@@ -22,7 +22,7 @@ from analysis.export.fiftyone import field_name
 from analysis.export.hugging_face import _yaml
 from analysis.results import SweepResults, load_sweep
 from tests.sharing.conftest import HOSTILE, VARIANT, ids, without_pictures
-from tests.synthetic import make_sweep, thumbnail
+from tests.synthetic import listed, make_sweep, thumbnail
 
 PICTURE_FORMATS = ("hugging-face", "fiftyone")
 
@@ -254,7 +254,9 @@ def test_without_probabilities_votes_are_counted(tmp_path: Path) -> None:
         place = table.column_names.index(schema.TRUE_CONFIDENCE)
         unknown = np.full(60, np.nan, np.float32)
         pq.write_table(table.set_column(place, schema.TRUE_CONFIDENCE, [unknown]), path)
-    table = cleaned(load_sweep("made", cache=tmp_path), np.arange(60))
+    listed(results.folder)
+    results = load_sweep("made", cache=tmp_path)
+    table = cleaned(results, np.arange(60))
     assert set(table["label_quality_source"]) == {"votes"}
     expected = results.images(VARIANT)["dense_accuracy"].to_numpy()[table["image_id"]]
     assert table["label_quality"].to_numpy() == pytest.approx(expected)

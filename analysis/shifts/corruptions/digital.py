@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from analysis.datasets.pictures import open_picture
 from analysis.shifts.corruptions.registry import Picture, register
 from analysis.shifts.corruptions.scaling import amplitude_scale, grid, sampled
 
@@ -104,5 +105,5 @@ def jpeg_compression(picture: Picture, severity: int, _: np.random.Generator) ->
     image = Image.fromarray(levels[:, :, 0] if levels.shape[2] == 1 else levels)
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=min(max(scaled, 1), 100))
-    decoded = np.asarray(Image.open(buffer), np.float64) / 255
+    decoded = np.asarray(open_picture(buffer), np.float64) / 255
     return decoded.reshape(picture.shape)

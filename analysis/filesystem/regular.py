@@ -1,0 +1,61 @@
+"""Regular files alone: a pipe or a device is refused instead of waited for, and size is bounded."""
+
+import io
+import os
+import stat
+from pathlib import Path
+
+_KINDS = {
+    stat.S_IFIFO: "is a named pipe, no file",
+    stat.S_IFSOCK: "is a socket, no file",
+    stat.S_IFCHR: "is a device, no file",
+    stat.S_IFBLK: "is a device, no file",
+}
+
+
+class NoRegularFileError(OSError):
+    """What lies there is a pipe, a socket, a device or a folder."""
+
+
+def what_it_is(mode: int) -> str:
+    """Say what lies at a place that holds no regular file."""
+    return _KINDS.get(stat.S_IFMT(mode), "is no file")
+
+
+def open_regular(path: Path) -> io.BufferedReader:
+    """Open a regular file for reading; a pipe put in its place is refused instead of waited for.
+
+    Raises
+    ------
+    NoRegularFileError
+        It is no regular file.
+    OSError
+        It is missing or may not be read.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise NoRegularFileError(what_it_is(mode))
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_bounded(path: Path, most_bytes: int) -> bytes:
+    """Read a regular file of at most so many bytes.
+
+    Raises
+    ------
+    OverflowError
+        It is larger.
+    OSError
+        It is missing, may not be read, or is no regular file.
+    """
+    with open_regular(path) as file:
+        content = file.read(most_bytes + 1)
+    if len(content) > most_bytes:
+        raise OverflowError(f"it is larger than {most_bytes:,} bytes")
+    return content

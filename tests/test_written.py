@@ -1,0 +1,189 @@
+"""What is read is what was written: bits flipped in every kind of file, and readers between."""
+
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import schema
+from analysis.cli.main import main
+from analysis.errors import DamageError, LetheError, RunError
+from analysis.results import SweepResults, load_sweep
+from analysis.store import SweepFolder, checking
+from analysis.store.annotations import FOLDER as ANNOTATIONS
+from tests.synthetic import listed, make_sweep
+
+SHIFT = "fog-3"
+FLIPS = 24
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> SweepFolder:
+    return make_sweep(tmp_path, n_images=40, seeds=2, variants=("magnitude=0.5",), shifts=[SHIFT])
+
+
+def flipped(path: Path, place: int, bit: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1 << bit
+    path.write_bytes(content)
+
+
+def predictions(folder: SweepFolder) -> object:
+    found = SweepResults(folder)._source.population("magnitude-0.50")
+    return [values.tobytes() for values in found.columns.values()]
+
+
+def one_image(folder: SweepFolder) -> object:
+    return SweepResults(folder).runs_on(3).to_csv()
+
+
+def pictures(folder: SweepFolder) -> object:
+    return folder.image_rows([schema.IMAGE]).take([5, 30]).to_pylist()
+
+
+def labels(folder: SweepFolder) -> object:
+    return SweepResults(folder)._source.label.tobytes()
+
+
+def shifted(folder: SweepFolder) -> object:
+    seeds = folder.manifest().seeds
+    found = folder.read_population("dense", [schema.PREDICTION], seeds, 40, shift=SHIFT)
+    return found.prediction.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("predictions/magnitude-0.50/seed-1.parquet", predictions),
+        ("predictions/dense/seed-0.parquet", one_image),
+        ("images.parquet", pictures),
+        ("images.parquet", labels),
+        (f"shifts/{SHIFT}/predictions/dense/seed-1.parquet", shifted),
+    ],
+)
+def test_a_flipped_bit_is_never_read_in_silence(
+    folder: SweepFolder, name: str, read: Callable[[SweepFolder], object]
+) -> None:
+    path = Path(f"{folder.path}") / name
+    content = path.read_bytes()
+    drawn = np.random.default_rng(len(content))
+    read(folder)
+    for place in drawn.integers(0, len(content), FLIPS).tolist():
+        flipped(path, place, int(drawn.integers(8)))
+        with pytest.raises(DamageError, match=r"is damaged.*lethe verify made") as told:
+            read(folder)
+        assert name in str(told.value)
+        path.write_bytes(content)
+    read(folder)
+
+
+def test_a_flipped_bit_of_a_kept_table_is_computed_anew_and_told_by_verify(
+    folder: SweepFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("analysis.results.source._LARGE", 0)
+    expected = SweepResults(folder).summary()
+    kept = sorted(Path(f"{folder.derived}").rglob("*.parquet"))
+    assert kept
+    assert folder.verify() == []
+    drawn = np.random.default_rng(1)
+    for path in kept:
+        content = path.read_bytes()
+        flipped(path, int(drawn.integers(len(content))), int(drawn.integers(8)))
+    told = folder.verify()
+    assert len(told) == len(kept)
+    assert all("derived/tables/" in one and "computed anew" in one for one in told)
+    assert main(["verify", "made", "--cache", f"{folder.path.parent}"]) == 1
+    assert "computed anew" in capsys.readouterr().out
+    pd.testing.assert_frame_equal(SweepResults(folder).summary(), expected)
+
+
+def test_a_flipped_bit_of_answers_is_refused_or_passed_over_and_never_a_traceback(
+    folder: SweepFolder,
+) -> None:
+    place = Path(f"{folder.path}") / ANNOTATIONS
+    place.mkdir()
+    (place / "study-1.jsonl").write_bytes(b'{"design": 1}\n')
+    assert load_sweep("made", cache=folder.path.parent).summary() is not None
+    with pytest.raises(LetheError):
+        folder.annotations.read("study-1")
+
+
+def test_images_in_another_order_are_no_images_of_the_sweep(folder: SweepFolder) -> None:
+    table = folder.read_images()
+    folder.write_images(table.take(list(reversed(range(len(table))))))
+    listed(folder)  # its SHA-256 is right: whoever wrote it mixed them up
+    for read in (labels, pictures):
+        with pytest.raises(DamageError, match="image_id are not those of the images in order"):
+            read(folder)
+
+
+def test_large_files_are_hashed_in_the_background_and_that_is_said(
+    folder: SweepFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checking, "LARGE", 1)
+    go, real = threading.Event(), checking.atomic.sha256
+
+    def slow(path: Path) -> str:
+        go.wait()
+        return real(path)
+
+    monkeypatch.setattr(checking.atomic, "sha256", slow)
+    results = SweepResults(folder)
+    expected = results._source.label
+    assert results.folder.unhashed() == ["images.parquet"]
+    go.set()
+    checking.finish()
+    assert results.folder.unhashed() == []
+    np.testing.assert_array_equal(results._source.label, expected)
+
+
+def test_damage_of_a_large_file_is_told_once_it_is_known(
+    folder: SweepFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(checking, "LARGE", 1)
+    path = Path(f"{folder.path}") / "images.parquet"
+    content = path.read_bytes()
+    at = content.index(b"\x89PNG") + 20  # of a picture: no reader of labels meets it
+    flipped(path, at, 3)
+    cache = f"{folder.path.parent}"
+    assert main(["export", "made", "runs", "--cache", cache]) == 3
+    assert "images.parquet is damaged" in capsys.readouterr().err
+    results = SweepResults(folder)
+    with pytest.raises(DamageError, match=r"images\.parquet is damaged"):
+        results._source.label  # noqa: B018
+
+
+def test_each_file_is_hashed_once_a_process(
+    folder: SweepFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed, real = [], checking.atomic.sha256
+    monkeypatch.setattr(checking.atomic, "sha256", lambda p: hashed.append(f"{p}") or real(p))
+    for _ in range(3):
+        SweepResults(folder).summary()
+    assert len(hashed) == len(set(hashed)) > 4
+
+
+def test_a_reader_of_a_manifest_that_was_replaced_since_is_told(tmp_path: Path) -> None:
+    old = make_sweep(tmp_path, n_images=30, seeds=2, variants=("magnitude=0.5",))
+    reader = SweepResults(old)
+    reader._source.population("dense")
+    make_sweep(tmp_path / "new", n_images=30, seeds=2, variants=("magnitude=0.5",), random_seed=4)
+    shutil.rmtree(tmp_path / "made")
+    shutil.copytree(tmp_path / "new" / "made", tmp_path / "made")
+    with pytest.raises(RunError, match="was written anew while it was read; open it again"):
+        reader._source.population("magnitude-0.50")
+    SweepResults(old).summary()
+
+
+def test_a_reader_goes_on_where_only_columns_of_metadata_came(folder: SweepFolder) -> None:
+    reader = SweepResults(folder)
+    reader._source.population("dense")
+    table = folder.read_images()
+    folder.write_images(table.append_column("meta_new", table[schema.PATH]))
+    listed(folder)
+    assert len(reader._source.label) == 40
+    assert "meta_new" in reader.folder.image_columns()
