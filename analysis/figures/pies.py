@@ -210,7 +210,10 @@ def _interval(low: float, high: float) -> str:
 def _share_subtitle(info: PieShareInfo) -> str:
     rows = info.rows
     if rows["pie_excess_low"].isna().all():
-        text = "No interval: it takes at least three dense runs, and one more of the variant."
+        text = (
+            "No interval: it is not computed yet, or takes more runs (three of dense, and one more "
+            "of the variant)."
+        )
     else:
         above = int((rows["pie_excess_low"] > 0).sum())
         below = int((rows["pie_excess_high"] < 0).sum())

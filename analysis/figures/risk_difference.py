@@ -100,7 +100,10 @@ def _signs(low: pd.Series, high: pd.Series) -> pd.Series:
 
 def _subtitle(drawn: pd.DataFrame, n_hidden: int) -> str:
     if (drawn["sign"] == UNKNOWN).all():
-        return "Without intervals: they take three dense runs, and one more of the variant."
+        return (
+            "Without intervals: they are not computed yet, or take more runs (three of dense, and "
+            "one more of the variant)."
+        )
     above, below = (int((drawn["sign"] == sign).sum()) for sign in (MORE, FEWER))
     hidden = f" {n_hidden:,} values with smaller differences are not shown." if n_hidden else ""
     return (
