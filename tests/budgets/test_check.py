@@ -14,7 +14,7 @@ from analysis.errors import UserError
 from analysis.results import SweepResults
 from analysis.stats.multiple import holm
 from analysis.store import SweepFolder
-from tests.synthetic import make_sweep, write_run
+from tests.synthetic import listed, make_sweep, write_run
 
 PRUNED = "magnitude-0.90"
 
@@ -260,6 +260,7 @@ def test_an_exact_copy_has_lost_in_no_class(tmp_path: Path, seeds: int) -> None:
     for seed in range(seeds):
         copied = folder.prediction_path("dense", seed).read_bytes()
         folder.prediction_path("int8-static", seed).write_bytes(copied)
+    listed(folder)
     assert SweepResults(folder).classes()["p_two_way"].isna().all()
     for judge in ("q", "p", "significant", "point"):
         for limit, verdict in ((0.0, "pass"), (0.02, "pass"), (-0.01, "breach")):

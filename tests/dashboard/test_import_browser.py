@@ -17,8 +17,7 @@ def form(tmp_path, page):
     """The form of an import, opened as somebody does who has just installed Lethe."""
     with serving(tmp_path, free_port()) as (address, _):
         page.goto(address)
-        page.get_by_role("link", name="Or start it here").click()
-        page.get_by_text("Import predictions", exact=True).click()
+        page.get_by_role("link", name="Predictions made elsewhere").click()
         settled(page)
         yield page
     assert page.dialogs == []

@@ -14,7 +14,7 @@ from analysis.results import SweepResults
 from analysis.results.studies import start_study
 from analysis.store.join import IMAGES
 from tests.dashboard.test_pages import ALL_PAGES, APP, told, undo
-from tests.synthetic import make_sweep
+from tests.synthetic import listed, make_sweep
 
 PAGES = (*ALL_PAGES, "sweeps")
 OF_A_SWEEP = frozenset(ALL_PAGES)
@@ -53,6 +53,7 @@ def no_pies(root):
     for seed in range(4):
         dense = folder.prediction_path("dense", seed).read_bytes()
         folder.prediction_path("int8-static", seed).write_bytes(dense)
+    listed(folder)
 
 
 def running(root):

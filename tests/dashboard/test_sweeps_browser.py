@@ -19,7 +19,7 @@ def fill(page, label, text):
 def test_a_sweep_is_filled_in_estimated_started_watched_and_opened(tmp_path, page):
     with serving(tmp_path, free_port()) as (address, _):
         page.goto(address)
-        page.get_by_role("link", name="Or start it here").click()
+        page.get_by_role("link", name="Train a sweep here").click()
         page.get_by_text("The command", exact=True).wait_for()
         page.get_by_text("Corruptions, and fewer or smaller images").click()
         for label, text in (

@@ -11,7 +11,7 @@ from analysis.stats.pie import KINDS
 from analysis.stats.seed_noise import variant_halves
 from analysis.stats.splits import make_splits
 from analysis.stats.votes import modal
-from tests.synthetic import make_sweep
+from tests.synthetic import listed, make_sweep
 
 
 @pytest.fixture(scope="module")
@@ -78,13 +78,12 @@ def test_figures_of_classes_are_those_of_a_sweep_of_just_these_runs(
     (split,) = make_splits(4, 1)
     (half,) = variant_halves([split], (0, 1, 2, 3), (0, 1, 2, 3), paired=False) or ()
     folder = make_sweep(tmp_path, seeds=2, variants=("dense", "magnitude=0.9"))
-    manifest = folder.manifest()
     for variant_id, rows in (("dense", split.a), ("magnitude-0.90", half)):
         for seed, row in enumerate(rows):
             theirs = results.folder.prediction_path(variant_id, int(row)).read_bytes()
             path = folder.prediction_path(variant_id, seed)
             path.write_bytes(theirs)
-    folder.write_manifest(manifest)
+    listed(folder)
     summary = SweepResults(folder).summary().set_index("variant_id").loc["magnitude-0.90"]
     for name in ("n_impacted_p", "n_impacted_q", "class_spread", "cev", "sde", "share_forgotten"):
         assert table.loc[name, "half"] == pytest.approx(summary[name]), name
