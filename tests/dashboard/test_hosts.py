@@ -4,6 +4,7 @@ import asyncio
 import http.client
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
@@ -169,7 +170,8 @@ class _Visitor:
 def test_what_writes_asks_under_which_name_the_page_is_seen(told, monkeypatch, headers, may):
     told()
     monkeypatch.setattr(
-        "streamlit.runtime.scriptrunner.get_script_run_ctx", lambda **_: "a page's run"
+        "streamlit.runtime.scriptrunner.get_script_run_ctx",
+        lambda **_: SimpleNamespace(session_id="a page's run"),
     )
     monkeypatch.setattr("streamlit.context", _Visitor(headers))
     if may:
