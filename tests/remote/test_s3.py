@@ -12,7 +12,7 @@ import pytest
 from analysis.errors import UserError
 from analysis.filesystem import RemotePath
 from analysis.store import Cache, SweepFolder
-from tests.conftest import prediction_digests
+from tests.conftest import digest, prediction_digests
 from tests.remote.conftest import free_port, wait_for
 from tests.test_cli import ROOT
 
@@ -69,7 +69,7 @@ def test_a_sweep_in_s3_makes_the_same_predictions_and_can_be_moved(
     moved = cache.sweep("moved")
     assert moved.verify() == []
     read = {
-        name: (moved.path / name).read_bytes()
+        name: digest((moved.path / name).read_bytes())
         for name in moved.sizes()
         if name.startswith("predictions/")
     }
