@@ -110,7 +110,12 @@ def picture_bytes(
         style = f"<style>{font_face()}</style>" if has_font else ""
         return re.sub(r"(<svg\b[^>]*>)", rf"\1{style}", in_px, count=1).encode()
     made = browser.browser.picture(in_px, format, width, height, preset.dpi / _INCH)
-    return _with_dpi(made, preset.dpi) if format == "png" else made
+    return _with_dpi(made, preset.dpi) if format == "png" else _without_time(made)
+
+
+def _without_time(pdf: bytes) -> bytes:
+    """Return a PDF that does not say when it was made, as long as before: equal pictures repeat."""
+    return re.sub(rb"(/(?:Creation|Mod)Date \(D:)\d{14}", rb"\g<1>19700101000000", pdf)
 
 
 def _with_dpi(png: bytes, dpi: int) -> bytes:
