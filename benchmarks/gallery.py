@@ -37,7 +37,9 @@ _ALL_PAINTED = """([n, first]) => {
 }"""
 _WHEN_PAINTED = f"""([n, first, click]) => new Promise(done => {{
   const painted = {_ALL_PAINTED};
-  document.querySelector(click).click();
+  const key = {{ key: click, bubbles: true }};
+  if (click.length > 1) document.querySelector(click).click();
+  else document.body.dispatchEvent(new KeyboardEvent("keydown", key));
   const start = performance.now();
   const look = () => painted([n, first])
     ? requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now() - start)))
@@ -69,7 +71,7 @@ class Browsing:
         self.page.wait_for_function(_ALL_PAINTED, arg=[60, ""], timeout=120_000)
 
     def step(self, click: str) -> float:
-        """Click; return the seconds until another full page was painted and decoded."""
+        """Click what a selector finds, or press a key; return the seconds to another full page."""
         first = self.page.get_attribute("[data-testid=gallery-tile]", "data-image-id")
         seconds = float(self.page.evaluate(_WHEN_PAINTED, [60, first, click])) / 1000
         self.page.wait_for_timeout(300)
@@ -82,13 +84,13 @@ class Browsing:
 
 
 def measure(browsing: Browsing, *, rounds: int) -> dict[str, list[float]]:
-    """Return seconds of each step: page changes, and changes of the population filter.
+    """Return seconds of each step: changes of the page, of the population filter, of the sparsity.
 
     Every step is timed in the page, from the click to the frame after the last thumbnail of a full
     page was decoded.
     """
     browsing.page.wait_for_timeout(1500)
-    times: dict[str, list[float]] = {"page": [], "filter": []}
+    times: dict[str, list[float]] = {"page": [], "filter": [], "sparsity": []}
     options = browsing.page.locator(".st-key-filter-population [role=radiogroup] label")
     for turn in range(rounds):
         times["page"].append(browsing.step("[data-testid=gallery-next]"))
@@ -96,6 +98,7 @@ def measure(browsing: Browsing, *, rounds: int) -> dict[str, list[float]]:
         options.nth(place).evaluate("e => e.setAttribute('data-next', '1')")
         times["filter"].append(browsing.step("[data-next]"))
         options.nth(place).evaluate("e => e.removeAttribute('data-next')")
+        times["sparsity"].append(browsing.step("]" if turn % 2 else "["))
     return times
 
 
