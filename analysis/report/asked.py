@@ -1,7 +1,7 @@
 """What a report is asked to hold: sections, a budget, the images of a view, and what stays out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from analysis.budgets import Budget
 from analysis.errors import UserError
@@ -34,7 +34,7 @@ class Asked:
 
     sections: tuple[str, ...] = tuple(SECTIONS)
     budget: Budget | None = None
-    view: View | None = field(default=None)
+    view: View | None = None
     has_details: bool = False
 
 

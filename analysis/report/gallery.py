@@ -109,10 +109,17 @@ def tiles_of(scope: Scope, variant_id: str, ids: Sequence[int]) -> list[Tile]:
     ids : sequence of int
         Image ids.
     """
-    images = scope.results.images(variant_id, columns=_COLUMNS)
+    images = _with_shares(scope, variant_id)
     chosen = images.set_index(schema.IMAGE_ID, drop=False).loc[list(ids)]
-    chosen = chosen.assign(dense_share=chosen["dense_agreement"], share=chosen["agreement"])
     return _tiles(scope, chosen, _pictures(scope, list(ids)))
+
+
+def _with_shares(scope: Scope, variant_id: str) -> pd.DataFrame:
+    """Images with what a tile says of each: agreements, or confidences of single models."""
+    is_single = scope.results.manifest.is_single(variant_id)
+    images = scope.results.images(variant_id, columns=(*_COLUMNS, *COLUMNS * is_single))
+    dense, variant = COLUMNS[:2] if is_single else ("dense_agreement", "agreement")
+    return images.assign(dense_share=images[dense], share=images[variant])
 
 
 def _sorted(scope: Scope, variant_id: str) -> tuple[pd.DataFrame, str]:
@@ -121,15 +128,11 @@ def _sorted(scope: Scope, variant_id: str) -> tuple[pd.DataFrame, str]:
     By vote distance; of single models as :func:`single_order` says, recovered ones by the
     confidence gained.
     """
-    results = scope.results
-    if not results.manifest.is_single(variant_id):
-        pies = sort_pies(results.images(variant_id, columns=_COLUMNS))
-        shares = {"dense_share": pies["dense_agreement"], "share": pies["agreement"]}
-        return pies.assign(**shares), "by falling distance of the votes"
-    images = results.images(variant_id, columns=(*_COLUMNS, *COLUMNS))
+    images = _with_shares(scope, variant_id)
+    if not scope.results.manifest.is_single(variant_id):
+        return sort_pies(images), "by falling distance of the votes"
     order, key = single_order(images)
-    shares = {"dense_share": images[COLUMNS[0]], "share": images[COLUMNS[1]], "key": key}
-    pies = sort_pies(images.assign(**shares))
+    pies = sort_pies(images.assign(key=key))
     if order == "confidence_lost":
         gained = pies["key"].where(pies["kind"] != "recovered", -pies["key"])
         pies, words = pies.assign(key=gained), _CHANGE

@@ -224,7 +224,6 @@ def render(
 def _found(scope: Scope, asked: Asked) -> dict[str, Any]:
     """What the sweep found, in words, tables and pictures."""
     summary, manifest = scope.summary, scope.manifest
-    of_variants = galleries(scope)
     overall = variant_table(summary, manifest)
     dense = summary[summary["variant_id"] == DENSE_ID].iloc[0]
     of_pairs = pair_table(scope.table("pairs"))
@@ -242,16 +241,21 @@ def _found(scope: Scope, asked: Asked) -> dict[str, Any]:
         "noise_floor": dense["noise_floor_share"],
         "seed_tests": _seed_tests(scope),
         "paired": summary.loc[summary["paired"].eq(True), "variant_id"].tolist(),
-        "variants": [
-            {
-                "id": variant_id,
-                "is_printed": len(scope.variant_ids) == 1 or variant_id == first.variant,
-                "gallery": of_variants[variant_id],
-                "classes": class_rows(scope.results.classes(variant_id)),
-            }
-            for variant_id in scope.variant_ids
-        ],
+        "variants": _each(scope, first.variant) if "each" in asked.sections else [],
     }
+
+
+def _each(scope: Scope, focus: str) -> list[dict[str, Any]]:
+    """What is said of every variant by itself; on paper of the focus alone."""
+    return [
+        {
+            "id": variant_id,
+            "is_printed": len(scope.variant_ids) == 1 or variant_id == focus,
+            "gallery": gallery,
+            "classes": class_rows(scope.results.classes(variant_id)),
+        }
+        for variant_id, gallery in galleries(scope).items()
+    ]
 
 
 def _seed_tests(scope: Scope) -> list[dict[str, str]]:

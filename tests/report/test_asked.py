@@ -12,6 +12,8 @@ from analysis.presentation.sections import SECTIONS
 from analysis.report import write_report
 from analysis.report.asked import Asked, View
 from analysis.report.discreet import discreet, without_paths, without_people
+from analysis.report.gallery import galleries, tiles_of
+from analysis.report.scope import scope_of
 from analysis.results import SweepResults
 from analysis.store import SweepFolder
 from tests.report.conftest import Page
@@ -154,7 +156,7 @@ def test_the_images_of_a_view_stand_first_in_their_order(made: SweepFolder, tmp_
         ("/data/x/model.onnx: cannot be read", "…/model.onnx: cannot be read"),
         (r"C:\Users\ann\models\a.onnx", "…/a.onnx"),
         ("--models dense='/mnt/a b'", "--models dense='…/a b'"),
-        ("~/work/models/a.onnx", "…/a.onnx"),
+        ("~/nets/small/a.onnx", "…/a.onnx"),
         ("https://example.org/a/b", "https://example.org/a/b"),
         ("train/cat/1.png", "train/cat/1.png"),
         ("3/4 of 1/2", "3/4 of 1/2"),
@@ -193,3 +195,13 @@ def test_what_a_machine_is_called_stays_out_unless_asked_for(tmp_path: Path) -> 
     assert "folder:…/birds" in shown
     whole, _ = _page(folder, tmp_path / "whole", Asked(has_details=True))
     assert "folder:/home/ann/secret/birds" in whole
+
+
+def test_tiles_of_a_view_say_of_single_models_what_the_gallery_says(tmp_path: Path) -> None:
+    """Confidences in the true class: one run agrees with itself."""
+    folder = make_sweep(tmp_path, n_images=100, seeds=1, variants=("magnitude=0.9",))
+    scope = scope_of(SweepResults(folder), None)
+    of_gallery = galleries(scope)[PRUNED].tiles["forgotten"]
+    assert of_gallery
+    assert {tile.share for tile in of_gallery} != {1.0}
+    assert tiles_of(scope, PRUNED, [tile.image_id for tile in of_gallery]) == of_gallery
