@@ -4,14 +4,13 @@ Whatever is not understood is refused, so that no typo passes.
 """
 
 import math
-import tomllib
 from collections.abc import Collection
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeAlias, get_args, get_type_hints
 
 from analysis.errors import UserError
-from analysis.filesystem.regular import read_bounded
+from analysis.filesystem.regular import read_toml
 
 Judge: TypeAlias = Literal["point", "significant", "assured", "p", "q", "seeds", "bound"]
 """Which number is compared with the maximum.
@@ -21,7 +20,6 @@ upper; ``p``, ``q``: the estimate of a class where p or q <= 0.05; ``seeds``: th
 permutation test over runs has p <= 0.05; ``bound``: a one-sided 95 % upper bound. Where the largest
 of many classes is judged, ``significant``, ``p`` and ``q`` are corrected for how many there are.
 """
-_MOST_BYTES = 2**22
 _INTERVAL: tuple[Judge, ...] = ("point", "significant", "assured")
 _CLASS: tuple[Judge, ...] = (*_INTERVAL, "p", "q")
 
@@ -110,14 +108,7 @@ def read_budget(path: str | Path) -> Budget:
         The file cannot be read, holds no rule, or a key or value is not understood.
     """
     path = Path(path)
-    try:
-        raw = tomllib.loads(read_bounded(path, _MOST_BYTES).decode())
-    except FileNotFoundError:
-        raise UserError(f"--budget {path}: there is no such file") from None
-    except (
-        OSError, OverflowError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError
-    ) as error:  # fmt: skip
-        raise UserError(f"--budget {path} cannot be read: {error}") from error
+    raw = read_toml("--budget", path)
     reader = _Reader(path)
     reader.know(raw, _TABLES, "the file")
     variants = reader.table(raw.get("variant", {}), "variant")

@@ -1,17 +1,13 @@
 """The options of dataclasses as those of a parser and as the keys of a configuration file."""
 
 import argparse
-import tomllib
 from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
-from analysis.errors import UserError
 from analysis.figures.preset import FigurePreset
-from analysis.filesystem.regular import read_bounded
+from analysis.filesystem.regular import read_toml
 from analysis.options import Written, check_types, options_of
-
-_MOST_BYTES = 2**22
 
 
 def add_options(
@@ -64,14 +60,7 @@ def with_config(given: dict[str, Any], *classes: type) -> dict[str, Any]:
     if "config" not in given:
         return given
     path = Path(given["config"])
-    try:
-        read = tomllib.loads(read_bounded(path, _MOST_BYTES).decode())
-    except FileNotFoundError:
-        raise UserError(f"--config {path}: there is no such file") from None
-    except (
-        OSError, OverflowError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError
-    ) as error:  # fmt: skip
-        raise UserError(f"--config {path} cannot be read: {error}") from None
+    read = read_toml("--config", path)
     options = {key.replace("-", "_"): value for key, value in read.items()}
     check_types(options, {one.name: one for one in options_of(*classes)}, f"--config {path}")
     return options | given

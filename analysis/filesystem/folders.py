@@ -16,6 +16,7 @@ from pathlib import Path
 from analysis.errors import RunError
 from analysis.filesystem.atomic import flush, flush_folder, sizes
 from analysis.filesystem.connection import TEMPORARY
+from analysis.filesystem.processes import is_alive
 
 _OLD = ".old"
 
@@ -69,20 +70,8 @@ def _remove_cut_off(real: Path) -> None:
     for parent in {real.parent, _beside(real)}:
         for path in parent.glob(f"{TEMPORARY}*-*"):
             pid, _, name = path.name.removeprefix(TEMPORARY).partition("-")
-            if name == real.name and pid.isdigit() and not _is_alive(int(pid)):
+            if name == real.name and pid.isdigit() and not is_alive(int(pid)):
                 shutil.rmtree(path, ignore_errors=True)
-
-
-def _is_alive(pid: int) -> bool:
-    if os.name != "posix":
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True
 
 
 def _put(aside: Path, real: Path, own: Collection[str], last: str | None) -> None:

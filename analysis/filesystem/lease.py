@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from analysis.errors import LetheError, RunError, UserError
 from analysis.filesystem import connection
 from analysis.filesystem.path import RemotePath
+from analysis.filesystem.processes import is_alive
 
 REFRESH = 60.0
 STALE = 300.0
@@ -35,7 +36,7 @@ class Holder:
     @property
     def is_stale(self) -> bool:
         """Whether its process is known to have ended, or was not heard of for too long."""
-        if self.host == socket.gethostname() and os.name == "posix" and not _is_alive(self.pid):
+        if self.host == socket.gethostname() and not is_alive(self.pid):
             return True
         return abs(time.time() - self.time) > STALE
 
@@ -131,13 +132,3 @@ def holder(path: RemotePath) -> Holder | None:
         except (ValueError, TypeError):
             time.sleep(_SETTLE / _TRIES)  # It may just be being written.
     return Holder("an unknown machine", 0, 0.0, "")
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

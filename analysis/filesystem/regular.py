@@ -3,8 +3,13 @@
 import io
 import os
 import stat
+import tomllib
 from pathlib import Path
+from typing import Any
 
+from analysis.errors import UserError
+
+_MOST_TOML_BYTES = 2**22
 _KINDS = {
     stat.S_IFIFO: "is a named pipe, no file",
     stat.S_IFSOCK: "is a socket, no file",
@@ -59,3 +64,21 @@ def read_bounded(path: Path, most_bytes: int) -> bytes:
     if len(content) > most_bytes:
         raise OverflowError(f"it is larger than {most_bytes:,} bytes")
     return content
+
+
+def read_toml(option: str, path: Path) -> dict[str, Any]:
+    """Read the TOML file that an option names.
+
+    Raises
+    ------
+    UserError
+        It is missing, cannot be read, is larger than 4 MB, or is no TOML.
+    """
+    try:
+        return tomllib.loads(read_bounded(path, _MOST_TOML_BYTES).decode())
+    except FileNotFoundError:
+        raise UserError(f"{option} {path}: there is no such file") from None
+    except (
+        OSError, OverflowError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError
+    ) as error:  # fmt: skip
+        raise UserError(f"{option} {path} cannot be read: {error}") from error
