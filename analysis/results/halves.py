@@ -9,11 +9,11 @@ from analysis import schema
 from analysis.config import DENSE_ID
 from analysis.results.source import Source
 from analysis.results.variants import VariantTables, votes
-from analysis.stats.half_scalars import Half, beside_seeds, half_scalars, some_splits
+from analysis.stats.half_scalars import Runs, beside_seeds, half_scalars, some_splits
 from analysis.stats.pairs import Rows
 from analysis.stats.seed_noise import NoiseFloor, variant_halves
 from analysis.stats.splits import columns_of, drawn_runs
-from analysis.stats.votes import DrawnModal, IntArray, drawn_modal
+from analysis.stats.votes import DrawnModal, drawn_modal
 
 _NAME = "halves"
 
@@ -70,10 +70,11 @@ class HalfTables:
         drawn = self._modal(floor, variant_id, [rows[i] for i in chosen])
         first = DrawnModal(floor.half.label[:, chosen], floor.half.tied[:, chosen])
         pie = first.differs(drawn, self._source.ties)
+        dense, other = (self._runs(floor, name) for name in (DENSE_ID, variant_id))
         return [
             half_scalars(
-                self._half(floor, DENSE_ID, floor.splits[split].a, first.label[:, i]),
-                self._half(floor, variant_id, rows[split], drawn.label[:, i]),
+                dense.half(floor.splits[split].a, first.label[:, i]),
+                other.half(rows[split], drawn.label[:, i]),
                 pie[:, i],
                 label,
                 self._source.class_names,
@@ -90,9 +91,10 @@ class HalfTables:
             ties=self._source.ties,
         )
 
-    def _half(self, floor: NoiseFloor, variant_id: str, rows: Rows, modal: IntArray) -> Half:
+    def _runs(self, floor: NoiseFloor, variant_id: str) -> Runs:
         of_classes = self._variants.of_classes
-        counts = of_classes.train_counts(variant_id)
-        recall = of_classes.recall_on(variant_id, floor.sample)
-        correct = columns_of(self._source.correct(variant_id), floor.sample)[rows]
-        return Half(recall.rows(rows), correct, modal, None if counts is None else counts[rows])
+        return Runs(
+            of_classes.recall_on(variant_id, floor.sample),
+            columns_of(self._source.correct(variant_id), floor.sample),
+            of_classes.train_counts(variant_id),
+        )

@@ -9,23 +9,17 @@ import pandas as pd
 
 from analysis.stats.classes import ClassRecall, class_table
 from analysis.stats.long_tail import long_tail
+from analysis.stats.pairs import Rows
 from analysis.stats.pie import KINDS
 from analysis.stats.summary import class_scalars
 from analysis.stats.two_way import changes
 from analysis.stats.votes import BoolArray, FloatArray, IntArray
 
 MOST_SPLITS = 20
-# Each with how it is read; a change is after minus before, a share one of the images.
-SCALARS = {
-    "top1_change": "change of top-1, -1..1",
-    **{f"share_{kind}": f"share of images that are {kind}, 0..1" for kind in KINDS},
-    "n_impacted_p": "classes impacted at p <= .05, the paper's rule",
-    "n_impacted_q": "classes impacted at q <= .05, runs and images",
-    "class_spread": "spread of the classes' deltas beyond chance (tau)",
-    "long_tail_slope": "change of recall a doubling of training images",
-    "cev": "combined error variance (CEV)",
-    "sde": "symmetric distance error (SDE)",
-}
+SCALARS = (
+    "top1_change", *(f"share_{kind}" for kind in KINDS), "n_impacted_p", "n_impacted_q",
+    "class_spread", "long_tail_slope", "cev", "sde",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -40,6 +34,28 @@ class Half:
     correct: BoolArray
     modal: IntArray
     n_train: IntArray | None
+
+
+@dataclass(frozen=True)
+class Runs:
+    """All K runs of a population, to take halves of; arrays as those of :class:`Half`."""
+
+    recall: ClassRecall
+    correct: BoolArray
+    n_train: IntArray | None
+
+    def half(self, rows: Rows, modal: IntArray) -> Half:
+        """Return some of the runs.
+
+        Parameters
+        ----------
+        rows : integer array
+            Positions of the runs.
+        modal : integer array, shape (n,)
+            Their modal labels.
+        """
+        n_train = None if self.n_train is None else self.n_train[rows]
+        return Half(self.recall.rows(rows), self.correct[rows], modal, n_train)
 
 
 def half_scalars(
