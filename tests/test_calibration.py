@@ -17,8 +17,6 @@ from benchmarks.calibration import (
 )
 from benchmarks.calibration.rows import row
 
-TESTED = ("significant", "p", "q")
-
 
 def by_setting(rows, what):
     return {one.setting: one for one in rows if one.what == what}
@@ -116,12 +114,12 @@ def test_a_sweep_without_effects_has_no_impacted_class_by_q_sweep():
     for n in (7, 12):
         for one in by_setting(rows, f"any class at q_sweep <= .05, {n} A/A variants").values():
             assert one.found < 0.15, one
-    for judge in TESTED:
+    for judge in budgets.TESTED:
         what = f"recall_drop = 0 breached by {judge}, 7 A/A variants"
         for one in by_setting(rows, what).values():
             assert one.found < 0.15, one
     # An estimate of something is nearly always above 0, and what is not shown is a breach.
-    for judge in set(budgets.JUDGES) - set(TESTED):
+    for judge in set(budgets.JUDGES) - set(budgets.TESTED):
         for one in by_setting(
             rows, f"recall_drop = 0 breached by {judge}, 7 A/A variants"
         ).values():
@@ -130,7 +128,7 @@ def test_a_sweep_without_effects_has_no_impacted_class_by_q_sweep():
 
 def test_a_limit_under_the_worst_of_many_shifts_is_not_breached_by_their_number():
     rows = shifted.breaches_of_nothing(40, runs=(5, 10), n_images=30)
-    for judge in TESTED:
+    for judge in budgets.TESTED:
         what = f"robustness_drop = 0 breached by {judge}, 7 A/A variants, 5 shifts"
         of_judge = by_setting(rows, what)
         assert len(of_judge) == 4
@@ -149,7 +147,7 @@ def test_a_budget_on_classes_is_breached_by_what_is_beyond_chance_alone():
         return [TwoWay(difference, error, df, p, difference - margin, difference + margin)]
 
     by_chance = budgets.breaches(tests([-0.02, 0.02]), n_images)
-    assert by_chance == {judge: judge not in TESTED for judge in budgets.JUDGES}
+    assert by_chance == {judge: judge not in budgets.TESTED for judge in budgets.JUDGES}
     assert budgets.breaches(tests([-0.05, 0.05]), n_images) == dict.fromkeys(budgets.JUDGES, True)
     # A gain is no breach.
     assert not any(budgets.breaches(tests([0.05, 0.03]), n_images).values())

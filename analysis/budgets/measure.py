@@ -130,7 +130,7 @@ def of_classes(results: SweepResults, variant_id: str, name: str | None) -> list
     for row in classes.to_dict("records"):
         if not row["n_images"] and many:
             continue
-        margin = stdtrit(number(row["df_two_way"]), 1 - ALPHA / 2 / n_tests)
+        margin = _margin(row["df_two_way"], n_tests)
         loss = -number(row["normalized_recall_delta"])
         where = str(row[schema.CLASS_NAME])
         if math.isnan(margin) and abs(loss) < _NOTHING and row["n_images"] > 1:
@@ -223,8 +223,12 @@ def of_shifts(results: SweepResults, variant_id: str) -> list[Measured]:
 def _above(row: Mapping[Hashable, Any], n_tests: int) -> float:
     """What a loss under one of many shifts is significantly above; NaN without an interval."""
     loss, half = -number(row["difference"]), (number(row["ci_high"]) - number(row["ci_low"])) / 2
-    df = number(row["df"])
-    return loss - half * float(stdtrit(df, 1 - ALPHA / 2 / n_tests) / stdtrit(df, 1 - ALPHA / 2))
+    return loss - half * _margin(row["df"], n_tests) / _margin(row["df"], 1)
+
+
+def _margin(df: Any, n_tests: int) -> float:
+    """Standard errors to either side of an interval that holds for so many at once (Bonferroni)."""
+    return float(stdtrit(number(df), 1 - ALPHA / 2 / n_tests))
 
 
 def _turned(row: Mapping[Hashable, Any], name: str, **known: Any) -> Measured:

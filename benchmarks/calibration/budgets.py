@@ -13,7 +13,8 @@ from analysis.stats.multiple import benjamini_hochberg
 from analysis.stats.two_way import TwoWay
 from benchmarks.calibration.worlds import Counts
 
-JUDGES = ("significant", "p", "q", "point", "assured")
+TESTED = ("significant", "p", "q")
+JUDGES = (*TESTED, "point", "assured")
 
 
 class _Sweep:
@@ -64,6 +65,11 @@ def breaches(tests: Sequence[TwoWay], n_images: Counts) -> dict[str, bool]:
     for one in of_classes(sweep, "any", None):
         _judge(found, one)
     return found
+
+
+def asked_of(judge: str) -> str:
+    """Say what false breaches a judge promises: one that tests nothing promises nothing."""
+    return "at most .05" if judge in TESTED else "not promised"
 
 
 def _judge(found: dict[str, bool], one: Measured) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.stats.robustness import RunAccuracy, robustness, with_q
-from benchmarks.calibration.budgets import JUDGES, shift_breaches
+from benchmarks.calibration.budgets import JUDGES, asked_of, shift_breaches
 from benchmarks.calibration.coverage import pairs_of
 from benchmarks.calibration.rows import Row, row
 from benchmarks.calibration.sweeps import VARIANTS, without_effect
@@ -55,7 +55,7 @@ def breaches_of_nothing(
                     f"robustness_drop = 0 breached by {judge}, {VARIANTS[0]} A/A variants, "
                     f"{len(_SHIFTS)} shifts",
                     words(world, k),
-                    "not promised" if judge in ("point", "assured") else "at most .05",
+                    asked_of(judge),
                     flags,
                 )
                 for judge, flags in breached.items()

@@ -7,7 +7,7 @@ import numpy as np
 from analysis.stats.multiple import benjamini_hochberg, holm
 from analysis.stats.seed_test import seed_test
 from analysis.stats.spread import spread
-from benchmarks.calibration.budgets import JUDGES, breaches
+from benchmarks.calibration.budgets import JUDGES, asked_of, breaches
 from benchmarks.calibration.coverage import ALPHA, class_test, excess_of, pairs_of
 from benchmarks.calibration.rows import Row, row
 from benchmarks.calibration.worlds import World, levels, populations, words
@@ -66,7 +66,7 @@ def classes_of_nothing(
                     row(
                         f"recall_drop = 0 breached by {judge}, {VARIANTS[0]} A/A variants",
                         setting,
-                        "not promised" if judge in ("point", "assured") else asked,
+                        asked_of(judge),
                         flags,
                     )
                     for judge, flags in breached.items()
