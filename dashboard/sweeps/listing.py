@@ -1,5 +1,7 @@
 """The sweeps of the cache, each with how it stands and what can be done about it."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 from msgspec.structs import replace
 
@@ -29,19 +31,20 @@ def show() -> None:
     if len(states) > _AT_MOST:
         sought = st.text_input("Find a sweep by its name", key="sweeps-find").strip().lower()
         shown = [one for one in states if sought in one.name.lower()]
+    readable = [one.name for one in states if one.problem is None]
     for one in shown[:_AT_MOST]:
-        _box(one)
+        _box(one, readable)
     if len(shown) > _AT_MOST:
         st.caption(f"{count(len(shown) - _AT_MOST)} more; a part of the name finds them.")
 
 
-def _box(one: data.SweepState) -> None:
+def _box(one: data.SweepState, names: Sequence[str]) -> None:
     with st.container(border=True, key=f"sweep-{one.name}"):
         if one.problem is not None:
             _heading(one.name, "damaged", ":material/broken_image:", "red")
             html_text(one.problem, role="lethe-note")
             if not permissions.is_read_only():
-                manage.show(one.name, None)
+                manage.show(one.name, None, names)
             return
         folder = data.folder_of(one.name)
         try:
@@ -56,7 +59,7 @@ def _box(one: data.SweepState) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             with st.container(width="stretch", gap="small"):
                 _heading(one.name, *_standing(manifest, is_running=is_running))
-            _actions(manifest, is_running=is_running, is_own=is_own)
+            _actions(manifest, names, is_running=is_running, is_own=is_own)
         with st.container(gap="xxsmall"):
             # How far a running one is stands above the page, where it moves.
             for line in facts(manifest, data.size(folder), with_runs=not is_running):
@@ -103,7 +106,7 @@ def facts(manifest: Manifest, n_bytes: int, *, with_runs: bool = True) -> list[s
     ]
 
 
-def _actions(manifest: Manifest, *, is_running: bool, is_own: bool) -> None:
+def _actions(manifest: Manifest, names: Sequence[str], *, is_running: bool, is_own: bool) -> None:
     if permissions.is_read_only():
         pass
     elif is_own:
@@ -132,7 +135,7 @@ def _actions(manifest: Manifest, *, is_running: bool, is_own: bool) -> None:
         )
     if not is_running and not permissions.is_read_only():
         _adding(manifest)
-        manage.show(manifest.name, manifest)
+        manage.show(manifest.name, manifest, names)
     with st.container(width="content"):
         st.page_link(
             pages.page("overview"),

@@ -1,6 +1,6 @@
 """What can be done with a sweep that is there: rename, verify, merge, extend, remove."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -30,7 +30,7 @@ def said() -> None:
     )
 
 
-def show(name: str, manifest: Manifest | None) -> None:
+def show(name: str, manifest: Manifest | None, names: Sequence[str]) -> None:
     """Offer what can be done with one sweep, behind a button.
 
     Parameters
@@ -39,6 +39,8 @@ def show(name: str, manifest: Manifest | None) -> None:
         The sweep.
     manifest : Manifest, optional
         None where it is damaged: then it can be verified and removed.
+    names : sequence of str
+        The sweeps of the cache that can be read: what it can be merged with.
     """
     with st.popover("More", icon=":material/more_horiz:", key=f"more-{name}"):
         if st.button(
@@ -49,7 +51,7 @@ def show(name: str, manifest: Manifest | None) -> None:
                 _tried(lambda: _verify(name))
         if manifest is not None:
             _rename(name)
-            _merge(name)
+            _merge(name, [one for one in names if one != name])
             if manifest.origin == "trained" and launch.why_not_resumable(manifest) is None:
                 _extend(manifest)
         _remove(name)
@@ -69,8 +71,7 @@ def _renamed(name: str, new: str) -> str:
     return f"{name} is called {new} now."
 
 
-def _merge(name: str) -> None:
-    others = [one.name for one in data.sweep_states() if one.name != name and one.problem is None]
+def _merge(name: str, others: Sequence[str]) -> None:
     if not others:
         return
     st.divider()
