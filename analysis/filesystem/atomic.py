@@ -166,7 +166,7 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _described(path: Path, *, follow: bool = True) -> os.stat_result | None:
-    """Describe what lies at a path; None where nothing does, and for no other reason.
+    """Return the status of a path; None only where it does not exist.
 
     Raises
     ------
@@ -237,7 +237,7 @@ def stamp(path: Location) -> str:
     except (FileNotFoundError, NotADirectoryError):
         return ""
     except OSError as error:
-        return f"unreadable-{error.errno}"  # whoever reads it is told
+        return f"unreadable-{error.errno}"  # reading the file raises the error
 
 
 def child_names(folder: Location) -> list[str]:

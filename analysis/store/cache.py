@@ -40,7 +40,7 @@ class Cache:
         try:
             return self.sweep(name).exists
         except RunError:
-            return True  # it cannot be told; whoever reads it is told why, and sees the others
+            return True  # unknown: reading it raises the error, and other sweeps stay listed
 
     def headless(self) -> list[str]:
         """Name the folders that hold predictions but no manifest, sorted."""
