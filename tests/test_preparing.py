@@ -190,3 +190,24 @@ def test_only_a_split_or_class_without_any_usable_image_ends_it(
         path.write_bytes(b"no picture")
     with pytest.raises(UserError, match=message):
         _prepared(root, tmp_path / "out")
+
+
+def test_who_reads_the_inputs_while_they_are_made_again_reads_them_whole(tmp_path: Path) -> None:
+    # A worker of a sweep that was killed lives on for a moment, and may end its run meanwhile.
+    dataset = open_dataset(f"folder:{_plain(tmp_path / 'data')}")
+    out = tmp_path / "out"
+    arrays = prepare(dataset, Geometry((8, 8), 3), out, progress=lambda *_: None).inputs.arrays
+    begun = {split: (arrays.pixels(split), arrays.labels(split)) for split in ("train", "test")}
+    before = {split: (pixels.copy(), labels) for split, (pixels, labels) in begun.items()}
+    looks = []
+
+    def look(*_: object) -> None:
+        for split, (pixels, labels) in before.items():
+            assert np.array_equal(begun[split][0], pixels)
+            assert np.array_equal(arrays.pixels(split), pixels)
+            assert np.array_equal(arrays.labels(split), labels)
+        looks.append(True)
+
+    prepare(dataset, Geometry((8, 8), 3), out, progress=look)
+    assert looks
+    assert not list(out.glob(".tmp-*"))

@@ -17,6 +17,7 @@ from analysis import schema
 from analysis.datasets.base import Dataset, Split
 from analysis.datasets.decode import UnusableImageError, original_size
 from analysis.errors import UserError
+from analysis.filesystem.atomic import swapping
 from analysis.filesystem.copies import SharedFolder
 from analysis.models.geometry import Geometry
 
@@ -143,13 +144,30 @@ def write_split(
     progress: Progress,
 ) -> npt.NDArray[np.intp]:
     """Write a split's pixels and labels; return the places of the images that were usable."""
-    path = folder / f"{name}.npy"
     shape = (len(split), geometry.channels, *geometry.size)
     if not len(split):
         raise UserError(
             f"the {name} split of the dataset has no image; where it holds a test split alone, "
             "models trained elsewhere are evaluated on it with --models"
         )
+    with swapping(folder / f"{name}.npy") as path:
+        kept = _write_pixels(path, shape, split, name, geometry, left_out, thumbnails, progress)
+    places = np.asarray(kept, np.intp)
+    with swapping(folder / f"{name}-labels.npy") as path:
+        np.save(path, split.labels[places])
+    return places
+
+
+def _write_pixels(
+    path: Path,
+    shape: tuple[int, ...],
+    split: Split,
+    name: str,
+    geometry: Geometry,
+    left_out: list[dict[str, str]],
+    thumbnails: list[dict[str, Any]] | None,
+    progress: Progress,
+) -> list[int]:
     pixels = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
     kept: list[int] = []
     for index, decoded in _decode_all(split, geometry, with_thumbnail=thumbnails is not None):
@@ -168,9 +186,7 @@ def write_split(
         raise UserError(f"no image of the {name} split can be used: {left_out[-1]['reason']}")
     if len(kept) < len(split):
         np.save(path, np.load(path)[: len(kept)])
-    places = np.asarray(kept, np.intp)
-    np.save(folder / f"{name}-labels.npy", split.labels[places])
-    return places
+    return kept
 
 
 _Decoded = tuple[npt.NDArray[np.uint8], dict[str, Any]]

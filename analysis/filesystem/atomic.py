@@ -54,6 +54,21 @@ def _renamed(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def swapping(path: Path) -> Iterator[Path]:
+    """Give a path to write to, whose file then takes the place of ``path``: not flushed.
+
+    For what can be made again. Whoever reads the earlier file goes on reading it, whole: a worker
+    of a run that was killed may do so while the next run makes the same files.
+    """
+    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{threading.get_ident()}-{path.name}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def create(path: Location, content: bytes) -> None:
     """Write a new file, whole or not at all, and nothing where there is one.
 

@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from analysis.datasets.base import Dataset, Split
 from analysis.datasets.preprocess import Arrays, Progress, batched_range, image_table, write_split
 from analysis.errors import UserError
 from analysis.execution.local import end_with, local_pool
+from analysis.filesystem.atomic import swapping
 from analysis.models.geometry import Geometry
 from analysis.shifts.corruptions.apply import corrupt
 from analysis.shifts.corruptions.registry import corruption
@@ -128,16 +130,29 @@ def write_corrupted(
     folder.mkdir(parents=True, exist_ok=True)
     source = clean.path(split)
     pixels = np.load(source, mmap_mode="r")
-    for shift in shifts:
-        shutil.copyfile(clean.path(f"{split}-labels"), folder / f"{shift.name}-labels.npy")
-        np.lib.format.open_memmap(folder / f"{shift.name}.npy", "w+", np.uint8, pixels.shape)
-    blocks = [
-        (source, folder / f"{shift.name}.npy", shift.corruption, shift.severity, block)
-        for shift in shifts
-        if shift.corruption is not None and shift.severity is not None
-        for block in batched_range(len(pixels), _BLOCK)
-    ]
-    if pixels.size * len(shifts) <= _FEW_VALUES or n_processes == 1:
+    with ExitStack() as whole:
+        targets = {}
+        for shift in shifts:
+            labels = whole.enter_context(swapping(folder / f"{shift.name}-labels.npy"))
+            shutil.copyfile(clean.path(f"{split}-labels"), labels)
+            targets[shift.name] = whole.enter_context(swapping(folder / f"{shift.name}.npy"))
+            np.lib.format.open_memmap(targets[shift.name], "w+", np.uint8, pixels.shape)
+        blocks = [
+            (source, targets[shift.name], shift.corruption, shift.severity, block)
+            for shift in shifts
+            if shift.corruption is not None and shift.severity is not None
+            for block in batched_range(len(pixels), _BLOCK)
+        ]
+        _corrupt(blocks, pixels.size * len(shifts), n_processes, progress)
+
+
+def _corrupt(
+    blocks: Sequence[tuple[Path, Path, str, int, range]],
+    n_values: int,
+    n_processes: int,
+    progress: Progress,
+) -> None:
+    if n_values <= _FEW_VALUES or n_processes == 1:
         for done, arguments in enumerate(blocks):
             corrupt_block(*arguments)
             progress("corrupting test images", done + 1, len(blocks))
