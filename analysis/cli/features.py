@@ -1,12 +1,12 @@
-"""``features``: a few numbers an image in which alike images lie close together."""
+"""``features``: a few numbers an image in which alike ones lie close together; ``map``: of them."""
 
 import argparse
+import contextlib
+import io
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from analysis.cli import external_models
 from analysis.cli.console import ProgressBars, tell
@@ -25,6 +25,11 @@ before its last layer, reduced to at most 128 principal components; the logits o
 format does not show more. The page Map, nearest neighbours and slices rest on them. A sweep makes \
 them itself as its last step; this makes them for one that has none, or anew. Of a sweep that was \
 imported, --from FILE.npy brings them."""
+
+
+_ABOUT_MAP = """\
+Lay the images out in two dimensions by UMAP, so that those with alike features lie close \
+together, and keep that under derived/. The page Map does the same when it is first opened."""
 
 
 def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
@@ -46,6 +51,19 @@ def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--device", default="auto", help="what a model runs on (default: auto)")
     parser.set_defaults(run=run_features)
+    drawn = verbs.add_parser(
+        "map",
+        parents=[common],
+        help="lay the images of a sweep out in two dimensions, for the page Map",
+        description=_ABOUT_MAP,
+    )
+    drawn.add_argument("sweep", metavar="SWEEP")
+    drawn.add_argument(
+        "--out", metavar="FILE.csv", type=Path,
+        help="write it too: image_id, x and y, both from 0 to 1",
+    )  # fmt: skip
+    drawn.add_argument("--steps", action="store_true", help=argparse.SUPPRESS)
+    drawn.set_defaults(run=run_map)
 
 
 def run_features(options: argparse.Namespace, cache: Cache) -> int:
@@ -70,6 +88,8 @@ def run_features(options: argparse.Namespace, cache: Cache) -> int:
 def _write(path: Path, values: Any) -> None:
     if path.suffix != ".npy":
         raise UserError(f"--out {path}: expected a file .npy")
+    import numpy as np
+
     with replacing(path) as temporary, open(temporary, "wb") as file:
         np.save(file, values)
 
@@ -117,3 +137,30 @@ def _of_models(manifest: Manifest, device: str, bars: Callable[[str, int, int], 
 
 def _session_options(manifest: Manifest) -> list[str]:
     return [str(one) for one in manifest.config.options.get("session_option", ())]
+
+
+def run_map(options: argparse.Namespace, cache: Cache) -> int:
+    """Make the map of a sweep's images."""
+    import pandas as pd
+
+    from analysis.results.image_map import make_map
+
+    if options.out is not None and options.out.suffix != ".csv":
+        raise UserError(f"--out {options.out}: expected a file .csv")
+    folder, said = cache.existing(options.sweep), sys.stdout
+    with ProgressBars(sys.stderr) as bars:
+
+        def told(done: int, total: int) -> None:
+            bars("map", done, total)
+            if options.steps:
+                print(f"map {done}/{total}", file=said, flush=True)
+
+        with contextlib.redirect_stdout(io.StringIO()):  # what the library prints of its steps
+            placed = make_map(folder, told)
+    print(f"{folder.name}: a map of {len(placed):,} images")
+    if options.out is not None:
+        table = pd.DataFrame({"image_id": range(len(placed)), "x": placed[:, 0], "y": placed[:, 1]})
+        with replacing(options.out) as temporary:
+            table.to_csv(temporary, index=False)
+        print(f"{folder.name}: written to {options.out}")
+    return 0

@@ -18,7 +18,7 @@ from analysis.external.spec import parse_models
 from analysis.models.penultimate import module_features
 from analysis.store import Cache
 from analysis.store.features import about_features, read_features
-from tests.given.nets import BOTH, NEEDED, Small, sweep, write_linear, write_onnx, write_pt2
+from tests.given.nets import BOTH, NEEDED, Small, sweep, write_onnx, write_pt2
 
 IMAGES = np.random.default_rng(0).random((6, 1, 8, 8), np.float32)
 
@@ -160,9 +160,7 @@ def test_a_sweep_of_models_has_features_of_dense(capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.usefixtures("models", "in_this_process")
-def test_logits_where_the_model_shows_no_more(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_logits_where_the_model_shows_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("analysis.external.onnx_features.before_last", lambda *_: None)
     assert sweep(*BOTH) == 0
     folder = Cache("cache").sweep("mine")
