@@ -8,12 +8,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from analysis.cli.main import main
 from analysis.errors import DamageError, UserError
 from analysis.filesystem.atomic import sha256
 from analysis.results import SweepResults
+from analysis.results.image_map import read_map
+from analysis.stats.features import reduce_features
+from analysis.stats.image_map import image_map, nearest_images, unit
 from analysis.store import Cache, SweepFolder
 from analysis.store.features import FEATURES, about_features, read_features, write_features
 from analysis.sweep.merge import merge
+from analysis.sweep.run import run_sweep
+from tests.conftest import small_sweep
 from tests.synthetic import make_sweep
 
 
@@ -138,3 +144,188 @@ def test_features_go_where_the_sweep_goes(tmp_path: Path) -> None:
     assert cache.sweep("renamed").verify() == []
     cache.remove("renamed")
     assert not (tmp_path / "renamed").exists()
+
+
+# --- reduced ----------------------------------------------------------------------------------
+def test_the_directions_of_most_variance_are_kept_with_their_distances() -> None:
+    generator = np.random.default_rng(0)
+    wide = generator.normal(size=(300, 3)) @ generator.normal(size=(3, 400)) + 5
+    found = reduce_features(wide, 128)
+    assert found.shape == (300, 3)  # the others have no spread
+    centred = wide - wide.mean(axis=0)
+    exact = np.linalg.svd(centred, full_matrices=False)[1][:3] / np.sqrt(300)
+    assert np.allclose(found.std(axis=0), exact / exact[0], rtol=1e-4)
+    assert np.array_equal(found, reduce_features(wide, 128))
+    distances = [np.linalg.norm(x[0] - x[1:], axis=1) for x in (wide, found)]
+    assert np.allclose(distances[0] / exact[0], distances[1], rtol=1e-4)
+
+
+def test_at_most_so_many_columns_of_many() -> None:
+    drawn = np.random.default_rng(0).normal(size=(500, 300)) * np.linspace(3, 0.1, 300)
+    found = reduce_features(drawn, 128)
+    assert found.shape == (500, 128)
+    exact = np.linalg.svd(drawn - drawn.mean(axis=0), full_matrices=False)[1][:5]
+    assert np.allclose(found.std(axis=0)[:5], exact / exact[0], rtol=0.02)
+
+
+def test_images_without_finite_features_lie_at_the_mean() -> None:
+    values = np.random.default_rng(0).normal(size=(50, 4))
+    values[7, 2] = np.nan
+    found = reduce_features(values, 128)
+    assert np.array_equal(found[7], np.zeros(4))
+    with pytest.raises(UserError, match="all images have the same"):
+        reduce_features(np.ones((9, 4)))
+    with pytest.raises(UserError, match="no image has finite ones"):
+        reduce_features(np.full((9, 4), np.nan))
+
+
+# --- made ---------------------------------------------------------------------------------------
+def test_a_sweep_ends_with_features_and_the_verb_makes_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_sweep(small_sweep(), Cache(tmp_path), n_workers=1)
+    folder = Cache(tmp_path).sweep("small")
+    assert about_features(folder) == "penultimate layer of dense seed 0"
+    first = read_features(folder)
+    assert first is not None
+    assert first.shape[0] == 200
+    assert first.shape[1] <= 64
+    manifest = folder.manifest()
+    del manifest.files[FEATURES]
+    (folder.path / FEATURES).unlink()
+    folder.write_manifest(manifest)
+    out = tmp_path / "features.npy"
+    assert main(["features", "small", "--cache", str(tmp_path), "--out", str(out)]) == 0
+    assert np.array_equal(read_features(folder), first)
+    assert np.array_equal(np.load(out), first)
+    assert folder.verify() == []
+    assert "penultimate layer of dense seed 0" in capsys.readouterr().out
+
+
+def test_features_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = make_sweep(tmp_path)
+    words = ["features", "made", "--cache", str(tmp_path), "--from"]
+    np.save(tmp_path / "wide.npy", drawn(width=200))
+    assert main([*words, str(tmp_path / "wide.npy")]) == 0
+    assert about_features(folder) == "given, 128 principal components of 200"
+    np.save(tmp_path / "narrow.npy", drawn(width=3))
+    assert main([*words, str(tmp_path / "narrow.npy")]) == 0
+    assert np.allclose(read_features(folder), drawn(width=3), atol=1e-2)
+    assert folder.verify() == []
+    np.save(tmp_path / "short.npy", drawn(199))
+    capsys.readouterr()
+    assert main([*words, str(tmp_path / "short.npy")]) == 2
+    assert "199 rows, and there are 200 images" in capsys.readouterr().err
+    assert np.allclose(read_features(folder), drawn(width=3), atol=1e-2)
+
+
+def test_scores_that_are_imported_are_features(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    generator = np.random.default_rng(0)
+    logits, labels = generator.normal(size=(40, 6)), generator.integers(0, 6, 40)
+    files = []
+    for name in ("dense", "slim"):
+        files.append(str(tmp_path / f"{name}__seed-0.npz"))
+        np.savez(files[-1], logits=logits, labels=labels)
+    cache = ["--cache", str(tmp_path / "cache")]
+    assert main(["import", *files, "--name", "mine", *cache]) == 0
+    folder = Cache(tmp_path / "cache").sweep("mine")
+    assert about_features(folder) == "logits of dense seed 0"
+    found = read_features(folder)
+    assert found is not None
+    assert np.allclose(found, reduce_features(logits, 128), atol=1e-2)
+    # The model itself is not here.
+    capsys.readouterr()
+    assert main(["features", "mine", *cache]) == 2
+    said = capsys.readouterr().err
+    assert "features mine --from FILE.npy --cache" in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_table_of_labels_has_no_features(tmp_path: Path) -> None:
+    lines = ["image_id,label,seed,variant_id,prediction"]
+    lines += [f"{i},{i % 3},0,{v},{i % 2}" for i in range(9) for v in ("dense", "slim")]
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+    cache = ["--cache", str(tmp_path / "cache")]
+    assert main(["import", str(tmp_path / "t.csv"), "--name", "mine", *cache]) == 0
+    assert read_features(Cache(tmp_path / "cache").sweep("mine")) is None
+
+
+# --- the map ------------------------------------------------------------------------------------
+def clusters(n: int, width: int = 6) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    """Features of three groups far apart, and the group of each."""
+    generator = np.random.default_rng(0)
+    group = generator.integers(0, 3, n)
+    centres = 20 * np.eye(3, width)
+    return (centres[group] + generator.normal(size=(n, width))).astype(np.float32), group
+
+
+def apart(placed: npt.NDArray[np.float32], group: npt.NDArray[np.int64]) -> bool:
+    """Whether each image's nearest one is of its group, of all but a few."""
+    far = np.linalg.norm(placed[:, None] - placed[None], axis=2)
+    np.fill_diagonal(far, np.inf)
+    return bool((group[far.argmin(axis=1)] == group).mean() > 0.97)
+
+
+def test_alike_images_lie_together_and_the_same_map_comes_again() -> None:
+    features, group = clusters(150)
+    steps: list[int] = []
+    placed = image_map(features, lambda done, _: steps.append(done))
+    assert placed.shape == (150, 2)
+    assert placed.min() >= 0
+    assert placed.max() <= 1
+    assert apart(placed, group)
+    assert steps == sorted(steps)
+    assert steps[-1] == 100
+    assert np.array_equal(placed, image_map(features))
+
+
+def test_of_many_images_a_sample_is_laid_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("analysis.stats.image_map.MOST_LAID_OUT", 100)
+    monkeypatch.setattr("analysis.stats.image_map.SAMPLE", 60)
+    features, group = clusters(240)
+    steps: list[int] = []
+    placed = image_map(features, lambda done, _: steps.append(done))
+    assert placed.shape == (240, 2)
+    assert apart(placed, group)
+    assert steps[-1] == 100
+
+
+@pytest.mark.parametrize("values", [np.zeros((3, 1)), np.ones((30, 2)), np.eye(1, 4)])
+def test_maps_of_hardly_anything(values: npt.NDArray[np.floating]) -> None:
+    placed = image_map(values.astype(np.float32))
+    assert placed.shape == (len(values), 2)
+    assert np.isfinite(placed).all()
+
+
+def test_the_nearest_images_by_cosine() -> None:
+    rows = unit(np.array([[1, 0], [2, 0.1], [0, 1], [-1, 0], [3, 0.15]], np.float32))
+    ids, likeness = nearest_images(rows, 0, 2)
+    assert ids.tolist() == [1, 4]  # the same direction: by rising id
+    assert np.allclose(likeness, 1 / np.sqrt(1 + 0.05**2), atol=1e-5)
+    ids, _ = nearest_images(rows, 0, 12)
+    assert ids.tolist() == [1, 4, 2, 3]
+    assert len(nearest_images(rows[:1], 0)[0]) == 0
+
+
+def test_the_map_is_kept_until_the_features_change(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make_sweep(tmp_path)
+    words = ["map", "made", "--cache", str(tmp_path)]
+    assert main(words) == 2
+    assert "features made" in capsys.readouterr().err
+    keep(folder, clusters(200)[0])
+    assert read_map(folder) is None
+    assert main([*words, "--steps", "--out", str(tmp_path / "map.csv")]) == 0
+    said = capsys.readouterr().out
+    assert "map 100/100" in said
+    assert "a map of 200 images" in said
+    found = read_map(folder)
+    assert found is not None
+    assert np.array_equal(found, image_map(read_features(folder)))  # type: ignore[arg-type]
+    assert (tmp_path / "map.csv").read_text().startswith("image_id,x,y\n0,")
+    assert folder.verify() == []
+    keep(folder, clusters(200, width=5)[0])
+    assert read_map(folder) is None

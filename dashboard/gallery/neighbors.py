@@ -25,13 +25,10 @@ def panel(context: Context, index: ImageIndex, image_id: int) -> None:
         return
     st.header("Nearest images", anchor=False)
     ids, likeness = nearest_images(rows, image_id, _MOST)
-    own = index.label[image_id]
-    said = {
-        int(
-            other
-        ): f"{'= same class' if index.label[other] == own else '≠ other class'}, {value:.2f}"
-        for other, value in zip(ids, likeness, strict=True)
-    }
+    said = {}
+    for other, value in zip(ids.tolist(), likeness.tolist(), strict=True):
+        is_own = index.label[other] == index.label[image_id]
+        said[other] = f"{'= same class' if is_own else '≠ other class'}, {value:.2f}"
     with st.container(key="image-neighbors"):
         strip(context, index, ids.tolist(), context.variant, said)
     st.caption(_WORDS)
