@@ -13,6 +13,7 @@ from analysis.store.features import features_digest, read_features
 
 _FOLDER = "map"
 _NAME = "map"
+_LAYOUT = pa.schema([("x", pa.float32()), ("y", pa.float32())])
 
 
 def read_map(folder: SweepFolder) -> Map | None:
@@ -24,10 +25,12 @@ def read_map(folder: SweepFolder) -> Map | None:
         The manifest cannot be read.
     """
     shelf = _shelf(folder)
-    found = None if shelf is None else shelf.get(_NAME)
-    if found is None:
+    table = None if shelf is None else shelf.get(_NAME)
+    images = folder.manifest().files.get("images.parquet")
+    if table is None or table.schema != _LAYOUT or (images and images.rows != len(table)):
         return None
-    return np.column_stack([found["x"].to_numpy(), found["y"].to_numpy()]).astype(np.float32)
+    found = np.column_stack([table["x"].to_numpy(), table["y"].to_numpy()])
+    return found if ((found >= 0) & (found <= 1)).all() else None
 
 
 def make_map(folder: SweepFolder, told: Callable[[int, int], None]) -> Map:
@@ -41,15 +44,23 @@ def make_map(folder: SweepFolder, told: Callable[[int, int], None]) -> Map:
     found = read_map(folder)
     if found is not None:
         return found
-    features, shelf = read_features(folder), _shelf(folder)
-    if features is None or shelf is None:
+    features = read_features(folder)
+    if features is None:
         raise UserError(
             f"sweep '{folder.name}' has no features of its images, which a map is drawn from; "
             f"'python -m analysis features {folder.name}' makes them"
         )
     found = image_map(features, told)
-    shelf.put(_NAME, pa.table({"x": found[:, 0], "y": found[:, 1]}))
+    keep_map(folder, found)
     return found
+
+
+def keep_map(folder: SweepFolder, placed: Map) -> None:
+    """Keep a map for as long as the features are the same."""
+    shelf = _shelf(folder)
+    if shelf is not None:
+        inside = np.clip(placed.astype(np.float32), 0, 1)
+        shelf.put(_NAME, pa.table([inside[:, 0], inside[:, 1]], schema=_LAYOUT))
 
 
 def _shelf(folder: SweepFolder) -> DerivedTables | None:
