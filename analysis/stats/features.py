@@ -70,7 +70,14 @@ def reduce_features(values: Values, most: int = 128) -> npt.NDArray[np.float32]:
 
 
 def pooled(values: npt.NDArray[Any], *, is_map: bool) -> npt.NDArray[np.float32]:
-    """One row an image: the mean over places of a map, or over all axes but the last of others."""
+    """One row an image: the mean over places of a map, or over all axes but the last of others.
+
+    Parameters
+    ----------
+    values : array, (N, D), (N, T, D) or, where it is a map, (N, D, H, W)
+    is_map : bool
+        Whether places come after the channels, as a convolution has them.
+    """
     values = values.astype(np.float32)
     if values.ndim <= 2:
         return values.reshape(len(values), -1)

@@ -23,14 +23,27 @@ VERSION = 1
 
 
 def unit(features: npt.NDArray[np.floating[Any]]) -> Map:
-    """Return features as directions, each row of length 1; one of zeros stays."""
+    """Return features as directions, each row of length 1; one of zeros stays.
+
+    Parameters
+    ----------
+    features : array, (N, D)
+    """
     rows = np.asarray(features, np.float32)
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(rows / np.where(length > 0, length, 1), np.float32)
 
 
 def sample_of(n: int, size: int) -> npt.NDArray[np.int64]:
-    """Draw ``size`` of n images, rising, always the same; all where there are no more."""
+    """Draw images, rising, always the same ones; all where there are no more.
+
+    Parameters
+    ----------
+    n : int
+        How many there are.
+    size : int
+        How many are drawn.
+    """
     if n <= size:
         return np.arange(n)
     return np.sort(np.random.default_rng(_SEED).choice(n, size, replace=False))
