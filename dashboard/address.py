@@ -1,6 +1,6 @@
 """Reading the parameters of an address; what cannot be used is noted, and never an error."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from dashboard.gallery.levels import Methods, Rung, at_level, most_compressed, naming
@@ -32,6 +32,16 @@ class Reader:
             return values[-1]
         self.note(name, values[-1], default)
         return default
+
+    def one_of(self, name: str, is_known: Callable[[str], bool]) -> str | None:
+        """Return the last value if it is known; None else."""
+        values = self.params.get(name, ())
+        if not values:
+            return None
+        if is_known(values[-1]):
+            return values[-1]
+        self.note(name, values[-1], None)
+        return None
 
     def variant(
         self, known: Sequence[str], methods: Methods, default: str | None

@@ -10,7 +10,8 @@ from analysis.results import SweepResults
 from analysis.schema import META_PREFIX
 from analysis.stats.votes import TIE_RULES, TieRule
 from analysis.store.manifest import Manifest
-from dashboard import data, state
+from dashboard import data, feature_data, state
+from dashboard.gallery import slices
 from dashboard.gallery.levels import Methods, methods
 from dashboard.selection import Known, Selection, parse
 
@@ -95,6 +96,8 @@ def current() -> Context:
         else {},
         tags=list(data.marks(opened.folder).tags) if {"tag", "not_tag"} & params.keys() else (),
         numbers=frozenset(data.numbers(opened)) if _asks_for_numbers(params) else frozenset(),
+        slices=slices.names(opened, params.get("slice", ())),
+        has_selected=lambda text: feature_data.selected_ids(opened, text) is not None,
     )
     selection, more = parse(params, known, sweep=name)
     settled = variant if opened.manifest.is_complete else None

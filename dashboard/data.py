@@ -36,7 +36,7 @@ from dashboard.gallery.query import ImageIndex
 
 T = TypeVar("T")
 META_VALUES = 60
-_PATIENCE = 0.3
+PATIENCE = 0.3
 
 
 @dataclass(frozen=True)
@@ -108,12 +108,12 @@ def results(name: str, ties: TieRule) -> SweepResults:
 
 def image_index(opened: SweepResults, variant_id: str) -> ImageIndex:
     """Return the columns that the gallery filters and sorts one variant by."""
-    return _image_index(opened, variant_id, _identity(opened))
+    return _image_index(opened, variant_id, identity_of(opened))
 
 
 def image_values(opened: SweepResults, variant_id: str, column: str) -> npt.NDArray[np.float64]:
     """Return one more column of the images table, N values, NaN where it is not known."""
-    return _image_values(opened, variant_id, column, _identity(opened))
+    return _image_values(opened, variant_id, column, identity_of(opened))
 
 
 def stability(opened: SweepResults, variant_id: str) -> npt.NDArray[np.float64] | None:
@@ -121,9 +121,9 @@ def stability(opened: SweepResults, variant_id: str) -> npt.NDArray[np.float64] 
 
     On a large sweep that takes long, so it is done beside the pages, one variant at a time.
     """
-    future = _stability(opened, variant_id, _identity(opened))
+    future = _stability(opened, variant_id, identity_of(opened))
     try:
-        return future.result(timeout=_PATIENCE)
+        return future.result(timeout=PATIENCE)
     except TimeoutError:
         return None
 
@@ -133,8 +133,8 @@ def values_soon(
 ) -> dict[str, npt.NDArray[np.float64]] | None:
     """Return columns of the images table, N values each; None while they are computed."""
     try:
-        future = _values_soon(opened, variant_id, columns, _identity(opened))
-        return future.result(timeout=_PATIENCE)
+        future = _values_soon(opened, variant_id, columns, identity_of(opened))
+        return future.result(timeout=PATIENCE)
     except TimeoutError:
         return None
 
@@ -142,7 +142,7 @@ def values_soon(
 def fates(opened: SweepResults, variant_ids: tuple[str, ...]) -> Fates | None:
     """Return what becomes of every image in each of some variants; None while it is computed."""
     try:
-        return _fates(opened, variant_ids, _identity(opened)).result(timeout=_PATIENCE)
+        return _fates(opened, variant_ids, identity_of(opened)).result(timeout=PATIENCE)
     except TimeoutError:
         return None
 
@@ -158,7 +158,7 @@ def has_inference(opened: SweepResults) -> bool:
         return False
     try:
         opened.inference.take(
-            _inference(opened, _identity(opened)).result(timeout=_PATIENCE).inference
+            _inference(opened, identity_of(opened)).result(timeout=PATIENCE).inference
         )
     except TimeoutError:
         return False
@@ -167,7 +167,7 @@ def has_inference(opened: SweepResults) -> bool:
 
 def breaking_points(opened: SweepResults) -> pd.DataFrame:
     """Return the breaking point of every image by method, computed once."""
-    return _breaking_points(opened, _identity(opened))
+    return _breaking_points(opened, identity_of(opened))
 
 
 def metadata(opened: SweepResults, image_id: int) -> dict[str, Any]:
@@ -222,7 +222,8 @@ def _state(folder: SweepFolder) -> SweepState:
         return SweepState(folder.name, key, problem=str(error))
 
 
-def _identity(opened: SweepResults) -> tuple[str, str, str, int]:
+def identity_of(opened: SweepResults) -> tuple[str, str, str, int]:
+    """Tell one state of an open sweep from another: what is computed of it is keyed by that."""
     return (str(opened.folder.path), opened.ties, opened.manifest.updated, opened.manifest.n_done)
 
 
@@ -282,7 +283,7 @@ def _breaking_points(_opened: SweepResults, identity: tuple[str, str, str, int])
 def _stability(
     _opened: SweepResults, variant_id: str, identity: tuple[str, str, str, int]
 ) -> "Future[npt.NDArray[np.float64]]":
-    return _beside(_opened, lambda own: own.stability(variant_id)["stability"].to_numpy())
+    return beside(_opened, lambda own: own.stability(variant_id)["stability"].to_numpy())
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -296,7 +297,7 @@ def _values_soon(
         table = own.images(variant_id, columns=columns)
         return {name: table[name].to_numpy(np.float64) for name in columns}
 
-    return _beside(_opened, compute)
+    return beside(_opened, compute)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -308,7 +309,7 @@ def _fates(
     def compute(own: SweepResults) -> Fates:
         return {one: fate_of(own.images(one, columns=columns)) for one in variant_ids}
 
-    return _beside(_opened, compute)
+    return beside(_opened, compute)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -319,10 +320,10 @@ def _inference(
         own.inference.keep(lambda *_: None)
         return own
 
-    return _beside(_opened, compute)
+    return beside(_opened, compute)
 
 
-def _beside(opened: SweepResults, compute: Callable[[SweepResults], T]) -> "Future[T]":
+def beside(opened: SweepResults, compute: Callable[[SweepResults], T]) -> "Future[T]":
     """Compute something beside the pages, one thing at a time.
 
     From results of its own: what is kept of a sweep in memory is not made for two threads at once.

@@ -1,6 +1,6 @@
 """What is being looked at, as one frozen value, and how an address spells it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -31,7 +31,8 @@ class Selection:
     every variant of ``pie_in``, and in none of ``not_pie_in``. ``agreement`` (of the compressed
     models) and ``distance`` are ranges in whole percent, ends included. ``meta`` holds (column
     without ``meta_``, value) pairs. ``scores`` filters by what the compressed models' scores are: a
-    tied top score, or no answer. Of ``ranges`` all must hold.
+    tied top score, or no answer. Of ``ranges`` all must hold. ``slices`` are named sets of images,
+    ``selected`` one as ``analysis.store.selections`` spells it.
     """
 
     sweep: str | None = None
@@ -54,6 +55,8 @@ class Selection:
     not_tags: tuple[str, ...] = ()
     scores: tuple[str, ...] = ()
     ranges: tuple[Range, ...] = ()
+    slices: tuple[str, ...] = ()
+    selected: str | None = None
     sort: str = "vote_distance"
     order: str = "desc"
     page: int = 1
@@ -75,6 +78,8 @@ class Known:
     meta: Mapping[str, Sequence[str]] = field(default_factory=dict)
     tags: Sequence[str] = ()
     numbers: frozenset[str] = frozenset()
+    slices: Sequence[str] = ()
+    has_selected: Callable[[str], bool] = lambda _: False
 
 
 def parse(
@@ -117,6 +122,8 @@ def parse(
         not_tags=reader.many("not_tag", known.tags),
         scores=reader.many("scores", SCORES),
         ranges=reader.ranges(known.numbers),
+        slices=reader.many("slice", known.slices),
+        selected=reader.one_of("selected", known.has_selected),
         sort=reader.sort((*SORTS, *known.numbers), default.sort),
         order=reader.one("order", ORDERS, default.order),
         page=reader.number("page", 1, None, default.page),
@@ -145,6 +152,8 @@ def to_params(selection: Selection, *, default_variant: str | None = None) -> di
         "not_tag": list(selection.not_tags),
         "scores": list(selection.scores),
         "range": [one.spelled for one in selection.ranges],
+        "slice": list(selection.slices),
+        "selected": [] if selection.selected is None else [selection.selected],
     }
     for name in ("agreement", "distance"):
         low, high = getattr(selection, name)
@@ -195,7 +204,7 @@ def without_filters(selection: Selection) -> Selection:
             for name in (
                 "classes", "class_of", "becomes", "kinds", "population", "agreement", "distance",
                 "meta", "tags", "scores", "not_classes", "not_tags", "pie_in", "not_pie_in",
-                "ranges",
+                "ranges", "slices", "selected",
             )
         },
     )  # fmt: skip

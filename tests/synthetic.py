@@ -12,6 +12,8 @@ from PIL import Image
 from analysis import schema
 from analysis.config import DENSE_ID, parse_variants
 from analysis.filesystem import RemotePath
+from analysis.outputs.features import Features, publish_features
+from analysis.results.image_map import keep_map
 from analysis.store import Cache, SweepFolder
 from analysis.store.manifest import (
     Config,
@@ -166,3 +168,18 @@ def listed(folder: SweepFolder) -> None:
             rows = pq.read_metadata(path).num_rows
         manifest.files[name] = folder.record(path, rows) if path.is_file() else before
     folder.write_manifest(manifest)
+
+
+def with_map(folder: SweepFolder, about: str = "penultimate layer of dense seed 0") -> SweepFolder:
+    """Give a sweep features in which images of a class lie together, and a map of them."""
+    manifest = folder.manifest()
+    label = folder.read_images([schema.LABEL])[schema.LABEL].to_numpy()
+    generator = np.random.default_rng(0)
+    centres = generator.normal(size=(len(manifest.class_names), 8))
+    values = 4 * centres[label] + generator.normal(size=(len(label), 8))
+    publish_features(folder, manifest, Features(values.astype(np.float16), about))
+    angle = 2 * np.pi * label / len(manifest.class_names)
+    placed = 0.5 + 0.38 * np.column_stack([np.cos(angle), np.sin(angle)])
+    placed += generator.normal(scale=0.02, size=placed.shape)
+    keep_map(folder, np.clip(placed, 0, 1).astype(np.float32))
+    return folder

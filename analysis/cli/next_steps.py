@@ -50,10 +50,17 @@ def to_look_at(manifest: Manifest, cache: Cache, program: str) -> str | None:
             else "the same command with more variants compares them"
         )
         return f"no compressed model is there yet: {more}"
-    where = "" if f"{cache.root}" == default_cache() else f" --cache {shlex.quote(f'{cache.root}')}"
+    where = with_cache("", cache)
     show = f"{program} show {shlex.quote(manifest.name)} --results{where}"
     # A line each, so that they can be pasted.
     return f"what was found, and the images:\n    {show}\n    {_dashboard(program)}{where}"
+
+
+def with_cache(command: str, cache: Cache) -> str:
+    """Write a command with the cache it means, where that is not the default one."""
+    if f"{cache.root}" == default_cache():
+        return command
+    return f"{command} --cache {shlex.quote(f'{cache.root}')}"
 
 
 def _dashboard(program: str) -> str:

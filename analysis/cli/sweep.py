@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from analysis.cli import external_models
@@ -76,6 +77,13 @@ def read_config(given: dict[str, Any]) -> dict[str, Any]:
     return with_config(given, *_CLASSES)
 
 
+def options_of_words(words: Sequence[str]) -> dict[str, Any]:
+    """Read the options of ``sweep`` as they are typed."""
+    parser = argparse.ArgumentParser(argument_default=argparse.SUPPRESS)
+    add_options(parser, *_CLASSES)
+    return vars(parser.parse_args(words))
+
+
 def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
     """Add the verbs to the parser."""
     demo = verbs.add_parser(
@@ -138,6 +146,7 @@ def _run(sweep: Sweep, machine: Machine, cache: Cache, program: str) -> int:
             engine=machine.engine,
             scheduler=machine.scheduler,
             progress=bars,
+            warn=lambda line: tell(f"lethe: {line}"),
         )
         keep_tables(cache, manifest.name, bars)
     status = _report(manifest, cache)

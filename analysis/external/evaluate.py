@@ -23,6 +23,7 @@ from analysis.external.sample import Sample
 from analysis.external.signature import Input, Signature, signature_of
 from analysis.external.spec import ModelFile
 from analysis.filesystem import Location
+from analysis.outputs.features import Features, gathered, reduced
 from analysis.outputs.run_scores import RunScores, predictions, run_scores, table_of
 from analysis.store import SweepFolder
 from analysis.training.loop import evaluation_batches
@@ -229,6 +230,44 @@ def _open_again(context: ExternalContext, fit: Fit) -> Loaded:
     if loaded.sha256 != fit.signature.sha256:
         raise RunError("the file was changed while the sweep ran")
     return loaded
+
+
+def features_of(context: ExternalContext, fit: Fit) -> Features:
+    """Features of all test images: what a model computes before its last layer, else its scores.
+
+    Raises
+    ------
+    RunError
+        The model fails on an image.
+    UserError
+        It gives labels alone, or the same for every image.
+    """
+    loaded = _open_again(context, fit)
+    name = fit.signature.model.run.replace("@", " seed ")
+    pixels = context.arrays.pixels(fit.pixels)
+    before_last = None if loaded.penultimate is None else loaded.penultimate(fit.output)
+    folder = context.arrays.folder
+    if before_last is not None:
+        try:
+            parts = _run_in_batches(fit, before_last, pixels)
+            return gathered(parts, len(pixels), folder, f"penultimate layer of {name}")
+        except LetheError:
+            pass  # the same for every image, or too many: its scores say more
+    if fit.kind == "labels":
+        raise UserError(f"{fit.signature.model.label} gives labels alone: there are no features")
+    what = "logits" if fit.kind == "logits" else "scores"
+    scores = _scores(context, fit, context.arrays, fit.pixels).scores
+    return reduced(scores, f"{what} of {name}")
+
+
+def _run_in_batches(fit: Fit, run: Callable[[Array], Array], pixels: Array) -> Iterator[Array]:
+    for batch in _batches(pixels, fit.way.step):
+        given = fed(_filled(batch, fit.way.batch), fit.signature, fit.feeding, fit.way.layout)
+        try:
+            found = _rows(run(given), len(given), len(batch))
+        except Exception as error:
+            raise RunError(f"the model fails on an image: {one_line(error)}") from error
+        yield found
 
 
 def _predicted(context: ExternalContext, fit: Fit, pixels: Array) -> Array:

@@ -16,6 +16,7 @@ from analysis.external.model import Feeding, Loaded, Needed
 from analysis.external.registry import register
 from analysis.external.session import session_options
 from analysis.external.torch_modules import fed, figures_of_module, runner, to_device
+from analysis.models.penultimate import module_features
 
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 _SAVED_OTHERWISE = ("pytorch_model.bin", "tf_model.h5", "flax_model.msgpack")
@@ -74,6 +75,7 @@ def open_folder(where: str, needed: Needed) -> Loaded:
         says=says,
         said_by=said_by or ("config.json" if says != Feeding() else ""),
         class_names=names,
+        penultimate=lambda _: module_features(module, needed.device),
     )
 
 

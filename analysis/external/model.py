@@ -132,6 +132,10 @@ class Loaded:
         whole batch: such a model is run one image at a time.
     notes : tuple of str
         What should be said of it.
+    penultimate : callable or None
+        Takes the name of the output with the scores and opens what runs the model up to its last
+        layer, input array -> features (N, D); gives None where that layer cannot be told. None
+        of formats that are run from end to end alone.
     """
 
     run: Callable[[Array], Mapping[str, Array]]
@@ -145,6 +149,7 @@ class Loaded:
     class_names: tuple[str, ...] = ()
     is_batch_dependent: bool = False
     notes: tuple[str, ...] = ()
+    penultimate: Callable[[str], Callable[[Array], Array] | None] | None = None
 
 
 def figures_of(tensors: list[Stored]) -> Figures:

@@ -12,6 +12,7 @@ from analysis.errors import UserError, one_line
 from analysis.external.declared import beside, merged, names_of_metadata, of_metadata
 from analysis.external.files import read_regular
 from analysis.external.model import Feeding, Loaded, Needed
+from analysis.external.onnx_features import feature_runner
 from analysis.external.onnx_weights import figures_of_file, nodes_of, tensors_of
 from analysis.external.registry import register
 from analysis.external.session import one_of, session_options, switch, threads
@@ -103,6 +104,9 @@ def open_onnx(where: str, needed: Needed) -> Loaded:
         said_by=said_by,
         class_names=names or _names_of_maps(model),
         is_batch_dependent=_is_batch_dependent(model, shape),
+        penultimate=lambda output: feature_runner(
+            onnxruntime, content, output, _options(onnxruntime, asked), providers, path.parent
+        ),
     )
 
 

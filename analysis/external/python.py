@@ -22,6 +22,7 @@ from analysis.external.torch_modules import (
     runner,
     to_device,
 )
+from analysis.models.penultimate import module_features
 
 
 @register("function")
@@ -66,6 +67,7 @@ def open_function(where: str, needed: Needed) -> Loaded:
         return Loaded(
             run, digest, figures, shape, fed(dtype), notes=notes,
             is_batch_dependent=is_batch_dependent(made),
+            penultimate=lambda _: module_features(made, needed.device),
         )  # fmt: skip
     if not callable(made):
         raise UserError(

@@ -16,6 +16,7 @@ from analysis.external.session import session_options
 from analysis.external.torch_modules import figures_of_module, runner, to_device
 from analysis.models.checkpoint import classes_and_channels, read_checkpoint
 from analysis.models.factory import create, resolve, start
+from analysis.models.penultimate import module_features
 from analysis.models.torchvision_shim import import_timm
 
 
@@ -67,6 +68,7 @@ def open_timm(where: str, needed: Needed) -> Loaded:
         says=merged(own, _transform(cfg)) if cfg.get("mean") is not None else own,
         said_by="timm",
         class_names=names,
+        penultimate=lambda _: module_features(model, needed.device),
     )
 
 

@@ -26,6 +26,7 @@ from analysis.external.model import Loaded, Needed
 from analysis.external.registry import register
 from analysis.external.session import session_options
 from analysis.external.torch_modules import check_device, fed, figures_of_tensors, runner
+from analysis.models.penultimate import module_features
 
 # What torch unpickles besides weights and constants: example inputs, and objects of any class.
 _EXAMPLES = "data/sample_inputs/"
@@ -72,6 +73,7 @@ def open_exported(where: str, needed: Needed) -> Loaded:
         shape,
         dtype,
         is_batch_dependent=any("choose_qparams" in one and "token" not in one for one in nodes),
+        penultimate=lambda _: module_features(module, needed.device),
     )
 
 

@@ -1,25 +1,30 @@
-"""Features of the images, brought along: ``features.parquet``, one row an image."""
+"""Features of the images, brought along or made of the scores of a dense run."""
 
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from analysis import schema
+from analysis.config import DENSE_ID
 from analysis.errors import UserError
-from analysis.filesystem.atomic import replacing
 from analysis.importing.arrays import read_matrix
+from analysis.importing.consistency import ImageTable
+from analysis.importing.image_keys import ImageKeys
+from analysis.importing.reading import Read
+from analysis.outputs.features import Features, publish_features, reduced
 from analysis.store import SweepFolder
-from analysis.store.manifest import FileRecord
+from analysis.store.features import LARGEST, MOST_COLUMNS
 
-FEATURES = "features.parquet"
+_GIVEN = "given"
 _ROWS = 16_384
 _MOST = 16_384
+_MOST_BYTES = 2**36
 
 
-def open_features(path: Path, n_images: int) -> npt.NDArray[np.floating]:
+def open_features(path: Path, n_images: int, option: str = "--features") -> npt.NDArray[Any]:
     """Open a file of features, unread; its rows are the images in order.
 
     Raises
@@ -30,54 +35,106 @@ def open_features(path: Path, n_images: int) -> npt.NDArray[np.floating]:
     features = read_matrix(path)
     if len(features) != n_images:
         raise UserError(
-            f"--features {path} has {len(features):,} rows, and there are {n_images:,} images; "
+            f"{option} {path} has {len(features):,} rows, and there are {n_images:,} images; "
             "expected one row an image, in order"
         )
     if features.shape[1] > _MOST:
         raise UserError(
-            f"--features {path} has {features.shape[1]:,} columns; expected at most {_MOST:,}"
+            f"{option} {path} has {features.shape[1]:,} columns; expected at most {_MOST:,}"
         )
     return features
 
 
-def write_features(
-    made: SweepFolder, path: Path, features: npt.NDArray[np.floating], row: npt.NDArray[np.int64]
-) -> FileRecord:
-    """Write features as float16; ``row`` is that of each image in the order of their ids.
+def given_features(
+    path: Path,
+    features: npt.NDArray[Any],
+    row: npt.NDArray[np.int64],
+    option: str = "--features",
+) -> Features:
+    """Return features as a sweep keeps them; ``row`` is that of each image by its id.
+
+    Of more columns than are kept the first principal components are taken.
 
     Raises
     ------
     UserError
         One is not finite, or is too large for float16.
     """
-    names = [schema.IMAGE_ID, *(f"f{i}" for i in range(features.shape[1]))]
-    kinds = [pa.int32(), *[pa.float16()] * features.shape[1]]
-    layout = pa.schema([pa.field(n, k, nullable=False) for n, k in zip(names, kinds, strict=True)])
-    with (
-        replacing(made.path / FEATURES) as temporary,
-        pq.ParquetWriter(temporary, layout, compression="zstd") as writer,
-    ):
+    with tempfile.TemporaryDirectory(prefix="lethe-features-") as work:
+        shape = (len(row), features.shape[1])
+        is_narrow = shape[1] <= MOST_COLUMNS
+        kept: Any = (
+            np.empty(shape, np.float16)
+            if is_narrow
+            else np.lib.format.open_memmap(Path(work) / "rows.npy", "w+", np.float32, shape)
+        )
         for start in range(0, len(row), _ROWS):
             taken = row[start : start + _ROWS]
-            block = _narrow(path, features, taken)
-            ids = pa.array(np.arange(start, start + len(taken)), pa.int32())
-            columns = [pa.array(np.ascontiguousarray(column)) for column in block.T]
-            writer.write_table(pa.table([ids, *columns], schema=layout))
-    return made.record(made.path / FEATURES, rows=len(row))
+            block = features[taken].astype(np.float64)
+            _check(path, block, taken, LARGEST if is_narrow else np.inf, option)
+            kept[start : start + len(taken)] = block
+        if is_narrow:
+            return Features(kept, _GIVEN)
+        return reduced(kept, f"{_GIVEN}, {MOST_COLUMNS} principal components of {shape[1]:,}")
 
 
-def _narrow(
-    path: Path, features: npt.NDArray[np.floating], row: npt.NDArray[np.int64]
-) -> npt.NDArray[np.float16]:
-    given = features[row]
-    with np.errstate(over="ignore"):
-        block = given.astype(np.float16)
-    bad = ~np.isfinite(block)
+def _check(
+    path: Path,
+    block: npt.NDArray[np.float64],
+    row: npt.NDArray[np.int64],
+    largest: float,
+    option: str,
+) -> None:
+    bad = ~(np.abs(block) <= largest) | ~np.isfinite(block)
     if bad.any():
         place, column = np.argwhere(bad)[0].tolist()
-        what = "finite numbers" if not np.isfinite(given[place, column]) else "at most 65,504"
+        value = block[place, column]
+        what = f"at most {largest:,.0f}" if np.isfinite(value) else "finite numbers"
         raise UserError(
-            f"--features {path}, row {int(row[place])}, column {column} is "
-            f"{given[place, column]:g}; expected {what}"
+            f"{option} {path}, row {int(row[place])}, column {column} is {value:g}; expected {what}"
         )
-    return block
+
+
+def features_of_scores(read: Read, keys: ImageKeys, images: ImageTable) -> Features | None:
+    """Make features of the logits of the first dense run that came with scores; None without one.
+
+    Raises
+    ------
+    UserError
+        All images have the same scores.
+    """
+    dense = {seed: code for (variant, seed), code in read.codes.runs.items() if variant == DENSE_ID}
+    seeds = sorted(seed for seed, code in dense.items() if code in read.scored)
+    if not seeds:
+        return None
+    scored = read.scored[dense[seeds[0]]]
+    place = images.place[keys.of(scored.image)]
+    shape = (len(images.kept), scored.scores.n_classes)
+    if 4 * shape[0] * shape[1] > _MOST_BYTES:
+        return None
+    with tempfile.TemporaryDirectory(prefix="lethe-features-") as work:
+        rows = np.lib.format.open_memmap(Path(work) / "rows.npy", "w+", np.float32, shape)
+        rows[:] = np.nan  # of an image that this run says nothing of
+        start = 0
+        for block in scored.scores.blocks():
+            here = place[start : start + len(block)]
+            rows[here[here >= 0]] = block[here >= 0]
+            start += len(block)
+        return reduced(rows, f"logits of dense seed {seeds[0]}")
+
+
+def bring_features(folder: SweepFolder, path: Path) -> str:
+    """Keep features from a file with a sweep that is there; say what they are.
+
+    Raises
+    ------
+    UserError
+        The file cannot be used, or another process writes to the sweep.
+    """
+    with folder.locked():
+        manifest = folder.manifest()
+        n_images = folder.read_images([schema.IMAGE_ID]).num_rows
+        features = open_features(path, n_images, "--from")
+        found = given_features(path, features, np.arange(n_images), "--from")
+        publish_features(folder, manifest, found)
+    return found.about

@@ -12,7 +12,7 @@ from analysis.errors import RunError, UserError
 from analysis.importing.classes import Classes
 from analysis.importing.consistency import ImageTable, check_runs, image_table, runs_of
 from analysis.importing.encode import Run
-from analysis.importing.features import FEATURES, open_features, write_features
+from analysis.importing.features import features_of_scores, given_features, open_features
 from analysis.importing.image_keys import ImageKeys
 from analysis.importing.images import (
     Known,
@@ -33,7 +33,9 @@ from analysis.importing.request import ImportConfig
 from analysis.importing.runs import RunWriter, outputs_of
 from analysis.importing.sources import Source, sources
 from analysis.importing.spool import Spool
+from analysis.outputs.features import Features
 from analysis.store import Cache, SweepFolder
+from analysis.store.features import FEATURES, write_features
 from analysis.store.manifest import FileRecord, Manifest, left_out_records
 from analysis.store.transfer import (
     aside,
@@ -247,9 +249,9 @@ class _Import:
         return classes
 
     def _features(self, read: Read, keys: ImageKeys, images: ImageTable) -> dict[str, FileRecord]:
-        """Write the features of the images that are kept."""
+        """Write the features of the images that are kept: those brought, else of dense scores."""
         if self._asked.features is None:
-            return {}
+            return {} if self._has_features else self._features_of_scores(read, keys, images)
         path = Path(self._asked.features)
         order = read.in_order
         n = len(keys) if order is None else len(order)
@@ -266,7 +268,24 @@ class _Import:
         taken = row[images.kept]
         if (taken < 0).any():
             raise UserError(f"--features {path} has no row of {keys.name(int(images.kept[0]))}")
-        return {FEATURES: write_features(self._made, path, features, taken)}
+        return self._kept(given_features(path, features, taken))
+
+    @property
+    def _has_features(self) -> bool:
+        return self._manifest is not None and FEATURES in self._manifest.files
+
+    def _features_of_scores(
+        self, read: Read, keys: ImageKeys, images: ImageTable
+    ) -> dict[str, FileRecord]:
+        try:
+            found = features_of_scores(read, keys, images)
+        except UserError as error:
+            self._notes.append(f"no features of the images: {error}")
+            return {}
+        return {} if found is None else self._kept(found)
+
+    def _kept(self, found: Features) -> dict[str, FileRecord]:
+        return {FEATURES: write_features(self._made, found.values, about=found.about)}
 
     def _new_manifest(self, keys: ImageKeys, classes: Classes, images: ImageTable) -> Manifest:
         """Write the images of a new sweep, and start its manifest."""

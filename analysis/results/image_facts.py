@@ -6,6 +6,7 @@ A part of :class:`analysis.results.sweep_results.SweepResults`, which computes w
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from analysis.config import DENSE_ID
@@ -118,6 +119,18 @@ class ImageFacts:
         """One row a study and category: its share among PIEs, A/A PIEs and non-PIEs, compared."""
         return annotations.shares(self._studies(variant_id), self._excess_of)
 
+    def image_excess(self, variant_id: str) -> npt.NDArray[np.float64]:
+        """By how much likelier each image is a PIE of a variant half than by seeds alone, (N,).
+
+        ``half_i - floor_i`` of the PIE excess; NaN of images that its sample leaves out, and of all
+        where there is a single run to halve.
+        """
+        found = np.full(len(self._source.label), np.nan)
+        halves, floor = self._variants.half_pies(variant_id), self._variants.floor
+        if halves is not None and floor is not None:
+            found[halves.sample] = (halves.variant - halves.aa) / floor.n_splits
+        return found
+
     def _excess_of(self, study: Study) -> Excess | None:
         """By image, of the variant of a study; None where compression is not seen to add any.
 
@@ -130,12 +143,12 @@ class ImageFacts:
         if design.ties != self._source.ties:
             return None
         low = self._inference.excess(variant_id, wait=False)["pie_excess_low"]
-        halves, floor = self._variants.half_pies(variant_id), self._variants.floor
         aa_pie = self._variants.aa_pies
-        if halves is None or floor is None or aa_pie is None or low is None or not low > 0:
+        if aa_pie is None or low is None or not low > 0:
             return None
-        of_image = np.full(len(self._source.label), np.nan)
-        of_image[halves.sample] = (halves.variant - halves.aa) / floor.n_splits
+        of_image = self.image_excess(variant_id)
+        if np.isnan(of_image).all():
+            return None
         pie = self._variants.pies(variant_id)["is_pie"].to_numpy(np.bool_)
         return Excess(of_image, pie, aa_pie, self._source.label)
 

@@ -31,6 +31,7 @@ from analysis.stats.pie import RESAMPLES, sort_pies
 from analysis.stats.summary import with_inference
 from analysis.stats.votes import TieRule
 from analysis.store import Population, SweepFolder, joinable
+from analysis.store.features import read_features
 from analysis.store.manifest import Manifest
 
 
@@ -317,6 +318,10 @@ class SweepResults(ImageFacts):
         Methods tested at a single level are left out: they have nothing to break between.
         """
         return self._images.breaking_points()
+
+    def features(self) -> npt.NDArray[np.float32] | None:
+        """Features of the images, (N, D): alike images lie close together; None without any."""
+        return read_features(self.folder)
 
     def aa_pies(self) -> npt.NDArray[np.bool_] | None:
         """Whether each image is an A/A PIE of one split of the dense runs, (N,); None for K < 2."""

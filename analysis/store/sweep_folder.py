@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -36,6 +36,7 @@ _IMAGES = "images.parquet"
 _SHIFTS = "shifts"
 _DERIVED = "derived"
 _RUN_METADATA = b"lethe.run"
+T = TypeVar("T")
 
 
 class SweepFolder:
@@ -205,6 +206,10 @@ class SweepFolder:
     def image_columns(self) -> list[str]:
         """Name the columns of ``images.parquet``."""
         return self._guard.reading([self.images_path()], lambda at: column_names(at[0], self.name))
+
+    def read_checked(self, path: Location, read: Callable[[Location], T]) -> T:
+        """Read one of the sweep's files, after it is held against the manifest."""
+        return self._guard.reading([path], lambda at: read(at[0]))
 
     def unhashed(self) -> list[str]:
         """Name the large files that were opened and are still held against the manifest."""

@@ -1,4 +1,4 @@
-"""``marks/``: what people keep of a sweep, tags of its images and saved views; no run touches it.
+"""``marks/``: what people keep of a sweep: tags, named slices, saved views; no run touches it.
 
 One small file, replaced atomically. A lock orders the writers of one machine; in a cache on another
 machine, of two who write at the same moment the later stays.
@@ -8,7 +8,7 @@ import json
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import filelock
@@ -26,14 +26,15 @@ _PATIENCE = 20.0
 
 @dataclass
 class Marked:
-    """Image ids of each tag, rising, and the address parameters of each saved view."""
+    """Image ids of each tag and slice, rising, and the address parameters of each saved view."""
 
     tags: dict[str, list[int]] = field(default_factory=dict)
+    slices: dict[str, list[int]] = field(default_factory=dict)
     views: dict[str, dict[str, list[str]]] = field(default_factory=dict)
 
 
 class Marks:
-    """Tags and saved views of one sweep."""
+    """Tags, named slices and saved views of one sweep."""
 
     def __init__(self, sweep: Location) -> None:
         self._folder = sweep / FOLDER
@@ -44,7 +45,7 @@ class Marks:
         return atomic.stamp(self._path)
 
     def read(self) -> Marked:
-        """Read tags and views.
+        """Read tags, slices and views.
 
         Raises
         ------
@@ -54,7 +55,8 @@ class Marks:
         try:
             read = json.loads(self._path.read_text(encoding="utf-8"))
             return Marked(
-                {str(tag): sorted(map(int, ids)) for tag, ids in read["tags"].items()},
+                _ids(read["tags"]),
+                _ids(read.get("slices", {})),  # files of before have none
                 {
                     str(view): {str(name): list(map(str, values)) for name, values in rule.items()}
                     for view, rule in read["views"].items()
@@ -73,8 +75,8 @@ class Marks:
             OverflowError,
         ) as error:
             raise DamageError(
-                f"{self._path} is damaged ({error}): tags and saved views cannot be read; move it "
-                "away to start again"
+                f"{self._path} is damaged ({error}): tags, slices and saved views cannot be read; "
+                "move it away to start again"
             ) from error
 
     def tag(self, name: str, image_ids: Iterable[int]) -> str:
@@ -113,6 +115,33 @@ class Marks:
 
         self._change(change)
 
+    def save_slice(self, name: str, image_ids: Iterable[int]) -> str:
+        """Keep images under a name, in place of those that had it; return it as it is kept.
+
+        Raises
+        ------
+        UserError
+            As :meth:`tag`; or there are no images.
+        RunError
+            The disk refused it.
+        """
+        kept = checked_name(name, "slice")
+        ids = sorted({int(one) for one in image_ids})
+        if not ids:
+            raise UserError(f"slice '{kept}' would have no image; select some first")
+        self._change(lambda marked: marked.slices.update({kept: ids}))
+        return kept
+
+    def forget_slice(self, name: str) -> None:
+        """Drop a slice; its images are as they were.
+
+        Raises
+        ------
+        RunError
+            The disk refused it.
+        """
+        self._change(lambda marked: marked.slices.pop(name, None))
+
     def save_view(self, name: str, rule: Mapping[str, Sequence[str]]) -> str:
         """Keep the rule of a view, its address parameters; return its name as it is kept.
 
@@ -140,7 +169,7 @@ class Marks:
         self._change(lambda marked: marked.views.pop(name, None))
 
     def adopt(self, other: "Marks") -> None:
-        """Take over tags and views of another sweep of the same images; own views stay.
+        """Take over what is kept of another sweep of the same images; own slices and views stay.
 
         Raises
         ------
@@ -154,18 +183,17 @@ class Marks:
         def change(marked: Marked) -> None:
             for tag, ids in theirs.tags.items():
                 marked.tags[tag] = sorted({*ids, *marked.tags.get(tag, ())})
+            marked.slices = theirs.slices | marked.slices
             marked.views = theirs.views | marked.views
 
-        if theirs.tags or theirs.views:
+        if theirs != Marked():
             self._change(change)
 
     def _change(self, change: Callable[[Marked], Any]) -> None:
         with self._locked():
             marked = self.read()
             change(marked)
-            content = json.dumps(
-                {"tags": marked.tags, "views": marked.views}, ensure_ascii=False, sort_keys=True
-            )
+            content = json.dumps(asdict(marked), ensure_ascii=False, sort_keys=True)
             with replacing(self._path) as temporary:
                 temporary.write_text(content, encoding="utf-8")
 
@@ -185,8 +213,12 @@ class Marks:
             raise RunError(f"{self._path} could not be written: {error.strerror}") from error
 
 
+def _ids(read: Mapping[Any, Any]) -> dict[str, list[int]]:
+    return {str(name): sorted(map(int, ids)) for name, ids in read.items()}
+
+
 def checked_name(name: str, what: str) -> str:
-    """Return the name of a tag or view without blanks around it and of one line.
+    """Return the name of a tag, slice or view without blanks around it and of one line.
 
     Raises
     ------

@@ -20,6 +20,7 @@ from analysis.external.options import ExternalModelsConfig
 from analysis.external.spec import check_even, variant_record
 from analysis.filesystem.atomic import remove_tree
 from analysis.filesystem.copies import working_folder
+from analysis.outputs.features import Features
 from analysis.shifts.inputs import Natural, write_corrupted, write_natural
 from analysis.store import SweepFolder
 from analysis.store.manifest import ExternalModel, Manifest, ModelRecord, left_out_records
@@ -268,6 +269,14 @@ class ExternalSource:
             self._warn(f"warning: {note}")
         manifest.dataset.notes = list(dict.fromkeys([*manifest.dataset.notes, *notes]))
         folder.write_manifest(manifest)
+
+    def submit_features(self, pool: Pool, manifest: Manifest) -> "Future[Features] | None":
+        """Run a dense model up to its last layer, where its format allows it."""
+        seeds = [k for k in manifest.done_seeds(DENSE_ID) if (DENSE_ID, k) in self._fits]
+        if not seeds:
+            return None
+        fit = self._fits[DENSE_ID, seeds[0]]
+        return tasks.submit(pool, "features_of_model_file", self._context, fit)
 
     def shift_bytes(self, n_images: int) -> int:
         """Return the bytes of images at every size that is taken."""

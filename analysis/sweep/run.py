@@ -1,7 +1,8 @@
 """Run a sweep: what is asked minus what exists goes to worker processes.
 
 One way for trained and external models: check, open the data, resolve the models in a worker,
-lock, decode the images, reconcile the manifest with the files, make the runs, predict the shifts.
+lock, decode the images, reconcile the manifest with the files, make the runs, predict the shifts,
+keep features of the images.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from analysis.store.looks import note_look, seeds_seen
 from analysis.store.manifest import Manifest
 from analysis.store.transfer import aside, publish, remove_empty
 from analysis.sweep.external import ExternalSource
+from analysis.sweep.features import keep_features
 from analysis.sweep.plan import open_shifts
 from analysis.sweep.record import (
     check_fingerprint,
@@ -48,6 +50,7 @@ def run_sweep(
     engine: str = "local",
     scheduler: str | None = None,
     progress: Progress = _silent,
+    warn: Callable[[str], None] = _unsaid,
 ) -> Manifest:
     """Train, compress and predict what of a sweep is not done yet; return its manifest.
 
@@ -66,8 +69,8 @@ def run_sweep(
         What to train on.
     engine, scheduler : str
         ``local`` for processes here, ``dask`` for a cluster and its scheduler's address.
-    progress : callable
-        Takes a phase, the number done and the total.
+    progress, warn : callable
+        Take a phase with the number done and the total; a warning.
 
     Raises
     ------
@@ -78,7 +81,7 @@ def run_sweep(
         The machine failed before the runs began.
     """
     source = TrainedSource(sweep, n_workers, device, engine, scheduler)
-    manifest = run(source, cache, progress=progress)
+    manifest = run(source, cache, progress=progress, warn=warn)
     assert manifest is not None  # only a dry run has none
     return manifest
 
@@ -118,7 +121,7 @@ def run_external_models(
         options.
     """
     source = ExternalSource(config, n_workers, progress=progress, say=say, warn=warn)
-    return run(source, cache, dry_run=dry_run, progress=progress)
+    return run(source, cache, dry_run=dry_run, progress=progress, warn=warn)
 
 
 @contextmanager
@@ -131,7 +134,12 @@ def _whole(folder: SweepFolder) -> Iterator[None]:
 
 
 def run(
-    source: ModelSource, cache: Cache, *, dry_run: bool = False, progress: Progress = _silent
+    source: ModelSource,
+    cache: Cache,
+    *,
+    dry_run: bool = False,
+    progress: Progress = _silent,
+    warn: Callable[[str], None] = _unsaid,
 ) -> Manifest | None:
     """Run what of a source's sweep is not done yet; None after a dry run."""
     folder = cache.sweep(source.name)
@@ -172,4 +180,5 @@ def run(
             make_runs(source, work, lacking_shifts(source, work))
             source.finished(work)
             predict_shifts(source, work, data)
+            keep_features(source, work, warn)
     return manifest

@@ -19,6 +19,7 @@ from analysis.datasets.base import Dataset
 from analysis.datasets.preprocess import Arrays, Progress
 from analysis.execution import Pool
 from analysis.filesystem.atomic import remove_tree
+from analysis.outputs.features import Features
 from analysis.shifts.inputs import Natural
 from analysis.store import SweepFolder
 from analysis.store.manifest import Manifest
@@ -118,6 +119,12 @@ class ModelSource(Protocol):
 
     def finished(self, workplace: Workplace) -> None:
         """Look at the finished runs once, and note in the manifest what is suspicious."""
+
+    def submit_features(self, pool: Pool, manifest: Manifest) -> "Future[Features] | None":
+        """Send the features of the images, of the first dense run that is done, to a worker.
+
+        None where there is none.
+        """
 
     def shift_bytes(self, n_images: int) -> int:
         """Return what the pixels of so many images of a shift take on disk, bytes."""

@@ -26,6 +26,7 @@ from analysis.filesystem.atomic import sha256
 from analysis.filesystem.connection import check_seen_by_others
 from analysis.filesystem.copies import share, working_folder
 from analysis.models.spec import ModelSpec
+from analysis.outputs.features import Features
 from analysis.shifts.inputs import Natural, write_corrupted, write_natural
 from analysis.store import SweepFolder
 from analysis.store.manifest import (
@@ -230,6 +231,13 @@ class TrainedSource:
 
     def finished(self, workplace: Workplace) -> None:
         """Add nothing."""
+
+    def submit_features(self, pool: Pool, manifest: Manifest) -> "Future[Features] | None":
+        """Run a dense model up to its last layer."""
+        seeds = manifest.done_seeds(DENSE.variant_id)
+        if not seeds:
+            return None
+        return tasks.submit(pool, "features_of_trained", self._context, seeds[0])
 
     def shift_bytes(self, n_images: int) -> int:
         """Return the bytes of images at the model's size."""

@@ -22,6 +22,7 @@ from analysis.external.evaluate import (
     ExternalContext,
     evaluate,
     evaluate_shifts,
+    features_of,
     look_at,
     predict_dense,
     right_on,
@@ -30,16 +31,25 @@ from analysis.external.evaluate import (
 from analysis.external.fit import Fit
 from analysis.models.factory import resolve
 from analysis.models.spec import ModelSpec
+from analysis.outputs.features import Features
 from analysis.training.machine import this_machine
 from analysis.training.messages import RunContext, RunResult, ShiftResult
 from analysis.training.profile import profile_model
-from analysis.training.run import export_shared_graph, quantize_run, shift_run, train_run
+from analysis.training.run import (
+    export_shared_graph,
+    features_of_run,
+    quantize_run,
+    shift_run,
+    train_run,
+)
 
 __all__ = [
     "compute_run",
     "dense_predictions",
     "evaluate_model_file",
     "export_shared_graph",
+    "features_of_model_file",
+    "features_of_trained",
     "look_at",
     "predict_shifted",
     "profile_model",
@@ -124,6 +134,16 @@ def predict_shifted(
     """Predict one finished run on some shifts."""
     load_files(context.sweep.method_files)
     return shift_run(context, variant, seed, arrays, names)
+
+
+def features_of_trained(context: RunContext, seed: int) -> Features:
+    """Features of all test images, of a dense run that was trained here."""
+    return features_of_run(context, seed)
+
+
+def features_of_model_file(context: tuple[Any, ...], fit: Fit) -> Features:
+    """Features of all test images, of an external model."""
+    return features_of(ExternalContext(*context), fit)
 
 
 def evaluate_model_file(context: tuple[Any, ...], fit: Fit, dense: Fit | None) -> RunResult:

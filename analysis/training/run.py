@@ -16,13 +16,16 @@ from analysis.config import DENSE, DENSE_ID, Variant
 from analysis.datasets.preprocess import Arrays
 from analysis.errors import LetheError, RunError, one_line
 from analysis.models.factory import create, start
+from analysis.models.penultimate import module_features
 from analysis.models.weights import measured_sparsity, stored_bytes
+from analysis.outputs.features import Features, gathered
 from analysis.outputs.prediction import prediction_table
 from analysis.store.manifest import FileRecord
 from analysis.training.loop import (
     Normalizer,
     SharedPhase,
     TrainingData,
+    evaluation_batches,
     n_steps,
     predict,
     stream,
@@ -159,6 +162,26 @@ def _finish(
 
 def _one_image(context: RunContext, normalize: Normalizer) -> torch.Tensor:
     return normalize(pixels_of(context.inputs, "test")[:1])
+
+
+def features_of_run(context: RunContext, seed: int) -> Features:
+    """Features of all test images: what a dense run computes before its last layer.
+
+    Raises
+    ------
+    RunError
+        Its weights are missing, or its last layer cannot be told.
+    """
+    model = load_run(context, DENSE, seed).to(context.device)
+    run = module_features(model, context.device)
+    if run is None:
+        raise RunError(f"'{context.spec.name}' has no last layer to take features before")
+    pixels, normalize = pixels_of(context.inputs, "test"), normalizer_of(context, context.device)
+    parts = (run(normalize(batch)) for batch in evaluation_batches(pixels, context.device))
+    return gathered(
+        parts, len(pixels), context.inputs.arrays.path("test").parent,
+        f"penultimate layer of dense seed {seed}",
+    )  # fmt: skip
 
 
 def shift_run(

@@ -15,7 +15,7 @@ from analysis.results.code import literal, table_code, where_in
 from dashboard import data, export_panel, permissions, report_panel
 from dashboard.address import WHOLE
 from dashboard.context import Context
-from dashboard.gallery import kept, selected, sorts
+from dashboard.gallery import kept, selected, slices, sorts
 from dashboard.gallery.query import Found
 from dashboard.gallery.range_keys import is_metadata, sort_of_range
 from dashboard.gallery.sort_keys import Sort, sort_of
@@ -69,7 +69,7 @@ def _filters(context: Context) -> str:
     for one in (one for one in selection.ranges if one.column in known):
         values = _expression(context, sort_of_range(one.column))
         lines += _kept(f"({values}).between({one.low!r}, {one.high!r})")
-    return lines + _metadata(selection) + _tag_lines(context)
+    return lines + _metadata(selection) + _tag_lines(context) + _slice_lines(context)
 
 
 def _sets(selection: Selection) -> str:
@@ -104,6 +104,12 @@ def _tag_lines(context: Context) -> str:
             chosen = sorted({image_id for tag in names for image_id in tags.get(tag, ())})
             lines += _kept(f'{sign}table["image_id"].isin({literal(chosen)})')
     return lines
+
+
+def _slice_lines(context: Context) -> str:
+    """Write the lines that keep the images of named slices, and those selected on the map."""
+    masks = slices.masks(context.results, context.selection).values()
+    return "".join(where_in(schema.IMAGE_ID, np.flatnonzero(mask).tolist()) for mask in masks)
 
 
 def _order(context: Context) -> str:

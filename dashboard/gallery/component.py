@@ -1,6 +1,6 @@
 """The browser components of the gallery: the grid of tiles, one image over the page, a strip."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -50,20 +50,31 @@ def detail(data: dict[str, Any], on_act: Callable[[], None]) -> None:
     _detail(key=DETAIL_KEY, data=data, on_act_change=on_act)
 
 
-def strip(context: Context, index: ImageIndex, image_ids: list[int], variant_id: str) -> None:
-    """Show images as one variant sees them."""
+def strip(
+    context: Context,
+    index: ImageIndex,
+    image_ids: list[int],
+    variant_id: str,
+    words: Mapping[int, str] | None = None,
+) -> None:
+    """Show images as one variant sees them, each with words of its own where there are some."""
     uris = data.thumbnail_uris(context.results, image_ids)
     st.html(
         '<div class="lethe-strip">'
         + "".join(
-            _figure(context, tile(context, index, image_id, uri), variant_id)
+            _figure(
+                context,
+                tile(context, index, image_id, uri),
+                variant_id,
+                (words or {}).get(image_id),
+            )
             for image_id, uri in zip(image_ids, uris, strict=True)
         )
         + "</div>"
     )
 
 
-def _figure(context: Context, shown: dict[str, object], variant_id: str) -> str:
+def _figure(context: Context, shown: dict[str, object], variant_id: str, words: str | None) -> str:
     asked = {"sweep": context.manifest.name, "variant": variant_id, "image": shown["id"]}
     picture = (
         f'<img class="lethe-picture" src="{shown["src"]}" alt="{alt_text(shown["alt"])}">'
@@ -76,5 +87,7 @@ def _figure(context: Context, shown: dict[str, object], variant_id: str) -> str:
         f'<a class="lethe-strip-tile" target="_self" href="{address}">{picture}'
         f"<b>{escape(str(shown['label']))}</b>"
         f"<span>{escape(str(shown['dense']))} → {escape(str(shown['variant']))}</span>"
-        f"<span>{KIND_ICONS[kind]} {escape(str(shown['kindText']))}</span></a>"
+        f"<span>{KIND_ICONS[kind]} {escape(str(shown['kindText']))}</span>"
+        + (f"<span>{escape(words)}</span>" if words else "")
+        + "</a>"
     )

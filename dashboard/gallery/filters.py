@@ -228,6 +228,7 @@ def filters(context: Context, facets: Facets, metadata: dict[str, pd.Categorical
     if facets.tags:
         _tag_filter(context, facets.tags)
         sets.not_tag_filter(context, list(facets.tags))
+    sets.slice_filter(context)
     is_single = single.is_single(context)
     for name, label in (("agreement", "Agreement, %"), ("distance", "Vote distance, %")):
         if is_single and getattr(selection, name) == WHOLE:

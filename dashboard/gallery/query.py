@@ -148,6 +148,7 @@ def find(
     pies: Mapping[str, Bools] | None = None,
     numbers: Mapping[str, npt.NDArray[np.float64]] | None = None,
     values: npt.NDArray[Any] | None = None,
+    more: Mapping[str, Bools] | None = None,
 ) -> Found:
     """Filter and sort: AND across filters, OR within one; equal values in order of image id.
 
@@ -166,6 +167,8 @@ def find(
         not there yet is passed over.
     values
         What is sorted by, where it is no column of the index; an unknown one (NaN) comes last.
+    more
+        Images that further filters let through, N flags each.
     """
     tagged = {tag: _tagged(ids, len(index)) for tag, ids in (tags or {}).items()}
     masks = _masks(index, selection, class_names, metadata)
@@ -174,7 +177,7 @@ def find(
     if selection.not_tags:
         without = [tagged[tag] for tag in selection.not_tags if tag in tagged]
         masks["not_tags"] = ~_any(without, len(index))
-    masks |= _pie_masks(selection, pies or {}, len(index))
+    masks |= _pie_masks(selection, pies or {}, len(index)) | dict(more or {})
     for one in selection.ranges:
         if one.column in (numbers or {}):
             masks[f"range:{one.column}"] = one.holds((numbers or {})[one.column])

@@ -7,6 +7,7 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.context import Context
+from dashboard.gallery import slices
 from dashboard.links import open_gallery
 from dashboard.text import plain
 
@@ -30,13 +31,28 @@ def not_tag_filter(context: Context, tags: list[str]) -> None:
         _many(context, "not_tag", "not_tags", "Not tagged", tags, list(context.selection.not_tags))
 
 
+def slice_filter(context: Context) -> None:
+    """Choose named slices, of which an image must be in one."""
+    there = list(slices.kept(context.results))
+    if there:
+        with st.container(key="filter-slice"):
+            chosen = list(context.selection.slices)
+            _many(context, "slice", "slices", "Slice", there, chosen, placeholder="Any or none")
+
+
 def _many(
-    context: Context, name: str, field: str, label: str, options: list[str], chosen: list[str]
+    context: Context,
+    name: str,
+    field: str,
+    label: str,
+    options: list[str],
+    chosen: list[str],
+    placeholder: str = "None",
 ) -> None:
     st.multiselect(
         label,
         options,
-        placeholder="None",
+        placeholder=placeholder,
         **state.bound(
             name,
             chosen,

@@ -9,7 +9,7 @@ import streamlit as st
 from analysis import schema
 from dashboard import data
 from dashboard.context import Context
-from dashboard.gallery import query, single
+from dashboard.gallery import query, single, slices
 from dashboard.gallery.query import Found, ImageIndex
 from dashboard.gallery.range_keys import is_metadata, sort_of_range
 from dashboard.gallery.sort_keys import Sort, sort_of
@@ -153,4 +153,5 @@ def found(context: Context, index: ImageIndex, values: Values | None) -> Found:
         },
         numbers=ranged(context),
         values=values,
+        more=slices.masks(context.results, context.selection),
     )

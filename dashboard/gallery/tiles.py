@@ -99,9 +99,12 @@ def chips(selection: Selection) -> list[dict[str, str]]:
         *(("kinds", kind, f"kind: {kind}") for kind in selection.kinds),
         *(("tags", tag, f"tag: {tag}") for tag in selection.tags),
         *(("not_tags", tag, f"not tagged: {tag}") for tag in selection.not_tags),
+        *(("slices", name, f"slice: {name}") for name in selection.slices),
         *(("scores", one, f"scores: {SCORES_WORDS[one]}") for one in selection.scores),
         *(("meta", f"{column}:{value}", f"{column}: {value}") for column, value in selection.meta),
     ]
+    if selection.selected is not None:
+        made.append(("selected", "", "selected on the map"))
     if selection.population != "pies":
         made.append(("population", "", f"population: {_NOUNS[selection.population]}"))
     for field, words in (("agreement", "agreement"), ("distance", "vote distance")):

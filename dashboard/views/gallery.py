@@ -123,7 +123,7 @@ def _turned(selection: Selection, found: query.Found, image: int) -> Selection:
 
 _LISTS = (
     "classes", "becomes", "kinds", "tags", "scores", "not_classes", "not_tags", "pie_in",
-    "not_pie_in",
+    "not_pie_in", "slices",
 )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from dashboard import context as contexts
 from dashboard import data, pages, state
 from dashboard.context import Context
 from dashboard.figure_panel import figure, note
-from dashboard.gallery import single, sorts, tiles
+from dashboard.gallery import neighbors, single, sorts, tiles
 from dashboard.gallery.query import Found, ImageIndex
 from dashboard.gallery.variant_control import variant_filter
 from dashboard.links import open_votes
@@ -55,6 +55,7 @@ def show() -> None:
             code=code,
             on_click=partial(open_votes, context),
         )
+    neighbors.panel(context, index, image_id)
 
 
 def _with_image(context: Context, found: Found) -> Context:

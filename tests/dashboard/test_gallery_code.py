@@ -25,6 +25,8 @@ FILTERS = (
     {"population": "all", "range": "breaking_point:0.5..0.9", "sort": "entropy"},
     {"population": "all", "range": ["meta_light:-3..5", "meta_light:0..9.5"], "sort": "meta_light"},
     {"population": "all", "variant": "int8-static", "range": "kl:0.01..9", "sort": "kl"},
+    {"population": "all", "slice": [HOSTILE[0], "odd"], "kind": ["forgotten", "changed"]},
+    {"population": "all", "selected": "1-40,77", "slice": "odd"},
     {"population": "non-pies", "pie_in": "magnitude-0.50", "class_of": "variant"},
 )
 
@@ -37,7 +39,10 @@ def test_the_lines_give_the_images_of_the_gallery_in_its_order(
     asked,
 ):
     light = {"meta_light": [None if i % 9 == 0 else i / 10 - 5 for i in range(200)]}
-    make_sweep(tmp_path, class_names=HOSTILE, metadata=light).marks.tag(HOSTILE[0], [3, 1, 70, 12])
+    marks = make_sweep(tmp_path, class_names=HOSTILE, metadata=light).marks
+    marks.tag(HOSTILE[0], [3, 1, 70, 12])
+    marks.save_slice(HOSTILE[0], range(0, 200, 3))
+    marks.save_slice("odd", range(1, 200, 2))
     shown = []
     monkeypatch.setattr(component, "grid", lambda data, _: shown.append(data))
     app = open_page("gallery", per_page="240", **asked)

@@ -14,11 +14,11 @@ from analysis.store import Cache
 from analysis.store.join import join
 from dashboard.sweeps import launch
 from dashboard.sweeps.process import State
-from tests.synthetic import make_sweep
+from tests.synthetic import make_sweep, with_map
 
 APP = str(Path(__file__).resolve().parents[2] / "dashboard" / "app.py")
 PAGES = ("", "gallery", "classes", "curves", "compare", "attributes", "image", "export", "annotate")
-ALL_PAGES = (*PAGES, "robustness")
+ALL_PAGES = (*PAGES, "robustness", "map")
 HOSTILE = ("<script>alert(1)</script>", "**bold**", ":red[x]", ":smile: $x^2$", "=1+1")
 
 
@@ -51,7 +51,7 @@ def told(app):
 
 
 def test_every_page_has_its_heading_and_no_error(tmp_path, open_page):
-    make_sweep(tmp_path, shifts=("fog-3",))
+    with_map(make_sweep(tmp_path, shifts=("fog-3",)))
     for page in ALL_PAGES:
         app = open_page(page)
         assert app.title[0].value == (page or "overview").capitalize()

@@ -139,8 +139,9 @@ def test_every_active_filter_has_a_chip():
         classes=("<b>", "ant"), becomes=("bee",), kinds=("changed",), population="all",
         agreement=(0, 50), distance=(1, 100), meta=(("planted", "blur"),), not_classes=("cat",),
         pie_in=("magnitude-0.50",), not_pie_in=("int8-static", "magnitude-0.50"), not_tags=("t",),
+        slices=("odd", "<b>"), selected="1-3",
     )  # fmt: skip
-    assert len(chips(selection)) == 13
+    assert len(chips(selection)) == 16
     assert chips(Selection(variant="v", sort="label", page=2)) == []
 
 

@@ -10,6 +10,8 @@ KNOWN = Known(
     n_images=100,
     numbers=frozenset(["meta_light: left"]),
     meta={"planted": ["blur", "none"]},
+    slices=["<b>", "odd"],
+    has_selected=lambda text: text == "1-3,9",
 )
 
 
@@ -35,6 +37,7 @@ def test_a_selection_survives_the_address():
         sweep="made", variant="magnitude-0.50", ties="exclude", classes=("<script>", "ant"),
         class_of="dense", becomes=("a:b",), kinds=("recovered",), population="all",
         agreement=(10, 90), distance=(5, 100), meta=(("planted", "blur"),), sort="label",
+        slices=("<b>", "odd"), selected="1-3,9",
         not_classes=("<script>",), pie_in=("magnitude-0.90",), not_pie_in=("magnitude-0.50",),
         order="asc", page=3, per_page=24, tile="large", image=7,
     )  # fmt: skip
@@ -60,7 +63,8 @@ def test_defaults_are_left_out_of_the_address():
         ("range", "kl:2..1"), ("range", "kl:nan..1"), ("range", "kl:0..1e999"), ("range", "kl:0-1"),
         ("range", "label:0..1"), ("range", "meta_unknown:0..1"), ("range", "<b>:0..1"),
         ("range", "kl"), ("range", "kl:٠..١"), ("range", "kl:0..1..2"), ("range", "kl:.."),
-        ("sort", "meta_unknown"),
+        ("sort", "meta_unknown"), ("slice", "even"), ("slice", "<script>"), ("selected", "1-"),
+        ("selected", "~0123456789abcdef"), ("selected", "<b>"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_used_falls_back_with_a_note(name, value):
@@ -83,7 +87,10 @@ def test_a_filter_goes_back_to_page_one_and_closes_the_image():
 
 
 def test_reset_keeps_what_is_no_filter():
-    selection = Selection(sweep="s", variant="v", kinds=("changed",), sort="label", per_page=24)
+    selection = Selection(
+        sweep="s", variant="v", kinds=("changed",), sort="label", per_page=24, slices=("odd",),
+        selected="1-3,9",
+    )  # fmt: skip
     assert without_filters(selection) == Selection(
         sweep="s", variant="v", sort="label", per_page=24
     )

@@ -19,7 +19,7 @@ from analysis.store import SweepFolder
 from analysis.store.join import join
 from analysis.store.manifest import LeftOut, ModelRecord
 from analysis.store.protocol import Protocol
-from tests.synthetic import make_sweep
+from tests.synthetic import make_sweep, with_map
 
 STRINGS = {
     "script": "<script>window.struck = 1; alert(1)</script>",
@@ -79,13 +79,13 @@ CATEGORIES = tuple(
 
 
 def make_hostile(root: Path, name: str = "hostile", *, n_images: int = 264) -> SweepFolder:
-    """Write a sweep with every string as class name, path, metadata, tag, view, rater and fact."""
+    """Write a sweep with every string as name of whatever can be called something, and as facts."""
     folder = make_sweep(root, name, n_images=n_images, seeds=4, class_names=TEXTS,
                         shifts=("fog-3",))  # fmt: skip
     _metadata(folder, n_images)
     _facts(folder)
     _kept(folder)
-    return folder
+    return with_map(folder, STRINGS["image"] + STRINGS["bold"])
 
 
 def _metadata(folder: SweepFolder, n_images: int) -> None:
@@ -135,6 +135,7 @@ def _kept(folder: SweepFolder) -> None:
         try:
             folder.marks.tag(text, [number])
             folder.marks.save_view(text, {"class": [text], "meta": [f"value:{text}"]})
+            folder.marks.save_slice(text, [number])
         except UserError:
             pass  # Too long, or with control characters: tests/test_marks.py.
         if len(text) <= 60 and text.isprintable():
@@ -144,4 +145,5 @@ def _kept(folder: SweepFolder) -> None:
     path = folder.path / "marks" / "marks.json"
     marks = json.loads(path.read_text(encoding="utf-8"))
     marks["tags"] |= {text: [1, 2] for text in TEXTS}
+    marks["slices"] |= {text: [1, 2, 10**9] for text in TEXTS}
     path.write_text(json.dumps(marks), encoding="utf-8")

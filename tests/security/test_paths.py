@@ -31,7 +31,7 @@ PARAMETERS = sorted(
     {"sweep", "variant", "class", "class_of", "becomes", "kind", "population", "agreement",
      "method", "sparsity", "not_class", "not_tag", "pie_in", "not_pie_in", "range",
      "distance", "meta", "tag", "sort", "order", "page", "per_page", "tile", "image", "ties",
-     "nobody-knows", *_LOCAL}
+     "slice", "selected", "nobody-knows", *_LOCAL}
 )  # fmt: skip
 SECRET = "secret-outside"
 _opened: list[str] | None = None
@@ -136,7 +136,7 @@ def test_the_parameters_fuzzed_are_all_there_are() -> None:
         sweep="a", variant="b", ties="exclude", classes=("c",), class_of="dense", becomes=("d",),
         kinds=("e",), population="all", agreement=(1, 2), distance=(1, 2), meta=(("a", "b"),),
         not_classes=("c",), not_tags=("t",), pie_in=("b",), not_pie_in=("b",),
-        ranges=(Range("kl", 0.0, 1.0),),
+        ranges=(Range("kl", 0.0, 1.0),), slices=("s",), selected="1-2",
         tags=("t",), sort="label", order="asc", page=2, per_page=7, tile="small", image=1,
     )  # fmt: skip
     by_level = to_params(replace(whole, method="m", sparsity=0.5))

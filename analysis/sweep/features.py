@@ -1,0 +1,70 @@
+"""The last step of a sweep: features of its images, of one dense run."""
+
+from collections.abc import Callable
+
+from analysis.config import DENSE_ID
+from analysis.datasets import open_dataset
+from analysis.datasets.preprocess import Progress
+from analysis.errors import UserError, one_line
+from analysis.outputs.features import publish_features
+from analysis.store import Cache
+from analysis.store.features import FEATURES
+from analysis.sweep.command import written
+from analysis.sweep.record import check_fingerprint
+from analysis.sweep.source import ModelSource, SweepData, Workplace
+
+_PHASE = "features"
+
+
+def keep_features(source: ModelSource, work: Workplace, warn: Callable[[str], None]) -> None:
+    """Make the features of a sweep that has none; a failure is a warning, and the sweep is done."""
+    folder, manifest = work.folder, work.manifest
+    if FEATURES in manifest.files:
+        return
+    try:
+        _make(source, work)
+    except Exception as error:
+        manifest.files.pop(FEATURES, None)
+        command = written(["features", folder.name, "--cache", f"{folder.path.parent}"])
+        warn(f"warning: no features of the images ({one_line(error)}); '{command}' tries again")
+
+
+def _make(source: ModelSource, work: Workplace) -> str | None:
+    future = source.submit_features(work.pool, work.manifest)
+    if future is None:
+        return None
+    work.progress(_PHASE, 0, 1)
+    found = future.result()
+    publish_features(work.folder, work.manifest, found)
+    work.progress(_PHASE, 1, 1)
+    return found.about
+
+
+def make_features(source: ModelSource, cache: Cache, *, progress: Progress) -> str:
+    """Make the features of a sweep that is there, anew; say what they are of.
+
+    Raises
+    ------
+    UserError
+        Its data or its dense model are not there, or are others; or another process writes to it.
+    RunError
+        The model fails.
+    """
+    folder = cache.existing(source.name)
+    before = folder.manifest()
+    source.check(before)
+    dataset = source.select(open_dataset(source.dataset, max_value=source.max_value))
+    with source.pool(cache.root.absolute()) as pool:
+        source.start(pool, dataset)
+        data = SweepData(dataset, dataset.fingerprint(), {})
+        check_fingerprint(before, data.fingerprint)
+        source.resolve(pool, dataset, before)
+        with folder.locked(), source.inputs(folder, data, progress):
+            manifest = folder.manifest()
+            about = _make(source, Workplace(pool, folder, manifest, progress))
+    if about is None:
+        raise UserError(
+            f"sweep '{source.name}' has no '{DENSE_ID}' run that is done; 'python -m analysis show "
+            f"{source.name}' lists its runs"
+        )
+    return about

@@ -1,0 +1,129 @@
+"""How long a map of images takes, and how fast its page is in a real browser.
+
+``python -m benchmarks.map [--images 50000] [--columns 128] [--cache DIR]`` makes a sweep of drawn
+predictions with drawn features in clusters, makes the map by the command line as the page does,
+starts the app on a free port of this machine, opens the page in Chromium, and times: from the
+address to all points painted, a lasso to its images counted, and the way to their gallery.
+"""
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.gallery import ROOT, SWEEP, Browsing, app, free_port, memory
+
+_PAINTED = "() => document.querySelector('.lethe-map')?.dataset.painted !== undefined"
+_N_CHOSEN = 5_000
+# Draws a lasso around the points nearest to one of them, in the map's own coordinates.
+_LASSO = """n => {
+  const map = document.querySelector('.lethe-map').lethe;
+  const far = [...map.xs].map((x, i) => Math.hypot(x - map.xs[0], map.ys[i] - map.ys[0]));
+  const r = [...far].sort((a, b) => a - b)[Math.min(n, map.n - 1)];
+  const turns = [...Array(64).keys()].map((i) => (i / 32) * Math.PI);
+  map.select(turns.map((t) => [map.xs[0] + r * Math.cos(t), map.ys[0] + r * Math.sin(t)]));
+}"""
+
+
+def make_features(n: int, columns: int) -> np.ndarray[Any, Any]:
+    """Draw features in clusters, as those of classes are."""
+    generator = np.random.default_rng(0)
+    centres = 2 * generator.normal(size=(100, columns))
+    drawn = centres[generator.integers(0, 100, n)] + generator.normal(size=(n, columns))
+    return drawn.astype(np.float32)
+
+
+def _made(root: Path, n: int, columns: int) -> None:
+    from analysis.outputs.features import Features, publish_features
+    from benchmarks._caches import make_cache, thumbnails
+
+    folder = make_cache(
+        root, n_images=n, n_classes=100, seeds=4, thumbnail=thumbnails(), name=SWEEP,
+        variants=("magnitude=0.5,0.9",),
+    )  # fmt: skip
+    values = make_features(n, columns).astype(np.float16)
+    publish_features(folder, folder.manifest(), Features(values, "drawn"))
+
+
+def _map(cache: Path) -> float:
+    start = time.perf_counter()
+    words = ["map", SWEEP, "--cache", str(cache)]
+    subprocess.run([sys.executable, "-m", "analysis", *words], cwd=ROOT, check=True, timeout=3600)
+    return time.perf_counter() - start
+
+
+def _paint(browsing: Browsing, address: str) -> float:
+    start = time.perf_counter()
+    browsing.page.goto(address)
+    browsing.page.wait_for_function(_PAINTED, timeout=120_000)
+    return time.perf_counter() - start
+
+
+def _run(cache: Path, chromium: str, rounds: int) -> None:
+    port, browsing = free_port(), Browsing(chromium)
+    paints, lassos, galleries = [], [], []
+    try:
+        with app(cache, port) as server:
+            address = f"http://127.0.0.1:{port}/map?sweep={SWEEP}"
+            for _ in range(rounds + 1):
+                paints.append(_paint(browsing, address))
+            page = browsing.page
+            for _ in range(rounds):
+                page.wait_for_timeout(1000)
+                start = time.perf_counter()
+                page.evaluate(_LASSO, _N_CHOSEN)
+                page.wait_for_selector(".st-key-map-gallery button:enabled", timeout=60_000)
+                lassos.append(time.perf_counter() - start)
+                page.wait_for_timeout(1000)
+                start = time.perf_counter()
+                page.locator(".st-key-map-gallery button").click()
+                page.wait_for_function(
+                    "() => { const all = [...document.querySelectorAll('[data-testid=gallery-tile] "
+                    "img')]; return all.length > 0 && all.every(i => i.naturalWidth > 0); }",
+                    timeout=60_000,
+                )
+                galleries.append(time.perf_counter() - start)
+                _paint(browsing, address)
+            print(
+                f"first paint: first {paints[0]:.2f} s, then {statistics.median(paints[1:]):.2f} s"
+            )
+            print(f"lasso to {_N_CHOSEN:,} images counted: {statistics.median(lassos):.2f} s")
+            print(f"selection to gallery painted: {statistics.median(galleries):.2f} s")
+            print(f"sent to the browser in all: {browsing.n_bytes / 1e6:.1f} MB")
+            print(f"server memory at most: {memory(server.pid, 'VmHWM'):.2f} GB")
+    finally:
+        browsing.close()
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.map")
+    parser.add_argument("--cache", type=Path, help=f"folder with a sweep '{SWEEP}' (default: made)")
+    parser.add_argument("--images", type=int, default=50_000)
+    parser.add_argument("--columns", type=int, default=128)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    chromium = os.environ.get("LETHE_CHROMIUM") or shutil.which("chromium") or ""
+    chromium = chromium or shutil.which("google-chrome") or ""
+    if not chromium:
+        print("no Chromium found; set LETHE_CHROMIUM to its program", file=sys.stderr)
+        return 3
+    with tempfile.TemporaryDirectory() as temporary:
+        cache = options.cache or Path(temporary)
+        if not (cache / SWEEP / "manifest.json").is_file():
+            _made(cache, options.images, options.columns)
+        print(f"map of {options.images:,} images: {_map(cache):.0f} s")
+        _run(cache, chromium, options.rounds)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
