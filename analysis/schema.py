@@ -196,6 +196,22 @@ ANNOTATION_AGREEMENT_COLUMNS: Final = (
     "study", VARIANT_ID, "measure", "rater", "other_rater", "n_raters", "n_images", "observed",
     "coefficient", "ci_low", "ci_high",
 )  # fmt: skip
+SCORES_COLUMNS: Final = (
+    VARIANT_ID, "score", "decile", "n", "excess", "low", "high", "from_value", "to_value",
+    "auc_halves", "auc_aa", "auc_difference", "auc_low", "auc_high", "auc_p", "auc_q",
+    "n_score_runs",
+)  # fmt: skip
+FORECAST_COLUMNS: Final = (VARIANT_ID, IMAGE_ID, "score", "rank", "expected_share_caught")
+CASCADE_COLUMNS: Final = (
+    VARIANT_ID, "share_sent", "threshold", "forgotten_left", "forgotten_left_low",
+    "forgotten_left_high", "top1", "control_forgotten_left", "mean_latency_ms", "split",
+    "share_sent_found", "n_forgotten", "lost_top1_recovered", "mean_bytes_read", "n_runs",
+)  # fmt: skip
+SLICES_COLUMNS: Final = (
+    VARIANT_ID, "slice", "name", "n", "risk_difference", "low", "high", "q", "split", "p",
+    "contrast", "contrast_low", "contrast_high", "contrast_q", "measure", "description",
+    "typical_images", "n_tested",
+)  # fmt: skip
 CURVES_COLUMNS: Final = (
     METHOD, TARGET_SPARSITY, SPARSITY, "metric", "mean", "std", "ci_low", "ci_high", "n_runs",
 )  # fmt: skip

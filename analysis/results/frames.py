@@ -10,6 +10,7 @@ _NOT_NUMBERS = frozenset(
         schema.VARIANT_ID, schema.METHOD, schema.CLASS_NAME, "kind", "metric", "paired",
         "compute_dtype", "attribute", "value", "other_variant_id",
         schema.SHIFT, "corruption", "dataset", "test",
+        "score", "split", "slice", "name", "description", "typical_images",
         "study", "group", "rater", "other_rater", "category", "measure", "time", "scalar",
     }
 )  # fmt: skip

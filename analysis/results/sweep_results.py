@@ -14,6 +14,7 @@ import pandas as pd
 from analysis import schema
 from analysis.results import notebook
 from analysis.results.attribute_tables import AttributeTables
+from analysis.results.doubt import DoubtTables
 from analysis.results.frames import stack, typed
 from analysis.results.group_curves import GroupCurves
 from analysis.results.image_facts import ImageFacts
@@ -21,7 +22,9 @@ from analysis.results.images import ImageTables
 from analysis.results.inference import SeedInference
 from analysis.results.metadata import Metadata
 from analysis.results.plans import Plans
+from analysis.results.reasons import Reasons
 from analysis.results.shifts import RobustnessTables
+from analysis.results.slices import SliceTables
 from analysis.results.source import Source, runs_on, votes_on
 from analysis.results.tables import TABLES
 from analysis.results.variants import VariantTables
@@ -35,7 +38,7 @@ from analysis.store.features import read_features
 from analysis.store.manifest import Manifest
 
 
-class SweepResults(ImageFacts):
+class SweepResults(ImageFacts, Reasons):
     """The results of one sweep under one tie rule.
 
     Variants count as soon as one of their runs is done; ``n_runs`` says how many there are.
@@ -62,6 +65,10 @@ class SweepResults(ImageFacts):
         self._groups = GroupCurves(self._source, self._variants)
         self._plans = Plans(self._source, self._variants)
         self._metadata = Metadata(folder)
+        self._doubt = DoubtTables(self._source, self._variants)
+        self._slices = SliceTables(
+            self._source, self._variants, self._inference, self._doubt, self._metadata
+        )
 
     @property
     def folder(self) -> SweepFolder:

@@ -90,6 +90,14 @@ _ALL = (
     Table("subgroups", "One row a variant, class and subgroup: false positive and negative rates."),
     Table("robustness", "One row a variant, shift and metric: how much of its clean accuracy is "
           "kept."),
+    Table("scores", "One row a variant, score of the images (confidence, atypicality, …) and tenth "
+          "of it: PIE excess, and whether the score tells compression from seeds."),
+    Table("forecast", "One row a variant and image, the most doubtful to dense runs first, with "
+          "the share of changes expected up to its rank."),
+    Table("slices", "One row a variant and group of images that compression costs more than the "
+          "others: found on one half of the images, tested on the other."),
+    Table("cascade", "One row a variant and share of its answers sent to dense: forgotten images "
+          "left, accuracy, latency, beside sending them to another compressed run."),
     Table("annotations", "One row an answer of a rater that stands."),
     Table("annotation-shares", "One row a study and category: shares among PIEs, A/A PIEs and "
           "non-PIEs."),

@@ -127,9 +127,11 @@ class Jackknife:
 
     ``moved`` holds, of each population of runs (of both together where they are paired), an array
     [K, n]: the mean over the splits of ``half_i - floor_i`` without that run, less that with all.
+    ``floors`` has the moves of ``floor_i`` alone, where they were asked for.
     """
 
     moved: tuple[FloatArray, ...]
+    floors: tuple[FloatArray, ...] | None = None
 
 
 def jackknife(
@@ -139,6 +141,7 @@ def jackknife(
     dense_seeds: tuple[int, ...],
     variant_seeds: tuple[int, ...],
     paired: bool,
+    with_floors: bool = False,
 ) -> Jackknife | None:
     """Delete one run after another, of halves of floor((K - 1) / 2) runs.
 
@@ -156,6 +159,8 @@ def jackknife(
         Seeds of the rows, in order.
     paired : bool
         Whether equal seeds tie the two populations.
+    with_floors : bool
+        Whether the moves of the noise floor alone are kept too.
 
     Returns
     -------
@@ -182,6 +187,7 @@ def jackknife(
     n = len(dense.sample)
     of_dense = np.zeros((dense.n_runs, n))
     of_variant = np.zeros((len(population[0]), n))
+    floors = np.zeros((dense.n_runs, n)) if with_floors else None
     images = np.unique(np.concatenate([a.images, other.images]))
     for start in range(0, len(images), _CHUNK):
         part = images[start : start + _CHUNK]
@@ -190,7 +196,14 @@ def jackknife(
         of_dense[:, part] += found.moved("paired" if paired else "b", b.owner, dense.n_runs)
         if not paired:
             of_variant[:, part] = found.moved("variant", other.owner, k_variant)
-    return Jackknife((of_dense,) if paired else (of_dense, of_variant))
+        if floors is not None:
+            floors[:, part] = found.moved("a", a.owner, dense.n_runs, of_floor=True)
+            floors[:, part] += found.moved("b", b.owner, dense.n_runs, of_floor=True)
+    if floors is None:
+        return Jackknife((of_dense,) if paired else (of_dense, of_variant))
+    if paired:
+        return Jackknife((of_dense,), (floors,))
+    return Jackknife((of_dense, of_variant), (floors, np.zeros_like(of_variant)))
 
 
 @dataclass(frozen=True)
@@ -204,17 +217,24 @@ class _Chunk:
     ties: TieRule
 
     def moved(
-        self, deleted: Literal["a", "b", "variant", "paired"], owner: IntArray, k: int
+        self,
+        deleted: Literal["a", "b", "variant", "paired"],
+        owner: IntArray,
+        k: int,
+        *,
+        of_floor: bool = False,
     ) -> FloatArray:
-        """Move of the excess where runs of one side are deleted, [K, m]; others are as they are."""
+        """Move of the excess where runs of one side are deleted, [K, m]; others are as they are.
+
+        With ``of_floor`` that of the noise floor alone.
+        """
         sides = {"a": ("a",), "b": ("b",), "variant": ("variant",), "paired": ("b", "variant")}
         a, b, variant = (
             self._halves(name, deleted=name in sides[deleted]) for name in ("a", "b", "variant")
         )
-        with_it = self._excess(
-            *(self._halves(name, deleted=False) for name in ("a", "b", "variant"))
-        )
-        change = self._excess(a, b, variant) - with_it
+        whole = [self._halves(name, deleted=False) for name in ("a", "b", "variant")]
+        measured = self._floor if of_floor else self._excess
+        change = measured(a, b, variant) - measured(*whole)
         # Whole numbers, which float32 sums exactly.
         deletes = np.zeros((len(owner), k), np.float32)
         deletes[np.arange(len(owner)), owner] = 1
@@ -233,5 +253,7 @@ class _Chunk:
         )
 
     def _excess(self, a: DrawnModal, b: DrawnModal, variant: DrawnModal) -> npt.NDArray[np.int8]:
-        half, floor = a.differs(variant, self.ties), a.differs(b, self.ties)
-        return half.astype(np.int8) - floor.astype(np.int8)
+        return a.differs(variant, self.ties).astype(np.int8) - self._floor(a, b, variant)
+
+    def _floor(self, a: DrawnModal, b: DrawnModal, _: DrawnModal) -> npt.NDArray[np.int8]:
+        return a.differs(b, self.ties).astype(np.int8)

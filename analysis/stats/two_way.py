@@ -43,13 +43,17 @@ class Variances:
 
     @property
     def df(self) -> FloatArray:
-        """Welch-Satterthwaite degrees of freedom of ``total``; NaN without variance."""
+        """Welch-Satterthwaite degrees of freedom of ``total``, at least 1; NaN without variance.
+
+        Where most of ``seeds`` is taken off again by ``both`` the formula falls below 1, at which
+        no t distribution has a use: its interval would be wider than any scale.
+        """
         with np.errstate(divide="ignore", invalid="ignore"):
             terms = np.nan_to_num(self.seeds_df) + self.images**2 / self.images_df
         found = np.full(np.shape(terms), np.nan)
         with np.errstate(all="ignore"):
             np.divide(self.total**2, terms, out=found, where=terms > 0)
-        return found
+        return np.maximum(found, 1.0)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,131 @@
+"""What is said of scores, slices, the forecast and the cascade: one sentence, with its question."""
+
+import numpy as np
+import pandas as pd
+
+from analysis.p_values import short_p
+from analysis.presentation.formatting import count, one_line, percent
+from analysis.stats.forecast import Skill
+from analysis.stats.image_scores import SCORES
+
+LEVEL = 0.05
+_CLAIMED = ("atypicality", "label_suspicion", "class_rarity")
+_WORDS = {one.name: one.word for one in SCORES}
+
+
+def scores_sentence(table: pd.DataFrame) -> str:
+    """State the paper's claim for one variant, either way.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The scores table of one variant.
+    """
+    tests = table.drop_duplicates("score").set_index("score")
+    known = tests[tests["auc_p"].notna()]
+    if known.empty:
+        return (
+            "Scores cannot be tested: they take six dense runs, a third for the scores and the "
+            "others for halves, and predictions with confidences."
+        )
+    significant = known[known["auc_q"] <= LEVEL]
+    claimed = [name for name in _CLAIMED if name in known.index]
+    question = "other seeds and other images, q over these scores"
+    if significant.empty:
+        words = _listed([_WORDS[name] for name in claimed])
+        beyond = f" ({words} included)" if words else ""
+        return (
+            "PIEs are hard images, and so are those that seeds alone make. No score tells what "
+            f"compression adds from seed noise here{beyond}: {question}."
+        )
+    parts = [
+        f"{'more' if row['auc_difference'] > 0 else 'less'} {_WORDS[name]} "
+        f"(AUC {row['auc_halves']:.2f} against {row['auc_aa']:.2f} of A/A PIEs, "
+        f"{row['auc_difference']:+.3f} [{row['auc_low']:+.3f}, {row['auc_high']:+.3f}])"
+        for name, row in significant.iterrows()
+    ]
+    silent = [_WORDS[name] for name in claimed if name not in significant.index]
+    rest = f" Not told from seed noise: {_listed(silent)}." if silent else ""
+    return f"PIEs are {_listed(parts)} than those that seeds alone make: {question}.{rest}"
+
+
+def forecast_sentence(event: str, found: Skill) -> str:
+    """Say how well dense doubt ranks the images that a variant changes.
+
+    Parameters
+    ----------
+    event : str
+        ``flips`` or ``PIEs``.
+    found : Skill
+    """
+    if np.isnan(found.auroc):
+        return f"How well doubt ranks {event} cannot be said: there are none, or all images are."
+    circular = (
+        " PIEs of seeds alone are ranked about as well: the scores say what compression adds."
+        if event == "PIEs"
+        else ""
+    )
+    return (
+        f"Doubt of the dense runs ranks the {event} with AUROC {found.auroc:.3f} "
+        f"[{found.auroc_low:.3f}, {found.auroc_high:.3f}] and average precision {found.ap:.3f} "
+        f"[{found.ap_low:.3f}, {found.ap_high:.3f}] (by chance {found.base_rate:.3f}); intervals "
+        f"over other images, with these runs.{circular}"
+    )
+
+
+def cascade_sentence(table: pd.DataFrame, share: float = 0.1) -> str:
+    """Say what is left of the forgotten images where a share of the answers is sent to dense.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The cascade table of one variant.
+    share : float
+        Share of answers, one of the table.
+    """
+    if table.empty:
+        return "There is no cascade: no run has its dense run, or they give labels alone."
+    row = table[table["share_sent"] == share].iloc[0]
+    if np.isnan(row["forgotten_left"]):
+        return "There is nothing to get back: no image of the test half is forgotten."
+    drawn = "runs and images" if row["n_runs"] > 1 else "images, with these two models"
+    control = (
+        f" Sent to another compressed run, {percent(row['control_forgotten_left'])} are left."
+        if not np.isnan(row["control_forgotten_left"])
+        else ""
+    )
+    return (
+        f"Of {one_line(row['variant_id'])}'s forgotten images, "
+        f"{percent(row['forgotten_left'])} are left [{percent(row['forgotten_left_low'])}, "
+        f"{percent(row['forgotten_left_high'])}] when the {percent(row['share_sent_found'])} least "
+        f"certain answers go to the dense model (95 % interval over other {drawn}).{control}"
+    )
+
+
+def slices_sentence(table: pd.DataFrame) -> str:
+    """Say how many groups of images stand out, and which most.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The slices table of one variant.
+    """
+    if table.empty:
+        return (
+            "No group of images stands out: none that one half of the images suggested has more "
+            "excess forgetting than the others on the other half, at q ≤ 0.05."
+        )
+    first = table.iloc[0]
+    more = f" {len(table)} groups stand out." if len(table) > 1 else ""
+    unit = "PIE excess" if first["measure"] == "PIE excess" else "net share forgotten"
+    return (
+        f"{one_line(first['name'])[:80]} ({count(first['n'])} images) stands out: {unit} "
+        f"{100 * first['risk_difference']:+.1f} points "
+        f"[{100 * first['low']:+.1f}, {100 * first['high']:+.1f}], "
+        f"{100 * first['contrast']:+.1f} more than the others (q = {short_p(first['contrast_q'])}), "
+        f"on the half of the images that did not suggest it.{more}"
+    )
+
+
+def _listed(words: list[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -1,0 +1,140 @@
+"""Tables of why images were forgotten and what keeping them costs: scores, slices, cascade.
+
+A part of :class:`analysis.results.sweep_results.SweepResults`, which computes what they rest on.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from analysis import schema
+from analysis.config import DENSE_ID
+from analysis.results.doubt import DoubtTables
+from analysis.results.frames import stack
+from analysis.results.slices import SliceTables
+from analysis.results.source import Source
+from analysis.results.variants import VariantTables
+from analysis.stats.cascade import CascadeRuns, cascade_table
+from analysis.stats.forecast import Skill
+from analysis.stats.pairs import paired_rows
+from analysis.stats.votes import FloatArray
+
+
+class Reasons:
+    """The tables of a sweep that say what forgotten images share, and what to do."""
+
+    _source: Source
+    _variants: VariantTables
+    _doubt: DoubtTables
+    _slices: SliceTables
+
+    def scores(self, variant_id: str | None = None) -> pd.DataFrame:
+        """One row a variant, score of the images and tenth of it: the PIE excess.
+
+        The scores come from a third of the dense runs, the excess from the others; empty with fewer
+        than six. In every row of a score: its AUC for PIEs of halves and for A/A PIEs, and their
+        difference with its test over runs and images.
+        """
+        return stack([self._scores(v) for v in self._source.asked(variant_id)], _SCORES)
+
+    def _scores(self, variant_id: str) -> pd.DataFrame:
+        return self._variants.kept.shelved(
+            "scores", variant_id, lambda: self._doubt.scores(variant_id), always=True
+        )
+
+    def forecast(self, variant_id: str | None = None) -> pd.DataFrame:
+        """One row a variant and image, the most doubtful first: its rank by dense doubt.
+
+        ``expected_share_caught``: of all flips (of PIEs where runs are independent), how many are
+        on images of this rank or before, by the half of the images that this one is not in. Of a
+        sweep of dense runs alone the ranks, with nulls.
+        """
+        asked = self._source.asked(variant_id)
+        if not asked:
+            has_dense = DENSE_ID in self._source.variant_ids
+            return stack([self._doubt.forecast(None)] if has_dense else [], _FORECAST)
+        return stack([self._doubt.forecast(v) for v in asked], _FORECAST)
+
+    def forecast_skill(self, variant_id: str) -> Skill:
+        """How well dense doubt ranks the images that a variant changes, over other images."""
+        return self._doubt.skill(self._source.asked(variant_id)[0])
+
+    def forecast_event(self, variant_id: str) -> str:
+        """Name what is forecast of a variant: ``flips``, or ``PIEs`` where runs are independent."""
+        return self._doubt.event_name(variant_id)
+
+    def slices(self, variant_id: str | None = None) -> pd.DataFrame:
+        """One row a variant and slice: a group of images with more excess than the others have.
+
+        Found on one half of the images, tested on the other.
+        """
+        return stack([self._slices.table(v) for v in self._source.asked(variant_id)], _SLICES)
+
+    def slice_images(self, key: str) -> npt.NDArray[np.int64]:
+        """Ids of the images of a slice, by its key in the table, ascending.
+
+        Raises
+        ------
+        UserError
+            There is no such slice.
+        """
+        return self._slices.images(key)
+
+    def cascade(self, variant_id: str | None = None) -> pd.DataFrame:
+        """One row a variant and share of its answers that are sent to dense: what is left.
+
+        Each run with the dense run of its seed; the threshold is chosen on one half of the images,
+        the figures are of the other. Variants without such runs, or without confidences, are left
+        out.
+        """
+        frames = [self._cascade(v) for v in self._source.asked(variant_id)]
+        return stack([frame for frame in frames if frame is not None], _CASCADE)
+
+    def _cascade(self, variant_id: str) -> pd.DataFrame | None:
+        dense, variant = self._variants.both(variant_id)
+        is_single = self._source.manifest.is_single(variant_id)
+        rows = paired_rows(dense.seeds, variant.seeds, paired=not is_single)
+        certainty = self._certainty(variant_id)
+        if not len(rows[0]) or certainty is None:
+            return None
+        certainty = certainty[1][rows[1]]
+        right = self._source.correct(variant_id)[rows[1]]
+        other = np.roll(right, -1, axis=0) if len(right) > 1 else None
+        runs = CascadeRuns(certainty, self._source.correct(DENSE_ID)[rows[0]], right, other)
+        latency, size = (
+            tuple(
+                float(pd.to_numeric(self._variants.runs(v)[name]).median())
+                for v in (DENSE_ID, variant_id)
+            )
+            for name in ("latency_ms", "size_bytes")
+        )
+        return cascade_table(
+            variant_id,
+            runs,
+            latency_ms=(latency[0], latency[1]),
+            size_bytes=(size[0], size[1]),
+        )
+
+    def _certainty(self, variant_id: str) -> tuple[str, FloatArray] | None:
+        """Name how certain runs are and say it, [K, N]: by margin, else by confidence, or None."""
+        variant = self._source.population(variant_id)
+        for name in (schema.MARGIN, schema.CONFIDENCE):
+            values = (
+                variant[name]
+                if name in variant.columns
+                else self._source.folder.read_population(
+                    variant_id, (name,), list(variant.seeds), len(self._source.label)
+                )[name]
+            )
+            if not np.isnan(values).all():
+                return name, values
+        return None
+
+    def cascade_measure(self, variant_id: str) -> str | None:
+        """Name what the cascade's thresholds are of: ``margin`` or ``confidence``; None: labels."""
+        found = self._certainty(variant_id)
+        return None if found is None else found[0]
+
+
+_SCORES, _FORECAST = schema.SCORES_COLUMNS, schema.FORECAST_COLUMNS
+_SLICES, _CASCADE = schema.SLICES_COLUMNS, schema.CASCADE_COLUMNS

@@ -1,0 +1,140 @@
+"""The cascade: the least certain answers of a compressed model go to the dense one.
+
+The threshold is chosen on one half of the images, and every figure is of the other.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from analysis import schema
+from analysis.stats.forecast import halves_of_images
+from analysis.stats.votes import BoolArray, FloatArray
+
+SHARES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
+SPLIT = "test half"
+_NORMAL = 1.959963984540054
+
+
+@dataclass(frozen=True)
+class CascadeRuns:
+    """Runs of a variant, each with the dense run it is sent to, arrays of shape (K, N).
+
+    ``certainty`` is the margin of the compressed runs (else their confidence), ``other`` whether the run that the
+    control sends to is right: another one of the same variant; None with a single run.
+    """
+
+    certainty: FloatArray
+    dense: BoolArray
+    variant: BoolArray
+    other: BoolArray | None
+
+
+def cascade_table(
+    variant_id: str,
+    runs: CascadeRuns,
+    *,
+    latency_ms: tuple[float, float],
+    size_bytes: tuple[float, float],
+) -> pd.DataFrame:
+    """What is left of the forgotten images where a share of the answers is sent to dense.
+
+    For each share q: the threshold of each run is the q-quantile of its certainty on the choosing
+    half, and all answers of at most that certainty are sent. On the test half, summed over the
+    runs: ``forgotten_left`` = forgotten images (dense right, compressed wrong) that are not sent,
+    over all forgotten ones; ``control_forgotten_left`` = those that are wrong still where answers
+    are sent to another compressed run instead.
+
+    Parameters
+    ----------
+    variant_id : str
+    runs : CascadeRuns
+    latency_ms, size_bytes : (dense, variant)
+        Median latency of one image, and bytes of weights; NaN where not known.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``schema.CASCADE_COLUMNS``, a row a share. ``threshold`` is the mean over runs,
+        ``share_sent_found`` the share that is sent on the test half: more than asked for where many
+        answers are equally certain. ``mean_latency_ms`` and ``mean_bytes_read`` are those of the
+        compressed model plus the found share of dense.
+
+    Notes
+    -----
+    The 95 % interval is Wilson's, with the effective number of images that a two-way clustered
+    variance (runs x images; over images with one run) gives for the ratio.
+    """
+    n = runs.dense.shape[1]
+    choosing = halves_of_images(n)
+    test = ~choosing
+    forgotten = (runs.dense & ~runs.variant)[:, test]
+    dense_top1, top1 = float(runs.dense[:, test].mean()), float(runs.variant[:, test].mean())
+    certainty = np.nan_to_num(np.asarray(runs.certainty, np.float64), nan=-1.0)
+    ranked = np.sort(certainty[:, choosing], axis=1)
+    rows = []
+    for share in SHARES:
+        threshold = _thresholds(ranked, share)
+        sent = certainty[:, test] <= threshold[:, None]
+        left = forgotten & ~sent
+        value, low, high = _ratio(left, forgotten)
+        answer = np.where(sent, runs.dense[:, test], runs.variant[:, test])
+        found = float(sent.mean())
+        control = np.nan
+        if runs.other is not None:
+            helped = sent & runs.other[:, test]
+            control = _ratio(forgotten & ~helped, forgotten)[0]
+        after, lost = float(answer.mean()), dense_top1 - top1
+        rows.append(
+            {
+                schema.VARIANT_ID: variant_id,
+                "share_sent": share,
+                "threshold": float(threshold.mean()) if share else np.nan,
+                "forgotten_left": value,
+                "forgotten_left_low": low,
+                "forgotten_left_high": high,
+                "top1": after,
+                "control_forgotten_left": control,
+                "mean_latency_ms": latency_ms[1] + found * latency_ms[0],
+                "split": SPLIT,
+                "share_sent_found": found,
+                "n_forgotten": float(forgotten.sum() / len(forgotten)),
+                "lost_top1_recovered": (after - top1) / lost if lost > 0 else np.nan,
+                "mean_bytes_read": size_bytes[1] + found * size_bytes[0],
+                "n_runs": len(forgotten),
+            }
+        )
+    return pd.DataFrame(rows).reindex(columns=list(schema.CASCADE_COLUMNS))
+
+
+def _thresholds(ranked: FloatArray, share: float) -> FloatArray:
+    """Largest certainty that is sent, of each run: nothing below the smallest, all at the end."""
+    n = ranked.shape[1]
+    if share >= 1:
+        return np.full(len(ranked), np.inf)
+    count = round(share * n)
+    return ranked[:, count - 1] if count else np.full(len(ranked), -np.inf)
+
+
+def _ratio(part: BoolArray, whole: BoolArray) -> tuple[float, float, float]:
+    """Share of the events of ``whole`` [K, n] that are in ``part``, and its 95 % interval."""
+    total = float(whole.sum())
+    if not total:
+        return np.nan, np.nan, np.nan
+    value = float(part.sum()) / total
+    residual = part - value * whole
+    of_images, k = residual.sum(axis=0), len(residual)
+    images = float((of_images**2).sum())
+    variance = images
+    if k > 1:
+        of_runs = residual.sum(axis=1)
+        runs = k / (k - 1) * float(((of_runs - of_runs.mean()) ** 2).sum())
+        variance = max(runs + images - float((residual**2).sum()), images)
+    variance /= total**2
+    # Where nothing varied, as many images as ever were forgotten.
+    n = value * (1 - value) / variance if variance > 0 else float(whole.any(axis=0).sum())
+    centre = (value + _NORMAL**2 / (2 * n)) / (1 + _NORMAL**2 / n)
+    spread = value * (1 - value) / n + _NORMAL**2 / (4 * n**2)
+    margin = _NORMAL * np.sqrt(spread) / (1 + _NORMAL**2 / n)
+    return value, max(centre - margin, 0.0), min(centre + margin, 1.0)

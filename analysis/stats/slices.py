@@ -1,0 +1,241 @@
+"""Slices: groups of images that compression costs more than others, found and tested.
+
+Candidates are ranked on one random half of the images and tested on the other.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.cluster import KMeans, MiniBatchKMeans
+
+from analysis.stats.excess import Groups, group_excess
+from analysis.stats.forecast import halves_of_images
+from analysis.stats.jackknife import Jackknife
+from analysis.stats.multiple import benjamini_hochberg
+from analysis.stats.votes import BoolArray, FloatArray, IntArray
+
+TESTED = 10
+# Candidates that hardly stood out where they were chosen cost the others power.
+MIN_T = 1.0
+MIN_IMAGES = 10
+LEVEL = 0.05
+_OVERLAP = 0.5
+_SIZES, _PARTS = (8, 32, 128), (2, 4, 8)
+_PER_CLUSTER = 20
+_MANY = 20_000
+_RANDOM_SEED = 20191113
+
+
+@dataclass(frozen=True)
+class Partition:
+    """Groups of images that do not overlap: ``code`` [N] from 0, -1 for none, and their names."""
+
+    key: str
+    code: IntArray
+    names: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A group that stands out on the half that did not choose it.
+
+    ``risk`` is the risk difference, ``contrast`` that less the same of all other images: estimate,
+    low, high, p, q each.
+    """
+
+    partition: Partition
+    group: int
+    n: int
+    risk: tuple[float, ...]
+    contrast: tuple[float, ...]
+    n_tested: int
+
+
+def clusters(features: FloatArray) -> list[Partition]:
+    """Clusters of all images at three sizes: k-means with 8, 32 and 128 centres.
+
+    Fewer where that leaves fewer than 20 images a cluster.
+
+    Parameters
+    ----------
+    features : float array, shape (N, d)
+    """
+    found: dict[int, Partition] = {}
+    for size in _SIZES:
+        k = min(size, len(features) // _PER_CLUSTER)
+        if k > 1 and k not in found:
+            names = [f"cluster {i + 1} of {k}" for i in range(k)]
+            found[k] = Partition(f"clusters-{k}", _k_means(features, k), names)
+    return list(found.values())
+
+
+def class_parts(features: FloatArray, label: IntArray, names: Sequence[str]) -> list[Partition]:
+    """Clusters within each class, at three sizes: k-means with 2, 4 and 8 centres.
+
+    Parameters
+    ----------
+    features : float array, shape (N, d)
+    label : integer array, shape (N,)
+    names : sequence of str
+        Class names by class id.
+    """
+    found = []
+    for size in _PARTS:
+        code = np.full(len(label), -1, np.int64)
+        of_groups: list[str] = []
+        for one in np.unique(label):
+            (here,) = np.nonzero(label == one)
+            if len(here) < size * _PER_CLUSTER:
+                continue
+            code[here] = _k_means(features[here], size) + len(of_groups)
+            of_groups += [f"{names[one]}, part {i + 1} of {size}" for i in range(size)]
+        if of_groups:
+            found.append(Partition(f"parts-{size}", code, of_groups))
+    return found
+
+
+def _k_means(features: FloatArray, k: int) -> npt.NDArray[np.int64]:
+    values = np.asarray(features, np.float32)
+    options = {"n_clusters": k, "random_state": _RANDOM_SEED % 2**31, "n_init": 1}
+    model = (
+        MiniBatchKMeans(batch_size=4096, **options) if len(values) > _MANY else KMeans(**options)
+    )
+    return np.asarray(model.fit_predict(values), np.int64)
+
+
+def borders(prediction: IntArray, names: Sequence[str]) -> Partition | None:
+    """Images on which some dense runs disagree, by the two classes they name most.
+
+    Parameters
+    ----------
+    prediction : integer array, shape (T, N)
+        Of runs that take no part in what is tested: where they disagree, the same runs would make
+        fewer PIEs with others than with themselves.
+    names : sequence of str
+        Class names by class id.
+
+    Returns
+    -------
+    Partition or None
+        None where there are fewer than two runs, or no image is disputed.
+    """
+    if len(prediction) < 2:
+        return None
+    low, high = prediction.min(axis=0), prediction.max(axis=0)
+    disputed = (low != high) & (low >= 0)
+    if not disputed.any():
+        return None
+    pairs, inverse = np.unique(np.stack([low, high])[:, disputed], axis=1, return_inverse=True)
+    code = np.full(prediction.shape[1], -1, np.int64)
+    code[disputed] = inverse.ravel()
+    return Partition("borders", code, [f"{names[a]} against {names[b]}" for a, b in pairs.T])
+
+
+def find_slices(
+    partitions: Sequence[Partition],
+    half: FloatArray,
+    floor: FloatArray,
+    found: Jackknife | None,
+    *,
+    n_tested: int = TESTED,
+) -> list[Found]:
+    """Find groups of images with more excess forgetting than the others have.
+
+    On one half of the images candidates are ranked by the t of their contrast; the first
+    ``n_tested`` of those at 1 or more that are no near copies of one before are tested on the other
+    half, and listed where risk difference and contrast are both above 0 at q <= 0.05
+    (Benjamini-Hochberg over the tested ones, each).
+
+    Parameters
+    ----------
+    partitions : sequence of Partition
+        Candidates; their codes have the length of ``half``.
+    half, floor : float arrays, shape (n,)
+        How often each image is a PIE of the variant half, and of the other dense half; of a pair
+        of single models whether it was forgotten, and whether it was recovered.
+    found : Jackknife, optional
+        Without it nothing can be tested. One without populations: no run varies.
+    n_tested : int
+        Candidates that are tested.
+
+    Returns
+    -------
+    list of Found
+        The largest contrast first.
+    """
+    choosing = halves_of_images(len(half))
+    chosen = _chosen(partitions, half, floor, found, choosing, n_tested)
+    if not chosen or found is None:
+        return []
+    tests = [
+        (partition, group, _tested(partition, half, floor, found, ~choosing))
+        for partition, group in chosen
+    ]
+    risk_p = np.array([groups.risk.p[group] for _, group, groups in tests])
+    contrast_p = np.array([groups.contrast.p[group] for _, group, groups in tests])
+    listed = []
+    for (partition, group, groups), risk_q, contrast_q in zip(
+        tests, benjamini_hochberg(risk_p), benjamini_hochberg(contrast_p), strict=True
+    ):
+        risk, contrast = (
+            tuple(float(x[group]) for x in (test.difference, test.low, test.high, test.p))
+            for test in (groups.risk, groups.contrast)
+        )
+        # A missing q is no finding.
+        stands_out = risk_q <= LEVEL and contrast_q <= LEVEL and min(risk[0], contrast[0]) > 0
+        if stands_out:
+            n = int((partition.code == group).sum())
+            listed.append(
+                Found(
+                    partition, group, n, (*risk, float(risk_q)), (*contrast, float(contrast_q)),
+                    len(tests),
+                )
+            )  # fmt: skip
+    return sorted(listed, key=lambda one: -one.contrast[0])
+
+
+def _tested(
+    partition: Partition, half: FloatArray, floor: FloatArray, found: Jackknife, images: BoolArray
+) -> Groups:
+    # Images in none of the groups are among the others all the same.
+    n = len(partition.names)
+    code = np.where(partition.code >= 0, partition.code, n)
+    return group_excess(half, floor, found, np.where(images, code, -1), n + 1)
+
+
+def _chosen(
+    partitions: Sequence[Partition],
+    half: FloatArray,
+    floor: FloatArray,
+    found: Jackknife | None,
+    choosing: BoolArray,
+    n_tested: int,
+) -> list[tuple[Partition, int]]:
+    if found is None:
+        return []
+    candidates = []
+    for partition in partitions:
+        groups = _tested(partition, half, floor, found, choosing)
+        known = partition.code >= 0
+        sizes = [
+            np.bincount(partition.code[known & side], minlength=len(partition.names))
+            for side in (choosing, ~choosing)
+        ]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            t = groups.contrast.difference / groups.contrast.se
+        for group in range(len(partition.names)):
+            enough = min(size[group] for size in sizes) >= MIN_IMAGES
+            if enough and t[group] >= MIN_T and groups.risk.difference[group] > 0:
+                candidates.append((float(t[group]), partition, group))
+    chosen: list[tuple[Partition, int]] = []
+    taken: list[BoolArray] = []
+    for _, partition, group in sorted(candidates, key=lambda one: -one[0]):
+        members = partition.code == group
+        if all((members & other).sum() <= _OVERLAP * (members | other).sum() for other in taken):
+            chosen.append((partition, group))
+            taken.append(members)
+        if len(chosen) == n_tested:
+            break
+    return chosen
