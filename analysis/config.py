@@ -12,12 +12,20 @@ from typing import Any
 
 from analysis.errors import UserError
 from analysis.options import check_options, option
-from analysis.variants import DENSE, DENSE_ID, Step, Variant, format_level, parse_variants
+from analysis.variants import (
+    DENSE,
+    DENSE_ID,
+    FLOAT_LAYERS,
+    Step,
+    Variant,
+    format_level,
+    parse_variants,
+)
 
 __all__ = [
-    "DENSE", "DENSE_ID", "SCHEDULES", "SEVERITIES", "Machine", "Shift", "Step", "Sweep",
-    "Training", "Variant", "check_names", "check_sweep_name", "corruption_shift", "default_name",
-    "format_level", "is_sweep_name", "parse_shifts", "parse_variants",
+    "DENSE", "DENSE_ID", "FLOAT_LAYERS", "SCHEDULES", "SEVERITIES", "Machine", "Shift", "Step",
+    "Sweep", "Training", "Variant", "check_names", "check_sweep_name", "corruption_shift",
+    "default_name", "format_level", "is_sweep_name", "parse_shifts", "parse_variants",
 ]  # fmt: skip
 
 SEVERITIES = (1, 2, 3, 4, 5)

@@ -196,6 +196,12 @@ ANNOTATION_AGREEMENT_COLUMNS: Final = (
     "study", VARIANT_ID, "measure", "rater", "other_rater", "n_raters", "n_images", "observed",
     "coefficient", "ci_low", "ci_high",
 )  # fmt: skip
+LAYERS_COLUMNS: Final = (
+    VARIANT_ID, "layer", "k", "forgotten_restored", "forgotten_restored_low",
+    "forgotten_restored_high", "top1", "bytes_added", "split", SEED, "rank", "n_restored",
+    "n_forgotten", "n_images", "dense_top1", "compressed_top1", "to_right", "to_wrong",
+    "mcnemar_p", "mcnemar_q", "ranking_restored", "ranking_forgotten", "layers", "nodes",
+)  # fmt: skip
 CURVES_COLUMNS: Final = (
     METHOD, TARGET_SPARSITY, SPARSITY, "metric", "mean", "std", "ci_low", "ci_high", "n_runs",
 )  # fmt: skip

@@ -10,7 +10,7 @@ from analysis.errors import UserError
 DENSE_ID = "dense"
 _METHOD = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 # As it is typed, and as it stands in the name of a folder, where some systems take no colon.
-_FLOAT_TYPED, FLOAT = "~float:", "~float~"
+FLOAT_LAYERS, _FLOAT = "~float:", "~float~"
 _LAYER = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
 _LONGEST = 200
 
@@ -47,8 +47,8 @@ class Step:
         for layer in self.float_layers:
             if not _LAYER.fullmatch(layer):
                 raise UserError(
-                    f"variant '{self.method}{_FLOAT_TYPED}{layer:.80}': expected names of layers "
-                    f"joined by ',', such as {self.method}{_FLOAT_TYPED}features.0,fc"
+                    f"variant '{self.method}{FLOAT_LAYERS}{layer:.80}': expected names of layers "
+                    f"joined by ',', such as {self.method}{FLOAT_LAYERS}features.0,fc"
                 )
         object.__setattr__(self, "float_layers", tuple(sorted({*self.float_layers})))
         if len(self.step_id) > _LONGEST:
@@ -66,7 +66,7 @@ class Step:
     @property
     def kept(self) -> str:
         """What its key says of the layers that stay in float: ``~float~conv1,fc``, or nothing."""
-        return f"{FLOAT}{','.join(self.float_layers)}" if self.float_layers else ""
+        return f"{_FLOAT}{','.join(self.float_layers)}" if self.float_layers else ""
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def parse_variants(items: Iterable[str]) -> tuple[Variant, ...]:
     for item in items:
         chains: list[tuple[Step, ...]] = [()]
         for part in item.strip().split("+"):
-            asked, tilde, layers = part.replace(_FLOAT_TYPED, FLOAT).partition(FLOAT)
+            asked, tilde, layers = part.replace(FLOAT_LAYERS, _FLOAT).partition(_FLOAT)
             kept = tuple(name.strip() for name in layers.split(",")) if tilde else ()
             method, equals, levels = asked.partition("=")
             if not method.strip():

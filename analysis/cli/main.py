@@ -17,6 +17,7 @@ from analysis.cli import (
     import_predictions,
     next_steps,
     plan,
+    remedy,
     report,
     sweep,
 )
@@ -46,7 +47,7 @@ def build_parser(
     )
     common.add_argument("--verbose", action="store_true", help="show the traceback of a failure")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    groups = (sweep, external_models, import_predictions, cache, export, report, plan)
+    groups = (sweep, external_models, import_predictions, cache, export, report, plan, remedy)
     for group in groups:
         group.add_verbs(verbs, common)
     for verb, text in (beside or {}).items():

@@ -11,6 +11,7 @@ _NOT_NUMBERS = frozenset(
         "compute_dtype", "attribute", "value", "other_variant_id",
         schema.SHIFT, "corruption", "dataset", "test",
         "study", "group", "rater", "other_rater", "category", "measure", "time", "scalar",
+        "layer", "split", "layers", "nodes",
     }
 )  # fmt: skip
 

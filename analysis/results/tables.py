@@ -90,6 +90,8 @@ _ALL = (
     Table("subgroups", "One row a variant, class and subgroup: false positive and negative rates."),
     Table("robustness", "One row a variant, shift and metric: how much of its clean accuracy is "
           "kept."),
+    Table("layers", "One row a variant and layer, or the best of them together: forgotten images "
+          "that come back with it in float, bytes added."),
     Table("annotations", "One row an answer of a rater that stands."),
     Table("annotation-shares", "One row a study and category: shares among PIEs, A/A PIEs and "
           "non-PIEs."),

@@ -36,7 +36,7 @@ from analysis.store.manifest import (
 )
 from analysis.store.records import TailRecord
 from analysis.sweep import tasks
-from analysis.sweep.plan import asked_variants, check_data, selected
+from analysis.sweep.plan import asked_variants, check_data, check_layers, selected
 from analysis.sweep.record import (
     check_origin,
     check_same_options,
@@ -46,7 +46,7 @@ from analysis.sweep.record import (
     git_commit,
 )
 from analysis.sweep.source import Key, Lacking, SweepData, Workplace, remove_shared
-from analysis.training.messages import RunContext, RunResult, ShiftResult
+from analysis.training.messages import Layer, LayerAnswer, RunContext, RunResult, ShiftResult
 
 _INPUTS = "inputs"
 
@@ -259,6 +259,32 @@ class TrainedSource:
         """Predict a run on shifts, from its weights."""
         variant = self._variants[run[0]]
         return tasks.submit(pool, "predict_shifted", self._context, variant, run[1], arrays, names)
+
+    def layers(self, pool: Pool, run: Key) -> "Future[list[Layer]]":
+        """List in a worker the layers of a run that can be put back to float.
+
+        Raises
+        ------
+        UserError
+            It is not made of the dense weights, layer by layer.
+        """
+        variant = self._variants[run[0]]
+        check_layers(variant, self._sweep.training)
+        if needs_graph(variant):
+            tasks.submit(pool, "export_shared_graph", self._context).result()
+        return tasks.submit(pool, "layers_of_run", self._context, variant, run[1])
+
+    def with_float(self, pool: Pool, run: Key, names: tuple[str, ...]) -> "Future[LayerAnswer]":
+        """Predict the test images in a worker, with some layers of a run in float."""
+        variant = self._variants[run[0]]
+        return tasks.submit(pool, "answer_with_float", self._context, variant, run[1], names)
+
+    def to_quantize(self, pool: Pool, run: Key) -> "Future[tuple[bytes, Any]] | None":
+        """Take in a worker the float graph of a run and its calibration images; None without."""
+        variant = self._variants[run[0]]
+        if not needs_graph(variant):
+            return None
+        return tasks.submit(pool, "calibration_of", self._context, variant, run[1])
 
 
 def describe_sweep(manifest: Manifest, sweep: Sweep) -> None:

@@ -29,19 +29,26 @@ from analysis.external.evaluate import (
     try_model,
 )
 from analysis.external.fit import Fit
+from analysis.external.layers import answer_of_pair, layers_of_pair
 from analysis.models.factory import create, resolve
 from analysis.models.spec import ModelSpec
 from analysis.models.weights import layers
+from analysis.training.layers import answer_with_float, calibration_of, layers_of_run
 from analysis.training.machine import this_machine
 from analysis.training.messages import RunContext, RunResult, ShiftResult
 from analysis.training.profile import profile_model
 from analysis.training.run import export_shared_graph, quantize_run, shift_run, train_run
 
 __all__ = [
+    "answer_of_pair",
+    "answer_with_float",
+    "calibration_of",
     "compute_run",
     "dense_predictions",
     "evaluate_model_file",
     "export_shared_graph",
+    "layers_of_pair",
+    "layers_of_run",
     "look_at",
     "predict_shifted",
     "profile_model",
