@@ -24,16 +24,17 @@ from analysis.training.messages import Layer, LayerAnswer
 
 _SIMILAR = 0.9
 _WEIGHT = ".weight"
+# Quantizers leave these out where the range of the integers that follow cuts as much.
+_CUTS = ("Relu", "Clip")
 
 
 @dataclass(frozen=True)
 class _Match:
-    """A quantized layer: its node's place in its file, and the float weight and bias for it."""
+    """A quantized layer: its node's place in its file, and what it has in the float file."""
 
     place: int
     layer: Layer
-    weight: Any
-    bias: Any
+    float_node: "_Node"
 
 
 def layers_of_pair(dense: ModelFile, compressed: ModelFile) -> list[Layer]:
@@ -91,14 +92,17 @@ def _matched(dense: ModelFile, compressed: ModelFile) -> tuple[Any, list[_Match]
     _check_alike([(pairs[one.place], one) for one in rounded], dense, compressed)
     names = _names([pairs[one.place] for one in rounded])
     return quantized, [
-        _Match(one.place, Layer(name, one.name), pairs[one.place].weight, pairs[one.place].bias)
+        _Match(one.place, Layer(name, one.name), pairs[one.place])
         for one, name in zip(rounded, names, strict=True)
     ]
 
 
 @dataclass(frozen=True)
 class _Node:
-    """A node with weights: its place and names, and its weight and bias as they are computed."""
+    """A node with weights: its place and names, and its weight and bias as they are computed.
+
+    ``before`` is the activation function that it follows, with the bounds that it takes.
+    """
 
     place: int
     name: str
@@ -107,6 +111,7 @@ class _Node:
     weight: Any
     bias: Any
     is_quantized: bool
+    before: tuple[Any, tuple[Any, ...]] | None
 
 
 def _layers(model: Any) -> list[_Node]:
@@ -136,10 +141,33 @@ def _layers(model: Any) -> list[_Node]:
             if weight is not None:
                 has_bias = len(node.input) > 2 and node.input[2]
                 bias = value(node.input[2])[0] if has_bias else None
+                before = _activation(makers.get(node.input[0]), stored, makers)
                 found.append(
-                    _Node(place, node.name, node.input[1], node.op_type, weight, bias, is_quantized)
-                )
+                    _Node(
+                        place, node.name, node.input[1], node.op_type, weight, bias, is_quantized,
+                        before,
+                    )
+                )  # fmt: skip
     return found
+
+
+def _activation(
+    node: Any, stored: dict[str, Any], makers: dict[str, Any]
+) -> tuple[Any, tuple[Any, ...]] | None:
+    """Return a node that cuts values off, with its bounds; None where a node is of another kind."""
+    from onnx import numpy_helper
+
+    if node is None or node.op_type not in _CUTS:
+        return None
+    bounds = []
+    for name in node.input[1:]:
+        tensor = stored.get(name)
+        if tensor is None and name in makers and makers[name].op_type == "Constant":
+            tensor = next((one.t for one in makers[name].attribute if one.name == "value"), None)
+        if name and tensor is None:
+            return None
+        bounds.append(numpy_helper.to_array(tensor) if tensor is not None else None)
+    return node, tuple(bounds)
 
 
 def _unpacked(node: Any, values: Any, stored: dict[str, Any]) -> Any:
@@ -222,28 +250,67 @@ def _names(layers: Sequence[_Node]) -> list[str]:
 
 def _restored(model: Any, matches: Sequence[_Match]) -> Any:
     """Copy a quantized model with the float weights, biases and inputs of some layers."""
-    from onnx import numpy_helper
-
     made = type(model)()
     made.CopyFrom(model)
     graph = made.graph
     makers = {name: node for node in graph.node for name in node.output}
-    taken = {one.name for one in graph.initializer} | makers.keys()
-    for match in matches:
-        node = graph.node[match.place]
-        for operand, values in ((1, match.weight), (2, match.bias)):
+    new = _NewNames({one.name for one in graph.initializer} | makers.keys())
+    nodes = [(graph.node[match.place], match.float_node) for match in matches]
+    for node, whole in nodes:
+        for operand, values in ((1, whole.weight), (2, whole.bias)):
             if values is not None and operand < len(node.input):
-                name = f"float_{match.place}_{operand}"
-                while name in taken:
-                    name += "_"
-                taken.add(name)
-                whole = np.ascontiguousarray(values, np.float32)
-                graph.initializer.append(numpy_helper.from_array(whole, name))
-                node.input[operand] = name
-        node.input[0] = _before_pair(node.input[0], makers)
+                node.input[operand] = _stored(graph, new, values)
+        node.input[0] = _whole_input(graph, node, whole, makers, new)
+    for node, _ in nodes:
         _skip_last_pair(graph, node)
     _drop_unused(graph)
     return made
+
+
+class _NewNames:
+    """Names of tensors that a graph does not have yet."""
+
+    def __init__(self, taken: set[str]) -> None:
+        self._taken = taken
+
+    def __call__(self) -> str:
+        n = len(self._taken)
+        while f"float_{n}" in self._taken:
+            n += 1
+        self._taken.add(f"float_{n}")
+        return f"float_{n}"
+
+
+def _stored(graph: Any, new: _NewNames, values: Any) -> str:
+    from onnx import numpy_helper
+
+    name = new()
+    whole = np.ascontiguousarray(values, np.float32).reshape(np.shape(values))
+    graph.initializer.append(numpy_helper.from_array(whole, name))
+    return name
+
+
+def _whole_input(
+    graph: Any, node: Any, whole: _Node, makers: dict[str, Any], new: _NewNames
+) -> str:
+    """Name the input of a layer as it was before it was rounded, cut off as in the float file."""
+    name = _before_pair(node.input[0], makers)
+    maker = makers.get(name)
+    if name == node.input[0] or whole.before is None:
+        return name
+    cut, bounds = whole.before
+    if maker is not None and maker.op_type == cut.op_type:
+        return name
+    added = type(cut)()
+    added.CopyFrom(cut)
+    output, given = new(), [_stored(graph, new, one) if one is not None else "" for one in bounds]
+    del added.input[:], added.output[:]
+    added.input.extend([name, *given])
+    added.output.append(output)
+    added.name = output
+    place = next(i for i, one in enumerate(graph.node) if one.output[0] == node.output[0])
+    graph.node.insert(place, added)
+    return output
 
 
 def _before_pair(name: str, makers: dict[str, Any]) -> str:
