@@ -214,9 +214,23 @@ class Training:
         group=_TRAINING,
         help="runs of one seed share the dense run's random stream, up to the first mask",
     )
+    distill: float = option(
+        0.0,
+        group=_TRAINING,
+        metavar="W",
+        help="weight of the divergence from the dense run of the same seed in the loss of pruned "
+        "runs, from 0 to 1",
+        is_ok=_is_share,
+        range="a weight from 0 to 1",
+    )
 
     def __post_init__(self) -> None:
         check_options(self)
+        if self.distill and self.schedule == "oneshot":
+            raise UserError(
+                f"--distill {self.distill:g} --schedule oneshot: nothing is trained after pruning; "
+                "--schedule finetune --finetune-steps 1 prunes once and trains on"
+            )
         if self.prune_end < self.prune_begin:
             raise UserError(
                 f"--prune-end {self.prune_end}: expected at least --prune-begin {self.prune_begin}"
@@ -230,7 +244,7 @@ class Training:
     @property
     def pairs_runs(self) -> bool:
         """Whether a pruned run is tied to the dense run of its seed, whose weights it needs."""
-        return self.paired or self.from_dense
+        return self.paired or self.from_dense or self.distill > 0
 
 
 @dataclass(frozen=True)

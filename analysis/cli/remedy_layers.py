@@ -57,7 +57,7 @@ def run(options: argparse.Namespace, cache: Cache) -> int:
     chosen_seed(manifest, options.variant, options.seed)  # before anything is opened
     with ProgressBars(sys.stderr) as bars:
         found = culprit_layers(
-            _source(manifest, options.workers, bars),
+            source_of(manifest, options.workers, bars),
             cache,
             options.variant,
             options.seed,
@@ -78,7 +78,7 @@ def run(options: argparse.Namespace, cache: Cache) -> int:
     return 0
 
 
-def _source(manifest: Manifest, n_workers: int | None, progress: Any) -> Any:
+def source_of(manifest: Manifest, n_workers: int | None, progress: Any) -> Any:
     """Return the models of a sweep as the command that made it says them."""
     from analysis.cli.main import build_parser
     from analysis.sweep.external import ExternalSource

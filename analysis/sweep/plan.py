@@ -36,6 +36,12 @@ def asked_variants(sweep: Sweep) -> tuple[Variant, ...]:
                 f"variant '{variant.variant_id}': --epochs 0 leaves no training to prune in; add "
                 "--schedule oneshot or finetune"
             )
+    distill = sweep.training.distill
+    if distill and all(trained_part(variant).is_dense for variant in variants):
+        raise UserError(
+            f"--distill {distill:g}: no variant is pruned, and only pruned runs are trained with "
+            "it; add one, such as --variants magnitude=0.9"
+        )
     return tuple(dict.fromkeys(variants))
 
 

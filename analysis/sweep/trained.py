@@ -308,8 +308,12 @@ def describe_sweep(manifest: Manifest, sweep: Sweep) -> None:
 
 
 def _pairing(sweep: Sweep) -> str:
-    if sweep.training.from_dense:
-        return "pruned runs are made from the dense run of their seed"
-    if sweep.training.paired:
-        return "runs of equal seed share the dense run's first phase"
+    training = sweep.training
+    taught = " and distilled from it" if training.distill else ""
+    if training.from_dense:
+        return f"pruned runs are made from the dense run of their seed{taught}"
+    if training.paired:
+        return f"runs of equal seed share the dense run's first phase{taught}"
+    if training.distill:
+        return "pruned runs are distilled from the dense run of their seed"
     return "pruned runs are independent of the dense ones"
