@@ -68,11 +68,13 @@ def dynamic(trained: Trained, _: Batch) -> Compressed:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     with _written(trained) as (source, target):
+        excluded = _excluded(trained, source)
         quantize_dynamic(
             source,
             target,
             weight_type=QuantType.QUInt8,
-            nodes_to_exclude=_excluded(trained, source),
+            # It takes a Gemm apart before it looks at the names.
+            nodes_to_exclude=[name for node in excluded for name in (node, f"{node}_MatMul")],
         )
         return _load(target, trained)
 

@@ -55,10 +55,11 @@ def layers_sentence(table: pd.DataFrame) -> str:
 
 
 def _given_back(row: Any) -> str:
-    what = f"{'layers' if row['k'] > 1 else 'layer'} {one_line(row['layer'])[:200]}"
+    name = one_line(row["layer"])[:200]
+    what = f"layers {name} in float give" if row["k"] > 1 else f"layer {name} in float gives"
     n = f"{int(row['n_restored'])} of {int(row['n_forgotten'])}"
     return (
-        f"{what} in float gives back {n} forgotten images ({_interval(row)}) for "
+        f"{what} back {n} forgotten images ({_interval(row)}) for "
         f"{int(row['bytes_added']):,} more bytes"
     )
 
