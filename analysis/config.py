@@ -1,6 +1,7 @@
 """What a sweep is asked to do: frozen values that are checked when they are made.
 
-Variants and shifts are read here too; the options of a sweep stand in the fields that hold them.
+Shifts are read here too, variants in ``analysis.variants``; the options of a sweep stand in the
+fields that hold them.
 """
 
 import math
@@ -11,6 +12,21 @@ from typing import Any
 
 from analysis.errors import UserError
 from analysis.options import check_options, option
+from analysis.variants import (
+    DENSE,
+    DENSE_ID,
+    FLOAT_LAYERS,
+    Step,
+    Variant,
+    format_level,
+    parse_variants,
+)
+
+__all__ = [
+    "DENSE", "DENSE_ID", "FLOAT_LAYERS", "SCHEDULES", "SEVERITIES", "Machine", "Shift", "Step",
+    "Sweep", "Training", "Variant", "check_names", "check_sweep_name", "corruption_shift",
+    "default_name", "format_level", "is_sweep_name", "parse_shifts", "parse_variants",
+]  # fmt: skip
 
 SEVERITIES = (1, 2, 3, 4, 5)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
@@ -79,106 +95,9 @@ def check_names(shifts: Iterable[Shift]) -> None:
             raise UserError(f"two different shifts are called '{shift.name}'; rename one")
 
 
-DENSE_ID = "dense"
 SCHEDULES = ("gradual", "finetune", "oneshot")
 _TRAINING = "training"
-_METHOD = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _SWEEP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
-
-
-def format_level(level: float) -> str:
-    """Write a level with two decimals, more where needed: 0.9 -> ``0.90``, 0.995 -> ``0.995``."""
-    short = f"{level:.2f}"
-    return short if float(short) == level else repr(level)
-
-
-@dataclass(frozen=True)
-class Step:
-    """One compression method and its level, such as ``magnitude`` at 0.9."""
-
-    method: str
-    level: float | None = None
-
-    def __post_init__(self) -> None:
-        if not _METHOD.fullmatch(self.method):
-            raise UserError(
-                f"variant '{self.method}': a method's name is made of lower-case words joined by "
-                "'-', such as magnitude or int8-static"
-            )
-        if self.level is not None and not 0 <= self.level <= 1:
-            hint = f"; did you mean {self.level / 100:g}?" if 1 < self.level <= 100 else ""
-            raise UserError(
-                f"variant '{self.method}={self.level:g}': a level is a fraction from 0 to 1{hint}"
-            )
-
-    @property
-    def step_id(self) -> str:
-        """The readable key of this step, ``magnitude-0.90``."""
-        return self.method if self.level is None else f"{self.method}-{format_level(self.level)}"
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One compression setting: the steps applied in order; no step at all is the dense model."""
-
-    steps: tuple[Step, ...] = ()
-
-    @property
-    def variant_id(self) -> str:
-        """The readable key: ``dense``, ``magnitude-0.90``, ``magnitude-0.90+int8-static``."""
-        return "+".join(step.step_id for step in self.steps) or DENSE_ID
-
-    @property
-    def method(self) -> str:
-        """The methods without their levels, joined by ``+``."""
-        return "+".join(step.method for step in self.steps) or DENSE_ID
-
-    @property
-    def is_dense(self) -> bool:
-        """Whether this is the uncompressed model."""
-        return not self.steps
-
-
-DENSE = Variant()
-
-
-def _parse_level(text: str, item: str) -> float:
-    try:
-        level = float(text)
-    except ValueError:
-        level = math.nan
-    if math.isnan(level):
-        raise UserError(f"variant '{item}': '{text}' is no number; expected METHOD=LEVEL,LEVEL")
-    return level
-
-
-def parse_variants(items: Iterable[str]) -> tuple[Variant, ...]:
-    """Read ``METHOD[=LEVEL,LEVEL]`` items into variants; ``dense`` is always there, and first.
-
-    ``A=0.9+B`` combines: A at 0.9, then B. Variants named twice are kept once.
-
-    Raises
-    ------
-    UserError
-        An item does not have this form, or a level lies outside 0..1.
-    """
-    variants = [DENSE]
-    for item in items:
-        chains: list[tuple[Step, ...]] = [()]
-        for part in item.strip().split("+"):
-            method, equals, levels = part.partition("=")
-            if not method.strip():
-                raise UserError(f"variant '{item}': a method's name is missing")
-            steps = (
-                [Step(method.strip(), _parse_level(text, item)) for text in levels.split(",")]
-                if equals
-                else [Step(method.strip())]
-            )
-            chains = [(*chain, step) for chain in chains for step in steps]
-        variants.extend(
-            Variant(tuple(step for step in chain if step.method != DENSE_ID)) for chain in chains
-        )
-    return tuple(dict.fromkeys(variants))
 
 
 def is_sweep_name(name: str) -> bool:
@@ -295,9 +214,23 @@ class Training:
         group=_TRAINING,
         help="runs of one seed share the dense run's random stream, up to the first mask",
     )
+    distill: float = option(
+        0.0,
+        group=_TRAINING,
+        metavar="W",
+        help="weight of the divergence from the dense run of the same seed in the loss of pruned "
+        "runs, from 0 to 1",
+        is_ok=_is_share,
+        range="a weight from 0 to 1",
+    )
 
     def __post_init__(self) -> None:
         check_options(self)
+        if self.distill and self.schedule == "oneshot":
+            raise UserError(
+                f"--distill {self.distill:g} --schedule oneshot: nothing is trained after pruning; "
+                "--schedule finetune --finetune-steps 1 prunes once and trains on"
+            )
         if self.prune_end < self.prune_begin:
             raise UserError(
                 f"--prune-end {self.prune_end}: expected at least --prune-begin {self.prune_begin}"
@@ -311,7 +244,7 @@ class Training:
     @property
     def pairs_runs(self) -> bool:
         """Whether a pruned run is tied to the dense run of its seed, whose weights it needs."""
-        return self.paired or self.from_dense
+        return self.paired or self.from_dense or self.distill > 0
 
 
 @dataclass(frozen=True)

@@ -212,6 +212,12 @@ SLICES_COLUMNS: Final = (
     "contrast", "contrast_low", "contrast_high", "contrast_q", "measure", "description",
     "typical_images", "n_tested",
 )  # fmt: skip
+LAYERS_COLUMNS: Final = (
+    VARIANT_ID, "layer", "k", "forgotten_restored", "forgotten_restored_low",
+    "forgotten_restored_high", "top1", "bytes_added", "split", SEED, "rank", "n_restored",
+    "n_forgotten", "n_images", "dense_top1", "compressed_top1", "to_right", "to_wrong",
+    "mcnemar_p", "mcnemar_q", "ranking_restored", "ranking_forgotten", "layers", "nodes",
+)  # fmt: skip
 CURVES_COLUMNS: Final = (
     METHOD, TARGET_SPARSITY, SPARSITY, "metric", "mean", "std", "ci_low", "ci_high", "n_runs",
 )  # fmt: skip

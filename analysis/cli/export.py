@@ -13,6 +13,7 @@ import pandas as pd
 from analysis.budgets import FORMATS, check, is_held, read_budget, written
 from analysis.cli.console import ProgressBars, write_data
 from analysis.cli.options import add_options, preset_of
+from analysis.cli.remedy_layers import missing
 from analysis.errors import UserError
 from analysis.export import Chosen, choose, formats, share, sharing_format, wording_of
 from analysis.export.selection import POPULATIONS
@@ -95,6 +96,8 @@ def run_export(options: argparse.Namespace, cache: Cache) -> int:
     """Write one table."""
     results = SweepResults(cache.existing(options.sweep), ties=options.ties)
     table = _table(results, options)
+    if options.table == "layers" and table.empty:
+        raise missing(options.sweep, options.variant, cache, results.manifest)
     if options.out:
         write_table(table, options.out)
     else:

@@ -18,8 +18,10 @@ from analysis.cli import (
     import_predictions,
     next_steps,
     plan,
+    remedy,
     report,
     sweep,
+    why,
 )
 from analysis.errors import LetheError, RunError
 from analysis.store import Cache, checking
@@ -47,7 +49,10 @@ def build_parser(
     )
     common.add_argument("--verbose", action="store_true", help="show the traceback of a failure")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    groups = (sweep, external_models, import_predictions, features, cache, export, report, plan)
+    groups = (
+        sweep, external_models, import_predictions, features, why, remedy, cache, export, report,
+        plan,
+    )  # fmt: skip
     for group in groups:
         group.add_verbs(verbs, common)
     for verb, text in (beside or {}).items():

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     "float16",
     stage="after-training",
     takes_level=False,
+    keeps_layers=True,
     summary="weights rounded to float16; computed in float16 on CUDA, else in float32",
 )
 def float16(trained: Trained, _: Batch) -> Compressed:
@@ -27,6 +28,7 @@ def float16(trained: Trained, _: Batch) -> Compressed:
     "bfloat16",
     stage="after-training",
     takes_level=False,
+    keeps_layers=True,
     summary="weights rounded to bfloat16; computed in bfloat16 on CUDA, else in float32",
 )
 def bfloat16(trained: Trained, _: Batch) -> Compressed:
@@ -39,15 +41,22 @@ def bfloat16(trained: Trained, _: Batch) -> Compressed:
 def _half(trained: Trained, dtype: "torch.dtype") -> Compressed:
     import torch
 
-    from analysis.models.weights import stored_bytes
+    from analysis.models.weights import layers, stored_bytes
 
     stored = copy.deepcopy(trained.model).to(dtype)
+    whole = layers(trained.model)
+    for name, module in layers(stored).items():
+        if name in trained.float_layers:
+            module.to(torch.float32).load_state_dict(whole[name].state_dict())
+    if trained.float_layers:
+        # Layers of two widths do not follow each other: what was rounded is computed in float32.
+        dtype = torch.float32
     # CPUs have no float16 kernels (30 times slower) and few have those of bfloat16.
     computing = dtype if trained.device == "cuda" else torch.float32
     model = copy.deepcopy(stored).to(trained.device, computing)
     return Compressed(
         predict=torch_predict(model, trained.device, computing),
         size_bytes=stored_bytes(stored),
-        weight_bits=16.0,
+        weight_bits=trained.weight_bits(16.0),
         compute_dtype=str(computing).removeprefix("torch."),
     )

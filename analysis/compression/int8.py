@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import onnxruntime
 
 _CALIBRATION_BATCH = 64
+_RANGES = "ranges of activations"
 
 
 @register(
@@ -23,6 +24,7 @@ _CALIBRATION_BATCH = 64
     stage="after-training",
     takes_level=False,
     needs=("graph",),
+    keeps_layers=True,
     summary="int8 weights per channel and int8 activations, ranges from calibration images",
 )
 def static(trained: Trained, calibration: Batch) -> Compressed:
@@ -35,7 +37,9 @@ def static(trained: Trained, calibration: Batch) -> Compressed:
 
     with _written(trained) as (source, target):
         ranges = target.with_name("ranges.json")
-        save_tensors_data(_ranges(source, calibration), ranges)
+        if _RANGES not in trained.memory:
+            trained.memory[_RANGES] = _ranges(source, calibration)
+        save_tensors_data(trained.memory[_RANGES], ranges)
         quantize_static(
             source,
             target,
@@ -46,8 +50,9 @@ def static(trained: Trained, calibration: Batch) -> Compressed:
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.MinMax,
             calibration_cache_path=ranges,
+            nodes_to_exclude=_excluded(trained, source),
         )
-        return _load(target)
+        return _load(target, trained)
 
 
 @register(
@@ -55,6 +60,7 @@ def static(trained: Trained, calibration: Batch) -> Compressed:
     stage="after-training",
     takes_level=False,
     needs=("graph",),
+    keeps_layers=True,
     summary="int8 weights, activation ranges taken again from every batch",
 )
 def dynamic(trained: Trained, _: Batch) -> Compressed:
@@ -62,8 +68,26 @@ def dynamic(trained: Trained, _: Batch) -> Compressed:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     with _written(trained) as (source, target):
-        quantize_dynamic(source, target, weight_type=QuantType.QUInt8)
-        return _load(target)
+        excluded = _excluded(trained, source)
+        quantize_dynamic(
+            source,
+            target,
+            weight_type=QuantType.QUInt8,
+            # It takes a Gemm apart before it looks at the names.
+            nodes_to_exclude=[name for node in excluded for name in (node, f"{node}_MatMul")],
+        )
+        return _load(target, trained)
+
+
+def _excluded(trained: Trained, source: Path) -> list[str]:
+    """Name the nodes of the layers that stay in float."""
+    import onnx
+
+    if not trained.float_layers:
+        return []
+    from analysis.compression.layers import nodes_of_layers
+
+    return nodes_of_layers(onnx.load(source), trained.float_layers)
 
 
 class _Calibration:
@@ -126,7 +150,7 @@ def _written(trained: Trained) -> Iterator[tuple[Path, Path]]:
         yield source, target
 
 
-def _load(path: Path) -> Compressed:
+def _load(path: Path, trained: Trained) -> Compressed:
     import onnx
     import onnxruntime
 
@@ -141,8 +165,8 @@ def _load(path: Path) -> Compressed:
     return Compressed(
         predict=predict,
         size_bytes=_stored_bytes(model),
-        weight_bits=8.0,
-        compute_dtype="int8",
+        weight_bits=trained.weight_bits(8.0),
+        compute_dtype="float32 and int8" if trained.float_layers else "int8",
     )
 
 

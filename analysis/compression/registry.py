@@ -31,7 +31,8 @@ class Method:
     ``compress(trained, calibration) -> Compressed``. ``needs`` names what masks are given besides,
     by keyword: ``gradients``, the mean absolute gradient of every weight, or ``generator``, the
     run's own random numbers; a method after training that asks for the ONNX form of the model needs
-    ``graph``. ``sparsity`` is what a training method without a level asks.
+    ``graph``. ``sparsity`` is what a training method without a level asks. ``keeps_layers`` says
+    that a method after training leaves the ``float_layers`` of what it is given as they are.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Method:
     needs: tuple[Need, ...] = ()
     removes: Removes = "weights"
     sparsity: float | None = None
+    keeps_layers: bool = False
 
 
 _METHODS = Registry[Method]("analysis.compression", "compression method")
@@ -56,6 +58,7 @@ def register(
     needs: tuple[Need, ...] = (),
     removes: Removes = "weights",
     sparsity: float | None = None,
+    keeps_layers: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a compression method under a name.
 
@@ -75,6 +78,8 @@ def register(
         What its level is a share of.
     sparsity : float, optional
         Target sparsity of a method that prunes without a level, 0..1.
+    keeps_layers : bool
+        Whether a method after training leaves the ``float_layers`` of what it is given in float.
 
     Raises
     ------
@@ -90,7 +95,9 @@ def register(
                 f"compression method '{name}': 'sparsity' is for methods of training without a "
                 "level, and those need it"
             )
-        made = Method(name, stage, takes_level, summary, work, needs, removes, sparsity)
+        made = Method(
+            name, stage, takes_level, summary, work, needs, removes, sparsity, keeps_layers
+        )
         _METHODS.add(name, made)
         return work
 
@@ -165,6 +172,12 @@ def check_variant(variant: Variant) -> None:
             raise UserError(f"variant '{step.method}' needs a level: {step.method}=0.9")
         if not found.takes_level and step.level is not None:
             raise UserError(f"variant '{step.method}' takes no level; write {step.method}")
+        if step.float_layers and not found.keeps_layers:
+            able = ", ".join(name for name, one in methods().items() if one.keeps_layers)
+            raise UserError(
+                f"variant '{step.step_id}': {step.method} leaves no layer in float; expected one "
+                f"of {able}"
+            )
         stages.append(found.stage)
     if stages not in ([], ["training"], ["after-training"], ["training", "after-training"]):
         raise UserError(

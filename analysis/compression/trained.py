@@ -1,7 +1,7 @@
 """What a method after training is given, and what it gives back."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,12 +20,28 @@ Logits = npt.NDArray[np.floating[Any]]
 class Trained:
     """A trained run: the torch model in evaluation mode, and its ONNX graph on demand.
 
-    The model lies on the CPU; ``device`` is where it may compute.
+    The model lies on the CPU; ``device`` is where it may compute. ``float_layers`` are the modules
+    that are to stay as they are; ``memory`` is a method's own, for the next time that it is given
+    the same model.
     """
 
     model: "nn.Module"
     onnx_model: "Callable[[], onnx.ModelProto]"
     device: str = "cpu"
+    float_layers: tuple[str, ...] = ()
+    memory: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    def weight_bits(self, bits: float) -> float:
+        """Mean width of a stored weight where those of the other layers are stored in ``bits``."""
+        from analysis.models.weights import layers
+
+        if not self.float_layers:
+            return bits
+        sizes = {
+            name: one.get_parameter("weight").numel() for name, one in layers(self.model).items()
+        }
+        kept = sum(sizes.get(name, 0) for name in self.float_layers)
+        return (32.0 * kept + bits * (sum(sizes.values()) - kept)) / sum(sizes.values())
 
 
 @dataclass(frozen=True)

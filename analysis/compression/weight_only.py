@@ -10,6 +10,7 @@ from analysis.compression.trained import Batch, Compressed, Trained, torch_predi
     "int8-weight",
     stage="after-training",
     takes_level=False,
+    keeps_layers=True,
     summary="weights stored as int8 with a scale per output channel, computed with in float32",
 )
 def int8(trained: Trained, _: Batch) -> Compressed:
@@ -21,6 +22,7 @@ def int8(trained: Trained, _: Batch) -> Compressed:
     "int4-weight",
     stage="after-training",
     takes_level=False,
+    keeps_layers=True,
     summary="weights stored as int4, two a byte, with a scale per output channel, computed with "
     "in float32",
 )
@@ -34,10 +36,10 @@ def _packed(trained: Trained, bits: int) -> Compressed:
     from analysis.models.weights import stored_bytes
 
     model = copy.deepcopy(trained.model)
-    pack_weights(model, bits)
+    pack_weights(model, bits, but=trained.float_layers)
     return Compressed(
         predict=torch_predict(model.to(trained.device), trained.device),
         size_bytes=stored_bytes(model),
-        weight_bits=float(bits),
+        weight_bits=trained.weight_bits(bits),
         compute_dtype="float32",
     )

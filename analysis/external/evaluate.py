@@ -270,8 +270,19 @@ def _run_in_batches(fit: Fit, run: Callable[[Array], Array], pixels: Array) -> I
         yield found
 
 
+def predicted_by(loaded: Loaded, fit: Fit, pixels: Array) -> npt.NDArray[np.int64]:
+    """Predict images with a model that is fed and read as another one, (n,)."""
+    scores = _run(loaded, fit, pixels)
+    if fit.columns is not None and scores.ndim == 2:
+        scores = scores[:, list(fit.columns)]
+    return predictions(scores)
+
+
 def _predicted(context: ExternalContext, fit: Fit, pixels: Array) -> Array:
-    loaded = _open_again(context, fit)
+    return _run(_open_again(context, fit), fit, pixels)
+
+
+def _run(loaded: Loaded, fit: Fit, pixels: Array) -> Array:
     parts = []
     for batch in _batches(pixels, fit.way.step):
         given = fed(_filled(batch, fit.way.batch), fit.signature, fit.feeding, fit.way.layout)

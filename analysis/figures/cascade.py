@@ -33,8 +33,8 @@ def cascade(rows: pd.DataFrame, *, note: str = "") -> go.Figure:
         figure.add_scatter(
             x=x, y=control, name="sent to another compressed run", mode="lines+markers",
             line={"color": theme.GREY, "dash": "dot"}, marker={"color": theme.GREY, "size": 7},
-            hovertemplate="%{x:.1f} % sent to another compressed run<br>%{y:.1f} % of the forgotten "
-            "images left<extra></extra>",
+            hovertemplate="%{x:.1f} % sent to another compressed run<br>%{y:.1f} % of the "
+            "forgotten images left<extra></extra>",
         )  # fmt: skip
     y, low, high = (
         100 * known[f"forgotten_left{end}"].astype(float) for end in ("", "_low", "_high")

@@ -1,13 +1,15 @@
 """Weights stored in few bits a piece, and unpacked whenever they are used."""
 
+from collections.abc import Collection
+
 import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
-_KINDS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
+from analysis.models.weights import layers
 
 
-def pack_weights(model: nn.Module, bits: int) -> None:
+def pack_weights(model: nn.Module, bits: int, *, but: Collection[str] = ()) -> None:
     """Replace the weights of all convolutions and linear layers, in place, by packed ones.
 
     Symmetric, one scale an output channel: ``q = round(w / s)`` in ``-m..m`` with
@@ -17,11 +19,13 @@ def pack_weights(model: nn.Module, bits: int) -> None:
     ----------
     bits : int
         8, a byte a weight, or 4, two weights a byte.
+    but : collection of str
+        Names of layers that are left as they are.
     """
-    for module in list(model.modules()):
-        if isinstance(module, _KINDS):
-            module.weight.requires_grad_(False)
-            packed = Packed(module.weight.shape, bits)
+    for name, module in layers(model).items():
+        if name not in but:
+            weight = module.get_parameter("weight").requires_grad_(False)
+            packed = Packed(weight.shape, bits)
             # Unsafe: what is stored has another type and shape than the weight it stands for.
             parametrize.register_parametrization(module, "weight", packed, unsafe=True)
 

@@ -19,12 +19,13 @@ def prunable(model: nn.Module) -> dict[str, nn.Module]:
     rule is that of Hooker et al. 2019.
     """
     kept = {id(module) for top in head_modules(model) for module in top.modules()}
+    return {name: module for name, module in layers(model).items() if id(module) not in kept}
+
+
+def layers(model: nn.Module) -> dict[str, nn.Module]:
+    """Convolutions and linear layers of a model by name, the classifier head among them."""
     kinds = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
-    return {
-        name: module
-        for name, module in model.named_modules()
-        if isinstance(module, kinds) and id(module) not in kept
-    }
+    return {name: module for name, module in model.named_modules() if isinstance(module, kinds)}
 
 
 def prunable_weights(model: nn.Module) -> dict[str, torch.Tensor]:

@@ -122,8 +122,9 @@ def slices_sentence(table: pd.DataFrame) -> str:
         f"{one_line(first['name'])[:80]} ({count(first['n'])} images) stands out: {unit} "
         f"{100 * first['risk_difference']:+.1f} points "
         f"[{100 * first['low']:+.1f}, {100 * first['high']:+.1f}], "
-        f"{100 * first['contrast']:+.1f} more than the others (q = {short_p(first['contrast_q'])}), "
-        f"on the half of the images that did not suggest it.{more}"
+        f"{100 * first['contrast']:+.1f} more than the others "
+        f"(q = {short_p(first['contrast_q'])}), on the half of the images that did not suggest it."
+        f"{more}"
     )
 
 

@@ -20,6 +20,7 @@ from analysis.figures.curves import QUANTITIES, metric_curve
 from analysis.figures.deciles import deciles
 from analysis.figures.hardness import pie_accuracy, pie_difficulty
 from analysis.figures.human_shares import human_shares
+from analysis.figures.layers import culprit_layers
 from analysis.figures.long_tail import long_tail
 from analysis.figures.not_worse import not_worse
 from analysis.figures.over_representation import over_representation
@@ -247,6 +248,14 @@ def _of_variant(scope: Scope, variant_id: str) -> list[Drawing]:
                 f"long-tail-{variant_id}", f"Long tail, {variant_id}", variant_id,
                 lambda classes: long_tail(classes, scope.summary, note=note),
                 partial(results.classes, variant_id), "classes", (variant_id,),
+            )
+        )  # fmt: skip
+    layers = partial(results.layers, variant_id)
+    if not layers().empty:
+        found.append(
+            Drawing(
+                f"layers-{variant_id}", f"Culprit layers, {variant_id}", variant_id,
+                partial(culprit_layers, note=note), layers, "layers", (variant_id,),
             )
         )  # fmt: skip
     found += _of_attributes(scope, variant_id)

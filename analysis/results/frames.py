@@ -12,6 +12,7 @@ _NOT_NUMBERS = frozenset(
         schema.SHIFT, "corruption", "dataset", "test",
         "score", "split", "slice", "name", "description", "typical_images",
         "study", "group", "rater", "other_rater", "category", "measure", "time", "scalar",
+        "layer", "layers", "nodes",
     }
 )  # fmt: skip
 

@@ -94,13 +94,12 @@ class Reasons:
         dense, variant = self._variants.both(variant_id)
         is_single = self._source.manifest.is_single(variant_id)
         rows = paired_rows(dense.seeds, variant.seeds, paired=not is_single)
-        certainty = self._certainty(variant_id)
-        if not len(rows[0]) or certainty is None:
+        said = self._certainty(variant_id)
+        if not len(rows[0]) or said is None:
             return None
-        certainty = certainty[1][rows[1]]
         right = self._source.correct(variant_id)[rows[1]]
         other = np.roll(right, -1, axis=0) if len(right) > 1 else None
-        runs = CascadeRuns(certainty, self._source.correct(DENSE_ID)[rows[0]], right, other)
+        runs = CascadeRuns(said[1][rows[1]], self._source.correct(DENSE_ID)[rows[0]], right, other)
         latency, size = (
             tuple(
                 float(pd.to_numeric(self._variants.runs(v)[name]).median())

@@ -98,6 +98,8 @@ _ALL = (
           "others: found on one half of the images, tested on the other."),
     Table("cascade", "One row a variant and share of its answers sent to dense: forgotten images "
           "left, accuracy, latency, beside sending them to another compressed run."),
+    Table("layers", "One row a variant and layer, or the best of them together: forgotten images "
+          "that come back with it in float, bytes added."),
     Table("annotations", "One row an answer of a rater that stands."),
     Table("annotation-shares", "One row a study and category: shares among PIEs, A/A PIEs and "
           "non-PIEs."),

@@ -21,8 +21,8 @@ _NORMAL = 1.959963984540054
 class CascadeRuns:
     """Runs of a variant, each with the dense run it is sent to, arrays of shape (K, N).
 
-    ``certainty`` is the margin of the compressed runs (else their confidence), ``other`` whether the run that the
-    control sends to is right: another one of the same variant; None with a single run.
+    ``certainty`` is the margin of the compressed runs (else their confidence), ``other`` whether
+    the run that the control sends to is right: another one of the same variant; None with one run.
     """
 
     certainty: FloatArray

@@ -27,6 +27,7 @@ from analysis.store.parquet import (
     read_in_order,
     read_same_row,
     read_stacked,
+    read_table,
 )
 from analysis.store.verifying import problems, remove_leftovers
 
@@ -198,6 +199,10 @@ class SweepFolder:
         """Read ``images.parquet``, or some of its columns."""
         path = self.images_path(shift)
         return self._guard.reading([path], lambda at: read_in_order(at[0], self.name, columns))
+
+    def read_listed(self, path: Location) -> pa.Table:
+        """Read a table of the sweep that is none of predictions or images."""
+        return self._guard.reading([path], lambda at: read_table(at[0], self.name))
 
     def image_rows(self, columns: Sequence[str]) -> Rows:
         """Open columns of ``images.parquet`` to read single images from, by ``image_id``."""

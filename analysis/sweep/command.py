@@ -44,7 +44,7 @@ def sweep_words(manifest: Manifest) -> list[str]:
         return _words_of_given(manifest)
     given = {"name": manifest.name} | {k: options[k] for k in ("dataset", "model") if k in options}
     given["variants"] = [
-        _asked(record.variant_id) for record in manifest.variants if record.variant_id != DENSE_ID
+        as_asked(record.variant_id) for record in manifest.variants if record.variant_id != DENSE_ID
     ]
     given["seeds"] = len(manifest.seeds)
     held = options | options.get("training", {})
@@ -119,6 +119,6 @@ def _option(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def _asked(variant_id: str) -> str:
+def as_asked(variant_id: str) -> str:
     """Write ``magnitude-0.90+int8-static`` as it is asked for: ``magnitude=0.90+int8-static``."""
     return "+".join(_LEVEL.sub(r"\1=\2", step) for step in variant_id.split("+"))

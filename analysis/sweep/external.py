@@ -35,7 +35,7 @@ from analysis.sweep.record import (
     differing_options,
 )
 from analysis.sweep.source import Key, Lacking, SweepData, Workplace
-from analysis.training.messages import RunResult, ShiftResult
+from analysis.training.messages import Layer, LayerAnswer, RunResult, ShiftResult
 
 _PIXELS = "external"
 _SAMPLE = 128
@@ -325,6 +325,20 @@ class ExternalSource:
         baseline = self._baseline(run)
         arguments = (self._context, self._fits[run], baseline, arrays.folder, names)
         return tasks.submit(pool, "shift_model_file", *arguments)
+
+    def layers(self, pool: Pool, run: Key) -> "Future[list[Layer]]":
+        """List in a worker the layers of a quantized file that can be put back to float."""
+        dense, fit = (self._fits[(name, run[1])] for name in (DENSE_ID, run[0]))
+        models = dense.signature.model, fit.signature.model
+        return tasks.submit(pool, "layers_of_pair", *models)
+
+    def with_float(self, pool: Pool, run: Key, names: tuple[str, ...]) -> "Future[LayerAnswer]":
+        """Predict the test images in a worker, with some layers of a file in float."""
+        dense, fit = (self._fits[(name, run[1])] for name in (DENSE_ID, run[0]))
+        return tasks.submit(pool, "answer_of_pair", self._context, fit, dense, names)
+
+    def to_quantize(self, pool: Pool, run: Key) -> None:
+        """Take nothing: the float file is the user's own."""
 
 
 def _key(run: str) -> Key:

@@ -1,6 +1,13 @@
 """The plan of a sweep: the runs it asks for, and those of them that are missing."""
 
-from analysis.compression.registry import check_variant, load_files, quantization, trained_part
+from analysis.compression.registry import (
+    check_variant,
+    load_files,
+    method,
+    methods,
+    quantization,
+    trained_part,
+)
 from analysis.config import Shift, Sweep, Training, Variant, parse_variants
 from analysis.datasets.base import Dataset
 from analysis.datasets.rotation import check_tail, rotated
@@ -29,7 +36,42 @@ def asked_variants(sweep: Sweep) -> tuple[Variant, ...]:
                 f"variant '{variant.variant_id}': --epochs 0 leaves no training to prune in; add "
                 "--schedule oneshot or finetune"
             )
+    distill = sweep.training.distill
+    if distill and all(trained_part(variant).is_dense for variant in variants):
+        raise UserError(
+            f"--distill {distill:g}: no variant is pruned, and only pruned runs are trained with "
+            "it; add one, such as --variants magnitude=0.9"
+        )
     return tuple(dict.fromkeys(variants))
+
+
+def check_layers(variant: Variant, training: Training) -> None:
+    """Check that a variant is made of the dense weights, so that single layers can be put back.
+
+    Raises
+    ------
+    UserError
+        It is not, or its method cannot leave single layers as they are.
+    """
+    able = ", ".join(name for name, one in methods().items() if one.keeps_layers)
+    expected = f"expected {able} by itself, or weights pruned under --schedule oneshot"
+    found, base = quantization(variant), trained_part(variant)
+    if variant.is_dense:
+        reason = "it is the float model itself"
+    elif found is None and training.schedule != "oneshot":
+        reason = "it is trained after or while it is pruned, so that its weights are its own"
+    elif found is None and method(base.steps[0].method).removes == "channels":
+        reason = "its layers have fewer channels than those of dense"
+    elif found is not None and not base.is_dense:
+        reason = "it is made from a pruned run"
+    elif found is not None and not found.keeps_layers:
+        reason = f"'{found.name}' cannot leave single layers in float"
+    else:
+        return
+    raise UserError(
+        f"variant '{variant.variant_id}': no layer of it can be put back to float: {reason}; "
+        f"{expected}"
+    )
 
 
 def check_data(sweep: Sweep) -> None:

@@ -13,6 +13,7 @@ import pyarrow as pa
 from analysis.config import DENSE, Shift, Sweep
 from analysis.errors import UserError, one_line
 from analysis.store import SweepFolder
+from analysis.store.layers import drop_stale
 from analysis.store.machines import place_of
 from analysis.store.manifest import (
     DatasetRecord,
@@ -317,3 +318,4 @@ def reconcile(folder: SweepFolder, manifest: Manifest) -> None:
         reconcile_shift(folder, manifest, shift, there)
     for relative in [r for r, f in manifest.files.items() if there.get(r) != f.size]:
         del manifest.files[relative]
+    drop_stale(folder, manifest)

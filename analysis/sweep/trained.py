@@ -37,7 +37,7 @@ from analysis.store.manifest import (
 )
 from analysis.store.records import TailRecord
 from analysis.sweep import tasks
-from analysis.sweep.plan import asked_variants, check_data, selected
+from analysis.sweep.plan import asked_variants, check_data, check_layers, selected
 from analysis.sweep.record import (
     check_origin,
     check_same_options,
@@ -47,7 +47,7 @@ from analysis.sweep.record import (
     git_commit,
 )
 from analysis.sweep.source import Key, Lacking, SweepData, Workplace, remove_shared
-from analysis.training.messages import RunContext, RunResult, ShiftResult
+from analysis.training.messages import Layer, LayerAnswer, RunContext, RunResult, ShiftResult
 
 _INPUTS = "inputs"
 
@@ -268,6 +268,32 @@ class TrainedSource:
         variant = self._variants[run[0]]
         return tasks.submit(pool, "predict_shifted", self._context, variant, run[1], arrays, names)
 
+    def layers(self, pool: Pool, run: Key) -> "Future[list[Layer]]":
+        """List in a worker the layers of a run that can be put back to float.
+
+        Raises
+        ------
+        UserError
+            It is not made of the dense weights, layer by layer.
+        """
+        variant = self._variants[run[0]]
+        check_layers(variant, self._sweep.training)
+        if needs_graph(variant):
+            tasks.submit(pool, "export_shared_graph", self._context).result()
+        return tasks.submit(pool, "layers_of_run", self._context, variant, run[1])
+
+    def with_float(self, pool: Pool, run: Key, names: tuple[str, ...]) -> "Future[LayerAnswer]":
+        """Predict the test images in a worker, with some layers of a run in float."""
+        variant = self._variants[run[0]]
+        return tasks.submit(pool, "answer_with_float", self._context, variant, run[1], names)
+
+    def to_quantize(self, pool: Pool, run: Key) -> "Future[tuple[bytes, Any]] | None":
+        """Take in a worker the float graph of a run and its calibration images; None without."""
+        variant = self._variants[run[0]]
+        if not needs_graph(variant):
+            return None
+        return tasks.submit(pool, "calibration_of", self._context, variant, run[1])
+
 
 def describe_sweep(manifest: Manifest, sweep: Sweep) -> None:
     """Write what is asked of a sweep into its manifest: variants, seeds, options and pairing."""
@@ -290,8 +316,12 @@ def describe_sweep(manifest: Manifest, sweep: Sweep) -> None:
 
 
 def _pairing(sweep: Sweep) -> str:
-    if sweep.training.from_dense:
-        return "pruned runs are made from the dense run of their seed"
-    if sweep.training.paired:
-        return "runs of equal seed share the dense run's first phase"
+    training = sweep.training
+    taught = " and distilled from it" if training.distill else ""
+    if training.from_dense:
+        return f"pruned runs are made from the dense run of their seed{taught}"
+    if training.paired:
+        return f"runs of equal seed share the dense run's first phase{taught}"
+    if training.distill:
+        return "pruned runs are distilled from the dense run of their seed"
     return "pruned runs are independent of the dense ones"

@@ -6,6 +6,7 @@ on nothing but its arguments, so the result is the same whichever worker runs it
 
 import logging
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,12 @@ from analysis.external.evaluate import (
     try_model,
 )
 from analysis.external.fit import Fit
-from analysis.models.factory import resolve
+from analysis.external.layers import answer_of_pair, layers_of_pair
+from analysis.models.factory import create, resolve
 from analysis.models.spec import ModelSpec
+from analysis.models.weights import layers
 from analysis.outputs.features import Features
+from analysis.training.layers import answer_with_float, calibration_of, layers_of_run
 from analysis.training.machine import this_machine
 from analysis.training.messages import RunContext, RunResult, ShiftResult
 from analysis.training.profile import profile_model
@@ -44,12 +48,17 @@ from analysis.training.run import (
 )
 
 __all__ = [
+    "answer_of_pair",
+    "answer_with_float",
+    "calibration_of",
     "compute_run",
     "dense_predictions",
     "evaluate_model_file",
     "export_shared_graph",
     "features_of_model_file",
     "features_of_trained",
+    "layers_of_pair",
+    "layers_of_run",
     "look_at",
     "predict_shifted",
     "profile_model",
@@ -118,7 +127,20 @@ def resolve_model(
             f"the model cannot be taken as it is, {spec.weights_note} where the data have "
             f"{n_classes}; train it with --epochs"
         )
+    _check_float_layers(sweep, spec)
     return spec, resolve_device(device)
+
+
+def _check_float_layers(sweep: Sweep, spec: ModelSpec) -> None:
+    asked = [(one.variant_id, layer) for one in sweep.variants for layer in one.float_layers]
+    known = list(layers(create(spec))) if asked else []
+    for variant_id, layer in asked:
+        if layer not in known:
+            near = ", ".join(get_close_matches(layer, known, 5) or known[:5])
+            raise UserError(
+                f"variant '{variant_id}': model '{spec.name}' has no layer '{layer}'; expected a "
+                f"convolution or linear layer, such as {near}"
+            )
 
 
 def compute_run(context: RunContext, variant: Variant, seed: int) -> RunResult:

@@ -151,6 +151,32 @@ class GradualPruning:
         return self.pruning.prune(self.schedule.sparsity(step))
 
 
+@dataclass(frozen=True)
+class Teacher:
+    """The dense model that a pruned one is held to, from a training step on, and by what weight.
+
+    The loss is then ``(1 - w) CE + w KL(dense || pruned)``, the divergence at temperature 1, a mean
+    over the images of a batch. The dense model is in evaluation mode and is not trained.
+    """
+
+    model: nn.Module
+    weight: float
+    first_step: int = 0
+
+    def loss(
+        self, step: int, plain: torch.Tensor, logits: torch.Tensor, inputs: torch.Tensor
+    ) -> torch.Tensor:
+        """Mix the divergence into the loss of a batch."""
+        if step < self.first_step:
+            return plain
+        with torch.no_grad():
+            wanted = self.model.eval()(inputs).log_softmax(1)
+        divergence = nn.functional.kl_div(
+            logits.log_softmax(1), wanted, log_target=True, reduction="batchmean"
+        )
+        return (1 - self.weight) * plain + self.weight * divergence
+
+
 def n_steps(options: Training, n_images: int) -> int:
     """Number of training steps: an incomplete last batch of an epoch is left out."""
     return options.epochs * (n_images // min(options.batch_size, n_images))
@@ -163,13 +189,15 @@ def train(
     *,
     gradual: GradualPruning | None = None,
     phase: SharedPhase | None = None,
+    teacher: Teacher | None = None,
 ) -> None:
     """Train a model in place: SGD with Nesterov momentum, linear warm-up, then cosine to 0.
 
     Weight decay falls on weights alone, not on biases and norms. With ``gradual`` the model is
     pruned on the way; where that removes channels the momentum starts again. Images are drawn
     without replacement within an epoch from torch's generator: seed it first. A shared ``phase`` is
-    written by a dense run, and skipped by a pruned one that finds it.
+    written by a dense run, and skipped by a pruned one that finds it. A ``teacher`` is the dense
+    model that a pruned one is distilled from.
     """
     n_images = len(lessons.labels)
     batch = min(options.batch_size, n_images)
@@ -198,7 +226,10 @@ def train(
                 group["lr"] = options.lr * rate(step, total, warmup)
             optimizer.zero_grad(set_to_none=True)
             inputs, targets = lessons.batch(chosen)
-            loss = loss_function(model(inputs), targets)
+            logits = model(inputs)
+            loss = loss_function(logits, targets)
+            if teacher is not None:
+                loss = teacher.loss(step, loss, logits, inputs)
             loss.backward()
             optimizer.step()
     if gradual is not None:

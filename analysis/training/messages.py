@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from analysis.config import Sweep
 from analysis.datasets.preprocess import Inputs
 from analysis.filesystem import Location
@@ -67,3 +70,22 @@ class Profile:
     latency: float
     weights: int
     memory: int
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer that can be put back to float: its name, and that of its node in the ONNX graph.
+
+    ``node`` is empty where the model has no graph, or its graph names no nodes.
+    """
+
+    name: str
+    node: str = ""
+
+
+@dataclass(frozen=True)
+class LayerAnswer:
+    """What a model says with some layers in float: a class an image, (N,), and bytes as stored."""
+
+    prediction: npt.NDArray[np.int64]
+    size_bytes: int

@@ -1,7 +1,7 @@
 """A finished run made again from what is kept of it: its weights, quantized again where it was."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -55,17 +55,24 @@ def ready(context: RunContext, variant: Variant, seed: int) -> RestoredRun:
 
 def quantized(context: RunContext, variant: Variant, seed: int) -> tuple[nn.Module, Compressed]:
     """Quantize the trained run of a variant; return that run's model too."""
-    from analysis.compression.onnx_export import onnx_model
-
     quantize = quantization(variant)
     if quantize is None:
         raise RunError(f"'{variant.variant_id}' has no method after training")
-    model = load_run(context, trained_part(variant), seed)
-    compressed: Compressed = quantize.work(
-        Trained(model, lambda: onnx_model(model, context.spec, _graph(context)), context.device),
-        _calibration(context, seed, normalizer_of(context, "cpu")),
+    trained, calibration = to_quantize(context, trained_part(variant), seed)
+    kept = replace(trained, float_layers=variant.float_layers)
+    compressed: Compressed = quantize.work(kept, calibration)
+    return trained.model, compressed
+
+
+def to_quantize(context: RunContext, variant: Variant, seed: int) -> tuple[Trained, Any]:
+    """Load a trained run as a method after training is given it, with its calibration images."""
+    from analysis.compression.onnx_export import onnx_model
+
+    model = load_run(context, variant, seed)
+    trained = Trained(
+        model, cache(lambda: onnx_model(model, context.spec, _graph(context))), context.device
     )
-    return model, compressed
+    return trained, _calibration(context, seed, normalizer_of(context, "cpu"))
 
 
 def logits_of_compressed(compressed: Compressed, pixels: Any, normalize: Normalizer) -> Logits:

@@ -91,6 +91,9 @@ def _trained_model(
     """Train a dense or pruned model; return it with what its weights do not say of its shape."""
     options, spec = context.sweep.training, context.spec
     lessons = TrainingData(*train_split(context.inputs, seed), normalize)
+    dense = None  # before the seed: a model draws weights when it is made
+    if options.distill and not variant.is_dense:
+        dense = load_run(context, DENSE, seed).to(context.device)
     torch.manual_seed(stream(DENSE_ID if options.paired else variant.variant_id, seed))
     if variant.is_dense or not options.from_dense:
         model = start(spec)[0].to(context.device)
@@ -103,7 +106,7 @@ def _trained_model(
     own = stream(f"{variant.variant_id}/pruning", seed)
     pruning, sparsity = method(variant.steps[0].method), asked_sparsity(variant) or 0.0
     return model, prune_run(
-        model, spec, pruning, sparsity, lessons, options, stream=own, phase=phase
+        model, spec, pruning, sparsity, lessons, options, stream=own, phase=phase, dense=dense
     )
 
 

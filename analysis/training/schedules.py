@@ -13,6 +13,7 @@ from analysis.models.spec import ModelSpec
 from analysis.training.loop import (
     GradualPruning,
     SharedPhase,
+    Teacher,
     TrainingData,
     mean_gradients,
     n_steps,
@@ -34,6 +35,7 @@ def prune_run(
     *,
     stream: int,
     phase: SharedPhase | None = None,
+    dense: nn.Module | None = None,
 ) -> dict[str, str]:
     """Prune a model in place as the schedule of the options says.
 
@@ -47,6 +49,8 @@ def prune_run(
         Random stream of what the method draws, apart from that of training.
     phase : SharedPhase, optional
         What the runs of one seed share before the first pruning; for ``gradual``.
+    dense : Module, optional
+        The dense model of the seed, on the device, to distill from where the options ask for it.
 
     Returns
     -------
@@ -65,14 +69,26 @@ def prune_run(
             ),
         },
     )
+    teacher = _teacher(dense, options, n_steps(options, len(lessons.labels)))
     if options.schedule == "gradual":
-        _gradual(model, method, pruning, sparsity, lessons, options, phase)
+        _gradual(model, method, pruning, sparsity, lessons, options, phase, teacher)
     elif options.schedule == "finetune":
-        _finetune(model, pruning, sparsity, lessons, options)
+        _finetune(model, pruning, sparsity, lessons, options, teacher)
     else:
         pruning.prune(sparsity)
     model.eval()
     return pruning.finish()
+
+
+def _teacher(dense: nn.Module | None, options: Training, total: int) -> Teacher | None:
+    """Return what a run is distilled from: a paired one from the first mask on.
+
+    Before it, a paired run and its dense run are the same.
+    """
+    if dense is None or not options.distill:
+        return None
+    is_shared = options.paired and options.schedule == "gradual"
+    return Teacher(dense, options.distill, first_pruning(options, total) if is_shared else 0)
 
 
 def _gradual(
@@ -83,6 +99,7 @@ def _gradual(
     lessons: TrainingData,
     options: Training,
     phase: SharedPhase | None,
+    teacher: Teacher | None,
 ) -> None:
     """Prune on the cubic schedule during training (Zhu and Gupta 2017, as in Hooker et al. 2019).
 
@@ -94,7 +111,8 @@ def _gradual(
     if method.removes == "channels":
         every = max(every, math.ceil((end - begin) / (_CHANNEL_REMOVALS - 1)))
     schedule = CubicSchedule(sparsity, begin, max(begin, end), every)
-    train(model, lessons, options, gradual=GradualPruning(pruning, schedule), phase=phase)
+    gradual = GradualPruning(pruning, schedule)
+    train(model, lessons, options, gradual=gradual, phase=phase, teacher=teacher)
 
 
 def first_pruning(options: Training, total: int) -> int:
@@ -103,7 +121,12 @@ def first_pruning(options: Training, total: int) -> int:
 
 
 def _finetune(
-    model: nn.Module, pruning: Pruning, sparsity: float, lessons: TrainingData, options: Training
+    model: nn.Module,
+    pruning: Pruning,
+    sparsity: float,
+    lessons: TrainingData,
+    options: Training,
+    teacher: Teacher | None,
 ) -> None:
     """Remove the same share of what is left in every step, and retrain after it.
 
@@ -112,7 +135,7 @@ def _finetune(
     retraining = replace(options, epochs=options.finetune_epochs, lr=options.finetune_lr)
     for asked in finetune_levels(sparsity, options.finetune_steps):
         pruning.prune(asked)
-        train(model, lessons, retraining)
+        train(model, lessons, retraining, teacher=teacher)
 
 
 def finetune_levels(sparsity: float, steps: int) -> list[float]:

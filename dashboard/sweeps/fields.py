@@ -18,7 +18,7 @@ from dashboard.text import plain
 
 _USUAL = Training()
 # What a field is called in the form is what the option is called, except for these.
-_TRAINING = ("epochs", "batch_size", "lr", "schedule", "paired")
+_TRAINING = ("epochs", "batch_size", "lr", "schedule", "paired", "distill")
 _DATA = ("train_limit", "test_limit", "image_size", "workers")
 
 

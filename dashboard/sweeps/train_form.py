@@ -72,8 +72,8 @@ _SCHEDULES = {
 }
 _FIELDS = (
     "kind", "place", "rotate_tail", "model", "pretrained", "pruning", "levels", "quantization",
-    "more", "seeds", "epochs", "batch_size", "lr", "schedule", "paired", "corruptions", "severity",
-    "name", "workers", "train_limit", "test_limit", "image_size",
+    "more", "seeds", "epochs", "batch_size", "lr", "schedule", "paired", "distill",
+    "corruptions", "severity", "name", "workers", "train_limit", "test_limit", "image_size",
 )  # fmt: skip
 
 
@@ -133,6 +133,7 @@ def _training() -> None:
         help="When pruning happens. Quantization always comes after training.",
     )
     tick(_FORM, Training, "paired", "Paired")
+    number(_FORM, Training, "distill", "Distillation")
 
 
 def _variants() -> None:

@@ -25,8 +25,9 @@ FILLED = {
     "kind": "digits", "place": "ignored", "model": "tiny_cnn", "pretrained": False,
     "pruning": ["magnitude", "semi-structured"], "levels": "0.5, .9", "quantization": [],
     "more": ["magnitude=0.9+int8-static"], "seeds": 2, "epochs": 1, "batch_size": 64, "lr": 0.1,
-    "schedule": "gradual", "paired": True, "corruptions": ["fog"], "severity": 2, "name": " tried ",
-    "workers": 1, "train_limit": 200, "test_limit": 50, "image_size": None, "rotate_tail": False,
+    "schedule": "gradual", "paired": True, "distill": 0.5, "corruptions": ["fog"], "severity": 2,
+    "name": " tried ", "workers": 1, "train_limit": 200, "test_limit": 50, "image_size": None,
+    "rotate_tail": False,
 }  # fmt: skip
 TINY = [
     "sweep", "--name", "tiny", "--dataset", "digits", "--train-limit", "300", "--test-limit", "60",
@@ -63,7 +64,7 @@ def test_the_form_is_the_command_it_shows():
     assert words == shlex.split(
         "sweep --name tried --dataset digits --model tiny_cnn --variants magnitude=0.5,.9 "
         "--variants semi-structured --variants magnitude=0.9+int8-static --seeds 2 --epochs 1 "
-        "--paired --train-limit 200 --test-limit 50 --workers 1 --corruptions fog=2"
+        "--paired --distill 0.5 --train-limit 200 --test-limit 50 --workers 1 --corruptions fog=2"
     )
     assert parsed(words) == fields.checked(fields.options(FILLED))
 

@@ -17,6 +17,7 @@ from analysis.results.studies import start_study
 from analysis.schema import Category
 from analysis.store import SweepFolder
 from analysis.store.join import join
+from analysis.store.layers import write_layers
 from analysis.store.manifest import LeftOut, ModelRecord
 from analysis.store.protocol import Protocol
 from tests.synthetic import make_sweep, with_map
@@ -85,7 +86,28 @@ def make_hostile(root: Path, name: str = "hostile", *, n_images: int = 264) -> S
     _metadata(folder, n_images)
     _facts(folder)
     _kept(folder)
+    _layers(folder)
     return with_map(folder, STRINGS["image"] + STRINGS["bold"])
+
+
+def _layers(folder: SweepFolder) -> None:
+    """Keep a table of layers with every string as the name of one, as a graph may name it."""
+    n = len(TEXTS)
+    rows = pd.DataFrame(
+        {
+            "variant_id": VARIANT, "layer": TEXTS, "k": 1, "forgotten_restored": 0.5,
+            "forgotten_restored_low": 0.4, "forgotten_restored_high": 0.6, "top1": 0.8,
+            "bytes_added": range(n), "split": "test half", "seed": 0, "rank": range(1, n + 1),
+            "n_restored": 5, "n_forgotten": 10, "n_images": 100, "dense_top1": 0.9,
+            "compressed_top1": 0.7, "to_right": 5, "to_wrong": 1, "mcnemar_p": 0.2,
+            "mcnemar_q": 0.2, "ranking_restored": 4, "ranking_forgotten": 10,
+            "layers": [json.dumps([text]) for text in TEXTS],
+            "nodes": [json.dumps([text]) for text in TEXTS],
+        }
+    )  # fmt: skip
+    table = pa.Table.from_pandas(rows[list(schema.LAYERS_COLUMNS)], preserve_index=False)
+    with folder.locked():
+        write_layers(folder, VARIANT, 0, table)
 
 
 def _metadata(folder: SweepFolder, n_images: int) -> None:

@@ -22,6 +22,7 @@ from analysis.figures.deciles import deciles
 from analysis.figures.hardness import pie_accuracy, pie_difficulty
 from analysis.figures.human_shares import human_shares
 from analysis.figures.image_votes import image_confidence, image_votes
+from analysis.figures.layers import culprit_layers
 from analysis.figures.layout import empty
 from analysis.figures.long_tail import long_tail
 from analysis.figures.not_worse import not_worse
@@ -34,7 +35,16 @@ from analysis.figures.trade_off import trade_off
 from analysis.results import SweepResults
 from tests.security.hostile import STRINGS, TEXTS, VARIANT
 
-NAMED = ("variant_id", "other_variant_id", "method", "shift", "attribute", "value", "study")
+NAMED = (
+    "variant_id",
+    "other_variant_id",
+    "method",
+    "shift",
+    "attribute",
+    "value",
+    "study",
+    "layer",
+)
 # Helpers that compose or dress what they are given; their words are checked by what uses them.
 HELPERS = {"bare", "compose", "dress", "empty", "fit", "forest", "shift_heatmap"}
 OWN_TAGS = re.compile(r"</?(b|br|extra|i)>")
@@ -60,6 +70,13 @@ def broken(offset: int) -> pd.DataFrame:
 def by_value(rows: pd.DataFrame) -> pd.DataFrame:
     """An attributes table as one of pairs of single models, which the sweep has none of."""
     return rows.assign(top1_delta=-0.1, ci_low=-0.2, ci_high=0.1, mcnemar_p=0.01, mcnemar_q=0.02)
+
+
+def hostile_layers(opened: SweepResults, offset: int) -> pd.DataFrame:
+    """The layers that the sweep keeps, their names another part of the strings each time."""
+    rows = opened.layers(VARIANT)
+    names = [TEXTS[(i + offset) % len(TEXTS)] for i in range(len(rows))]
+    return rows.assign(layer=names, variant_id=TEXTS[offset])
 
 
 def pairs(table: pd.DataFrame) -> pd.DataFrame:
@@ -98,6 +115,7 @@ def drawn(opened: SweepResults, offset: int) -> dict[str, go.Figure]:
         "class_impact": class_impact(one, **words),
         "confusion_flow": confusion_flow(images, **named),
         "deciles": deciles(tenths, **words),
+        "culprit_layers": culprit_layers(hostile_layers(opened, offset), **words),
         "long_tail": tail(one, summary),
         "not_worse": not_worse(one, **words),
         "risk_difference": risk_difference(rows, **words),

@@ -1,0 +1,103 @@
+"""What a cascade leaves behind: its table, its thresholds, and lines of Python that run it."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.errors import UserError
+from analysis.filesystem.atomic import replacing
+from analysis.store.tabular import to_csv
+
+TABLE, THRESHOLDS, SCRIPT = "cascade.csv", "cascade.json", "cascade.py"
+_PYTHON = '''\
+"""Send the least certain answers of a compressed ONNX model to the dense one.
+
+    python cascade.py DENSE.onnx COMPRESSED.onnx IMAGES.npy [SHARE]
+
+IMAGES.npy has images as both models take them, [N, ...]; SHARE is one of cascade.json (0.1).
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+files, share = sys.argv[1:4], float((sys.argv[4:] or ["0.1"])[0])
+told = json.loads((Path(__file__).parent / "cascade.json").read_text("utf-8"))
+threshold = next(one["threshold"] for one in told["thresholds"] if one["share_sent"] == share)
+images = np.load(files[2])
+dense, compressed = (onnxruntime.InferenceSession(path) for path in files[:2])
+
+
+def scores(session, batch):
+    found = session.run(None, {session.get_inputs()[0].name: batch})[0].astype(np.float64)
+    if (found < 0).any() or abs(found.sum(axis=1) - 1).max() > 0.02:  # logits
+        found = np.exp(found - found.max(axis=1, keepdims=True))
+    return found / found.sum(axis=1, keepdims=True)
+
+
+answer = scores(compressed, images)
+largest = np.sort(answer, axis=1)
+certainty = largest[:, -1] - (largest[:, -2] if told["measure"] == "margin" else 0)
+sent = certainty <= threshold
+answer[sent] = scores(dense, images[sent])
+np.savetxt(sys.stdout, answer.argmax(axis=1), fmt="%d")
+print(f"{sent.mean():.1%} of the answers came from the dense model", file=sys.stderr)
+'''
+
+
+def write_cascade(table: pd.DataFrame, folder: Path, measure: str) -> list[Path]:
+    """Write the cascade of one variant into a folder; return the files.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The cascade table of one variant.
+    folder : Path
+        Made where it is not there.
+    measure : {"margin", "confidence"}
+        What the thresholds are of.
+
+    Raises
+    ------
+    UserError
+        The folder cannot be written to.
+    """
+    thresholds = [
+        {
+            "share_sent": float(row["share_sent"]),
+            "threshold": float(row["threshold"]),
+            "forgotten_left": _number(row["forgotten_left"]),
+            "top1": _number(row["top1"]),
+        }
+        for row in table.to_dict("records")
+        if 0 < row["share_sent"] < 1
+    ]
+    told = {
+        "variant_id": str(table["variant_id"].iloc[0]),
+        "measure": measure,
+        "send": f"to the dense model where the {measure} of the compressed one is at most this",
+        "thresholds": thresholds,
+    }
+    contents = {
+        TABLE: to_csv(table),
+        THRESHOLDS: json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
+        SCRIPT: _PYTHON,
+    }
+    paths = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--out {folder}: {error.strerror or error}") from error
+    for name, text in contents.items():
+        with replacing(folder / name) as temporary, open(temporary, "w", encoding="utf-8") as to:
+            to.write(text)
+        paths.append(folder / name)
+    return paths
+
+
+def _number(value: float) -> float | None:
+    return None if pd.isna(value) else float(value)

@@ -1,0 +1,359 @@
+"""A quantized ONNX file with some of its layers put back to those of the float file beside it.
+
+Both are graphs of others: nothing in them is trusted to be as a quantizer usually writes it, and
+what cannot be told apart is refused.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from analysis.compression.layers import OPERATORS
+from analysis.errors import UserError
+from analysis.external.evaluate import ExternalContext, predicted_by
+from analysis.external.fit import Fit
+from analysis.external.onnx import open_onnx
+from analysis.external.onnx_weights import figures_of_graph
+from analysis.external.spec import ModelFile
+from analysis.training.messages import Layer, LayerAnswer
+
+_SIMILAR = 0.9
+_WEIGHT = ".weight"
+# Quantizers leave these out where the range of the integers that follow cuts as much.
+_CUTS = ("Relu", "Clip")
+
+
+@dataclass(frozen=True)
+class _Match:
+    """A quantized layer: its node's place in its file, and what it has in the float file."""
+
+    place: int
+    layer: Layer
+    float_node: "_Node"
+
+
+def layers_of_pair(dense: ModelFile, compressed: ModelFile) -> list[Layer]:
+    """List the layers of a quantized file that can be put back to float, in their order.
+
+    Raises
+    ------
+    UserError
+        A file is not ONNX, the compressed one has no layer between quantizers, or its layers cannot
+        be told apart.
+    """
+    return [one.layer for one in _matched(dense, compressed)[1]]
+
+
+def answer_of_pair(
+    context: tuple[Any, ...], fit: Fit, dense: Fit, names: tuple[str, ...]
+) -> LayerAnswer:
+    """Predict all test images with a quantized file of which some layers are float again."""
+    given = ExternalContext(*context)
+    model, matches = _matched(dense.signature.model, fit.signature.model)
+    restored = _restored(model, [one for one in matches if one.layer.name in names])
+    with tempfile.TemporaryDirectory(prefix="lethe-") as folder:
+        path = Path(folder) / "restored.onnx"
+        path.write_bytes(restored.SerializeToString())
+        loaded = open_onnx(str(path), given.needed[fit.key])
+        prediction = predicted_by(loaded, fit, given.arrays.pixels(fit.pixels))
+    return LayerAnswer(prediction, figures_of_graph(restored).size_bytes or 0)
+
+
+@lru_cache(maxsize=1)
+def _matched(dense: ModelFile, compressed: ModelFile) -> tuple[Any, list[_Match]]:
+    import onnx
+
+    for one in (dense, compressed):
+        if one.kind != "onnx":
+            raise UserError(
+                f"{one.label}: layers are put back in ONNX files alone; export the float model to "
+                "ONNX, quantize it with ONNX Runtime's quantize_static (QDQ), and give both to "
+                "'sweep --models dense=NET.onnx int8=NET-int8.onnx'"
+            )
+    whole, quantized = onnx.load(dense.where), onnx.load(compressed.where)
+    left, right = _layers(whole), _layers(quantized)
+    if _norms(whole) > _norms(quantized):  # a quantizer folds them into the layers before
+        import onnxscript.optimizer
+
+        whole = onnxscript.optimizer.optimize(whole)
+        left = _layers(whole)
+    rounded = [one for one in right if one.is_quantized]
+    if not rounded:
+        raise UserError(
+            f"{compressed.label} has no layer between QuantizeLinear and DequantizeLinear: write "
+            "it in the format QDQ (quant_format=QuantFormat.QDQ), from which one layer can be taken"
+        )
+    pairs = _paired(left, right, compressed)
+    _check_alike([(pairs[one.place], one) for one in rounded], dense, compressed)
+    names = _names([pairs[one.place] for one in rounded])
+    return quantized, [
+        _Match(one.place, Layer(name, one.name), pairs[one.place])
+        for one, name in zip(rounded, names, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class _Node:
+    """A node with weights: its place and names, and its weight and bias as they are computed.
+
+    ``before`` is the activation function that it follows, with the bounds that it takes.
+    """
+
+    place: int
+    name: str
+    weight_name: str
+    operator: str
+    weight: Any
+    bias: Any
+    is_quantized: bool
+    before: tuple[Any, tuple[Any, ...]] | None
+
+
+def _layers(model: Any) -> list[_Node]:
+    from onnx import numpy_helper
+
+    stored = {one.name: one for one in model.graph.initializer}
+    makers = {name: node for node in model.graph.node for name in node.output}
+
+    def value(name: str) -> tuple[Any, bool]:
+        """Return an initializer, through a pair of quantizers where there is one."""
+        if name in stored:
+            return np.asarray(numpy_helper.to_array(stored[name])), False
+        maker = makers.get(name)
+        if maker is None or maker.op_type not in ("DequantizeLinear", "QuantizeLinear"):
+            return None, False
+        inner, _ = value(maker.input[0])
+        if inner is None:
+            return None, False
+        if maker.op_type == "QuantizeLinear":
+            return inner, True
+        return (inner if inner.dtype.kind == "f" else _unpacked(maker, inner, stored)), True
+
+    found = []
+    for place, node in enumerate(model.graph.node):
+        if node.op_type in OPERATORS and len(node.input) > 1:
+            weight, is_quantized = value(node.input[1])
+            if weight is not None:
+                has_bias = len(node.input) > 2 and node.input[2]
+                bias = value(node.input[2])[0] if has_bias else None
+                before = _activation(makers.get(node.input[0]), stored, makers)
+                found.append(
+                    _Node(
+                        place, node.name, node.input[1], node.op_type, weight, bias, is_quantized,
+                        before,
+                    )
+                )  # fmt: skip
+    return found
+
+
+def _activation(
+    node: Any, stored: dict[str, Any], makers: dict[str, Any]
+) -> tuple[Any, tuple[Any, ...]] | None:
+    """Return a node that cuts values off, with its bounds; None where a node is of another kind."""
+    from onnx import numpy_helper
+
+    if node is None or node.op_type not in _CUTS:
+        return None
+    bounds = []
+    for name in node.input[1:]:
+        tensor = stored.get(name)
+        if tensor is None and name in makers and makers[name].op_type == "Constant":
+            tensor = next((one.t for one in makers[name].attribute if one.name == "value"), None)
+        if name and tensor is None:
+            return None
+        bounds.append(numpy_helper.to_array(tensor) if tensor is not None else None)
+    return node, tuple(bounds)
+
+
+def _unpacked(node: Any, values: Any, stored: dict[str, Any]) -> Any:
+    """Compute what a DequantizeLinear makes of stored integers; None where its scale is not."""
+    from onnx import numpy_helper
+
+    if any(name not in stored for name in node.input[1:] if name):
+        return None
+    axis = next((one.i for one in node.attribute if one.name == "axis"), 1)
+    scale, *zero = (numpy_helper.to_array(stored[name]) for name in node.input[1:] if name)
+
+    def spread(one: Any) -> Any:
+        if np.size(one) == 1 or values.ndim == 0:
+            return np.reshape(one, -1)[0]
+        return np.reshape(one, [-1 if i == axis % values.ndim else 1 for i in range(values.ndim)])
+
+    try:
+        offset = spread(zero[0]).astype(np.float32) if zero else np.float32(0)
+        return (values.astype(np.float32) - offset) * spread(scale).astype(np.float32)
+    except ValueError:
+        return None  # in blocks: of a kind that this does not read
+
+
+def _norms(model: Any) -> int:
+    return sum(node.op_type == "BatchNormalization" for node in model.graph.node)
+
+
+def _paired(
+    left: Sequence[_Node], right: Sequence[_Node], compressed: ModelFile
+) -> dict[int, _Node]:
+    """Find the float layer of each layer: by its node's name, else by their order."""
+    named = {one.name: one for one in left if one.name}
+    by_name = {one.place: named[one.name] for one in right if one.name in named}
+    is_named = len(named) == len(left) and len(by_name) == len(right)
+    if is_named and all(_is_like(by_name[one.place], one) for one in right):
+        return by_name
+    if len(left) == len(right) and all(map(_is_like, left, right)):
+        return {theirs.place: ours for ours, theirs in zip(left, right, strict=True)}
+    raise UserError(
+        f"{compressed.label}: its layers cannot be told apart: dense has {len(left)} with weights "
+        f"and it has {len(right)}, and neither the names of their nodes nor their order and shapes "
+        "agree; quantize the very file that is given as dense"
+    )
+
+
+def _is_like(left: _Node, right: _Node) -> bool:
+    return bool(left.operator == right.operator and left.weight.shape == right.weight.shape)
+
+
+def _check_alike(
+    pairs: Sequence[tuple[_Node, _Node]], dense: ModelFile, compressed: ModelFile
+) -> None:
+    """See that the weights of most layers are those of the float file, rounded."""
+    likeness = []
+    for ours, theirs in pairs:
+        a, b = (np.asarray(one.weight, np.float64).ravel() for one in (ours, theirs))
+        size = float(np.linalg.norm(a) * np.linalg.norm(b))
+        likeness.append(float(a @ b) / size if size else 0.0)
+    if np.median(likeness) < _SIMILAR:
+        raise UserError(
+            f"{compressed.label} does not have the weights of {dense.label}, rounded: it was made "
+            "of another model, or its layers come in another order; quantize the very file that is "
+            "given as dense"
+        )
+
+
+def _names(layers: Sequence[_Node]) -> list[str]:
+    """Names that people know, each its own: the weight's without ``.weight``, else the node's."""
+    found: list[str] = []
+    for one in layers:
+        named = one.weight_name.endswith(_WEIGHT)
+        plain = one.weight_name.removesuffix(_WEIGHT) if named else one.name or one.weight_name
+        name, n = plain, 1
+        while name in found:
+            n += 1
+            name = f"{plain} ({n})"
+        found.append(name)
+    return found
+
+
+def _restored(model: Any, matches: Sequence[_Match]) -> Any:
+    """Copy a quantized model with the float weights, biases and inputs of some layers."""
+    made = type(model)()
+    made.CopyFrom(model)
+    graph = made.graph
+    makers = {name: node for node in graph.node for name in node.output}
+    new = _NewNames({one.name for one in graph.initializer} | makers.keys())
+    nodes = [(graph.node[match.place], match.float_node) for match in matches]
+    for node, whole in nodes:
+        for operand, values in ((1, whole.weight), (2, whole.bias)):
+            if values is not None and operand < len(node.input):
+                node.input[operand] = _stored(graph, new, values)
+        node.input[0] = _whole_input(graph, node, whole, makers, new)
+    for node, _ in nodes:
+        _skip_last_pair(graph, node)
+    _drop_unused(graph)
+    return made
+
+
+class _NewNames:
+    """Names of tensors that a graph does not have yet."""
+
+    def __init__(self, taken: set[str]) -> None:
+        self._taken = taken
+
+    def __call__(self) -> str:
+        n = len(self._taken)
+        while f"float_{n}" in self._taken:
+            n += 1
+        self._taken.add(f"float_{n}")
+        return f"float_{n}"
+
+
+def _stored(graph: Any, new: _NewNames, values: Any) -> str:
+    from onnx import numpy_helper
+
+    name = new()
+    whole = np.ascontiguousarray(values, np.float32).reshape(np.shape(values))
+    graph.initializer.append(numpy_helper.from_array(whole, name))
+    return name
+
+
+def _whole_input(
+    graph: Any, node: Any, whole: _Node, makers: dict[str, Any], new: _NewNames
+) -> str:
+    """Name the input of a layer as it was before it was rounded, cut off as in the float file."""
+    name = _before_pair(node.input[0], makers)
+    maker = makers.get(name)
+    if name == node.input[0] or whole.before is None:
+        return name
+    cut, bounds = whole.before
+    if maker is not None and maker.op_type == cut.op_type:
+        return name
+    added = type(cut)()
+    added.CopyFrom(cut)
+    output, given = new(), [_stored(graph, new, one) if one is not None else "" for one in bounds]
+    del added.input[:], added.output[:]
+    added.input.extend([name, *given])
+    added.output.append(output)
+    added.name = output
+    place = next(i for i, one in enumerate(graph.node) if one.output[0] == node.output[0])
+    graph.node.insert(place, added)
+    return output
+
+
+def _before_pair(name: str, makers: dict[str, Any]) -> str:
+    """Name the tensor that a QuantizeLinear and its DequantizeLinear rounded; itself without."""
+    outer = makers.get(name)
+    inner = makers.get(outer.input[0]) if outer is not None else None
+    is_pair = (
+        outer is not None
+        and inner is not None
+        and (outer.op_type, inner.op_type) == ("DequantizeLinear", "QuantizeLinear")
+    )
+    return str(inner.input[0]) if is_pair and inner is not None else name
+
+
+def _skip_last_pair(graph: Any, node: Any) -> None:
+    """Let a layer be an output of the graph itself, where only a pair of quantizers is between."""
+    outputs = {one.name for one in graph.output}
+    users = [one for one in graph.node if node.output[0] in one.input]
+    if len(users) != 1 or users[0].op_type != "QuantizeLinear" or node.output[0] in outputs:
+        return
+    last = [one for one in graph.node if users[0].output[0] in one.input]
+    if len(last) == 1 and last[0].op_type == "DequantizeLinear" and last[0].output[0] in outputs:
+        others = [one for one in graph.node if last[0].output[0] in one.input]
+        if not others:
+            node.output[0] = last[0].output[0]
+            graph.node.remove(users[0])
+            graph.node.remove(last[0])
+
+
+def _drop_unused(graph: Any) -> None:
+    """Remove quantizers and initializers that nothing reads any more."""
+    while True:
+        read = {name for node in graph.node for name in node.input}
+        read |= {one.name for one in graph.output}
+        idle = [
+            node
+            for node in graph.node
+            if node.op_type in ("QuantizeLinear", "DequantizeLinear") and not read & {*node.output}
+        ]
+        if not idle:
+            break
+        for node in idle:
+            graph.node.remove(node)
+    stored = [one for one in graph.initializer if one.name in read]
+    del graph.initializer[:]
+    graph.initializer.extend(stored)

@@ -1,0 +1,85 @@
+"""Compare flips of pruned runs with and without ``--distill``: mean change a seed, with interval.
+
+The same sweep is made twice, of the same seeds; flips are counted between every pruned run and the
+dense run of its seed, which is the same in both. The interval is Student's, over seeds.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import t
+
+from analysis import schema
+from analysis.config import DENSE_ID, Sweep, Training, parse_variants
+from analysis.store import Cache, SweepFolder
+from analysis.sweep.run import run_sweep
+
+Flips = npt.NDArray[np.int64]
+VARIANTS = ("magnitude=0.9", "magnitude=0.95")
+
+
+def make(
+    cache: Cache, name: str, weight: float, seeds: int, workers: int, schedule: str
+) -> SweepFolder:
+    """Make one of the sweeps."""
+    sweep = Sweep(
+        name, "digits-longtail", "tiny_cnn", parse_variants(VARIANTS), seeds=seeds,
+        training=Training(epochs=50, distill=weight, schedule=schedule),
+    )  # fmt: skip
+    run_sweep(sweep, cache, n_workers=workers, device="cpu")
+    return cache.sweep(name)
+
+
+def flips(folder: SweepFolder, variant_id: str, seeds: int) -> Flips:
+    """Right to wrong, wrong to right, and images with another answer, a row a seed, (K, 3)."""
+    label = folder.read_images([schema.LABEL])[schema.LABEL].to_numpy()
+    found = []
+    for seed in range(seeds):
+        dense, pruned = (
+            folder.read_population(one, [schema.PREDICTION], [seed], len(label)).prediction[0]
+            for one in (DENSE_ID, variant_id)
+        )
+        before, after = dense == label, pruned == label
+        found.append([(before & ~after).sum(), (~before & after).sum(), (dense != pruned).sum()])
+    return np.array(found)
+
+
+def said(values: npt.NDArray[np.float64]) -> str:
+    """Write a mean with its 95 % interval over seeds."""
+    n = len(values)
+    margin = t.ppf(0.975, n - 1) * values.std(ddof=1) / np.sqrt(n) if n > 1 else np.nan
+    return f"{values.mean():.1f} [{values.mean() - margin:.1f}, {values.mean() + margin:.1f}]"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Make both sweeps and print the flips of each and the difference."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--weight", type=float, default=0.9)
+    parser.add_argument("--schedule", choices=("gradual", "finetune"), default="gradual")
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="lethe-bench-") as folder:
+        made = [
+            make(Cache(folder), name, weight, options.seeds, options.workers, options.schedule)
+            for name, weight in (("plain", 0.0), ("distilled", options.weight))
+        ]
+        for variant in parse_variants(VARIANTS)[1:]:
+            plain, distilled = (flips(one, variant.variant_id, options.seeds) for one in made)
+            for place, what in enumerate(("right to wrong", "wrong to right", "another answer")):
+                left, right = plain[:, place].astype(float), distilled[:, place].astype(float)
+                print(
+                    f"{variant.variant_id}, {what}: {said(left)} images a seed plain, "
+                    f"{said(right)} with --distill {options.weight:g}, change {said(right - left)}"
+                    f", ratio {left.mean() / right.mean() if right.mean() else np.nan:.2f}",
+                    flush=True,
+                )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
