@@ -12,7 +12,7 @@ from analysis.cli.main import main
 from analysis.errors import DamageError, UserError
 from analysis.filesystem.atomic import sha256
 from analysis.results import SweepResults
-from analysis.results.image_map import read_map
+from analysis.results.image_map import keep_map, read_map
 from analysis.stats.features import reduce_features
 from analysis.stats.image_map import image_map, nearest_images, unit
 from analysis.store import Cache, SweepFolder
@@ -327,5 +327,19 @@ def test_the_map_is_kept_until_the_features_change(
     assert np.array_equal(found, image_map(read_features(folder)))  # type: ignore[arg-type]
     assert (tmp_path / "map.csv").read_text().startswith("image_id,x,y\n0,")
     assert folder.verify() == []
+    (path,) = (folder.path / "derived" / "maps").rglob("map.parquet")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert read_map(folder) is None
+    assert [line for line in folder.verify() if "derived/maps/" in line]
+    keep_map(folder, found)
+    assert np.array_equal(read_map(folder), found)  # type: ignore[arg-type]
+    assert folder.verify() == []
+    keep_map(folder, found[:150])  # of other images
+    assert read_map(folder) is None
+    keep_map(folder, np.full_like(found, np.nan))
+    assert read_map(folder) is None
+    keep_map(folder, found)
     keep(folder, clusters(200, width=5)[0])
     assert read_map(folder) is None

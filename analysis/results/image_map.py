@@ -9,9 +9,9 @@ import pyarrow as pa
 from analysis.errors import UserError
 from analysis.stats.image_map import VERSION, Map, image_map
 from analysis.store import DerivedTables, SweepFolder
+from analysis.store.derived import MAPS
 from analysis.store.features import features_digest, read_features
 
-_FOLDER = "map"
 _NAME = "map"
 _LAYOUT = pa.schema([("x", pa.float32()), ("y", pa.float32())])
 
@@ -68,4 +68,4 @@ def _shelf(folder: SweepFolder) -> DerivedTables | None:
     if digest is None:
         return None
     key = hashlib.sha256(f"{VERSION}\0{digest}".encode()).hexdigest()[:16]
-    return DerivedTables(folder.derived / _FOLDER, key, is_read_only=folder.is_read_only)
+    return DerivedTables(folder.derived, key, kind=MAPS, is_read_only=folder.is_read_only)
