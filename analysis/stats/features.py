@@ -1,7 +1,8 @@
 """Features of images made short: the directions along which they differ most.
 
-Principal components, found by subspace iteration (Halko, Martinsson and Tropp 2011, algorithm 4.4)
-in passes over blocks of rows, so that a file larger than memory can be given.
+Principal components, by the covariance; of very many columns by subspace iteration (Halko,
+Martinsson and Tropp 2011, algorithm 4.4). Either reads blocks of rows, so that a file larger than
+memory can be given.
 """
 
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from analysis.errors import UserError
 
 Values = npt.NDArray[np.floating[Any]]
 _ROWS = 8_192
+# So many columns or fewer have their covariance computed whole: beyond, iterating costs less.
+_WHOLE = 2_560
 _MORE = 32
 _PASSES = 6
 _SEED = 0
@@ -47,15 +50,10 @@ def reduce_features(values: Values, most: int = 128) -> npt.NDArray[np.float32]:
     mean, n = _mean(values)
     if not n:
         raise UserError("features: no image has finite ones")
-    width = values.shape[1]
-    directions = np.linalg.qr(
-        np.random.default_rng(_SEED).normal(size=(width, min(width, most + _MORE)))
-    )[0]
-    is_whole = directions.shape[1] == width
-    for _ in range(0 if is_whole else _PASSES):
-        directions = np.linalg.qr(_times_covariance(values, mean, directions))[0]
-    spread = directions.T @ _times_covariance(values, mean, directions) / n
-    variance, inner = np.linalg.eigh((spread + spread.T) / 2)
+    directions, spread = (
+        _whole(values, mean) if values.shape[1] <= _WHOLE else _some(values, mean, most + _MORE)
+    )
+    variance, inner = np.linalg.eigh((spread + spread.T) / (2 * n))
     order = np.argsort(variance)[::-1][:most]
     order = order[variance[order] > 1e-10 * max(variance[order[0]], 0.0)]
     if not len(order) or variance[order[0]] <= 1e-20 * (1.0 + float(mean @ mean)):
@@ -106,6 +104,28 @@ def _centred(
         block = block - mean
         block[~np.isfinite(block).all(axis=1)] = 0.0
         yield start, block
+
+
+def _whole(
+    values: Values, mean: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """All directions, and the covariance along them times the number of rows."""
+    width = values.shape[1]
+    total = np.zeros((width, width))
+    for _, block in _centred(values, mean):
+        total += block.T @ block
+    return np.eye(width), total
+
+
+def _some(
+    values: Values, mean: npt.NDArray[np.float64], n_directions: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Directions that hold nearly all of the largest spread, and the covariance along them."""
+    drawn = np.random.default_rng(_SEED).normal(size=(values.shape[1], n_directions))
+    directions = np.linalg.qr(drawn)[0]
+    for _ in range(_PASSES):
+        directions = np.linalg.qr(_times_covariance(values, mean, directions))[0]
+    return directions, directions.T @ _times_covariance(values, mean, directions)
 
 
 def _times_covariance(
