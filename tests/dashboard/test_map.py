@@ -119,6 +119,10 @@ def test_what_is_sent_is_small_and_says_each_point():
     assert np.array_equal(_numbers(sent["chosen"], np.uint8) == 1, ids < 10)
     assert [one["label"] for one in sent["legend"]] == ["a", "<b>", "c"]
     assert sent["density"] is None
+    scale = Coloring(colored.codes, colored.colors, [], 0.0, 1.0)
+    mixed = component.map_data(placed, shown, scale, None, "made")
+    assert sorted(_numbers(mixed["ids"], "<u4").tolist()) == sorted(ids.tolist())
+    assert (np.diff(_numbers(mixed["codes"], np.uint8).astype(int)) < 0).any()
     again = component.map_data(placed, shown, colored, None, "<script>")
     assert again["version"] != sent["version"]
 
