@@ -13,7 +13,7 @@ from analysis.errors import DamageError, UserError
 from analysis.filesystem.atomic import sha256
 from analysis.notebook.audit import audit
 from analysis.results import SweepResults
-from analysis.results.image_map import keep_map, read_map
+from analysis.results.image_map import keep_map, make_map, read_map
 from analysis.stats.features import reduce_features
 from analysis.stats.image_map import image_map, nearest_images, unit
 from analysis.store import Cache, SweepFolder
@@ -359,3 +359,15 @@ def test_scores_in_memory_are_features(tmp_path: Path) -> None:
     assert found is not None
     assert np.allclose(found, reduce_features(logits["dense"], 128), atol=1e-2)
     assert folder.verify() == []
+
+
+def test_a_map_that_cannot_be_kept_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make_sweep(tmp_path)
+    keep(folder, clusters(200)[0])
+    monkeypatch.setattr("analysis.store.derived.DerivedTables.put", lambda *_: None)
+    assert main(["map", "made", "--cache", str(tmp_path)]) == 3
+    assert "cannot be written to" in capsys.readouterr().err
+    read_only = SweepFolder(folder.path, is_read_only=True)
+    assert len(make_map(read_only, lambda *_: None)) == 200

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pyarrow as pa
 
-from analysis.errors import UserError
+from analysis.errors import RunError, UserError
 from analysis.stats.image_map import VERSION, Map, image_map
 from analysis.store import DerivedTables, SweepFolder
 from analysis.store.derived import MAPS
@@ -40,6 +40,8 @@ def make_map(folder: SweepFolder, told: Callable[[int, int], None]) -> Map:
     ------
     UserError
         The sweep has no features.
+    RunError
+        It cannot be kept.
     """
     found = read_map(folder)
     if found is not None:
@@ -52,6 +54,8 @@ def make_map(folder: SweepFolder, told: Callable[[int, int], None]) -> Map:
         )
     found = image_map(features, told)
     keep_map(folder, found)
+    if not folder.is_read_only and read_map(folder) is None:
+        raise RunError(f"{folder.derived} cannot be written to: the map is not kept")
     return found
 
 
