@@ -16,7 +16,7 @@ from analysis.errors import LetheError
 from analysis.results import SweepResults
 from analysis.results.image_map import read_map
 from analysis.stats.image_map import Map, unit
-from analysis.store.features import features_digest
+from analysis.store.features import FEATURES, about_features
 from analysis.store.selections import MOST_SPELLED, Selections, key_of, spelled
 from dashboard import data, permissions
 
@@ -55,6 +55,17 @@ def keep_selected(opened: SweepResults, image_ids: npt.NDArray[np.integer]) -> s
 def features(opened: SweepResults) -> Map | None:
     """Return the directions of the images' features, (N, D); None where the sweep has none."""
     return _features(opened, _features_identity(opened))
+
+
+def digest(opened: SweepResults) -> str | None:
+    """Return the SHA-256 of the features; None where the sweep has none."""
+    record = opened.manifest.files.get(FEATURES)
+    return None if record is None else record.sha256
+
+
+def about(opened: SweepResults) -> str:
+    """Say what the features are of; empty where the sweep has none."""
+    return _about(opened, _features_identity(opened))
 
 
 def image_map(opened: SweepResults) -> Map | None:
@@ -97,7 +108,12 @@ def _selected_ids(
 
 
 def _features_identity(opened: SweepResults) -> tuple[str, str]:
-    return (str(opened.folder.path), features_digest(opened.folder) or "")
+    return (str(opened.folder.path), digest(opened) or "")
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _about(_opened: SweepResults, identity: tuple[str, str]) -> str:
+    return about_features(_opened.folder) or ""
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)

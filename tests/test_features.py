@@ -11,8 +11,9 @@ import pytest
 from analysis.cli.main import main
 from analysis.errors import DamageError, UserError
 from analysis.filesystem.atomic import sha256
+from analysis.notebook.audit import audit
 from analysis.results import SweepResults
-from analysis.results.image_map import read_map
+from analysis.results.image_map import keep_map, make_map, read_map
 from analysis.stats.features import reduce_features
 from analysis.stats.image_map import image_map, nearest_images, unit
 from analysis.store import Cache, SweepFolder
@@ -160,12 +161,15 @@ def test_the_directions_of_most_variance_are_kept_with_their_distances() -> None
     assert np.allclose(distances[0] / exact[0], distances[1], rtol=1e-4)
 
 
-def test_at_most_so_many_columns_of_many() -> None:
+@pytest.mark.parametrize("whole", [1000, 100])
+def test_at_most_so_many_columns_of_many(monkeypatch: pytest.MonkeyPatch, whole: int) -> None:
+    monkeypatch.setattr("analysis.stats.features._WHOLE", whole)
     drawn = np.random.default_rng(0).normal(size=(500, 300)) * np.linspace(3, 0.1, 300)
     found = reduce_features(drawn, 128)
     assert found.shape == (500, 128)
     exact = np.linalg.svd(drawn - drawn.mean(axis=0), full_matrices=False)[1][:5]
     assert np.allclose(found.std(axis=0)[:5], exact / exact[0], rtol=0.02)
+    assert (np.abs(found).max(axis=0) > 0).all()
 
 
 def test_images_without_finite_features_lie_at_the_mean() -> None:
@@ -327,5 +331,43 @@ def test_the_map_is_kept_until_the_features_change(
     assert np.array_equal(found, image_map(read_features(folder)))  # type: ignore[arg-type]
     assert (tmp_path / "map.csv").read_text().startswith("image_id,x,y\n0,")
     assert folder.verify() == []
+    (path,) = (folder.path / "derived" / "maps").rglob("map.parquet")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert read_map(folder) is None
+    assert [line for line in folder.verify() if "derived/maps/" in line]
+    keep_map(folder, found)
+    assert np.array_equal(read_map(folder), found)  # type: ignore[arg-type]
+    assert folder.verify() == []
+    keep_map(folder, found[:150])  # of other images
+    assert read_map(folder) is None
+    keep_map(folder, np.full_like(found, np.nan))
+    assert read_map(folder) is None
+    keep_map(folder, found)
     keep(folder, clusters(200, width=5)[0])
     assert read_map(folder) is None
+
+
+def test_scores_in_memory_are_features(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    logits = {name: generator.normal(size=(60, 5)) for name in ("dense", "slim")}
+    audit(logits, labels=generator.integers(0, 5, 60), name="mine", cache=tmp_path)
+    folder = Cache(tmp_path).sweep("mine")
+    assert about_features(folder) == "logits of dense seed 0"
+    found = read_features(folder)
+    assert found is not None
+    assert np.allclose(found, reduce_features(logits["dense"], 128), atol=1e-2)
+    assert folder.verify() == []
+
+
+def test_a_map_that_cannot_be_kept_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make_sweep(tmp_path)
+    keep(folder, clusters(200)[0])
+    monkeypatch.setattr("analysis.store.derived.DerivedTables.put", lambda *_: None)
+    assert main(["map", "made", "--cache", str(tmp_path)]) == 3
+    assert "cannot be written to" in capsys.readouterr().err
+    read_only = SweepFolder(folder.path, is_read_only=True)
+    assert len(make_map(read_only, lambda *_: None)) == 200

@@ -16,8 +16,10 @@ from analysis.importing.pipeline import IMAGES
 from analysis.importing.record import SPEC, add_runs, fingerprint, note_of_runs, runs_said
 from analysis.notebook.given import Labels, Run
 from analysis.notebook.pictures import Pictures
+from analysis.outputs.features import reduced
 from analysis.outputs.run_scores import RunScores, table_of
 from analysis.store import Cache, SweepFolder
+from analysis.store.features import FEATURES, write_features
 from analysis.store.manifest import DatasetRecord, DeviceRecord, Manifest
 from analysis.store.transfer import aside, publish, remove_empty
 
@@ -76,6 +78,7 @@ def write(
                 add_runs(manifest, list(runs), files, paired=paired)
                 said = [*manifest.dataset.notes, *notes]
                 manifest.dataset.notes = list(dict.fromkeys(said))
+                _keep_features(made, manifest, runs)
                 publish(made, folder, manifest, note_of_runs(list(runs)))
                 return manifest
     except OSError as error:
@@ -146,6 +149,18 @@ def _write_runs(
             {"file": f"{run[0]}@{run[1]}", "sha256": digest.hexdigest(), "rows": len(label)}
         )
     return files
+
+
+def _keep_features(made: SweepFolder, manifest: Manifest, runs: Mapping[Run, RunScores]) -> None:
+    """Keep the scores of the first dense run as features; without any, there is no map."""
+    seeds = sorted(s for (v, s), one in runs.items() if v == DENSE_ID and one.scores.ndim == 2)
+    if not seeds or FEATURES in manifest.files:
+        return
+    run = runs[DENSE_ID, seeds[0]]
+    what = "logits" if run.kind == "logits" else "scores"
+    with suppress(UserError):  # all images have the same
+        found = reduced(run.scores, f"{what} of dense seed {seeds[0]}")
+        manifest.files[FEATURES] = write_features(made, found.values, about=found.about)
 
 
 def _dense_of(

@@ -6,12 +6,12 @@ from collections.abc import Callable
 import numpy as np
 import pyarrow as pa
 
-from analysis.errors import UserError
+from analysis.errors import RunError, UserError
 from analysis.stats.image_map import VERSION, Map, image_map
 from analysis.store import DerivedTables, SweepFolder
+from analysis.store.derived import MAPS
 from analysis.store.features import features_digest, read_features
 
-_FOLDER = "map"
 _NAME = "map"
 _LAYOUT = pa.schema([("x", pa.float32()), ("y", pa.float32())])
 
@@ -40,6 +40,8 @@ def make_map(folder: SweepFolder, told: Callable[[int, int], None]) -> Map:
     ------
     UserError
         The sweep has no features.
+    RunError
+        It cannot be kept.
     """
     found = read_map(folder)
     if found is not None:
@@ -52,6 +54,8 @@ def make_map(folder: SweepFolder, told: Callable[[int, int], None]) -> Map:
         )
     found = image_map(features, told)
     keep_map(folder, found)
+    if not folder.is_read_only and read_map(folder) is None:
+        raise RunError(f"{folder.derived} cannot be written to: the map is not kept")
     return found
 
 
@@ -68,4 +72,4 @@ def _shelf(folder: SweepFolder) -> DerivedTables | None:
     if digest is None:
         return None
     key = hashlib.sha256(f"{VERSION}\0{digest}".encode()).hexdigest()[:16]
-    return DerivedTables(folder.derived / _FOLDER, key, is_read_only=folder.is_read_only)
+    return DerivedTables(folder.derived, key, kind=MAPS, is_read_only=folder.is_read_only)

@@ -1,7 +1,8 @@
 """Features of images made short: the directions along which they differ most.
 
-Principal components, found by subspace iteration (Halko, Martinsson and Tropp 2011, algorithm 4.4)
-in passes over blocks of rows, so that a file larger than memory can be given.
+Principal components, by the covariance; of very many columns by subspace iteration (Halko,
+Martinsson and Tropp 2011, algorithm 4.4). Either reads blocks of rows, so that a file larger than
+memory can be given.
 """
 
 from collections.abc import Iterator
@@ -13,9 +14,13 @@ import numpy.typing as npt
 from analysis.errors import UserError
 
 Values = npt.NDArray[np.floating[Any]]
+Floats = npt.NDArray[np.float64]
 _ROWS = 8_192
+# So many columns or fewer have their covariance computed whole: beyond, iterating costs less.
+_WHOLE = 2_560
 _MORE = 32
 _PASSES = 6
+_LEAST = 1e-6
 _SEED = 0
 
 
@@ -37,35 +42,31 @@ def reduce_features(values: Values, most: int = 128) -> npt.NDArray[np.float32]:
     Returns
     -------
     array, (N, min(D, most))
-        Columns without any spread are left out.
+        Columns with less than a thousandth of the first one's spread are left out.
 
     Raises
     ------
     UserError
         All images have the same features, or none is finite.
     """
-    mean, n = _mean(values)
-    if not n:
+    rows = _Rows(values)
+    if not rows.n:
         raise UserError("features: no image has finite ones")
-    width = values.shape[1]
-    directions = np.linalg.qr(
-        np.random.default_rng(_SEED).normal(size=(width, min(width, most + _MORE)))
-    )[0]
-    is_whole = directions.shape[1] == width
-    for _ in range(0 if is_whole else _PASSES):
-        directions = np.linalg.qr(_times_covariance(values, mean, directions))[0]
-    spread = directions.T @ _times_covariance(values, mean, directions) / n
-    variance, inner = np.linalg.eigh((spread + spread.T) / 2)
+    directions, spread = _whole(rows) if rows.width <= _WHOLE else _some(rows, most + _MORE)
+    variance, inner = np.linalg.eigh((spread + spread.T) / (2 * rows.n))
     order = np.argsort(variance)[::-1][:most]
-    order = order[variance[order] > 1e-10 * max(variance[order[0]], 0.0)]
-    if not len(order) or variance[order[0]] <= 1e-20 * (1.0 + float(mean @ mean)):
+    largest = max(float(variance[order[0]]), 0.0)
+    if largest <= 1e-12 * (1.0 + float(rows.mean @ rows.mean)):
         raise UserError("features: all images have the same")
+    order = order[variance[order] > _LEAST * largest]
     axes = directions @ inner[:, order]
-    largest = np.abs(axes).argmax(axis=0)
-    axes *= np.sign(axes[largest, np.arange(len(order))]) / np.sqrt(variance[order[0]])
+    places = np.abs(axes).argmax(axis=0)
+    axes *= np.sign(axes[places, np.arange(len(order))]) / np.sqrt(largest)
     found = np.empty((len(values), len(order)), np.float32)
-    for start, block in _centred(values, mean):
-        found[start : start + len(block)] = block @ axes
+    start = 0
+    for block in rows.centred():
+        found[start : start + len(block)] = block @ axes.astype(np.float32)
+        start += len(block)
     return found
 
 
@@ -85,33 +86,52 @@ def pooled(values: npt.NDArray[Any], *, is_map: bool) -> npt.NDArray[np.float32]
     return np.asarray(values.mean(axis=tuple(axes)), np.float32)
 
 
-def _blocks(values: Values) -> Iterator[tuple[int, npt.NDArray[np.float64]]]:
-    for start in range(0, len(values), _ROWS):
-        yield start, np.asarray(values[start : start + _ROWS], np.float64)
+class _Rows:
+    """Rows of features, their mean, and how many are finite; the others lie at the mean."""
+
+    def __init__(self, values: Values) -> None:
+        self._values = values
+        self.width = values.shape[1]
+        self.n, total = 0, np.zeros(self.width)
+        for block in self._blocks():
+            finite = block[np.isfinite(block).all(axis=1)]
+            total += finite.sum(axis=0, dtype=np.float64)
+            self.n += len(finite)
+        self.mean: Floats = total / max(self.n, 1)
+
+    def _blocks(self) -> Iterator[npt.NDArray[np.float32]]:
+        for start in range(0, len(self._values), _ROWS):
+            yield np.asarray(self._values[start : start + _ROWS], np.float32)
+
+    def centred(self) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield blocks of rows less their mean."""
+        mean, is_whole = self.mean.astype(np.float32), self.n == len(self._values)
+        for block in self._blocks():
+            moved = block - mean
+            if not is_whole:
+                moved[~np.isfinite(moved).all(axis=1)] = 0.0
+            yield moved
+
+    def times(self, directions: Floats) -> Floats:
+        """Multiply the covariance, times the number of rows, with directions."""
+        narrow, total = directions.astype(np.float32), np.zeros(directions.shape)
+        for block in self.centred():
+            total += block.T @ (block @ narrow)
+        return total
 
 
-def _mean(values: Values) -> tuple[npt.NDArray[np.float64], int]:
-    """Mean of the rows that are finite, and their number."""
-    total, n = np.zeros(values.shape[1]), 0
-    for _, block in _blocks(values):
-        finite = block[np.isfinite(block).all(axis=1)]
-        total, n = total + finite.sum(axis=0), n + len(finite)
-    return total / max(n, 1), n
+def _whole(rows: _Rows) -> tuple[Floats, Floats]:
+    """All directions, and the covariance along them times the number of rows."""
+    total = np.zeros((rows.width, rows.width))
+    for block in rows.centred():
+        total += block.T @ block
+    return np.eye(rows.width), total
 
 
-def _centred(
-    values: Values, mean: npt.NDArray[np.float64]
-) -> Iterator[tuple[int, npt.NDArray[np.float64]]]:
-    for start, block in _blocks(values):
-        block = block - mean
-        block[~np.isfinite(block).all(axis=1)] = 0.0
-        yield start, block
-
-
-def _times_covariance(
-    values: Values, mean: npt.NDArray[np.float64], directions: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
-    total = np.zeros(directions.shape)
-    for _, block in _centred(values, mean):
-        total += block.T @ (block @ directions)
-    return total
+def _some(rows: _Rows, n_directions: int) -> tuple[Floats, Floats]:
+    """Directions that hold nearly all of the largest spread, and the covariance along them."""
+    drawn = np.random.default_rng(_SEED).normal(size=(rows.width, n_directions))
+    directions = np.linalg.qr(drawn)[0]
+    for _ in range(_PASSES):
+        directions = np.linalg.qr(rows.times(directions))[0]
+    return directions, directions.T @ rows.times(directions)

@@ -113,9 +113,14 @@ def _first_two(features: Map) -> Map:
 
 def _among(rows: Map, others: Map, placed: Map) -> Map:
     likeness = rows @ others.T
-    k = min(_NEAREST, len(others))
-    nearest = np.argpartition(-likeness, k - 1, axis=1)[:, :k]
-    near = np.take_along_axis(likeness, nearest, axis=1)
+    nearest = np.empty((len(rows), min(_NEAREST, len(others))), np.int64)
+    near = np.empty(nearest.shape, np.float32)
+    every = np.arange(len(rows))
+    # Few maxima, one by one, cost less than partitioning the rows.
+    for place in range(nearest.shape[1]):
+        nearest[:, place] = likeness.argmax(axis=1)
+        near[:, place] = likeness[every, nearest[:, place]]
+        likeness[every, nearest[:, place]] = -np.inf
     weight = 1 / np.maximum(1 - near, 1e-6)
     weight /= weight.sum(axis=1, keepdims=True)
     return np.asarray((weight[:, :, None] * placed[nearest]).sum(axis=1), np.float32)

@@ -23,7 +23,7 @@ from analysis.filesystem.connection import TEMPORARY
 from analysis.filesystem.copies import locally
 from analysis.store.parquet import read_whole
 
-_FOLDER = "tables"
+TABLES, MAPS = "tables", "maps"
 _TABLE = ".parquet"
 _DIGEST = ".sha256"
 
@@ -37,14 +37,14 @@ def damaged(derived: Location) -> list[str]:
         One cannot be read.
     """
     found = []
-    for key in child_names(derived / _FOLDER):
-        for name in child_names(derived / _FOLDER / key):
+    for key in (f"{kind}/{key}" for kind in (TABLES, MAPS) for key in child_names(derived / kind)):
+        for name in child_names(derived / key):
             if name.endswith(_TABLE) and not name.startswith(TEMPORARY):
-                path = derived / _FOLDER / key / name
+                path = derived / key / name
                 try:
                     # One of an older Lethe has no digest, and is made anew without being damaged.
                     if is_file(_beside(path)) and _written(path) is None:
-                        found.append(f"{derived.name}/{_FOLDER}/{key}/{name}")
+                        found.append(f"{derived.name}/{key}/{name}")
                 except OSError as error:
                     raise unreadable(path, error) from error
     return found
@@ -66,15 +66,17 @@ def _beside(path: Location) -> Location:
 
 
 class DerivedTables:
-    """``derived/tables/<key>/``: ``key`` stands for everything that the tables rest on.
+    """``derived/<kind>/<key>/``: ``key`` stands for everything that tables of a kind rest on.
 
     A cache that cannot be written to keeps nothing, and says nothing of it. A read-only shelf gives
     what is there, and is not added to.
     """
 
-    def __init__(self, derived: Location, key: str, *, is_read_only: bool = False) -> None:
+    def __init__(
+        self, derived: Location, key: str, *, kind: str = TABLES, is_read_only: bool = False
+    ) -> None:
         self.is_read_only = is_read_only
-        self._all = derived / _FOLDER
+        self._all = derived / kind
         self._folder = self._all / key
 
     def get(self, name: str) -> pa.Table | None:

@@ -84,7 +84,9 @@ def map_data(
     if n_shown > MOST_LAID_OUT:
         density = density_uri(placed[ids])
         ids = _some(ids, chosen)
-    order = ids[np.argsort(coloring.codes[ids], kind="stable")]
+    # Of a scale neither end is to hide the other; kinds lie above what is no PIE.
+    mixed = np.random.default_rng(0).permutation(len(ids))
+    order = ids[np.argsort(coloring.codes[ids], kind="stable") if coloring.labels else mixed]
     places = np.clip(np.rint(placed[order] * 65_535), 0, 65_535).astype("<u2")
     counts = np.bincount(coloring.codes[shown], minlength=len(coloring.colors)).tolist()
     found = {

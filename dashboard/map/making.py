@@ -2,6 +2,7 @@
 
 import atexit
 import re
+from threading import Lock
 
 from analysis.errors import LetheError
 from analysis.filesystem import RemotePath, address
@@ -11,6 +12,7 @@ from dashboard.sweeps.uploads import own_folder
 
 _STEP = re.compile(r"^map (\d{1,3})/100$", re.MULTILINE)
 _making = Place("the map of")
+_turn = Lock()
 # Each is begun once by itself: what failed, or was stopped, is not tried again and again.
 _begun: set[tuple[str, str]] = set()
 
@@ -22,14 +24,15 @@ def begin(name: str, digest: str) -> str | None:
     """
     try:
         permissions.check("make a map")
-        if _making.state().is_running or (name, digest) in _begun:
-            return None
-        _begun.add((name, digest))
-        atexit.register(_making.forget)
-        root = data.cache_root()
-        where = address(root if isinstance(root, RemotePath) else root.absolute())
-        log = own_folder() / "map.log"
-        _making.start(name, ["map", name, "--steps", "--cache", where], log)
+        with _turn:
+            if _making.state().is_running or (name, digest) in _begun:
+                return None
+            _begun.add((name, digest))
+            atexit.register(_making.forget)
+            root = data.cache_root()
+            where = address(root if isinstance(root, RemotePath) else root.absolute())
+            log = own_folder() / "map.log"
+            _making.start(name, ["map", name, "--steps", "--cache", where], log)
     except LetheError as error:
         return str(error)
     return None

@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from analysis.store.features import features_digest
 from dashboard import feature_data, permissions
 from dashboard.commands import typed
 from dashboard.context import Context
@@ -16,7 +15,7 @@ _ICON = ":material/scatter_plot:"
 def not_yet(context: Context) -> None:
     """Say what is missing, and begin to make the map where that can be done here."""
     name = context.manifest.name
-    digest = features_digest(context.results.folder)
+    digest = feature_data.digest(context.results)
     if digest is None:
         no_features(context)
         return

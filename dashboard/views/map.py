@@ -8,7 +8,6 @@ import streamlit as st
 
 from analysis.errors import LetheError
 from analysis.stats.image_map import MOST_LAID_OUT, SAMPLE, Map
-from analysis.store.features import about_features
 from dashboard import context as contexts
 from dashboard import data, feature_data, state
 from dashboard.context import Context
@@ -102,7 +101,7 @@ def _drawn(
 
 def _words(context: Context) -> str:
     text = (
-        f"Features: {about_features(context.results.folder)}. Laid out by UMAP: images close "
+        f"Features: {feature_data.about(context.results)}. Laid out by UMAP: images close "
         "together have alike features; how far groups lie apart means little. Point at an image to "
         "see it, click to keep it in sight."
     )

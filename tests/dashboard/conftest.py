@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import expect, sync_playwright
 
-from tests.synthetic import make_sweep
+from tests.synthetic import make_sweep, with_map
 
 # What happens soon on a quiet machine takes longer where tests run beside each other.
 expect.set_options(timeout=60_000)
@@ -86,8 +86,12 @@ def address(cache: Path) -> Iterator[str]:
     """The address of a running dashboard with three sweeps, ``plain``, ``hostile`` and ``many``."""
     variants = ("magnitude=0.5,0.9,0.95", "int8-static")
     names = [f"class {i}" for i in range(10)]
-    make_sweep(cache, "plain", n_images=1500, seeds=4, variants=variants, class_names=names)
-    make_sweep(cache, "hostile", n_images=300, seeds=4, variants=variants, class_names=HOSTILE)
+    with_map(
+        make_sweep(cache, "plain", n_images=1500, seeds=4, variants=variants, class_names=names)
+    )
+    with_map(
+        make_sweep(cache, "hostile", n_images=300, seeds=4, variants=variants, class_names=HOSTILE)
+    )
     kinds = [f"kind {i:03d}" for i in range(400)]
     make_sweep(cache, "many", n_images=2000, seeds=2, variants=variants, class_names=kinds)
     with serving(cache, free_port()) as (served, _):

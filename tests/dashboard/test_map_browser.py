@@ -189,14 +189,14 @@ def test_a_phone_shows_the_map_whole(page, served, scheme):
 def test_without_features_the_command_is_named(page, served, place):
     page.goto(f"{served}/map?sweep=bare")
     expect(page.locator("[data-testid=stCode]")).to_contain_text("features --cache")
-    assert not (place / "bare" / "derived" / "map").exists()
+    assert not (place / "bare" / "derived" / "maps").exists()
 
 
 def test_a_read_only_dashboard_selects_and_writes_nothing(page, tmp_path):
     root = tmp_path / "cache"
     with_map(make_sweep(root, "mapped", n_images=600, seeds=2, class_names=NAMES))
     bare = with_map(make_sweep(root, "other", seeds=2))
-    for one in (bare.path / "derived" / "map").rglob("*.parquet"):
+    for one in (bare.path / "derived" / "maps").rglob("*.parquet"):
         one.unlink()
     before = sorted(str(one) for one in (root / "mapped").rglob("*"))
     with serving(root, free_port(), "--read-only") as (address, _):
@@ -218,9 +218,9 @@ def test_a_read_only_dashboard_selects_and_writes_nothing(page, tmp_path):
 def test_a_map_is_made_beside_the_page(page, tmp_path):
     root = tmp_path / "cache"
     folder = with_map(make_sweep(root, "mapped", seeds=2))
-    for one in (folder.path / "derived" / "map").rglob("*.parquet"):
+    for one in (folder.path / "derived" / "maps").rglob("*.parquet"):
         one.unlink()
     with serving(root, free_port()) as (address, _):
         page.goto(f"{address}/map?sweep=mapped")
         page.wait_for_selector(PAINTED, timeout=600_000)
-    assert list((folder.path / "derived" / "map").rglob("*.parquet"))
+    assert list((folder.path / "derived" / "maps").rglob("*.parquet"))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis.external import evaluate
 from analysis.sweep import tasks
 from tests.given.nets import Here, write_linear
 
@@ -13,6 +14,8 @@ from tests.given.nets import Here, write_linear
 def in_this_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run jobs here, but in the test that is of the workers too."""
     if "real_workers" not in request.fixturenames:
+        # A worker keeps models open by their names, and lives no longer than its sweep.
+        evaluate._opened.cache_clear()
         monkeypatch.setattr(tasks, "pool", lambda *_, **__: contextlib.nullcontext(Here()))
 
 

@@ -19,6 +19,7 @@ from analysis.models.penultimate import module_features
 from analysis.store import Cache
 from analysis.store.features import about_features, read_features
 from tests.given.nets import BOTH, NEEDED, Small, sweep, write_onnx, write_pt2
+from tests.given.other_formats import write_openvino
 
 IMAGES = np.random.default_rng(0).random((6, 1, 8, 8), np.float32)
 
@@ -187,3 +188,13 @@ def test_a_failure_is_one_line_and_the_sweep_is_done(
     assert read_features(folder) is None
     assert folder.manifest().is_complete
     assert folder.verify() == []
+
+
+@pytest.mark.usefixtures("models", "in_this_process")
+def test_a_format_that_shows_its_outputs_alone_gives_logits() -> None:
+    write_openvino(Path("net.xml"))
+    write_openvino(Path("other.xml"))
+    assert sweep("--models", "dense=net.xml", "slim=other.xml") == 0
+    folder = Cache("cache").sweep("mine")
+    assert about_features(folder) == "logits of dense seed 0"
+    assert read_features(folder) is not None

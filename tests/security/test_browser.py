@@ -117,6 +117,37 @@ def test_overview_with_the_files_left_out_and_how_it_was_made(watched, address):
     check(watched)
 
 
+def test_the_map_its_hover_its_slices_and_what_names_them(watched, address):
+    visit(watched, address, "map", color="class")
+    watched.wait_for_selector(".lethe-map[data-painted]")
+    for name in ("bold", "markdown link", "icon", "tex", "script"):
+        see(watched, STRINGS[name])  # The slices that are kept.
+    for image in (IMAGE, TEXTS.index(STRINGS["closing"])):
+        x, y = watched.evaluate(
+            "id => { const m = document.querySelector('.lethe-map').lethe,"
+            " i = m.ids.indexOf(id), box = m.above.getBoundingClientRect(),"
+            " [left, top] = m.toScreen(m.xs[i], m.ys[i]);"
+            " return [box.left + left, box.top + top]; }",
+            image,
+        )
+        watched.mouse.move(x - 30, y - 30)
+        watched.mouse.move(x, y)
+        watched.wait_for_selector(".lethe-map-tip[data-told]")
+        check(watched)
+    watched.locator(".lethe-map-entry").first.click()
+    watched.wait_for_selector(".st-key-map-selected")
+    settled(watched)
+    watched.locator(".st-key-map-slice button").click()
+    watched.locator(".st-key-slice-name input").fill(STRINGS["single quote"])
+    watched.locator(".st-key-slice-name input").press("Enter")
+    settled(watched)
+    check(watched)
+    watched.keyboard.press("Escape")
+    watched.locator("[class*=st-key-slice-remove-] button:visible").first.click()
+    watched.wait_for_selector(".st-key-slice-forget")
+    check(watched)
+
+
 def test_gallery_tiles_detail_filters_and_popovers(watched, address):
     visit(watched, address, "gallery", population="all", per_page="240", sort="image_id",
           order="asc", variant=VARIANT)  # fmt: skip

@@ -22,11 +22,12 @@ from analysis.figures.files import figure_bytes
 from analysis.presentation.formatting import visible
 from analysis.report import write_report
 from analysis.results import TABLES, SweepResults
+from analysis.store import Cache
 from analysis.store.tabular import to_csv, write_table
 from dashboard.figure_panel import file_name
 from tests.report.conftest import Page, without_browser  # noqa: F401
 from tests.security.hostile import STRINGS, TEXTS, VARIANT
-from tests.synthetic import make_sweep
+from tests.synthetic import make_sweep, with_map
 
 FORMULA = tuple("=+-@\t\r")
 UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\r(?!\n)")
@@ -225,6 +226,7 @@ def cache(hostile_cache: Path, tmp_path: Path) -> Path:
     """A copy with terminal commands in every fact, and files called so."""
     copied = tmp_path / "cache"
     shutil.copytree(hostile_cache, copied)
+    with_map(Cache(copied).sweep("hostile"), STRINGS["control"] + STRINGS["direction"])
     path = copied / "hostile" / "manifest.json"
     manifest = json.loads(path.read_text(encoding="utf-8"))
     ansi = STRINGS["control"] + STRINGS["direction"]
@@ -249,12 +251,19 @@ def cache(hostile_cache: Path, tmp_path: Path) -> Path:
         "share hostile zip --class \x1b[31m --out x.zip", "export hostile runs --variant \x1b]0;",
         "plan hostile", "plan hostile --class \x1b[31m", "figure hostile",
         "figure hostile deciles-\x1b[31m", "join hostile \x1b[31m.csv",
-        "check hostile --budget \x1b[31m.toml",
+        "check hostile --budget \x1b[31m.toml", "features hostile --out \x1b[31m.npy",
+        "features hostile --out \x1b[31m", "features hostile --from \x1b[31m.npy", "map hostile",
+        "features broken", "features \x1b[31m", "map \x1b[31m", "map hostile --out \x1b[31m.csv",
     ],
 )  # fmt: skip
 def test_nothing_printed_is_obeyed_by_a_terminal(
-    cache: Path, capsys: pytest.CaptureFixture[str], words: str
+    cache: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: str,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     try:
         status = main([*words.split(), "--cache", str(cache)])
     except SystemExit as ended:
