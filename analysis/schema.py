@@ -91,10 +91,11 @@ PIE_COLUMNS: Final = (
 DIFFICULTY_COLUMNS: Final = ("dense_vote_entropy", "dense_true_confidence", "dense_el2n")
 PAIRED_COLUMNS: Final = ("flips_to_wrong", "flips_to_right", KL_FROM_DENSE)
 BREAKING_POINT: Final = "breaking_point"
+DENSE_DOUBT: Final = "dense_doubt"
 TIED_SCORES_COLUMNS: Final = ("dense_tied_scores", "tied_scores")
 IMAGES_COLUMNS: Final = (
     *PIE_COLUMNS, *DIFFICULTY_COLUMNS, *PAIRED_COLUMNS, BREAKING_POINT, TRUE_CONFIDENCE,
-    *TIED_SCORES_COLUMNS, MARGIN,
+    *TIED_SCORES_COLUMNS, MARGIN, DENSE_DOUBT,
 )  # fmt: skip
 PAIRS_COLUMNS: Final = (
     VARIANT_ID, "n_images", "top1_delta", "ci_low", "ci_high", "mcnemar_p", "flips_to_wrong",

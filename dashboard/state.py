@@ -21,7 +21,7 @@ _NAMING = ("variant", "method", "sparsity")
 # Parameters of single pages, beside those of the selection, which all pages share.
 _LOCAL = frozenset(
     ("metric", "of", "of_class", "of_value", "cost", "rule", "order_by", "search", "top", "other",
-     "attribute", "crossed", "shift", "part", "margin", "difference", "pair", "color")
+     "attribute", "crossed", "shift", "part", "margin", "difference", "pair", "color", "score")
 )  # fmt: skip
 
 

@@ -49,22 +49,15 @@ print(f"{sent.mean():.1%} of the answers came from the dense model", file=sys.st
 '''
 
 
-def write_cascade(table: pd.DataFrame, folder: Path, measure: str) -> list[Path]:
-    """Write the cascade of one variant into a folder; return the files.
+def cascade_contents(table: pd.DataFrame, measure: str) -> dict[str, str]:
+    """Return what is taken away of the cascade of one variant: text by file name.
 
     Parameters
     ----------
     table : DataFrame
         The cascade table of one variant.
-    folder : Path
-        Made where it is not there.
     measure : {"margin", "confidence"}
         What the thresholds are of.
-
-    Raises
-    ------
-    UserError
-        The folder cannot be written to.
     """
     thresholds = [
         {
@@ -82,17 +75,36 @@ def write_cascade(table: pd.DataFrame, folder: Path, measure: str) -> list[Path]
         "send": f"to the dense model where the {measure} of the compressed one is at most this",
         "thresholds": thresholds,
     }
-    contents = {
+    return {
         TABLE: to_csv(table),
         THRESHOLDS: json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
         SCRIPT: _PYTHON,
     }
+
+
+def write_cascade(table: pd.DataFrame, folder: Path, measure: str) -> list[Path]:
+    """Write the cascade of one variant into a folder; return the files.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The cascade table of one variant.
+    folder : Path
+        Made where it is not there.
+    measure : {"margin", "confidence"}
+        What the thresholds are of.
+
+    Raises
+    ------
+    UserError
+        The folder cannot be written to.
+    """
     paths = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"--out {folder}: {error.strerror or error}") from error
-    for name, text in contents.items():
+    for name, text in cascade_contents(table, measure).items():
         with replacing(folder / name) as temporary, open(temporary, "w", encoding="utf-8") as to:
             to.write(text)
         paths.append(folder / name)

@@ -8,6 +8,7 @@ SECTIONS = {
     "pies": "PIEs",
     "curves": "Curves",
     "classes": "Classes",
+    "remedies": "Why, and what now",
     "shifts": "Shifts",
     "people": "People",
     "each": "Each variant",

@@ -13,6 +13,7 @@ from analysis import schema
 from analysis.errors import LetheError
 from analysis.figures.attribute_pairs import attribute_pairs
 from analysis.figures.breaking_points import breaking_points
+from analysis.figures.cascade import cascade
 from analysis.figures.class_heatmap import class_heatmap, most_changed
 from analysis.figures.class_impact import class_impact, usual_rule
 from analysis.figures.confusion import confusion_flow
@@ -250,6 +251,13 @@ def _of_variant(scope: Scope, variant_id: str) -> list[Drawing]:
                 partial(results.classes, variant_id), "classes", (variant_id,),
             )
         )  # fmt: skip
+    found.append(
+        Drawing(
+            f"cascade-{variant_id}", f"Cascade, {variant_id}", variant_id,
+            partial(cascade, note=note), partial(results.cascade, variant_id), "cascade",
+            (variant_id,),
+        )
+    )  # fmt: skip
     layers = partial(results.layers, variant_id)
     if not layers().empty:
         found.append(

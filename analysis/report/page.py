@@ -27,6 +27,7 @@ from analysis.report.pictures import Pictures
 from analysis.report.scope import Scope
 from analysis.report.tables import MOST_ROWS, TableFile
 from analysis.report.verdict import first_page
+from analysis.report.why import why_and_what_now
 from analysis.stats.classes import ALPHA
 from analysis.store.manifest import Manifest
 from analysis.sweep.command import shift_words, sweep_command
@@ -234,6 +235,9 @@ def _found(scope: Scope, asked: Asked) -> dict[str, Any]:
         "limit_header": BUDGET_HEADER,
         "view_tiles": tiles_of(scope, scope.variant_ids[0], shown) if shown else [],
         "findings": findings(summary, scope.classes, scope.results.pairs(), look=manifest.n_looks),
+        "why": why_and_what_now(scope.results, first.variant)
+        if "remedies" in asked.sections
+        else [],
         "header": [(name, VARIANT_HELP.get(name, "")) for name in overall.columns],
         "overall": overall.to_dict("split")["data"],
         "pair_header": [(name, PAIR_HELP.get(name, "")) for name in of_pairs.columns],

@@ -23,6 +23,18 @@ from analysis.store.features import read_features
 _SAID = (schema.TRUE_CONFIDENCE, schema.MARGIN, schema.EL2N)
 
 
+def dense_doubt(source: Source) -> FloatArray:
+    """Doubt of all dense runs, (N,): 1 - mean confidence; of one run 1 - its margin, if known.
+
+    NaN where the runs give labels alone.
+    """
+    if len(source.population(DENSE_ID).seeds) == 1:
+        margin = source.mean_of(DENSE_ID, schema.MARGIN)
+        if not np.isnan(margin).all():
+            return np.asarray(1 - margin)
+    return np.asarray(1 - source.mean_of(DENSE_ID, schema.CONFIDENCE))
+
+
 class DoubtTables:
     """Scores of images tested against seed noise, and the forecast, of one sweep."""
 
@@ -103,15 +115,8 @@ class DoubtTables:
     # --- the forecast -------------------------------------------------------------------------
     @cached_property
     def doubt(self) -> FloatArray:
-        """Doubt of all dense runs, (N,): 1 - mean confidence; of one run 1 - its margin, if known.
-
-        NaN where the runs give labels alone.
-        """
-        if len(self._source.population(DENSE_ID).seeds) == 1:
-            margin = self._source.mean_of(DENSE_ID, schema.MARGIN)
-            if not np.isnan(margin).all():
-                return np.asarray(1 - margin)
-        return np.asarray(1 - self._source.mean_of(DENSE_ID, schema.CONFIDENCE))
+        """Doubt of all dense runs, (N,)."""
+        return dense_doubt(self._source)
 
     def event(self, variant_id: str) -> FloatArray:
         """What is forecast, 0..1 an image: flips of runs with their dense run, else being a PIE."""

@@ -9,6 +9,7 @@ import pandas as pd
 
 from analysis import schema
 from analysis.config import DENSE_ID
+from analysis.results.doubt import dense_doubt
 from analysis.results.frames import stack
 from analysis.results.source import Source
 from analysis.results.variants import VariantTables, votes
@@ -38,6 +39,7 @@ class ImageTables:
             ((schema.TRUE_CONFIDENCE,), variant_id, self._true_confidence),
             (schema.TIED_SCORES_COLUMNS, variant_id, self._tied_scores),
             ((schema.MARGIN,), variant_id, self._margin),
+            ((schema.DENSE_DOUBT,), DENSE_ID, self._doubt),
         ):
             if set(names) & set(wanted):
                 found = self._variants.kept.shelved(names[0], of, partial(compute, variant_id))
@@ -73,6 +75,9 @@ class ImageTables:
 
     def _margin(self, variant_id: str) -> pd.DataFrame:
         return pd.DataFrame({schema.MARGIN: self._source.mean_of(variant_id, schema.MARGIN)})
+
+    def _doubt(self, _: str) -> pd.DataFrame:
+        return pd.DataFrame({schema.DENSE_DOUBT: dense_doubt(self._source)})
 
     def _tied_scores(self, variant_id: str) -> pd.DataFrame:
         found = {}

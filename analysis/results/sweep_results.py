@@ -35,7 +35,6 @@ from analysis.stats.summary import with_inference
 from analysis.stats.votes import TieRule
 from analysis.store import Population, SweepFolder, joinable
 from analysis.store.features import read_features
-from analysis.store.layers import read_layers
 from analysis.store.manifest import Manifest
 
 
@@ -210,6 +209,10 @@ class SweepResults(ImageFacts, Reasons):
             told("tables", len(self.variant_ids), len(self.variant_ids))
         self._inference.keep(told)
         self.summary()
+        for done, variant_id in enumerate(self.compressed_ids):
+            told("scores and slices", done, len(self.compressed_ids))
+            self.scores(variant_id)
+            self.slices(variant_id)
 
     def class_curve(self, class_name: str) -> pd.DataFrame:
         """Recall of one class: rows as :meth:`curves`, of the metric ``recall``.
@@ -300,19 +303,6 @@ class SweepResults(ImageFacts, Reasons):
         table = self._source.kept("shift-pairs", lambda: self._robustness.pairs(single))
         asked = self._source.asked(variant_id)
         return table[table[schema.VARIANT_ID].isin(asked)].reset_index(drop=True)
-
-    def layers(self, variant_id: str | None = None) -> pd.DataFrame:
-        """One row a variant and layer in float, then the best together: what it gives back.
-
-        Of the run that ``remedy SWEEP layers`` looked at, on the half of the images that did not
-        rank the layers: share of the forgotten images restored with its 95 % interval over images,
-        accuracy, bytes added. Empty where it was not looked at, or the run is another one by now.
-        """
-        found = [
-            read_layers(self.folder, self.manifest, one) for one in self._source.asked(variant_id)
-        ]
-        frames = [one.to_pandas() for one in found if one is not None]
-        return stack(frames, schema.LAYERS_COLUMNS)
 
     def overlap(self) -> pd.DataFrame:
         """One row a pair of variants: how much their PIE sets have in common (Jaccard, 0..1)."""

@@ -10,11 +10,11 @@ import pandas as pd
 
 from analysis import schema
 from analysis.stats.forecast import halves_of_images
+from analysis.stats.shares import wilson
 from analysis.stats.votes import BoolArray, FloatArray
 
 SHARES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
 SPLIT = "test half"
-_NORMAL = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ def cascade_table(
     Returns
     -------
     DataFrame
-        Columns ``schema.CASCADE_COLUMNS``, a row a share. ``threshold`` is the mean over runs,
+        Columns ``schema.CASCADE_COLUMNS``, a row a share. ``threshold`` is the mean over runs (null
+        where none or all are sent),
         ``share_sent_found`` the share that is sent on the test half: more than asked for where many
         answers are equally certain. ``mean_latency_ms`` and ``mean_bytes_read`` are those of the
         compressed model plus the found share of dense.
@@ -90,7 +91,7 @@ def cascade_table(
             {
                 schema.VARIANT_ID: variant_id,
                 "share_sent": share,
-                "threshold": float(threshold.mean()) if share else np.nan,
+                "threshold": float(threshold.mean()) if 0 < share < 1 else np.nan,
                 "forgotten_left": value,
                 "forgotten_left_low": low,
                 "forgotten_left_high": high,
@@ -134,7 +135,5 @@ def _ratio(part: BoolArray, whole: BoolArray) -> tuple[float, float, float]:
     variance /= total**2
     # Where nothing varied, as many images as ever were forgotten.
     n = value * (1 - value) / variance if variance > 0 else float(whole.any(axis=0).sum())
-    centre = (value + _NORMAL**2 / (2 * n)) / (1 + _NORMAL**2 / n)
-    spread = value * (1 - value) / n + _NORMAL**2 / (4 * n**2)
-    margin = _NORMAL * np.sqrt(spread) / (1 + _NORMAL**2 / n)
-    return value, max(centre - margin, 0.0), min(centre + margin, 1.0)
+    low, high = wilson(np.array([value * n]), n)
+    return value, float(low[0]), float(high[0])

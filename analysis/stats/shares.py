@@ -7,7 +7,7 @@ from analysis.stats.votes import FloatArray, IntArray
 _Z = 1.959963984540054
 
 
-def wilson(count: IntArray, n: int) -> tuple[FloatArray, FloatArray]:
+def wilson(count: IntArray | FloatArray, n: float) -> tuple[FloatArray, FloatArray]:
     """95 % interval of a share ``count / n``, 0..1, by Wilson's score; shapes of ``count``.
 
     ``(p + z^2/2n +- z sqrt(p (1 - p)/n + z^2/4n^2)) / (1 + z^2/n)``: it stays within 0..1 and says
@@ -15,8 +15,8 @@ def wilson(count: IntArray, n: int) -> tuple[FloatArray, FloatArray]:
 
     Parameters
     ----------
-    count, n : integer array, int
-        Successes, and trials of each.
+    count, n : array, number
+        Successes, and trials of each; effective numbers where trials depend on each other.
     """
     count = np.asarray(count, np.float64)
     if n == 0:

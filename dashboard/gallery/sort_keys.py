@@ -82,6 +82,11 @@ _ALL = (
     ),
     Sort("dense_confidence", "Dense confidence", "dense_confidence"),
     Sort(
+        "forecast", "Forecast: doubt of dense", schema.DENSE_DOUBT, fact="{value:.3f}",
+        fact_label="Doubt of the dense runs",
+        why_unknown="The doubt of the dense runs is known of runs with scores alone.",
+    ),
+    Sort(
         "kl", "KL from dense", schema.KL_FROM_DENSE, fact="{value:.3f} nats",
         why_unknown="The divergence from dense is known of paired runs with scores alone.",
     ),
