@@ -153,7 +153,7 @@ def trial(seed: int, folder: Path, n_workers: int) -> dict[str, Any]:
 
         return real(run, layers, count, *rest, **named)
 
-    layers_of_sweep.judge = counting  # type: ignore[assignment]
+    layers_of_sweep.judge = counting
     try:
         manifest = Cache(cache).existing("pair").manifest()
         source_models = source_of(manifest, n_workers, lambda *_: None)
