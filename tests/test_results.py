@@ -55,6 +55,7 @@ def test_columns_begin_with_those_of_the_contract_in_their_order(results, table)
 
 # What synthetic sweeps have none of: numbers as metadata, shifts, answers of people.
 NEEDS_MORE = (
+    "layers",
     "attribute-pairs", "attribute-deciles", "numeric-attributes", "robustness", "pairs",
     "shift-pairs", "scores", "slices", "layers", "annotations", "annotation-shares",
     "annotation-agreement",

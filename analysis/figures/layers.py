@@ -1,5 +1,6 @@
 """Forgotten images that come back with layers in float, against the bytes that they add."""
 
+import math
 from typing import Any
 
 import pandas as pd
@@ -9,6 +10,7 @@ from analysis import schema
 from analysis.figures import layout, theme
 
 MOST_NAMED = 6
+_DECADES = 100
 _TITLE = "Forgotten images restored, by layers in float"
 _X, _Y = "Bytes added", "Forgotten images restored (%)"
 _NAME, _LONG = 40, 24
@@ -66,6 +68,8 @@ def culprit_layers(rows: pd.DataFrame, *, note: str = "") -> go.Figure:
     _add(figure, sets, _SETS, theme.VERMILLION, "diamond", for_sets)
     figure.update_yaxes(tickformat=".3~%", rangemode="tozero", zeroline=False)
     figure.update_xaxes(tickformat=".3~s", zeroline=False)
+    if places.is_log:
+        figure.update_xaxes(type="log", dtick=1)
     first = known.iloc[0]
     subtitle = (
         f"{int(first['n_forgotten']):,} forgotten images of the half of the test images that did "
@@ -103,13 +107,17 @@ class _Places:
     """Where names stand so that none covers another, in pixels of the figure as it is usual."""
 
     def __init__(self, rows: pd.DataFrame) -> None:
-        bytes_added = rows["bytes_added"].astype(float)
-        self._from, self._span = bytes_added.min(), max(1.0, bytes_added.max() - bytes_added.min())
+        self.is_log = _spans_decades(rows)
+        bytes_added = rows["bytes_added"].astype(float).map(self._scaled)
+        self._from, self._span = bytes_added.min(), (bytes_added.max() - bytes_added.min()) or 1.0
         points = [self._at(row) for row in rows.to_dict("records")]
         self._taken = [(x - _POINT, y - _POINT, x + _POINT, y + _POINT) for x, y in points]
 
+    def _scaled(self, bytes_added: float) -> float:
+        return math.log10(bytes_added) if self.is_log else bytes_added
+
     def _at(self, row: Any) -> tuple[float, float]:
-        x = _WIDE * (row["bytes_added"] - self._from) / self._span
+        x = _WIDE * (self._scaled(row["bytes_added"]) - self._from) / self._span
         return x, -_HIGH * row["forgotten_restored"]
 
     def put(self, row: Any, text: str) -> tuple[str, str]:
@@ -125,6 +133,12 @@ class _Places:
                 self._taken.append(box)
                 return text, place
         return "", "top center"
+
+
+def _spans_decades(rows: pd.DataFrame) -> bool:
+    """Whether layers differ so much in size that small ones would stand on one another."""
+    bytes_added = rows["bytes_added"]
+    return bool(bytes_added.min() > 0 and bytes_added.max() > _DECADES * bytes_added.min())
 
 
 def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
