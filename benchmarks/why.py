@@ -65,7 +65,7 @@ class World:
 
     def excess(self) -> tuple[FloatArray, FloatArray, Jackknife | None]:
         """Halves, floor and jackknife of the runs that no score is made of."""
-        prediction, confidence = (x[_HELD:] for x in self.dense)
+        prediction, confidence = self.dense[0][_HELD:], self.dense[1][_HELD:]
         floor = noise_floor(prediction, confidence, self.label)
         seeds = tuple(range(_HELD, _RUNS))
         every = tuple(range(_RUNS))

@@ -91,7 +91,7 @@ def cascade_table(
             {
                 schema.VARIANT_ID: variant_id,
                 "share_sent": share,
-                "threshold": float(threshold.mean()) if 0 < share < 1 else np.nan,
+                "threshold": float(threshold.mean()) if np.isfinite(threshold).all() else np.nan,
                 "forgotten_left": value,
                 "forgotten_left_low": low,
                 "forgotten_left_high": high,

@@ -95,7 +95,7 @@ def _excess(seed: int, added: float):
 
 
 def test_a_score_of_what_compression_adds_is_told_from_seed_noise() -> None:
-    test = auc_test(*_excess(0, 0.4))
+    test = auc_test(*_excess(0, 0.7))
     assert test.halves > test.aa
     assert test.difference.low[0] > 0
     assert test.difference.p[0] < 0.01
