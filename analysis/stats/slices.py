@@ -14,6 +14,7 @@ from analysis.stats.excess import Groups, group_excess
 from analysis.stats.forecast import halves_of_images
 from analysis.stats.jackknife import Jackknife
 from analysis.stats.multiple import benjamini_hochberg
+from analysis.stats.two_way import TwoWay
 from analysis.stats.votes import BoolArray, FloatArray, IntArray
 
 TESTED = 10
@@ -42,7 +43,7 @@ class Found:
     """A group that stands out on the half that did not choose it.
 
     ``risk`` is the risk difference, ``contrast`` that less the same of all other images: estimate,
-    low, high, p, q each.
+    low and high of a 95 % interval, one-sided p and q each.
     """
 
     partition: Partition
@@ -146,7 +147,7 @@ def find_slices(
     On one half of the images candidates are ranked by the t of their contrast; the first
     ``n_tested`` of those at 1 or more that are no near copies of one before are tested on the other
     half, and listed where risk difference and contrast are both above 0 at q <= 0.05
-    (Benjamini-Hochberg over the tested ones, each).
+    (one-sided, since the first half said where to look; Benjamini-Hochberg over the tested ones).
 
     Parameters
     ----------
@@ -173,15 +174,20 @@ def find_slices(
         (partition, group, _tested(partition, half, floor, found, ~choosing))
         for partition, group in chosen
     ]
-    risk_p = np.array([groups.risk.p[group] for _, group, groups in tests])
-    contrast_p = np.array([groups.contrast.p[group] for _, group, groups in tests])
+    risk_p, contrast_p = (
+        np.array([_one_sided(getattr(groups, name), group) for _, group, groups in tests])
+        for name in ("risk", "contrast")
+    )
     listed = []
     for (partition, group, groups), risk_q, contrast_q in zip(
         tests, benjamini_hochberg(risk_p), benjamini_hochberg(contrast_p), strict=True
     ):
         risk, contrast = (
-            tuple(float(x[group]) for x in (test.difference, test.low, test.high, test.p))
-            for test in (groups.risk, groups.contrast)
+            (*(float(x[group]) for x in (test.difference, test.low, test.high)), p)
+            for test, p in (
+                (groups.risk, _one_sided(groups.risk, group)),
+                (groups.contrast, _one_sided(groups.contrast, group)),
+            )
         )
         # A missing q is no finding.
         stands_out = risk_q <= LEVEL and contrast_q <= LEVEL and min(risk[0], contrast[0]) > 0
@@ -194,6 +200,12 @@ def find_slices(
                 )
             )  # fmt: skip
     return sorted(listed, key=lambda one: -one.contrast[0])
+
+
+def _one_sided(test: TwoWay, group: int) -> float:
+    """P of a value above 0: the other half said in which direction to look."""
+    half = float(test.p[group]) / 2
+    return half if test.difference[group] > 0 else 1 - half
 
 
 def _tested(
