@@ -16,10 +16,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from analysis import schema
 from analysis.config import DENSE_ID
 from analysis.results import SweepResults
 from analysis.store import Cache, SweepFolder
+from analysis.store.features import FEATURES, read_features, write_features
 from benchmarks._caches import make_cache
 
 _NAME = "large"
@@ -32,6 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.statistics_at_scale")
     parser.add_argument("--images", type=int, nargs="*", default=[_SMALL, _LARGE])
     parser.add_argument("--folder", type=Path, help="keep the drawn caches here and use them again")
+    parser.add_argument("--only", nargs="*", choices=_WORDS, help="these figures alone")
     parser.add_argument("--measure", nargs=2, metavar="X", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
@@ -43,10 +47,10 @@ def main() -> None:
             root = (options.folder or Path(temporary)) / str(n_images)
             if not Cache(root).sweep(_NAME).exists:
                 make_cache(root, n_images=n_images, name=_NAME)
-            _report(n_images, root)
+            _report(n_images, root, options.only)
 
 
-def _report(n_images: int, root: Path) -> None:
+def _report(n_images: int, root: Path, only: list[str] | None) -> None:
     manifest = Cache(root).existing(_NAME).manifest()
     print(
         f"{n_images:,} images x {len(manifest.seeds)} seeds x {len(manifest.variants)} variants, "
@@ -56,8 +60,8 @@ def _report(n_images: int, root: Path) -> None:
     )
     targets = _TARGETS.get(n_images, {})
     small = n_images <= _SMALL
-    asked = ["summary", "classes", "inference", "reading", "duckdb", "reference"]
-    for what in [*asked, "stability"] if small else asked:
+    asked = ["summary", "classes", "inference", "reasons", "cascade", "reading", "duckdb"]
+    for what in only or [*asked, "reference", *["stability"] * small]:
         # What one measurement kept on the shelf must not serve the next.
         shutil.rmtree(root / _NAME / "derived", ignore_errors=True)
         command = [sys.executable, "-m", "benchmarks.statistics_at_scale", "--measure", what]
@@ -69,13 +73,25 @@ def _report(n_images: int, root: Path) -> None:
 
 
 _TARGETS = {
-    _SMALL: {"summary": "6 s, 1 GB", "classes": "4 s, 1 GB", "inference": "90 s, 1 GB"},
-    _LARGE: {"summary": "120 s, 4 GB", "classes": "120 s, 4 GB", "inference": "120 s, 4 GB"},
+    _SMALL: {
+        "summary": "6 s, 1 GB",
+        "classes": "4 s, 1 GB",
+        "inference": "90 s, 1 GB",
+        "reasons": "60 s",
+    },
+    _LARGE: {
+        "summary": "120 s, 4 GB",
+        "classes": "120 s, 4 GB",
+        "inference": "120 s, 4 GB",
+        "cascade": "30 s",
+    },
 }
 _WORDS = {
     "summary": "summary without what holds for other seeds",
     "classes": "classes of all variants, over runs and images",
     "inference": "jackknife and 1,999 exchanges of all variants",
+    "reasons": "slices and scores of all variants, by features of 64 columns",
+    "cascade": "cascade of all variants",
     "reading": "merely reading the columns",
     "duckdb": "DuckDB mode(), modal labels alone",
     "reference": "the paper's way, modal labels alone, extrapolated",
@@ -89,6 +105,8 @@ def _measure(what: str, folder: SweepFolder) -> None:
         "summary": lambda: _none(SweepResults(folder).summary(wait=False)),
         "inference": lambda: SweepResults(folder).inference.keep(lambda *_: None),
         "classes": lambda: _none(SweepResults(folder).classes()),
+        "reasons": lambda: _reasons(folder),
+        "cascade": lambda: _none(SweepResults(folder).cascade()),
         "reading": lambda: _read(folder),
         "duckdb": lambda: _duckdb(folder),
         "reference": lambda: _reference(folder),
@@ -98,6 +116,26 @@ def _measure(what: str, folder: SweepFolder) -> None:
     extrapolated = work()
     seconds = time.perf_counter() - started if extrapolated is None else extrapolated
     print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)
+
+
+def _reasons(folder: SweepFolder) -> None:
+    """Slices and scores, with features that lie by class."""
+    if read_features(folder) is None:
+        label = folder.read_images([schema.LABEL])[schema.LABEL].to_numpy()
+        generator = np.random.default_rng(0)
+        centres = generator.normal(0, 1, (int(label.max()) + 1, 64))
+        values = centres[label] + generator.normal(0, 1, (len(label), 64))
+        with folder.locked():
+            record = write_features(folder, values.astype(np.float32))
+            manifest = folder.manifest()
+            manifest.files[FEATURES] = record
+            folder.write_manifest(manifest)
+    results = SweepResults(folder)
+    started = time.perf_counter()
+    for variant_id in results.compressed_ids:
+        results.slices(variant_id)
+        results.scores(variant_id)
+    print(f"{time.perf_counter() - started:.1f} s without the features", file=sys.stderr)
 
 
 def _none(_: object) -> None:

@@ -109,10 +109,7 @@ class Reasons:
         other = np.roll(right, -1, axis=0) if len(right) > 1 else None
         runs = CascadeRuns(said[1][rows[1]], self._source.correct(DENSE_ID)[rows[0]], right, other)
         latency, size = (
-            tuple(
-                float(pd.to_numeric(self._variants.runs(v)[name]).median())
-                for v in (DENSE_ID, variant_id)
-            )
+            tuple(self._median(v, name) for v in (DENSE_ID, variant_id))
             for name in ("latency_ms", "size_bytes")
         )
         return cascade_table(
@@ -121,6 +118,12 @@ class Reasons:
             latency_ms=(latency[0], latency[1]),
             size_bytes=(size[0], size[1]),
         )
+
+    def _median(self, variant_id: str, name: str) -> float:
+        """Median of what is measured of a variant's runs, NaN where it is of none."""
+        manifest = self._source.manifest
+        runs = [manifest.run(variant_id, seed) for seed in manifest.done_seeds(variant_id)]
+        return float(pd.Series([getattr(run, name) for run in runs], dtype="float64").median())
 
     def _certainty(self, variant_id: str) -> tuple[str, FloatArray] | None:
         """Name how certain runs are and say it, [K, N]: by margin, else by confidence, or None."""

@@ -70,23 +70,25 @@ def cascade_table(
     n = runs.dense.shape[1]
     choosing = halves_of_images(n)
     test = ~choosing
-    forgotten = (runs.dense & ~runs.variant)[:, test]
+    certainty = np.where(np.isnan(runs.certainty), -1, runs.certainty)
+    judged = certainty[:, test]
+    # Only images on which some run and its dense run differ change any figure but the share sent.
+    (differ,) = np.nonzero(test & (runs.dense != runs.variant).any(axis=0))
+    forgotten = (runs.dense & ~runs.variant)[:, differ]
+    recovered = (runs.variant & ~runs.dense)[:, differ]
     dense_top1, top1 = float(runs.dense[:, test].mean()), float(runs.variant[:, test].mean())
-    certainty = np.nan_to_num(np.asarray(runs.certainty, np.float64), nan=-1.0)
-    ranked = np.sort(certainty[:, choosing], axis=1)
+    thresholds = _thresholds(certainty[:, choosing])
     rows = []
-    for share in SHARES:
-        threshold = _thresholds(ranked, share)
-        sent = certainty[:, test] <= threshold[:, None]
-        left = forgotten & ~sent
-        value, low, high = _ratio(left, forgotten)
-        answer = np.where(sent, runs.dense[:, test], runs.variant[:, test])
-        found = float(sent.mean())
+    for share, threshold in zip(SHARES, thresholds, strict=True):
+        found = float((judged <= threshold[:, None]).mean())
+        sent = certainty[:, differ] <= threshold[:, None]
+        value, low, high = _ratio(forgotten & ~sent, forgotten)
+        gained = int((sent & forgotten).sum()) - int((sent & recovered).sum())
         control = np.nan
         if runs.other is not None:
-            helped = sent & runs.other[:, test]
+            helped = sent & runs.other[:, differ]
             control = _ratio(forgotten & ~helped, forgotten)[0]
-        after, lost = float(answer.mean()), dense_top1 - top1
+        after, lost = top1 + gained / judged.size, dense_top1 - top1
         rows.append(
             {
                 schema.VARIANT_ID: variant_id,
@@ -109,13 +111,19 @@ def cascade_table(
     return pd.DataFrame(rows).reindex(columns=list(schema.CASCADE_COLUMNS))
 
 
-def _thresholds(ranked: FloatArray, share: float) -> FloatArray:
-    """Largest certainty that is sent, of each run: nothing below the smallest, all at the end."""
-    n = ranked.shape[1]
-    if share >= 1:
-        return np.full(len(ranked), np.inf)
-    count = round(share * n)
-    return ranked[:, count - 1] if count else np.full(len(ranked), -np.inf)
+def _thresholds(certainty: FloatArray) -> list[FloatArray]:
+    """Largest certainty that is sent, of each run, for each share: from nothing to everything."""
+    k, n = certainty.shape
+    counts = [round(share * n) for share in SHARES]
+    wanted = sorted({count - 1 for count in counts if 0 < count < n})
+    ranked = np.partition(certainty, wanted, axis=1) if wanted else certainty
+    found = []
+    for share, count in zip(SHARES, counts, strict=True):
+        if share >= 1 or count >= n:
+            found.append(np.full(k, np.inf))
+        else:
+            found.append(ranked[:, count - 1] if count else np.full(k, -np.inf))
+    return found
 
 
 def _ratio(part: BoolArray, whole: BoolArray) -> tuple[float, float, float]:
@@ -124,14 +132,15 @@ def _ratio(part: BoolArray, whole: BoolArray) -> tuple[float, float, float]:
     if not total:
         return np.nan, np.nan, np.nan
     value = float(part.sum()) / total
-    residual = part - value * whole
-    of_images, k = residual.sum(axis=0), len(residual)
+    # Of each image and run the residual is ``part - value * whole``; these are its sums.
+    of_images, k = part.sum(axis=0) - value * whole.sum(axis=0), len(part)
     images = float((of_images**2).sum())
     variance = images
     if k > 1:
-        of_runs = residual.sum(axis=1)
+        of_runs = part.sum(axis=1) - value * whole.sum(axis=1)
         runs = k / (k - 1) * float(((of_runs - of_runs.mean()) ** 2).sum())
-        variance = max(runs + images - float((residual**2).sum()), images)
+        both = float(part.sum()) * (1 - 2 * value) + value**2 * total
+        variance = max(runs + images - both, images)
     variance /= total**2
     # Where nothing varied, as many images as ever were forgotten.
     n = value * (1 - value) / variance if variance > 0 else float(whole.any(axis=0).sum())
