@@ -57,6 +57,7 @@ SHOTS = {
     "robustness": Shot(DIGITS, FIGURE, 980, scheme="dark"),
     "compare": Shot(PHOTOS, "[data-testid=stDataFrame] canvas", 1180, "other=magnitude-0.90"),
     "attributes": Shot(DIGITS, FIGURE, 980),
+    "remedies": Shot(DIGITS, FIGURE, 1480, "variant=magnitude-0.95"),
     "map": Shot(DIGITS, ".lethe-map[data-painted]", 980, "color=class"),
     "image": Shot(PHOTOS, FIGURE, 980, "kind=forgotten", "dark"),
     "annotate": Shot(PHOTOS, "h1", 620),
