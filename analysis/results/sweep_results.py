@@ -209,8 +209,10 @@ class SweepResults(ImageFacts, Reasons):
             told("tables", len(self.variant_ids), len(self.variant_ids))
         self._inference.keep(told)
         self.summary()
-        for done, variant_id in enumerate(self.compressed_ids):
-            told("scores and slices", done, len(self.compressed_ids))
+        # Of a small sweep they take a moment when they are asked for.
+        ids = self.compressed_ids if self._source.is_large else []
+        for done, variant_id in enumerate(ids):
+            told("scores and slices", done, len(ids))
             self.scores(variant_id)
             self.slices(variant_id)
 
