@@ -61,7 +61,7 @@ def forecast_sentence(event: str, found: Skill) -> str:
     if np.isnan(found.auroc):
         return f"How well doubt ranks {event} cannot be said: there are none, or all images are."
     circular = (
-        " PIEs of seeds alone are ranked about as well: the scores say what compression adds."
+        " Seeds alone make PIEs of doubtful images too: the scores say what compression adds."
         if event == "PIEs"
         else ""
     )

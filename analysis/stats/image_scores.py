@@ -25,9 +25,9 @@ class Score:
 
 SCORES = (
     Score("low_confidence", "unsure", "1 - mean confidence of dense runs"),
-    Score("low_margin", "close", "1 - mean margin between the two largest scores of dense runs"),
+    Score("low_margin", "near a tie", "1 - mean margin of the two largest scores of dense runs"),
     Score("vote_entropy", "disputed", "entropy of the dense runs' votes, nats"),
-    Score("el2n", "far from its label", "mean EL2N of dense runs"),
+    Score("el2n", "far from their labels", "mean EL2N of dense runs"),
     Score(
         "atypicality",
         "atypical",
