@@ -18,7 +18,7 @@ from tests.synthetic import make_sweep, with_map
 
 APP = str(Path(__file__).resolve().parents[2] / "dashboard" / "app.py")
 PAGES = ("", "gallery", "classes", "curves", "compare", "attributes", "image", "export", "annotate")
-ALL_PAGES = (*PAGES, "robustness", "map")
+ALL_PAGES = (*PAGES, "robustness", "map", "remedies")
 HOSTILE = ("<script>alert(1)</script>", "**bold**", ":red[x]", ":smile: $x^2$", "=1+1")
 
 
