@@ -62,7 +62,9 @@ class SliceTables:
         """
         partition, _, group = key.rpartition("/")
         for one in self._partitions:
-            if one.key == partition and group.isdigit() and int(group) < len(one.names):
+            if one.key != partition or not (group.isascii() and group.isdecimal()):
+                continue
+            if len(group) < 9 and int(group) < len(one.names):
                 return np.flatnonzero(one.code == int(group))
         raise UserError(f"sweep '{self._source.folder.name}' has no slice '{key[:80]}'")
 

@@ -221,6 +221,7 @@ def test_gallery_filters_by_a_hostile_name(watched, address, name):
         ("map", {"color": "class"}, [STRINGS["image"], STRINGS["colour"], STRINGS["icon"]]),
         ("map", {"color": "meta_value", "slice": STRINGS["bold"]}, [STRINGS["bold"]]),
         ("map", {"selected": STRINGS["script"]}, [STRINGS["script"], STRINGS["tex"]]),
+        ("remedies", {"variant": VARIANT}, ["What the forgotten images share"]),
         ("annotate", {}, [STRINGS["colour"], STRINGS["tex"], STRINGS["icon"]]),
         ("export", {}, ["Whole report"]),
         ("sweeps", {}, [STRINGS["script"], STRINGS["image"]]),
