@@ -1,13 +1,15 @@
 """Compare flips of pruned runs with and without ``--distill``: mean change a seed, with interval.
 
 The same sweep is made twice, of the same seeds; flips are counted between every pruned run and the
-dense run of its seed, which is the same in both. The interval is Student's, over seeds.
+dense run of its seed, which is the same in both. ``--made PLAIN DISTILLED`` compares two sweeps that
+are there already. The interval is Student's, over seeds.
 """
 
 import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -62,9 +64,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--weight", type=float, default=0.9)
     parser.add_argument("--schedule", choices=("gradual", "finetune"), default="gradual")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument(
+        "--made", nargs=2, type=Path, metavar="FOLDER", help="compare two finished sweeps instead"
+    )
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="lethe-bench-") as folder:
-        made = [
+        made = [Cache(one.parent).existing(one.name) for one in options.made or ()] or [
             make(Cache(folder), name, weight, options.seeds, options.workers, options.schedule)
             for name, weight in (("plain", 0.0), ("distilled", options.weight))
         ]
