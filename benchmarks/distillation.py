@@ -1,8 +1,8 @@
 """Compare flips of pruned runs with and without ``--distill``: mean change a seed, with interval.
 
 The same sweep is made twice, of the same seeds; flips are counted between every pruned run and the
-dense run of its seed, which is the same in both. ``--made PLAIN DISTILLED`` compares two sweeps that
-are there already. The interval is Student's, over seeds.
+dense run of its seed, which is the same in both. ``--made PLAIN DISTILLED`` compares two sweeps
+that are there already. The interval is Student's, over seeds.
 """
 
 import argparse
