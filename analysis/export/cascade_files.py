@@ -43,7 +43,8 @@ answer = scores(compressed, images)
 largest = np.sort(answer, axis=1)
 certainty = largest[:, -1] - (largest[:, -2] if told["measure"] == "margin" else 0)
 sent = certainty <= threshold
-answer[sent] = scores(dense, images[sent])
+if sent.any():
+    answer[sent] = scores(dense, images[sent])
 np.savetxt(sys.stdout, answer.argmax(axis=1), fmt="%d")
 print(f"{sent.mean():.1%} of the answers came from the dense model", file=sys.stderr)
 '''

@@ -46,7 +46,7 @@ def scores_sentence(table: pd.DataFrame) -> str:
     ]
     silent = [_WORDS[name] for name in claimed if name not in significant.index]
     rest = f" Not told from seed noise: {_listed(silent)}." if silent else ""
-    return f"PIEs are {_listed(parts)} than those that seeds alone make: {question}.{rest}"
+    return f"Beside the PIEs that seeds alone make, PIEs are {_listed(parts)}: {question}.{rest}"
 
 
 def forecast_sentence(event: str, found: Skill) -> str:

@@ -123,7 +123,7 @@ class SliceTables:
                 spans = pairwise(edges)
                 names = [f"{one.name} {low:.3g} to {high:.3g}" for low, high in spans]
                 found.append(Partition(f"tenths:{one.name}", code, names))
-        return found + [_of(intersection([*pair])) for pair in combinations(categorical, 2)]
+        return found + [_of_pair(*pair) for pair in combinations(categorical, 2)]
 
     # --- what is found --------------------------------------------------------------------------
     def _table(self, variant_id: str) -> pd.DataFrame:
@@ -207,6 +207,23 @@ class SliceTables:
                 times = here[value] / everywhere[value]
                 parts.append(f"{one.name} {one.values[value]} {times:.1f} times as often")
         return "; ".join(parts)
+
+
+def _of_pair(one: Attribute, other: Attribute) -> Partition:
+    """Values of two columns that occur together, each with the name of its column."""
+    both = intersection([one, other])
+    assert both.code is not None
+    known = both.code >= 0
+    _, first = np.unique(both.code[known], return_index=True)
+    names = []
+    for image in np.flatnonzero(known)[first]:
+        parts = (
+            f"{part.name} = {part.values[part.code[image]]}"
+            for part in (one, other)
+            if part.values and part.code is not None
+        )
+        names.append(", ".join(parts))
+    return Partition(f"meta:{both.name}", both.code, names)
 
 
 def _of(one: Attribute) -> Partition:

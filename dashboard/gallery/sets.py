@@ -33,10 +33,11 @@ def not_tag_filter(context: Context, tags: list[str]) -> None:
 
 def slice_filter(context: Context) -> None:
     """Choose named slices, of which an image must be in one."""
+    chosen = list(context.selection.slices)
     there = list(slices.kept(context.results))
+    there += [name for name in chosen if name not in there]
     if there:
         with st.container(key="filter-slice"):
-            chosen = list(context.selection.slices)
             _many(context, "slice", "slices", "Slice", there, chosen, placeholder="Any or none")
 
 

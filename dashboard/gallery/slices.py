@@ -1,7 +1,7 @@
 """Named sets of images, the slices of a sweep, and a selection that an address spells: their ids.
 
 This is the one place that says which slices there are. Those that people keep come from the sweep's
-marks; where others are found by themselves, they are added here.
+marks; those that Lethe finds are named by their keys in the slices table, such as ``clusters-8/6``.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from analysis.errors import LetheError
 from analysis.results import SweepResults
 from dashboard import data, feature_data
 from dashboard.selection import Selection
@@ -18,7 +19,30 @@ Ids = npt.NDArray[np.int64]
 
 def names(opened: SweepResults, asked: Sequence[str]) -> list[str]:
     """Name the slices that an address may choose; none where it asks for none."""
-    return list(data.marks(opened.folder).slices) if asked else []
+    if not asked:
+        return []
+    there = list(data.marks(opened.folder).slices)
+    return [
+        *there,
+        *(name for name in asked if name not in there and _found(opened, name) is not None),
+    ]
+
+
+def _ids(opened: SweepResults, of: Mapping[str, Collection[int]], name: str) -> Ids:
+    if name in of:
+        return np.asarray(of[name], np.int64)
+    found = _found(opened, name)
+    return np.empty(0, np.int64) if found is None else found
+
+
+def _found(opened: SweepResults, key: str) -> Ids | None:
+    """Return the images of a slice that was found, by its key; None where there is no such one."""
+    if "/" not in key:
+        return None
+    try:
+        return opened.slice_images(key)
+    except LetheError:
+        return None
 
 
 def kept(opened: SweepResults) -> Mapping[str, Collection[int]]:
@@ -32,7 +56,7 @@ def masks(opened: SweepResults, selection: Selection) -> dict[str, npt.NDArray[n
     n = len(opened.label)
     if selection.slices:
         of = kept(opened)
-        ids = [np.asarray(of.get(name, ()), np.int64) for name in selection.slices]
+        ids = [_ids(opened, of, name) for name in selection.slices]
         found["slice"] = _marked(np.concatenate(ids), n)
     if selection.selected is not None:
         chosen = feature_data.selected_ids(opened, selection.selected)

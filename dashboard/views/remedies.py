@@ -34,6 +34,10 @@ from dashboard.links import open_gallery
 from dashboard.text import plain
 
 _LABELS = {one.name: one.about for one in SCORES}
+_STAND_OUT = (
+    "Groups with more excess forgetting than the other images have, on the half of the images that "
+    "did not suggest them (q ≤ 0.05, other seeds and other images where runs are several):"
+)
 _MOST, _LEAST_SAVED = 8, 0.05
 
 
@@ -60,7 +64,10 @@ def _why(context: Context) -> None:
         return
     with st.spinner("Looking for groups of images…"):
         slices, scores = results.slices(variant_id), results.scores(variant_id)
-    st.markdown(plain(slices_sentence(slices)))
+    if slices.empty:
+        st.markdown(plain(slices_sentence(slices)))
+    else:
+        st.markdown(_STAND_OUT)
     for row in slices.head(_MOST).to_dict("records"):
         _slice(context, row)
     if feature_data.digest(results) is None:
@@ -111,9 +118,7 @@ def _slice(context: Context, row: dict[str, object]) -> None:
 
 
 def _open(context: Context, key: str) -> None:
-    ids = context.results.slice_images(key)
-    text = feature_data.keep_selected(context.results, ids)
-    open_gallery(context, selected=text, population="all")
+    open_gallery(context, slices=(key,), population="all")
 
 
 # --- what was to be foreseen ----------------------------------------------------------------------
@@ -233,7 +238,7 @@ def _equal_size(context: Context) -> None:
             "Forgotten": forgotten.to_numpy(),
             "MB saved": megabytes.to_numpy(),
             "Forgotten per MB": (forgotten / megabytes.where(megabytes > 0)).to_numpy(),
-            "ms saved": saved.to_numpy(),
+            "ms saved": saved.where(saved > least).to_numpy(),
             "Forgotten per ms": (forgotten / saved.where(saved > least)).to_numpy(),
         }
     )

@@ -12,6 +12,8 @@ from streamlit.util import calc_hash
 from analysis.results import SweepResults
 from analysis.store import Cache
 from analysis.store.join import join
+from dashboard.gallery import slices
+from dashboard.selection import Selection
 from dashboard.sweeps import launch
 from dashboard.sweeps.process import State
 from tests.synthetic import make_sweep, with_map
@@ -355,3 +357,13 @@ def test_a_numeric_attribute_is_held_against_non_pies_of_the_same_classes(tmp_pa
         "On PIEs", "On non-PIEs", "Non-PIEs of the same classes",
     ]  # fmt: skip
     assert not app.error
+
+
+def test_a_slice_that_was_found_filters_the_gallery_by_its_key(tmp_path, open_page):
+    results = SweepResults(make_sweep(tmp_path))
+    assert slices.names(results, ("class/0", "class/77", "class/", "none")) == ["class/0"]
+    selection = Selection(slices=("class/0", "class/77"))
+    assert (slices.masks(results, selection)["slice"] == (results.label == 0)).all()
+    app = open_page("gallery", slice="class/0", population="all")
+    assert not told(app)
+    assert app.multiselect(key="widget-slice").value == ["class/0"]
