@@ -155,6 +155,14 @@ def _linear(path: Path, weight: np.ndarray) -> None:
     onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=9), path)
 
 
+def test_shares_of_less_than_an_image_have_no_threshold(tmp_path: Path) -> None:
+    make_sweep(tmp_path, n_images=40)
+    table = SweepResults(Cache(tmp_path).existing("made")).cascade("int8-static")
+    write_cascade(table, tmp_path / "out", schema.MARGIN)
+    told = json.loads((tmp_path / "out" / "cascade.json").read_text("utf-8"))
+    assert [one["share_sent"] for one in told["thresholds"]] == [0.05, 0.1, 0.2, 0.3, 0.5]
+
+
 def test_hostile_names_stay_text_in_what_is_taken_away(cache: Path, tmp_path: Path) -> None:
     table = SweepResults(Cache(cache).existing("made")).cascade("int8-static")
     name = '=cmd|"</script><b>\n\u202e'

@@ -68,7 +68,8 @@ def cascade_contents(table: pd.DataFrame, measure: str) -> dict[str, str]:
             "top1": _number(row["top1"]),
         }
         for row in table.to_dict("records")
-        if 0 < row["share_sent"] < 1
+        # Nothing and everything have no threshold, nor has a share of less than one image.
+        if not pd.isna(row["threshold"])
     ]
     told = {
         "variant_id": str(table["variant_id"].iloc[0]),
