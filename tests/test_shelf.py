@@ -91,7 +91,8 @@ def test_tables_kept_beforehand_need_no_predictions(large, monkeypatch):
     SweepResults(large).keep_tables(lambda *phase: told.append(phase))
     n = len(large.manifest().variants)
     seeds = [("seed noise", done, n - 1) for done in range(n)]
-    assert told == [("tables", done, n) for done in range(n + 1)] + seeds
+    reasons = [("scores and slices", done, n - 1) for done in range(n - 1)]
+    assert told == [("tables", done, n) for done in range(n + 1)] + seeds + reasons
     monkeypatch.setattr(source.Source, "population", None)
     results = SweepResults(large)
     assert len(results.summary()) == n

@@ -3,7 +3,7 @@
 Whatever is not understood is refused, so that no typo passes.
 """
 
-import math
+import sys
 from collections.abc import Collection
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -77,6 +77,7 @@ class Limit:
     is_named: bool = False
 
 
+_LARGEST = sys.float_info.max
 _TABLES = ("default", "variant", "allow_untested", NOT_WORSE)
 _SUBGROUP_KEYS = ("attribute", "max", "judge", "rate", "change", "positive", "min_images")
 _Parsed = dict[tuple[str, str | None], list[Limit]]
@@ -182,8 +183,9 @@ class _Reader:
             self.refuse(f"{where} has no max")
         value, unit = table["max"], RULES[rule].unit
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not math.isfinite(value):
-            self.refuse(f"{where} is {value!r}; expected a number")
+        # Compared as it is: a whole number of hundreds of digits is no float.
+        if not is_number or not -_LARGEST <= value <= _LARGEST:
+            self.refuse(f"{where} is {value!r:.80}; expected a number")
         if unit != "bytes" and abs(value) > 1 and table.get("change") != "relative":
             self.refuse(f"{where} is {value}; expected a fraction, 0.02 for two percent")
         if unit != "points" and value < 0:

@@ -61,8 +61,8 @@ def test_every_section_figure_and_class_is_there(folder: SweepFolder, reported: 
     html, written = reported(folder)
     page = Page(html)
     sections = {found["id"] for found in page.of("h2")}
-    assert {"found", "variants", "noise", "pies", "curves", "classes", "made", "methods",
-            "again", "variant-1", "variant-2", "variant-3"} == sections  # fmt: skip
+    assert {"found", "variants", "noise", "pies", "curves", "classes", "remedies", "made",
+            "methods", "again", "variant-1", "variant-2", "variant-3"} == sections  # fmt: skip
     assert {str(a["href"])[1:] for a in page.of("a") if str(a["href"]).startswith("#")} <= sections
     assert len(page.of("figure")) == written.n_figures > 15
     for name in SweepResults(folder).class_names:

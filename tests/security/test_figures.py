@@ -14,6 +14,7 @@ import pytest
 import analysis.figures
 from analysis.figures.attribute_pairs import attribute_pairs
 from analysis.figures.breaking_points import breaking_points
+from analysis.figures.cascade import cascade
 from analysis.figures.class_heatmap import class_heatmap
 from analysis.figures.class_impact import class_impact
 from analysis.figures.confusion import confusion_flow
@@ -115,6 +116,7 @@ def drawn(opened: SweepResults, offset: int) -> dict[str, go.Figure]:
         "class_impact": class_impact(one, **words),
         "confusion_flow": confusion_flow(images, **named),
         "deciles": deciles(tenths, **words),
+        "cascade": cascade(renamed(opened.cascade(VARIANT), offset), **words),
         "culprit_layers": culprit_layers(hostile_layers(opened, offset), **words),
         "long_tail": tail(one, summary),
         "not_worse": not_worse(one, **words),

@@ -81,7 +81,8 @@ def test_tables_are_read_back_as_they_were_and_hold_no_formula(
 ) -> None:
     table = hostile.table(name)
     # Those of one run a variant are empty here.
-    assert len(table) or name in ("pairs", "shift-pairs", "attribute-pairs")
+    # Scores take six dense runs; a slice is listed where one stands out.
+    assert len(table) or name in ("pairs", "shift-pairs", "attribute-pairs", "scores", "slices")
     for suffix in (".csv", ".parquet", ".json"):
         write_table(table, tmp_path / f"t{suffix}")
     texts = [c for c in table.columns if not pd.api.types.is_numeric_dtype(table[c])]
