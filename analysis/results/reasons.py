@@ -58,7 +58,8 @@ class Reasons:
 
     def forecast_skill(self, variant_id: str) -> Skill:
         """How well dense doubt ranks the images that a variant changes, over other images."""
-        return self._doubt.skill(self._source.asked(variant_id)[0])
+        (asked,) = self._source.asked(variant_id)
+        return self._variants.kept.once("skill", asked, lambda: self._doubt.skill(asked))
 
     def forecast_event(self, variant_id: str) -> str:
         """Name what is forecast of a variant: ``flips``, or ``PIEs`` where runs are independent."""
@@ -95,10 +96,15 @@ class Reasons:
         the figures are of the other. Variants without such runs, or without confidences, are left
         out.
         """
-        frames = [self._cascade(v) for v in self._source.asked(variant_id)]
-        return stack([frame for frame in frames if frame is not None], _CASCADE)
+        found = [self._cascade(v) for v in self._source.asked(variant_id)]
+        return stack([one[1] for one in found if one is not None], _CASCADE)
 
-    def _cascade(self, variant_id: str) -> pd.DataFrame | None:
+    def _cascade(self, variant_id: str) -> tuple[str, pd.DataFrame] | None:
+        """Name what the thresholds are of, and the table; computed once, for every page run."""
+        kept = self._variants.kept
+        return kept.once("cascade", variant_id, lambda: self._make_cascade(variant_id))
+
+    def _make_cascade(self, variant_id: str) -> tuple[str, pd.DataFrame] | None:
         dense, variant = self._variants.both(variant_id)
         is_single = self._source.manifest.is_single(variant_id)
         rows = paired_rows(dense.seeds, variant.seeds, paired=not is_single)
@@ -112,7 +118,7 @@ class Reasons:
             tuple(self._median(v, name) for v in (DENSE_ID, variant_id))
             for name in ("latency_ms", "size_bytes")
         )
-        return cascade_table(
+        return said[0], cascade_table(
             variant_id,
             runs,
             latency_ms=(latency[0], latency[1]),
@@ -156,7 +162,7 @@ class Reasons:
 
     def cascade_measure(self, variant_id: str) -> str | None:
         """Name what the cascade's thresholds are of: ``margin`` or ``confidence``; None: labels."""
-        found = self._certainty(variant_id)
+        found = self._cascade(variant_id)
         return None if found is None else found[0]
 
 
