@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,12 +14,13 @@ import pandas as pd
 
 from analysis.cli.main import main
 from analysis.schema import KEYS
-from analysis.store import Cache, SweepFolder, publishing
+from analysis.store import Cache, SweepFolder, publishing, sealing
 from analysis.store.study import Design
 
 N, CLASSES = 24, 4
 # What differs from one making to the next, and says nothing of the predictions.
 _PASSING = ("created", "updated", "name")
+_SEAL = re.compile(rb'"%b": "[0-9a-f]{64}", ' % sealing.KEY.encode())
 
 Seen = dict[str, str]
 
@@ -161,7 +163,9 @@ def all_seen(root: Path) -> Seen:
             found[f"{name}: {problem}"] = "damage"
     for path in sorted((root / "cache").glob("*/annotations/*.jsonl")):
         whole = path.read_bytes().rpartition(b"\n")[0]  # a line that was cut off does not count
-        said_by = [line.partition(b'"time"')[0] for line in whole.split(b"\n")]
+        # Neither its time nor the seal that rests on it is what somebody said.
+        lines = (_SEAL.sub(b"", line) for line in whole.split(b"\n"))
+        said_by = [line.partition(b'"time"')[0] for line in lines]
         found[f"kept: {path.name}"] = _digest(b"\n".join(dict.fromkeys(filter(None, said_by))))
     for path in sorted((root / "cache").glob("*/marks/marks.json")):
         found["kept: marks"] = _digest(path.read_bytes())

@@ -12,7 +12,7 @@ from typing import Any
 
 from analysis.cli.main import main
 from analysis.cli.sweep import read_config
-from analysis.store import Cache
+from analysis.store import Cache, sealing
 from benchmarks._fault_verbs import annotated, lethe
 from benchmarks._mutations import mutated
 
@@ -42,9 +42,12 @@ methods = []
 
 def json_mutants(text: str, generator: random.Random, n: int) -> Iterator[str]:
     """Damage JSON: another value at any place, places gone, numbers no machine has, bytes lost."""
-    whole = json.loads(text)
-    places = list(_places(whole))
+    sealed = json.loads(text)
+    # Without its seal the damage reaches the readers of what is in it.
+    bare = {key: value for key, value in sealed.items() if key != sealing.KEY}
     for _ in range(n):
+        whole = generator.choice((sealed, bare))
+        places = list(_places(whole))
         way = generator.randrange(10)
         if way < 6:
             yield _with(whole, generator.choice(places), generator.choice(_ODD))
@@ -61,7 +64,7 @@ def json_mutants(text: str, generator: random.Random, n: int) -> Iterator[str]:
             del inside[last]
             yield json.dumps(changed)
         else:
-            yield mutated(text.encode(), generator).decode("latin-1")
+            yield mutated(json.dumps(whole).encode(), generator).decode("latin-1")
 
 
 def _places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

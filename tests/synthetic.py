@@ -1,8 +1,10 @@
 """Sweeps made of drawn predictions, written through the real store: quick, and known in advance."""
 
 import io
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +16,7 @@ from analysis.config import DENSE_ID, parse_variants
 from analysis.filesystem import RemotePath
 from analysis.outputs.features import Features, publish_features
 from analysis.results.image_map import keep_map
-from analysis.store import Cache, SweepFolder
+from analysis.store import Cache, SweepFolder, sealing
 from analysis.store.manifest import (
     Config,
     DatasetRecord,
@@ -156,6 +158,13 @@ def write_run(
     run.state, run.size_bytes, run.latency_ms = "done", 100_000, 0.5
     run.sparsity = manifest.variant(variant_id).target_sparsity or 0.0
     run.weight_bits = 8.0 if variant_id != DENSE_ID and variant_id.startswith("int8") else 32.0
+
+
+def by_hand(path: Path) -> dict[str, Any]:
+    """Return a manifest as somebody takes it who edits it: without the seal on its content."""
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    content.pop(sealing.KEY, None)
+    return content
 
 
 def listed(folder: SweepFolder) -> None:

@@ -18,7 +18,7 @@ from analysis.sweep.run import run_sweep
 from tests.conftest import small_sweep
 from tests.dashboard.test_pages import open_page  # noqa: F401
 from tests.importing.drawn import imported, table, write
-from tests.synthetic import make_sweep
+from tests.synthetic import by_hand, make_sweep
 
 
 def _manifest(variants: str, n_seeds: int, *, planned: str = "", failed: str = "") -> Manifest:
@@ -145,7 +145,7 @@ def test_an_import_that_adds_seeds_is_a_look(tmp_path: Path) -> None:
 
 def test_an_older_manifest_has_one_look_and_merge_keeps_the_longer_list(tmp_path: Path) -> None:
     folder = make_sweep(tmp_path, "left", seeds=2)
-    raw = json.loads((folder.path / "manifest.json").read_text())
+    raw = by_hand(Path(f"{folder.path}") / "manifest.json")
     del raw["looks"]
     assert Manifest.from_json(json.dumps(raw), "it").n_looks == 1
     shutil.copytree(folder.path, tmp_path / "right")

@@ -22,7 +22,7 @@ from analysis.training.machine import cpu_name, this_machine
 from tests.conftest import prediction_digests, small_sweep
 from tests.dashboard.test_pages import open_page  # noqa: F401
 from tests.inline import inline_pool
-from tests.synthetic import listed, make_sweep
+from tests.synthetic import by_hand, listed, make_sweep
 
 ROOT = Path(__file__).parent.parent
 NEW = MachineRecord("a processor", "AVX512", "2.13.0")
@@ -73,7 +73,7 @@ def test_a_device_that_is_not_the_cpu_is_part_of_the_machine() -> None:
 
 def test_runs_of_an_older_manifest_were_made_nobody_knows_where(tmp_path: Path) -> None:
     folder = make_sweep(tmp_path, "old", seeds=2)
-    raw = json.loads((folder.path / "manifest.json").read_text())
+    raw = by_hand(Path(f"{folder.path}") / "manifest.json")
     del raw["machines"]
     for runs in raw["runs"].values():
         for run in runs.values():

@@ -15,7 +15,7 @@ from analysis.store import Cache
 from analysis.store.join import join
 from analysis.sweep.merge import merge
 from tests.conftest import prediction_digests
-from tests.synthetic import make_sweep
+from tests.synthetic import by_hand, make_sweep
 
 VARIANTS = ("magnitude=0.5,0.9", "int8-static")
 
@@ -76,7 +76,7 @@ def test_sweeps_of_something_else_are_refused(
     halves: Cache, field: str, value: object, message: str
 ) -> None:
     path = halves.sweep("right").path / "manifest.json"
-    raw = json.loads(path.read_text())
+    raw = by_hand(path)
     path.write_text(json.dumps(raw | {field: value}))
     with pytest.raises(UserError, match=message):
         merge(halves, "left", "right", "both")
@@ -95,7 +95,7 @@ def test_an_option_that_one_sweep_does_not_know_is_taken_for_its_default(
 ) -> None:
     for name, known in (("left", {}), ("right", options)):
         path = halves.sweep(name).path / "manifest.json"
-        path.write_text(json.dumps(json.loads(path.read_text()) | {"config": {"options": known}}))
+        path.write_text(json.dumps(by_hand(path) | {"config": {"options": known}}))
     if are_same:
         assert merge(halves, "left", "right", "both").is_complete
     else:

@@ -19,6 +19,7 @@ from analysis.store.manifest import Manifest
 from analysis.store.study import Design
 from analysis.store.tabular import to_csv
 from benchmarks._steps import KILL, Fault, run_child
+from tests.synthetic import by_hand
 
 KEPT = Path(__file__).parent / "version_1"
 
@@ -124,7 +125,7 @@ def test_what_a_later_lethe_of_the_same_version_added_survives(cache: Path) -> N
     folder = Cache(cache).existing("made")
     with folder.locked():
         pass
-    content = raw(cache)
+    content = by_hand(cache / "made" / "manifest.json")
     content["later"] = {"a": [1]}
     content["runs"]["dense"]["0"]["energy"] = 0.5
     (cache / "made" / "manifest.json").write_text(json.dumps(content))

@@ -14,6 +14,7 @@ from analysis.results.annotations import Excess, human_labels
 from analysis.results.annotations import shares as make_shares
 from analysis.results.studies import is_of, start_study
 from analysis.schema import CATEGORIES, KEYS, Category
+from analysis.store import sealing
 from analysis.store.protocol import Protocol, categories_from, plain_text
 from analysis.store.study import MAX_COMMENT, comment_text
 from tests.synthetic import make_sweep
@@ -71,7 +72,9 @@ def test_keys_of_a_later_version_are_passed_over_in_every_line(folder):
     before = kept.read(name)
     path = folder.path / "annotations" / f"{name}.jsonl"
     path.write_text(
-        "".join(json.dumps(one | {"of_later": [1]}) + "\n" for one in lines(folder)),
+        "".join(
+            json.dumps(sealing.sealed(one | {"of_later": [1]})) + "\n" for one in lines(folder)
+        ),
         encoding="utf-8",
     )
     after = kept.read(name)
@@ -93,7 +96,8 @@ def test_keys_of_a_later_version_are_passed_over_in_every_line(folder):
 def test_a_protocol_that_cannot_be_is_a_damaged_design(folder, more):
     begun(folder)
     path = folder.path / "annotations" / "study-1.jsonl"
-    path.write_text(json.dumps(lines(folder)[0] | more) + "\n", encoding="utf-8")
+    first = {key: value for key, value in lines(folder)[0].items() if key != sealing.KEY}
+    path.write_text(json.dumps(first | more) + "\n", encoding="utf-8")
     (problem,) = [one for one in folder.verify() if "study-1" in one]
     assert "does not say which images were drawn" in problem
 

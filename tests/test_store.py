@@ -14,7 +14,7 @@ from analysis import schema
 from analysis.errors import CacheError, RunError, UserError
 from analysis.store import Cache
 from analysis.store.manifest import Manifest
-from tests.synthetic import listed, make_sweep
+from tests.synthetic import by_hand, listed, make_sweep
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +162,7 @@ def test_the_manifest_survives_writing_and_reading(folder):
 
 def test_a_manifest_of_another_schema_version_is_refused_with_both_versions(folder):
     path = folder.path / "manifest.json"
-    raw = json.loads(path.read_text())
+    raw = by_hand(path)
     path.write_text(json.dumps(raw | {"schema_version": 999}))
     with pytest.raises(CacheError, match=rf"version 999.*to {schema.SCHEMA_VERSION}"):
         folder.manifest()

@@ -25,6 +25,7 @@ from analysis.sweep.plan import asked_variants, planned
 from analysis.sweep.run import run_sweep
 from tests.conftest import prediction_digests, small_sweep
 from tests.gate import Gate
+from tests.synthetic import by_hand
 
 ROOT = Path(__file__).parent.parent
 
@@ -178,7 +179,7 @@ def test_an_option_newer_than_the_sweep_does_not_orphan_it(
 ) -> None:
     shutil.copytree(swept.path, tmp_path / "small")
     path = tmp_path / "small" / "manifest.json"
-    manifest = json.loads(path.read_text())
+    manifest = by_hand(path)
     del manifest["config"]["options"]["training"]["label_smoothing"]
     path.write_text(json.dumps(manifest))
     assert run_sweep(small_sweep(), Cache(tmp_path), n_workers=1, device="cpu").is_complete

@@ -1,5 +1,6 @@
 """What is read is what was written: bits flipped in every kind of file, and readers between."""
 
+import json
 import shutil
 import threading
 from collections.abc import Callable
@@ -13,9 +14,12 @@ from analysis import schema
 from analysis.cli.main import main
 from analysis.errors import DamageError, LetheError, RunError
 from analysis.results import SweepResults, load_sweep
-from analysis.store import SweepFolder, checking
+from analysis.store import Cache, SweepFolder, checking, sealing
 from analysis.store.annotations import FOLDER as ANNOTATIONS
-from tests.synthetic import listed, make_sweep
+from analysis.store.manifest import Manifest
+from analysis.store.study import Design, read_study
+from analysis.sweep.merge import merge
+from tests.synthetic import by_hand, listed, make_sweep
 
 SHIFT = "fog-3"
 FLIPS = 24
@@ -187,3 +191,142 @@ def test_a_reader_goes_on_where_only_columns_of_metadata_came(folder: SweepFolde
     listed(folder)
     assert len(reader._source.label) == 40
     assert "meta_new" in reader.folder.image_columns()
+
+
+# --- what is kept as JSON -----------------------------------------------------------------------
+def bits(content: bytes, random_seed: int) -> list[bytes]:
+    """Content with one bit another: each bit of its first line or so, and one of each byte."""
+    drawn = np.random.default_rng(random_seed).integers(8, size=len(content)).tolist()
+    flips = {(place, bit) for place in range(min(120, len(content))) for bit in range(8)}
+    found = []
+    for place, bit in sorted(flips | set(enumerate(drawn))):
+        one = bytearray(content)
+        one[place] ^= 1 << bit
+        found.append(bytes(one))
+    return found
+
+
+def same(one: bytes, other: bytes) -> bool:
+    """Whether two spell the same content, such as an exponent with a small or a large e."""
+    return bool(json.loads(one) == json.loads(other))
+
+
+def still_json(content: bytes) -> bool:
+    try:
+        json.loads(content)
+    except ValueError:
+        return False
+    return True
+
+
+def test_every_flipped_bit_of_a_manifest_is_refused(folder: SweepFolder) -> None:
+    whole = (Path(f"{folder.path}") / "manifest.json").read_bytes()
+    valid = [one for one in bits(whole, 0) if still_json(one)]
+    assert len(valid) > len(whole) / 4
+    for one in valid:
+        try:
+            Manifest.from_json(one.decode(), "there")
+        except LetheError:
+            continue
+        assert same(one, whole)
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        ('"paired": false', '"paired": true'),
+        ('"class_names"', '"glass_names"'),
+        ('"content_sha256"', '"content_sha257"'),
+    ],
+)
+def test_a_changed_manifest_names_the_file_and_what_to_do_in_every_verb(
+    folder: SweepFolder, capsys: pytest.CaptureFixture[str], was: str, now: str
+) -> None:
+    path = Path(f"{folder.path}") / "manifest.json"
+    text = path.read_text()
+    assert was in text
+    path.write_text(text.replace(was, now, 1))
+    for words in (["verify", "made"], ["show", "made", "--results"], ["export", "made", "runs"]):
+        assert main([*words, "--cache", f"{path.parents[1]}"]) == 3
+        said = capsys.readouterr().err
+        assert f"{path} is damaged" in said
+        assert "take its line 'content_sha256' out and run 'lethe verify'" in said
+
+
+def test_whoever_edits_a_manifest_takes_the_line_out_and_it_comes_back(folder: SweepFolder) -> None:
+    path = Path(f"{folder.path}") / "manifest.json"
+    first, seal, *rest = path.read_text().splitlines(keepends=True)
+    assert sealing.KEY in seal
+    path.write_text(first + "".join(rest).replace('"pairing": ""', '"pairing": "mine"'))
+    assert folder.manifest().pairing == "mine"
+    assert folder.verify() == []
+    folder.write_manifest(folder.manifest())
+    assert len(json.loads(path.read_text())[sealing.KEY]) == 64
+    assert folder.manifest().pairing == "mine"
+
+
+def test_other_blanks_and_another_order_of_keys_are_no_damage(folder: SweepFolder) -> None:
+    path = Path(f"{folder.path}") / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()), sort_keys=True, indent=4))
+    assert folder.verify() == []
+
+
+def test_a_manifest_of_before_is_read_and_sealed_when_it_is_next_written(
+    folder: SweepFolder,
+) -> None:
+    path = Path(f"{folder.path}") / "manifest.json"
+    path.write_text(json.dumps(by_hand(path) | {"later": {"a": 1.5}}))
+    folder.write_manifest(folder.manifest())
+    assert json.loads(path.read_text())["later"] == {"a": 1.5}
+    flipped(path, path.read_bytes().index(b"1.5"), 1)
+    with pytest.raises(DamageError, match="its SHA-256 was taken of"):
+        folder.manifest()
+
+
+def test_renamed_and_merged_manifests_are_sealed(folder: SweepFolder) -> None:
+    cache = Cache(folder.path.parent)
+    shutil.copytree(f"{folder.path}", f"{folder.path.parent}/other")
+    merge(cache, "made", "other", "both")
+    assert main(["rename", "made", "new", "--cache", f"{cache.root}"]) == 0
+    for name in ("both", "new"):
+        raw = json.loads((Path(f"{cache.root}") / name / "manifest.json").read_text())
+        assert (raw["name"], len(raw[sealing.KEY])) == (name, 64)
+        assert cache.sweep(name).verify() == []
+
+
+def test_every_flipped_bit_of_tags_slices_and_views_is_refused(folder: SweepFolder) -> None:
+    folder.marks.tag("odd", [1, 2])
+    folder.marks.save_slice("mine", [3])
+    folder.marks.save_view("v", {"kind": ["x"]})
+    path = Path(f"{folder.path}") / "marks" / "marks.json"
+    whole, expected = path.read_bytes(), folder.marks.read()
+    for one in bits(whole, 1):
+        path.write_bytes(one)
+        try:
+            found = folder.marks.read()
+        except DamageError:
+            continue
+        assert found == expected
+    path.write_bytes(whole)
+    assert folder.marks.read() == expected
+
+
+def test_a_flipped_bit_of_a_study_is_no_other_answer(folder: SweepFolder) -> None:
+    pies = dict.fromkeys(schema.GROUPS, ()) | {schema.GROUPS[0]: (0, 1)}
+    design = Design("magnitude-0.50", "x", 2, 2, 2, 0, "f", "2025-01-01", {0: 0, 1: 0}, pies)
+    name = folder.annotations.start(design)
+    for image in (0, 1):
+        folder.annotations.annotate(name, "Ann", image, schema.KEYS[image], "why")
+    whole = (Path(f"{folder.path}") / ANNOTATIONS / f"{name}.jsonl").read_bytes()
+    expected = read_study(name, whole, "there")
+    answers = expected.answers("Ann")
+    assert len(answers) == 2
+    for one in bits(whole, 2):
+        try:
+            found = read_study(name, one, "there")
+        except LetheError:
+            continue
+        assert found.design == expected.design
+        assert set(found.raters) <= {"Ann"}
+        assert all(answers[image] == said for image, said in found.answers("Ann").items())
+        assert len(found.answers("Ann")) == 2 or found.unreadable or not one.endswith(b"\n")

@@ -16,6 +16,7 @@ from analysis.errors import CacheError, DamageError
 from analysis.schema import SCHEMA_VERSION
 from analysis.store.migration import migrated
 from analysis.store.records import Look, MachineRecord, TailRecord
+from analysis.store.sealing import KEY, BrokenSealError, sealed, unsealed
 from analysis.store.unknown import Json, overlaid, unknown_part
 
 # What names a folder or a file of the sweep is one name, and leads nowhere else.
@@ -289,14 +290,10 @@ class Manifest(msgspec.Struct):
         raise CacheError(f"sweep '{self.name}' has no variant '{variant_id}'; it has {known}")
 
     def to_json(self) -> str:
-        """Write the manifest as JSON text, with what this Lethe does not know of as it was read."""
+        """Write the manifest as sealed JSON, with what this Lethe does not know of as read."""
         content = msgspec.to_builtins(self)
-        return (
-            msgspec.json.format(
-                msgspec.json.encode(overlaid(content, content.pop("unknown"))), indent=1
-            ).decode()
-            + "\n"
-        )
+        whole = sealed(overlaid(content, content.pop("unknown")))
+        return msgspec.json.format(msgspec.json.encode(whole), indent=1).decode() + "\n"
 
     @classmethod
     def from_json(cls, text: str, where: str) -> "Manifest":
@@ -312,8 +309,8 @@ class Manifest(msgspec.Struct):
         Raises
         ------
         CacheError
-            The text is no manifest, one of a later schema version, or names a place outside its
-            sweep.
+            The text is no manifest, is not what was written, is of a later schema version, or names
+            a place outside its sweep.
         """
         try:
             raw = msgspec.json.decode(text, type=Json)
@@ -331,14 +328,22 @@ class Manifest(msgspec.Struct):
                 f"{SCHEMA_VERSION}: use the Lethe that wrote it, or make the sweep again"
             )
         try:
-            present = migrated(raw, version)
+            present = migrated(unsealed(raw, _KEYS), version)
             present.pop("unknown", None)
             made = msgspec.convert(present, cls)
             _check_places(made)
+        except BrokenSealError as error:
+            raise DamageError(
+                f"{where} is damaged: {error}; restore it from a copy, or, where you changed it "
+                f"yourself, take its line '{KEY}' out and run 'lethe verify' on that sweep"
+            ) from error
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise DamageError(f"{where} is damaged: {error}") from error
         made.unknown = unknown_part(present, msgspec.to_builtins(made))
         return made
+
+
+_KEYS = frozenset(Manifest.__struct_fields__)
 
 
 def left_out_records(entries: Iterable[Json]) -> list[LeftOut]:

@@ -10,6 +10,7 @@ from typing import Any
 from analysis.errors import CacheError, UserError
 from analysis.schema import GROUPS
 from analysis.store.protocol import Protocol, protocol_of
+from analysis.store.sealing import sealed, unsealed
 
 # Keys that a reader does not know are passed over: what a study may say besides needs no version.
 VERSION = 1
@@ -118,6 +119,11 @@ Said = Annotation | Undo | Consent | Invitation
 _KINDS: Mapping[str, type[Said]] = {
     ANNOTATION: Annotation, UNDO: Undo, CONSENT: Consent, INVITATION: Invitation,
 }  # fmt: skip
+_KEYS = frozenset(
+    {"kind", "version"}.union(
+        *({one.name for one in fields(kind)} for kind in (Design, Protocol, *_KINDS.values()))
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -239,7 +245,7 @@ def comment_text(given: str) -> str:
 
 def _design(line: bytes, place: str) -> Design:
     try:
-        said: dict[str, Any] = json.loads(line)
+        said = _unsealed(line)
         if said.pop("kind") != _DESIGN or said.pop("version") != VERSION:
             raise ValueError("another kind or version of line")
         labels = {int(image): int(label) for image, label in said.pop("labels")}
@@ -259,7 +265,7 @@ def _design(line: bytes, place: str) -> Design:
 
 def _said(line: bytes, design: Design) -> Said | None:
     try:
-        said: dict[str, Any] = json.loads(line)
+        said = _unsealed(line)
         kind = _KINDS[said.pop("kind")]
         made = kind(**_known(kind, said))
     except _UNREADABLE:
@@ -278,6 +284,10 @@ def _said(line: bytes, design: Design) -> Said | None:
     return made if is_known else None
 
 
+def _unsealed(line: bytes) -> dict[str, Any]:
+    return unsealed(json.loads(line), _KEYS)
+
+
 def _known(kind: type, said: Mapping[str, Any]) -> dict[str, Any]:
     """What a record has a field for: a later version may say more."""
     names = {one.name for one in fields(kind)}
@@ -285,4 +295,4 @@ def _known(kind: type, said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _line(said: Mapping[str, object]) -> str:
-    return json.dumps(said, ensure_ascii=False) + "\n"
+    return json.dumps(sealed({**said}), ensure_ascii=False) + "\n"

@@ -8,7 +8,7 @@ import json
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import filelock
@@ -16,12 +16,14 @@ import filelock
 from analysis.errors import DamageError, RunError, UserError
 from analysis.filesystem import Location, RemotePath, atomic
 from analysis.filesystem.atomic import replacing
+from analysis.store.sealing import sealed, unsealed
 
 FOLDER = "marks"
 LONGEST = 60
 _FILE = "marks.json"
 _LOCK = ".lock"
 _PATIENCE = 20.0
+_NO_IMAGE = 2**63
 
 
 @dataclass
@@ -31,6 +33,9 @@ class Marked:
     tags: dict[str, list[int]] = field(default_factory=dict)
     slices: dict[str, list[int]] = field(default_factory=dict)
     views: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+
+
+_KEYS = frozenset(one.name for one in fields(Marked))
 
 
 class Marks:
@@ -53,7 +58,7 @@ class Marks:
             The file is damaged.
         """
         try:
-            read = json.loads(self._path.read_text(encoding="utf-8"))
+            read = unsealed(json.loads(self._path.read_text(encoding="utf-8")), _KEYS)
             return Marked(
                 _ids(read["tags"]),
                 _ids(read.get("slices", {})),  # files of before have none
@@ -193,7 +198,7 @@ class Marks:
         with self._locked():
             marked = self.read()
             change(marked)
-            content = json.dumps(asdict(marked), ensure_ascii=False, sort_keys=True)
+            content = json.dumps(sealed(asdict(marked)), ensure_ascii=False)
             with replacing(self._path) as temporary:
                 temporary.write_text(content, encoding="utf-8")
 
@@ -214,7 +219,10 @@ class Marks:
 
 
 def _ids(read: Mapping[Any, Any]) -> dict[str, list[int]]:
-    return {str(name): sorted(map(int, ids)) for name, ids in read.items()}
+    found = {str(name): sorted(map(int, ids)) for name, ids in read.items()}
+    if any(abs(one) >= _NO_IMAGE for ids in found.values() for one in ids):
+        raise ValueError("a number that is no image's")
+    return found
 
 
 def checked_name(name: str, what: str) -> str:

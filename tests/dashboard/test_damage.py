@@ -13,7 +13,7 @@ import streamlit as st
 from analysis.store import Cache, checking
 from benchmarks._mutants import Damaged, json_mutants
 from tests.dashboard.test_pages import open_page  # noqa: F401
-from tests.synthetic import listed
+from tests.synthetic import by_hand, listed
 
 MUTANTS = 5
 PAGES = ("", "gallery", "annotate", "sweeps")
@@ -104,7 +104,7 @@ def test_a_page_says_while_large_files_are_compared(
 
 def test_unknown_keys_survive_a_rewrite(damaged: Damaged) -> None:
     path = damaged.sweep / "manifest.json"
-    content = json.loads(path.read_text())
+    content = by_hand(path)
     content["later"] = {"deep": [1, {"a": None}]}
     content["dataset"]["licence"] = "CC0"
     content["variants"][0]["note"] = "of a later Lethe"

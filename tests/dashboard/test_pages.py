@@ -16,7 +16,7 @@ from dashboard.gallery import slices
 from dashboard.selection import Selection
 from dashboard.sweeps import launch
 from dashboard.sweeps.process import State
-from tests.synthetic import make_sweep, with_map
+from tests.synthetic import by_hand, make_sweep, with_map
 
 APP = str(Path(__file__).resolve().parents[2] / "dashboard" / "app.py")
 PAGES = ("", "gallery", "classes", "curves", "compare", "attributes", "image", "export", "annotate")
@@ -98,7 +98,7 @@ def test_a_sweep_without_its_manifest_is_named(tmp_path, open_page):
 
 def undo(tmp_path, runs):
     path = tmp_path / "made" / "manifest.json"
-    manifest = json.loads(path.read_text())
+    manifest = by_hand(path)
     for variant_id, seed in runs:
         manifest["runs"][variant_id][str(seed)]["state"] = "planned"
     path.write_text(json.dumps(manifest))

@@ -14,7 +14,7 @@ from analysis.results import SweepResults
 from analysis.results.studies import start_study
 from analysis.store.join import IMAGES
 from tests.dashboard.test_pages import ALL_PAGES, APP, told, undo
-from tests.synthetic import listed, make_sweep
+from tests.synthetic import by_hand, listed, make_sweep
 
 PAGES = (*ALL_PAGES, "sweeps")
 OF_A_SWEEP = frozenset(ALL_PAGES)
@@ -71,7 +71,7 @@ def damaged_manifest(root):
 
 def places_outside(root):
     path = made(root).path / "manifest.json"
-    manifest = json.loads(path.read_text())
+    manifest = by_hand(path)
     manifest["shifts"][0]["name"] = "../../outside"
     path.write_text(json.dumps(manifest))
 

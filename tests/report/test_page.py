@@ -19,7 +19,7 @@ from analysis.results import SweepResults
 from analysis.store import SweepFolder
 from tests.figures import frames
 from tests.report.conftest import Page, Reported
-from tests.synthetic import listed, make_sweep
+from tests.synthetic import by_hand, listed, make_sweep
 
 PRUNED = "magnitude-0.90"
 HOSTILE = (
@@ -43,7 +43,7 @@ def folder(tmp_path: Path) -> SweepFolder:
 def changed(folder: SweepFolder, **values: object) -> SweepFolder:
     """Write other values into the manifest, as an editor would."""
     path = folder.path / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | values), encoding="utf-8")
+    path.write_text(json.dumps(by_hand(path) | values), encoding="utf-8")
     return folder
 
 

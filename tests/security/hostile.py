@@ -20,7 +20,7 @@ from analysis.store.join import join
 from analysis.store.layers import write_layers
 from analysis.store.manifest import LeftOut, ModelRecord
 from analysis.store.protocol import Protocol
-from tests.synthetic import make_sweep, with_map
+from tests.synthetic import by_hand, make_sweep, with_map
 
 STRINGS = {
     "script": "<script>window.struck = 1; alert(1)</script>",
@@ -165,7 +165,7 @@ def _kept(folder: SweepFolder) -> None:
             folder.annotations.annotate(study, text, image, category, text)
     # A file may say more than a form accepts.
     path = folder.path / "marks" / "marks.json"
-    marks = json.loads(path.read_text(encoding="utf-8"))
+    marks = by_hand(path)
     marks["tags"] |= {text: [1, 2] for text in TEXTS}
     marks["slices"] |= {text: [1, 2, 10**9] for text in TEXTS}
     path.write_text(json.dumps(marks), encoding="utf-8")

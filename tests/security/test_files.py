@@ -27,7 +27,7 @@ from analysis.store.tabular import to_csv, write_table
 from dashboard.figure_panel import file_name
 from tests.report.conftest import Page, without_browser  # noqa: F401
 from tests.security.hostile import STRINGS, TEXTS, VARIANT
-from tests.synthetic import make_sweep, with_map
+from tests.synthetic import by_hand, make_sweep, with_map
 
 FORMULA = tuple("=+-@\t\r")
 UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\r(?!\n)")
@@ -229,7 +229,7 @@ def cache(hostile_cache: Path, tmp_path: Path) -> Path:
     shutil.copytree(hostile_cache, copied)
     with_map(Cache(copied).sweep("hostile"), STRINGS["control"] + STRINGS["direction"])
     path = copied / "hostile" / "manifest.json"
-    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest = by_hand(path)
     ansi = STRINGS["control"] + STRINGS["direction"]
     manifest |= {"pairing": ansi, "created": ansi, "dataset": {"spec": ansi, "notes": [ansi]}}
     manifest["model"]["name"] = ansi

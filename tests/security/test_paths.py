@@ -24,7 +24,7 @@ from dashboard.selection import Selection, to_params
 from dashboard.state import _LOCAL
 from dashboard.sweeps import launch
 from tests.dashboard.test_pages import ALL_PAGES, APP, told
-from tests.synthetic import make_sweep
+from tests.synthetic import by_hand, make_sweep
 
 ROOT = Path(__file__).resolve().parents[2]
 PARAMETERS = sorted(
@@ -225,7 +225,7 @@ def test_a_manifest_names_no_place_outside_its_sweep(cache: Path, put: Any, name
     if put is _file and name == "a/../../b":
         name = "../../b"
     path = cache / "made" / "manifest.json"
-    manifest = json.loads(path.read_text())
+    manifest = by_hand(path)
     put(manifest, name)
     path.write_text(json.dumps(manifest))
     folder = Cache(cache).sweep("made")
