@@ -11,7 +11,7 @@ import pandas as pd
 from analysis import schema
 from analysis.stats.forecast import halves_of_images
 from analysis.stats.shares import wilson
-from analysis.stats.votes import BoolArray, FloatArray
+from analysis.stats.votes import BoolArray, FloatArray, IntArray
 
 SHARES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
 SPLIT = "test half"
@@ -67,27 +67,24 @@ def cascade_table(
     The 95 % interval is Wilson's, with the effective number of images that a two-way clustered
     variance (runs x images; over images with one run) gives for the ratio.
     """
-    n = runs.dense.shape[1]
-    choosing = halves_of_images(n)
+    choosing = halves_of_images(runs.dense.shape[1])
     test = ~choosing
     certainty = np.where(np.isnan(runs.certainty), -1, runs.certainty)
-    judged = certainty[:, test]
-    # Only images on which some run and its dense run differ change any figure but the share sent.
-    (differ,) = np.nonzero(test & (runs.dense != runs.variant).any(axis=0))
-    forgotten = (runs.dense & ~runs.variant)[:, differ]
-    recovered = (runs.variant & ~runs.dense)[:, differ]
-    dense_top1, top1 = float(runs.dense[:, test].mean()), float(runs.variant[:, test].mean())
     thresholds = _thresholds(certainty[:, choosing])
+    judged, dense, variant = certainty[:, test], runs.dense[:, test], runs.variant[:, test]
+    forgotten = _Events.of(dense & ~variant)
+    recovered = _Events.of(variant & ~dense)
+    of_forgotten, of_recovered = judged[forgotten.places], judged[recovered.places]
+    still_wrong = None if runs.other is None else ~runs.other[:, test][forgotten.places]
+    dense_top1, top1 = float(dense.mean()), float(variant.mean())
     rows = []
     for share, threshold in zip(SHARES, thresholds, strict=True):
-        found = float((judged <= threshold[:, None]).mean())
-        sent = certainty[:, differ] <= threshold[:, None]
-        value, low, high = _ratio(forgotten & ~sent, forgotten)
-        gained = int((sent & forgotten).sum()) - int((sent & recovered).sum())
-        control = np.nan
-        if runs.other is not None:
-            helped = sent & runs.other[:, differ]
-            control = _ratio(forgotten & ~helped, forgotten)[0]
+        found = np.count_nonzero(judged <= threshold[:, None]) / judged.size
+        left = of_forgotten > threshold[forgotten.run]
+        value, low, high = forgotten.share(left)
+        gained = np.count_nonzero(~left)
+        gained -= np.count_nonzero(of_recovered <= threshold[recovered.run])
+        control = np.nan if still_wrong is None else forgotten.share(left | still_wrong)[0]
         after, lost = top1 + gained / judged.size, dense_top1 - top1
         rows.append(
             {
@@ -102,10 +99,10 @@ def cascade_table(
                 "mean_latency_ms": latency_ms[1] + found * latency_ms[0],
                 "split": SPLIT,
                 "share_sent_found": found,
-                "n_forgotten": float(forgotten.sum() / len(forgotten)),
+                "n_forgotten": len(forgotten.run) / len(judged),
                 "lost_top1_recovered": (after - top1) / lost if lost > 0 else np.nan,
                 "mean_bytes_read": size_bytes[1] + found * size_bytes[0],
-                "n_runs": len(forgotten),
+                "n_runs": len(judged),
             }
         )
     return pd.DataFrame(rows).reindex(columns=list(schema.CASCADE_COLUMNS))
@@ -126,23 +123,42 @@ def _thresholds(certainty: FloatArray) -> list[FloatArray]:
     return found
 
 
-def _ratio(part: BoolArray, whole: BoolArray) -> tuple[float, float, float]:
-    """Share of the events of ``whole`` [K, n] that are in ``part``, and its 95 % interval."""
-    total = float(whole.sum())
-    if not total:
-        return np.nan, np.nan, np.nan
-    value = float(part.sum()) / total
-    # Of each image and run the residual is ``part - value * whole``; these are its sums.
-    of_images, k = part.sum(axis=0) - value * whole.sum(axis=0), len(part)
-    images = float((of_images**2).sum())
-    variance = images
-    if k > 1:
-        of_runs = part.sum(axis=1) - value * whole.sum(axis=1)
-        runs = k / (k - 1) * float(((of_runs - of_runs.mean()) ** 2).sum())
-        both = float(part.sum()) * (1 - 2 * value) + value**2 * total
-        variance = max(runs + images - both, images)
-    variance /= total**2
-    # Where nothing varied, as many images as ever were forgotten.
-    n = value * (1 - value) / variance if variance > 0 else float(whole.any(axis=0).sum())
-    low, high = wilson(np.array([value * n]), n)
-    return value, float(low[0]), float(high[0])
+@dataclass(frozen=True)
+class _Events:
+    """Where something happened: the run and image of each event, of K runs and n images."""
+
+    run: IntArray
+    image: IntArray
+    k: int
+    n: int
+
+    @classmethod
+    def of(cls, happened: BoolArray) -> "_Events":
+        run, image = np.nonzero(happened)
+        return cls(run, image, *happened.shape)
+
+    @property
+    def places(self) -> tuple[IntArray, IntArray]:
+        return self.run, self.image
+
+    def share(self, part: BoolArray) -> tuple[float, float, float]:
+        """Share of the events that are in ``part``, and its 95 % interval."""
+        total = len(self.run)
+        if not total:
+            return np.nan, np.nan, np.nan
+        value = np.count_nonzero(part) / total
+        # The residual of an event is 1 or 0 as it is in the part, less the share of all events.
+        residual = part - value
+        of_images = np.bincount(self.image, residual, self.n)
+        images = float((of_images**2).sum())
+        variance = images
+        if self.k > 1:
+            of_runs = np.bincount(self.run, residual, self.k)
+            runs = self.k / (self.k - 1) * float(((of_runs - of_runs.mean()) ** 2).sum())
+            variance = max(runs + images - float((residual**2).sum()), images)
+        variance /= total**2
+        # Where nothing varied, as many images as ever had the event.
+        n_images = float(np.count_nonzero(np.bincount(self.image)))
+        n = value * (1 - value) / variance if variance > 0 else n_images
+        low, high = wilson(np.array([value * n]), n)
+        return value, float(low[0]), float(high[0])
