@@ -1,3 +1,4 @@
+# make locked: what CI installs, every file held against its hash in requirements.lock.
 # make run: the dashboard, and the demo sweep where there is none yet.   make test: all tests.
 PORT ?= 8501
 CACHE ?= cache
@@ -5,9 +6,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -c constraints.txt
+HASHED := $(BIN)/python -m pip --disable-pip-version-check install --require-hashes --only-binary :all:
 REQUIREMENTS := $(wildcard requirements*.txt requirements/*.txt) constraints.txt
 
-.PHONY: run demo test check bench clean
+.PHONY: locked run demo test check bench clean
 
 run: $(VENV)/.installed
 	@exec $(BIN)/python -m dashboard --demo --port $(PORT) --cache $(CACHE)
@@ -26,6 +28,12 @@ check: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	HF_HUB_OFFLINE=1 $(BIN)/python -m analysis bench
+
+# setuptools comes first: it builds the one package that has no wheel, and nothing else is fetched for it.
+locked: | $(VENV)/bin/python
+	$(HASHED) -r requirements-build.lock
+	$(HASHED) --no-build-isolation --no-binary pyftpdlib -r requirements.lock
+	@touch $(VENV)/.installed $(VENV)/.installed-dev
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -128,6 +128,24 @@ def test_the_constraints_pin_what_the_requirement_files_do_not() -> None:
     assert "-c constraints.txt" in (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
+def test_the_lock_holds_the_pinned_versions_and_a_hash_of_every_file() -> None:
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8").replace("\\\n", " ")
+    entries = [line.split() for line in lock.splitlines() if line and not line.startswith("#")]
+    locked = {}
+    for requirement, *hashes in entries:
+        name, _, version = requirement.partition("==")
+        locked[re.sub(r"[-_.]+", "-", name).lower()] = version.partition("+")[0]
+        assert hashes
+        assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", one) for one in hashes)
+    files = [f"requirements/{path.name}" for path in ROOT.glob("requirements/*")]
+    pinned = _pins("requirements.txt", "constraints.txt", *files)
+    assert locked == {name: version for name, version in pinned.items() if name in locked}
+    assert _pins("requirements.txt", *files).keys() <= locked.keys()
+    build = (ROOT / "requirements-build.lock").read_text(encoding="utf-8").splitlines()[1:]
+    assert "\n".join(build) in (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert "make locked" in (ROOT / ".ci/run").read_text(encoding="utf-8")
+
+
 # --- run from elsewhere -------------------------------------------------------------------------
 _IMPORTED = """
 import sys, lethe

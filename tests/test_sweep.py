@@ -168,6 +168,29 @@ def test_paired_runs_share_the_dense_stream_until_pruning_starts(tmp_path: Path)
         assert np.array_equal(weight[kept], dense[name][kept]), name
 
 
+def test_weights_that_are_not_what_was_written_start_no_run(
+    swept: SweepFolder, tmp_path: Path
+) -> None:
+    shutil.copytree(swept.path, tmp_path / "small")
+    folder = Cache(tmp_path).sweep("small")
+    weights, lost = folder.weights_path("dense", 0), folder.prediction_path("int8-static", 0)
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= (
+        1  # a number in the last tensor, which safetensors reads as well as the right one
+    )
+    weights.write_bytes(bytes(content))
+    before = prediction_digests(swept)
+    lost.unlink()
+    manifest = run_sweep(small_sweep(), Cache(tmp_path), n_workers=1, device="cpu")
+    run = manifest.run("int8-static", 0)
+    assert run.state == "failed"
+    assert f"{weights} is damaged: it is not what was written; delete it" in (run.error or "")
+    weights.unlink()
+    assert run_sweep(small_sweep(), Cache(tmp_path), n_workers=1, device="cpu").is_complete
+    assert prediction_digests(folder) == before
+    assert folder.verify() == []
+
+
 def test_a_changed_training_option_is_refused(swept: SweepFolder) -> None:
     changed = small_sweep(training=Training(epochs=4, prune_every=4))
     with pytest.raises(UserError, match="made with epochs = 3, and this is with epochs = 4"):

@@ -90,7 +90,7 @@ def asked_from(given: dict[str, Any]) -> ExternalModelsConfig:
         device="cpu" if device == "auto" else device,
         **{
             name: given[name]
-            for name in ("split", "max_value", "train_limit", "test_limit")
+            for name in ("split", "max_value", "time_limit", "train_limit", "test_limit")
             if name in given
         },
     )

@@ -129,7 +129,9 @@ def _of_models(manifest: Manifest, device: str, bars: Callable[[str, int, int], 
     if seeds and not any(":" in one.partition("=")[0] for one in _session_options(manifest)):
         run = f"{DENSE_ID}@{seeds[0]}="
         words = words[:models] + [one for one in words[models:] if one.startswith(run)]
-    config = external_models.asked_from(options_of_words(words) | {"device": device})
+    # The model was evaluated, so it ends: how long it may take was said there.
+    given = options_of_words(words) | {"device": device, "time_limit": 0.0}
+    config = external_models.asked_from(given)
     return ExternalSource(
         config, 1, progress=bars, say=lambda line: None, warn=lambda line: tell(f"lethe: {line}")
     )

@@ -87,7 +87,8 @@ def source_of(manifest: Manifest, n_workers: int | None, progress: Any) -> Any:
     given = vars(build_parser().parse_args(sweep_words(manifest)))
     if manifest.origin == "external":
         return ExternalSource(
-            external_models.asked_from(given),
+            # They were evaluated, so they end: how long they may take was said there.
+            external_models.asked_from(given | {"time_limit": 0.0}),
             n_workers,
             progress=progress,
             say=lambda _: None,

@@ -6,6 +6,8 @@ from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 ATTEMPTS = 3
+# The status of a worker that ended itself because its job took longer than it may.
+OVERDUE = 124
 
 
 class Pool(Protocol):

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,10 +13,12 @@ from queue import Queue
 from typing import Any, TypeVar
 
 from analysis.errors import RunError
-from analysis.execution import ATTEMPTS
+from analysis.execution import ATTEMPTS, OVERDUE
 from analysis.execution.environment import environment
 
 T = TypeVar("T")
+_OVERDUE = (OVERDUE, -getattr(signal, "SIGALRM", 0))
+_SECONDS_TO_DIE = 10
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -60,7 +63,13 @@ class LocalPool(Executor):
                 except BrokenProcessPool:
                     if self._stopped:
                         raise
+                    is_overdue = worker.is_overdue()
                     worker.replace()
+                    if is_overdue:
+                        raise RunError(
+                            "it took longer than --time-limit allows; give a longer one in "
+                            "seconds an image, or 0 for none"
+                        ) from None
             raise RunError(f"its worker process died {ATTEMPTS} times (out of memory, or killed)")
         finally:
             self._idle.put(worker)
@@ -98,9 +107,17 @@ class _Worker:
             initargs=self._arguments,
         )
         self.executor.submit(os.getpid)
+        # The executor forgets its process when that dies, and with it how it died.
+        self._processes = list((getattr(self.executor, "_processes", None) or {}).values())
+
+    def is_overdue(self) -> bool:
+        """Whether the dead process ended itself because its job took longer than it may."""
+        for process in self._processes:
+            process.join(_SECONDS_TO_DIE)
+        return any(process.exitcode in _OVERDUE for process in self._processes)
 
     def kill(self) -> None:
-        for process in list((getattr(self.executor, "_processes", None) or {}).values()):
+        for process in self._processes:
             process.terminate()
 
 

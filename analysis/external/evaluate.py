@@ -22,6 +22,7 @@ from analysis.external.registry import open_model
 from analysis.external.sample import Sample
 from analysis.external.signature import Input, Signature, signature_of
 from analysis.external.spec import ModelFile
+from analysis.external.time_limit import OPENING, ended_after, timed
 from analysis.filesystem import Location
 from analysis.outputs.features import Features, gathered, reduced
 from analysis.outputs.run_scores import RunScores, predictions, run_scores, table_of
@@ -48,7 +49,9 @@ class ExternalContext:
 
 @lru_cache(maxsize=2)
 def _opened(model: ModelFile, needed: Needed) -> Loaded:
-    return open_model(model, needed)
+    with ended_after(needed.time_limit * OPENING):
+        loaded = open_model(model, needed)
+    return timed(loaded, needed.time_limit)
 
 
 def look_at(model: ModelFile, needed: Needed) -> Signature:
@@ -77,9 +80,10 @@ def try_model(
     for way, decided in ways:
         pixels = sample.pixels(decided.geometry(way))
         try:
-            outputs = run_on(loaded, signature, way, decided, pixels)
             if way.batch is None and len(pixels) > 1:
-                run_on(loaded, signature, way, decided, pixels[:1])  # one alone fits, too
+                # One alone fits, too; first, since a model that never ends is so known soonest.
+                run_on(loaded, signature, way, decided, pixels[:1])
+            outputs = run_on(loaded, signature, way, decided, pixels)
         except Exception as error:
             reasons.append(
                 f"it does not take {signature.dtype} {way.shape(len(pixels))}: {one_line(error)}"

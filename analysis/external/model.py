@@ -15,7 +15,8 @@ Size = tuple[int, int]
 class Needed:
     """What a format needs to open a model: the data's classes, channels and size, and options.
 
-    ``session_options`` are those of the runtime, key and value; ``device`` is cpu or cuda.
+    ``session_options`` are those of the runtime, key and value; ``device`` is cpu or cuda;
+    ``time_limit`` is in seconds an image, 0 without.
     """
 
     n_classes: int
@@ -24,6 +25,7 @@ class Needed:
     input_size: int | None
     session_options: tuple[tuple[str, str], ...] = ()
     device: str = "cpu"
+    time_limit: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -147,6 +147,12 @@ class ExternalModelsConfig:
         None, group=_MODELS, metavar="N", is_ok=lambda x: x > 0, range="a number above 0",
         help="value of white in grey images of more than 8 bits (default: found, and said)",
     )  # fmt: skip
+    time_limit: float = option(
+        60.0, flag="time-limit", group=_MODELS, metavar="SECONDS",
+        is_ok=lambda x: 0 <= x < math.inf, range="seconds, 0 or more",
+        help="seconds for an image: a model that takes longer is ended, and its run has failed; "
+        "opening it counts as 10 images; 0 for none",
+    )  # fmt: skip
     train_limit: int | None = None
     test_limit: int | None = None
     paired: bool = False
@@ -206,7 +212,7 @@ class ExternalModelsConfig:
 
 
 # They say what must hold, and change no number.
-_CONDITIONS = ("accept_classes", "dense_top1", "models", "normalize")
+_CONDITIONS = ("accept_classes", "dense_top1", "models", "normalize", "time_limit")
 
 
 def _differing(*holders: Any) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from analysis.store import SweepFolder
 from analysis.store.manifest import ExternalModel, Manifest, ModelRecord, left_out_records
 from analysis.sweep import tasks
 from analysis.sweep.checks import check_top1, checked_order, notes_of_runs
-from analysis.sweep.fitting import Fitting
+from analysis.sweep.fitting import Fitting, answer_of
 from analysis.sweep.record import (
     check_origin,
     check_same_options,
@@ -181,7 +181,7 @@ class ExternalSource:
         shares: list[float] = []
         for fit, future in zip(dense, running, strict=True):
             self._progress("predicting with dense", len(shares), len(dense))
-            prediction = future.result()
+            prediction = answer_of(future, fit.signature.model.label)
             label = Arrays(self._clean).labels(fit.pixels)
             shares.append(float((prediction == label).mean()))
             outputs = self._config.outputs

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from analysis.config import DENSE_ID
 from analysis.datasets.base import Dataset
 from analysis.datasets.preprocess import Progress, channel_statistics, write_split
-from analysis.errors import UserError
+from analysis.errors import RunError, UserError
 from analysis.execution import Pool
 from analysis.external.doctor import Candidate, Diagnosis, Doctor
 from analysis.external.feeding import Decided, Numbers, decide, differences
@@ -40,7 +41,22 @@ from analysis.outputs.scores import as_table
 from analysis.sweep import tasks
 from analysis.sweep.source import Key
 
+T = TypeVar("T")
 _STATISTICS_SAMPLE = 10_000
+
+
+def answer_of(future: "Future[T]", label: str) -> T:
+    """Wait for what a worker found of a model; where it failed, say of which.
+
+    Raises
+    ------
+    RunError
+        The model ended its worker, or took too long.
+    """
+    try:
+        return future.result()
+    except RunError as error:
+        raise RunError(f"{label}: {error}") from error
 
 
 class Fitting:
@@ -68,7 +84,7 @@ class Fitting:
         self._given = names_given(config.outputs)
         needed = Needed(
             len(dataset.class_names), dataset.channels, dataset.native_size,
-            config.feeding.input_size, device=config.device,
+            config.feeding.input_size, device=config.device, time_limit=config.time_limit,
         )  # fmt: skip
         self.needed: dict[Key, Needed] = {
             model.key: replace(needed, session_options=config.options_of_session(model.variant_id))
@@ -100,7 +116,8 @@ class Fitting:
         signatures: list[Signature] = []
         for future in self._looking:
             self._progress("opening models", len(signatures), len(self._looking))
-            signatures.append(future.result())
+            model = self._config.models[len(signatures)]
+            signatures.append(answer_of(future, model.label))
         self._progress("opening models", len(signatures), len(self._looking))
         dense = [one for one in signatures if one.model.variant_id == DENSE_ID]
         others = [one for one in signatures if one.model.variant_id != DENSE_ID]
@@ -112,7 +129,7 @@ class Fitting:
                 for one, some in zip(group, ways, strict=True)
             ]
             for signature, tried in zip(group, trying, strict=True):
-                trial: Trial = tried.result()
+                trial: Trial = answer_of(tried, signature.model.label)
                 self._trials[signature.model.key] = trial
                 fit = self._fit(signature, trial)
                 self._first = self._first or fit
@@ -152,7 +169,7 @@ class Fitting:
             ]
             found = []
             for job in jobs:
-                found.append(job.result())
+                found.append(answer_of(job, fit.signature.model.label))
                 done += 1
                 self._progress("trying other feedings", done, max(done, 30))
             return found

@@ -304,14 +304,16 @@ def reconcile(folder: SweepFolder, manifest: Manifest) -> None:
             continue
         manifest.files.pop(relative, None)
         adopted = folder.adopt(variant_id, seed) if relative in there else None
+        weights = folder.weights_path(variant_id, seed)
         if adopted is None:
             run.state, run.error = "planned", None
+            # They are written anew before the run is noted, for those that start from it.
+            manifest.files.pop(folder.relative(weights), None)
             continue
         manifest.files[relative], measured = adopted
         for key, value in measured.items():
             setattr(run, key, value)
         run.state, run.machine = "done", None  # the file does not say where it was made
-        weights = folder.weights_path(variant_id, seed)
         if folder.relative(weights) in there:
             manifest.files[folder.relative(weights)] = folder.record(weights)
     for shift in manifest.shifts:

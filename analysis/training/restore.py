@@ -15,7 +15,8 @@ from analysis.config import DENSE, Variant
 from analysis.datasets.base import stratified_sample
 from analysis.datasets.preprocess import Inputs
 from analysis.datasets.rotation import places_of_seed
-from analysis.errors import RunError
+from analysis.errors import DamageError, LetheError, RunError
+from analysis.filesystem import Location
 from analysis.filesystem.copies import locally
 from analysis.models.factory import create
 from analysis.training.loop import Normalizer, evaluation_batches, predict
@@ -105,22 +106,34 @@ def load_run(context: RunContext, variant: Variant, seed: int) -> nn.Module:
     Raises
     ------
     RunError
-        The weights are missing or damaged.
+        The weights are missing, or are not what was written.
     """
     path = context.store.weights_path(variant.variant_id, seed)
     model = create(context.spec)
     try:
-        with locally(path) as here, safe_open(here, framework="pt") as file:
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            reshape(model, context.spec, file.metadata() or {})
+        state, shape = context.store.read_checked(path, _weights)
+        reshape(model, context.spec, shape)
         model.load_state_dict(state)
     except FileNotFoundError:
         raise RunError(
             f"{path} is missing; remove that run's predictions to train it again"
         ) from None
+    except DamageError:
+        raise RunError(
+            f"{path} is damaged: it is not what was written; delete it and start the same sweep "
+            "again, which trains that run again"
+        ) from None
+    except LetheError:
+        raise
     except Exception as error:
         raise RunError(f"{path} cannot be read: {error}") from error
     return model.eval()
+
+
+def _weights(path: Location) -> tuple[dict[str, Any], dict[str, str]]:
+    with locally(path) as here, safe_open(here, framework="pt") as file:
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return state, file.metadata() or {}
 
 
 def normalizer_of(context: RunContext, device: str) -> Normalizer:

@@ -10,14 +10,14 @@ from analysis.options import option_named
 from dashboard import permissions, state
 from dashboard.sweeps import command_panel, external_options, fields
 from dashboard.sweeps.command_panel import Trial
-from dashboard.sweeps.external_options import FEEDING, IMAGES, NUMBERS, OF, OUTPUTS, OWN_NUMBERS
+from dashboard.sweeps.external_options import FEEDING, OTHERS, NUMBERS, OF, OUTPUTS, OWN_NUMBERS
 from dashboard.sweeps.fields import corruptions, dataset, number, workers
 
 FORM = "given"
 _FIELDS = (
     "models", "kind", "place", "normalize", *NUMBERS, "name", "paired", "train_limit",
     "test_limit", "corruptions", "severity", "workers", "session_option",
-    *FEEDING, *OUTPUTS, *IMAGES,
+    *FEEDING, *OUTPUTS, *OTHERS,
 )  # fmt: skip
 _NORMALIZATIONS = {
     "": "As the model says, else as the training pixels",
@@ -217,6 +217,7 @@ def _sweep() -> None:
         help="Seed k of every variant was made from seed k of dense, as a quantized copy is.",
     )
     with st.expander("Options of the runtime", icon=":material/settings:"):
+        number(FORM, ExternalModelsConfig, "time_limit", "Seconds for an image")
         st.text_area(
             "[VARIANT:]KEY=VALUE, one a line",
             key=state.field(FORM, "session_option", ""),

@@ -22,11 +22,11 @@ FEEDING = (
 OUTPUTS = (
     "output", "scores", "classes", "label_offset", "only_labelled", "accept_classes", "dense_top1",
 )  # fmt: skip
-IMAGES = ("split", "max_value")
+OTHERS = ("split", "max_value", "time_limit")
 OF = {
     **dict.fromkeys(FEEDING, FeedingOptions),
     **dict.fromkeys(OUTPUTS, OutputOptions),
-    **dict.fromkeys(IMAGES, ExternalModelsConfig),
+    **dict.fromkeys(OTHERS, ExternalModelsConfig),
 }
 SIZES = ("train_limit", "test_limit")
 NUMBERS = ("mean", "std")
