@@ -10,7 +10,7 @@ from analysis.options import option_named
 from dashboard import permissions, state
 from dashboard.sweeps import command_panel, external_options, fields
 from dashboard.sweeps.command_panel import Trial
-from dashboard.sweeps.external_options import FEEDING, OTHERS, NUMBERS, OF, OUTPUTS, OWN_NUMBERS
+from dashboard.sweeps.external_options import FEEDING, NUMBERS, OF, OTHERS, OUTPUTS, OWN_NUMBERS
 from dashboard.sweeps.fields import corruptions, dataset, number, workers
 
 FORM = "given"
