@@ -1,4 +1,4 @@
-"""Run all benchmarks, or those named, each in a process of its own."""
+"""Run all benchmarks, or those named, each in a process of its own; options follow one name."""
 
 import pkgutil
 import subprocess
@@ -10,6 +10,8 @@ import benchmarks
 def main(names: list[str]) -> int:
     """Run benchmarks in turn; return 2 where one is unknown, 3 where one failed."""
     known = [m.name for m in pkgutil.iter_modules(benchmarks.__path__) if m.name[0] != "_"]
+    options = names[1:] if names[1:] and names[1].startswith("-") else []
+    names = names[: len(names) - len(options)]
     for name in names:
         if name not in known:
             print(f"no benchmark '{name}'; there: {', '.join(known)}", file=sys.stderr)
@@ -17,7 +19,7 @@ def main(names: list[str]) -> int:
     failed = False
     for name in names or known:
         print(f"== {name}", flush=True)
-        command = [sys.executable, "-m", f"benchmarks.{name}"]
+        command = [sys.executable, "-m", f"benchmarks.{name}", *options]
         failed |= subprocess.run(command, check=False).returncode != 0
     return 3 if failed else 0
 

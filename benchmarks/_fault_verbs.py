@@ -35,6 +35,8 @@ class Verb:
     # Statuses of the same command once it has been done: some refuse to do it twice.
     again: tuple[int, ...] = (0,)
     see: Callable[[Path], Seen] | None = None
+    # Whether it is done part by part, and what is done of it stays when it is cut off.
+    is_by_parts: bool = False
 
     def seen(self, root: Path) -> Seen:
         """Describe what a reader sees."""
@@ -154,11 +156,11 @@ def all_seen(root: Path) -> Seen:
         folder = cache.sweep(name)
         manifest = folder.manifest()
         said = {k: v for k, v in vars_of(manifest).items() if k not in _PASSING}
-        found[f"{name}: manifest"] = _digest(repr(said).encode())
+        found[f"{name}: manifest"] = digest(repr(said).encode())
         for file in sorted(manifest.files):
             content = publishing.reading(folder.path, folder.path / file, _bytes)
-            state = "" if _digest(content) == manifest.files[file].sha256 else " not as listed"
-            found[f"{name}: {file}"] = _digest(content) + state
+            state = "" if digest(content) == manifest.files[file].sha256 else " not as listed"
+            found[f"{name}: {file}"] = digest(content) + state
         for problem in folder.verify():
             found[f"{name}: {problem}"] = "damage"
     for path in sorted((root / "cache").glob("*/annotations/*.jsonl")):
@@ -166,9 +168,9 @@ def all_seen(root: Path) -> Seen:
         # Neither its time nor the seal that rests on it is what somebody said.
         lines = (_SEAL.sub(b"", line) for line in whole.split(b"\n"))
         said_by = [line.partition(b'"time"')[0] for line in lines]
-        found[f"kept: {path.name}"] = _digest(b"\n".join(dict.fromkeys(filter(None, said_by))))
+        found[f"kept: {path.name}"] = digest(b"\n".join(dict.fromkeys(filter(None, said_by))))
     for path in sorted((root / "cache").glob("*/marks/marks.json")):
-        found["kept: marks"] = _digest(path.read_bytes())
+        found["kept: marks"] = digest(path.read_bytes())
     return found
 
 
@@ -183,7 +185,8 @@ def _bytes(path: Any) -> bytes:
     return bytes(path.read_bytes())
 
 
-def _digest(content: bytes) -> str:
+def digest(content: bytes) -> str:
+    """Return the beginning of the SHA-256 of a content."""
     return hashlib.sha256(content).hexdigest()[:12]
 
 

@@ -7,16 +7,18 @@ word: all must be 0.
 
 import argparse
 import errno
+import os
 import random
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from benchmarks._fault_verbs import VERBS, Seen, Verb, copied, leftovers
+from benchmarks._fault_verbs import VERBS, Seen, Verb, copied, leftovers, lethe
+from benchmarks._flips import flips
 from benchmarks._mutants import Damaged, manifest_faults, other_faults
 from benchmarks._steps import KILL, Fault, Outcome, run_child
 
@@ -91,9 +93,12 @@ def _judge(
     except Exception as error:
         findings.note("mixed", f"{where}: what is left cannot be read: {error!r}")
         return
-    if seen not in (old, new):
+    parts = (old.items() | new.items()) if verb.is_by_parts else ()
+    if seen not in (old, new) and not (verb.is_by_parts and seen.items() <= {*parts}):
         findings.note("mixed", f"{where}: {_difference(seen, old, new)}")
-    if what != KILL and outcome.status == 0 and seen != new:
+    # What others do without, such as features, may fail with a word alone.
+    is_told = verb.is_by_parts and what != KILL and os.strerror(int(what)) in outcome.said
+    if what != KILL and outcome.status == 0 and seen != new and not is_told:
         findings.note("silent", f"{where}: it ended well, and is not done")
     if what != KILL and outcome.status and not _names_a_file(outcome.said, root):
         findings.note("unnamed", f"{where}: {outcome.said[-300:]}")
@@ -123,31 +128,38 @@ def _difference(seen: Seen, old: Seen, new: Seen) -> str:
     return "; ".join(ways)
 
 
-def try_all(
-    verbs: Sequence[Verb] = VERBS, *, every: int = 1, whats: Sequence[str | int] = (KILL, *ERRORS)
-) -> Findings:
-    """Give faults to all verbs."""
-    findings = Findings()
-    for verb in verbs:
-        try_verb(verb, findings, whats, every=every)
-    return findings
-
-
-def try_readers(findings: Findings, n: int) -> None:
+def try_readers(findings: Findings, n: int, n_manifests: int) -> None:
     """Give every reader damaged files."""
     generator = random.Random(0)
     with tempfile.TemporaryDirectory() as place:
         damaged = Damaged(Path(place))
-        for name, faults in (("manifests", manifest_faults), ("other files", other_faults)):
-            findings.tried[name] += n
-            for wrong in faults(damaged, n, generator):
+        every: tuple[tuple[str, Callable[..., Iterator[str]], int], ...] = (
+            ("manifests", manifest_faults, n_manifests),
+            ("files of each other kind", other_faults, n),
+        )  # fmt: skip
+        for name, faults, number in every:
+            findings.tried[name] += number
+            for wrong in faults(damaged, number, generator):
                 findings.note("traceback", wrong)
+
+
+def try_flips(findings: Findings, n: int) -> None:
+    """Flip bits of a sweep's files, one at a time."""
+    with tempfile.TemporaryDirectory() as place:
+        made = Path(place) / "made"
+        made.mkdir()
+        Damaged(made)
+        # What is read may leave tables behind, which are read in turn.
+        run_child(partial(lethe, made, "show", "mine", "--results"), made, Fault(_NEVER, KILL))
+        findings.tried["flipped bits"] += n
+        for wrong in flips(made, Path(place), n, random.Random(1)):
+            findings.note("silent", wrong)
 
 
 def told(findings: Findings) -> Iterator[str]:
     """Say in lines what was found."""
     for name, n in findings.tried.items():
-        yield f"{name}: {n} faults"
+        yield f"{name}: {n:,} tried"
     yield ", ".join(f"{kind}: {findings.count(kind)}" for kind in KINDS)
     for kind, what in findings.wrong:
         yield f"{kind}: {what}"
@@ -156,19 +168,41 @@ def told(findings: Findings) -> Iterator[str]:
 def main() -> int:
     """Try everything, and say what was found."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.faults")
-    parser.add_argument("--every", type=int, default=1, help="each so-manieth step alone")
+    parser.add_argument("--every", type=int, default=10, help="each so-manieth step alone")
     parser.add_argument("--verb", action="append", help="repeatable; these alone")
     parser.add_argument("--kills", action="store_true", help="kills alone, no errors")
     parser.add_argument("--mutants", type=int, default=100, help="damaged files of each kind")
+    parser.add_argument("--manifests", type=int, default=600, help="damaged manifests")
+    parser.add_argument("--flips", type=int, default=20, help="flipped bits")
+    parser.add_argument(
+        "--whole", action="store_true",
+        help="every step, 12,000 manifests, 2,000 files of each other kind, 200 flipped bits",
+    )  # fmt: skip
     options = parser.parse_args()
-    verbs = [verb for verb in VERBS if not options.verb or verb.name in options.verb]
+    if options.whole:
+        options.every, options.mutants, options.manifests, options.flips = 1, 2_000, 12_000, 200
     whats = (KILL,) if options.kills else (KILL, *ERRORS)
-    findings = try_all(verbs, every=options.every, whats=whats)
+    everything = Findings()
+    for verb in (*VERBS, *sweeps()):
+        if options.verb and verb.name not in options.verb:
+            continue
+        try_verb(verb, everything, whats, every=options.every)
+        print(f"{verb.name}: {everything.tried[verb.name]:,} faults", flush=True)
     if options.mutants:
-        try_readers(findings, options.mutants)
-    for line in told(findings):
-        print(line)
-    return 1 if findings.wrong else 0
+        try_readers(everything, options.mutants, options.manifests)
+    if options.flips:
+        try_flips(everything, options.flips)
+    for line in told(everything):
+        print(line, flush=True)
+    return 1 if everything.wrong else 0
+
+
+def sweeps() -> tuple[Verb, ...]:
+    """Return the sweeps; what they import takes seconds, which their children are spared."""
+    import analysis.sweep.worker  # noqa: F401
+    from benchmarks._fault_sweeps import SWEEPS
+
+    return SWEEPS
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from analysis.sweep.command import sweep_words
 from analysis.sweep.run import run_sweep
 from analysis.training.loop import TrainingData, train
 from tests.conftest import prediction_digests, small_sweep
-from tests.inline import inline_pool
+from benchmarks._inline import inline_pool
 
 _TAIL = "digits-longtail"
 

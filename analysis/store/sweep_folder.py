@@ -307,19 +307,20 @@ class SweepFolder:
     def verify(self) -> list[str]:
         """Compare every file with the manifest; return what is wrong, a line each."""
         manifest = self.manifest()
-        done = [
-            self.relative(self.prediction_path(variant_id, seed))
-            for variant_id, seed, run in manifest.all_runs()
-            if run.state == "done"
-        ] + [
-            self.relative(self.prediction_path(variant_id, seed, shift=shift.name))
-            for shift in manifest.shifts
-            for variant_id, seeds in shift.done.items()
-            for seed in seeds
-        ]
-        own = {MANIFEST, lock.LOCK, lock.LEASE, publishing.REMOVED}
+        done, cut_off = set[str](), set[str]()
+        for variant_id, seed, run in manifest.all_runs():
+            path = self.relative(self.prediction_path(variant_id, seed))
+            if run.state == "done":
+                done.add(path)
+            else:
+                # Written before the manifest said so: the same sweep started again takes them in.
+                cut_off |= {path, self.relative(self.weights_path(variant_id, seed))}
+            for shift in manifest.shifts:
+                path = self.relative(self.prediction_path(variant_id, seed, shift=shift.name))
+                (done if seed in shift.done.get(variant_id, ()) else cut_off).add(path)
+        own = {MANIFEST, lock.LOCK, lock.LEASE, publishing.REMOVED} | cut_off
         beside = (_DERIVED, ANNOTATIONS, tags.FOLDER, publishing.FOLDER)
-        found = problems(self.path, self.sizes(), manifest, done, own=own, beside=beside)
+        found = problems(self.path, self.sizes(), manifest, sorted(done), own=own, beside=beside)
         found += [
             f"damaged: {name} (not what was written; it is computed anew when it is next asked for)"
             for name in damaged(self.derived)

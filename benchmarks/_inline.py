@@ -1,4 +1,4 @@
-"""A pool of workers that is this process, so that a test can change what a worker does."""
+"""A pool of workers that is this process, so that it can be changed, killed or told an error."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
