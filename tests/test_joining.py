@@ -184,15 +184,32 @@ def test_images_without_paths_cannot_be_named_by_them(folder: SweepFolder) -> No
         join(folder, pd.DataFrame({"path": ["a"], "note": ["b"]}))
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"image_id,a\n1\n2,3,4\n", b""])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\xff\xfe\x00", "is UTF-16"),
+        (b"image_id,a\n1,2\n2,3,4\n", "row 3: 3 columns where the header has 2"),
+        (b"", "first line is empty"),
+        (b"image_id,a\n1,\xff\n", r"column 'a' is no UTF-8"),
+    ],
+)
 def test_a_file_that_cannot_be_read_is_named(
-    folder: SweepFolder, tmp_path: Path, content: bytes
+    folder: SweepFolder, tmp_path: Path, content: bytes, message: str
 ) -> None:
     path = tmp_path / "labels.csv"
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"labels\.csv cannot be read|no column") as error:
+    with pytest.raises(UserError, match=message) as error:
         join(folder, path)
     assert len(str(error.value).splitlines()) == 1
+
+
+def test_separators_and_headers_are_read_as_by_an_import(
+    folder: SweepFolder, tmp_path: Path
+) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_bytes(b"\xef\xbb\xbfimage_id; weather ;note\n0;sun;a\n1;rain;b,c\n")
+    assert as_table(path).column_names == ["image_id", "weather", "note"]
+    assert join(folder, path) == ["meta_weather", "meta_note"]
 
 
 def test_json_that_is_one_list_is_read_and_any_other_says_what_is_expected(
@@ -211,7 +228,7 @@ def test_json_that_is_one_list_is_read_and_any_other_says_what_is_expected(
 def test_a_gzipped_file_that_is_none_is_named(folder: SweepFolder, tmp_path: Path) -> None:
     path = tmp_path / "labels.csv.gz"
     path.write_bytes(gzip.compress(b"image_id,a\n1,2\n")[:12])
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match="its gzip is cut off or damaged"):
         join(folder, path)
 
 

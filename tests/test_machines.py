@@ -19,9 +19,9 @@ from analysis.store.manifest import Manifest
 from analysis.store.records import MachineRecord
 from analysis.sweep.run import run_sweep
 from analysis.training.machine import cpu_name, this_machine
+from benchmarks._inline import inline_pool
 from tests.conftest import prediction_digests, small_sweep
 from tests.dashboard.test_pages import open_page  # noqa: F401
-from benchmarks._inline import inline_pool
 from tests.synthetic import by_hand, listed, make_sweep
 
 ROOT = Path(__file__).parent.parent

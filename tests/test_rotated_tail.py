@@ -15,8 +15,8 @@ from analysis.store import Cache
 from analysis.sweep.command import sweep_words
 from analysis.sweep.run import run_sweep
 from analysis.training.loop import TrainingData, train
-from tests.conftest import prediction_digests, small_sweep
 from benchmarks._inline import inline_pool
+from tests.conftest import prediction_digests, small_sweep
 
 _TAIL = "digits-longtail"
 

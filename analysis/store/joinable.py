@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import zlib
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -13,6 +12,7 @@ import pyarrow.parquet as pq
 
 from analysis import schema
 from analysis.errors import UserError
+from analysis.filesystem.headers import GZIP, Names, csv_header, told_in_words
 from analysis.filesystem.regular import open_regular
 from analysis.filesystem.tables import (
     MOST_ROWS,
@@ -25,7 +25,6 @@ from analysis.filesystem.tables import (
 
 Joinable: TypeAlias = pd.DataFrame | pa.Table | str | Path
 _SUFFIXES = (".csv", ".parquet", ".jsonl", ".ndjson", ".json")
-_GZIP = b"\x1f\x8b"
 _MOST_BYTES = 2**31
 
 
@@ -52,29 +51,35 @@ def as_table(given: Joinable) -> pa.Table:
     suffix = (Path(path.stem).suffix if path.suffix == ".gz" else path.suffix).lower()
     if suffix not in _SUFFIXES:
         raise UserError(f"{path}: expected a name that ends in {', '.join(_SUFFIXES)}")
+    kind = {".csv": "csv", ".parquet": "parquet"}.get(suffix, "json")
     try:
-        with open_regular(path) as raw:
-            return _read(path, raw, suffix)
+        with told_in_words(path, kind), open_regular(path) as raw:
+            return _read(path, raw, kind)
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file") from None
-    except (OSError, EOFError, zlib.error, pa.ArrowException, ValueError) as error:
-        hint = (
-            " (expected JSON lines: one object a line)"
-            if suffix not in (".csv", ".parquet")
-            else ""
-        )
-        raise UserError(f"{path} cannot be read: {first_line(error)}{hint}") from error
 
 
-def _read(path: Path, raw: io.BufferedReader, suffix: str) -> pa.Table:
-    if suffix == ".parquet":
+def _read(path: Path, raw: io.BufferedReader, kind: str) -> pa.Table:
+    if kind == "parquet":
         return _parquet(path, raw)
-    is_gzipped = raw.peek(2)[:2] == _GZIP
+    header, delimiter = csv_header(path, raw) if kind == "csv" else (Names([]), "")
+    raw.seek(0)
+    is_gzipped = raw.peek(2)[:2] == GZIP
     source: Any = gzip.GzipFile(fileobj=raw) if is_gzipped else raw
     bounded = io.BufferedReader(_Bounded(path, source))
-    if suffix == ".csv":
-        options = pa.csv.ConvertOptions(strings_can_be_null=True)
-        return pa.csv.read_csv(pa.PythonFile(bounded, mode="r"), convert_options=options)
+    if kind == "csv":
+        read = pa.csv.read_csv(
+            pa.PythonFile(bounded, mode="r"),
+            read_options=pa.csv.ReadOptions(use_threads=False),  # errors then name their row
+            parse_options=pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+            convert_options=pa.csv.ConvertOptions(strings_can_be_null=True),
+        )
+        broken = next((f.name for f in read.schema if pa.types.is_binary(f.type)), None)
+        if broken is not None:
+            raise UserError(
+                f"{path}: the text of the column {broken!r} is no UTF-8; save the file as UTF-8"
+            )
+        return read.rename_columns(list(header))
     tables = list(json_tables(path, bounded, None))
     n_there = sum(table.num_rows * table.num_columns for table in tables)
     names = {name for table in tables for name in table.column_names}
