@@ -23,8 +23,9 @@ _SHOWN = {
     "overview": _FIGURE, "gallery": "[data-testid=gallery-tile]", "classes": _FIGURE,
     "curves": _FIGURE, "robustness": "[data-testid=stAlert]", "compare": ".lethe-strip-tile",
     "attributes": "[data-testid=stAlert], .js-plotly-plot", "remedies": _FIGURE,
-    "map": ".lethe-map[data-painted], [data-testid=stAlert]", "image": ".lethe-picture",
-    "annotate": "form, [data-testid=stForm]", "export": _TABLE, "sweeps": _TABLE,
+    "map": ".lethe-map[data-painted], [data-testid=stAlert]", "image": _FIGURE,
+    "annotate": "[data-testid=stNumberInput]", "export": _TABLE,
+    "sweeps": "[data-testid=stPopover]",
 }  # fmt: skip
 _PAINTED = """(shown) => {
   const app = document.querySelector('[data-testid=stApp]');
