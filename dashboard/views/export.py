@@ -161,16 +161,8 @@ def _images(context: Context) -> None:
         help="The true class.",
         key="export-images-class",
     )
-    each = st.number_input(
-        "Of each class at most", 1, value=None, placeholder="All", key="export-images-each",
-        width=200,
-    )  # fmt: skip
-    found = choose(
-        context.results, variant, population=population, kinds=kinds, classes=classes,
-        per_class=each,
-    )  # fmt: skip
+    found = choose(context.results, variant, population=population, kinds=kinds, classes=classes)
     words = wording_of(population=population, kinds=kinds, classes=classes)
-    words += f", the first {count(each)} of each class" if each else ""
     order = order_of(context.results, variant)
     st.caption(f"{count(len(found))} of {count(context.n_images)} images, {order}.")
     block(context, found, key="export", words=words, variant_id=variant)
