@@ -118,11 +118,14 @@ def first_page(cache: Path, chromium: str, query: str) -> tuple[float, float]:
 
 
 @contextmanager
-def app(cache: Path, port: int) -> Iterator["subprocess.Popen[bytes]"]:
+def app(cache: Path, port: int, *more: str) -> Iterator["subprocess.Popen[bytes]"]:
     """Run the dashboard on a port of this machine; it listens when this gives it."""
     command = [sys.executable, "-m", "dashboard", "--cache", str(cache), "--port", str(port)]
     server = subprocess.Popen(
-        [*command, "--headless"], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*command, "--headless", *more],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         _wait_for(port)
@@ -203,7 +206,8 @@ def _spread(seconds: list[float]) -> str:
     )
 
 
-def _made(folder: Path, n_images: int, n_classes: int) -> None:
+def made(folder: Path, n_images: int, n_classes: int) -> None:
+    """Make the sweep that is looked at, and say how long that took."""
     from benchmarks._caches import make_cache, thumbnails
 
     start = time.perf_counter()
@@ -211,7 +215,7 @@ def _made(folder: Path, n_images: int, n_classes: int) -> None:
     print(f"made {n_images:,} images x 12 variants x 30 seeds: {time.perf_counter() - start:.0f} s")
 
 
-def _keep_tables(cache: Path) -> None:
+def keep_tables(cache: Path) -> None:
     """Make the tables that a sweep or an import makes at its end."""
     from analysis import load_sweep
 
@@ -268,8 +272,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         cache = options.cache or Path(temporary)
         if not (cache / SWEEP / "manifest.json").is_file():
-            _made(cache, options.images, options.classes)
-        _keep_tables(cache)
+            made(cache, options.images, options.classes)
+        keep_tables(cache)
         _run(cache, chromium, options)
     return 0
 

@@ -204,7 +204,11 @@ def thumbnail_uris(opened: SweepResults, image_ids: Sequence[int]) -> list[str]:
 
 def study(opened: SweepResults, name: str) -> Study:
     """Return a study as its file tells it now."""
-    kept = opened.folder.annotations
+    return study_in(opened.folder.annotations, name)
+
+
+def study_in(kept: Annotations, name: str) -> Study:
+    """Return a study of a sweep that need not be open."""
     return _study(kept, name, (str(kept.path), kept.stamp(name)))
 
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import streamlit as st
 
 from analysis.export import Chosen, Format, formats, refusal, share_bytes
-from analysis.export.selection import NO_PICTURE, has_pictures
+from analysis.export.selection import NO_PICTURE, first_of_each, has_pictures
 from analysis.figures.preset import FigurePreset
 from analysis.presentation.formatting import count
 from analysis.results import SweepResults
@@ -71,6 +71,17 @@ def block(
     )
     one = known[name]
     st.caption(plain(one.about))
+    each = st.number_input(
+        "Of each class at most",
+        1,
+        value=None,
+        placeholder="All",
+        help="The first images of each true class, in the order they are shown in.",
+        key=f"ways-out-each-{key}",
+    )
+    if each:
+        image_ids = first_of_each(image_ids, context.results.label, each)
+        words += f", the first {count(each)} of each class"
     reason = refusal(one, len(image_ids)) or _too_large(len(image_ids))
     if reason is None and one.needs_pictures and not has_pictures(context.results, image_ids):
         reason = NO_PICTURE

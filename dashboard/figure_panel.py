@@ -76,10 +76,14 @@ def figure(
                 download_buttons(drawn, table, stem)
             if code is not None:
                 as_code(table, code)
-    if on_click is not None:
-        points = event["selection"]["points"] if event else []
-        if points and points[0].get("customdata") is not None:
-            on_click(points[0])
+    clicked(event, on_click)
+
+
+def clicked(event: Any, on_click: Callable[[dict[str, Any]], None] | None) -> None:
+    """Pass on the mark that was clicked, where it says what it is of."""
+    points = event["selection"]["points"] if event and on_click is not None else []
+    if points and points[0].get("customdata") is not None and on_click is not None:
+        on_click(points[0])
 
 
 def listing(

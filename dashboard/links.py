@@ -79,10 +79,10 @@ def open_breaking_point(context: Context, point: Point) -> None:
         open_gallery(context, variant=rungs[-1].variant_id, population="all", ranges=ranges)
 
 
-def open_values(context: Context, column: str, point: Point) -> None:
+def open_values(context: Context, column: str, point: Point, **filters: Any) -> None:
     """Open the PIEs among the images of a tenth of a number."""
     low, high = (float(one) for one in point["customdata"][:2])
-    open_gallery(context, ranges=(Range(column, low, high),))
+    open_gallery(context, ranges=(Range(column, low, high),), **filters)
 
 
 def _of_variant(context: Context, variant_id: str, **filters: Any) -> None:

@@ -40,6 +40,7 @@ _TERMS = {
 # Pages of the cache as a whole: which sweep is open does not matter there.
 _OF_ALL_SWEEPS = frozenset({"sweeps"})
 _HOME = "overview"
+NAMES = tuple(_PAGES)
 
 
 def all_pages(draw: Callable[[str], None]) -> list[Any]:

@@ -8,7 +8,9 @@ import time
 import webbrowser
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -18,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect, WebSocketDisconnected
 from streamlit.starlette import App
 
-from dashboard import hosts
+from dashboard import hosts, pages
 
 HERE = Path(__file__).resolve().parent
 # Messages of one visitor: so many at once, and so many a second after that.
@@ -99,15 +101,26 @@ def _slowed(receive: Receive) -> Receive:
 
 @asynccontextmanager
 async def _lifespan(_: Any) -> AsyncIterator[None]:
-    """Open the browser once the server answers, where that was asked for."""
+    """Open the browser once the server answers, where that was asked for.
+
+    Meanwhile what the pages import is imported, so that who comes first waits for none of it.
+    """
     from streamlit import config
 
+    Thread(target=_import_pages, daemon=True).start()
     if not config.get_option("server.headless"):
         host = config.get_option("browser.serverAddress")
         path = str(config.get_option("server.baseUrlPath")).strip("/")
         url = f"http://{host}:{config.get_option('server.port')}/{path}"
         asyncio.get_running_loop().run_in_executor(None, webbrowser.open, url)
     yield
+
+
+def _import_pages() -> None:
+    for name in ("dashboard.shell", *(f"dashboard.views.{name}" for name in pages.NAMES)):
+        # What is wrong with it is told by the page, to whoever opens it.
+        with suppress(Exception):
+            import_module(name)
 
 
 app = App(HERE / "app.py", middleware=[Middleware(Guards)], lifespan=_lifespan)

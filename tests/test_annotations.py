@@ -18,7 +18,7 @@ from analysis.results import SweepResults
 from analysis.results.studies import start_study, supply
 from analysis.schema import AA_PIE, KEYS, NON_PIE, PIE
 from analysis.store import Cache
-from analysis.store.study import rater_name
+from analysis.store.study import Withdrawal, rater_name
 from analysis.sweep.merge import merge
 from tests.synthetic import listed, make_sweep
 
@@ -371,3 +371,38 @@ def test_the_tables_are_those_of_the_answers_and_the_csv_runs_nothing(folder, st
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "study,variant_id,image_id,label,group,rater,category,time,comment"
     assert ",'=1+1," in lines[1]
+
+
+def test_a_withdrawn_link_is_nobodys_and_the_answers_stand(folder, study):
+    kept = folder.annotations
+    first = kept.invite(study, "Ann")
+    other = kept.invite(study, "Bo")
+    image = kept.read(study).images[0]
+    kept.annotate(study, "Ann", image, KEYS[0])
+    kept.withdraw(study, "Ann")
+    kept.withdraw(study, "Ann")
+    kept.withdraw(study, "nobody")
+    read = kept.read(study)
+    assert read.invited(first) is None
+    assert read.invited(other) == "Bo"
+    assert read.answers("Ann")[image].category == KEYS[0]
+    again = kept.invite(study, "Ann")
+    assert again != first
+    # A late withdrawal of the link of before leaves the new one alone.
+    line = Withdrawal("Ann", first, "2026-01-01T00:00:00+00:00").to_line()
+    with file_of(folder).open("a") as file:
+        file.write(line)
+    assert kept.read(study).invited(again) == "Ann"
+    assert not kept.problems()
+
+
+@pytest.mark.parametrize("field", ["rater", "token", "time"])
+def test_a_withdrawal_of_something_else_than_text_withdraws_nothing(folder, study, field):
+    kept = folder.annotations
+    token = kept.invite(study, "Ann")
+    said = {"rater": "Ann", "token": token, "time": "now"} | {field: ["x"]}
+    with file_of(folder).open("a") as file:
+        file.write(json.dumps({"kind": "withdrawal"} | said) + "\n")
+    read = kept.read(study)
+    assert read.invited(token) == "Ann"
+    assert read.damaged

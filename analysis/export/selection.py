@@ -68,10 +68,17 @@ def choose(
     distance = table["vote_distance"].to_numpy()
     keys = [single_order(table)[1], distance] if is_single else [distance]
     ids = ids[np.lexsort([-key[ids] for key in keys])].astype(np.int64)
-    if per_class is None:
-        return ids
-    labels = table[schema.LABEL].to_numpy()[ids]
-    return ids[pd.Series(labels).groupby(labels).cumcount().to_numpy() < per_class]
+    return (
+        ids if per_class is None else first_of_each(ids, table[schema.LABEL].to_numpy(), per_class)
+    )
+
+
+def first_of_each(
+    image_ids: npt.NDArray[np.int64], label: npt.NDArray[np.integer], most: int
+) -> npt.NDArray[np.int64]:
+    """Return the first images of each true class, ``label`` (N,), in the order given."""
+    labels = label[image_ids]
+    return image_ids[pd.Series(labels).groupby(labels).cumcount().to_numpy() < most]
 
 
 def order_of(results: SweepResults, variant_id: str) -> str:

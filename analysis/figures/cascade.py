@@ -35,6 +35,7 @@ def cascade(rows: pd.DataFrame, *, note: str = "") -> go.Figure:
             line={"color": theme.GREY, "dash": "dot"}, marker={"color": theme.GREY, "size": 7},
             hovertemplate="%{x:.1f} % sent to another compressed run<br>%{y:.1f} % of the "
             "forgotten images left<extra></extra>",
+            customdata=known[[schema.VARIANT_ID]].to_numpy(),
         )  # fmt: skip
     y, low, high = (
         100 * known[f"forgotten_left{end}"].astype(float) for end in ("", "_low", "_high")

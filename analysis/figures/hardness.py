@@ -112,13 +112,18 @@ def _draw(
 
 
 def _connect(figure: go.Figure, info: PieAccuracyInfo) -> None:
+    lines = []
     for (place, images), part in info.points.groupby(["place", "images"]):
         if len(part) == 2:
             y = place + _ACCURACY_SETS[images][2]
-            figure.add_shape(
-                type="line", x0=part["accuracy"].min(), x1=part["accuracy"].max(), y0=y, y1=y,
-                line={"color": theme.GREY, "width": 1}, layer="below",
+            lines.append(
+                {
+                    "type": "line", "x0": part["accuracy"].min(), "x1": part["accuracy"].max(),
+                    "y0": y, "y1": y, "line": {"color": theme.GREY, "width": 1}, "layer": "below",
+                }
             )  # fmt: skip
+    # All at once: added one by one, each is checked with all before it.
+    figure.update_layout(shapes=[*figure.layout.shapes, *lines])
 
 
 _HARD_TITLE = "How hard PIEs are for the dense runs"

@@ -4,13 +4,14 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from analysis.figures import layout, theme
+from analysis.schema import AA_PIE, NON_PIE, PIE
 
 _TITLE = "What people say of the images"
 _X = "Share of the rated images of the group"
 _GROUPS = (
-    ("PIEs", "pie", "circle", theme.VERMILLION, -0.22),
-    ("A/A PIEs: seeds alone", "aa", "x-thin-open", theme.GREY, 0.0),
-    ("Non-PIEs of the same classes", "non_pie", "square-open", theme.BLUE, 0.22),
+    ("PIEs", "pie", PIE, "circle", theme.VERMILLION, -0.22),
+    ("A/A PIEs: seeds alone", "aa", AA_PIE, "x-thin-open", theme.GREY, 0.0),
+    ("Non-PIEs of the same classes", "non_pie", NON_PIE, "square-open", theme.BLUE, 0.22),
 )
 
 
@@ -24,6 +25,11 @@ def human_shares(shares: pd.DataFrame, *, note: str = "") -> go.Figure:
     note : str
         Footnote, plain text.
 
+    Returns
+    -------
+    Figure
+        ``customdata`` of every marker begins with category and group as they are in the data.
+
     Raises
     ------
     ValueError
@@ -35,7 +41,7 @@ def human_shares(shares: pd.DataFrame, *, note: str = "") -> go.Figure:
         words = layout.Words(_TITLE, _X, "", "", note)
         return layout.empty(words, "Nobody has rated an image yet.")
     figure = go.Figure()
-    for name, column, symbol, color, offset in _GROUPS:
+    for name, column, group, symbol, color, offset in _GROUPS:
         n = int(shares[f"{column}_images"].iloc[0])
         if not n:
             continue
@@ -50,12 +56,14 @@ def human_shares(shares: pd.DataFrame, *, note: str = "") -> go.Figure:
             name=f"{name} ({n:,})",
             customdata=list(
                 zip(
+                    shares["category"],
+                    [group] * len(shares),
                     map(layout.escape, shares["category_name"]),
                     shares[f"{column}_count"],
                     strict=True,
                 )
             ),
-            hovertemplate="<b>%{customdata[0]}</b><br>%{x:.1%}: %{customdata[1]:,} of "
+            hovertemplate="<b>%{customdata[2]}</b><br>%{x:.1%}: %{customdata[3]:,} of "
             + f"{n:,} images<extra>{name}</extra>",
             marker={
                 "color": color, "symbol": symbol, "size": 9, "line": {"width": 2, "color": color}

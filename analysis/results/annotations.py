@@ -183,6 +183,17 @@ def human_labels(study: Study) -> pd.DataFrame:
     )
 
 
+def images_said(study: Study, category: str, group: str) -> list[int]:
+    """Name the images of a group whose majority is a category, or that have none."""
+    codes = {key: code for code, key in enumerate(study.design.protocol.keys)}
+    code = DIVIDED if category == NO_MAJORITY else codes.get(category)
+    if code is None:
+        return []
+    chosen = majority(ratings(study), len(codes))
+    meant = (chosen == code) & members_of(study, group)
+    return [image for image, is_meant in zip(study.images, meant, strict=True) if is_meant]
+
+
 def ratings(study: Study) -> npt.NDArray[np.int64]:
     """Category that each rater gave to each image of the study, -1 without, shape (R, I)."""
     place = {image: i for i, image in enumerate(study.images)}

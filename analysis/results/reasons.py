@@ -97,20 +97,20 @@ class Reasons:
         out.
         """
         found = [self._cascade(v) for v in self._source.asked(variant_id)]
-        return stack([one[1] for one in found if one is not None], _CASCADE)
+        return stack([one[list(_CASCADE)] for one in found if len(one)], _CASCADE)
 
-    def _cascade(self, variant_id: str) -> tuple[str, pd.DataFrame] | None:
-        """Name what the thresholds are of, and the table; computed once, for every page run."""
+    def _cascade(self, variant_id: str) -> pd.DataFrame:
+        """Return the table, and what the thresholds are of in a column more; computed once."""
         kept = self._variants.kept
-        return kept.once("cascade", variant_id, lambda: self._make_cascade(variant_id))
+        return kept.shelved("cascade", variant_id, lambda: self._make_cascade(variant_id))
 
-    def _make_cascade(self, variant_id: str) -> tuple[str, pd.DataFrame] | None:
+    def _make_cascade(self, variant_id: str) -> pd.DataFrame:
         dense, variant = self._variants.both(variant_id)
         is_single = self._source.manifest.is_single(variant_id)
         rows = paired_rows(dense.seeds, variant.seeds, paired=not is_single)
         said = self._certainty(variant_id)
         if not len(rows[0]) or said is None:
-            return None
+            return pd.DataFrame(columns=[*_CASCADE, _MEASURE])
         right = self._source.correct(variant_id)[rows[1]]
         other = np.roll(right, -1, axis=0) if len(right) > 1 else None
         runs = CascadeRuns(said[1][rows[1]], self._source.correct(DENSE_ID)[rows[0]], right, other)
@@ -118,12 +118,13 @@ class Reasons:
             tuple(self._median(v, name) for v in (DENSE_ID, variant_id))
             for name in ("latency_ms", "size_bytes")
         )
-        return said[0], cascade_table(
+        table = cascade_table(
             variant_id,
             runs,
             latency_ms=(latency[0], latency[1]),
             size_bytes=(size[0], size[1]),
         )
+        return table.assign(**{_MEASURE: said[0]})
 
     def _median(self, variant_id: str, name: str) -> float:
         """Median of what is measured of a variant's runs, NaN where it is of none."""
@@ -163,8 +164,9 @@ class Reasons:
     def cascade_measure(self, variant_id: str) -> str | None:
         """Name what the cascade's thresholds are of: ``margin`` or ``confidence``; None: labels."""
         found = self._cascade(variant_id)
-        return None if found is None else found[0]
+        return str(found[_MEASURE].iloc[0]) if len(found) else None
 
 
+_MEASURE = "measured_by"
 _SCORES, _FORECAST = schema.SCORES_COLUMNS, schema.FORECAST_COLUMNS
 _SLICES, _CASCADE = schema.SLICES_COLUMNS, schema.CASCADE_COLUMNS

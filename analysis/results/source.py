@@ -245,6 +245,7 @@ class ResultCache:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._kept: dict[tuple[str, str], Any] = {}
+        self._sizes: dict[tuple[str, str], int] = {}
 
     def once(self, what: str, variant_id: str, compute: Callable[[], T]) -> T:
         """Return what was computed under that name for that variant, computed the first time."""
@@ -285,14 +286,13 @@ class ResultCache:
 
     def _forget(self, newest: tuple[str, str]) -> None:
         """Let go of tables that the shelf has too, oldest first, once they fill too much memory."""
-        sizes = {
-            key: int(value.memory_usage().sum())
-            for key, value in self._kept.items()
-            if isinstance(value, pd.DataFrame)
-        }
-        total = sum(sizes.values())
-        for key in [key for key in sizes if key != newest]:
+        # Measured once: a page asks for the same tables many times.
+        for key, value in self._kept.items():
+            if key not in self._sizes and isinstance(value, pd.DataFrame):
+                self._sizes[key] = int(value.memory_usage().sum())
+        total = sum(self._sizes.values())
+        for key in [key for key in self._sizes if key != newest]:
             if total <= _KEPT_BYTES:
                 return
-            total -= sizes[key]
+            total -= self._sizes.pop(key)
             del self._kept[key]

@@ -215,6 +215,7 @@ class SweepResults(ImageFacts, Reasons):
             told("scores and slices", done, len(ids))
             self.scores(variant_id)
             self.slices(variant_id)
+            self.cascade(variant_id)
 
     def class_curve(self, class_name: str) -> pd.DataFrame:
         """Recall of one class: rows as :meth:`curves`, of the metric ``recall``.

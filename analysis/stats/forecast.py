@@ -4,11 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import average_precision_score
 
 from analysis import schema
 from analysis.stats.score_tests import auc_influence
-from analysis.stats.votes import BoolArray, FloatArray
+from analysis.stats.votes import BoolArray, FloatArray, IntArray
 
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 _RANDOM_SEED = 20191113
@@ -130,23 +129,33 @@ def skill(doubt: FloatArray, event: FloatArray) -> Skill:
     margin = _NORMAL * float(influence.std(ddof=1)) / np.sqrt(len(score))
     generator = np.random.default_rng([_RANDOM_SEED, len(score)])
     n = len(score)
+    order = np.argsort(-score, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(score[order])), n - 1)
     drawn = [
-        _precision(score, happened, generator.multinomial(n, np.full(n, 1 / n)).astype(np.float64))
+        _precision(
+            happened, generator.multinomial(n, np.full(n, 1 / n)).astype(np.float64), order, last
+        )
         for _ in range(_RESAMPLES)
     ]
     low, high = np.nanquantile(drawn, [0.025, 0.975])
     return Skill(
         value, max(value - margin, 0.0), min(value + margin, 1.0),
-        _precision(score, happened, np.ones(len(score))), float(low), float(high),
+        _precision(happened, np.ones(n), order, last), float(low), float(high),
         float(happened.mean()),
     )  # fmt: skip
 
 
-def _precision(score: FloatArray, event: FloatArray, weight: FloatArray) -> float:
-    """Average precision where each image counts as ``event`` of one and the rest of the other."""
-    truth = np.concatenate([np.ones(len(score)), np.zeros(len(score))])
-    weights = np.concatenate([event * weight, (1 - event) * weight])
-    if weights[: len(score)].sum() <= 0:
+def _precision(event: FloatArray, weight: FloatArray, order: IntArray, last: IntArray) -> float:
+    """Average precision where each image counts as ``event`` of one and the rest of the other.
+
+    ``order`` sorts images by falling score; ``last`` are the places there that end a score.
+    """
+    happened, all_of_them = np.cumsum((event * weight)[order]), np.cumsum(weight[order])
+    if happened[-1] <= 0:
         return np.nan
-    found = average_precision_score(truth, np.concatenate([score, score]), sample_weight=weights)
+    # Images of equal score are above a threshold together.
+    happened, all_of_them = happened[last], all_of_them[last]
+    gained = np.diff(happened, prepend=0.0)
+    shares = np.divide(happened, all_of_them, out=np.zeros(len(last)), where=all_of_them > 0)
+    found = (gained * shares).sum() / happened[-1]
     return float(found)

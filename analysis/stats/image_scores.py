@@ -7,7 +7,6 @@ class rarer in training.
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.neighbors import NearestNeighbors
 
 from analysis.stats.votes import FloatArray, IntArray, vote_entropy
 
@@ -121,6 +120,8 @@ def atypicality(features: FloatArray, label: IntArray) -> FloatArray:
     Source: the inverse of the trust score of Jiang et al. 2018, of the label instead of the
     prediction.
     """
+    from sklearn.neighbors import NearestNeighbors  # takes longer to import than most pages to draw
+
     found = np.full(len(label), np.nan)
     values = np.asarray(features, np.float32)
     n_all = len(label)

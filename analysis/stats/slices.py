@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.cluster import KMeans, MiniBatchKMeans
 
 from analysis.stats.excess import Groups, group_excess
 from analysis.stats.forecast import halves_of_images
@@ -98,6 +97,8 @@ def class_parts(features: FloatArray, label: IntArray, names: Sequence[str]) -> 
 
 
 def _k_means(features: FloatArray, k: int) -> npt.NDArray[np.int64]:
+    from sklearn.cluster import KMeans, MiniBatchKMeans  # takes long to import
+
     values = np.asarray(features, np.float32)
     options = {"n_clusters": k, "random_state": _RANDOM_SEED % 2**31, "n_init": 1}
     model = (

@@ -25,6 +25,7 @@ from analysis.store.study import (
     Said,
     Study,
     Undo,
+    Withdrawal,
     comment_text,
     rater_name,
     read_study,
@@ -139,6 +140,18 @@ class Annotations:
         self._append(name, Invitation(rater, secrets.token_urlsafe(_TOKEN_BYTES), _now()))
         # The first one counts, should two have been made at once.
         return self.read(name).invitations[rater]
+
+    def withdraw(self, name: str, rater: str) -> None:
+        """Make a rater's link lead nowhere; answers stand, and another link can be given.
+
+        Raises
+        ------
+        UserError, RunError
+            As :meth:`annotate`.
+        """
+        token = self.read(name).invitations.get(rater)
+        if token is not None:
+            self._append(name, Withdrawal(rater, token, _now()))
 
     def undo(self, name: str, rater: str) -> int | None:
         """Take back the latest answer of a rater that stands; return its image, None without any.

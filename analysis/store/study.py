@@ -21,7 +21,7 @@ _UNREADABLE = (
     ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError, UserError,
 )  # fmt: skip
 _DESIGN, ANNOTATION, UNDO = "design", "annotation", "undo"
-CONSENT, INVITATION = "consent", "invitation"
+CONSENT, INVITATION, WITHDRAWAL = "consent", "invitation", "withdrawal"
 
 
 @dataclass(frozen=True)
@@ -115,9 +115,23 @@ class Invitation:
         return _line({"kind": INVITATION} | vars(self))
 
 
-Said = Annotation | Undo | Consent | Invitation
+@dataclass(frozen=True)
+class Withdrawal:
+    """A link that leads nowhere any more; answers given by it stand."""
+
+    rater: str
+    token: str
+    time: str
+
+    def to_line(self) -> str:
+        """Write it as one line."""
+        return _line({"kind": WITHDRAWAL} | vars(self))
+
+
+Said = Annotation | Undo | Consent | Invitation | Withdrawal
 _KINDS: Mapping[str, type[Said]] = {
     ANNOTATION: Annotation, UNDO: Undo, CONSENT: Consent, INVITATION: Invitation,
+    WITHDRAWAL: Withdrawal,
 }  # fmt: skip
 _KEYS = frozenset(
     {"kind", "version"}.union(
@@ -133,8 +147,9 @@ class Study:
     ``given`` holds the answers that stand, by rater and image in the order they were given: the
     last one of a rater to an image counts, one taken back does not. ``practised`` are those to
     images of practice, which count for nothing. ``consents`` has the time at which each rater
-    agreed, ``invitations`` the token of each rater's link. ``unreadable`` numbers the lines that
-    are no whole answer, ``damaged`` those of them that no cut-off write explains.
+    agreed, ``invitations`` the token of each rater's link that was not withdrawn. ``unreadable``
+    numbers the lines that are no whole answer, ``damaged`` those of them that no cut-off write
+    explains.
     """
 
     name: str
@@ -206,6 +221,9 @@ def read_study(name: str, content: bytes, place: str) -> Study:
             consents.setdefault(said.rater, said.time)
         elif isinstance(said, Invitation):
             invitations.setdefault(said.rater, said.token)
+        elif isinstance(said, Withdrawal):
+            if invitations.get(said.rater) == said.token:
+                del invitations[said.rater]
         elif said is not None:
             kept = given if said.image_id in design.labels else practised
             answers = kept.setdefault(said.rater, {})
@@ -273,7 +291,7 @@ def _said(line: bytes, design: Design) -> Said | None:
     texts = [value for name, value in vars(made).items() if name != "image_id"]
     if not all(isinstance(text, str) for text in texts):
         return None
-    if isinstance(made, Consent | Invitation):
+    if isinstance(made, Consent | Invitation | Withdrawal):
         return made
     is_asked = isinstance(made.image_id, int) and (
         made.image_id in design.labels or made.image_id in design.protocol.practice

@@ -63,21 +63,25 @@ def ask(context: Context, study: Study) -> None:
     go_on(context, study, rater)
 
 
-def go_on(context: Context, study: Study, rater: str, *, is_alone: bool = False) -> None:
+def go_on(context: Context, study: Study, rater: str, *, token: str | None = None) -> None:
     """Introduce the study where it is new to a rater, then ask about its images.
 
     Parameters
     ----------
-    is_alone
-        Whether the rater came by a link: nothing is said of other raters, results or files.
+    token
+        Of the link that the rater came by: nothing is said of other raters, results or files, and
+        nothing is taken once it is withdrawn.
     """
     check_same_images(context, study)
     if not introduction.is_over(context, study, rater):
-        introduction.show(context, study, rater)
+        introduction.show(context, study, rater, token)
         return
     introduction.again(study)
-    guard = quietly if is_alone else guarded
-    st.fragment(guard(lambda: _images(context, study.name, rater, is_alone=is_alone)))()
+    guard = guarded if token is None else quietly
+    st.fragment(guard(lambda: _images(context, study.name, rater, token)))()
+
+
+NO_LINK = "This link leads to no study. Ask whoever sent it for a new one."
 
 
 def check_same_images(context: Context, study: Study) -> None:
@@ -139,12 +143,17 @@ def _forget_rater() -> None:
     state.remember(_RATER, None)
 
 
-def _images(context: Context, name: str, rater: str, *, is_alone: bool) -> None:
+def _images(context: Context, name: str, rater: str, token: str | None) -> None:
     who = f"{context.manifest.name}/{name}/{rater}"
-    shown = _shown(context, data.study(context.results, name), rater, who)
-    if is_alone and shown["problem"]:
+    study = data.study(context.results, name)
+    if not introduction.is_let_in(study, rater, token):
+        tell(NO_LINK)
+        return
+    shown = _shown(context, study, rater, who)
+    if token is not None and shown["problem"]:
         shown["problem"] = _NOT_SAVED
-    _show_rater(shown | {"isAlone": is_alone}, lambda: _act(context, name, rater, who))
+    sent = shown | {"isAlone": token is not None}
+    _show_rater(sent, lambda: _act(context, name, rater, who, token))
 
 
 _NOT_SAVED = "Not saved yet, trying again. Should this stay, tell whoever sent you the link."
@@ -179,7 +188,7 @@ def _shown(context: Context, study: Study, rater: str, who: str) -> dict[str, An
     }
 
 
-def _act(context: Context, name: str, rater: str, who: str) -> None:
+def _act(context: Context, name: str, rater: str, who: str, token_of_link: str | None) -> None:
     """Do what the browser asks, in order, each once; stop at what cannot be written."""
     event = state.event(KEY, "act")
     match event:
@@ -187,6 +196,8 @@ def _act(context: Context, name: str, rater: str, who: str) -> None:
             pass
         case _:
             return
+    if not introduction.is_let_in(data.study(context.results, name), rater, token_of_link):
+        return
     done = state.recall(_acknowledged(who), {"token": "", "sequence": 0})
     sequence = done["sequence"] if done["token"] == token else 0
     try:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from analysis.errors import LetheError
 from analysis.store.study import Study
-from dashboard import permissions, state
+from dashboard import data, permissions, state
 from dashboard.context import Context
 from dashboard.shell import tell
 
@@ -32,7 +32,12 @@ def in_general(study: Study) -> None:
     )
 
 
-def show(context: Context, study: Study, rater: str) -> None:
+def is_let_in(study: Study, rater: str, token: str | None) -> bool:
+    """Whether a rater may answer: by name, or by the link with this token as long as it is good."""
+    return token is None or study.invited(token) == rater
+
+
+def show(context: Context, study: Study, rater: str, token: str | None = None) -> None:
     """Show the instructions and the consent text, and begin once they are read and agreed to."""
     protocol = study.design.protocol
     if protocol.instructions:
@@ -48,7 +53,7 @@ def show(context: Context, study: Study, rater: str) -> None:
         type="primary",
         disabled=not agrees,
         on_click=_begin,
-        args=(context, study, rater),
+        args=(context, study, rater, token),
         key="annotate-begin",
     )
     refused = state.recall(_REFUSED)
@@ -68,7 +73,9 @@ def _text(text: str, what: str) -> None:
     st.html(f'<div class="lethe-plain-text" data-testid="annotate-{what}">{escape(text)}</div>')
 
 
-def _begin(context: Context, study: Study, rater: str) -> None:
+def _begin(context: Context, study: Study, rater: str, token: str | None) -> None:
+    if not is_let_in(data.study(context.results, study.name), rater, token):
+        return
     try:
         permissions.check("keep answers")
         if study.design.protocol.consent:

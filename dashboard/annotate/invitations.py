@@ -12,6 +12,7 @@ from dashboard.frames import frame
 from dashboard.shell import tell
 
 _NAMES, _REFUSED = "annotate-invited", "annotate-invited-refused"
+_WHOSE = "annotate-withdrawn"
 
 
 def show(context: Context, study: Study) -> None:
@@ -49,10 +50,20 @@ def _list(context: Context, study: Study) -> None:
         ],
         column_config={"Link": st.column_config.TextColumn(width="large")},
     )
+    with st.container(horizontal=True, vertical_alignment="bottom", key="annotate-withdraw"):
+        whose = st.selectbox("Link of", list(study.invitations), width=330, key=_WHOSE)
+        st.button(
+            "Withdraw",
+            icon=":material/link_off:",
+            help="It leads nowhere from then on, on open pages too. Answers given by it stand, and "
+            "the rater can be given another link.",
+            on_click=_withdraw,
+            args=(context, study.name, whose),
+        )
     st.caption(
         "Choose a cell to copy it. A link is as good as a key: send it to its rater alone. It "
         "hides the other pages and does not lock them; docs/serving.md says how to keep raters "
-        "out of the rest."
+        "out of the rest. It stays good when the sweep is renamed."
     )
 
 
@@ -66,5 +77,13 @@ def _invite(context: Context, name: str) -> None:
         permissions.check("make links for raters")
         for one in filter(None, map(str.strip, given)):
             context.results.folder.annotations.invite(name, one)
+    except LetheError as problem:
+        state.remember(_REFUSED, str(problem))
+
+
+def _withdraw(context: Context, name: str, rater: str) -> None:
+    try:
+        permissions.check("withdraw links")
+        context.results.folder.annotations.withdraw(name, rater)
     except LetheError as problem:
         state.remember(_REFUSED, str(problem))

@@ -5,11 +5,12 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from analysis.errors import LetheError
+from analysis.stats.votes import TIE_RULES
 from analysis.store.study import Study
-from dashboard import context as contexts
 from dashboard import data
 from dashboard.annotate import asking, drawing, introduction
 from dashboard.context import Context
+from dashboard.selection import Selection
 from dashboard.shell import tell
 
 PARAMETER = "rater"
@@ -28,27 +29,39 @@ def show(token: str) -> None:
 
 
 def _show(token: str) -> None:
-    context = contexts.current()
-    found = _found(context, token)
+    found = _found(token)
     if found is None:
-        tell("This link leads to no study. Ask whoever sent it for a new one.")
+        tell(asking.NO_LINK)
         return
-    study, rater = found
+    context, study, rater = found
     if drawing.why_not_writable(context) is not None:
         tell("This study takes no answers at the moment. Tell whoever sent you the link.")
         return
     if not introduction.is_over(context, study, rater) and not study.design.protocol.instructions:
         introduction.in_general(study)
-    asking.go_on(context, study, rater, is_alone=True)
+    asking.go_on(context, study, rater, token=token)
 
 
-def _found(context: Context, token: str) -> tuple[Study, str] | None:
-    for name in context.results.folder.annotations.names():
-        try:
-            study = data.study(context.results, name)
-        except LetheError:
-            continue  # Damaged: told where studies are looked at.
-        rater = study.invited(token)
-        if rater is not None:
-            return study, rater
+def _found(token: str) -> tuple[Context, Study, str] | None:
+    """Look in the sweep that the link names first, then in all: it may have been renamed."""
+    named = st.query_params.get("sweep")
+    sweeps = sorted(
+        (one.name for one in data.sweep_states() if one.problem is None),
+        key=lambda name: name != named,
+    )
+    for sweep in sweeps:
+        kept = data.folder_of(sweep).annotations
+        for name in kept.names():
+            try:
+                study = data.study_in(kept, name)
+            except LetheError:
+                continue  # Damaged: told where studies are looked at.
+            rater = study.invited(token)
+            if rater is not None:
+                return _opened(sweep), study, rater
     return None
+
+
+def _opened(sweep: str) -> Context:
+    opened = data.results(sweep, TIE_RULES[0])
+    return Context(opened, Selection(sweep=sweep), None, ())

@@ -20,6 +20,7 @@ from analysis.store.join import join
 from analysis.store.study import Study
 from analysis.store.tabular import to_csv
 from dashboard import data, pages, permissions, state
+from dashboard.annotate.clicks import open_said
 from dashboard.commands import typed
 from dashboard.context import Context
 from dashboard.figure_panel import figure, file_name, listing
@@ -51,11 +52,13 @@ def show(context: Context, study: Study) -> None:
         code=table_code(context.results, "annotation_shares", design.variant_id)
         + where("study", study.name),
         variant_id=design.variant_id,
+        on_click=partial(open_said, context, study.name),
     )
     st.caption(
-        "An image counts once, for the category that most of its raters gave; where several share "
-        "the lead it has no majority and counts for none. Intervals of shares are Wilson's, those "
-        "of differences Newcombe's, p is Fisher's, q Benjamini and Hochberg's over the categories. "
+        "Click a mark to see its images. An image counts once, for the category that most of its "
+        "raters gave; where several share the lead it has no majority and counts for none. "
+        "Intervals of shares are Wilson's, those of differences Newcombe's, p is Fisher's, q "
+        "Benjamini and Hochberg's over the categories. "
         "Any set of images chosen by disagreement is hard, A/A PIEs too, which the dense runs make "
         "among themselves; their classes are not those of the PIEs. “Added” is the share of a "
         "category among the images that compression adds to what seeds make PIEs of, estimated "

@@ -60,7 +60,8 @@ def understood(given: Any, options: Sequence[str], words: Mapping[str, str] | No
     return next((one for one in options if (words or {}).get(one, one) == bare), given)
 
 
-LISTED = 100
+# So many classes are listed as they are, about 25 bytes each; of more, the first with most images.
+LISTED, FIRST = 2_000, 100
 Counts = npt.NDArray[np.integer]
 
 
@@ -69,9 +70,7 @@ def class_filter(
 ) -> None:
     """Draw the filter ``name``, tied to ``field`` of the selection, with the images of each class.
 
-    Up to a hundred classes are listed as they are. Of more, the chosen ones and the hundred with
-    the most images are; a text lists those that have it in their names, and one that fits a single
-    class chooses it.
+    Typing finds a class where all are listed; of very many a field of its own finds them.
     """
     names, chosen = context.results.class_names, list(getattr(context.selection, field))
     position = {one: i for i, one in enumerate(names)}
@@ -87,6 +86,8 @@ def class_filter(
             listed(names, counts, chosen, text),
             format_func=lambda one: f"{one} ({count(counts[position[one]])})",
             placeholder=placeholder,
+            filter_mode="contains",
+            select_all=False,  # Enter takes the class that was typed
             label_visibility="visible" if len(names) <= LISTED else "collapsed",
             **state.bound(
                 name,
@@ -121,6 +122,7 @@ def class_choice(
             label,
             options,
             help=help,
+            filter_mode="contains",
             label_visibility="visible" if len(names) <= LISTED else "collapsed",
             **state.local("of_class", chosen, options),
         )
@@ -137,7 +139,7 @@ def listed(names: Sequence[str], counts: Counts, chosen: Sequence[str], text: st
     if len(names) <= LISTED:
         return list(names)
     places = np.asarray(with_text(names, text) or range(len(names)))
-    most = places[np.argsort(-np.asarray(counts)[places], kind="stable")][:LISTED]
+    most = places[np.argsort(-np.asarray(counts)[places], kind="stable")][:FIRST]
     return list(dict.fromkeys([*chosen, *(names[place] for place in most)]))
 
 
@@ -176,7 +178,7 @@ def _say_how_many(names: Sequence[str], text: str) -> None:
         return
     n = len(with_text(names, text))
     words = f"{count(n)} classes have" if n else "No class has"
-    rest = f"; the {LISTED} with the most images are listed" if n > LISTED else ""
+    rest = f"; the {FIRST} with the most images are listed" if n > FIRST else ""
     st.caption(f"{words} “{plain(text)}” in their names{rest}.")
 
 

@@ -20,9 +20,12 @@ from dashboard import context as contexts
 from dashboard import figure_preset
 from dashboard.context import Context
 from dashboard.export_panel import block
+from dashboard.figure_clicks import opener
 from dashboard.figure_panel import (
     as_code,
     chart,
+    clickable,
+    clicked,
     download_buttons,
     file_name,
     side_by_side,
@@ -121,7 +124,13 @@ def _figures(context: Context) -> None:
         download_buttons(drawn, table, file_name(context, one.name))
     with st.expander("As Python", icon=":material/code:"):
         as_code(table, one.code(scope))
-    chart(drawn, key="export-chart")
+    on_click = opener(context, one)
+    event = chart(
+        clickable(drawn) if on_click else drawn,
+        key=f"export-chart-{one.name}",
+        is_clickable=on_click is not None,
+    )
+    clicked(event, on_click)
 
 
 def _images(context: Context) -> None:
@@ -152,16 +161,8 @@ def _images(context: Context) -> None:
         help="The true class.",
         key="export-images-class",
     )
-    each = st.number_input(
-        "Of each class at most", 1, value=None, placeholder="All", key="export-images-each",
-        width=200,
-    )  # fmt: skip
-    found = choose(
-        context.results, variant, population=population, kinds=kinds, classes=classes,
-        per_class=each,
-    )  # fmt: skip
+    found = choose(context.results, variant, population=population, kinds=kinds, classes=classes)
     words = wording_of(population=population, kinds=kinds, classes=classes)
-    words += f", the first {count(each)} of each class" if each else ""
     order = order_of(context.results, variant)
     st.caption(f"{count(len(found))} of {count(context.n_images)} images, {order}.")
     block(context, found, key="export", words=words, variant_id=variant)

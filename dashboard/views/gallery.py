@@ -59,9 +59,10 @@ def _gallery() -> None:
             lambda: _act(component.DETAIL_KEY, context, found),
         )
     with left:
-        # A narrow screen folds the filters above the tiles; style.css shows the switch only there.
-        with st.container(key="gallery-fold"):
+        # A narrow screen folds everything above the tiles; style.css shows the switches only there.
+        with st.container(key="gallery-fold", horizontal=True):
             st.toggle("Filters", key="gallery-unfolded")
+            st.toggle("Sort, export, tags", key="gallery-tools")
         with st.container(key="gallery-filters"):
             filters.filters(context, found.facets, metadata)
             ranges.panel(context, found)

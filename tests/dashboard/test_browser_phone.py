@@ -22,7 +22,7 @@ def test_filters_fold_above_tiles_that_nothing_cuts_off(phone, address):
     for tile in phone.get_by_test_id("gallery-tile").all()[:6]:
         box = tile.bounding_box()
         assert 0 <= box["x"] < box["x"] + box["width"] <= WIDTH
-    fold = phone.locator(".st-key-gallery-fold label")
+    fold = phone.locator(".st-key-gallery-unfolded label")
     fold.click()
     expect(filters).to_be_visible()
     settled(phone)
@@ -34,10 +34,26 @@ def test_filters_fold_above_tiles_that_nothing_cuts_off(phone, address):
     expect(filters).to_be_hidden()
 
 
+def test_tools_fold_above_the_tiles_too(phone, address):
+    phone.goto(f"{address}/gallery?sweep=plain")
+    painted(phone)
+    tools = [phone.locator(f".st-key-gallery-{name}") for name in ("arrangement", "actions")]
+    for one in tools:
+        expect(one).to_be_hidden()
+    tile = phone.get_by_test_id("gallery-tile").first.bounding_box()
+    assert tile["y"] < 400, "the first tile stands on the first screen"
+    phone.locator(".st-key-gallery-tools label").click()
+    for one in tools:
+        expect(one).to_be_visible()
+        box = one.bounding_box()
+        assert box["x"] + box["width"] <= WIDTH
+
+
 def test_a_wide_screen_has_the_filters_open_and_no_switch(page, address):
     page.goto(f"{address}/gallery?sweep=plain")
     painted(page)
-    expect(page.locator(".st-key-gallery-filters")).to_be_visible()
+    for name in ("filters", "arrangement", "actions"):
+        expect(page.locator(f".st-key-gallery-{name}")).to_be_visible()
     expect(page.locator(".st-key-gallery-fold")).to_be_hidden()
 
 

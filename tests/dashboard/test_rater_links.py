@@ -12,6 +12,9 @@ from analysis.schema import KEYS, Category
 from analysis.store import Cache
 from analysis.store.protocol import Protocol
 from dashboard import permissions
+from dashboard.annotate import asking
+from dashboard.context import Context
+from dashboard.selection import Selection
 from tests.dashboard.conftest import free_port, serving
 from tests.dashboard.test_annotate import VARIANT, press, rate_all, shown, words
 from tests.dashboard.test_pages import open_page as open_page
@@ -69,6 +72,36 @@ def test_a_link_of_nobody_tells_nothing_of_the_cache(folder, open_page):
         assert "leads to no study" in told(app)
         assert str(folder.path) not in told(app) + words(app)
         assert not app.get("bidi_component")
+
+
+def test_a_withdrawn_link_leads_nowhere_and_takes_no_more_answers(folder, open_page):
+    name = begun(folder)
+    token = folder.annotations.invite(name, "Ann")
+    app = open_page("annotate", sweep="made", rater=token)
+    assert shown(app)["total"]
+    press(part(open_page("annotate", sweep="made"), "Links"), "Withdraw")
+    assert folder.annotations.read(name).invitations == {}
+    study = folder.annotations.read(name)
+    sent = shown(app)
+    action = {"sequence": 1, "type": "rate", "image": study.images[0], "category": KEYS[0]}
+    act = {"who": sent["who"], "token": "t", "actions": [action]}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asking.state, "event", lambda *_: act)
+        opened = SweepResults(folder)
+        asking._act(
+            Context(opened, Selection(sweep="made"), None, ()), name, "Ann", sent["who"], token
+        )
+    assert folder.annotations.read(name).answers("Ann") == {}
+    again = open_page("annotate", sweep="made", rater=token)
+    assert "leads to no study" in told(again)
+    assert folder.annotations.invite(name, "Ann") != token
+
+
+def test_a_link_stays_good_when_its_sweep_is_renamed(folder, open_page):
+    token = folder.annotations.invite(begun(folder), "Ann")
+    make_sweep(folder.path.parent, "another")
+    Cache(folder.path.parent).rename("made", "renamed")
+    assert shown(open_page("annotate", sweep="made", rater=token))["total"]
 
 
 def test_failures_are_told_to_raters_without_paths_or_commands(folder, open_page):

@@ -239,6 +239,24 @@ def test_compare_offers_both_sets_and_what_they_share(tmp_path, open_page, made_
         assert set(table["variant_id"]) == {other if key == f"alone-{other}" else one}
 
 
+def test_of_each_class_the_first_are_taken_by_every_panel(tmp_path, open_page, made_bytes):  # noqa: F811
+    make_sweep(tmp_path)
+    results = load_sweep("made", cache=tmp_path)
+    for page, key in (("export", "export"), ("compare", "alone-magnitude-0.90")):
+        app = open_page(page)
+        _, data, _ = made_bytes(f"ways-out-download-{key}")
+        with zipfile.ZipFile(io.BytesIO(data())) as archive:
+            before = pd.read_csv(archive.open("images.csv"))
+        app.number_input(key=f"ways-out-each-{key}").set_value(2).run()
+        _, data, _ = made_bytes(f"ways-out-download-{key}")
+        with zipfile.ZipFile(io.BytesIO(data())) as archive:
+            table = pd.read_csv(archive.open("images.csv"))
+            assert "the first 2 of each class" in archive.read("README.txt").decode()
+        first = before.groupby("label").head(2)
+        assert table["image_id"].tolist() == first["image_id"].tolist()
+        assert len(first) < len(before) <= len(results.label)
+
+
 # --- the whole report -------------------------------------------------------------------------
 def test_the_whole_report_is_made_when_asked_for(tmp_path, open_page, monkeypatch):  # noqa: F811
     make_sweep(tmp_path, n_images=60, seeds=2)

@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 from analysis.results import SweepResults
 from analysis.results.studies import start_study
 from analysis.store.protocol import Protocol
+from tests.dashboard.browsing import settled
 from tests.dashboard.conftest import browser, chromium, context, free_port, page, serving  # noqa: F401
 from tests.security.hostile import CATEGORIES, STRINGS, TEXTS, VARIANT
 from tests.security.test_browser import check, see
@@ -61,6 +62,12 @@ def test_the_page_of_links_shows_names_as_they_are(study, page):  # noqa: F811
         page.goto(f"{address}/annotate?sweep=made")
         page.locator(".st-key-annotate-part button", has_text="Links").click()
         page.get_by_role("button", name="Make links").wait_for()
+        check(page)
+        page.get_by_role("button", name="Withdraw").click()
+        settled(page)
+        check(page)
+        page.locator(".st-key-annotate-withdraw input").click()
+        page.get_by_role("option").first.wait_for()
         check(page)
 
 

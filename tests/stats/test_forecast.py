@@ -73,3 +73,13 @@ def test_events_of_a_share_weigh_images_by_it() -> None:
 @pytest.mark.parametrize("event", [np.zeros(50), np.ones(50)])
 def test_without_events_or_without_others_nothing_is_said(event: np.ndarray) -> None:
     assert np.isnan(skill(np.arange(50.0), event).auroc)
+
+
+def test_average_precision_weighs_shares_and_takes_ties_together() -> None:
+    generator = np.random.default_rng(4)
+    doubt = generator.integers(0, 9, 300).astype(np.float64)  # many images of each score
+    share = generator.random(300)
+    truth = np.repeat([1, 0], 300)
+    weights = np.concatenate([share, 1 - share])
+    expected = average_precision_score(truth, np.tile(doubt, 2), sample_weight=weights)
+    assert skill(doubt, share).ap == pytest.approx(expected)

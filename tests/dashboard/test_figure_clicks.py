@@ -1,0 +1,89 @@
+"""Every mark of every figure of the registry leads into the gallery."""
+
+import pytest
+
+from analysis.report.figures import drawings
+from analysis.report.scope import scope_of
+from analysis.results import SweepResults
+from analysis.results.studies import start_study
+from dashboard import links, state
+from dashboard.context import Context
+from dashboard.figure_clicks import opener
+from dashboard.figure_panel import clickable
+from dashboard.selection import Selection
+from tests.synthetic import make_sweep
+
+VARIANTS = ("magnitude=0.5,0.9,0.95", "int8-static")
+
+
+@pytest.fixture(scope="module", params=[4, 1])
+def opened(request, tmp_path_factory):
+    root = tmp_path_factory.mktemp("clicks")
+    folder = make_sweep(
+        root, n_images=400, seeds=request.param, variants=VARIANTS, shifts=("fog-3", "snow-5"),
+        metadata={"size": [i / 7 for i in range(400)]},
+    )  # fmt: skip
+    manifest = folder.manifest()
+    manifest.dataset.train_counts = [10, 20, 40, 80, 160]
+    folder.write_manifest(manifest)
+    results = SweepResults(folder)
+    name = start_study(results, "magnitude-0.95", size=20, seed=1)
+    study = folder.annotations.read(name)
+    for place, image in enumerate(study.images):
+        category = study.design.protocol.keys[place % 3]
+        folder.annotations.annotate(name, "Ann", image, category)
+    return SweepResults(folder)
+
+
+@pytest.fixture
+def went(monkeypatch):
+    """Where a click led."""
+    found = []
+    monkeypatch.setattr(links.pages, "page", lambda name: name)
+    monkeypatch.setattr(state, "open_page", lambda page, to, _default: found.append((page, to)))
+    return found
+
+
+def marks(figure):
+    """What each mark of a figure says it is of; lines say nothing, nor does what is a key alone."""
+    figure.add_traces(clickable(figure).data[len(figure.data) :])
+    for trace in figure.data:
+        is_mark = trace.type == "bar" or "markers" in (
+            (trace.type == "scatter" and trace.mode) or ""
+        )
+        is_drawn = trace.x is not None and any(x is not None for x in trace.x)
+        if is_mark and is_drawn and trace.hoverinfo != "skip":
+            yield trace, list(trace.customdata if trace.customdata is not None else [])
+
+
+def test_every_mark_of_every_figure_says_what_it_is_of_and_leads_to_it(opened, went):
+    context = Context(opened, Selection(sweep="made", variant="magnitude-0.95"), None, ())
+    figures = drawings(scope_of(opened, None))
+    assert len(figures) > 20
+    for drawing in figures:
+        on_click = opener(context, drawing)
+        assert on_click is not None, f"{drawing.name}: a click leads nowhere"
+        drawn, before = drawing.figure(), len(went)
+        for trace, said in marks(drawn):
+            assert len(said) == len(trace.x), f"{drawing.name}, {trace.name}: marks of nothing"
+            for custom in said:
+                on_click({"customdata": list(custom)})
+        n_marks = sum(len(said) for _, said in marks(drawn))
+        assert not n_marks or len(went) > before, f"{drawing.name}: no mark opens the gallery"
+        for page, to in went[before:]:
+            assert page == "gallery"
+            assert to.variant in (None, *opened.compressed_ids)
+
+
+def test_a_mark_of_a_study_opens_the_images_judged_so(opened, went):
+    context = Context(opened, Selection(sweep="made"), None, ())
+    (drawing,) = [one for one in drawings(scope_of(opened, None)) if "human" in one.name]
+    for trace, said in marks(drawing.figure()):
+        for custom in said:
+            before = len(went)
+            opener(context, drawing)({"customdata": list(custom)})
+            n = int(custom[3])
+            assert len(went) - before == bool(n), f"{trace.name}: {custom}"
+            if n:
+                assert went[-1][1].population == "all"
+                assert went[-1][1].selected is not None
