@@ -52,6 +52,11 @@ class SliceTables:
             "slices", variant_id, lambda: self._table(variant_id), always=True
         )
 
+    def can_test(self, variant_id: str) -> bool:
+        """Whether there are the runs to test slices of a variant."""
+        _, half, floor, found = self._excess(variant_id)
+        return half is not None and floor is not None and found is not None
+
     def images(self, key: str) -> npt.NDArray[np.int64]:
         """Return the ids of the images of a slice, ascending, by its key in the table.
 
