@@ -236,6 +236,18 @@ class Training:
                 f"--prune-end {self.prune_end}: expected at least --prune-begin {self.prune_begin}"
             )
 
+    def first_pruning(self, total: int) -> int:
+        """Step of the first pruning under the schedule ``gradual``, of so many."""
+        return round(self.prune_begin * total)
+
+    def first_taught(self, total: int) -> int:
+        """Step from which a pruned run is distilled: of a paired one from the first mask on.
+
+        Before it, a paired run and its dense run are the same.
+        """
+        is_shared = self.paired and self.schedule == "gradual"
+        return self.first_pruning(total) if is_shared else 0
+
     @property
     def from_dense(self) -> bool:
         """Whether pruned runs are made from the trained dense run of their seed."""

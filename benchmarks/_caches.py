@@ -6,7 +6,7 @@ on as one, and the hard ones fall apart, as in real populations.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -44,11 +44,18 @@ def make_cache(
     variants: tuple[str, ...] = VARIANTS,
     thumbnail: Callable[[int], bytes] | None = None,
     name: str = "large",
+    metadata: Mapping[str, npt.NDArray[Any]] | None = None,
+    added: npt.NDArray[np.float32] | None = None,
+    random_seed: int = 0,
 ) -> SweepFolder:
-    """Write a sweep of drawn predictions; without ``thumbnail`` its pictures are null."""
+    """Write a sweep of drawn predictions; without ``thumbnail`` its pictures are null.
+
+    ``added`` is by how much compression makes each image likelier to be wrong; without it, the
+    stronger the compression the more, and the more so the harder the image is.
+    """
     folder = Cache(root).sweep(name)
     parsed = parse_variants(list(variants))
-    generator = np.random.default_rng(0)
+    generator = np.random.default_rng(random_seed)
     label = generator.integers(0, n_classes, n_images).astype(np.int32)
     wrong = (label + generator.integers(1, n_classes, (3, n_images))) % n_classes
     difficulty = 0.95 * generator.beta(0.22, 0.75, n_images).astype(np.float32)
@@ -62,13 +69,19 @@ def make_cache(
         seeds=list(range(seeds)),
         device=DeviceRecord("cpu", threads_per_run=1),
     )
-    manifest.files["images.parquet"] = folder.write_images(_images(label, thumbnail))
+    images = _images(label, thumbnail)
+    for column, values in (metadata or {}).items():
+        images = images.append_column(f"{schema.META_PREFIX}{column}", pa.array(values))
+    manifest.files["images.parquet"] = folder.write_images(images)
 
     def write(run: tuple[int, VariantRecord, int]) -> None:
         number, record, seed = run
         harm = 1 + 0.8 * (record.target_sparsity or 0.0) ** 3
-        drawn = np.random.default_rng([1, number])
-        table = _draw_run(label, wrong, np.minimum(difficulty * harm, 0.97), n_classes, drawn)
+        error = difficulty * np.float32(harm)
+        if added is not None:
+            error = difficulty + (added if record.variant_id != DENSE_ID else 0)
+        drawn = np.random.default_rng([1 + random_seed, number])
+        table = _draw_run(label, wrong, np.minimum(error, 0.97), n_classes, drawn)
         written = folder.write_predictions(record.variant_id, seed, table, {})
         path = folder.relative(folder.prediction_path(record.variant_id, seed))
         manifest.files[path] = written

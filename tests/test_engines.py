@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from analysis.execution.local import local_pool
 from analysis.store import Cache, SweepFolder
 from analysis.store.manifest import Manifest
 from analysis.sweep.run import run_sweep
-from tests.conftest import prediction_digests, small_sweep
+from tests.conftest import digest, prediction_digests, small_sweep
 
 ROOT = Path(__file__).parent.parent
 pytestmark = [pytest.mark.timeout(150), pytest.mark.spawned]
@@ -213,6 +214,27 @@ def test_a_rotated_tail_gives_the_same_bytes_with_either_engine(tmp_path: Path) 
         assert {run.machine for _, _, run in manifest.all_runs()} == {0}
         made.append(prediction_digests(Cache(tmp_path / engine).sweep("small")))
     assert made[0] == made[1]
+
+
+@needs_dask
+def test_distilled_runs_are_the_same_bytes_with_either_engine(tmp_path: Path) -> None:
+    sweep = small_sweep(
+        train_limit=100, test_limit=50, seeds=2,
+        variants=parse_variants(["magnitude=0.9", "magnitude=0.9+int8-static"]),
+        training=Training(epochs=1, distill=0.7),
+    )  # fmt: skip
+    made = []
+    for engine in ("local", "dask"):
+        cache = Cache(tmp_path / engine)
+        assert run_sweep(sweep, cache, n_workers=2, device="cpu", engine=engine).is_complete
+        folder = cache.sweep("small")
+        weights = sorted((folder.path / "weights").rglob("*.safetensors"))
+        made.append([prediction_digests(folder), [digest(one.read_bytes()) for one in weights]])
+        assert len(weights) == 4
+    assert made[0] == made[1]
+    plain = Cache(tmp_path / "plain")
+    run_sweep(replace(sweep, training=Training(epochs=1)), plain, n_workers=1, device="cpu")
+    assert prediction_digests(plain.sweep("small")) != made[0][0]
 
 
 def test_a_worker_that_does_not_see_the_cache_is_named(tmp_path: Path) -> None:

@@ -33,6 +33,19 @@ def test_a_quantized_run_trains_nothing_and_predicts_twice():
     assert both.disk == dense.disk + 100 * 18
 
 
+@pytest.mark.parametrize(
+    ("options", "batches"),
+    [({}, 20), ({"paired": True, "prune_begin": 0.25}, 15),
+     ({"schedule": "finetune", "finetune_steps": 3, "finetune_epochs": 2}, 60)],
+)  # fmt: skip
+def test_a_distilled_run_predicts_its_batches_with_the_dense_model_too(options, batches):
+    plain, taught = (
+        of(["magnitude=0.5"], training=replace(TRAINING, distill=w, **options)) for w in (0.0, 0.5)
+    )
+    assert taught.training - plain.training == pytest.approx(batches * 64 * 0.001)
+    assert of([], training=replace(TRAINING, distill=0.5)).training == of([]).training
+
+
 @pytest.mark.parametrize(("seeds", "rounds"), [(1, 1), (4, 1), (5, 2), (8, 2)])
 def test_workers_share_the_runs_and_no_run_is_cut(seeds, rounds):
     assert of([], seeds=seeds, n_workers=4).training == pytest.approx(rounds * 0.2)

@@ -11,6 +11,7 @@ from analysis.errors import UserError
 from analysis.export.cascade_files import write_cascade
 from analysis.presentation.formatting import count, percent
 from analysis.presentation.why_findings import cascade_sentence
+from analysis.presentation.why_missing import no_cascade
 from analysis.results import SweepResults
 from analysis.store import Cache
 
@@ -31,9 +32,13 @@ def run(options: argparse.Namespace, cache: Cache) -> int:
         raise UserError("--variant is missing: --out writes the thresholds of one variant")
     table = results.cascade(options.variant)
     if table.empty:
+        asked = [options.variant] if options.variant else results.compressed_ids
+        if not asked:
+            raise UserError(
+                f"sweep '{options.sweep}' has no compressed variant with a finished run"
+            )
         raise UserError(
-            f"sweep '{options.sweep}' has no cascade: it takes a dense and a compressed run of one "
-            "seed, with confidences"
+            f"sweep '{options.sweep}': {no_cascade(results, asked[0]).removesuffix('.')}"
         )
     for variant_id, rows in table.groupby(schema.VARIANT_ID, sort=False):
         print(f"{cascade_sentence(rows)}\n{_text(rows)}")

@@ -1,18 +1,23 @@
 """``forecast`` and ``slices``: which images compression will cost, and what the forgotten share."""
 
 import argparse
+import shlex
 from typing import Any
 
 import pandas as pd
 
 from analysis import schema
+from analysis.cli.console import tell
+from analysis.cli.next_steps import with_cache
 from analysis.errors import UserError
 from analysis.presentation.formatting import count, one_line, percent
 from analysis.presentation.why_findings import forecast_sentence, scores_sentence, slices_sentence
+from analysis.presentation.why_missing import no_forecast, no_scores, no_slices
 from analysis.results import SweepResults
 from analysis.stats.forecast import SHARES
 from analysis.stats.votes import TIE_RULES
 from analysis.store import Cache
+from analysis.store.features import features_digest, words_to_make
 from analysis.store.tabular import write_table
 
 _FORECAST = """\
@@ -56,6 +61,8 @@ def run_forecast(options: argparse.Namespace, cache: Cache) -> int:
     table = results.forecast(options.variant)
     if table.empty:
         raise UserError(f"sweep '{options.sweep}' has no dense run yet, which a forecast is from")
+    if missing := no_forecast(results):
+        raise UserError(f"sweep '{options.sweep}': {missing.removesuffix('.')}")
     if options.out:
         write_table(table, options.out)
     for variant_id, rows in table.groupby(schema.VARIANT_ID, sort=False, dropna=False):
@@ -94,7 +101,8 @@ def run_slices(options: argparse.Namespace, cache: Cache) -> int:
         raise UserError(f"sweep '{options.sweep}' has no compressed variant with a finished run")
     for variant_id in asked:
         found = table[table[schema.VARIANT_ID] == variant_id]
-        print(f"{one_line(variant_id)}: {slices_sentence(found)}")
+        said = no_slices(results, variant_id) or slices_sentence(found)
+        print(f"{one_line(variant_id)}: {said}")
         for row in found.to_dict("records"):
             print(
                 f"  {one_line(row['name'])[:60]}: {count(row['n'])} images, "
@@ -102,5 +110,13 @@ def run_slices(options: argparse.Namespace, cache: Cache) -> int:
                 f"[{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]; "
                 f"{one_line(row['description'])[:200]}"
             )
-        print(f"  {scores_sentence(results.scores(variant_id))}\n")
+        said = no_scores(results) or scores_sentence(results.scores(variant_id))
+        print(f"  {said}\n")
+    if features_digest(results.folder) is None:
+        command = with_cache(
+            shlex.join([*options.program.split(), *words_to_make(results.manifest)]), cache
+        )
+        tell(
+            f"lethe: note: no features, so no clusters among the candidates; '{command}' gives them"
+        )
     return 0

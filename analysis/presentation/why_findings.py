@@ -25,8 +25,8 @@ def scores_sentence(table: pd.DataFrame) -> str:
     known = tests[tests["auc_p"].notna()]
     if known.empty:
         return (
-            "Scores cannot be tested: they take six dense runs, a third for the scores and the "
-            "others for halves, and predictions with confidences."
+            "Scores cannot be tested: the variant has too few runs, or they give labels alone, "
+            "without confidences."
         )
     significant = known[known["auc_q"] <= LEVEL]
     claimed = [name for name in _CLAIMED if name in known.index]
@@ -59,7 +59,7 @@ def forecast_sentence(event: str, found: Skill) -> str:
     found : Skill
     """
     if np.isnan(found.auroc):
-        return f"How well doubt ranks {event} cannot be said: there are none, or all images are."
+        return f"How well doubt ranks {event} cannot be said: no image is one, or all are."
     circular = (
         " Seeds alone make PIEs of doubtful images too: the scores say what compression adds."
         if event == "PIEs"
@@ -83,8 +83,6 @@ def cascade_sentence(table: pd.DataFrame, share: float = 0.1) -> str:
     share : float
         Share of answers, one of the table.
     """
-    if table.empty:
-        return "There is no cascade: no run has its dense run, or they give labels alone."
     row = table[table["share_sent"] == share].iloc[0]
     if np.isnan(row["forgotten_left"]):
         return "There is nothing to get back: no image of the test half is forgotten."

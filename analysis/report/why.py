@@ -8,6 +8,7 @@ from analysis.presentation.why_findings import (
     scores_sentence,
     slices_sentence,
 )
+from analysis.presentation.why_missing import no_cascade, no_forecast, no_scores, no_slices
 from analysis.results import SweepResults
 
 
@@ -21,10 +22,13 @@ def why_and_what_now(results: SweepResults, variant_id: str) -> list[str]:
         The variant that is spoken of.
     """
     said = [
-        slices_sentence(results.slices(variant_id)),
-        scores_sentence(results.scores(variant_id)),
-        forecast_sentence(results.forecast_event(variant_id), results.forecast_skill(variant_id)),
-        cascade_sentence(results.cascade(variant_id)),
+        no_slices(results, variant_id) or slices_sentence(results.slices(variant_id)),
+        no_scores(results) or scores_sentence(results.scores(variant_id)),
+        no_forecast(results)
+        or forecast_sentence(
+            results.forecast_event(variant_id), results.forecast_skill(variant_id)
+        ),
+        no_cascade(results, variant_id) or cascade_sentence(results.cascade(variant_id)),
     ]
     try:
         layers = results.layers(variant_id)

@@ -10,7 +10,7 @@ from analysis.errors import RunError, UserError
 from analysis.stats.image_map import VERSION, Map, image_map
 from analysis.store import DerivedTables, SweepFolder
 from analysis.store.derived import MAPS
-from analysis.store.features import features_digest, read_features
+from analysis.store.features import features_digest, read_features, words_to_make
 
 _NAME = "map"
 _LAYOUT = pa.schema([("x", pa.float32()), ("y", pa.float32())])
@@ -50,7 +50,7 @@ def make_map(folder: SweepFolder, told: Callable[[int, int], None]) -> Map:
     if features is None:
         raise UserError(
             f"sweep '{folder.name}' has no features of its images, which a map is drawn from; "
-            f"'python -m analysis features {folder.name}' makes them"
+            f"'python -m analysis {' '.join(words_to_make(folder.manifest()))}' gives them"
         )
     found = image_map(features, told)
     keep_map(folder, found)

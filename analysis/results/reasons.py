@@ -72,6 +72,15 @@ class Reasons:
         """
         return stack([self._slices.table(v) for v in self._source.asked(variant_id)], _SLICES)
 
+    def can_test_slices(self, variant_id: str) -> bool:
+        """Whether there are the runs to test slices of a variant: a pair, or three of each."""
+        return self._slices.can_test(variant_id)
+
+    @property
+    def has_doubt(self) -> bool:
+        """Whether dense runs say how sure they are, which a forecast is made from."""
+        return not np.isnan(self._doubt.doubt).all()
+
     def knows_reasons(self, variant_id: str) -> bool:
         """Whether slices and scores of a variant are kept already, or take a moment alone."""
         kept = self._variants.kept
@@ -146,6 +155,13 @@ class Reasons:
             if not np.isnan(values).all():
                 return name, values
         return None
+
+    def most_forgotten(self, variant_id: str) -> int:
+        """Images that dense gets right and a run of the variant wrong: the most of any run."""
+        rows = paired_rows(*(one.seeds for one in self._variants.both(variant_id)), paired=True)
+        dense, variant = (self._source.correct(one) for one in (DENSE_ID, variant_id))
+        counts = (dense[rows[0]] & ~variant[rows[1]]).sum(axis=1)
+        return int(counts.max(initial=0))
 
     def layers(self, variant_id: str | None = None) -> pd.DataFrame:
         """One row a variant and layer in float, then the best together: what it gives back.

@@ -14,19 +14,19 @@ from analysis.errors import UserError
 from analysis.results.doubt import DoubtTables
 from analysis.results.frames import stack
 from analysis.results.inference import SeedInference
-from analysis.results.metadata import Attribute, Metadata, intersection
+from analysis.results.metadata import Metadata
 from analysis.results.source import Source
 from analysis.results.variants import VariantTables
 from analysis.stats.deciles import deciles
 from analysis.stats.jackknife import Jackknife
 from analysis.stats.slices import Found, Partition, borders, class_parts, clusters, find_slices
-from analysis.stats.votes import BoolArray, FloatArray
+from analysis.stats.votes import BoolArray, FloatArray, IntArray
 from analysis.store.features import read_features
 
 SPLIT = "test half"
 _TYPICAL = 8
 _OFTEN, _COMMON = 2.0, 0.2
-_MOST_ATTRIBUTES = 12
+_MOST_ATTRIBUTES = 24
 
 
 class SliceTables:
@@ -51,6 +51,11 @@ class SliceTables:
         return self._variants.kept.shelved(
             "slices", variant_id, lambda: self._table(variant_id), always=True
         )
+
+    def can_test(self, variant_id: str) -> bool:
+        """Whether there are the runs to test slices of a variant."""
+        _, half, floor, found = self._excess(variant_id)
+        return half is not None and floor is not None and found is not None
 
     def images(self, key: str) -> npt.NDArray[np.int64]:
         """Return the ids of the images of a slice, ascending, by its key in the table.
@@ -112,18 +117,27 @@ class SliceTables:
             yield Partition(key, code, of_groups)
 
     def _of_metadata(self) -> list[Partition]:
-        """Values of metadata columns, tenths of numbers, and pairs of values."""
+        """Values of metadata columns, tenths of numbers, and values with others or with classes."""
         attributes = [one for one in self._metadata.attributes.values() if not one.is_id]
         attributes = attributes[:_MOST_ATTRIBUTES]
-        categorical = [one for one in attributes if one.code is not None and one.values]
-        found = [_of(one) for one in categorical]
+        found, categorical = [], []
         for one in attributes:
-            if one.number is not None and one.code is None:
+            if one.code is not None and one.values:
+                names = [f"{one.name} = {value}" for value in one.values]
+                categorical.append(Partition(f"meta:{one.name}", _small(one.code), names))
+            elif one.number is not None:
                 code, edges = deciles(one.number)
                 spans = pairwise(edges)
                 names = [f"{one.name} {low:.3g} to {high:.3g}" for low, high in spans]
-                found.append(Partition(f"tenths:{one.name}", code, names))
-        return found + [_of_pair(*pair) for pair in combinations(categorical, 2)]
+                found.append(Partition(f"tenths:{one.name}", _small(code), names))
+        pairs = [
+            _together(f"{one.key} & {other.key.removeprefix('meta:')}", one, other)
+            for one, other in combinations(categorical, 2)
+        ]
+        label, names = self._source.label, self._source.class_names
+        classes = Partition("class", label, [f"class {name}" for name in names])
+        within = [_together(f"in-class:{one.key}", one, classes) for one in categorical]
+        return [*categorical, *found, *pairs, *within]
 
     # --- what is found --------------------------------------------------------------------------
     def _table(self, variant_id: str) -> pd.DataFrame:
@@ -209,24 +223,21 @@ class SliceTables:
         return "; ".join(parts)
 
 
-def _of_pair(one: Attribute, other: Attribute) -> Partition:
-    """Values of two columns that occur together, each with the name of its column."""
-    both = intersection([one, other])
-    assert both.code is not None
-    known = both.code >= 0
-    _, first = np.unique(both.code[known], return_index=True)
-    names = []
-    for image in np.flatnonzero(known)[first]:
-        parts = (
-            f"{part.name} = {part.values[part.code[image]]}"
-            for part in (one, other)
-            if part.values and part.code is not None
-        )
-        names.append(", ".join(parts))
-    return Partition(f"meta:{both.name}", both.code, names)
+def _together(key: str, one: Partition, other: Partition) -> Partition:
+    """Groups of two partitions that occur together, in their order."""
+    size = len(other.names)
+    known = (one.code >= 0) & (other.code >= 0)
+    cell = np.where(known, one.code.astype(np.int64) * size + other.code, -1)
+    cells, inverse = np.unique(cell, return_inverse=True)
+    n_none = int(len(cells) > 0 and cells[0] < 0)
+    names = [f"{one.names[c // size]}, {other.names[c % size]}" for c in cells[n_none:].tolist()]
+    return Partition(key, _small(inverse - n_none), names)
 
 
-def _of(one: Attribute) -> Partition:
-    values, code = one.values or [], one.code
-    assert code is not None
-    return Partition(f"meta:{one.name}", code, [f"{one.name} = {value}" for value in values])
+def _small(code: IntArray) -> IntArray:
+    """The same codes in as few bytes as hold them and one more: there may be hundreds of columns.
+
+    One more, since images in no group are a group of their own when they are tested.
+    """
+    most = int(code.max(initial=0)) + 2
+    return code.astype(np.min_scalar_type(-most))

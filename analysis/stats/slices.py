@@ -22,7 +22,7 @@ MIN_T = 1.0
 MIN_IMAGES = 10
 LEVEL = 0.05
 _OVERLAP = 0.5
-_SIZES, _PARTS = (8, 32, 128), (2, 4, 8)
+_FEWEST, _MOST, _PARTS = 8, 128, (2, 4, 8)
 _PER_CLUSTER = 20
 _MANY = 20_000
 _RANDOM_SEED = 20191113
@@ -56,15 +56,17 @@ class Found:
 def clusters(features: FloatArray) -> list[Partition]:
     """Clusters of all images at three sizes: k-means with 8, 32 and 128 centres.
 
-    Fewer where that leaves fewer than 20 images a cluster.
+    Where 128 would leave fewer than 20 images a cluster, as many as leave 20, and between the two
+    their geometric mean: of a few hundred images 32 and the most would be nearly the same.
 
     Parameters
     ----------
     features : float array, shape (N, d)
     """
     found: dict[int, Partition] = {}
-    for size in _SIZES:
-        k = min(size, len(features) // _PER_CLUSTER)
+    most = min(_MOST, len(features) // _PER_CLUSTER)
+    fewest = min(_FEWEST, most)
+    for k in (fewest, round((fewest * most) ** 0.5), most):
         if k > 1 and k not in found:
             names = [f"cluster {i + 1} of {k}" for i in range(k)]
             found[k] = Partition(f"clusters-{k}", _k_means(features, k), names)

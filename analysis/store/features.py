@@ -14,7 +14,7 @@ from analysis import schema
 from analysis.errors import DamageError, UserError
 from analysis.filesystem import Location
 from analysis.filesystem.atomic import readable, replacing
-from analysis.store.manifest import FileRecord
+from analysis.store.manifest import FileRecord, Manifest
 from analysis.store.parquet import check_order, damage_told
 from analysis.store.sweep_folder import SweepFolder
 
@@ -92,6 +92,12 @@ def features_digest(folder: SweepFolder) -> str | None:
     return None if record is None else record.sha256
 
 
+def words_to_make(manifest: Manifest) -> tuple[str, ...]:
+    """Return the words that make or bring the features of a sweep, without the program's name."""
+    given = ("--from", "FILE.npy") if manifest.origin == "imported" else ()
+    return ("features", manifest.name, *given)
+
+
 def _read(folder: SweepFolder, *, rows: bool = True) -> tuple[npt.NDArray[np.float32], str] | None:
     files = folder.manifest().files
     if FEATURES not in files:
@@ -122,13 +128,28 @@ def _read(folder: SweepFolder, *, rows: bool = True) -> tuple[npt.NDArray[np.flo
                 raise _unusable(folder, path, "some are no finite numbers")
             return values, about
 
-    return folder.read_checked(folder.path / FEATURES, read)
+    path = folder.path / FEATURES
+    try:
+        return folder.read_checked(path, read)
+    except _UnusableError:
+        raise
+    except DamageError as error:
+        # What is wrong; to start the sweep again, which helps with runs, does not help here.
+        wrong = str(error).partition("; '")[0]
+        raise _UnusableError(f"{wrong}; {_anew(folder)}") from error
+
+
+class _UnusableError(DamageError):
+    """What is said of features already names what makes them anew."""
 
 
 def _unusable(folder: SweepFolder, path: Location, why: str) -> DamageError:
-    return DamageError(
-        f"{path} cannot be used: {why}; 'python -m analysis features {folder.name}' makes it anew"
-    )
+    return _UnusableError(f"{path} cannot be used: {why}; {_anew(folder)}")
+
+
+def _anew(folder: SweepFolder) -> str:
+    words = " ".join(words_to_make(folder.manifest()))
+    return f"'python -m analysis {words}' {'brings' if '--from' in words else 'makes'} it anew"
 
 
 def _layout(width: int) -> pa.Schema:

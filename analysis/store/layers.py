@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.config import DENSE_ID
-from analysis.errors import CacheError
+from analysis.errors import CacheError, DamageError
 from analysis.filesystem import Location
 from analysis.store.manifest import Manifest
 from analysis.store.sweep_folder import SweepFolder
@@ -56,7 +56,14 @@ def read_layers(folder: SweepFolder, manifest: Manifest, variant_id: str) -> pa.
     path = _path(folder, variant_id)
     if folder.relative(path) not in manifest.files:
         return None
-    table = folder.read_listed(path)
+    try:
+        table = folder.read_listed(path)
+    except DamageError as error:
+        # To start the sweep again, which helps with runs, does not help here.
+        raise DamageError(
+            f"{path} is missing or damaged; 'python -m analysis remedy {folder.name} layers "
+            f"--variant {variant_id}' makes it anew"
+        ) from error
     try:
         said = json.loads((table.schema.metadata or {}).get(_RESTS_ON, b"{}"))
         now = _rests_on(folder, manifest, variant_id, int(said["seed"]))

@@ -28,6 +28,7 @@ from analysis.sweep.plan import (
     planned,
     planned_on_shifts,
     selected,
+    taught_steps,
     training_steps,
 )
 from analysis.training.messages import Profile
@@ -95,10 +96,14 @@ def estimate(
     """Estimate the runs that are to do.
 
     ``shifted`` names a run once for every shift it is to be predicted on. A run takes its steps and
-    the prediction of all test images; one that is quantized predicts with the model it is made from
-    too. They share ``n_workers`` workers, and no run is cut in two.
+    the prediction of all test images; one that is distilled predicts its batches with the dense
+    model too, one that is quantized the test images with the model it is made from. They share
+    ``n_workers`` workers, and no run is cut in two.
     """
     steps = [training_steps(training, variant, data.n_train) for variant, _ in todo]
+    # A run that is distilled predicts every batch with its dense model too.
+    taught = sum(taught_steps(training, variant, data.n_train) for variant, _ in todo)
+    teaching = taught * min(training.batch_size, data.n_train) * trial.image
     evaluation = [data.n_test * trial.image * _n_predictions(run) + trial.latency for run in todo]
     rounds = _rounds(len(todo), n_workers)
     trained = sum(map(bool, steps))
@@ -106,7 +111,7 @@ def estimate(
     return Estimate(
         starting=starting,
         decoding=data.decoding if todo else 0.0,
-        training=sum(steps) * trial.step * rounds,
+        training=(sum(steps) * trial.step + teaching) * rounds,
         evaluation=sum(evaluation) * rounds,
         shifts=data.corrupting + on_shifts * _rounds(len(shifted), n_workers),
         memory=n_workers * trial.memory + data.inputs,

@@ -107,6 +107,14 @@ def training_steps(training: Training, variant: Variant, n_images: int) -> int:
     return epochs * (n_images // min(training.batch_size, n_images))
 
 
+def taught_steps(training: Training, variant: Variant, n_images: int) -> int:
+    """Steps of a run in which the dense model answers too, to distill from; 0 without."""
+    steps = training_steps(training, variant, n_images)
+    if variant.is_dense or not training.distill:
+        return 0
+    return steps - training.first_taught(steps)
+
+
 def planned(manifest: Manifest | None, sweep: Sweep) -> list[Run]:
     """Runs that are asked and not done, variant by variant."""
     done = {} if manifest is None else {v: manifest.done_seeds(v) for v in manifest.runs}

@@ -45,7 +45,7 @@ from analysis.training.restore import (
     ready,
     train_split,
 )
-from analysis.training.schedules import first_pruning, prune_run
+from analysis.training.schedules import prune_run
 
 
 def export_shared_graph(context: RunContext) -> None:
@@ -118,7 +118,7 @@ def _shared_phase(context: RunContext, seed: int, n_images: int) -> SharedPhase 
     options = context.sweep.training
     if not (options.paired and options.schedule == "gradual" and context.device == "cpu"):
         return None
-    step = first_pruning(options, n_steps(options, n_images))
+    step = options.first_pruning(n_steps(options, n_images))
     path = context.store.derived / "phases" / f"seed-{seed}.safetensors"
     return SharedPhase(path, step, f"{this_machine(context.device)}") if step else None
 

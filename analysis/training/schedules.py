@@ -81,14 +81,10 @@ def prune_run(
 
 
 def _teacher(dense: nn.Module | None, options: Training, total: int) -> Teacher | None:
-    """Return what a run is distilled from: a paired one from the first mask on.
-
-    Before it, a paired run and its dense run are the same.
-    """
+    """Return what a run is distilled from; None where it is from nothing."""
     if dense is None or not options.distill:
         return None
-    is_shared = options.paired and options.schedule == "gradual"
-    return Teacher(dense, options.distill, first_pruning(options, total) if is_shared else 0)
+    return Teacher(dense, options.distill, options.first_taught(total))
 
 
 def _gradual(
@@ -106,18 +102,13 @@ def _gradual(
     Channels are removed for good on the same schedule, in at most eight removals.
     """
     total = n_steps(options, len(lessons.labels))
-    begin, end = first_pruning(options, total), round(options.prune_end * total)
+    begin, end = options.first_pruning(total), round(options.prune_end * total)
     every = options.prune_every
     if method.removes == "channels":
         every = max(every, math.ceil((end - begin) / (_CHANNEL_REMOVALS - 1)))
     schedule = CubicSchedule(sparsity, begin, max(begin, end), every)
     gradual = GradualPruning(pruning, schedule)
     train(model, lessons, options, gradual=gradual, phase=phase, teacher=teacher)
-
-
-def first_pruning(options: Training, total: int) -> int:
-    """Step of the first pruning under the schedule ``gradual``."""
-    return round(options.prune_begin * total)
 
 
 def _finetune(

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from analysis.store.features import words_to_make
 from dashboard import feature_data, permissions
 from dashboard.commands import typed
 from dashboard.context import Context
@@ -35,14 +36,12 @@ def not_yet(context: Context) -> None:
 
 def no_features(context: Context) -> None:
     """Name the command that makes or brings features."""
-    words: tuple[str, ...] = ("features", context.manifest.name)
     if context.manifest.origin == "imported":
         text = "was imported without features of its images and without scores. This brings them:"
-        words = (*words, "--from", "FILE.npy")
     else:
         text = "has no features of its images. This makes them:"
     st.info(f"This sweep {text}", icon=_ICON)
-    st.code(typed(words), language="bash", wrap_lines=True)
+    st.code(typed(words_to_make(context.manifest)), language="bash", wrap_lines=True)
 
 
 def _making(context: Context) -> None:

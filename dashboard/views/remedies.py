@@ -20,9 +20,17 @@ from analysis.presentation.why_findings import (
     scores_sentence,
     slices_sentence,
 )
+from analysis.presentation.why_missing import (
+    no_cascade,
+    no_forecast,
+    no_layers,
+    no_scores,
+    no_slices,
+)
 from analysis.results.code import table_code
 from analysis.stats.forecast import SHARES
 from analysis.stats.image_scores import SCORES
+from analysis.store.features import words_to_make
 from dashboard import context as contexts
 from dashboard import feature_data, state
 from dashboard.commands import typed
@@ -62,18 +70,23 @@ def _why(context: Context) -> None:
     ):
         st.caption("Of so many images and runs this takes up to a minute, once.")
         return
-    with st.spinner("Looking for groups of images…"):
-        slices, scores = results.slices(variant_id), results.scores(variant_id)
+    try:
+        with st.spinner("Looking for groups of images…"):
+            slices, scores = results.slices(variant_id), results.scores(variant_id)
+            untested = no_slices(results, variant_id)
+    except CacheError as problem:  # of the features alone: what follows does not rest on them
+        st.error(plain(str(problem)))
+        return
     if slices.empty:
-        st.markdown(plain(slices_sentence(slices)))
+        st.markdown(plain(untested or slices_sentence(slices)))
     else:
         st.markdown(_STAND_OUT)
     for row in slices.head(_MOST).to_dict("records"):
         _slice(context, row)
     if feature_data.digest(results) is None:
         st.caption("There are no features, so that no clusters are among the candidates:")
-        st.code(typed(("features", context.manifest.name)), language="bash", wrap_lines=True)
-    st.markdown(plain(scores_sentence(scores)))
+        st.code(typed(words_to_make(context.manifest)), language="bash", wrap_lines=True)
+    st.markdown(plain(no_scores(results) or scores_sentence(scores)))
     if scores.empty:
         return
     names = list(dict.fromkeys(scores["score"]))
@@ -125,6 +138,9 @@ def _open(context: Context, key: str) -> None:
 def _forecast(context: Context) -> None:
     st.header("Which images compression will cost", anchor=False)
     results, variant_id = context.results, context.variant
+    if missing := no_forecast(results):
+        st.markdown(plain(missing))
+        return
     table = results.forecast(variant_id)
     event = results.forecast_event(variant_id)
     st.markdown(plain(forecast_sentence(event, results.forecast_skill(variant_id))))
@@ -150,9 +166,12 @@ def _forecast(context: Context) -> None:
 def _cascade(context: Context) -> None:
     st.header("Send unsure answers to the dense model", anchor=False)
     results, variant_id = context.results, context.variant
+    if missing := no_cascade(results, variant_id):
+        st.markdown(plain(missing))
+        return
     table = results.cascade(variant_id)
     st.markdown(plain(cascade_sentence(table)))
-    if table.empty:
+    if table["forgotten_left"].isna().all():
         return
     figure(
         context,
@@ -180,9 +199,9 @@ def _layers(context: Context) -> None:
     except CacheError as problem:
         st.warning(plain(str(problem)))
         return
-    reason = _no_layers(context)
+    reason = no_layers(results, variant_id)
     if table.empty and reason:
-        st.markdown(reason)
+        st.markdown(plain(reason))
         return
     if table.empty:
         st.markdown(
@@ -201,22 +220,6 @@ def _layers(context: Context) -> None:
         code=table_code(results, "layers", variant_id),
         variant_id=variant_id,
     )
-
-
-def _no_layers(context: Context) -> str:
-    """Say why no layer of the variant can be put back; empty where one may be."""
-    manifest = context.manifest
-    record = manifest.variant(context.variant)
-    if manifest.origin == "imported":
-        return "An imported sweep has predictions and no models, whose layers could be put back."
-    training = manifest.config.options.get("training") or {}
-    is_trained = manifest.origin == "trained" and record.target_sparsity is not None
-    if is_trained and "+" not in record.variant_id and training.get("schedule") != "oneshot":
-        return (
-            "This variant is trained while or after it is pruned and has weights of its own, so "
-            "that no layer can be put back; quantized variants can be looked at."
-        )
-    return ""
 
 
 # --- equal size -----------------------------------------------------------------------------------

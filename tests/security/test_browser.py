@@ -203,6 +203,14 @@ def test_gallery_filters_by_a_hostile_name(watched, address, name):
     assert "is not available here" not in shown(watched)
 
 
+@pytest.mark.parametrize("name", ["script", "markdown link", "table", "colour"])
+def test_gallery_filters_by_a_slice_of_a_hostile_column(watched, address, name):
+    visit(watched, address, "gallery", population="all", slice=f"meta:{STRINGS[name]}/0")
+    see(watched, f"meta:{STRINGS[name]}/0")
+    check(watched)
+    assert "is not available here" not in shown(watched)
+
+
 @pytest.mark.parametrize(
     ("name", "params", "texts"),
     [

@@ -81,7 +81,7 @@ def test_tables_are_read_back_as_they_were_and_hold_no_formula(
 ) -> None:
     table = hostile.table(name)
     # Those of one run a variant are empty here.
-    # Scores take six dense runs; a slice is listed where one stands out.
+    # Scores take six dense runs; slices with names of every kind: test_slices.py.
     assert len(table) or name in ("pairs", "shift-pairs", "attribute-pairs", "scores", "slices")
     for suffix in (".csv", ".parquet", ".json"):
         write_table(table, tmp_path / f"t{suffix}")
@@ -254,6 +254,9 @@ def cache(hostile_cache: Path, tmp_path: Path) -> Path:
         "figure hostile deciles-\x1b[31m", "join hostile \x1b[31m.csv",
         "check hostile --budget \x1b[31m.toml", "features hostile --out \x1b[31m.npy",
         "features hostile --out \x1b[31m", "features hostile --from \x1b[31m.npy", "map hostile",
+        "slices hostile", "slices hostile --variant \x1b[31m", "slices hostile --out \x1b[31m.md",
+        "forecast hostile", "forecast hostile --variant \x1b]0;", "remedy hostile cascade",
+        "remedy hostile layers --variant \x1b[31m", "remedy hostile cascade --variant \x1b[31m",
         "features broken", "features \x1b[31m", "map \x1b[31m", "map hostile --out \x1b[31m.csv",
     ],
 )  # fmt: skip
