@@ -21,6 +21,7 @@ from starlette.websockets import WebSocketDisconnect, WebSocketDisconnected
 from streamlit.starlette import App
 
 from dashboard import hosts, pages
+from dashboard.upload_limit import UploadLimit
 
 HERE = Path(__file__).resolve().parent
 # Messages of one visitor: so many at once, and so many a second after that.
@@ -123,4 +124,6 @@ def _import_pages() -> None:
             import_module(name)
 
 
-app = App(HERE / "app.py", middleware=[Middleware(Guards)], lifespan=_lifespan)
+app = App(
+    HERE / "app.py", middleware=[Middleware(Guards), Middleware(UploadLimit)], lifespan=_lifespan
+)

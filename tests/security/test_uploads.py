@@ -3,10 +3,17 @@
 import io
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
 
 from analysis.errors import UserError
+from dashboard import upload_limit
 from dashboard.sweeps import uploads
 from dashboard.sweeps.uploads import own_folder
 from tests.dashboard.browsing import settled
@@ -147,3 +154,60 @@ def test_a_read_only_server_takes_no_file_that_no_page_asks_for(tmp_path, page, 
         answers = {page.evaluate(SEND, one.decode()) for one in dict.fromkeys(seen)}
     # What is no session at all is answered otherwise.
     assert answers - {400} == {expected}
+
+
+# --- all uploads together -------------------------------------------------------------------------
+@pytest.fixture
+def uploading(monkeypatch):
+    """A server that may hold 100 bytes, of which 40 are taken; what it takes is told."""
+    taken = []
+
+    async def take(request):
+        taken.append(await request.body())
+        return PlainTextResponse("taken")
+
+    place = "/_stcore/upload_file/{session}/{file}"
+    limit = Middleware(upload_limit.UploadLimit, most=100)
+    app = Starlette(routes=[Route(place, take, methods=["PUT", "GET"])], middleware=[limit])
+    monkeypatch.setattr(upload_limit, "held", lambda: 40)
+    return TestClient(app), taken
+
+
+def test_a_file_is_taken_while_all_together_are_few_enough(uploading):
+    client, taken = uploading
+    for _ in range(2):  # what came counts no longer than it comes; what is held is counted itself
+        assert client.put("/_stcore/upload_file/a/1", content=b"x" * 60).status_code == 200
+    assert taken == [b"x" * 60] * 2
+
+
+def test_a_file_too_much_is_refused_and_says_what_to_do(uploading):
+    client, taken = uploading
+    answer = client.put("/_stcore/upload_file/a/1", content=b"x" * 61)
+    assert answer.status_code == 413
+    assert "lethe import" in answer.text
+    assert taken == []
+
+
+def test_an_upload_that_does_not_say_its_length_is_refused(uploading):
+    client, taken = uploading
+    answer = client.put("/_stcore/upload_file/a/1", content=iter([b"x"]))
+    assert answer.status_code == 411
+    assert taken == []
+
+
+def test_other_requests_are_passed_on(uploading):
+    client, _ = uploading
+    assert client.get("/_stcore/upload_file/a/1").status_code == 200
+
+
+def test_what_is_held_is_what_streamlit_holds(monkeypatch):
+    from streamlit.runtime import Runtime
+    from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+    from streamlit.runtime.uploaded_file_manager import UploadedFileRec
+
+    manager = MemoryUploadedFileManager("/_stcore/upload_file")
+    for session, size in (("a", 3), ("b", 4)):
+        manager.add_file(session, UploadedFileRec("1", "t.csv", "text/csv", b"x" * size))
+    monkeypatch.setattr(Runtime, "exists", lambda: True)
+    monkeypatch.setattr(Runtime, "instance", lambda: SimpleNamespace(uploaded_file_mgr=manager))
+    assert upload_limit.held() == 7
