@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 
 from analysis.compression.masking import CubicSchedule
 from analysis.compression.registry import method
@@ -92,9 +91,16 @@ def test_a_phase_of_another_machine_is_trained_again_and_the_log_says_so(
     assert _run(ours, pruned=True)[1] == n_steps(OPTIONS, N_IMAGES) - 5
 
 
-def test_a_phase_that_does_not_say_where_it_was_trained_is_trained_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("change", ["a flipped bit", "no digest, as before", "cut off", "empty"])
+def test_a_phase_that_is_not_what_was_written_is_trained_again(
+    tmp_path: Path, change: str, caplog: pytest.LogCaptureFixture
+) -> None:
     phase = SharedPhase(tmp_path / "seed-0.safetensors", 5)
     _run(phase, pruned=False)
-    tensors = {name: t for name, t in load_file(phase.path).items() if name != "machine"}
-    save_file(tensors, phase.path)
+    written = bytearray(phase.path.read_bytes())
+    if change == "a flipped bit":
+        written[-1] ^= 1
+    ends = {"no digest, as before": slice(32, None), "cut off": slice(-1), "empty": slice(0)}
+    phase.path.write_bytes(bytes(written[ends.get(change, slice(None))]))
     assert _run(phase, pruned=True)[1] == n_steps(OPTIONS, N_IMAGES)
+    assert "is not what was written" in caplog.text

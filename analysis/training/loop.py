@@ -26,6 +26,9 @@ _EPOCH_RANDOM, _STEP_RANDOM, _MACHINE = "random.epoch", "random.step", "machine"
 _log = logging.getLogger(__name__)
 
 
+_DIGEST = hashlib.sha256().digest_size
+
+
 @dataclass(frozen=True)
 class Shared:
     """Random states at a phase's end: of its epoch's start (the images' order), and of its step."""
@@ -58,17 +61,24 @@ class SharedPhase:
                 tensors[_MOMENTUM + name] = momentum.contiguous()
         tensors |= {_EPOCH_RANDOM: epoch_random, _STEP_RANDOM: torch.get_rng_state()}
         tensors[_MACHINE] = torch.tensor([*self.machine.encode()], dtype=torch.uint8)
+        content = save(tensors)
         with replacing(self.path) as temporary:
-            temporary.write_bytes(save(tensors))
+            temporary.write_bytes(hashlib.sha256(content).digest() + content)
 
     def read(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> Shared | None:
         """Put a model and its optimizer where the dense run was; None where nothing fits."""
         try:
-            tensors = load(self.path.read_bytes())
+            written = self.path.read_bytes()
         except FileNotFoundError:
             return None
-        made_on = tensors.get(_MACHINE)
-        if made_on is None or bytes(made_on.tolist()) != self.machine.encode():
+        digest, content = written[:_DIGEST], written[_DIGEST:]
+        if hashlib.sha256(content).digest() != digest:
+            _log.warning(
+                "%s is not what was written; the first phase is trained again", self.path.name
+            )
+            return None
+        tensors = load(content)
+        if bytes(tensors[_MACHINE].tolist()) != self.machine.encode():
             _log.warning(
                 "%s: the first phase was trained on another machine than this one (%s), where "
                 "numbers are rounded otherwise; it is trained again here",
