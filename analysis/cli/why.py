@@ -10,7 +10,7 @@ from analysis import schema
 from analysis.cli.console import tell
 from analysis.cli.next_steps import with_cache
 from analysis.errors import UserError
-from analysis.presentation.formatting import count, one_line, percent
+from analysis.presentation.formatting import count, one_line, percent, shortened
 from analysis.presentation.why_findings import forecast_sentence, scores_sentence, slices_sentence
 from analysis.presentation.why_missing import no_forecast, no_scores, no_slices
 from analysis.results import SweepResults
@@ -105,10 +105,10 @@ def run_slices(options: argparse.Namespace, cache: Cache) -> int:
         print(f"{one_line(variant_id)}: {said}")
         for row in found.to_dict("records"):
             print(
-                f"  {one_line(row['name'])[:60]}: {count(row['n'])} images, "
+                f"  {shortened(row['name'], 60)}: {count(row['n'])} images, "
                 f"{100 * row['risk_difference']:+.1f} points "
                 f"[{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]; "
-                f"{one_line(row['description'])[:200]}"
+                f"{shortened(row['description'], 200)}"
             )
         said = no_scores(results) or scores_sentence(results.scores(variant_id))
         print(f"  {said}\n")

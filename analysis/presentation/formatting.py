@@ -37,6 +37,12 @@ def one_line(text: object) -> str:
     return _UNSEEN.sub(" ", str(text)).strip()
 
 
+def shortened(text: object, most: int) -> str:
+    """Write text in one line of at most so many characters, the last an ellipsis if cut."""
+    line = one_line(text)
+    return line if len(line) <= most else f"{line[: most - 1].rstrip()}…"
+
+
 def visible(text: str) -> str:
     r"""Return text with every character that a terminal obeys written out, as ``\x1b``.
 

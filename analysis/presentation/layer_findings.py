@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.p_values import short_p
-from analysis.presentation.formatting import is_missing, one_line, percent
+from analysis.presentation.formatting import is_missing, one_line, percent, shortened
 
 MOST_ROWS = 12
 _HEADER = ("layer in float", "forgotten restored", "95 % interval", "top-1", "bytes added", "p")
@@ -55,7 +55,7 @@ def layers_sentence(table: pd.DataFrame) -> str:
 
 
 def _given_back(row: Any) -> str:
-    name = one_line(row["layer"])[:200]
+    name = shortened(row["layer"], 200)
     what = f"layers {name} in float give" if row["k"] > 1 else f"layer {name} in float gives"
     n = f"{int(row['n_restored'])} of {int(row['n_forgotten'])}"
     return (
@@ -80,10 +80,10 @@ def layers_text(table: pd.DataFrame) -> str:
     singles, sets = table[table["k"] == 1], table[table["k"] > 1]
     rows: list[tuple[str, ...]] = [_HEADER, ("---", *["---:"] * (len(_HEADER) - 1))]
     for row in pd.concat([singles.head(MOST_ROWS), sets]).to_dict("records"):
-        name = one_line(row["layer"]).replace("|", "\\|")
+        name = shortened(row["layer"], _LONGEST).replace("|", "\\|")
         rows.append(
             (
-                name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…",
+                name,
                 f"{int(row['n_restored'])} of {int(row['n_forgotten'])}",
                 _interval(row),
                 percent(row["top1"]),

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.p_values import short_p
-from analysis.presentation.formatting import count, one_line, percent
+from analysis.presentation.formatting import count, one_line, percent, shortened
 from analysis.stats.forecast import Skill
 from analysis.stats.image_scores import SCORES
 
@@ -117,7 +117,7 @@ def slices_sentence(table: pd.DataFrame) -> str:
     more = f" {len(table)} groups stand out." if len(table) > 1 else ""
     unit = "PIE excess" if first["measure"] == "PIE excess" else "net share forgotten"
     return (
-        f"{one_line(first['name'])[:80]} ({count(first['n'])} images) stands out: {unit} "
+        f"{shortened(first['name'], 80)} ({count(first['n'])} images) stands out: {unit} "
         f"{100 * first['risk_difference']:+.1f} points "
         f"[{100 * first['low']:+.1f}, {100 * first['high']:+.1f}], "
         f"{100 * first['contrast']:+.1f} more than the others "

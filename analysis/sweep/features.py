@@ -3,15 +3,14 @@
 from collections.abc import Callable
 
 from analysis.config import DENSE_ID
-from analysis.datasets import open_dataset
 from analysis.datasets.preprocess import Progress
 from analysis.errors import UserError, one_line
 from analysis.outputs.features import publish_features
 from analysis.store import Cache
 from analysis.store.features import FEATURES
+from analysis.sweep.again import opened_again
 from analysis.sweep.command import written
-from analysis.sweep.record import check_fingerprint
-from analysis.sweep.source import ModelSource, SweepData, Workplace
+from analysis.sweep.source import ModelSource, Workplace
 
 _PHASE = "features"
 
@@ -52,16 +51,8 @@ def make_features(source: ModelSource, cache: Cache, *, progress: Progress) -> s
     """
     folder = cache.existing(source.name)
     before = folder.manifest()
-    source.check(before)
-    dataset = source.select(open_dataset(source.dataset, max_value=source.max_value))
-    with source.pool(cache.root.absolute()) as pool:
-        source.start(pool, dataset)
-        data = SweepData(dataset, dataset.fingerprint(), {})
-        check_fingerprint(before, data.fingerprint)
-        source.resolve(pool, dataset, before)
-        with folder.locked(), source.inputs(folder, data, progress):
-            manifest = folder.manifest()
-            about = _make(source, Workplace(pool, folder, manifest, progress))
+    with opened_again(source, cache, before, progress=progress) as pool:
+        about = _make(source, Workplace(pool, folder, folder.manifest(), progress))
     if about is None:
         raise UserError(
             f"sweep '{source.name}' has no '{DENSE_ID}' run that is done; 'python -m analysis show "

@@ -17,16 +17,15 @@ import pyarrow as pa
 
 from analysis import schema
 from analysis.config import DENSE_ID
-from analysis.datasets import open_dataset
 from analysis.datasets.preprocess import Progress
 from analysis.errors import UserError
 from analysis.stats.layers import MOST_TOGETHER, Answer, layer_rows, ranked, ranking_half
 from analysis.store import Cache, SweepFolder
 from analysis.store.layers import write_layers
 from analysis.store.manifest import Manifest
+from analysis.sweep.again import opened_again
 from analysis.sweep.external import ExternalSource
-from analysis.sweep.record import check_fingerprint
-from analysis.sweep.source import Key, SweepData
+from analysis.sweep.source import Key
 from analysis.sweep.trained import TrainedSource
 from analysis.training.messages import Layer, LayerAnswer
 
@@ -116,34 +115,27 @@ def culprit_layers(
     n = int(_forgotten(folder, run, label).sum())
     hint = _other_seeds(folder, before, run, label) if n < 2 else ""
     check_forgotten(run, n, len(label), hint)
-    source.check(before)
-    dataset = source.select(open_dataset(source.dataset, max_value=source.max_value))
-    with source.pool(cache.root.absolute()) as pool:
-        source.start(pool, dataset)
-        data = SweepData(dataset, dataset.fingerprint(), {})
-        check_fingerprint(before, data.fingerprint)
-        source.resolve(pool, dataset, before)
-        with folder.locked(), source.inputs(folder, data, progress):
-            stored = [
-                folder.read_population(one, [schema.PREDICTION], [run[1]], len(label)).prediction[0]
-                for one in (DENSE_ID, variant_id)
-            ]
-            layers = source.layers(pool, run).result()
-            if not layers:
-                raise UserError(f"variant '{variant_id}' has no layer that could be put back")
-            found = judge(
-                run,
-                layers,
-                lambda names: source.with_float(pool, run, names),
-                label,
-                np.asarray(stored[0]),
-                progress=progress,
-            )
-            frame = found.table
-            write_layers(folder, *run, pa.Table.from_pandas(frame, preserve_index=False))
-            future = source.to_quantize(pool, run) if wants_graph else None
-            graph, calibration = future.result() if future is not None else (None, None)
-        changed = int((found.prediction != stored[1]).sum())
+    with opened_again(source, cache, before, progress=progress) as pool:
+        stored = [
+            folder.read_population(one, [schema.PREDICTION], [run[1]], len(label)).prediction[0]
+            for one in (DENSE_ID, variant_id)
+        ]
+        layers = source.layers(pool, run).result()
+        if not layers:
+            raise UserError(f"variant '{variant_id}' has no layer that could be put back")
+        found = judge(
+            run,
+            layers,
+            lambda names: source.with_float(pool, run, names),
+            label,
+            np.asarray(stored[0]),
+            progress=progress,
+        )
+        frame = found.table
+        write_layers(folder, *run, pa.Table.from_pandas(frame, preserve_index=False))
+        future = source.to_quantize(pool, run) if wants_graph else None
+        graph, calibration = future.result() if future is not None else (None, None)
+    changed = int((found.prediction != stored[1]).sum())
     note = (
         f"made again here, '{variant_id}' answers {changed:,} of {len(label):,} images otherwise "
         "than when the sweep was made: another machine or library rounds otherwise"

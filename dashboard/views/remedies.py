@@ -12,7 +12,7 @@ from analysis.export.cascade_files import SCRIPT, THRESHOLDS, cascade_contents
 from analysis.figures.cascade import cascade
 from analysis.figures.deciles import deciles
 from analysis.figures.layers import culprit_layers
-from analysis.presentation.formatting import count, percent
+from analysis.presentation.formatting import count, percent, shortened
 from analysis.presentation.layer_findings import layers_sentence
 from analysis.presentation.why_findings import (
     cascade_sentence,
@@ -47,6 +47,7 @@ _STAND_OUT = (
     "did not suggest them (q ≤ 0.05, other seeds and other images where runs are several):"
 )
 _MOST, _LEAST_SAVED = 8, 0.05
+_LONGEST_NAME, _LONGEST_WORDS = 80, 200
 
 
 def show() -> None:
@@ -120,10 +121,10 @@ def _slice(context: Context, row: dict[str, object]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key=f"slice-{row['slice']}"):
         st.markdown(
             plain(
-                f"{row['name']}: {count(row['n'])} images, "
+                f"{shortened(row['name'], _LONGEST_NAME)}: {count(row['n'])} images, "
                 f"{100 * float(str(row['risk_difference'])):+.1f} points "
                 f"[{100 * float(str(row['low'])):+.1f}, {100 * float(str(row['high'])):+.1f}]. "
-                f"{row['description']}"
+                f"{shortened(row['description'], _LONGEST_WORDS)}"
             )
         )
         if st.button("Gallery", key=f"open-{row['slice']}", icon=":material/grid_view:"):

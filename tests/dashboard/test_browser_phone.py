@@ -49,6 +49,14 @@ def test_tools_fold_above_the_tiles_too(phone, address):
         assert box["x"] + box["width"] <= WIDTH
 
 
+def test_sweep_and_ties_are_as_wide_as_each_other(phone, address):
+    phone.goto(f"{address}/remedies?sweep=plain")
+    settled(phone)
+    boxes = [phone.locator(f".st-key-filter-{one}").bounding_box() for one in ("sweep", "ties")]
+    assert boxes[0]["x"] == boxes[1]["x"] <= 0.1 * WIDTH
+    assert boxes[0]["width"] == boxes[1]["width"] >= 0.8 * WIDTH
+
+
 def test_a_wide_screen_has_the_filters_open_and_no_switch(page, address):
     page.goto(f"{address}/gallery?sweep=plain")
     painted(page)
