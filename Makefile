@@ -1,4 +1,4 @@
-# make locked: what CI installs, every file held against its hash in requirements.lock.
+# make locked: what CI installs, every file checked against its hash in requirements.lock.
 # make run: the dashboard, and the demo sweep where there is none yet.   make test: all tests.
 PORT ?= 8501
 CACHE ?= cache

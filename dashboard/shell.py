@@ -252,7 +252,7 @@ def _notes() -> None:
 
 
 def _comparing() -> None:
-    """Say which files are still held against what was written, for as long as they are."""
+    """Say which files are still checked against what was written, for as long as they are."""
     here = _context_or_none()
     if here is not None and here.results.folder.unhashed():
         st.fragment(_still_comparing, run_every=_COMPARE_EVERY)()

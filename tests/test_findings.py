@@ -299,7 +299,7 @@ def test_at_the_second_look_p_and_q_are_held_against_less():
         assert ("1 of 2 classes moved" in of_classes(frame, moved, look=2)) == is_found
         told = said(frame, moved, look=2)
         assert any("rare classes lose more:" in one for one in told) == is_found
-        assert "this is look 2, and p and q are held against 0.0076" in told[-1]
+        assert "this is look 2, and p and q are compared with 0.0076" in told[-1]
         assert "more than that, like for like" in noise(frame)
         assert not any("Seeds were added" in one for one in said(frame, moved))
 

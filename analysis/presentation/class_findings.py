@@ -31,7 +31,7 @@ def of_classes(
     has_seeds : bool
         Whether other seeds are in the tests; with one run a variant they are not.
     alpha : float
-        What q is held against.
+        What q is compared with.
     """
     tested = classes[classes["p_two_way"].notna()]
     if tested.empty:
@@ -139,7 +139,7 @@ def of_long_tail(row: pd.Series, *, alpha: float = ALPHA) -> str:
     row : Series
         The variant's row of the summary.
     alpha : float
-        What p is held against.
+        What p is compared with.
     """
     slope, p = row.get("long_tail_slope"), row.get("long_tail_p")
     if is_missing(slope) or is_missing(p):

@@ -174,6 +174,6 @@ def _looks(look: int) -> str:
     if look <= 1:
         return ""
     return (
-        f"Seeds were added after results were seen: this is look {look}, and p and q are held "
-        f"against {alpha_at_look(look):.2g}: all later looks together add at most 2 % of errors."
+        f"Seeds were added after results were seen: this is look {look}, and p and q are compared "
+        f"with {alpha_at_look(look):.2g}: all later looks together add at most 2 % of errors."
     )

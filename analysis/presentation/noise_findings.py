@@ -25,7 +25,7 @@ def beyond_noise(variants: pd.DataFrame, *, alpha: float = ALPHA, is_pending: bo
     variants : DataFrame
         Rows of the summary of compressed variants.
     alpha : float
-        What p is held against.
+        What p is compared with.
     is_pending : bool
         Whether the tests are still to be computed.
     """

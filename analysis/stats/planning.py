@@ -117,7 +117,7 @@ def image_floor(images: FloatArray, both: FloatArray) -> FloatArray:
 
 
 def alpha_at_look(look: int) -> float:
-    """Level that a p value is held against at the j-th look: ``.05 * 6 / (pi^2 j^2)``.
+    """Level that a p value is compared with at the j-th look: ``.05 * 6 / (pi^2 j^2)``.
 
     The levels of all looks sum to .05. Where seeds were never added after results were seen there
     is one look, at .05.

@@ -1,4 +1,4 @@
-"""What is read is what was written: files held against the manifest, each hashed once a process.
+"""What is read is what was written: files checked against the manifest, each once a process.
 
 A file of this machine is known by its path, size, time of writing and inode. Large ones are hashed
 in the background, and count as they are until that is done. Of a file on another machine only the
@@ -114,7 +114,7 @@ class Guard:
         self._large: set[str] = set()
 
     def reading(self, paths: Sequence[Location], read: Callable[[list[Location]], T]) -> T:
-        """Read files, after each is held against the manifest, and see that they stayed the same.
+        """Read files, each checked against the manifest first, and see that they stayed the same.
 
         Raises
         ------
@@ -137,7 +137,7 @@ class Guard:
         raise self._changed()
 
     def place(self, path: Location) -> Location:
-        """Return where a file lies, after it is held against the manifest."""
+        """Return where a file lies, after it is checked against the manifest."""
         return self._checked([path])[0]
 
     def unhashed(self) -> list[str]:

@@ -234,7 +234,7 @@ class Rows:
     Parameters
     ----------
     place : callable
-        Says where the file lies now, after it was held against the manifest.
+        Says where the file lies now, after it was checked against the manifest.
 
     Raises
     ------

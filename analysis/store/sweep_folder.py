@@ -213,11 +213,11 @@ class SweepFolder:
         return self._guard.reading([self.images_path()], lambda at: column_names(at[0], self.name))
 
     def read_checked(self, path: Location, read: Callable[[Location], T]) -> T:
-        """Read one of the sweep's files, after it is held against the manifest."""
+        """Read one of the sweep's files, after it is checked against the manifest."""
         return self._guard.reading([path], lambda at: read(at[0]))
 
     def unhashed(self) -> list[str]:
-        """Name the large files that were opened and are still held against the manifest."""
+        """Name the large files that were opened and are still checked against the manifest."""
         return self._guard.unhashed()
 
     def read_population(

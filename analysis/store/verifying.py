@@ -1,4 +1,4 @@
-"""What lies in a sweep's folder held against its manifest, and what a killed process left in it."""
+"""A sweep's folder compared with its manifest, and what a killed process left in it."""
 
 from collections.abc import Collection
 

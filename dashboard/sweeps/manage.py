@@ -103,7 +103,7 @@ def _extend(manifest: Manifest) -> None:
     seeds = st.number_input(
         "Seeds", n_seeds, max(n_seeds, 1000), n_seeds, key=f"more-seeds-{name}",
         help="More seeds make intervals narrower. They are a further look at the results: p and q "
-        "are held against less then.",
+        "are then compared with a lower level.",
     )  # fmt: skip
     variants = st.text_input(
         "More variants", placeholder="magnitude=0.8 int8-static", key=f"more-variants-{name}"

@@ -300,7 +300,7 @@ def test_single_models_are_judged_over_images(single_telling: SweepFolder, tmp_p
 def test_classes_of_single_models_are_judged_by_d_over_images_not_by_mcnemar(
     single_telling: SweepFolder, tmp_path: Path, judge: str
 ) -> None:
-    """D is held against its own interval: McNemar's test is of the change of recall."""
+    """D is checked against its own interval: McNemar's test is of the change of recall."""
     classes = SweepResults(single_telling).classes(PRUNED).set_index("class_name")
     rules = "\n".join(f"classes.{name} = {{max = 0, judge = '{judge}'}}" for name in classes.index)
     found = {one.where: one for one in verdicts(single_telling, tmp_path, rules)}

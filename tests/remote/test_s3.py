@@ -1,4 +1,4 @@
-"""A cache in S3, held against a server of its protocol on this machine."""
+"""A cache in S3, checked against a server of its protocol on this machine."""
 
 import os
 import subprocess
