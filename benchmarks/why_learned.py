@@ -10,11 +10,12 @@ resampled 500 times. Beside it the mean margin of the dense runs alone, which le
 import argparse
 
 import numpy as np
+from sklearn.metrics import average_precision_score
 
 from analysis import schema
 from analysis.config import DENSE_ID
 from analysis.results import SweepResults
-from analysis.stats.forecast import _precision, halves_of_images
+from analysis.stats.forecast import halves_of_images
 from analysis.stats.image_scores import atypicality, runs_scores
 from analysis.stats.votes import FloatArray
 from analysis.store import Cache
@@ -65,6 +66,13 @@ def learned(x: FloatArray, event: FloatArray) -> FloatArray:
     for here in (choosing, ~choosing):
         found[here] = x[here] @ fitted(x[~here], event[~here])
     return found
+
+
+def _precision(score: FloatArray, event: FloatArray, weight: FloatArray) -> float:
+    """Average precision where each image counts as ``event`` of one and the rest of the other."""
+    truth = np.repeat([1.0, 0.0], len(score))
+    weights = np.concatenate([event * weight, (1 - event) * weight])
+    return float(average_precision_score(truth, np.tile(score, 2), sample_weight=weights))
 
 
 def _difference(score: FloatArray, doubt: FloatArray, event: FloatArray) -> str:
