@@ -88,7 +88,9 @@ def group_excess(
     """
     known = code >= 0
     place, difference = code[known], (half - floor)[known]
-    moved = tuple(part[:, known] for part in found.moved) if found is not None else ()
+    moved = found.moved if found is not None else ()
+    if not known.all():
+        moved = tuple(part[:, known] for part in moved)
 
     def summed(values: FloatArray) -> FloatArray:
         return np.bincount(place, weights=values, minlength=n_groups).astype(np.float64)

@@ -173,10 +173,8 @@ def find_slices(
     chosen = _chosen(partitions, half, floor, found, choosing, n_tested)
     if not chosen or found is None:
         return []
-    tests = [
-        (partition, group, _tested(partition, half, floor, found, ~choosing))
-        for partition, group in chosen
-    ]
+    judging = _Half.of(half, floor, found, ~choosing)
+    tests = [(partition, group, judging.tested(partition)) for partition, group in chosen]
     risk_p, contrast_p = (
         np.array([_one_sided(getattr(groups, name), group) for _, group, groups in tests])
         for name in ("risk", "contrast")
@@ -211,13 +209,27 @@ def _one_sided(test: TwoWay, group: int) -> float:
     return half if test.difference[group] > 0 else 1 - half
 
 
-def _tested(
-    partition: Partition, half: FloatArray, floor: FloatArray, found: Jackknife, images: BoolArray
-) -> Groups:
-    # Images in none of the groups are among the others all the same.
-    n = len(partition.names)
-    code = np.where(partition.code >= 0, partition.code, n)
-    return group_excess(half, floor, found, np.where(images, code, -1), n + 1)
+@dataclass(frozen=True)
+class _Half:
+    """What is known of some of the images, taken out once for all candidates."""
+
+    images: BoolArray
+    half: FloatArray
+    floor: FloatArray
+    found: Jackknife
+
+    @classmethod
+    def of(
+        cls, half: FloatArray, floor: FloatArray, found: Jackknife, images: BoolArray
+    ) -> "_Half":
+        moved = tuple(part[:, images] for part in found.moved)
+        return cls(images, half[images], floor[images], Jackknife(moved))
+
+    def tested(self, partition: Partition) -> Groups:
+        # Images in none of the groups are among the others all the same.
+        n, code = len(partition.names), partition.code[self.images]
+        code = np.where(code >= 0, code, n)
+        return group_excess(self.half, self.floor, self.found, code, n + 1)
 
 
 def _chosen(
@@ -231,8 +243,9 @@ def _chosen(
     if found is None:
         return []
     candidates = []
+    suggesting = _Half.of(half, floor, found, choosing)
     for partition in partitions:
-        groups = _tested(partition, half, floor, found, choosing)
+        groups = suggesting.tested(partition)
         known = partition.code >= 0
         sizes = [
             np.bincount(partition.code[known & side], minlength=len(partition.names))
