@@ -70,7 +70,7 @@ SHOTS = {
     "curves-tablet": Shot(CLOTHES, FIGURE, 1100, scheme="dark", width=900),
     "overview-tablet": Shot(PHOTOS, FIGURE, 1100, width=900),
     "sweeps": Shot(PHOTOS, "h1", 620),
-    "sweeps-import": Shot(PHOTOS, "[data-testid=stFileUploader]", 960, "part=import"),
+    "sweeps-import": Shot(PHOTOS, "[data-testid=stFileUploader]", 860, "part=import"),
 }
 README = Shot(PHOTOS, TILE, 900, "kind=forgotten")
 
@@ -101,7 +101,8 @@ def main() -> None:
 def _drawn(browser: Browser, address: str, name: str, shot: Shot) -> Image.Image:
     page: Page = browser.new_page(viewport={"width": shot.width, "height": shot.height})
     page.emulate_media(color_scheme="dark" if shot.scheme == "dark" else "light")
-    path = "" if name == "overview" else name.partition("-")[0]
+    path = name.partition("-")[0]
+    path = "" if path == "overview" else path
     page.goto(f"{address}/{path}?sweep={shot.sweep}&{shot.query}")
     page.wait_for_selector(shot.needed, timeout=120_000)
     page.wait_for_function(_NOTHING_IS_LOADING, timeout=120_000)
