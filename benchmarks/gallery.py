@@ -30,18 +30,19 @@ FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-_ALL_PAINTED = """([n, first]) => {
+_VERSION = "document.querySelector('.lethe-gallery')?.dataset.version"
+_ALL_PAINTED = f"""([n, before]) => {{
   const tiles = [...document.querySelectorAll('[data-testid=gallery-tile]')];
-  return tiles.length === n && tiles[0].dataset.imageId !== first
-    && tiles.every(t => { const i = t.querySelector('img'); return i.complete && i.naturalWidth; });
-}"""
-_WHEN_PAINTED = f"""([n, first, click]) => new Promise(done => {{
+  return tiles.length === n && {_VERSION} !== before
+    && tiles.map(t => t.querySelector('img')).every(i => !i || (i.complete && i.naturalWidth));
+}}"""
+_WHEN_PAINTED = f"""([n, before, click]) => new Promise(done => {{
   const painted = {_ALL_PAINTED};
   const key = {{ key: click, bubbles: true }};
   if (click.length > 1) document.querySelector(click).click();
-  else document.body.dispatchEvent(new KeyboardEvent("keydown", key));
+  else if (click) document.body.dispatchEvent(new KeyboardEvent("keydown", key));
   const start = performance.now();
-  const look = () => painted([n, first])
+  const look = () => painted([n, before])
     ? requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now() - start)))
     : performance.now() - start > 20000 ? done(NaN) : requestAnimationFrame(look);
   look();
@@ -72,8 +73,13 @@ class Browsing:
 
     def step(self, click: str) -> float:
         """Click what a selector finds, or press a key; return the seconds to another full page."""
-        first = self.page.get_attribute("[data-testid=gallery-tile]", "data-image-id")
-        seconds = float(self.page.evaluate(_WHEN_PAINTED, [60, first, click])) / 1000
+        before = self.page.evaluate(_VERSION)
+        if click.startswith("Arrow"):  # sliders take real keys alone
+            asked = [60, before, ""]
+            self.page.evaluate(f"asked => {{ window.painted = ({_WHEN_PAINTED})(asked); }}", asked)
+            self.page.keyboard.press(click)
+            return float(self.page.evaluate("() => window.painted")) / 1000
+        seconds = float(self.page.evaluate(_WHEN_PAINTED, [60, before, click])) / 1000
         self.page.wait_for_timeout(300)
         return seconds
 
@@ -99,6 +105,37 @@ def measure(browsing: Browsing, *, rounds: int) -> dict[str, list[float]]:
         times["filter"].append(browsing.step("[data-next]"))
         options.nth(place).evaluate("e => e.removeAttribute('data-next')")
         times["sparsity"].append(browsing.step("]" if turn % 2 else "["))
+    return times
+
+
+_SET = ".st-key-filter-not_pie_in"
+_RANGE = ".st-key-filter-range-dense_confidence input[type=range]"
+
+
+def measure_filters(browsing: Browsing, url: str, *, rounds: int) -> dict[str, list[float]]:
+    """Return seconds of each step of a range, and of what is no PIE in another variant.
+
+    The panel of ranges is open, so that each step draws the histograms too.
+    """
+    page = browsing.page
+    browsing.open(f"{url}&population=all")
+    page.locator(".st-key-gallery-ranges summary").click()
+    page.wait_for_selector(_RANGE, state="attached", timeout=120_000)
+    page.wait_for_timeout(3000)
+    times: dict[str, list[float]] = {"range": [], "set": []}
+    for turn in range(rounds):
+        page.locator(_RANGE).first.focus()
+        times["range"].append(browsing.step("ArrowLeft" if turn % 2 else "ArrowRight"))
+        if turn % 2:
+            chosen = page.locator(
+                f"{_SET} [data-tag] button, {_SET} [data-tag] [role=button]"
+            ).first
+        else:
+            page.locator(f"{_SET} input").click()
+            chosen = page.get_by_role("option").nth(1 + turn % 3)
+        chosen.evaluate("e => e.setAttribute('data-next', '1')")
+        times["set"].append(browsing.step("[data-next]"))
+        page.keyboard.press("Escape")
     return times
 
 
@@ -242,6 +279,8 @@ def _run(cache: Path, chromium: str, options: argparse.Namespace) -> None:
             browsing.open(f"http://127.0.0.1:{port}/gallery{query}")
             browsing.n_bytes = 0
             times = measure(browsing, rounds=options.rounds)
+            address = f"http://127.0.0.1:{port}/gallery{query}"
+            times |= measure_filters(browsing, address, rounds=options.rounds)
             for name, seconds in times.items():
                 print(f"{name} change to 60 tiles painted: {_spread(seconds)}")
             steps = sum(map(len, times.values()))

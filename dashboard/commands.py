@@ -8,6 +8,12 @@ from analysis.sweep.command import written
 from dashboard import data
 
 
+def cache_name() -> str:
+    """Return the cache as a command names it from any folder, without a password."""
+    root = data.cache_root()
+    return str(root) if isinstance(root, RemotePath) else os.path.abspath(root)
+
+
 def typed(words: Iterable[str]) -> str:
     """Write the words of a command, verb first, as a line for a shell that works from any folder.
 
@@ -18,8 +24,6 @@ def typed(words: Iterable[str]) -> str:
     words : iterable of str
         Such as ``("verify", "demo")``.
     """
-    root = data.cache_root()
-    cache = str(root) if isinstance(root, RemotePath) else os.path.abspath(root)
     given = list(words)
     # Before what takes everything that follows, such as the models of a sweep.
-    return written([given[0], "--cache", cache, *given[1:]])
+    return written([given[0], "--cache", cache_name(), *given[1:]])

@@ -16,8 +16,9 @@ from analysis.presentation.formatting import duration
 from analysis.presentation.glossary import TERMS
 from analysis.stats.votes import TIE_RULES
 from analysis.store.manifest import Manifest
+from analysis.sweep.command import naming_cache
 from dashboard import context, data, first_visit, sign_in, state
-from dashboard.commands import typed
+from dashboard.commands import cache_name, typed
 from dashboard.context import EmptyCacheError, NothingYetError
 from dashboard.selection import Selection
 from dashboard.sweeps import launch, outcome
@@ -77,8 +78,8 @@ def _how_to_begin() -> None:
 
 
 def tell(message: str) -> None:
-    """Show one failure, in words."""
-    st.error(plain(message), icon=":material/error:")
+    """Show one failure, in words; commands in it name the cache they mean."""
+    st.error(plain(naming_cache(message, cache_name())), icon=":material/error:")
 
 
 EVERY = 2.0

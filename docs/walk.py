@@ -1,14 +1,17 @@
 """Draw the pictures of the README and of docs/dashboard.md: every page of the dashboard.
 
-The cache must hold the demo with corruptions and a sweep of CIFAR-10::
+The cache must hold the demo with corruptions, for pages of shifts and metadata, and a sweep of
+CIFAR-10 and one of Fashion-MNIST::
 
     lethe demo
     lethe sweep --name demo --dataset digits-longtail --model tiny_cnn --seeds 10 --epochs 50 \
         --variants magnitude=0.3,0.5,0.7,0.9,0.95 --variants int8-static --variants int8-dynamic \
         --corruptions gaussian_noise=1,3,5 --corruptions defocus_blur=1,3,5 \
         --corruptions fog=1,3,5 --corruptions contrast=1,3,5
-    lethe sweep --dataset cifar10:DIR --model tiny_cnn --seeds 8 --train-limit 6000 \
-        --test-limit 2000 --epochs 5 --variants magnitude=0.7,0.9,0.95 --variants int8-static
+    lethe sweep --dataset cifar10:DIR --model tiny_cnn --seeds 10 --epochs 6 --train-limit 6000 \
+        --variants magnitude=0.5,0.9,0.95 --variants int8-static
+    lethe sweep --name fashion-mnist --dataset fashion-mnist:DIR --model tiny_cnn --seeds 10 \
+        --epochs 6 --train-limit 12000 --variants magnitude=0.5,0.9,0.95 --variants int8-static
 
 Then, from the project's folder: ``python -m docs.walk [--cache DIR] [PAGE …]``. Chromium is found
 as the benchmarks find it (``LETHE_CHROMIUM`` names another).
@@ -27,7 +30,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from benchmarks.gallery import FLAGS, app, free_port
 
 HERE = Path(__file__).parent
-DIGITS, PHOTOS = "demo", "cifar10-tiny_cnn"
+DIGITS, PHOTOS, CLOTHES = "demo", "cifar10-tiny_cnn", "fashion-mnist"
 FIGURE, TILE = ".js-plotly-plot .main-svg", "[data-testid=gallery-tile] img"
 _NOTHING_IS_LOADING = """() => !document.querySelector(
   '[data-testid=stSkeleton], [data-testid=stStatusWidget], [data-stale=true]')"""
@@ -53,21 +56,21 @@ SHOTS = {
     "overview": Shot(PHOTOS, FIGURE, 1080),
     "gallery": Shot(PHOTOS, TILE, 980, "kind=forgotten", "dark"),
     "classes": Shot(PHOTOS, FIGURE, 1080),
-    "curves": Shot(DIGITS, FIGURE, 1180, "of=value&attribute=planted&of_value=blur"),
+    "curves": Shot(PHOTOS, FIGURE, 1180),
     "robustness": Shot(DIGITS, FIGURE, 980, scheme="dark"),
     "compare": Shot(PHOTOS, "[data-testid=stDataFrame] canvas", 1180, "other=magnitude-0.90"),
     "attributes": Shot(DIGITS, FIGURE, 980),
-    "remedies": Shot(DIGITS, FIGURE, 1480, "variant=magnitude-0.95"),
-    "map": Shot(DIGITS, ".lethe-map[data-painted]", 980, "color=class"),
+    "remedies": Shot(PHOTOS, FIGURE, 1480, "variant=magnitude-0.95"),
+    "map": Shot(CLOTHES, ".lethe-map[data-painted]", 980, "color=class"),
     "image": Shot(PHOTOS, FIGURE, 980, "kind=forgotten", "dark"),
     "annotate": Shot(PHOTOS, "h1", 620),
     "export": Shot(PHOTOS, "[data-testid=stDataFrame] canvas", 900),
     "gallery-phone": Shot(PHOTOS, TILE, 1500, "kind=forgotten", width=390),
     "classes-phone": Shot(PHOTOS, FIGURE, 1500, scheme="dark", width=390),
-    "curves-tablet": Shot(DIGITS, FIGURE, 1100, scheme="dark", width=900),
+    "curves-tablet": Shot(CLOTHES, FIGURE, 1100, scheme="dark", width=900),
     "overview-tablet": Shot(PHOTOS, FIGURE, 1100, width=900),
     "sweeps": Shot(PHOTOS, "h1", 620),
-    "sweeps-import": Shot(PHOTOS, "[data-testid=stFileUploader]", 960, "part=import"),
+    "sweeps-import": Shot(PHOTOS, "[data-testid=stFileUploader]", 860, "part=import"),
 }
 README = Shot(PHOTOS, TILE, 900, "kind=forgotten")
 
@@ -98,7 +101,8 @@ def main() -> None:
 def _drawn(browser: Browser, address: str, name: str, shot: Shot) -> Image.Image:
     page: Page = browser.new_page(viewport={"width": shot.width, "height": shot.height})
     page.emulate_media(color_scheme="dark" if shot.scheme == "dark" else "light")
-    path = "" if name == "overview" else name.partition("-")[0]
+    path = name.partition("-")[0]
+    path = "" if path == "overview" else path
     page.goto(f"{address}/{path}?sweep={shot.sweep}&{shot.query}")
     page.wait_for_selector(shot.needed, timeout=120_000)
     page.wait_for_function(_NOTHING_IS_LOADING, timeout=120_000)

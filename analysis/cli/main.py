@@ -25,6 +25,7 @@ from analysis.cli import (
 )
 from analysis.errors import LetheError, RunError
 from analysis.store import Cache, checking
+from analysis.sweep.command import naming_cache
 
 _PROGRAM = "python -m analysis"
 _STOPPED = 130
@@ -97,23 +98,26 @@ def _run(options: argparse.Namespace) -> int:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
         return 0
     except LetheError as error:
-        return _fail(error, options.verbose, error.exit_status)
+        return _fail(error, options, error.exit_status)
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         reason = f"the disk is full{where}" if error.errno == _DISK_FULL else f"{error}"
-        return _fail(RunError(reason), options.verbose, RunError.exit_status)
+        return _fail(RunError(reason), options, RunError.exit_status)
     except Exception as error:
         # 1 is an answer, of ``check`` and ``verify``; a fault of Lethe's own is none.
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         hint = "" if options.verbose else "; --verbose shows where"
         problem = RunError(f"this is a fault of Lethe itself: {what}{hint}")
-        return _fail(problem, options.verbose, RunError.exit_status)
+        return _fail(problem, options, RunError.exit_status)
 
 
-def _fail(error: Exception, verbose: bool, status: int) -> int:
-    if verbose:
+def _fail(error: Exception, options: argparse.Namespace, status: int) -> int:
+    if options.verbose:
         console.tell(traceback.format_exc().rstrip())
-    _say(f"error: {error}")
+    said = str(error)
+    if options.cache != next_steps.default_cache():
+        said = naming_cache(said, options.cache)
+    _say(f"error: {said}")
     return status
 
 

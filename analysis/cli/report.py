@@ -7,6 +7,7 @@ from typing import Any
 
 from analysis.budgets import read_budget
 from analysis.cli.console import ProgressBars
+from analysis.cli.next_steps import default_cache
 from analysis.cli.options import add_options, preset_of
 from analysis.figures.preset import FigurePreset
 from analysis.presentation.formatting import size
@@ -14,6 +15,7 @@ from analysis.presentation.sections import SECTIONS
 from analysis.results import SweepResults
 from analysis.stats.votes import TIE_RULES
 from analysis.store import Cache
+from analysis.sweep.command import naming_cache
 
 _REPORT_ABOUT = """\
 Write a sweep as one self-contained HTML page that opens offline and prints (index.html), every \
@@ -84,6 +86,7 @@ def run_report(options: argparse.Namespace, cache: Cache) -> int:
         f"{written.page}: {size(written.n_bytes)}, {written.n_figures} figures, "
         f"{written.n_tables} tables"
     )
+    is_usual = options.cache == default_cache()
     for note in written.notes:
-        print(f"note: {note}")
+        print(f"note: {note if is_usual else naming_cache(note, options.cache)}")
     return 0

@@ -32,6 +32,8 @@ _LINE, _NOTE_LINE = 16, 14
 _NOTE = 10
 WIDTH = 900
 _EDGE = 14
+# What stands beside each name of a legend: its mark and the space around it.
+_KEY = 46
 _RIGHT = 24
 # Of a narrow figure the names of rows take less than half, and its height follows the width.
 _MOST_NAMES = 0.42
@@ -184,7 +186,7 @@ def _laid_out(figure: go.Figure, width: float, *, smallest: int = _NOTE) -> go.F
     head = wrapped(html.unescape(words.title), room, size)
     lines = wrapped(words.subtitle, room)
     names = [str(t.name) for t in figure.data if t.name and t.showlegend is not False]
-    legend = _legend_rows(names, width - 2 * _EDGE) * 20 + 6 if len(names) > 1 else 0
+    legend = _legend_rows(names, width - _EDGE) * 20 + 6 if len(names) > 1 else 0
     top = 10 + round(1.3 * size) * len(head) + 12 * bool(head) + _LINE * len(lines) + legend
     top += int(meta["top_labels"]) + (10 if lines else 0) + (14 if lines and not head else 0)
     small = max(smallest, _NOTE)
@@ -210,9 +212,11 @@ def _laid_out(figure: go.Figure, width: float, *, smallest: int = _NOTE) -> go.F
 
 
 def _heading(head: list[str], lines: list[str], size: int) -> dict[str, Any]:
+    # Plotly sets the middle of several lines where it would set one.
+    down = _EDGE + round(0.65 * size) * max(len(head) - 1, 0)
     made: dict[str, Any] = {
         "text": "<br>".join(map(escape, head)), "x": 0, "xanchor": "left", "xref": "container",
-        "y": 1, "yanchor": "top", "yref": "container", "pad": {"l": _EDGE, "t": _EDGE},
+        "y": 1, "yanchor": "top", "yref": "container", "pad": {"l": _EDGE, "t": down},
         "font": {"size": size},
     }  # fmt: skip
     subtitle = {"text": "<br>".join(map(escape, lines)), "font": {"size": LETTER}}
@@ -323,6 +327,8 @@ def _step(n: int, height: int) -> int:
 
 
 def _legend_rows(names: list[str], width: float) -> int:
-    """Rows of a horizontal legend, which stands in columns as wide as its longest name."""
-    columns = max(int(width) // (50 + text_width(names)), 1)
+    """Rows of a horizontal legend: one, or columns as wide as its longest name."""
+    if sum(_KEY + text_width([name]) for name in names) <= width:
+        return 1
+    columns = max(int(width) // (_KEY + text_width(names)), 1)
     return -(-len(names) // columns)

@@ -219,6 +219,7 @@ def render(
         view=asked.view,
         **_found(scope, asked),
         **(_made(scope) if asked.has_details else discreet(_made(scope))),
+        **_cache(scope, has_details=asked.has_details),
     )
 
 
@@ -282,6 +283,14 @@ def _seed_tests(scope: Scope) -> list[dict[str, str]]:
             }
         )
     return rows
+
+
+def _cache(scope: Scope, *, has_details: bool) -> dict[str, Any]:
+    """How commands name the cache: by its path, where that may be told; else a sentence asks it."""
+    root = f"{scope.results.folder.path.parent}"
+    is_usual = root == "cache"
+    named = f" --cache {shlex.quote(root)}" if has_details and not is_usual else ""
+    return {"cache": named, "asks_for_cache": not is_usual and not has_details}
 
 
 def _made(scope: Scope) -> dict[str, Any]:

@@ -37,6 +37,25 @@ def written(words: Iterable[str]) -> str:
     return shlex.join(["python", "-m", "analysis", *words])
 
 
+_NAMED = re.compile(
+    r"((?:python -m analysis|lethe) (?:demo|export|features|forecast|import|join|list|map|merge|"
+    r"remedy|remove|rename|report|show|slices|sweep|verify))(?![\w-])(?![^'\n]*--cache)"
+)
+
+
+def naming_cache(text: str, cache: str) -> str:
+    """Return a message whose commands name the cache they mean, so that they work when pasted.
+
+    Parameters
+    ----------
+    text : str
+        A message, with commands in it or without.
+    cache : str
+        Folder or address of the cache.
+    """
+    return _NAMED.sub(lambda found: f"{found[0]} --cache {shlex.quote(cache)}", text)
+
+
 def sweep_words(manifest: Manifest) -> list[str]:
     """Words of the command of a sweep, without its shifts; verb first, not quoted."""
     options = manifest.config.options

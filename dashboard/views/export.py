@@ -16,8 +16,10 @@ from analysis.results import TABLES
 from analysis.results.code import table_code
 from analysis.stats.pie import KINDS
 from analysis.store.tabular import write_table
+from analysis.sweep.command import naming_cache
 from dashboard import context as contexts
 from dashboard import figure_preset
+from dashboard.commands import cache_name
 from dashboard.context import Context
 from dashboard.export_panel import block
 from dashboard.figure_clicks import opener
@@ -115,7 +117,7 @@ def _figures(context: Context) -> None:
     scope, problems = scope_of(context.results, None), list[str]()
     figures = {one.title: one for one in drawings(scope, problems)}
     for problem in problems:
-        st.warning(plain(problem), icon=":material/broken_image:")
+        st.warning(plain(naming_cache(problem, cache_name())), icon=":material/broken_image:")
     with st.container(width=320):
         one = figures[st.selectbox("Figure", list(figures), key="export-figure")]
     figure_preset.controls()

@@ -5,6 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from analysis.cli.main import main
+from analysis.sweep.command import naming_cache
+from dashboard import shell
 from dashboard.commands import typed
 from tests.synthetic import make_sweep
 
@@ -35,3 +40,38 @@ def test_a_pasted_command_works(tmp_path: Path, monkeypatch) -> None:
 def test_a_password_in_the_address_is_not_shown(monkeypatch) -> None:
     monkeypatch.setenv("LETHE_CACHE", "sftp://ann:secret@host/cache")
     assert "secret" not in typed(("list",))
+
+
+MESSAGES = (
+    "x.parquet is missing; 'python -m analysis verify made' lists what is wrong",
+    "x is damaged; 'lethe verify made' lists what is wrong, and more",
+    "no features; 'python -m analysis features made' makes them",
+    "there: none yet; 'python -m analysis demo' makes one",
+    "left out: python -m analysis export made images --out images.parquet",
+)
+
+
+@pytest.mark.parametrize("message", MESSAGES)
+def test_commands_in_messages_name_the_cache_once(message):
+    named = naming_cache(message, "/a b/c")
+    assert named.count("--cache '/a b/c'") == 1
+    assert naming_cache(named, "/other") == named
+    assert named.replace(" --cache '/a b/c'", "") == message
+
+
+@pytest.mark.parametrize("text", ["lethe verifying", "this is a fault of Lethe itself", "lethe is"])
+def test_what_is_no_command_stays(text):
+    assert naming_cache(text, "/a") == text
+
+
+def test_a_failure_on_the_screen_and_on_the_terminal_names_the_cache(tmp_path, monkeypatch, capsys):
+    folder = make_sweep(tmp_path, n_images=20, seeds=1)
+    (folder.path / "images.parquet").unlink()
+    monkeypatch.delenv("LETHE_CACHE", raising=False)
+    assert main(["export", "made", "images", "--cache", str(tmp_path)]) == 3
+    assert f"verify --cache {tmp_path} made" in capsys.readouterr().err
+    monkeypatch.setenv("LETHE_CACHE", str(tmp_path))
+    shown = []
+    monkeypatch.setattr(shell.st, "error", lambda text, **_: shown.append(text))
+    shell.tell("broken; 'python -m analysis verify made' lists what is wrong")
+    assert "--cache" in shown[0].replace("\\", "")

@@ -10,7 +10,7 @@ from analysis.figures.class_impact import class_impact
 from analysis.figures.curves import metric_curve
 from analysis.figures.drawn import drawn_data, units
 from analysis.figures.files import figure_bytes
-from analysis.figures.layout import fit
+from analysis.figures.layout import _heading, _legend_rows, fit
 from analysis.figures.lettering import text_width
 from analysis.figures.preset import SCREEN, FigurePreset
 from analysis.figures.trade_off import usual_cost
@@ -116,3 +116,17 @@ def test_pruning_that_leaves_the_size_is_shown_by_the_weights_kept():
     smaller = rows.assign(size_bytes=[4e6, 2e6, 1e6, 1.5e6])
     assert usual_cost(smaller) == "size_bytes"
     assert usual_cost(smaller.assign(sparsity=None)) == "size_bytes"
+
+
+def test_a_legend_has_room_for_the_rows_it_takes_and_no_more():
+    names = ["more than seeds make", "not told from seeds"]
+    assert _legend_rows(names, 347) == 1
+    assert _legend_rows(names, 200) == 2
+    longer = [f"dense on PIEs {i}" for i in range(7)]
+    assert _legend_rows(longer, 347) == 4
+    assert _legend_rows(longer, 100) == 7
+
+
+def test_a_title_of_several_lines_starts_no_higher_than_one_of_one():
+    one, two = _heading(["A"], [], 14), _heading(["A", "B"], [], 14)
+    assert two["pad"]["t"] >= one["pad"]["t"] + 0.5 * 14
