@@ -131,11 +131,16 @@ def measure_filters(browsing: Browsing, url: str, *, rounds: int) -> dict[str, l
                 f"{_SET} [data-tag] button, {_SET} [data-tag] [role=button]"
             ).first
         else:
-            page.locator(f"{_SET} input").click()
-            chosen = page.get_by_role("option").nth(1 + turn % 3)
+            chosen = page.get_by_role("option").filter(has_text="magnitude-0.50").first
+            for _ in range(10):  # a list that opens while the page is drawn again closes
+                page.locator(f"{_SET} input").click()
+                page.wait_for_timeout(500)
+                if chosen.count():
+                    break
         chosen.evaluate("e => e.setAttribute('data-next', '1')")
         times["set"].append(browsing.step("[data-next]"))
         page.keyboard.press("Escape")
+        page.wait_for_timeout(700)
     return times
 
 
