@@ -22,6 +22,8 @@ def open_gallery(context: Context, **filters: Any) -> None:
 
 
 Point = Mapping[str, Any]
+# Ranges of the gallery that measure, over all dense runs, what a score does over a third of them.
+_SCORE_RANGES = {"confidence": "dense_confidence", "entropy": "entropy"}
 
 
 def open_variant(context: Context, point: Point) -> None:
@@ -83,6 +85,19 @@ def open_values(context: Context, column: str, point: Point, **filters: Any) -> 
     """Open the PIEs among the images of a tenth of a number."""
     low, high = (float(one) for one in point["customdata"][:2])
     open_gallery(context, ranges=(Range(column, low, high),), **filters)
+
+
+def open_forgotten(context: Context, _: Point) -> None:
+    """Open the forgotten images of the variant that a page is of."""
+    open_gallery(context, kinds=("forgotten",))
+
+
+def open_score(context: Context, score: str, point: Point) -> None:
+    """Open the PIEs among the images of a tenth of a score; all PIEs where no filter is of it."""
+    if score in _SCORE_RANGES:
+        open_values(context, _SCORE_RANGES[score], point)
+    else:
+        open_gallery(context)
 
 
 def _of_variant(context: Context, variant_id: str, **filters: Any) -> None:

@@ -38,7 +38,7 @@ from dashboard.context import Context
 from dashboard.figure_panel import figure, note
 from dashboard.frames import frame
 from dashboard.gallery.variant_control import variant_filter
-from dashboard.links import open_gallery
+from dashboard.links import open_forgotten, open_gallery, open_score
 from dashboard.text import plain
 
 _LABELS = {one.name: one.about for one in SCORES}
@@ -109,6 +109,7 @@ def _why(context: Context) -> None:
         name="score-deciles",
         code=table_code(results, "scores", variant_id),
         variant_id=variant_id,
+        on_click=partial(open_score, context, str(chosen)),
     )
     n_runs = int(scores["n_score_runs"].iloc[0])
     st.caption(
@@ -181,6 +182,7 @@ def _cascade(context: Context) -> None:
         name="cascade",
         code=table_code(results, "cascade", variant_id),
         variant_id=variant_id,
+        on_click=partial(open_forgotten, context),
     )
     measure = results.cascade_measure(variant_id) or schema.CONFIDENCE
     contents = cascade_contents(table, measure)
@@ -220,6 +222,7 @@ def _layers(context: Context) -> None:
         name="culprit-layers",
         code=table_code(results, "layers", variant_id),
         variant_id=variant_id,
+        on_click=partial(open_forgotten, context),
     )
 
 

@@ -87,3 +87,23 @@ def test_a_mark_of_a_study_opens_the_images_judged_so(opened, went):
             if n:
                 assert went[-1][1].population == "all"
                 assert went[-1][1].selected is not None
+
+
+@pytest.mark.parametrize(
+    ("score", "ranges"),
+    [("confidence", ["dense_confidence:0.1..0.2"]), ("entropy", ["entropy:0.1..0.2"]),
+     ("atypicality", [])],
+)  # fmt: skip
+def test_a_tenth_of_a_score_leads_to_its_pies(opened, went, score, ranges):
+    context = Context(opened, Selection(sweep="made", variant="magnitude-0.95"), None, ())
+    links.open_score(context, score, {"customdata": [0.1, 0.2, 40]})
+    ((page, to),) = went
+    assert (page, to.variant, [one.spelled for one in to.ranges]) == (
+        "gallery", "magnitude-0.95", ranges
+    )  # fmt: skip
+
+
+def test_what_a_cascade_leaves_leads_to_the_forgotten(opened, went):
+    context = Context(opened, Selection(sweep="made", variant="magnitude-0.95"), None, ())
+    links.open_forgotten(context, {"customdata": [5]})
+    assert went[0][1].kinds == ("forgotten",)
