@@ -115,7 +115,7 @@ def test_a_table_that_is_too_long_is_left_out_and_named(
     told = capsys.readouterr().out
     for name in ("images", "stability"):
         assert not (out / "tables" / f"{name}.csv").exists()
-        assert f"export made {name} --out {name}.parquet" in told
+        assert f"export --cache {made.path.parent} made {name} --out {name}.parquet" in told
         assert f"export made {name} " in (out / "index.html").read_text()
 
 
