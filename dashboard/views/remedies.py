@@ -30,7 +30,7 @@ from analysis.presentation.why_missing import (
 from analysis.results.code import table_code
 from analysis.stats.forecast import SHARES
 from analysis.stats.image_scores import SCORES
-from analysis.store.features import words_to_make
+from analysis.store.features import FEATURES, words_to_make
 from dashboard import context as contexts
 from dashboard import feature_data, state
 from dashboard.commands import typed
@@ -75,8 +75,10 @@ def _why(context: Context) -> None:
         with st.spinner("Looking for groups of images…"):
             slices, scores = results.slices(variant_id), results.scores(variant_id)
             untested = no_slices(results, variant_id)
-    except CacheError as problem:  # of the features alone: what follows does not rest on them
-        st.error(plain(str(problem)))
+    except CacheError as problem:
+        if FEATURES not in str(problem):
+            raise
+        st.error(plain(str(problem)))  # what follows does not rest on features
         return
     if slices.empty:
         st.markdown(plain(untested or slices_sentence(slices)))
