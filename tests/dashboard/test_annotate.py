@@ -187,7 +187,7 @@ def browser(folder, study, monkeypatch):
     def sends(*actions, token="t", who="w", whose="w"):
         event = {"who": whose, "token": token, "actions": list(actions)}
         monkeypatch.setattr(state, "event", lambda *_: event)
-        asking._act(Context, study, "Ann", who)
+        asking._act(Context, study, "Ann", who, None)
         return memory.get("annotate-acknowledged-w")
 
     sends.given = lambda: {
