@@ -71,9 +71,9 @@ STATES = {
                           "stronger compression or more test images"),
     "trained": (made(), "remedies", "trained while or after it is pruned",
                 "'--variants int8-static'"),
-    "damaged": (damaged_features, "map", "features.parquet is damaged", "features made' makes it"),
+    "damaged": (damaged_features, "map", "features.parquet is damaged", " made' makes it"),
     "damaged, slices": (damaged_features, "remedies", "features.parquet is damaged",
-                        "features made' makes it"),
+                        " made' makes it"),
 }  # fmt: skip
 
 
