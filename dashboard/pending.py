@@ -1,7 +1,10 @@
 """What is shown while intervals and tests for other seeds are being computed beside the pages."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
+from analysis.errors import LetheError
 from dashboard import data
 from dashboard.context import Context
 
@@ -27,7 +30,15 @@ def is_pending(context: Context) -> bool:
     return True
 
 
+def is_over(is_there: Callable[[], bool]) -> bool:
+    """Whether what a fragment waits for is there, or has failed: then the page tells it, not it."""
+    try:
+        return is_there()
+    except LetheError:
+        return True
+
+
 def _waiting(context: Context) -> None:
-    if data.has_inference(context.results):
+    if is_over(lambda: data.has_inference(context.results)):
         st.rerun()
     st.caption(_COMPUTING)

@@ -10,6 +10,7 @@ from dashboard import data
 from dashboard.context import Context
 from dashboard.gallery.fate_marks import MARKS, WORDS, Fates
 from dashboard.gallery.levels import Rung, place_of
+from dashboard.pending import is_over
 
 _EVERY = 1.0
 
@@ -59,5 +60,5 @@ def _rungs(context: Context) -> Sequence[Rung]:
 
 
 def _waiting(context: Context) -> None:
-    if known(context) is not None:
+    if is_over(lambda: known(context) is not None):
         st.rerun()

@@ -13,6 +13,7 @@ from dashboard.gallery import query, single, slices
 from dashboard.gallery.query import Found, ImageIndex
 from dashboard.gallery.range_keys import is_metadata, sort_of_range
 from dashboard.gallery.sort_keys import Sort, sort_of
+from dashboard.pending import is_over
 from dashboard.text import plain
 
 Values = npt.NDArray[np.float64]
@@ -123,7 +124,7 @@ def _lacks_facts(context: Context) -> bool:
 
 def _waiting(context: Context) -> None:
     """Draw the page again once all that it waits for is there."""
-    if not _waits_for_stability(context) and not _lacks_facts(context):
+    if is_over(lambda: not _waits_for_stability(context) and not _lacks_facts(context)):
         st.rerun()
     if _waits_for_stability(context):
         st.caption(

@@ -7,6 +7,7 @@ from dashboard import feature_data, permissions
 from dashboard.commands import typed
 from dashboard.context import Context
 from dashboard.map import making
+from dashboard.pending import is_over
 from dashboard.text import plain
 
 _EVERY = 1.0
@@ -46,7 +47,7 @@ def no_features(context: Context) -> None:
 
 def _making(context: Context) -> None:
     now, name = making.state(), context.manifest.name
-    if feature_data.image_map(context.results) is not None:
+    if is_over(lambda: feature_data.image_map(context.results) is not None):
         st.rerun()
     if now.is_running:
         if now.name == name:

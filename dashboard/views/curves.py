@@ -19,6 +19,7 @@ from dashboard.context import Context
 from dashboard.figure_panel import figure, note, side_by_side
 from dashboard.gallery.filters import class_choice
 from dashboard.links import open_breaking_point, open_kind, open_on_curve, open_variant
+from dashboard.shell import guarded
 
 # The table that is drawn, the quantity in words, and the lines that give the table.
 _Drawn: TypeAlias = tuple[pd.DataFrame | None, str, str]
@@ -31,7 +32,7 @@ def show() -> None:
     _ = context.variant
     with st.spinner("Computing the curves"):
         summary = context.summary
-    st.fragment(lambda: _metric(context))()
+    st.fragment(guarded(lambda: _metric(context)))()
     code = table_code(context.results, "summary")
     to_variant = partial(open_variant, context)
     with side_by_side("curves") as place:
@@ -41,7 +42,7 @@ def show() -> None:
         with place():
             drawn = pie_accuracy(summary, note=note(context))
             figure(context, drawn, summary, name="pie-accuracy", code=code, on_click=to_variant)
-    st.fragment(lambda: _trade_off(context, summary))()
+    st.fragment(guarded(lambda: _trade_off(context, summary)))()
     with side_by_side("kinds") as place:
         with place():
             drawn = pie_kinds(summary, note=note(context))

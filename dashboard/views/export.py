@@ -34,6 +34,7 @@ from dashboard.figure_panel import (
 )
 from dashboard.frames import frame
 from dashboard.report_panel import whole_report
+from dashboard.shell import guarded
 from dashboard.text import plain
 
 PREVIEW = 200
@@ -60,7 +61,7 @@ def show() -> None:
     with side_by_side("export-more") as place:
         with place():
             st.header("Images", anchor=False)
-            st.fragment(lambda: _images(context))()
+            st.fragment(guarded(lambda: _images(context)))()
         with place():
             st.header("Whole report", anchor=False)
             whole_report(context)

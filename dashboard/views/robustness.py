@@ -23,6 +23,7 @@ from dashboard.context import Context
 from dashboard.figure_panel import figure, note
 from dashboard.frames import frame
 from dashboard.links import open_on_curve, open_under_shift
+from dashboard.shell import guarded
 from dashboard.text import plain
 
 _ABOUT = (
@@ -47,7 +48,7 @@ def show() -> None:
     if table.empty:
         st.info("No compressed variant has runs on a shift yet.", icon=":material/inbox:")
         return
-    st.fragment(lambda: _figures(context))()
+    st.fragment(guarded(lambda: _figures(context)))()
     _listing(context)
 
 

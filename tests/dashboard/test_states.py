@@ -10,6 +10,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
+from analysis.errors import DamageError
 from analysis.results import SweepResults
 from analysis.results.studies import start_study
 from analysis.store.join import IMAGES
@@ -191,3 +192,28 @@ def test_every_page_in_every_state(tmp_path, monkeypatch, state, read_only):
         assert not any("could not be read (" in error for error in errors), (page, errors)
         if state == "empty" and page != "sweeps":
             assert "holds no sweep yet" in told(app)
+
+
+def test_what_fails_while_it_is_waited_for_is_told_by_the_page_once(tmp_path, monkeypatch):
+    """The answer may come between two questions for it: in the page, then in its fragment."""
+    from dashboard import data
+
+    st.cache_resource.clear()
+    made(tmp_path)
+    monkeypatch.setenv("LETHE_CACHE", str(tmp_path))
+    asked = []
+
+    def failing(_results):
+        asked.append(1)
+        if len(asked) == 1:
+            return False
+        raise DamageError("a file is damaged")
+
+    monkeypatch.setattr(data, "has_inference", failing)
+    for page in ("attributes", "compare", ""):
+        asked.clear()
+        app = AppTest.from_file(APP, default_timeout=60)
+        app._page_hash = calc_hash(page)
+        app.run()
+        assert not app.exception, page
+        assert [one.value for one in app.error] == ["a file is damaged"], page
