@@ -319,7 +319,7 @@ def test_the_map_is_kept_until_the_features_change(
     folder = make_sweep(tmp_path)
     words = ["map", "made", "--cache", str(tmp_path)]
     assert main(words) == 2
-    assert "features made" in capsys.readouterr().err
+    assert f"features --cache {tmp_path} made'" in capsys.readouterr().err
     keep(folder, clusters(200)[0])
     assert read_map(folder) is None
     assert main([*words, "--steps", "--out", str(tmp_path / "map.csv")]) == 0

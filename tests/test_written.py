@@ -250,7 +250,8 @@ def test_a_changed_manifest_names_the_file_and_what_to_do_in_every_verb(
         assert main([*words, "--cache", f"{path.parents[1]}"]) == 3
         said = capsys.readouterr().err
         assert f"{path} is damaged" in said
-        assert "take its line 'content_sha256' out and run 'lethe verify'" in said
+        assert "take its line 'content_sha256' out and run 'lethe verify " in said
+        assert said.endswith(" made'\n")
 
 
 def test_whoever_edits_a_manifest_takes_the_line_out_and_it_comes_back(folder: SweepFolder) -> None:

@@ -335,12 +335,18 @@ class Manifest(msgspec.Struct):
         except BrokenSealError as error:
             raise DamageError(
                 f"{where} is damaged: {error}; restore it from a copy, or, where you changed it "
-                f"yourself, take its line '{KEY}' out and run 'lethe verify' on that sweep"
+                f"yourself, take its line '{KEY}' out and run 'lethe verify {_sweep_at(where)}'"
             ) from error
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise DamageError(f"{where} is damaged: {error}") from error
         made.unknown = unknown_part(present, msgspec.to_builtins(made))
         return made
+
+
+def _sweep_at(where: str) -> str:
+    """Return the name of the sweep whose manifest lies there."""
+    *_, name, _ = ("SWEEP", *where.replace("\\", "/").split("/"))
+    return name
 
 
 _KEYS = frozenset(Manifest.__struct_fields__)
