@@ -43,7 +43,7 @@ def flips(made: Path, place: Path, n: int, generator: random.Random) -> Iterator
             where = f"{' '.join(words)} with a bit of {path.relative_to(here)}, byte {at}"
             if is_fault(now):
                 yield f"{where}: {now[1][-300:]}"
-            elif now[0] == 0 and now != was:
+            elif now[0] == 0 and now != was and f"damaged: {path.parent.name}/" not in now[1]:
                 yield f"{where}: another answer without a word"
             elif now[0] and "mine" not in now[1]:
                 yield f"{where}: refused without a name: {now[1][-200:]}"

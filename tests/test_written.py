@@ -331,3 +331,29 @@ def test_a_flipped_bit_of_a_study_is_no_other_answer(folder: SweepFolder) -> Non
         assert set(found.raters) <= {"Ann"}
         assert all(answers[image] == said for image, said in found.answers("Ann").items())
         assert len(found.answers("Ann")) == 2 or found.unreadable or not one.endswith(b"\n")
+
+
+def test_an_answer_that_cannot_be_read_is_said_where_answers_are_exported(
+    folder: SweepFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pies = dict.fromkeys(schema.GROUPS, ()) | {schema.GROUPS[0]: (0, 1)}
+    design = Design("magnitude-0.50", "x", 2, 2, 2, 0, "f", "2025-01-01", {0: 0, 1: 0}, pies)
+    name = folder.annotations.start(design)
+    for image in (0, 1):
+        folder.annotations.annotate(name, "Ann", image, schema.KEYS[image], "why")
+    path = Path(f"{folder.path}") / ANNOTATIONS / f"{name}.jsonl"
+    words = ["export", "made", "annotations", "--cache", f"{folder.path.parent}"]
+    assert main(words) == 0
+    assert capsys.readouterr().err == ""
+    flipped(path, path.read_bytes().index(b"why"), 1)
+    assert main(words) == 0
+    assert f"damaged: annotations/{name}.jsonl, line 2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("counts", [[], [1] * 4, [1] * 6])
+def test_train_images_of_other_classes_are_damage(folder: SweepFolder, counts: list[int]) -> None:
+    manifest = folder.manifest()
+    assert len(manifest.class_names) == 5
+    manifest.dataset.train_counts = counts
+    with pytest.raises(DamageError, match=f"train images of {len(counts)} classes"):
+        Manifest.from_json(manifest.to_json(), "there/made/manifest.json")

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis.budgets import FORMATS, check, is_held, read_budget, written
-from analysis.cli.console import ProgressBars, write_data
+from analysis.cli.console import ProgressBars, tell, write_data
 from analysis.cli.options import add_options, preset_of
 from analysis.cli.remedy_layers import missing
 from analysis.errors import UserError
@@ -96,6 +96,9 @@ def run_export(options: argparse.Namespace, cache: Cache) -> int:
     """Write one table."""
     results = SweepResults(cache.existing(options.sweep), ties=options.ties)
     table = _table(results, options)
+    if options.table.startswith("annotation"):
+        for problem in results.folder.annotations.problems():
+            tell(f"lethe: warning: {problem}")
     if options.table == "layers" and table.empty:
         raise missing(options.sweep, options.variant, cache, results.manifest)
     if options.out:

@@ -331,22 +331,17 @@ class Manifest(msgspec.Struct):
             present = migrated(unsealed(raw, _KEYS), version)
             present.pop("unknown", None)
             made = msgspec.convert(present, cls)
-            _check_places(made)
+            _check_content(made)
         except BrokenSealError as error:
+            name = where.rpartition("/")[0].rpartition("/")[2] or "SWEEP"
             raise DamageError(
                 f"{where} is damaged: {error}; restore it from a copy, or, where you changed it "
-                f"yourself, take its line '{KEY}' out and run 'lethe verify {_sweep_at(where)}'"
+                f"yourself, take its line '{KEY}' out and run 'lethe verify {name}'"
             ) from error
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise DamageError(f"{where} is damaged: {error}") from error
         made.unknown = unknown_part(present, msgspec.to_builtins(made))
         return made
-
-
-def _sweep_at(where: str) -> str:
-    """Return the name of the sweep whose manifest lies there."""
-    *_, name, _ = ("SWEEP", *where.replace("\\", "/").split("/"))
-    return name
 
 
 _KEYS = frozenset(Manifest.__struct_fields__)
@@ -372,14 +367,19 @@ def told_version(text: str) -> Told | None:
         return None
 
 
-def _check_places(manifest: Manifest) -> None:
-    """See that no name in a manifest leads out of the sweep's folder: anybody may have written it.
+def _check_content(manifest: Manifest) -> None:
+    """See that no name leads out of the sweep's folder, and that every class is counted.
 
     Raises
     ------
     ValueError
-        One does.
+        A name does, or the counts are of more or fewer classes.
     """
+    tail, n = manifest.dataset.tail, len(manifest.class_names)
+    counted = [manifest.dataset.train_counts, *((tail.counts, tail.available) if tail else ())]
+    for n_counted in (len(counts) for counts in counted if counts is not None):
+        if n_counted != n:
+            raise ValueError(f"train images of {n_counted} classes, and there are {n}")
     folders = [*manifest.runs, *(one.variant_id for one in manifest.variants)]
     for shift in manifest.shifts:
         folders += [shift.name, *shift.done]
