@@ -74,7 +74,7 @@ def _why(context: Context) -> None:
     try:
         with st.spinner("Looking for groups of images…"):
             slices, scores = results.slices(variant_id), results.scores(variant_id)
-            untested = no_slices(results, variant_id)
+            untested = no_slices(results, variant_id) if slices.empty else ""
     except CacheError as problem:
         if FEATURES not in str(problem):
             raise
