@@ -186,8 +186,10 @@ def main() -> int:
     for verb in (*VERBS, *sweeps()):
         if options.verb and verb.name not in options.verb:
             continue
+        before = len(everything.wrong)
         try_verb(verb, everything, whats, every=options.every)
-        print(f"{verb.name}: {everything.tried[verb.name]:,} faults", flush=True)
+        wrong = len(everything.wrong) - before
+        print(f"{verb.name}: {everything.tried[verb.name]:,} faults, {wrong} wrong", flush=True)
     if options.mutants:
         try_readers(everything, options.mutants, options.manifests)
     if options.flips:
