@@ -297,6 +297,19 @@ def _run(cache: Path, chromium: str, options: argparse.Namespace) -> None:
         browsing.close()
 
 
+def found_chromium() -> str:
+    """Return the program of a Chromium; empty, and says so, where there is none."""
+    found = (
+        os.environ.get("LETHE_CHROMIUM")
+        or shutil.which("chromium")
+        or shutil.which("google-chrome")
+        or ""
+    )
+    if not found:
+        print("no Chromium found; set LETHE_CHROMIUM to its program", file=sys.stderr)
+    return found
+
+
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gallery")
@@ -308,10 +321,8 @@ def main() -> int:
     parser.add_argument("--sessions", type=int, default=0, help="sessions at once, then")
     parser.add_argument("--seconds", type=float, default=120.0, help="for how long")
     options = parser.parse_args()
-    chromium = os.environ.get("LETHE_CHROMIUM") or shutil.which("chromium") or ""
-    chromium = chromium or shutil.which("google-chrome") or ""
+    chromium = found_chromium()
     if not chromium:
-        print("no Chromium found; set LETHE_CHROMIUM to its program", file=sys.stderr)
         return 3
     with tempfile.TemporaryDirectory() as temporary:
         cache = options.cache or Path(temporary)

@@ -7,8 +7,6 @@ address to all points painted, a lasso to its images counted, and the way to the
 """
 
 import argparse
-import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -19,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.gallery import ROOT, SWEEP, Browsing, app, free_port, memory
+from benchmarks.gallery import ROOT, SWEEP, Browsing, app, found_chromium, free_port, memory
 
 _PAINTED = "() => document.querySelector('.lethe-map')?.dataset.painted !== undefined"
 _N_CHOSEN = 5_000
@@ -111,10 +109,8 @@ def main() -> int:
     parser.add_argument("--columns", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    chromium = os.environ.get("LETHE_CHROMIUM") or shutil.which("chromium") or ""
-    chromium = chromium or shutil.which("google-chrome") or ""
+    chromium = found_chromium()
     if not chromium:
-        print("no Chromium found; set LETHE_CHROMIUM to its program", file=sys.stderr)
         return 3
     with tempfile.TemporaryDirectory() as temporary:
         cache = options.cache or Path(temporary)

@@ -11,13 +11,12 @@ the server; without it both modes are measured.
 
 import argparse
 import os
-import shutil
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.gallery import SWEEP, Browsing, app, free_port, keep_tables, made
+from benchmarks.gallery import SWEEP, Browsing, app, found_chromium, free_port, keep_tables, made
 
 # What each page shows, and it must all be there: tiles, figures, tables, the map's points.
 _FIGURE, _TABLE = ".js-plotly-plot .main-svg", "[data-testid=stDataFrame] canvas"
@@ -58,7 +57,7 @@ def first_visit(
 
 
 def _processor(pid: int) -> float:
-    """Return the seconds of processor that a process has used; NaN where nothing tells them."""
+    """Return the CPU seconds that a process has used; NaN where the system does not say."""
     try:
         told = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
@@ -75,10 +74,8 @@ def main() -> int:
     parser.add_argument("--read-only", action="store_true", help="measure this mode alone")
     parser.add_argument("--page", action="append", choices=[*_SHOWN], help="only these")
     options = parser.parse_args()
-    chromium = os.environ.get("LETHE_CHROMIUM") or shutil.which("chromium") or ""
-    chromium = chromium or shutil.which("google-chrome") or ""
+    chromium = found_chromium()
     if not chromium:
-        print("no Chromium found; set LETHE_CHROMIUM to its program", file=sys.stderr)
         return 3
     with tempfile.TemporaryDirectory() as temporary:
         cache = options.cache or Path(temporary)

@@ -157,7 +157,7 @@ class _Events:
             runs = self.k / (self.k - 1) * float(((of_runs - of_runs.mean()) ** 2).sum())
             variance = max(runs + images - float((residual**2).sum()), images)
         variance /= total**2
-        # Where nothing varied, as many images as ever had the event.
+        # Without variance: the number of images with the event.
         n_images = float(np.count_nonzero(np.bincount(self.image)))
         n = value * (1 - value) / variance if variance > 0 else n_images
         low, high = wilson(np.array([value * n]), n)
