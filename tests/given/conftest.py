@@ -7,7 +7,8 @@ import pytest
 
 from analysis.external import evaluate
 from analysis.sweep import tasks
-from tests.given.nets import Here, write_linear
+from benchmarks._inline import InlinePool
+from tests.given.nets import write_linear
 
 
 @pytest.fixture
@@ -16,7 +17,7 @@ def in_this_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     if "real_workers" not in request.fixturenames:
         # A worker keeps models open by their names, and lives no longer than its sweep.
         evaluate._opened.cache_clear()
-        monkeypatch.setattr(tasks, "pool", lambda *_, **__: contextlib.nullcontext(Here()))
+        monkeypatch.setattr(tasks, "pool", lambda *_, **__: contextlib.nullcontext(InlinePool()))
 
 
 @pytest.fixture

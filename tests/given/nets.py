@@ -3,7 +3,6 @@
 import io
 import tempfile
 import warnings
-from concurrent.futures import Future
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +20,7 @@ from analysis.external.fit import Fit
 from analysis.external.model import Needed
 from analysis.external.spec import parse_models
 from analysis.sweep.fitting import Fitting
+from benchmarks._inline import InlinePool
 
 NEEDED = Needed(10, 1, (8, 8), None)
 
@@ -112,20 +112,6 @@ def write_pt2(module: nn.Module, path: Path, *, batch: int | None = None, size: 
     return path
 
 
-class Here:
-    """A pool of one worker that is this process: starting one takes seconds."""
-
-    n_workers = 1
-
-    def submit(self, job: Any, *arguments: Any) -> "Future[Any]":
-        future: Future[Any] = Future()
-        try:
-            future.set_result(job(*arguments))
-        except Exception as error:
-            future.set_exception(error)
-        return future
-
-
 def tried(item: str, *, dataset: str = "digits", **options: Any) -> Fit:
     """Try one model, of whatever variant, on some digits, fed with pixels from 0 to 1."""
     given = {"dataset": dataset, "models": ["dense=net.onnx"], "normalize": "none"} | options
@@ -136,7 +122,7 @@ def tried(item: str, *, dataset: str = "digits", **options: Any) -> Fit:
             config, open_dataset(dataset), Path(folder), 40, say=print, warn=print,
             progress=lambda *_: None,
         )  # fmt: skip
-        pool: Any = Here()
+        pool: Any = InlinePool()
         fitting.start(pool)
         return fitting.fits(pool)[0]
 
