@@ -2,8 +2,9 @@
 
 ``python -m benchmarks.pages [--images 50000] [--cache DIR] [--read-only] [--page NAME …]`` makes a
 cache as ``benchmarks.gallery`` does, with the tables that a sweep makes at its end, and opens each
-page in Chromium on a server of its own that has just been started: nothing is in its memory, while
-the browser has the scripts of the app, as a user's has. It prints the seconds from the address to
+page in Chromium on a server of its own: one that has shown this page of an earlier, small sweep, as
+that of a user whose sweep has just ended, and one that has just been started, with nothing in its
+memory. The browser has the scripts of the app. It prints the seconds from the address to
 all that the page shows painted, those that the server's processor worked (which a busy machine
 changes less), and the bytes that the server sent. ``--read-only`` is the mode of
 the server; without it both modes are measured.
@@ -14,10 +15,13 @@ import os
 import sys
 import tempfile
 import time
+from itertools import product
 from pathlib import Path
 
+from benchmarks._caches import make_cache
 from benchmarks.gallery import SWEEP, Browsing, app, found_chromium, free_port, keep_tables, made
 
+_OTHER = "earlier"
 # What each page shows, and it must all be there: tiles, figures, tables, the map's points.
 _FIGURE, _TABLE = ".js-plotly-plot .main-svg", "[data-testid=stDataFrame] canvas"
 _SHOWN = {
@@ -39,21 +43,28 @@ _PAINTED = """(shown) => {
 
 
 def first_visit(
-    browsing: Browsing, cache: Path, port: int, page: str, *more: str
+    browsing: Browsing, cache: Path, port: int, page: str, *more: str, is_running: bool = False
 ) -> tuple[float, float, float]:
     """Return the seconds to one page painted, the server's of processor since, megabytes sent."""
     with app(cache, port, *more) as server:
-        path, browsing.n_bytes = "" if page == "overview" else page, 0
+        path = f"http://127.0.0.1:{port}/{'' if page == 'overview' else page}?sweep="
+        if is_running:
+            _painted(browsing, f"{path}{_OTHER}", page)
+            browsing.page.wait_for_timeout(1500)
+            browsing.page.goto("about:blank")
+        browsing.n_bytes = 0
         used, start = _processor(server.pid), time.perf_counter()
-        browsing.page.goto(f"http://127.0.0.1:{port}/{path}?sweep={SWEEP}")
-        browsing.page.wait_for_function(
-            _PAINTED, arg=f":is({_SHOWN[page]}, {_WORDS})", timeout=60_000
-        )
+        _painted(browsing, f"{path}{SWEEP}", page)
         seconds, used = time.perf_counter() - start, _processor(server.pid) - used
         # What is computed beside the page, and drawn when it is there, counts as sent.
         browsing.page.wait_for_timeout(1500)
         browsing.page.goto("about:blank")
         return seconds, used, browsing.n_bytes / 1e6
+
+
+def _painted(browsing: Browsing, url: str, page: str) -> None:
+    browsing.page.goto(url)
+    browsing.page.wait_for_function(_PAINTED, arg=f":is({_SHOWN[page]}, {_WORDS})", timeout=60_000)
 
 
 def _processor(pid: int) -> float:
@@ -82,15 +93,19 @@ def main() -> int:
         if not (cache / SWEEP / "manifest.json").is_file():
             made(cache, options.images, options.classes)
         keep_tables(cache)
+        if not (cache / _OTHER / "manifest.json").is_file():
+            make_cache(cache, n_images=240, n_classes=10, name=_OTHER)
         # One port for all, so that the browser's cache is of one address.
         browsing, port = Browsing(chromium), free_port()
         first_visit(browsing, cache, port, "sweeps")
-        for mode in ("--read-only",) if options.read_only else ("", "--read-only"):
+        modes = ("--read-only",) if options.read_only else ("", "--read-only")
+        for is_running, mode in product((True, False), modes):
             more = (mode,) if mode else ()
-            print(f"first visit of each page, server just started{' ' + mode if mode else ''}:")
+            state = "running" if is_running else "just started"
+            print(f"first visit of each page, server {state}{' ' + mode if mode else ''}:")
             found = {}
             for name in options.page or [*_SHOWN]:
-                found[name] = first_visit(browsing, cache, port, name, *more)
+                found[name] = first_visit(browsing, cache, port, name, *more, is_running=is_running)
                 seconds, used, sent = found[name]
                 print(
                     f"  {name}: {seconds:.2f} s (the server's processor {used:.2f} s), "
