@@ -18,6 +18,7 @@ import time
 from itertools import product
 from pathlib import Path
 
+from analysis import load_sweep
 from benchmarks._caches import make_cache
 from benchmarks.gallery import SWEEP, Browsing, app, found_chromium, free_port, keep_tables, made
 
@@ -95,6 +96,7 @@ def main() -> int:
         keep_tables(cache)
         if not (cache / _OTHER / "manifest.json").is_file():
             make_cache(cache, n_images=240, n_classes=10, name=_OTHER)
+        load_sweep(_OTHER, cache=cache).keep_tables(lambda *_: None)
         # One port for all, so that the browser's cache is of one address.
         browsing, port = Browsing(chromium), free_port()
         first_visit(browsing, cache, port, "sweeps")

@@ -70,3 +70,13 @@ def test_a_planted_factor_and_one_within_a_class_are_found(tmp_path):
         assert any(group[one].mean() > 0.5 for one in members)
     nothing, _ = listed(tmp_path, 4000, 1, 0.0)
     assert nothing == []
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 3, 5, 6, 8])
+def test_seeds_alone_say_whether_slices_can_be_tested(tmp_path, seeds):
+    make_sweep(tmp_path, seeds=seeds)
+    results = SweepResults(Cache(tmp_path).existing("made"))
+    for variant_id in results.variant_ids:
+        if variant_id != "dense":
+            computed = all(one is not None for one in results._slices._excess(variant_id))
+            assert results.can_test_slices(variant_id) == computed

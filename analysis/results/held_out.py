@@ -42,7 +42,7 @@ class HeldOut:
     @cached_property
     def n_score_runs(self) -> int:
         """Dense runs that scores are made of, the first ones: a third; 0 with fewer than six."""
-        k = len(self._source.population(DENSE_ID).seeds)
+        k = len(self._source.manifest.done_seeds(DENSE_ID))
         return k // 3 if k >= MIN_RUNS else 0
 
     @cached_property

@@ -18,7 +18,7 @@ from analysis.results.metadata import Metadata
 from analysis.results.source import Source
 from analysis.results.variants import VariantTables
 from analysis.stats.deciles import deciles
-from analysis.stats.jackknife import Jackknife
+from analysis.stats.jackknife import Jackknife, has_runs
 from analysis.stats.slices import Found, Partition, borders, class_parts, clusters, find_slices
 from analysis.stats.votes import BoolArray, FloatArray, IntArray
 from analysis.store.features import read_features
@@ -54,8 +54,12 @@ class SliceTables:
 
     def can_test(self, variant_id: str) -> bool:
         """Whether there are the runs to test slices of a variant."""
-        _, half, floor, found = self._excess(variant_id)
-        return half is not None and floor is not None and found is not None
+        manifest = self._source.manifest
+        if manifest.is_single(variant_id):
+            return True
+        dense = manifest.done_seeds(DENSE_ID)[self._doubt.held_out.n_score_runs :]
+        paired = self._source.is_paired(variant_id)
+        return has_runs(dense, manifest.done_seeds(variant_id), paired=paired)
 
     def images(self, key: str) -> npt.NDArray[np.int64]:
         """Return the ids of the images of a slice, ascending, by its key in the table.

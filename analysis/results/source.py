@@ -207,12 +207,12 @@ _SAID = (
 
 def runs_on(source: Source, image_id: int, columns: Sequence[str] = _SAID) -> pd.DataFrame:
     """What every run says of one image, one row a run: the columns of its predictions."""
-    rows = []
-    for variant_id in source.variant_ids:
-        seeds = source.manifest.done_seeds(variant_id)
-        said = source.folder.read_image_of_runs(variant_id, columns, seeds, image_id)
-        for seed, row in zip(seeds, said, strict=True):
-            rows.append({schema.VARIANT_ID: variant_id, schema.SEED: seed, **row})
+    done = [(v, seed) for v in source.variant_ids for seed in source.manifest.done_seeds(v)]
+    said = source.folder.read_image_of_runs(done, columns, image_id)
+    rows = [
+        {schema.VARIANT_ID: variant_id, schema.SEED: seed, **row}
+        for (variant_id, seed), row in zip(done, said, strict=True)
+    ]
     runs = pd.DataFrame(rows, columns=[schema.VARIANT_ID, schema.SEED, *columns])
     return runs.assign(correct=runs[schema.PREDICTION] == int(source.label[image_id]))
 

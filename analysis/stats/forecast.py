@@ -132,9 +132,7 @@ def skill(doubt: FloatArray, event: FloatArray) -> Skill:
     order = np.argsort(-score, kind="stable")
     last = np.append(np.flatnonzero(np.diff(score[order])), n - 1)
     drawn = [
-        _precision(
-            happened, generator.multinomial(n, np.full(n, 1 / n)).astype(np.float64), order, last
-        )
+        _precision(happened, np.bincount(generator.integers(n, size=n), minlength=n), order, last)
         for _ in range(_RESAMPLES)
     ]
     low, high = np.nanquantile(drawn, [0.025, 0.975])
@@ -145,7 +143,9 @@ def skill(doubt: FloatArray, event: FloatArray) -> Skill:
     )  # fmt: skip
 
 
-def _precision(event: FloatArray, weight: FloatArray, order: IntArray, last: IntArray) -> float:
+def _precision(
+    event: FloatArray, weight: IntArray | FloatArray, order: IntArray, last: IntArray
+) -> float:
     """Average precision where each image counts as ``event`` of one and the rest of the other.
 
     ``order`` sorts images by falling score; ``last`` are the places there that end a score.

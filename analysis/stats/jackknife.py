@@ -1,5 +1,6 @@
 """A delete-one jackknife over the runs: how the PIE excess on each image moves without one run."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -7,7 +8,14 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from analysis.stats.splits import RANDOM_SEED, Split, columns_of, drawn_runs, spare_splits
+from analysis.stats.splits import (
+    RANDOM_SEED,
+    Split,
+    columns_of,
+    drawn_runs,
+    spare_half,
+    spare_splits,
+)
 from analysis.stats.votes import (
     DrawnModal,
     FloatArray,
@@ -134,6 +142,27 @@ class Jackknife:
     floors: tuple[FloatArray, ...] | None = None
 
 
+def has_runs(dense_seeds: Sequence[int], variant_seeds: Sequence[int], *, paired: bool) -> bool:
+    """Whether one run after another can be deleted, the excess being known without it.
+
+    Parameters
+    ----------
+    dense_seeds, variant_seeds : sequences of int
+        Seeds of the runs.
+    paired : bool
+        Whether equal seeds tie the two populations.
+
+    Returns
+    -------
+    bool
+        False below three dense runs, and where the variant has none to spare or lacks a seed.
+    """
+    half = spare_half(len(dense_seeds))
+    if paired:
+        return half > 0 and {*dense_seeds} <= {*variant_seeds}
+    return 0 < half < len(variant_seeds)
+
+
 def jackknife(
     dense: DenseHalves,
     variant: Population,
@@ -167,11 +196,9 @@ def jackknife(
     Jackknife or None
         None below three dense runs, and where the variant has none to spare or lacks a seed.
     """
+    if not has_runs(dense_seeds, variant_seeds, paired=paired):
+        return None
     half, k_variant = dense.half, len(variant_seeds)
-    if not half or (not paired and k_variant <= half):
-        return None
-    if paired and not set(dense_seeds) <= set(variant_seeds):
-        return None
     population: Population = tuple(columns_of(part, dense.sample) for part in variant)
     if paired:
         place = np.array([variant_seeds.index(seed) for seed in dense_seeds], np.intp)

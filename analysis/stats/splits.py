@@ -68,6 +68,11 @@ def _drawn_order(
     return Split(*(np.array(runs, np.intp) for runs in (*halves, spare)))
 
 
+def spare_half(k: int) -> int:
+    """Runs of a half of K that leaves one to spare, floor((K - 1) / 2); 0 for K < 3."""
+    return max((k - 1) // 2, 0)
+
+
 def spare_splits(k: int, n_splits: int) -> list[Split]:
     """Random halves of floor((K - 1) / 2) of K seeds, so that each split has a run to spare.
 
@@ -80,8 +85,8 @@ def spare_splits(k: int, n_splits: int) -> list[Split]:
     n_splits : int
         Number of splits.
     """
-    half = (k - 1) // 2
-    if half <= 0:
+    half = spare_half(k)
+    if not half:
         return []
     generator = np.random.default_rng([RANDOM_SEED, k, 2])
     orders = [generator.permutation(k) for _ in range(n_splits)]

@@ -243,16 +243,16 @@ class SweepFolder:
         return Population(variant_id, tuple(seeds), arrays)
 
     def read_image_of_runs(
-        self, variant_id: str, columns: Sequence[str], seeds: Sequence[int], image_id: int
+        self, runs: Sequence[tuple[str, int]], columns: Sequence[str], image_id: int
     ) -> list[dict[str, Any]]:
-        """Read columns of one image from the runs of one variant, one mapping a run.
+        """Read columns of one image from runs, each a variant and a seed: one mapping a run.
 
         Raises
         ------
         CacheError
             A file is missing or damaged, or has no such image.
         """
-        paths = [self.prediction_path(variant_id, seed) for seed in seeds]
+        paths = [self.prediction_path(variant_id, seed) for variant_id, seed in runs]
         return self._guard.reading(
             paths, lambda places: read_same_row(places, columns, image_id, self.name)
         )

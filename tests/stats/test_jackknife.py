@@ -182,3 +182,15 @@ def test_too_few_runs_or_a_missing_seed_have_no_jackknife(k_dense, variant_seeds
         paired=paired,
     )
     assert found is None
+
+
+@pytest.mark.parametrize("paired", [False, True])
+@pytest.mark.parametrize("k_dense", range(1, 7))
+@pytest.mark.parametrize("k_variant", range(1, 7))
+def test_seeds_alone_say_whether_there_is_a_jackknife(k_dense, k_variant, paired):
+    seeds = {"dense_seeds": tuple(range(k_dense)), "variant_seeds": tuple(range(k_variant))}
+    found = jackknife(
+        DenseHalves(population(k_dense, 0), SAMPLE), population(k_variant, 1), **seeds,
+        paired=paired,
+    )  # fmt: skip
+    assert subject.has_runs(**seeds, paired=paired) == (found is not None)
