@@ -6,7 +6,7 @@ from typing import Final
 import pyarrow as pa
 
 SCHEMA_VERSION: Final = 2
-ROW_GROUP: Final = 65_536
+ROW_GROUP: Final = 32_768
 # Of images.parquet: small, so that the thumbnails of one page are read and not those beside them.
 IMAGE_ROW_GROUP: Final = 128
 THUMBNAIL_PX: Final = 256
