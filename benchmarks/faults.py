@@ -45,8 +45,10 @@ class Findings:
 KINDS = ("lost", "mixed", "traceback", "silent", "unnamed", "unfinished", "left over")
 
 
-def try_verb(verb: Verb, findings: Findings, whats: Sequence[str | int], *, every: int = 1) -> None:
-    """Give a verb each fault at every so-manieth step."""
+def try_verb(
+    verb: Verb, findings: Findings, whats: Sequence[str | int | tuple[int, ...]], *, every: int = 1
+) -> None:
+    """Give a verb each fault at every so-manieth step; several errors as one take turns."""
     with tempfile.TemporaryDirectory() as place:
         before, after = Path(place) / "before", Path(place) / "after"
         before.mkdir()
@@ -55,9 +57,10 @@ def try_verb(verb: Verb, findings: Findings, whats: Sequence[str | int], *, ever
         copied(before, after)
         _in_child(verb, after)
         new = verb.seen(after)
-        for what in whats:
+        for one in whats:
             step = 1
             while True:
+                what = one[step // every % len(one)] if isinstance(one, tuple) else one
                 root = Path(place) / f"{what}-{step}"
                 copied(before, root)
                 outcome = run_child(partial(verb.act, root), root, Fault(step, what))
@@ -171,6 +174,9 @@ def main() -> int:
     parser.add_argument("--every", type=int, default=10, help="each so-manieth step alone")
     parser.add_argument("--verb", action="append", help="repeatable; these alone")
     parser.add_argument("--kills", action="store_true", help="kills alone, no errors")
+    parser.add_argument(
+        "--in-turn", action="store_true", help="one error a step, not four: they take turns"
+    )
     parser.add_argument("--mutants", type=int, default=100, help="damaged files of each kind")
     parser.add_argument("--manifests", type=int, default=600, help="damaged manifests")
     parser.add_argument("--flips", type=int, default=20, help="flipped bits")
@@ -181,7 +187,8 @@ def main() -> int:
     options = parser.parse_args()
     if options.whole:
         options.every, options.mutants, options.manifests, options.flips = 1, 2_000, 12_000, 200
-    whats = (KILL,) if options.kills else (KILL, *ERRORS)
+    errors: tuple[int | tuple[int, ...], ...] = (ERRORS,) if options.in_turn else ERRORS
+    whats = (KILL,) if options.kills else (KILL, *errors)
     everything = Findings()
     for verb in (*VERBS, *sweeps()):
         if options.verb and verb.name not in options.verb:
