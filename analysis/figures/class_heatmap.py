@@ -106,7 +106,7 @@ def most_changed(classes: pd.DataFrame, n: int) -> pd.DataFrame:
 
 
 def class_heatmap(classes: pd.DataFrame, *, value: str | None = None, note: str = "") -> go.Figure:
-    """Draw class x variant on a diverging scale centred on 0; significant cells carry a dot.
+    """Draw class x variant on a diverging scale centred on 0; significant cells are marked.
 
     Parameters
     ----------
@@ -156,8 +156,8 @@ def class_heatmap(classes: pd.DataFrame, *, value: str | None = None, note: str 
     )  # fmt: skip
     paper = "p ≤ 0.05" if info.is_single else "p ≤ 0.05, other seeds"
     others = "q ≤ 0.05" if info.is_single else "q ≤ 0.05, other seeds and images"
-    _mark(figure, info.p_significant & ~info.q_significant, paper, "#FFFFFF", n)
-    _mark(figure, info.q_significant, others, "#111111", n)
+    _mark(figure, info.p_significant & ~info.q_significant, paper, "diamond", "#FFFFFF", n)
+    _mark(figure, info.q_significant, others, "circle", "#111111", n)
     angle = 0 if n_variants <= 3 else -90
     figure.update_xaxes(
         tickvals=list(range(n_variants)), ticktext=variants, tickangle=angle, side="bottom",
@@ -168,12 +168,15 @@ def class_heatmap(classes: pd.DataFrame, *, value: str | None = None, note: str 
     return layout.compose(figure, words, plot_height=height, rows=names, bottom_labels=below)
 
 
-def _mark(figure: go.Figure, where: npt.NDArray[np.bool_], name: str, color: str, n: int) -> None:
+def _mark(
+    figure: go.Figure, where: npt.NDArray[np.bool_], name: str, symbol: str, color: str, n: int
+) -> None:
+    """Mark cells by shape: of two colours one is lost in the legend on a dark ground."""
     y, x = np.nonzero(where)
     if len(y):
         figure.add_scatter(
             x=x, y=y, mode="markers", name=name, hoverinfo="skip",
-            marker={"size": 8 if n <= 110 else 4, "color": color, "line": {
+            marker={"size": 8 if n <= 110 else 4, "symbol": symbol, "color": color, "line": {
                 "color": "#111111" if color == "#FFFFFF" else "#FFFFFF", "width": 1.2}},
         )  # fmt: skip
 
@@ -210,11 +213,11 @@ def _subtitle(info: ClassHeatmapInfo) -> str:
         return f"No class is significant ({by}p ≤ {ALPHA}) under any variant.{about}"
     if info.is_single:
         return (
-            f"Of {tests:,} cells tested {p:,} are significant at {by}p ≤ {ALPHA} (a dot), {q:,} of "
-            f"them also at q ≤ {ALPHA} (dark dot).{about}"
+            f"Of {tests:,} cells tested {p:,} are significant at {by}p ≤ {ALPHA} (diamond), {q:,} "
+            f"of them also at q ≤ {ALPHA} (dot).{about}"
         )
     return (
         f"Of {tests:,} cells tested {q:,} are significant for other seeds and other images "
-        f"(q ≤ {ALPHA}, dark dot), {p:,} by the paper's rule (p ≤ {ALPHA}, other seeds on these "
-        f"images; {expected(ALPHA * tests)} are by chance)."
+        f"(q ≤ {ALPHA}, dot), {p:,} by the paper's rule (p ≤ {ALPHA}, other seeds on these "
+        f"images; {expected(ALPHA * tests)} are by chance; diamond where it is alone)."
     )
