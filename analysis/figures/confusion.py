@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from analysis import schema
 from analysis.figures import layout, theme
+from analysis.figures.cells import with_letters
 
 LARGEST = 60
 _ALL_UP_TO = 20
@@ -146,24 +147,23 @@ def confusion_flow(
     n = len(info.class_names)
     names = [layout.short(name) for name in info.class_names]
     cell = 32 if n <= 20 else 16
-    figure = go.Figure(
-        go.Heatmap(
-            z=np.where(info.counts > 0, info.counts, np.nan), zmin=0, xgap=1, ygap=1, name="",
-            hoverongaps=False, colorscale=theme.SEQUENTIAL,
-            texttemplate="%{z}" if n <= 20 else None,
-            customdata=[
-                [[a, b, layout.escape(a), layout.escape(b)] for b in info.class_names]
-                for a in info.class_names
-            ],
-            hovertemplate=(
-                "dense <b>%{customdata[2]}</b><br>variant <b>%{customdata[3]}</b>"
-                "<br>%{z} PIEs<extra></extra>"
-            ),
-            colorbar={"title": {"text": "PIEs"}, "thickness": 14, "outlinewidth": 0, "tickformat":
-                      ",d", "lenmode": "pixels", "len": max(min(cell * n, 300), 100), "y": 1,
-                      "yanchor": "top", "dtick": max(-(-int(info.counts.max()) // 5), 1)},
-        )
+    cells = go.Heatmap(
+        z=np.where(info.counts > 0, info.counts, np.nan), zmin=0, zmax=int(info.counts.max()),
+        xgap=1, ygap=1, name="", hoverongaps=False, colorscale=theme.SEQUENTIAL,
+        texttemplate="%{z}" if n <= 20 else None,
+        customdata=[
+            [[a, b, layout.escape(a), layout.escape(b)] for b in info.class_names]
+            for a in info.class_names
+        ],
+        hovertemplate=(
+            "dense <b>%{customdata[2]}</b><br>variant <b>%{customdata[3]}</b>"
+            "<br>%{z} PIEs<extra></extra>"
+        ),
+        colorbar={"title": {"text": "PIEs"}, "thickness": 14, "outlinewidth": 0, "tickformat":
+                  ",d", "lenmode": "pixels", "len": max(min(cell * n, 300), 100), "y": 1,
+                  "yanchor": "top", "dtick": max(-(-int(info.counts.max()) // 5), 1)},
     )  # fmt: skip
+    figure = go.Figure(with_letters(cells) if n <= 20 else cells)
     axis = {"tickvals": list(range(n)), "ticktext": names, "showgrid": False, "zeroline": False}
     figure.update_xaxes(tickangle=-90, range=[-0.5, n - 0.5], **axis)
     if n > 20:

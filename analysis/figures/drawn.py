@@ -31,10 +31,11 @@ def drawn_data(figure: go.Figure) -> pd.DataFrame:
     """
     bands = _bands(figure)
     rows: list[dict[str, Any]] = []
+    rows += _cells([trace for trace in figure.data if trace.type == "heatmap"])
     for trace in figure.data:
         if trace.type == "heatmap":
-            rows += _cells(trace)
-        elif trace.hoverinfo != "skip" and trace.x is not None:
+            continue
+        if trace.hoverinfo != "skip" and trace.x is not None:
             rows += _marks(figure, trace, bands.get(str(trace.legendgroup), {}))
     table = pd.DataFrame(rows, columns=list(_COLUMNS))
     known = [name for name in _COLUMNS if table[name].notna().any()]
@@ -165,15 +166,19 @@ def _name(custom: Any) -> str | None:
     return " = ".join(texts[:2]) or None
 
 
-def _cells(trace: Any) -> list[dict[str, Any]]:
-    custom = trace.customdata
-    is_percent = str(trace.colorbar.tickformat or "").endswith("%")
+def _cells(traces: list[Any]) -> list[dict[str, Any]]:
+    """Return the cells of a heat map, which is several traces where its letters differ."""
+    if not traces:
+        return []
+    custom = traces[0].customdata
+    is_percent = str(traces[0].colorbar.tickformat or "").endswith("%")
+    parts = [np.asarray(trace.z, np.float64) for trace in traces]
+    values = parts[0]
+    for part in parts[1:]:
+        values = np.where(np.isnan(values), part, values)
     made = []
-    for i, row in enumerate(trace.z):
-        for j, value in enumerate(row):
-            if value is None or np.isnan(float(value)):
-                continue
-            y, x = custom[i][j][0], custom[i][j][1]
-            number = float(value) * (100.0 if is_percent else 1.0)
-            made.append({"x": x, "y": y, "value": number})
+    for i, j in np.argwhere(~np.isnan(values)):
+        y, x = custom[i][j][0], custom[i][j][1]
+        number = float(values[i, j]) * (100.0 if is_percent else 1.0)
+        made.append({"x": x, "y": y, "value": number})
     return made

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 
 from analysis import schema
 from analysis.figures import layout, theme
+from analysis.figures.cells import with_letters
 from analysis.presentation.formatting import class_name
 
 LARGEST = 12
@@ -82,24 +83,23 @@ def image_votes(
     shown[0] = f"✓ {shown[0]}"
     share = info.votes / info.n_runs[:, None]
     rows = [layout.short(v, 32) for v in info.variant_ids]
-    figure = go.Figure(
-        go.Heatmap(
-            z=np.where(info.votes > 0, share, np.nan), zmin=0, zmax=1, xgap=2, ygap=2, name="",
-            hoverongaps=False, showscale=False, colorscale=theme.SEQUENTIAL,
-            text=[
-                [f"{v} of {n}" if v else "" for v in row]
-                for row, n in zip(info.votes.tolist(), info.n_runs.tolist(), strict=True)
-            ],
-            texttemplate="%{text}",
-            customdata=[
-                [[v, name, layout.escape(v), layout.escape(name)] for name in names]
-                for v in info.variant_ids
-            ],
-            hovertemplate=(
-                "<b>%{customdata[2]}</b><br>%{customdata[3]}: %{text} runs<extra></extra>"
-            ),
-        )
+    cells = go.Heatmap(
+        z=np.where(info.votes > 0, share, np.nan), zmin=0, zmax=1, xgap=2, ygap=2, name="",
+        hoverongaps=False, showscale=False, colorscale=theme.SEQUENTIAL,
+        text=[
+            [f"{v} of {n}" if v else "" for v in row]
+            for row, n in zip(info.votes.tolist(), info.n_runs.tolist(), strict=True)
+        ],
+        texttemplate="%{text}",
+        customdata=[
+            [[v, name, layout.escape(v), layout.escape(name)] for name in names]
+            for v in info.variant_ids
+        ],
+        hovertemplate=(
+            "<b>%{customdata[2]}</b><br>%{customdata[3]}: %{text} runs<extra></extra>"
+        ),
     )  # fmt: skip
+    figure = go.Figure(with_letters(cells))
     figure.update_xaxes(
         tickvals=list(range(len(names))), ticktext=shown, showgrid=False, zeroline=False,
         range=[-0.5, len(names) - 0.5], tickangle=-90 if len(names) > 4 else 0,

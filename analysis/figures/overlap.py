@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from analysis import schema
 from analysis.figures import layout, theme
+from analysis.figures.cells import with_letters
 
 _TITLE = "Overlap of the PIE sets"
 _X = "Variant"
@@ -68,17 +69,17 @@ def pie_overlap(overlap: pd.DataFrame, *, note: str = "") -> go.Figure:
         ]
         for i, a in enumerate(info.variant_ids)
     ]
-    figure = go.Figure(
-        go.Heatmap(
-            z=info.jaccard, customdata=custom, zmin=0, zmax=1, xgap=1, ygap=1, name="",
-            colorscale=theme.SEQUENTIAL, hoverongaps=False, texttemplate="%{z:.2f}",
-            hovertemplate=(
-                "<b>%{customdata[2]}</b> and <b>%{customdata[3]}</b><br>%{z:.2f}: "
-                "%{customdata[4]:,} images are PIEs of both<extra></extra>"
-            ),
-            showscale=False,
-        )
+    cells = go.Heatmap(
+        z=info.jaccard, customdata=custom, zmin=0, zmax=1, xgap=1, ygap=1, name="",
+        colorscale=theme.SEQUENTIAL, hoverongaps=False, texttemplate="%{text}",
+        text=[[_brief(share) for share in row] for row in info.jaccard],
+        hovertemplate=(
+            "<b>%{customdata[2]}</b> and <b>%{customdata[3]}</b><br>%{z:.2f}: "
+            "%{customdata[4]:,} images are PIEs of both<extra></extra>"
+        ),
+        showscale=False,
     )  # fmt: skip
+    figure = go.Figure(with_letters(cells))
     figure.update_xaxes(
         tickvals=list(range(n)), ticktext=names, tickangle=-90, range=[-0.5, n - 0.5],
         showgrid=False, zeroline=False,
@@ -94,3 +95,10 @@ def pie_overlap(overlap: pd.DataFrame, *, note: str = "") -> go.Figure:
         rows=names,
         bottom_labels=layout.text_width(names) + 14,
     )
+
+
+def _brief(share: float) -> str:
+    """Write a share in as little room as there is in a cell of a narrow figure: .44, 1."""
+    if np.isnan(share):
+        return ""
+    return f"{share:.2f}".removeprefix("0") if share < 0.995 else "1"

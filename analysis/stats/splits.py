@@ -69,7 +69,13 @@ def _drawn_order(
 
 
 def spare_half(k: int) -> int:
-    """Runs of a half of K that leaves one to spare, floor((K - 1) / 2); 0 for K < 3."""
+    """Runs of a half of K that leaves one to spare, floor((K - 1) / 2); 0 for K < 3.
+
+    Parameters
+    ----------
+    k : int
+        Runs of the population, K.
+    """
     return max((k - 1) // 2, 0)
 
 
