@@ -18,7 +18,7 @@ from dashboard.figure_panel import figure, listing, note
 from dashboard.frames import frame
 from dashboard.gallery.filters import class_choice
 from dashboard.gallery.variant_control import variant_filter
-from dashboard.links import open_gallery, open_values
+from dashboard.links import open_values
 from dashboard.text import plain
 from dashboard.views import attributes_all
 
@@ -90,7 +90,9 @@ def _values(context: Context, attribute: str) -> None:
     rows = context.results.attributes(context.variant, attribute=attribute, wait=False)
     filtered_by = data.categories(context.results)
     code = table_code(context.results, "attributes", context.variant, attribute=attribute)
-    attributes_all.risks(context, rows, code, is_cells=attribute not in filtered_by)
+    attributes_all.risks(
+        context, rows, code, attributes_all.open_value if attribute in filtered_by else None
+    )
     st.header("What PIEs are made of", anchor=False)
     figure(
         context,
@@ -99,7 +101,7 @@ def _values(context: Context, attribute: str) -> None:
         name="over-representation",
         code=code,
         variant_id=context.variant,
-        on_click=(lambda point: _open(context, point["customdata"]))
+        on_click=(lambda point: attributes_all.open_value(context, point["customdata"]))
         if attribute in filtered_by
         else None,
     )
@@ -121,10 +123,6 @@ def _values(context: Context, attribute: str) -> None:
 
 
 _WORDS_CLICK = " Click a value to see its PIEs."
-
-
-def _open(context: Context, custom: list[str]) -> None:
-    open_gallery(context, meta=((str(custom[0]), str(custom[1])),))
 
 
 def _subgroups(context: Context, attribute: str, usable: pd.DataFrame) -> None:
@@ -154,7 +152,9 @@ def _subgroups(context: Context, attribute: str, usable: pd.DataFrame) -> None:
     if second:
         crossed = context.results.attributes(context.variant, by=by, wait=False)
         code = table_code(context.results, "attributes", context.variant, by=by)
-        attributes_all.risks(context, crossed, code, is_cells=True)
+        is_filtered = {*by} <= data.categories(context.results).keys()
+        opened = partial(attributes_all.open_both, by) if is_filtered else None
+        attributes_all.risks(context, crossed, code, opened)
     rows = context.results.subgroups(context.variant, by=by, positive=positive)
     number = st.column_config.NumberColumn
     listing(

@@ -1,6 +1,7 @@
 """Attributes side by side: every value of every attribute, a row each; one pair of models too."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import product
 from typing import Any, Literal
 
 import pandas as pd
@@ -59,7 +60,8 @@ def show(context: Context) -> None:
     rows = rows.sort_values(["attribute"], kind="stable").reset_index(drop=True)
     if context.manifest.is_single(context.variant):
         pairs(context, context.results.attribute_pairs(context.variant))
-    risks(context, rows, table_code(context.results, "attributes", context.variant))
+    code = table_code(context.results, "attributes", context.variant)
+    risks(context, rows, code, open_value)
     shares = {"pies_of_value": rows["n_pies"] / rows["n_images"].where(rows["n_images"] > 0)}
     table = rows.assign(**shares)
     in_points = {name: 100 * rows[name].astype(float) for name in RISKS}
@@ -91,7 +93,7 @@ def show(context: Context) -> None:
         name="over-representation",
         code=table_code(context.results, "attributes", context.variant),
         variant_id=context.variant,
-        on_click=lambda point: _open(context, point["customdata"]),
+        on_click=lambda point: open_value(context, point["customdata"]),
     )
     st.caption(COMPOSITION)
 
@@ -108,7 +110,12 @@ def points_columns(names: Sequence[str]) -> dict[str, Any]:
     return {name: number(RISKS[name], format="%+.2f", help="Percentage points.") for name in names}
 
 
-def risks(context: Context, rows: pd.DataFrame, code: str, *, is_cells: bool = False) -> None:
+def risks(
+    context: Context,
+    rows: pd.DataFrame,
+    code: str,
+    open_: Callable[[Context, Sequence[object]], None] | None = None,
+) -> None:
     """Show how much likelier compression than seeds makes images of each value PIEs.
 
     Parameters
@@ -119,8 +126,8 @@ def risks(context: Context, rows: pd.DataFrame, code: str, *, is_cells: bool = F
         Rows of the attributes table of the chosen variant.
     code : str
         Python lines that give them.
-    is_cells : bool
-        Whether values are intersections, which the gallery has no filter for.
+    open_ : callable, optional
+        Takes attribute and value of a mark and opens their images; without it clicks do nothing.
     """
     st.header("PIEs that compression adds", anchor=False)
     if said := of_risks(rows):
@@ -132,7 +139,7 @@ def risks(context: Context, rows: pd.DataFrame, code: str, *, is_cells: bool = F
         name="risk-difference",
         code=code,
         variant_id=context.variant,
-        on_click=None if is_cells else lambda point: _open(context, point["customdata"]),
+        on_click=(lambda point: open_(context, point["customdata"])) if open_ else None,
     )
 
 
@@ -162,7 +169,7 @@ def pairs(context: Context, rows: pd.DataFrame, attribute: str | None = None) ->
         name="attribute-pairs",
         code=code,
         variant_id=context.variant,
-        on_click=lambda point: _open(context, point["customdata"]),
+        on_click=lambda point: open_value(context, point["customdata"]),
     )
     number = st.column_config.NumberColumn
     points = {name: 100 * shown[name].astype(float) for name in ("top1_delta", "ci_low", "ci_high")}
@@ -204,6 +211,15 @@ def _alone(attribute: object) -> None:
     st.rerun()
 
 
-def _open(context: Context, custom: list[str]) -> None:
+def open_value(context: Context, custom: Sequence[object]) -> None:
+    """Open the images of an attribute's value, as a mark names both."""
     if str(custom[0]) in data.categories(context.results):
         open_gallery(context, meta=((str(custom[0]), str(custom[1])),))
+
+
+def open_both(by: Sequence[str], context: Context, custom: Sequence[object]) -> None:
+    """Open the images of values that occur together, as a mark names them in one."""
+    values = [data.categories(context.results)[name].categories for name in by]
+    found = [both for both in product(*values) if " & ".join(both) == str(custom[1])]
+    if len(found) == 1:  # values that hold the sign themselves can read alike
+        open_gallery(context, meta=tuple(zip(by, found[0], strict=True)))

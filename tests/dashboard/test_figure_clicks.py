@@ -11,6 +11,7 @@ from dashboard.context import Context
 from dashboard.figure_clicks import opener
 from dashboard.figure_panel import clickable
 from dashboard.selection import Selection
+from dashboard.views import attributes_all
 from tests.synthetic import make_sweep
 
 VARIANTS = ("magnitude=0.5,0.9,0.95", "int8-static")
@@ -107,3 +108,23 @@ def test_what_a_cascade_leaves_leads_to_the_forgotten(opened, went):
     context = Context(opened, Selection(sweep="made", variant="magnitude-0.95"), None, ())
     links.open_forgotten(context, {"customdata": [5]})
     assert went[0][1].kinds == ("forgotten",)
+
+
+def test_two_values_that_occur_together_lead_to_the_images_that_have_both(tmp_path, went):
+    hair, sex = ["fair", "dark & long", None, "dark"], ["woman", "man"]
+    metadata = {"meta_hair": (hair * 50), "meta_sex": [sex[i // 3 % 2] for i in range(200)]}
+    folder = make_sweep(tmp_path, seeds=4, variants=VARIANTS, metadata=metadata)
+    context = Context(SweepResults(folder), Selection(sweep="made"), None, ())
+    by = ["hair", "sex"]
+    rows = context.results.attributes("magnitude-0.95", by=by)
+    assert len(rows) == 6
+    for row in rows.to_dict("records"):
+        attributes_all.open_both(by, context, [row["attribute"], row["value"]])
+        _, to = went[-1]
+        wanted = dict(to.meta)
+        n = sum(
+            (h, s) == (wanted["hair"], wanted["sex"])
+            for h, s in zip(*metadata.values(), strict=True)
+        )
+        assert n == row["n_images"]
+    assert len({to.meta for _, to in went}) == 6
