@@ -215,15 +215,21 @@ def study_in(kept: Annotations, name: str) -> Study:
 def _state(folder: SweepFolder) -> SweepState:
     key = folder.stamp()
     try:
-        read = _manifest(address(folder.path), key)
-        done = tuple(
-            variant.variant_id
-            for variant in read.variants
-            if len(read.done_seeds(variant.variant_id)) >= len(read.seeds)
-        )
-        return SweepState(folder.name, key, read.n_done, read.n_runs, done)
+        return _readable_state(address(folder.path), key, folder.name)
     except (LetheError, ValueError, TypeError, AttributeError) as error:
         return SweepState(folder.name, key, problem=str(error))
+
+
+@st.cache_resource(max_entries=512, show_spinner=False)
+def _readable_state(path: str, key: str, name: str) -> SweepState:
+    """Count the runs of a sweep, once for each of its states: pages ask many times."""
+    read = _manifest(path, key)
+    done = tuple(
+        variant.variant_id
+        for variant in read.variants
+        if len(read.done_seeds(variant.variant_id)) >= len(read.seeds)
+    )
+    return SweepState(name, key, read.n_done, read.n_runs, done)
 
 
 def identity_of(opened: SweepResults) -> tuple[str, str, str, int]:
