@@ -5,7 +5,7 @@ import json
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, ClassVar
 
 from analysis.errors import CacheError, UserError
 from analysis.schema import GROUPS
@@ -20,8 +20,7 @@ MAX_COMMENT = 1_000
 _UNREADABLE = (
     ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError, UserError,
 )  # fmt: skip
-_DESIGN, ANNOTATION, UNDO = "design", "annotation", "undo"
-CONSENT, INVITATION, WITHDRAWAL = "consent", "invitation", "withdrawal"
+_DESIGN = "design"
 
 
 @dataclass(frozen=True)
@@ -62,77 +61,72 @@ class Design:
 
 
 @dataclass(frozen=True)
-class Annotation:
+class _Record:
+    """One line of a study after its first."""
+
+    kind: ClassVar[str]
+
+    def to_line(self) -> str:
+        """Write it as one line; an empty comment is left out."""
+        said = {name: value for name, value in vars(self).items() if name != "comment" or value}
+        return _line({"kind": self.kind} | said)
+
+
+@dataclass(frozen=True)
+class Annotation(_Record):
     """One answer: ``category`` is a key of the study's, ``time`` in UTC, ``comment`` free text."""
 
+    kind = "annotation"
     rater: str
     image_id: int
     category: str
     time: str
     comment: str = ""
 
-    def to_line(self) -> str:
-        """Write it as one line."""
-        said = {name: value for name, value in vars(self).items() if name != "comment" or value}
-        return _line({"kind": ANNOTATION} | said)
-
 
 @dataclass(frozen=True)
-class Undo:
+class Undo(_Record):
     """One answer taken back."""
 
+    kind = "undo"
     rater: str
     image_id: int
     time: str
 
-    def to_line(self) -> str:
-        """Write it as one line."""
-        return _line({"kind": UNDO} | vars(self))
-
 
 @dataclass(frozen=True)
-class Consent:
+class Consent(_Record):
     """A rater agreed to the consent text of the study, at ``time`` in UTC."""
 
+    kind = "consent"
     rater: str
     time: str
 
-    def to_line(self) -> str:
-        """Write it as one line."""
-        return _line({"kind": CONSENT} | vars(self))
-
 
 @dataclass(frozen=True)
-class Invitation:
+class Invitation(_Record):
     """The link of one rater: whoever has its ``token`` rates under this name."""
 
+    kind = "invitation"
     rater: str
     token: str
     time: str
-
-    def to_line(self) -> str:
-        """Write it as one line."""
-        return _line({"kind": INVITATION} | vars(self))
 
 
 @dataclass(frozen=True)
-class Withdrawal:
+class Withdrawal(_Record):
     """A link that leads nowhere any more; answers given by it stand."""
 
+    kind = "withdrawal"
     rater: str
     token: str
     time: str
-
-    def to_line(self) -> str:
-        """Write it as one line."""
-        return _line({"kind": WITHDRAWAL} | vars(self))
 
 
 Said = Annotation | Undo | Consent | Invitation | Withdrawal
 _KINDS: Mapping[str, type[Said]] = {
-    ANNOTATION: Annotation, UNDO: Undo, CONSENT: Consent, INVITATION: Invitation,
-    WITHDRAWAL: Withdrawal,
-}  # fmt: skip
+    one.kind: one for one in (Annotation, Undo, Consent, Invitation, Withdrawal)
+}
 _KEYS = frozenset(
     {"kind", "version"}.union(
         *({one.name for one in fields(kind)} for kind in (Design, Protocol, *_KINDS.values()))
