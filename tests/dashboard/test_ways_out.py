@@ -265,7 +265,7 @@ def test_the_whole_report_is_made_when_asked_for(tmp_path, open_page, monkeypatc
     def no_browser(*_):
         raise FigureExportError("no Chrome was found")
 
-    monkeypatch.setattr("analysis.report.pictures.figure_bytes", no_browser)
+    monkeypatch.setattr("analysis.report.pictures.figure_pictures", no_browser)
     app = open_page("export")
     assert any("The report is made without them" in one.value for one in app.info)
     assert "memory-report" not in app.session_state
