@@ -1,8 +1,10 @@
 """What every test needs: no network, one thread, and a small real sweep made once."""
 
+import functools
 import gc
 import hashlib
 import os
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -53,6 +55,18 @@ def _quick_workers() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         if workers.IS_POSSIBLE:
             patch.setattr(local, "ProcessPoolExecutor", workers.forked_pool)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _packages_read_once() -> Iterator[None]:
+    """AppTest looks through all installed packages for components before each first run."""
+    with pytest.MonkeyPatch.context() as patch:
+        if "streamlit.testing.v1" in sys.modules:
+            from streamlit.components.v2 import manifest_scanner
+
+            scan = functools.cache(manifest_scanner.scan_component_manifests)
+            patch.setattr(manifest_scanner, "scan_component_manifests", scan)
         yield
 
 

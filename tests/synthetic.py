@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pyarrow as pa
@@ -39,6 +40,11 @@ def thumbnail(image_id: int, size: int = 16) -> bytes:
     return buffer.getvalue()
 
 
+def _unawaited(_descriptor: int) -> None:
+    """Sweeps of tests need not outlive a loss of power."""
+
+
+@mock.patch("os.fsync", _unawaited)
 def make_sweep(
     root: str | Path | RemotePath,
     name: str = "made",

@@ -54,6 +54,7 @@ class Browser:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._kaleido: Any = None
+        self._tab: Any = None
 
     def svg(self, figure: go.Figure, width: float, height: float) -> bytes:
         """Draw a figure as SVG.
@@ -85,7 +86,13 @@ class Browser:
             Dots a pixel of a PNG.
         """
         page = _PAGE.format(font=font_face(), width=width, height=height, svg=svg)
-        return self._tried(lambda kaleido: _pictured(kaleido, page, format, width, height, scale))
+
+        async def pictured(kaleido: Any) -> bytes:
+            # One tab for all pictures: each is a new document of it.
+            self._tab = self._tab or await kaleido.create_tab(url="")
+            return await _drawn(self._tab, page, format, width, height, scale)
+
+        return self._tried(pictured)
 
     def _tried(self, job: Callable[[Any], Awaitable[Any]]) -> bytes:
         with self._lock:
@@ -123,6 +130,12 @@ class Browser:
         from choreographer.errors import ChromeNotFoundError
         from kaleido import Kaleido
 
+        class Kept(Kaleido):
+            """Plotly's page stays as it is for the next figure; reading it again takes longer."""
+
+            async def _return_kaleido_tab(self, tab: Any) -> None:
+                await self.tabs_ready.put(tab)
+
         for name in ("kaleido", "choreographer"):
             logging.getLogger(name).setLevel(logging.ERROR)
         if self._loop is None:
@@ -131,7 +144,7 @@ class Browser:
             atexit.register(self.close)
 
         async def opened() -> Any:
-            browser = Kaleido(n=1, timeout=TIMEOUT, page_generator=_Page())
+            browser = Kept(n=1, timeout=TIMEOUT, page_generator=_Page())
             await browser.open()
             return browser
 
@@ -148,7 +161,7 @@ class Browser:
     def _close(self) -> None:
         if self._kaleido is None:
             return
-        browser, self._kaleido = self._kaleido, None
+        browser, self._kaleido, self._tab = self._kaleido, None, None
         try:
             self._wait(browser.close())
         except Exception:
@@ -168,16 +181,6 @@ class _Page:
         return styled.replace("<img id=", f"{shown}<img id=", 1)
 
 
-async def _pictured(
-    kaleido: Any, page: str, format: str, width: float, height: float, scale: float
-) -> bytes:
-    tab = await kaleido.create_tab(url="")
-    try:
-        return await _drawn(tab, page, format, width, height, scale)
-    finally:
-        await kaleido.close_tab(tab)
-
-
 async def _drawn(
     tab: Any, page: str, format: str, width: float, height: float, scale: float
 ) -> bytes:
@@ -189,6 +192,7 @@ async def _drawn(
         return found
 
     await ask("Page.enable")
+    await ask("Page.navigate", url="about:blank")
     frame = (await ask("Page.getFrameTree"))["frameTree"]["frame"]["id"]
     await ask(
         "Emulation.setDeviceMetricsOverride", width=math.ceil(width), height=math.ceil(height),

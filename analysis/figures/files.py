@@ -15,10 +15,15 @@ from analysis.figures.preset import SCREEN, FigurePreset
 from analysis.figures.theme import dress
 from analysis.store.tabular import to_csv
 
-__all__ = ["FORMATS", "FigureExportError", "Format", "csv_bytes", "figure_bytes", "picture_bytes"]
+__all__ = [
+    "FORMATS", "FigureExportError", "Format", "csv_bytes", "figure_bytes", "figure_pictures",
+    "picture_bytes",
+]  # fmt: skip
 
-Format = Literal["png", "svg", "pdf", "html", "json"]
+Picture = Literal["png", "svg", "pdf"]
+Format = Literal[Picture, "html", "json"]
 FORMATS: tuple[Format, ...] = get_args(Format)
+PICTURES: tuple[Picture, ...] = get_args(Picture)
 _HEIGHT = 500
 _INCH, _METRE_INCHES = 96.0, 39.37007874
 _SIZE = re.compile(r'(<svg\b[^>]*?) width="[\d.]+" height="[\d.]+"([^>]*>)')
@@ -52,16 +57,41 @@ def figure_bytes(
         raise ValueError(f"format must be one of {', '.join(FORMATS)}, not {format!r}")
     if format == "json":
         return str(dress(figure, "white").to_json()).encode()
-    whole = dress(_fitted(figure, preset), "white")
     if format == "html":
+        whole = dress(_fitted(figure, preset), "white")
         if preset == SCREEN and figure.layout.width is None:
             whole.update_layout(width=None)
         html = whole.to_html(include_plotlyjs=True, full_html=True, include_mathjax=False)
         return str(html).encode()
+    svg, width, height = _drawn(figure, preset)
+    return picture_bytes(svg, format, width, height, preset, has_font=has_font)
+
+
+def figure_pictures(figure: go.Figure, preset: FigurePreset = SCREEN) -> dict[Picture, bytes]:
+    """Return a figure as the bytes of a PNG, an SVG and a PDF; Plotly draws it once for all.
+
+    Parameters
+    ----------
+    figure : Figure
+        As for :func:`figure_bytes`.
+    preset : FigurePreset
+        As for :func:`figure_bytes`.
+
+    Raises
+    ------
+    FigureExportError
+        No Chrome or Chromium was found, or it failed to draw.
+    """
+    svg, width, height = _drawn(figure, preset)
+    return {one: picture_bytes(svg, one, width, height, preset) for one in PICTURES}
+
+
+def _drawn(figure: go.Figure, preset: FigurePreset) -> tuple[str, float, float]:
+    """Draw a figure as SVG, and give its size on the ground of the preset."""
+    whole = dress(_fitted(figure, preset), "white")
     width, height = whole.layout.width, whole.layout.height or _HEIGHT
     drawn = browser.browser.svg(whole, width, height).decode()
-    size = (width * preset.scale, height * preset.scale)
-    return picture_bytes(drawn, format, *size, preset, has_font=has_font)
+    return drawn, width * preset.scale, height * preset.scale
 
 
 def _fitted(figure: go.Figure, preset: FigurePreset) -> go.Figure:
@@ -80,7 +110,7 @@ def _fitted(figure: go.Figure, preset: FigurePreset) -> go.Figure:
 
 def picture_bytes(
     svg: str,
-    format: Literal["png", "svg", "pdf"],
+    format: Picture,
     width: float,
     height: float,
     preset: FigurePreset = SCREEN,

@@ -16,7 +16,7 @@ import plotly.graph_objects as go
 from markupsafe import Markup
 
 from analysis.figures.drawn import drawn_data, units
-from analysis.figures.files import FigureExportError, csv_bytes, figure_bytes
+from analysis.figures.files import FigureExportError, csv_bytes, figure_bytes, figure_pictures
 from analysis.figures.layout import fit
 from analysis.figures.preset import SCREEN, FigurePreset
 from analysis.figures.theme import dress
@@ -58,9 +58,9 @@ def draw(
     try:
         for done, (one, figure) in enumerate(figures):
             progress("drawing figures", done, len(figures))
-            for format in ("png", "svg", "pdf"):
-                stem = re.sub(r"[^A-Za-z0-9._+-]+", "-", one.name)
-                (folder / f"{stem}.{format}").write_bytes(figure_bytes(figure, format, preset))
+            stem = re.sub(r"[^A-Za-z0-9._+-]+", "-", one.name)
+            for format, content in figure_pictures(figure, preset).items():
+                (folder / f"{stem}.{format}").write_bytes(content)
             (folder / f"{stem}.csv").write_bytes(csv_bytes(drawn_data(figure)))
             (folder / f"{stem}.json").write_text(units_text(figure), encoding="utf-8")
             pictures.markup.setdefault(one.section, []).append(_svg(figure, one.name))

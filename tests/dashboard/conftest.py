@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--process-per-site",
 )  # fmt: skip
 HOSTILE = (
     "<script>window.struck = 1</script>",
@@ -58,6 +59,10 @@ def context(browser):
     """What a module's pages share: Streamlit's scripts, fetched and compiled once."""
     opened = browser.new_context(viewport={"width": 1440, "height": 1000}, accept_downloads=True)
     opened.set_default_timeout(60_000)
+    # An empty page of the same site: with it the process that compiled the scripts stays alive.
+    opened.standing = opened.new_page()
+    opened.standing.route("**", lambda route: route.fulfill(body="", content_type="text/html"))
+    opened.standing.goto("http://127.0.0.1/")
     yield opened
     opened.close()
 
@@ -69,6 +74,8 @@ def page(context):
     opened.on("dialog", lambda dialog: (opened.dialogs.append(dialog.message), dialog.dismiss()))
     yield opened
     for one in context.pages:
+        if one is context.standing:
+            continue
         with suppress(PlaywrightError):  # A page that was never opened has no storage.
             one.evaluate("() => localStorage.clear()")
         one.close()

@@ -39,9 +39,7 @@ def open_page(tmp_path, monkeypatch):
         app = AppTest.from_file(APP, default_timeout=60)
         for name, value in params.items():
             app.query_params[name] = value
-        app.run()
-        if page:
-            to_page(app, page)
+        to_page(app, page)
         assert not app.exception, [e.value for e in app.exception]
         return app
 

@@ -56,7 +56,9 @@ def test_the_code_of_every_figure_gives_its_table(tmp_path, open_page, offered, 
     folder = make_sweep(tmp_path, class_names=HOSTILE, seeds=4, shifts=("fog-3",))
     # What is computed beside the page would be there for the code, and for the page not yet.
     SweepResults(folder, ties="reference").inference.keep(lambda *_: None)
-    app = open_page(page, ties="reference")
+    app = open_page(ties="reference")
+    to_page(app, page)
+    assert not app.exception
     assert not app.error
     assert offered
     check(offered)
@@ -265,7 +267,7 @@ def test_the_whole_report_is_made_when_asked_for(tmp_path, open_page, monkeypatc
     def no_browser(*_):
         raise FigureExportError("no Chrome was found")
 
-    monkeypatch.setattr("analysis.report.pictures.figure_bytes", no_browser)
+    monkeypatch.setattr("analysis.report.pictures.figure_pictures", no_browser)
     app = open_page("export")
     assert any("The report is made without them" in one.value for one in app.info)
     assert "memory-report" not in app.session_state

@@ -19,7 +19,7 @@ from PIL import Image
 from analysis.errors import LetheError
 from analysis.figures import browser, layout
 from analysis.figures.class_impact import class_impact
-from analysis.figures.files import FigureExportError, csv_bytes, figure_bytes
+from analysis.figures.files import FigureExportError, csv_bytes, figure_bytes, figure_pictures
 from analysis.store.tabular import to_csv
 from tests.figures.frames import HOSTILE, classes
 
@@ -89,6 +89,14 @@ def test_threads_get_each_their_own_figure():
     for thread in threads:
         thread.join()
     assert found == {height: 2 * height for height in heights}
+
+
+@needs_browser
+def test_a_figure_is_the_same_before_and_after_others(figure):
+    bar = go.Figure(go.Bar(y=[1, 2]), layout={"title": {"text": "Twice"}})
+    first = figure_pictures(bar)
+    assert figure_bytes(figure, "png") != first["png"]
+    assert [figure_bytes(bar, name) for name in ("png", "pdf")] == [first["png"], first["pdf"]]
 
 
 @needs_browser

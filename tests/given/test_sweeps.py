@@ -182,7 +182,9 @@ def test_merged_sweeps_know_the_models_of_both_and_take_more(
 
 def test_a_report_of_given_models(tmp_path: Path) -> None:
     assert sweep(*BOTH) == 0
-    assert main(["report", "mine", "--cache", "cache", "--out", "page"]) == 0
+    assert (
+        main(["report", "mine", "--cache", "cache", "--out", "page", "--section", "variants"]) == 0
+    )
     runs = pd.read_csv(tmp_path / "page/tables/runs.csv").set_index("variant_id")
     assert list(runs["compute_dtype"]) == ["float32", "float32"]
     assert runs.loc["slim", "weight_bits"] == 32

@@ -4,8 +4,8 @@ import os
 import subprocess
 import sys
 import urllib.request
+import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -17,28 +17,35 @@ from tests.remote.conftest import free_port, wait_for
 from tests.test_cli import ROOT
 
 
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server of S3's protocol."""
     port = free_port()
-    address = f"http://127.0.0.1:{port}"
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "me", "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL": address,
-    }.items():  # fmt: skip
-        monkeypatch.setenv(name, value)
-    with (tmp_path / "log").open("wb") as log:
+    with (tmp_path_factory.mktemp("s3") / "log").open("wb") as log:
         server = subprocess.Popen(
             [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
             stdout=log, stderr=log,
         )  # fmt: skip
     try:
         wait_for(server, port)
-        request = urllib.request.Request(f"{address}/bucket", method="PUT")
-        urllib.request.urlopen(request).close()
-        yield "s3://bucket/lethe"
+        yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
         server.wait(20)
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch, server: str) -> str:
+    """A cache in a bucket of this test's own."""
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "me", "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL": server,
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    bucket = f"bucket-{uuid.uuid4().hex}"
+    request = urllib.request.Request(f"{server}/{bucket}", method="PUT")
+    urllib.request.urlopen(request).close()
+    return f"s3://{bucket}/lethe"
 
 
 def _sweep(cache: str, **environment: str) -> "subprocess.CompletedProcess[str]":
