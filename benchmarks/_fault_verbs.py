@@ -127,12 +127,20 @@ def _done(act: Callable[[Path], Any]) -> Callable[[Path], int]:
     return acted
 
 
+def _svg(*_: object, **__: object) -> bytes:
+    return b"<svg></svg>"
+
+
+def _files(*_: object) -> dict[str, bytes]:
+    return dict.fromkeys(("png", "svg", "pdf"), b"drawn")
+
+
 def _report(root: Path, title: str = "Second") -> int:
     """Write a report whose figures are drawn in no browser: their files are what faults meet."""
     from analysis.report import pictures
 
     words = ("--out", str(root / "report"), "--title", title, "--section", "noise")
-    with patch.object(pictures, "figure_bytes", lambda *_, **__: b"<svg></svg>"):
+    with patch.multiple(pictures, figure_bytes=_svg, figure_pictures=_files):
         return lethe(root, "report", "mine", *words)
 
 
