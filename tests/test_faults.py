@@ -9,7 +9,7 @@ import pytest
 
 from analysis.cli.main import main
 from analysis.errors import DamageError, RunError
-from analysis.filesystem import folders
+from analysis.filesystem import atomic, folders
 from analysis.filesystem.atomic import child_names, sizes
 from analysis.store import Cache, publishing
 from benchmarks._fault_verbs import VERBS, Verb
@@ -178,3 +178,33 @@ def test_labels_beyond_the_classes_are_damage(
 @pytest.mark.parametrize("faults", [manifest_faults, other_faults])
 def test_damaged_files_are_told_in_words(tmp_path: Path, faults) -> None:
     assert list(faults(Damaged(tmp_path), 6, random.Random(3))) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("import", "{}", "--name", "new"), ("report", "made", "--out", "{}"),
+     ("share", "made", "fiftyone", "--out", "{}")],
+    ids=lambda words: words[0],
+)  # fmt: skip
+def test_a_place_of_which_nothing_can_be_told_is_not_called_empty(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    make_sweep(tmp_path / "cache")
+    place = tmp_path / "place.csv"
+    place.write_text("image_id\n")
+    real = os.stat
+
+    def told(path, *arguments, **options):
+        if str(path) == str(place):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return real(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "stat", told)
+    for asked in (atomic.exists, atomic.is_dir, atomic.is_file):
+        with pytest.raises(RunError, match="cannot be read: Input/output error"):
+            asked(place)
+    status = main([word.format(place) for word in words] + ["--cache", str(tmp_path / "cache")])
+    said = capsys.readouterr().err
+    assert status
+    assert os.strerror(errno.EIO) in said
+    assert "fault of Lethe" not in said

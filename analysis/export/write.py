@@ -11,7 +11,7 @@ from analysis.errors import UserError
 from analysis.export.registry import Format
 from analysis.export.selection import Chosen
 from analysis.filesystem import folders
-from analysis.filesystem.atomic import replacing
+from analysis.filesystem.atomic import exists, is_dir, replacing
 from analysis.presentation.formatting import count
 
 
@@ -72,7 +72,7 @@ def share(
     """
     _check(chosen, one)
     out = Path(out)
-    if not out.absolute().parent.is_dir():
+    if not is_dir(out.absolute().parent):
         raise UserError(f"--out {out}: the folder {out.parent} does not exist; make it first")
     files = _counted(one.files(chosen), progress)
     if one.shape == "folder" and out.suffix.lower() != _ZIP:
@@ -81,7 +81,7 @@ def share(
     if out.suffix.lower() != one.suffix:
         folder_too = " or a folder" if one.shape == "folder" else ""
         raise UserError(f"--out {out}: expected a name that ends in {one.suffix}{folder_too}")
-    if out.is_dir():
+    if is_dir(out):
         raise UserError(f"--out {out} is a folder; name a file")
     with replacing(out) as temporary:
         if one.shape == "folder":
@@ -136,7 +136,7 @@ def _put(folder: Path, name: str, content: bytes) -> str:
 @contextmanager
 def _new_folder(out: Path) -> Iterator[Path]:
     """Give a folder to write into that takes the place of ``out`` at the end."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if exists(out) and (not is_dir(out) or any(out.iterdir())):
         raise UserError(f"--out {out} is there already; name a new folder, or a file FILE{_ZIP}")
     if not out.name:
         raise UserError(f"--out {out}: name a folder, not where it lies")

@@ -24,6 +24,7 @@ from analysis.external.signature import Input, Signature, signature_of
 from analysis.external.spec import ModelFile
 from analysis.external.time_limit import OPENING, ended_after, timed
 from analysis.filesystem import Location
+from analysis.filesystem.atomic import exists
 from analysis.outputs.features import Features, gathered, reduced
 from analysis.outputs.run_scores import RunScores, predictions, run_scores, table_of
 from analysis.store import SweepFolder
@@ -217,7 +218,7 @@ def _table(context: ExternalContext, fit: Fit, dense: Fit | None, place: Place) 
 def _scores(context: ExternalContext, fit: Fit, arrays: Arrays, name: str) -> RunScores:
     """Scores of all images of a name; those of dense models are kept for the others."""
     kept = arrays.folder / f"scores-{name}-{fit.key[1]}.npy"
-    if fit.key[0] == DENSE_ID and kept.exists():
+    if fit.key[0] == DENSE_ID and exists(kept):
         scores: Array = np.load(kept)
     else:
         scores = _predicted(context, fit, arrays.pixels(name))

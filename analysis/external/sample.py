@@ -10,6 +10,7 @@ from PIL import Image
 from analysis.datasets.base import Split, stratified_sample
 from analysis.datasets.decode import UnusableImageError
 from analysis.errors import UserError
+from analysis.filesystem.atomic import exists
 from analysis.models.geometry import Geometry
 
 _LABELS = "labels.npy"
@@ -35,7 +36,7 @@ class Sample:
         """Pixels uint8 [n, C, H, W], of all pictures or of the first ones; kept for the next."""
         n = self.n if first is None else min(first, self.n)
         kept = self.folder / f"pixels-{n}-{geometry.key}.npy"
-        if kept.exists():
+        if exists(kept):
             return np.asarray(np.load(kept))
         pixels = np.stack([geometry.pixels(self.picture(place)) for place in range(n)])
         part = kept.with_suffix(f".{id(pixels)}.part.npy")

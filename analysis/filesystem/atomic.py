@@ -186,8 +186,8 @@ def _described(path: Path, *, follow: bool = True) -> os.stat_result | None:
     """
     try:
         return os.stat(path, follow_symlinks=follow)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None  # of what no file can be called, such as a name with a null byte, there is none
     except OSError as error:
         raise unreadable(path, error) from error
 
@@ -209,6 +209,31 @@ def is_file(path: Location) -> bool:
         return path.is_file()
     described = _described(path)
     return described is not None and stat.S_ISREG(described.st_mode)
+
+
+def is_dir(path: Location) -> bool:
+    """Whether a folder lies there.
+
+    Raises
+    ------
+    RunError
+        That cannot be told.
+    """
+    if isinstance(path, RemotePath):
+        return path.is_dir()
+    described = _described(path)
+    return described is not None and stat.S_ISDIR(described.st_mode)
+
+
+def exists(path: Location) -> bool:
+    """Whether anything lies there; a link that leads nowhere is nothing.
+
+    Raises
+    ------
+    RunError
+        That cannot be told.
+    """
+    return path.exists() if isinstance(path, RemotePath) else _described(path) is not None
 
 
 def links_out(folder: Location) -> list[str]:

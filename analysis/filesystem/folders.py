@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from analysis.errors import RunError
-from analysis.filesystem.atomic import flush, flush_folder, sizes
+from analysis.filesystem.atomic import exists, flush, flush_folder, is_dir, sizes
 from analysis.filesystem.connection import TEMPORARY
 from analysis.filesystem.processes import is_alive
 
@@ -60,7 +60,7 @@ def filled(out: Path, *, own: Collection[str] = (), last: str | None = None) -> 
 
 def _beside(real: Path) -> Path:
     """Folder on the same disk to make the new one in: a mounted one is its own."""
-    if real.is_dir() and real.stat().st_dev != real.parent.stat().st_dev:
+    if is_dir(real) and real.stat().st_dev != real.parent.stat().st_dev:
         return real
     return real.parent
 
@@ -75,7 +75,7 @@ def _remove_cut_off(real: Path) -> None:
 
 
 def _put(aside: Path, real: Path, own: Collection[str], last: str | None) -> None:
-    if not real.exists():
+    if not exists(real):
         os.replace(aside, real)
         return
     others = {path.name for path in real.iterdir()} - {*own, aside.name}

@@ -8,6 +8,7 @@ import filelock
 
 from analysis.errors import RunError, UserError
 from analysis.filesystem import Location, RemotePath
+from analysis.filesystem.atomic import exists
 from analysis.filesystem.lease import Lease, holder
 
 LOCK = ".lock"
@@ -65,7 +66,7 @@ def is_held(folder: Location) -> bool:
 
 
 def _is_locked(path: Path) -> bool:
-    if not path.exists():
+    if not exists(path):
         return False
     lock = filelock.FileLock(path, timeout=0)
     try:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.errors import UserError
+from analysis.filesystem.atomic import exists, is_dir
 from analysis.importing.request import AskedRun, ImportConfig
 
 _KINDS = {
@@ -60,7 +61,7 @@ def expand(files: Sequence[str]) -> list[tuple[Path, str]]:
     paths: list[Path] = []
     for given in files:
         path = Path(given)
-        if path.exists() or not glob.has_magic(given):
+        if exists(path) or not glob.has_magic(given):
             paths.append(path)
             continue
         matching = sorted(glob.glob(given, recursive=True))
@@ -81,9 +82,9 @@ def kind_of(path: Path) -> str:
     UserError
         It is missing, a folder, or of a format that cannot be read.
     """
-    if path.is_dir():
+    if is_dir(path):
         raise UserError(f"{path} is a folder; name its files, such as '{path}/*.parquet'")
-    if not path.exists():
+    if not exists(path):
         raise UserError(f"{path}: there is no such file")
     is_gzipped = path.suffix.lower() == ".gz"
     suffix = (Path(path.stem).suffix if is_gzipped else path.suffix).lower()

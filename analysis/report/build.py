@@ -8,6 +8,7 @@ from pathlib import Path
 from analysis.errors import UserError
 from analysis.figures.preset import SCREEN, FigurePreset
 from analysis.filesystem import folders
+from analysis.filesystem.atomic import exists, is_dir
 from analysis.presentation.sections import SECTIONS
 from analysis.report.asked import Asked
 from analysis.report.figures import Drawing, drawings
@@ -44,13 +45,13 @@ def filled(out: Path, *, overwrite: bool) -> Iterator[Path]:
 
 
 def _check(out: Path, *, overwrite: bool) -> None:
-    if out.exists() and not out.is_dir():
+    if exists(out) and not is_dir(out):
         raise UserError(f"--out {out} is a file; name a folder")
     if not out.name:
         raise UserError(f"--out {out}: name a folder, not where it lies")
-    if not out.absolute().parent.is_dir():
+    if not is_dir(out.absolute().parent):
         raise UserError(f"--out {out}: the folder {out.parent} does not exist; make it first")
-    if out.is_dir() and not overwrite:
+    if is_dir(out) and not overwrite:
         there = sorted(path.name for path in out.iterdir())
         if there and _MARK not in there:
             raise UserError(

@@ -17,6 +17,7 @@ import filelock
 
 from analysis.errors import CacheError, LetheError, RunError, UserError
 from analysis.filesystem import Location, RemotePath, atomic
+from analysis.filesystem.atomic import is_dir
 from analysis.store.study import (
     Annotation,
     Consent,
@@ -225,7 +226,7 @@ class Annotations:
 
     def remove_if_empty(self) -> None:
         """Remove the folder where it holds no study and nothing else that is not Lethe's own."""
-        if isinstance(self.path, RemotePath) or not self.path.is_dir():
+        if isinstance(self.path, RemotePath) or not is_dir(self.path):
             return
         with self._locked():
             if set(atomic.child_names(self.path)) - {LOCK}:
@@ -255,7 +256,7 @@ class Annotations:
         if why_not is not None or isinstance(self.path, RemotePath):
             raise UserError(why_not or "")
         try:
-            if not self._sweep.is_dir():
+            if not is_dir(self._sweep):
                 raise UserError(f"{self._sweep} is not there any more; open the sweep again")
             self.path.mkdir(exist_ok=True)
             lock = filelock.FileLock(self.path / LOCK, timeout=_PATIENCE)

@@ -90,7 +90,7 @@ class DerivedTables:
     def has(self, name: str) -> bool:
         """Whether a table of that name is there."""
         try:
-            return (self._folder / f"{name}{_TABLE}").is_file()
+            return is_file(self._folder / f"{name}{_TABLE}")
         except OSError:
             return False
 

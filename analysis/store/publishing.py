@@ -22,6 +22,7 @@ from analysis.filesystem.atomic import (
     child_names,
     flush,
     flush_folder,
+    is_dir,
     is_file,
     relative,
     remove_tree,
@@ -228,9 +229,9 @@ def discard(sweep: Location) -> None:
 
 
 def _remove(path: Location) -> None:
-    if isinstance(path, Path) and (path.is_symlink() or not path.is_dir()):
+    if isinstance(path, Path) and (path.is_symlink() or not is_dir(path)):
         path.unlink(missing_ok=True)
-    elif path.is_dir():
+    elif is_dir(path):
         remove_tree(path)
     else:
         path.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from analysis.errors import RunError, UserError
 from analysis.filesystem import Location, RemotePath
-from analysis.filesystem.atomic import child_names, flush, flush_folder, remove_tree
+from analysis.filesystem.atomic import child_names, exists, flush, flush_folder, remove_tree
 from analysis.filesystem.connection import TEMPORARY, is_object_store
 from analysis.filesystem.copies import working_folder
 from analysis.filesystem.lock import LEASE, LOCK, held, is_held
@@ -175,7 +175,7 @@ def _check_free(target: SweepFolder) -> None:
         there = child_names(target.path)
         is_taken = bool(there) and (target.exists or LEASE not in there)
     else:
-        is_taken = target.path.exists()
+        is_taken = exists(target.path)
     if is_taken:
         raise UserError(
             f"'{target.name}' is there already in {target.path.parent}; choose another name"

@@ -18,7 +18,7 @@ from analysis.execution import Pool
 from analysis.external.fit import Fit
 from analysis.external.options import ExternalModelsConfig
 from analysis.external.spec import check_even, variant_record
-from analysis.filesystem.atomic import remove_tree
+from analysis.filesystem.atomic import exists, remove_tree
 from analysis.filesystem.copies import working_folder
 from analysis.outputs.features import Features
 from analysis.shifts.inputs import Natural, write_corrupted, write_natural
@@ -365,7 +365,7 @@ def _folder_for_pixels(folder: SweepFolder) -> Iterator[Path]:
         with working_folder() as here:
             yield here
         return
-    is_new = not folder.derived.exists()
+    is_new = not exists(folder.derived)
     remove_tree(place, missing_ok=True)
     place.mkdir(parents=True)
     try:

@@ -22,7 +22,7 @@ from analysis.datasets.preprocess import Arrays, Prepared, Progress, prepare
 from analysis.errors import UserError
 from analysis.execution import Pool
 from analysis.filesystem import RemotePath
-from analysis.filesystem.atomic import sha256
+from analysis.filesystem.atomic import is_file, sha256
 from analysis.filesystem.connection import check_seen_by_others
 from analysis.filesystem.copies import share, working_folder
 from analysis.models.spec import ModelSpec
@@ -190,9 +190,7 @@ class TrainedSource:
             gone.extend(
                 base
                 for base in sorted(bases)
-                if base not in todo
-                and base not in gone
-                and not folder.weights_path(*base).is_file()
+                if base not in todo and base not in gone and not is_file(folder.weights_path(*base))
             )
 
         for run in lacking:
