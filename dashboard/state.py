@@ -15,6 +15,7 @@ from dashboard.selection import Selection, changed, to_params
 _CARRIED = "carried"
 _DECIMAL = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4})?", re.ASCII)
 _PAGE = "page"
+_UNTOLD = "fields-untold"
 _IMAGE_PAGE = "image"
 # Each of them names the variant: what an address says by one is not mixed with another.
 _NAMING = ("variant", "method", "sparsity")
@@ -148,7 +149,24 @@ def field(form: str, name: str, default: Any) -> str:
     key = f"{form}-{name}"
     if key not in st.session_state:
         st.session_state[key] = recall(key, default)
+        st.session_state.setdefault(_UNTOLD, set()).add(key)
     return key
+
+
+def tell_again() -> None:
+    """Fill fields in again whose first run was cut off; for use before any is drawn.
+
+    What a run says to the browser is dropped where the next one begins at once. A field that was
+    filled in by the code alone would then show, and be taken for, the smallest value it can have.
+    """
+    for key in st.session_state.get(_UNTOLD, ()):
+        if key in st.session_state:
+            st.session_state[key] = st.session_state[key]
+
+
+def told() -> None:
+    """Note that a page was drawn to its end, and what it filled in is in the browser."""
+    st.session_state.pop(_UNTOLD, None)
 
 
 def fill(form: str, name: str, value: Any) -> None:
