@@ -224,11 +224,8 @@ def _state(folder: SweepFolder) -> SweepState:
 def _readable_state(path: str, key: str, name: str) -> SweepState:
     """Count the runs of a sweep, once for each of its states: pages ask many times."""
     read = _manifest(path, key)
-    done = tuple(
-        variant.variant_id
-        for variant in read.variants
-        if len(read.done_seeds(variant.variant_id)) >= len(read.seeds)
-    )
+    ids = [variant.variant_id for variant in read.variants]
+    done = tuple(one for one in ids if len(read.done_seeds(one)) >= len(read.seeds))
     return SweepState(name, key, read.n_done, read.n_runs, done)
 
 

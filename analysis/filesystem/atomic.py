@@ -10,7 +10,7 @@ import shutil
 import stat
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -192,6 +192,11 @@ def _described(path: Path, *, follow: bool = True) -> os.stat_result | None:
         raise unreadable(path, error) from error
 
 
+def _is(path: Path, kind: Callable[[int], bool]) -> bool:
+    described = _described(path)
+    return described is not None and kind(described.st_mode)
+
+
 def unreadable(path: Location, error: OSError) -> RunError:
     """Say that a place cannot be read now, which says nothing of what lies there."""
     return RunError(f"{path} cannot be read: {error.strerror or error}")
@@ -205,10 +210,7 @@ def is_file(path: Location) -> bool:
     RunError
         That cannot be told: the disk, the server or the rights are the matter.
     """
-    if isinstance(path, RemotePath):
-        return path.is_file()
-    described = _described(path)
-    return described is not None and stat.S_ISREG(described.st_mode)
+    return path.is_file() if isinstance(path, RemotePath) else _is(path, stat.S_ISREG)
 
 
 def is_dir(path: Location) -> bool:
@@ -219,10 +221,7 @@ def is_dir(path: Location) -> bool:
     RunError
         That cannot be told.
     """
-    if isinstance(path, RemotePath):
-        return path.is_dir()
-    described = _described(path)
-    return described is not None and stat.S_ISDIR(described.st_mode)
+    return path.is_dir() if isinstance(path, RemotePath) else _is(path, stat.S_ISDIR)
 
 
 def exists(path: Location) -> bool:

@@ -7,7 +7,7 @@ from dashboard import state
 
 
 class Written(dict):
-    """A session that counts how often each key was written: the browser is told of each."""
+    """Session state that counts the writes of each key; each write is sent to the browser."""
 
     def __init__(self):
         super().__init__()

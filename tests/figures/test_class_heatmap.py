@@ -70,7 +70,10 @@ def test_title_says_the_quantity_and_subtitle_the_counts(frame):
     assert layout.title.text == "Normalized change of recall by class and variant"
     said = layout.title.subtitle.text.replace("<br>", " ")
     assert "Of 8 cells tested 1 are significant for other seeds and other images" in said
-    assert "2 by the paper's rule (p ≤ 0.05, other seeds on these images; 0.4 are by chance" in said
+    assert (
+        "2 by the paper's rule (p ≤ 0.05, other seeds on these images; 0.4 are by chance; "
+        "diamond where it is alone)"
+    ) in said
     none = class_heatmap(frame.assign(p=0.5, q_two_way=0.9)).layout.title.subtitle.text
     assert none.startswith("No class is significant")
     untested = class_heatmap(frame.assign(p=np.nan, q=np.nan)).layout.title.subtitle.text
