@@ -73,19 +73,19 @@ def _what_raters_read() -> None:
     with st.expander("What raters read and are asked", icon=":material/description:"):
         st.text_area(
             "Instructions",
-            key=state.field(_FORM, "instructions", ""),
+            **state.text(_FORM, "instructions"),
             placeholder="Plain text, shown before the first image and kept within reach.",
             max_chars=MAX_TEXT,
         )
         st.text_area(
             "Consent text",
-            key=state.field(_FORM, "consent", ""),
+            **state.text(_FORM, "consent"),
             placeholder="Whoever takes part agrees to it first; when is written down.",
             max_chars=MAX_TEXT,
         )
         st.text_area(
             "Categories of your own",
-            key=state.field(_FORM, "categories", ""),
+            **state.text(_FORM, "categories"),
             placeholder="blurred = Blurred | Too blurred to tell\nclear = Clear",
             help="KEY = NAME | MEANING, one a line, 2 to 10; KEY is how the answer is stored, and "
             "the meaning may be left out. Without any, the eight of Hooker et al. 2019.",
@@ -94,7 +94,7 @@ def _what_raters_read() -> None:
             "Images of practice",
             0,
             MOST_PRACTICE,
-            key=state.field(_FORM, "practice", _USUAL_PRACTICE),
+            **state.amount(_FORM, "practice", _USUAL_PRACTICE),
             help="Judged first by everybody; they are none of the study's and count for nothing.",
         )
     state.filled(_FORM, _TEXTS)

@@ -138,11 +138,12 @@ def dataset(form: str, usual: str, *, label: str, tip: str, nothing: str = "") -
     known = sorted(
         dataset_kinds(), key=lambda one: list(_KINDS).index(one) if one in _KINDS else 99
     )
+    options = ["", *known] if nothing else known
     kind = st.selectbox(
         label,
-        ["", *known] if nothing else known,
+        options,
         format_func=lambda one: one or nothing,
-        key=state.field(form, "kind", usual),
+        **state.choice(form, "kind", options, usual),
         help=tip,
     )
     if kind:
@@ -150,7 +151,7 @@ def dataset(form: str, usual: str, *, label: str, tip: str, nothing: str = "") -
     is_needed = bool(kind) and not is_embedded(kind)
     st.text_input(
         "Place",
-        key=state.field(form, "place", ""),
+        **state.text(form, "place"),
         disabled=not is_needed,
         placeholder="/path/on/the/server, or a name of the hub" if is_needed else "Not needed",
         help="Folder or file on the machine that this dashboard runs on, not on yours.",
@@ -161,16 +162,17 @@ def corruptions(form: str) -> None:
     """Draw the fields ``corruptions`` and ``severity``."""
     from analysis.shifts.corruptions.registry import corruptions as known
 
+    names = ["all", *known()]
     st.multiselect(
         "Corruptions",
-        ["all", *known()],
-        key=state.field(form, "corruptions", []),
+        names,
+        **state.choices(form, "corruptions", names),
         help="Also predict on the test images made worse, to see what compression costs there.",
     )
     st.select_slider(
         "Severity",
         SEVERITIES,
-        key=state.field(form, "severity", 3),
+        **state.amount(form, "severity", 3),
         help="How much worse, from 1 to 5.",
     )
 
@@ -187,26 +189,22 @@ def number(form: str, owner: type, name: str, label: str, *, nothing: str | None
     """
     about = option_named(owner, name)
     is_whole = about.kind is int
-    least = about.about.least or 0
-    more: dict[str, Any] = {
-        "min_value": int(least) if is_whole else float(least),
-        "step": 1 if is_whole else 0.01,
-        "format": "%d" if is_whole else "%g",
-    }
-    if nothing is not None:
-        more |= {"value": None, "placeholder": nothing}
+    least = int(about.about.least or 0) if is_whole else float(about.about.least or 0)
     st.number_input(
         label,
-        key=state.field(form, name, None if nothing else about.default),
+        min_value=least,
+        step=1 if is_whole else 0.01,
+        format="%d" if is_whole else "%g",
+        placeholder=nothing,
         help=about.tip,
-        **more,
+        **state.amount(form, name, None if nothing else about.default, least=least),
     )
 
 
 def tick(form: str, owner: type, name: str, label: str, *, disabled: bool = False) -> None:
     """Draw the field of an option that is given or not."""
-    key = state.field(form, name, False)
-    st.checkbox(label, key=key, help=option_named(owner, name).tip, disabled=disabled)
+    held = state.amount(form, name, False)
+    st.checkbox(label, help=option_named(owner, name).tip, disabled=disabled, **held)
 
 
 def workers(form: str) -> None:

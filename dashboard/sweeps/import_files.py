@@ -123,6 +123,8 @@ def roles(form: str, names: Sequence[str]) -> None:
             key = state.field(form, role, "")
             if st.session_state[key] not in ("", *names):
                 st.session_state[key] = ""
+            options = ["", *names]
+            held = state.choice(form, role, options, "")
             columns[place % 2].selectbox(
-                label, ["", *names], format_func=lambda one: one or "None", key=key
+                label, options, format_func=lambda one: one or "None", **held
             )
