@@ -134,8 +134,8 @@ def local(name: str, default: Any, options: Sequence[Any] | None = None) -> dict
 
 def _kept(key: str, name: str, default: Any) -> None:
     value, rest = st.session_state[key], {n: v for n, v in params().items() if n != name}
-    asked = {} if value in (None, "", default) else {name: [str(value)]}
-    st.query_params.from_dict(rest | asked)
+    own = {} if value in (None, "", default) else {name: [str(value)]}
+    st.query_params.from_dict(rest | own)
 
 
 def put_local(name: str, value: str) -> None:

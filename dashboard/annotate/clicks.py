@@ -1,4 +1,4 @@
-"""From what people said into the gallery: the images of a mark."""
+"""From a mark of the results of a study to its images in the gallery."""
 
 import numpy as np
 

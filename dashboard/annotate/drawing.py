@@ -70,7 +70,7 @@ _USUAL_PRACTICE = 3
 
 
 def _what_raters_read() -> None:
-    with st.expander("What raters read and are asked", icon=":material/description:"):
+    with st.expander("Texts and questions for raters", icon=":material/description:"):
         st.text_area(
             "Instructions",
             **state.text(_FORM, "instructions"),
@@ -102,20 +102,20 @@ def _what_raters_read() -> None:
 
 def _start(context: Context, variant: str) -> None:
     size = int(state.widget(_SIZE) or _DEFAULT_SIZE)
-    given = state.filled(_FORM, _TEXTS)
+    texts = state.filled(_FORM, _TEXTS)
     try:
         permissions.check("start a study")
         protocol = Protocol(
-            str(given["instructions"] or ""),
-            str(given["consent"] or ""),
-            categories_from(str(given["categories"] or "")),
+            str(texts["instructions"] or ""),
+            str(texts["consent"] or ""),
+            categories_from(str(texts["categories"] or "")),
         )
         name = start_study(
             context.results,
             variant,
             size=size,
             protocol=protocol,
-            practice=int(given["practice"] or 0),
+            practice=int(texts["practice"] or 0),
         )
         state.remember(CHOSEN, (context.manifest.name, name))
     except LetheError as problem:
@@ -131,7 +131,7 @@ def _about_aa(n: int | None) -> str:
     if n is None:
         return (
             "no A/A PIEs, since a single dense run cannot be split into halves: what people say of "
-            "PIEs then cannot be told from what they would say of seed noise"
+            "PIEs then cannot be told apart from seed noise"
         )
     if n == 0:
         return "no A/A PIEs, since two halves of the dense runs agree on every image"

@@ -73,18 +73,18 @@ def show() -> None:
         _feeding()
         _outputs()
     filled = state.filled(FORM, _FIELDS)
-    given = external_options.options(filled)
-    words = external_options.words(given)
+    options = external_options.options(filled)
+    words = external_options.words(options)
     command = command_panel.checked(
         words,
-        lambda: external_options.checked(given),
-        external_options.lacking(filled, given),
+        lambda: external_options.checked(options),
+        external_options.lacking(filled, options),
     )
     check = Trial(
         _CHECK,
         _CHECK_TIP,
         icon=":material/stethoscope:",
-        words=external_options.doctor_words(given),
+        words=external_options.doctor_words(options),
         take=_take,
     )
     command_panel.show(command, there=_THERE, trials=(_TRIAL, check))

@@ -24,7 +24,7 @@ _DATA = ("train_limit", "test_limit", "image_size", "workers")
 
 def options(filled: dict[str, Any]) -> dict[str, Any]:
     """Options of ``sweep`` from the fields of the form, those at their default left out."""
-    given: dict[str, Any] = {
+    options: dict[str, Any] = {
         "name": text(filled["name"]) or None,
         "dataset": spec(filled["kind"], filled["place"]),
         "model": text(filled["model"]) or None,
@@ -36,19 +36,19 @@ def options(filled: dict[str, Any]) -> dict[str, Any]:
         "rotate_tail": filled["rotate_tail"] and has_tail(filled["kind"]),
     }
     for name in _TRAINING:
-        given[name] = filled[name] if filled[name] != getattr(_USUAL, name) else None
-    given |= {name: filled[name] for name in _DATA}
+        options[name] = filled[name] if filled[name] != getattr(_USUAL, name) else None
+    options |= {name: filled[name] for name in _DATA}
     severity = filled["severity"]
-    given["corruptions"] = [f"{name}={severity}" for name in filled["corruptions"]]
-    return {name: value for name, value in given.items() if not is_left_out(value)}
+    options["corruptions"] = [f"{name}={severity}" for name in filled["corruptions"]]
+    return {name: value for name, value in options.items() if not is_left_out(value)}
 
 
-def words(given: dict[str, Any]) -> list[str]:
+def words(options: dict[str, Any]) -> list[str]:
     """Words of the command with these options, verb first."""
-    return option_words(given)
+    return option_words(options)
 
 
-def checked(given: dict[str, Any]) -> Sweep:
+def checked(options: dict[str, Any]) -> Sweep:
     """Return the sweep that the options ask for.
 
     Raises
@@ -56,7 +56,7 @@ def checked(given: dict[str, Any]) -> Sweep:
     UserError
         What the command line would say of them before it looks at the data.
     """
-    sweep = sweep_from(given)
+    sweep = sweep_from(options)
     asked_variants(sweep)
     check_data(sweep)
     return sweep
@@ -115,7 +115,7 @@ def text(value: str | None) -> str:
 _KINDS = {
     "digits": "1,797 real handwritten digits, embedded",
     "digits-longtail": "the digits, long-tailed in training, with planted difficulties; embedded",
-    "fashion-mnist": "the publisher's four idx files; downloaded where no folder is given",
+    "fashion-mnist": "the publisher's four idx files; downloaded unless a folder is named",
     "cifar10": "Parquet in Hugging Face's image layout, or the publisher's binary version",
     "folder": "a folder of class folders, with train/ and test/, or split 70 : 30",
     "parquet": "Parquet in Hugging Face's image layout",
@@ -202,7 +202,7 @@ def number(form: str, owner: type, name: str, label: str, *, nothing: str | None
 
 
 def tick(form: str, owner: type, name: str, label: str, *, disabled: bool = False) -> None:
-    """Draw the field of an option that is given or not."""
+    """Draw the field of an option that is on or off."""
     held = state.amount(form, name, False)
     st.checkbox(label, help=option_named(owner, name).tip, disabled=disabled, **held)
 

@@ -100,7 +100,7 @@ def _peeked(name: str, uploaded: Uploaded | None) -> Peek:
             found = peek(Path(name)) if uploaded is None else _of_upload(uploaded)
             known = dict([*known.items()][-8:]) | {key: found}
     except (LetheError, OSError, ValueError):
-        return _NOTHING  # what is wrong with it is told by the import
+        return _NOTHING  # the import reports what is wrong with it
     state.remember(_PEEKED, known)
     return known[key]
 

@@ -46,7 +46,7 @@ def words(filled: dict[str, Any], files: Sequence[str], *, are_uploaded: bool) -
     beside = {role: filled[role] for role in ROLES if filled[role] in files}
     paths = [one for one in files if one not in beside.values()]
     layout = filled["layout"]
-    given = {
+    options = {
         "name": fields.text(filled["name"]),
         "variant": _files_of(filled["dense_file"], paths) if layout == FILES else [],
         "wide": _columns_of(filled) if layout == WIDE else [],
@@ -63,7 +63,7 @@ def words(filled: dict[str, Any], files: Sequence[str], *, are_uploaded: bool) -
     } | {name: bool(filled[name]) for name in _SWITCHES}
     # No option, whatever it begins with.
     named = [] if layout == FILES else [f"./{one}" if one.startswith("-") else one for one in paths]
-    return ["import", *named, *option_words(given)[1:]]
+    return ["import", *named, *option_words(options)[1:]]
 
 
 def _files_of(dense: str | None, paths: Sequence[str]) -> list[str]:

@@ -35,13 +35,13 @@ _PATIENCE = 120.0
 
 def model_names() -> list[str]:
     """Return the usual models first, then every other name once the list has been made."""
-    asked = _asked()
-    found = asked.result() if asked.done() else []
+    names = _names()
+    found = names.result() if names.done() else []
     return [*USUAL, *(name for name in found if name not in USUAL)]
 
 
 @cache
-def _asked() -> "Future[list[str]]":
+def _names() -> "Future[list[str]]":
     future: Future[list[str]] = Future()
     Thread(target=_ask, args=(future,), daemon=True).start()
     return future
@@ -223,8 +223,8 @@ def show() -> None:
         "elsewhere or close the browser, and ends with the server. What it has finished stays."
     )
     _demo()
-    given = fields.options(filled_fields())
-    command = command_panel.checked(fields.words(given), lambda: fields.checked(given).name)
+    options = fields.options(filled_fields())
+    command = command_panel.checked(fields.words(options), lambda: fields.checked(options).name)
     command_panel.show(command, there=_THERE, trials=(_TRIAL,))
 
 
