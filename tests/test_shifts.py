@@ -474,7 +474,7 @@ def test_a_mistake_gets_one_line_and_status_2(
 def test_a_corruption_and_other_images_cannot_share_a_name(
     shifted: SweepFolder, copied: SweepFolder
 ) -> None:
-    with pytest.raises(UserError, match="another shift called 'defocus_blur-3'"):
+    with pytest.raises(UserError, match="another shift named 'defocus_blur-3'"):
         run(copied, small_sweep(shifts=(Shift("defocus_blur-3", dataset="digits"),)))
     assert prediction_digests(copied) == prediction_digests(shifted)
 

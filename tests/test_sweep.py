@@ -21,7 +21,7 @@ from analysis.config import Training, parse_variants
 from analysis.errors import UserError
 from analysis.results import SweepResults
 from analysis.store import Cache, SweepFolder
-from analysis.sweep.plan import asked_variants, planned
+from analysis.sweep.plan import planned, requested_variants
 from analysis.sweep.run import run_sweep
 from tests.conftest import prediction_digests, small_sweep
 from tests.gate import Gate
@@ -270,7 +270,7 @@ def test_the_plan_is_what_is_asked_minus_what_is_done(swept: SweepFolder) -> Non
 
 def test_a_combined_variant_brings_the_pruned_one_it_starts_from() -> None:
     sweep = small_sweep(variants=parse_variants(["magnitude=0.7+int8-dynamic"]))
-    assert [v.variant_id for v in asked_variants(sweep)] == [
+    assert [v.variant_id for v in requested_variants(sweep)] == [
         "dense", "magnitude-0.70", "magnitude-0.70+int8-dynamic",
     ]  # fmt: skip
 
@@ -286,7 +286,7 @@ def test_a_combined_variant_brings_the_pruned_one_it_starts_from() -> None:
 )
 def test_a_variant_that_cannot_be_made_is_refused(variants: list[str], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        asked_variants(small_sweep(variants=parse_variants(variants)))
+        requested_variants(small_sweep(variants=parse_variants(variants)))
 
 
 @pytest.mark.parametrize("begin", [0.2, 0.5])

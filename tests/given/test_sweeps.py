@@ -108,7 +108,7 @@ def test_a_sweep_that_was_cut_off_goes_on(
     before = prediction_digests(folder)
     write_linear(Path("slim.onnx"), noise=0.4)
     assert sweep(*BOTH) == 2
-    assert "slim=slim.onnx is another model than sweep 'mine' was made with" in (
+    assert "slim=slim.onnx is not the model that sweep 'mine' was made with" in (
         capsys.readouterr().err
     )
     assert prediction_digests(folder) == before
