@@ -11,6 +11,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from torch import nn
 
+from analysis.compression.onnx_session import session_options
 from analysis.datasets import open_dataset
 from analysis.datasets.base import Dataset
 from analysis.external.feeding import Decided, decide, fed
@@ -151,9 +152,9 @@ def predictions(path: Path, images: np.ndarray) -> np.ndarray:
     """Classes that a network in a file predicts, (n,)."""
     import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        str(path), session_options(), providers=["CPUExecutionProvider"]
+    )
     name = session.get_inputs()[0].name
     parts = [session.run(None, {name: images[i : i + 64]})[0] for i in range(0, len(images), 64)]
     return np.asarray(np.concatenate(parts).argmax(axis=1))

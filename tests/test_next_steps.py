@@ -66,7 +66,7 @@ def test_a_file_that_is_not_there_says_what_is(here):
     ("given", "said"),
     [
         ("net.onnx", "such as dense=net.onnx for the uncompressed model and int8=MODEL"),
-        ("int8=net.bin", "give the .xml beside them"),
+        ("int8=net.bin", "use the .xml beside them"),
         ("int8=net.foo", ".foo is none of them: export the model to ONNX"),
     ],
 )

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.compression.onnx_session import session_options
 from analysis.compression.registry import register
 from analysis.compression.trained import Batch, Compressed, Logits, Trained
 
 if TYPE_CHECKING:
     import onnx
-    import onnxruntime
 
 _CALIBRATION_BATCH = 64
 _RANGES = "ranges of activations"
@@ -100,17 +100,6 @@ class _Calibration:
     def get_next(self) -> dict[str, Batch] | None:
         batch = next(self._batches, None)
         return None if batch is None else {"images": batch}
-
-
-def session_options() -> "onnxruntime.SessionOptions":
-    """One thread a session: a population fills the cores with processes, never with threads."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return options
 
 
 def _ranges(source: Path, calibration: Batch) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from analysis.compression.int8 import session_options
+from analysis.compression.onnx_session import session_options
 from analysis.errors import RunError
 from analysis.models.spec import ModelSpec
 

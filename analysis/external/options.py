@@ -1,4 +1,4 @@
-"""What can be said of external models: their feeding, their outputs, their images."""
+"""Options of external models: their feeding, outputs and images."""
 
 import math
 from dataclasses import dataclass, field, fields
@@ -23,10 +23,10 @@ SPLITS = ("all", "test", "train")
 
 @dataclass(frozen=True)
 class FeedingOptions:
-    """How pictures become the input of every model; what is left out each model says itself.
+    """How images become the input of every model; omitted fields follow each model's declaration.
 
-    ``named`` says where ``mean`` and ``std`` come from; without it each model's own are taken where
-    it says them, else those of the training pixels.
+    ``named`` is the source of ``mean`` and ``std``; by default each model's own if it declares
+    them, else those of the training pixels.
     """
 
     named: str | None = option(
@@ -80,7 +80,7 @@ class FeedingOptions:
 
 @dataclass(frozen=True)
 class OutputOptions:
-    """What the outputs of every model are: which one, which scores, of which classes."""
+    """The outputs of every model: which one holds the scores, their kind and classes."""
 
     output: str | None = option(
         None, group=_OUTPUTS, metavar="NAME",
@@ -115,14 +115,14 @@ class OutputOptions:
         check_options(self)
         if self.only_labelled and self.scores == "labels":
             raise UserError(
-                "--only-labelled needs scores: among which classes a label was the best one "
-                "nothing says; leave out --scores labels"
+                "--only-labelled needs scores: labels cannot be restricted to classes with images; "
+                "leave out --scores labels"
             )
 
 
 @dataclass(frozen=True)
 class ExternalModelsConfig:
-    """External models over the images of a dataset."""
+    """External models to evaluate on the images of a dataset."""
 
     name: str
     dataset: str
@@ -171,7 +171,7 @@ class ExternalModelsConfig:
         self.options_of_session("")
 
     def options(self) -> dict[str, Any]:
-        """What a result depends on besides the models: a resumed sweep must repeat these."""
+        """Return the options that results depend on: a resumed sweep must repeat them."""
         return {
             "dataset": self.dataset,
             "model": "external models",
@@ -187,12 +187,12 @@ class ExternalModelsConfig:
         }
 
     def options_of_session(self, variant_id: str) -> tuple[tuple[str, str], ...]:
-        """Return the options of the runtime that one variant is run with, its own last.
+        """Return the runtime options of one variant, its own last.
 
         Raises
         ------
         UserError
-            One has another form, or is of a variant that is not among the models.
+            An option has another form, or names a variant that is not among the models.
         """
         variants = {model.variant_id for model in self.models}
         found: dict[str, str] = {}
@@ -211,12 +211,16 @@ class ExternalModelsConfig:
         return tuple(found.items())
 
 
-# They say what must hold, and change no number.
+# The error of a model that exceeds ``time_limit``.
+OVERDUE = (
+    "it took longer than --time-limit allows; set a longer one in seconds an image, or 0 for none"
+)
+# Checks that change no result.
 _CONDITIONS = ("accept_classes", "dense_top1", "models", "normalize", "time_limit")
 
 
 def _differing(*holders: Any) -> dict[str, Any]:
-    """Options that are not at their default, by the names they are written under."""
+    """Return the options that differ from their default, by their stored names."""
     found: dict[str, Any] = {}
     for holder in holders:
         attributes = {one.name: one.name for one in fields(holder)}
@@ -228,10 +232,10 @@ def _differing(*holders: Any) -> dict[str, Any]:
     return found
 
 
-def _check_numbers(given: FeedingOptions) -> None:
-    mean, std = given.mean, given.std
-    if given.named is not None and (mean is not None or std is not None):
-        raise UserError("--normalize does not go with --mean and --std: give one or the other")
+def _check_numbers(options: FeedingOptions) -> None:
+    mean, std = options.mean, options.std
+    if options.named is not None and (mean is not None or std is not None):
+        raise UserError("--normalize excludes --mean and --std: use one or the other")
     if (mean is None) != (std is None):
         raise UserError("--mean and --std: one is missing")
     for name, values in (("mean", mean), ("std", std)):
@@ -243,9 +247,9 @@ def _check_numbers(given: FeedingOptions) -> None:
         raise UserError(f"--std {min(std):g}: expected numbers above 0")
     if mean is not None and std is not None and (max(std) > 10 or max(mean) > 1):
         raise UserError("--mean and --std are of pixels from 0 to 1; divide them by 255")
-    if given.pixels == "-1..1" and (mean is not None or given.named not in (None, "none")):
+    if options.pixels == "-1..1" and (mean is not None or options.named not in (None, "none")):
         raise UserError(
             "--pixels -1..1 is a normalization itself (--normalize 0.5): leave out the other one"
         )
-    if given.resize in ("squash", "pad") and given.crop_pct is not None:
-        raise UserError(f"--crop-pct is for --resize crop, not {given.resize}")
+    if options.resize in ("squash", "pad") and options.crop_pct is not None:
+        raise UserError(f"--crop-pct is for --resize crop, not {options.resize}")

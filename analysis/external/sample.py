@@ -1,4 +1,4 @@
-"""Some images of a dataset, decoded once, that models are tried on and doctor compares."""
+"""A decoded sample of a dataset's images on which models are tried and doctor compares."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ _LABELS = "labels.npy"
 
 @dataclass(frozen=True)
 class Sample:
-    """Decoded pictures in a folder of this machine, at their own size, and their labels."""
+    """Decoded images in a local folder, at their own size, and their labels."""
 
     folder: Path
     n: int
@@ -29,29 +29,29 @@ class Sample:
         return np.asarray(np.load(self.folder / _LABELS))
 
     def picture(self, place: int) -> Image.Image:
-        """One picture."""
+        """Return one image."""
         return Image.fromarray(np.load(self.folder / f"{place}.npy"))
 
     def pixels(self, geometry: Geometry, first: int | None = None) -> npt.NDArray[np.uint8]:
-        """Pixels uint8 [n, C, H, W], of all pictures or of the first ones; kept for the next."""
+        """Return the cached pixels of all or the first images, uint8 [n, C, H, W]."""
         n = self.n if first is None else min(first, self.n)
-        kept = self.folder / f"pixels-{n}-{geometry.key}.npy"
-        if exists(kept):
-            return np.asarray(np.load(kept))
+        cached = self.folder / f"pixels-{n}-{geometry.key}.npy"
+        if exists(cached):
+            return np.asarray(np.load(cached))
         pixels = np.stack([geometry.pixels(self.picture(place)) for place in range(n)])
-        part = kept.with_suffix(f".{id(pixels)}.part.npy")
+        part = cached.with_suffix(f".{id(pixels)}.part.npy")
         np.save(part, pixels)
-        part.replace(kept)
+        part.replace(cached)
         return pixels
 
 
 def write_sample(split: Split, folder: Path, n: int, *, random_seed: int = 0) -> Sample:
-    """Decode some images, drawn by class, in an order of no class; unusable ones are left out.
+    """Decode a stratified sample of images in random order; leave out unusable ones.
 
     Raises
     ------
     UserError
-        None of them can be used.
+        No image of the sample can be used.
     """
     folder.mkdir(parents=True, exist_ok=True)
     n_classes = len(np.unique(split.labels))

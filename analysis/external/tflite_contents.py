@@ -1,4 +1,4 @@
-"""What a TFLite file holds besides what LiteRT tells: weights, metadata, custom operators."""
+"""Read weights, metadata and custom operators of a TFLite file, which LiteRT does not expose."""
 
 import io
 import struct
@@ -23,10 +23,10 @@ _LARGEST_LABELS = 16 * 2**20
 
 @dataclass(frozen=True)
 class Contents:
-    """What is read from the file itself."""
+    """The contents of a TFLite file."""
 
     figures: Figures
-    says: Feeding
+    declared: Feeding
     class_names: tuple[str, ...]
     custom: tuple[str, ...]
 
@@ -58,10 +58,10 @@ def contents_of(content: bytes) -> Contents:
     except MemoryError:
         raise
     except Exception:
-        # A damaged file fails in whatever way its bytes happen to be read.
+        # A damaged file can raise any exception.
         raise UserError("this is no TFLite file, or it is damaged") from None
-    says, names = _metadata(model, content)
-    return Contents(figures, says, names, custom)
+    declared, names = _metadata(model, content)
+    return Contents(figures, declared, names, custom)
 
 
 def _figures(model: Any, types: dict[int, str], codes: dict[int, str]) -> Figures:
@@ -94,7 +94,7 @@ def _figures(model: Any, types: dict[int, str], codes: dict[int, str]) -> Figure
 def _n_bytes(buffer: Any) -> int:
     if buffer.data is not None and len(buffer.data):
         return len(buffer.data)
-    # Of files above 2 GiB the data lie behind the flatbuffer.
+    # In files above 2 GiB the data follow the flatbuffer.
     return int(buffer.size) if buffer.offset and buffer.offset > 1 else 0
 
 
@@ -119,9 +119,9 @@ def _stored(tensor: Any, n_bytes: int, model: Any, types: dict[int, str]) -> Sto
 
 
 def _computed(model: Any, types: dict[int, str], codes: dict[int, str]) -> str | None:
-    """Read what layers with weights compute in from their operands; None where it is not said.
+    """Return the type that layers with weights compute in, from their operands; None if unknown.
 
-    Floats times weights of integers are computed in either, as the kernel decides.
+    Floats times integer weights are computed in either type, as the kernel decides.
     """
     found: set[str | None] = set()
     for graph in model.subgraphs:
@@ -152,23 +152,23 @@ def _name(model: Any, operator: Any, codes: dict[int, str]) -> str:
 
 
 def _metadata(model: Any, content: bytes) -> tuple[Feeding, tuple[str, ...]]:
-    """Normalization and labels of TFLite metadata; nothing where there is none to read."""
-    says, names = Feeding(), tuple[str, ...]()
+    """Read normalization and labels from TFLite metadata, empty if there are none."""
+    declared, names = Feeding(), tuple[str, ...]()
     buffer = next((one.buffer for one in model.metadata or [] if one.name == _METADATA), None)
     if buffer is not None and model.buffers[buffer].data is not None:
         try:
-            says = _normalization(bytes(bytearray(model.buffers[buffer].data)))
+            declared = _normalization(bytes(bytearray(model.buffers[buffer].data)))
         except (struct.error, IndexError, ValueError, TypeError):
-            says = Feeding()
+            declared = Feeding()
     try:
         names = _labels(content)
     except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, NotImplementedError):
         names = ()
-    return says, names
+    return declared, names
 
 
 def _normalization(data: bytes) -> Feeding:
-    """Mean and standard deviation, of pixels to 255, of ``tflite::ModelMetadata``."""
+    """Read mean and standard deviation, in pixels to 255, from ``tflite::ModelMetadata``."""
     if data[4:8] != b"M001":
         return Feeding()
     graph = _first(_vector(data, _root(data), 3))
@@ -194,7 +194,7 @@ def _root(data: bytes) -> int:
 
 
 def _field(data: bytes, table: int, place: int) -> int | None:
-    """Where a field of a flatbuffer's table lies; None where it is left out."""
+    """Return the offset of a field of a flatbuffer table; None if it is omitted."""
     head = table - struct.unpack_from("<i", data, table)[0]
     size = struct.unpack_from("<H", data, head)[0]
     at = 4 + 2 * place
@@ -203,7 +203,7 @@ def _field(data: bytes, table: int, place: int) -> int | None:
 
 
 def _vector(data: bytes, table: int, place: int) -> list[int]:
-    """Where the tables of a vector of tables lie."""
+    """Return the offsets of the tables in a vector."""
     at = _field(data, table, place)
     if at is None:
         return []
@@ -227,7 +227,7 @@ def _first(found: list[int]) -> int | None:
 
 
 def _labels(content: bytes) -> tuple[str, ...]:
-    """Names of outputs in the only text file that is packed behind the model."""
+    """Read the class names in the only text file packed behind the model."""
     file = io.BytesIO(content)
     if not zipfile.is_zipfile(file):
         return ()

@@ -216,7 +216,7 @@ class ExternalSource:
         manifest.seeds = sorted({*manifest.seeds, *(fit.key[1] for fit in fits)})
         manifest.models |= {
             fit.signature.model.run: ExternalModel(
-                fit.signature.model.given, fit.signature.sha256, fit.sentence
+                fit.signature.model.source, fit.signature.sha256, fit.sentence
             )
             for fit in fits
         }

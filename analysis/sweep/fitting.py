@@ -25,7 +25,7 @@ from analysis.external.fit import (
     Trial,
     all_scores_of,
     choose_output,
-    names_given,
+    read_output_names,
     scores_of,
     space_of,
 )
@@ -81,7 +81,7 @@ class Fitting:
     ) -> None:  # fmt: skip
         self._config, self._dataset = config, dataset
         self._say, self._warn, self._progress = say, warn, progress
-        self._output_names = names_given(config.outputs)
+        self._output_names = read_output_names(config.outputs)
         needed = Needed(
             len(dataset.class_names), dataset.channels, dataset.native_size,
             config.feeding.input_size, device=config.device, time_limit=config.time_limit,

@@ -66,7 +66,7 @@ def chosen_seed(manifest: Manifest, variant_id: str, seed: int | None) -> int:
         others = ", ".join(
             one.variant_id for one in manifest.variants if one.variant_id != DENSE_ID
         )
-        raise UserError(f"--variant dense is the float model itself; expected {others}")
+        raise UserError(f"--variant dense: it is the float model itself; expected {others}")
     both = sorted({*manifest.done_seeds(DENSE_ID)} & {*manifest.done_seeds(variant_id)})
     if not both:
         raise UserError(

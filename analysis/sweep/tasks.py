@@ -16,6 +16,7 @@ from analysis.execution import Pool
 from analysis.execution.dask import cluster_pool
 from analysis.execution.gpus import bind_own_gpu
 from analysis.execution.local import local_pool, usable_cores
+from analysis.external.options import OVERDUE
 from analysis.filesystem import Location
 
 ENGINES = ("local", "dask")
@@ -52,7 +53,8 @@ def pool(
             yield opened
     else:
         n_workers = min(n_workers, max(1, n_jobs or n_workers))
-        with local_pool(n_workers, _start, (os.getpid(), device != "cpu")) as opened_here:
+        arguments = (os.getpid(), device != "cpu")
+        with local_pool(n_workers, _start, arguments, overdue=OVERDUE) as opened_here:
             yield opened_here
 
 

@@ -88,7 +88,7 @@ def test_an_output_that_is_not_there_is_refused_with_those_that_are(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert sweep(*BOTH, "--output", "logits") == 2
-    assert "it gives 'scores' float32 [N, 10]" in capsys.readouterr().err
+    assert "it has 'scores' float32 [N, 10]" in capsys.readouterr().err
     assert left_in(Path("cache")) == []
 
 

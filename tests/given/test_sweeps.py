@@ -247,7 +247,7 @@ def test_from_a_file(capsys: pytest.CaptureFixture[str]) -> None:
     ("words", "expected"),
     [
         (("--models", "slim=net.onnx"), "none is 'dense'"),
-        (("--models", "dense=net.onnx", "dense=slim.onnx"), "dense@0 is given twice"),
+        (("--models", "dense=net.onnx", "dense=slim.onnx"), "dense@0 occurs twice"),
         (("--models", "dense=net.onnx", "slim@3=slim.onnx"), "dense has no seed 3"),
         (("--models", "dense=net.onnx", "slim=gone.onnx"), "slim=gone.onnx: there is no such file"),
         ((*BOTH, "--variants", "int8-static"), "--variants does not go with --models"),
@@ -256,8 +256,8 @@ def test_from_a_file(capsys: pytest.CaptureFixture[str]) -> None:
         ((*BOTH, "--corruptions", "rain"), "unknown corruption"),
         ((*BOTH, "--device", "mps"), "run on cpu or cuda"),
         ((*BOTH, "--engine", "dask"), "run on this machine"),
-        ((*BOTH, "--input-size", "9"), "--input-size 9 cannot be had"),
-        ((*BOTH, "--mean", "0.5"), "--normalize does not go with"),
+        ((*BOTH, "--input-size", "9"), "--input-size 9 is not possible"),
+        ((*BOTH, "--mean", "0.5"), "--normalize excludes --mean"),
         ((), "--normalize is for external models"),
     ],
 )

@@ -214,7 +214,7 @@ def test_what_cannot_be_used_is_named_in_one_line(
         "wide.onnx": "does not take float32",
         "five.onnx": "expected images of 1 or 3 channels",
         "two.onnx": "expected one input, the images; it has 2: a, b",
-        "unknown.onnx": "ONNX Runtime does not take it",
+        "unknown.onnx": "ONNX Runtime rejects it",
         "integers.onnx": "its scores are whole numbers, int64 from 0 to 1, and no probabilities",
         "nowhere_at_all:net": "module 'nowhere_at_all' cannot be imported",
         "broken_maker:net": "the function fails: no weights here",
