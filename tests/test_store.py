@@ -231,7 +231,7 @@ def test_a_sweep_can_be_renamed_but_not_over_another(folder):
     assert cache.names() == ["renamed"]
     assert cache.existing("renamed").manifest().name == "renamed"
     (cache.root / "taken").mkdir()
-    with pytest.raises(UserError, match="'taken' is there already"):
+    with pytest.raises(UserError, match="'taken' exists already"):
         cache.rename("renamed", "taken")
 
 

@@ -259,7 +259,7 @@ def test_options_of_a_runtime_are_checked(tmp_path: Path) -> None:
         ((("graph_optimization_level", "none"),), "expected disable_all, basic, extended"),
         ((("intra_op_num_threads", "0"),), "expected a number of threads"),
         ((("optimized_model_filepath", "/tmp/x"),), "has no such option here; expected one of"),
-        ((("execution_mode", "parallel"),) * 2, "given twice"),
+        ((("execution_mode", "parallel"),) * 2, "occurs twice"),
     ):
         with pytest.raises(UserError, match=words):
             opened(net, session_options=options)

@@ -268,7 +268,7 @@ def test_pickles_are_not_opened(tmp_path: Path) -> None:
         (["../up=a.onnx"], "variant '../up'"),
         (["dense@x=a.onnx"], "'x' is no seed"),
         (["dense@-1=a.onnx"], "'-1' is no seed"),
-        (["dense=a.pth"], "weights alone do not say"),
+        (["dense=a.pth"], "weights alone do not name"),
         (["dense=a.h5"], "TFLiteConverter"),
         (["dense=timm:"], "a name is missing"),
         (["magnitude-90.0=a.onnx"], "a level is a fraction"),

@@ -347,7 +347,7 @@ def test_paths_that_cannot_be_told_apart(
     images = ("--images", f"folder:{pictures}")
     path = write(wide(prefix=""), tmp_path / "wide.csv")
     message = refused(capsys, tmp_path / "cache", path, *WIDE, *images)
-    assert "'zero/0000.png', whose end is that of several images" in message
+    assert "'zero/0000.png', whose tail fits several images" in message
     folder = run(tmp_path / "cache", path, *WIDE, *images, "--split", "test")
     assert found(folder) == expected()
 

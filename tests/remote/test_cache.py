@@ -106,7 +106,7 @@ def test_a_sweep_is_renamed_whole_but_not_over_another(made: SweepFolder) -> Non
     assert renamed.verify() == []
     assert renamed.sizes().keys() == before.keys()
     (cache.root / "taken" / "something").write_bytes(b"")
-    with pytest.raises(UserError, match="'taken' is there already"):
+    with pytest.raises(UserError, match="'taken' exists already"):
         cache.rename("renamed", "taken")
     assert cache.existing("renamed").verify() == []
 
