@@ -23,6 +23,7 @@ from analysis.store.study import (
     Consent,
     Design,
     Invitation,
+    Record,
     Study,
     Undo,
     Withdrawal,

@@ -6,7 +6,7 @@ from analysis import schema
 from analysis.errors import CacheError
 from analysis.store import SweepFolder
 from analysis.store.joinable import Joinable, as_table
-from analysis.store.matching import (
+from analysis.store.matching import Notify, matched, renamed, silent, target, with_columns
     matched,
     renamed,
     target,
