@@ -7,11 +7,6 @@ from analysis.errors import CacheError
 from analysis.store import SweepFolder
 from analysis.store.joinable import Joinable, as_table
 from analysis.store.matching import Notify, matched, renamed, silent, target, with_columns
-    matched,
-    renamed,
-    target,
-    with_columns,
-)
 from analysis.store.transfer import aside, publish
 
 IMAGES = "images.parquet"
