@@ -393,7 +393,7 @@ def test_usual_names_of_the_path_are_understood(folder: SweepFolder) -> None:
     assert said == ["column 'Filename' is used as path; --map path=THEIRS names another one"]
     assert "meta_Filename" not in folder.image_columns()
     both = frame.assign(image=frame["file_name"])
-    with pytest.raises(UserError, match="--map path=file_name or --map path=image says which"):
+    with pytest.raises(UserError, match="choose one with --map path=file_name or --map path=image"):
         join(folder, both, overwrite=True)
     join(folder, both, overwrite=True, columns={"path": "image"})
 

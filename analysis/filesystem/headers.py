@@ -27,7 +27,7 @@ _UNREADABLE = (
 
 
 @contextmanager
-def told_in_words(path: Path, kind: str) -> Iterator[None]:
+def translate_errors(path: Path, kind: str) -> Iterator[None]:
     """Say in words what a library says of a file of a kind: csv, parquet or json.
 
     Raises

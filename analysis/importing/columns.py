@@ -1,4 +1,4 @@
-"""Arrow columns of any type as numbers, each wrong value named by file, row and column."""
+"""Convert Arrow columns to numbers; errors name file, row and column."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +16,7 @@ _SLACK = 1e-4  # a probability of float16 may exceed 1 by a rounding
 
 
 def plain(column: pa.Array, name: str, place: Place) -> pa.Array:
-    """Write out codes, trim texts and make empty ones null; refuse nested values."""
+    """Decode dictionaries, trim text and null empty text; refuse nested values."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
@@ -33,7 +33,7 @@ def plain(column: pa.Array, name: str, place: Place) -> pa.Array:
 
 
 def is_text(column: pa.Array) -> bool:
-    """Whether a column holds text."""
+    """Return whether a column holds text."""
     kind = column.type
     return bool(
         pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
@@ -43,19 +43,19 @@ def is_text(column: pa.Array) -> bool:
 def whole_numbers(
     column: pa.Array, name: str, place: Place, *, high: int, what: str
 ) -> npt.NDArray[np.int64]:
-    """Whole numbers from 0 to ``high``; none may be missing.
+    """Return whole numbers from 0 to ``high``, none missing.
 
     Raises
     ------
     UserError
-        A value is missing, no whole number, or out of range.
+        A value is missing, not a whole number, or out of range.
     """
     column = plain(column, name, place)
-    _check_there(column, name, place)
+    _check_complete(column, name, place)
     values = _as_whole(column, name, place, what)
-    bad = (values < 0) | (values > high)
-    if bad.any():
-        row = int(np.argmax(bad))
+    invalid = (values < 0) | (values > high)
+    if invalid.any():
+        row = int(np.argmax(invalid))
         raise UserError(
             f"{place(row)}: column '{name}' is {values[row]}; expected {what}, from 0 to {high:,}"
         )
@@ -63,17 +63,17 @@ def whole_numbers(
 
 
 def fractions(column: pa.Array, name: str, place: Place) -> npt.NDArray[np.float32]:
-    """Numbers from 0 to 1; NaN where one is missing.
+    """Return numbers from 0 to 1, NaN if missing.
 
     Raises
     ------
     UserError
-        A value is no number, is NaN, or out of range.
+        A value is not a number, NaN, or out of range.
     """
     values = optional_numbers(column, name, place)
-    bad = (values < 0) | (values > 1 + _SLACK)
-    if bad.any():
-        row = int(np.argmax(bad))
+    invalid = (values < 0) | (values > 1 + _SLACK)
+    if invalid.any():
+        row = int(np.argmax(invalid))
         percent = " (percent? divide by 100)" if 1 < values[row] <= 100 else ""
         raise UserError(
             f"{place(row)}: column '{name}' is {values[row]:g}; expected a fraction from 0 to 1"
@@ -83,43 +83,43 @@ def fractions(column: pa.Array, name: str, place: Place) -> npt.NDArray[np.float
 
 
 def optional_numbers(column: pa.Array, name: str, place: Place) -> npt.NDArray[np.float64]:
-    """Finite numbers; NaN where one is missing.
+    """Return finite numbers, NaN if missing.
 
     Raises
     ------
     UserError
-        A value is no number, or is NaN or infinite where it is not missing.
+        A value is not a number, NaN or infinite.
     """
     column = plain(column, name, place)
-    there = column.is_valid().to_numpy(zero_copy_only=False)
+    present = column.is_valid().to_numpy(zero_copy_only=False)
     if pa.types.is_null(column.type):
         return np.full(len(column), np.nan)
     if pa.types.is_boolean(column.type) or not (is_text(column) or _is_number(column.type)):
         raise UserError(f"{place(0)}: column '{name}' holds {column.type}; expected numbers")
     values = _floats(column, name, place, "a number")
-    bad = there & ~np.isfinite(values)
-    if bad.any():
-        row = int(np.argmax(bad))
+    invalid = present & ~np.isfinite(values)
+    if invalid.any():
+        row = int(np.argmax(invalid))
         raise UserError(
-            f"{place(row)}: column '{name}' is {values[row]}; expected a number, or nothing where "
-            "it is not known"
+            f"{place(row)}: column '{name}' is {values[row]}; expected a number, or an empty "
+            "cell if unknown"
         )
     return values
 
 
 def optional_ranks(column: pa.Array, name: str, place: Place) -> npt.NDArray[np.int32]:
-    """Whole numbers from 0; -1 where one is missing.
+    """Return whole numbers from 0, -1 if missing.
 
     Raises
     ------
     UserError
-        A value is no whole number or out of range.
+        A value is not a whole number or out of range.
     """
     values = optional_numbers(column, name, place)
     known = ~np.isnan(values)
-    bad = known & ((values < 0) | (values > 2**31 - 1) | (values != np.floor(values)))
-    if bad.any():
-        row = int(np.argmax(bad))
+    invalid = known & ((values < 0) | (values > 2**31 - 1) | (values != np.floor(values)))
+    if invalid.any():
+        row = int(np.argmax(invalid))
         raise UserError(
             f"{place(row)}: column '{name}' is {values[row]:g}; expected the number of classes "
             "scored above the true one, from 0"
@@ -130,20 +130,20 @@ def optional_ranks(column: pa.Array, name: str, place: Place) -> npt.NDArray[np.
 def encoded(
     column: pa.Array, name: str, place: Place, *, is_optional: bool = False
 ) -> tuple[npt.NDArray[np.int32], list[Any]]:
-    """Places in a list of different values, (N,), and that list.
+    """Encode a column: indices into its distinct values, (N,), and these values.
 
-    Values are text, or int where the column holds whole numbers as such. None may be missing but
-    where the column ``is_optional``: the place of such a one is -1.
+    Values are text, or int for integer columns. The index of a missing value is -1 if the column
+    ``is_optional``; otherwise none may be missing.
 
     Raises
     ------
     UserError
-        A value is missing, or a number that is not whole.
+        A value is missing or a fractional number.
     """
     column = plain(column, name, place)
     if is_optional:
-        return _encoded_there(column, name, place)
-    _check_there(column, name, place)
+        return _encode_present(column, name, place)
+    _check_complete(column, name, place)
     if pa.types.is_boolean(column.type):
         column = pc.if_else(column, "True", "False")
     elif not is_text(column):
@@ -152,32 +152,32 @@ def encoded(
     return codes.indices.to_numpy(zero_copy_only=False), codes.dictionary.to_pylist()
 
 
-def _encoded_there(
+def _encode_present(
     column: pa.Array, name: str, place: Place
 ) -> tuple[npt.NDArray[np.int32], list[Any]]:
-    """Encode the values that are there; NaN is none."""
+    """Encode the present values; NaN counts as missing."""
     if pa.types.is_floating(column.type):
         column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
     if not column.null_count:
         return encoded(column, name, place)
-    there = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
+    present = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
     codes = np.full(len(column), -1, np.int32)
-    if not len(there):
+    if not len(present):
         return codes, []
-    codes[there], values = encoded(
-        column.take(pa.array(there)), name, lambda row: place(int(there[row]))
+    codes[present], values = encoded(
+        column.take(pa.array(present)), name, lambda row: place(int(present[row]))
     )
     return codes, values
 
 
 def first_places(places: npt.NDArray[np.int32], n: int) -> npt.NDArray[np.intp]:
-    """Where each of ``n`` values first stands among the places of ``encoded``, (n,)."""
+    """Return the first row of each of ``n`` values, from the indices of ``encoded``, (n,)."""
     first = np.zeros(n + 1, np.intp)  # the last for places of -1, of no value
     first[places[::-1]] = np.arange(len(places))[::-1]
     return first[:n]
 
 
-def _check_there(column: pa.Array, name: str, place: Place) -> None:
+def _check_complete(column: pa.Array, name: str, place: Place) -> None:
     if column.null_count:
         row = int(np.argmin(column.is_valid().to_numpy(zero_copy_only=False)))
         raise UserError(f"{place(row)}: column '{name}' is empty; expected a value in every row")
@@ -196,13 +196,13 @@ def _as_whole(column: pa.Array, name: str, place: Place, what: str) -> npt.NDArr
         try:
             return np.asarray(column.cast(pa.int64()).to_numpy(zero_copy_only=False))
         except pa.ArrowInvalid:
-            pass  # 3.0, or no number at all
+            pass  # 3.0, or not a number
     elif not _is_number(column.type):
         raise UserError(f"{place(0)}: column '{name}' holds {column.type}; expected {what}")
     values = _floats(column, name, place, what)
-    bad = ~(np.abs(values) <= _LARGEST) | (values != np.floor(values))
-    if bad.any():
-        row = int(np.argmax(bad))
+    invalid = ~(np.abs(values) <= _LARGEST) | (values != np.floor(values))
+    if invalid.any():
+        row = int(np.argmax(invalid))
         hint = ""
         if what.startswith("a class") and np.isfinite(values[row]):
             hint = "; Lethe audits classifiers, whose predictions are classes, not quantities"
@@ -232,7 +232,7 @@ def _is_float(value: Any) -> bool:
 
 
 def _has_decimal_comma(value: Any) -> bool:
-    """Whether a text is a number but for a comma where its point should be."""
+    """Return whether a text is a number with a decimal comma."""
     text = str(value)
     return text.count(",") == 1 and "." not in text and _is_float(text.replace(",", "."))
 

@@ -1,4 +1,4 @@
-"""What an import is asked to do: the options, said once, and how they are written."""
+"""The options of an import and the parsing of their values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,17 +23,17 @@ CONFIDENCE_OF = "_conf"
 SPLITS = ("all", "test", "train")
 _MOST_CLASSES = 1_000_000
 _HIGHEST_SEED = 2**31 - 1
-# A variant and, where it is said, a seed.
-AskedRun = tuple[str, int | None]
+# A variant and an optional seed.
+RunSpec = tuple[str, int | None]
 
 
 @dataclass(frozen=True)
 class ImportConfig:
-    """An import: files, the sweep's name, and how the files are to be read.
+    """An import: files, the sweep's name, and options for reading the files.
 
-    ``columns`` maps our columns to theirs; ``images`` is a dataset SPEC; ``classes`` a file that
-    names the classes in the order of score columns and predicted ids, or their number; ``wide`` and
-    ``variant`` are written ``VARIANT[@SEED]=COLUMN`` and ``VARIANT[@SEED]=FILE``.
+    ``columns`` maps our columns to theirs; ``images`` is a dataset SPEC; ``classes`` is a file of
+    class names in the order of score columns and predicted ids, or their number; ``wide`` has items
+    ``VARIANT[@SEED]=COLUMN``, ``variant`` ``VARIANT[@SEED]=FILE``.
     """
 
     files: tuple[str, ...]
@@ -137,39 +137,39 @@ class ImportConfig:
 
     @property
     def n_classes(self) -> int | None:
-        """How many classes there are, where ``--classes`` is a number."""
-        given = (self.classes or "").strip()
-        is_number = given.lstrip("+-").isdecimal()
-        return int(given) if is_number and len(given) < 16 else None
+        """Number of classes, if ``--classes`` is a number."""
+        text = (self.classes or "").strip()
+        is_number = text.lstrip("+-").isdecimal()
+        return int(text) if is_number and len(text) < 16 else None
 
     @property
     def class_file(self) -> Path | None:
-        """The file that names the classes, where ``--classes`` is one."""
+        """File of class names, if ``--classes`` is a file."""
         return None if self.classes is None or self.n_classes is not None else Path(self.classes)
 
     @property
-    def wide_runs(self) -> dict[AskedRun, str]:
-        """Column of each run of tables with a column a model."""
+    def wide_runs(self) -> dict[RunSpec, str]:
+        """Column of each run in wide tables."""
         return _runs(self.wide, "wide", "COLUMN")
 
     @property
-    def variant_files(self) -> dict[AskedRun, str]:
-        """File of each run that has one of its own."""
+    def variant_files(self) -> dict[RunSpec, str]:
+        """File of each run with its own file."""
         return _runs(self.variant, "variant", "FILE")
 
 
 def is_ours(name: str) -> bool:
-    """Whether a column, or a part of an .npz file, is one that every import can have."""
+    """Return whether a name is a column or .npz array of any import."""
     return name in (*COLUMNS, *MEMBERS)
 
 
-def run_item(item: str, flag: str, what: str) -> tuple[AskedRun, str]:
-    """Read ``VARIANT[@SEED]=VALUE``.
+def run_item(item: str, flag: str, what: str) -> tuple[RunSpec, str]:
+    """Parse ``VARIANT[@SEED]=VALUE``.
 
     Raises
     ------
     UserError
-        It has another form.
+        The item has another form.
     """
     run, equals, value = item.partition("=")
     variant, at, seed = run.partition("@")
@@ -182,25 +182,25 @@ def run_item(item: str, flag: str, what: str) -> tuple[AskedRun, str]:
     return (variant.strip(), int(seed) if at else None), value
 
 
-def _runs(items: Sequence[str], flag: str, what: str) -> dict[AskedRun, str]:
-    found: dict[AskedRun, str] = {}
+def _runs(items: Sequence[str], flag: str, what: str) -> dict[RunSpec, str]:
+    found: dict[RunSpec, str] = {}
     for item in items:
         run, value = run_item(item, flag, what)
         if run in found:
             raise UserError(
-                f"--{flag} {item}: '{run[0]}' is given twice; another seed is {run[0]}@1={what}"
+                f"--{flag} {item}: '{run[0]}' occurs twice; name another seed {run[0]}@1={what}"
             )
         found[run] = value
     return found
 
 
 def parse_map(items: Sequence[str]) -> dict[str, str]:
-    """Read ``OURS=THEIRS`` items.
+    """Parse ``OURS=THEIRS`` items.
 
     Raises
     ------
     UserError
-        An item has another form, or names no column of ours, or one twice.
+        An item has another form, or names an unknown column or one twice.
     """
     found: dict[str, str] = {}
     for item in items:
@@ -209,7 +209,7 @@ def parse_map(items: Sequence[str]) -> dict[str, str]:
             raise UserError(f"--map {item}: expected OURS=THEIRS, such as --map label=truth")
         if not is_ours(ours) and not ours.endswith(CONFIDENCE_OF):
             raise UserError(
-                f"--map {item}: '{ours}' is no column of ours; expected one of "
+                f"--map {item}: unknown column '{ours}'; expected one of "
                 f"{', '.join((*COLUMNS, *MEMBERS))} before the '='"
             )
         if found.get(ours, theirs) != theirs:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from analysis import schema
 from analysis.errors import UserError
-from analysis.filesystem.headers import GZIP, Names, csv_header, told_in_words
+from analysis.filesystem.headers import GZIP, Names, csv_header, translate_errors
 from analysis.filesystem.regular import open_regular
 from analysis.filesystem.tables import (
     MOST_ROWS,
@@ -53,7 +53,7 @@ def as_table(source: Joinable) -> pa.Table:
         raise UserError(f"{path}: expected a name that ends in {', '.join(_SUFFIXES)}")
     kind = {".csv": "csv", ".parquet": "parquet"}.get(suffix, "json")
     try:
-        with told_in_words(path, kind), open_regular(path) as raw:
+        with translate_errors(path, kind), open_regular(path) as raw:
             return _read(path, raw, kind)
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file") from None
