@@ -15,7 +15,7 @@ from analysis.sweep.plan import requested_variants
 from analysis.sweep.run import run_sweep
 from analysis.sweep.trained import TrainedSource
 from analysis.training.loop import Teacher, TrainingData, predict, train
-from analysis.training.schedules import prune_run
+from analysis.training.run import prune_run
 from tests.compressing import GREY, striped_images, tiny_spec, trained
 from tests.conftest import digest, small_sweep
 

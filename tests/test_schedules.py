@@ -18,7 +18,7 @@ from analysis.results import SweepResults
 from analysis.store import Cache, SweepFolder
 from analysis.sweep.plan import requested_variants, training_steps
 from analysis.sweep.run import run_sweep
-from analysis.training.schedules import finetune_levels
+from analysis.training.run import finetune_levels
 from tests.conftest import small_sweep
 
 ROOT = Path(__file__).parent.parent

@@ -184,7 +184,9 @@ def test_weights_that_are_not_what_was_written_start_no_run(
     manifest = run_sweep(small_sweep(), Cache(tmp_path), n_workers=1, device="cpu")
     run = manifest.run("int8-static", 0)
     assert run.state == "failed"
-    assert f"{weights} is damaged: it is not what was written; delete it" in (run.error or "")
+    assert f"{weights} is damaged: it has changed since it was written; delete it" in (
+        run.error or ""
+    )
     weights.unlink()
     assert run_sweep(small_sweep(), Cache(tmp_path), n_workers=1, device="cpu").is_complete
     assert prediction_digests(folder) == before

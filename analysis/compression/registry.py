@@ -192,7 +192,7 @@ def trained_part(variant: Variant) -> Variant:
     return Variant(tuple(steps))
 
 
-def asked_sparsity(variant: Variant) -> float | None:
+def target_sparsity_of(variant: Variant) -> float | None:
     """Return the sparsity a variant asks for: 0 where dense, None where nothing is pruned.
 
     Of a method that removes channels it is the share of the channels.

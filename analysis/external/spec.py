@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.compression.registry import asked_sparsity, methods
+from analysis.compression.registry import methods, target_sparsity_of
 from analysis.config import DENSE_ID, Step, Variant
 from analysis.errors import UserError
 from analysis.store.manifest import VariantRecord
@@ -136,7 +136,7 @@ def variant_record(variant_id: str, *, paired: bool) -> VariantRecord:
     variant = variant_of(variant_id)
     known = methods()
     if all(step.method in known for step in variant.steps):
-        sparsity = asked_sparsity(variant)
+        sparsity = target_sparsity_of(variant)
     else:
         sparsity = next((step.level for step in variant.steps if step.level is not None), None)
     return VariantRecord(

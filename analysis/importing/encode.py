@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from analysis import schema
-from analysis.compression.registry import asked_sparsity, methods
+from analysis.compression.registry import methods, target_sparsity_of
 from analysis.config import DENSE_ID, Step, Variant
 from analysis.errors import UserError
 from analysis.importing.classes import ClassValues
@@ -105,7 +105,7 @@ def _parsed(variant_id: str) -> Variant | None:
 def _sparsity(variant: Variant) -> float | None:
     known = methods()
     if all(step.method in known for step in variant.steps):
-        return asked_sparsity(variant)
+        return target_sparsity_of(variant)
     return next((step.level for step in variant.steps if step.level is not None), None)
 
 

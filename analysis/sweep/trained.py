@@ -11,9 +11,9 @@ from typing import Any
 import pyarrow as pa
 
 from analysis.compression.registry import (
-    asked_sparsity,
     needs_graph,
     quantization,
+    target_sparsity_of,
     trained_part,
 )
 from analysis.config import DENSE, Shift, Sweep
@@ -303,7 +303,7 @@ def describe_sweep(manifest: Manifest, sweep: Sweep) -> None:
                 VariantRecord(
                     variant.variant_id,
                     variant.method,
-                    asked_sparsity(variant),
+                    target_sparsity_of(variant),
                     paired=pairs and not variant.is_dense,
                 )
             )

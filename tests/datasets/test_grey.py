@@ -96,7 +96,7 @@ def test_images_of_8_bits_keep_theirs_and_that_is_said(tmp_path: Path) -> None:
     found = brightest(dataset)
     assert found["a/plain.png"] == 240
     assert found["a/0.png"] == round(255 * 4_000 / 4_095)
-    assert "2 of 6 files looked at are of 8 bits" in dataset.notes[1]
+    assert "2 of 6 sampled files have 8 bits" in dataset.notes[1]
 
 
 def test_floats_beside_whole_numbers_have_a_scale_of_their_own(tmp_path: Path) -> None:

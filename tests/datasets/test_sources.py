@@ -58,7 +58,7 @@ def test_a_kind_cannot_be_registered_twice() -> None:
     ("spec", "message"),
     [
         ("nope", "unknown kind 'nope'"),
-        ("folder:", "nothing stands after the colon"),
+        ("folder:", "a place is missing after the colon"),
         ("folder", "needs a folder"),
         ("folder:/there/is/none", "no such folder"),
         ("fashion-mnist:/there/is/none", "no such folder"),
@@ -91,7 +91,7 @@ def test_a_truncated_idx_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_the_idx_files_says_which_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="holds no train-images-idx3-ubyte"):
+    with pytest.raises(UserError, match="has no train-images-idx3-ubyte"):
         open_dataset(f"fashion-mnist:{tmp_path}")
 
 
