@@ -179,7 +179,7 @@ def _plain_loop(name: str, kind: str, n: int, size: int, epochs: int, train_limi
     from analysis.models.weights import prunable
 
     timm = import_timm()
-    import analysis.models.tiny_cnn  # noqa: F401 (registers itself with timm)
+    import analysis.models.factory  # noqa: F401 (registers itself with timm)
 
     dataset = open_dataset("digits").limited(train_limit, None)
     train, test = (_examples(s, kind, size) for s in (dataset.train, dataset.test))

@@ -44,7 +44,10 @@ def refusal(act, *arguments):
     ("spec", "said"),
     [
         ("folder:picture", "there is no such folder; there is pictures"),
-        ("folder:nowhere/pictures", "nor is there a folder nowhere (looked for from this folder)"),
+        (
+            "folder:nowhere/pictures",
+            "the folder nowhere is missing too (looked for from this folder)",
+        ),
         ("pictures", "a folder of class folders is folder:pictures"),
         ("folder:pictures/cat", "which are read with folder:pictures"),
         ("test.parquet", "a table of images is parquet:test.parquet"),

@@ -147,7 +147,7 @@ def test_a_checkpoint_is_taken_as_it_is_where_nothing_is_trained(
         ({"training": Training(epochs=0, schedule="oneshot")}, "only a model with --pretrained"),
         (
             {"training": Training(epochs=0, schedule="finetune"), "checkpoint": "w.pt"},
-            "one model given as it is",
+            "an untrained model makes one dense run",
         ),
         ({"pretrained": True, "checkpoint": "w.pt"}, "one of the two"),
     ],

@@ -214,7 +214,7 @@ def test_a_sweep_that_is_being_written_is_refused_to_a_second_writer(folder):
 # --- the folder of sweeps -----------------------------------------------------------------------
 def test_an_unknown_sweep_is_named_with_those_there_are(folder):
     cache = Cache(folder.path.parent)
-    with pytest.raises(UserError, match=r"no sweep 'other'.*there: made"):
+    with pytest.raises(UserError, match=r"no sweep 'other'.*it has: made"):
         cache.existing("other")
 
 

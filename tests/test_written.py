@@ -99,9 +99,9 @@ def test_a_flipped_bit_of_a_kept_table_is_computed_anew_and_told_by_verify(
         flipped(path, int(drawn.integers(len(content))), int(drawn.integers(8)))
     told = folder.verify()
     assert len(told) == len(kept)
-    assert all("derived/tables/" in one and "computed anew" in one for one in told)
+    assert all("derived/tables/" in one and "recomputed" in one for one in told)
     assert main(["verify", "made", "--cache", f"{folder.path.parent}"]) == 1
-    assert "computed anew" in capsys.readouterr().out
+    assert "recomputed" in capsys.readouterr().out
     pd.testing.assert_frame_equal(SweepResults(folder).summary(), expected)
 
 

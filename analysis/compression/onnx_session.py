@@ -1,4 +1,4 @@
-"""ONNX Runtime sessions of one thread: a population fills the cores with processes, not threads."""
+"""Options of ONNX Runtime sessions with one thread: runs use processes, not threads."""
 
 from typing import TYPE_CHECKING
 
