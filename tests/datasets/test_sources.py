@@ -221,7 +221,7 @@ def test_a_limit_is_stratified_and_always_the_same() -> None:
     assert len(dataset.train) == 200
     assert np.bincount(dataset.test.labels).tolist() == pytest.approx([10] * 10, abs=1)
     assert dataset.fingerprint() == again.fingerprint()
-    with pytest.raises(UserError, match="at least 10 needed"):
+    with pytest.raises(UserError, match="expected at least 10"):
         open_dataset("digits").limited(5, None)
 
 

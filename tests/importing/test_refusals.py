@@ -75,7 +75,7 @@ def refused(
         (HEAD.replace("label", "actual") + "0,0,0,dense,0\n", "has no column 'label'; it has"),
         (
             HEAD.replace("label", "Label,truth") + "0,0,0,0,dense,0\n",
-            "'Label' and 'truth' can each be the column 'label'; --map label=Label or --map label=",
+            "'Label' and 'truth' can each be the column 'label'; choose one with --map label=Label",
         ),
         ("image_id,label_0,label_1,seed,variant_id,prediction\n0,1,0,0,dense,0\n", "one column"),
         (HEAD.replace("seed", "label") + "0,0,0,dense,0\n", "two columns 'label'"),

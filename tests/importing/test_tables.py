@@ -389,7 +389,7 @@ def test_check_says_what_would_come_in_and_writes_nothing(
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ((), "no file is given"),
+        ((), "no files; expected FILES"),
         (("--variant", "dense"), "expected VARIANT[@SEED]=FILE"),
         (("--variant", "dense@x=a.csv"), "expected VARIANT[@SEED]=FILE"),
         (("--variant", "dense=a.csv", "--variant", "dense=b.csv"), "'dense' occurs twice"),
