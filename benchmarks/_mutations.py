@@ -45,16 +45,16 @@ def mutated(content: bytes, generator: random.Random) -> bytes:
             break
         place = generator.randrange(len(changed))
         end = min(len(changed), place + generator.choice((1, 2, 8, 40)))
-        way = generator.randrange(6)
-        if way == 0:
+        kind = generator.randrange(6)
+        if kind == 0:
             changed[place] ^= 1 << generator.randrange(8)
-        elif way == 1:
+        elif kind == 1:
             changed[place:place] = generator.choice(_TOKENS)
-        elif way == 2:
+        elif kind == 2:
             del changed[place:end]
-        elif way == 3:
+        elif kind == 3:
             changed[place:place] = changed[place:end]
-        elif way == 4:
+        elif kind == 4:
             changed[place:end] = generator.choice(_TOKENS)
         else:
             del changed[place:]

@@ -94,16 +94,16 @@ def signature(size: int) -> Signature:
 
 def decided(network: Network, options: FeedingOptions, statistics: object) -> Decided:
     """Return a network's preprocessing under some options."""
-    way = Input("NCHW", None, 3, (network.size, network.size))
-    return decide(signature(network.size), way, options, lambda _: statistics)  # type: ignore[arg-type,return-value]
+    form = Input("NCHW", None, 3, (network.size, network.size))
+    return decide(signature(network.size), form, options, lambda _: statistics)  # type: ignore[arg-type,return-value]
 
 
-def inputs(network: Network, how: Decided, pictures: Sequence[Image.Image]) -> np.ndarray:
+def inputs(network: Network, decision: Decided, pictures: Sequence[Image.Image]) -> np.ndarray:
     """Return pictures as a network's input, [n, 3, side, side]."""
-    way = Input("NCHW", None, 3, (network.size, network.size))
-    geometry = how.geometry(way)
+    form = Input("NCHW", None, 3, (network.size, network.size))
+    geometry = decision.geometry(form)
     pixels = np.stack([geometry.pixels(picture) for picture in pictures])
-    return fed(pixels, signature(network.size), how.feeding, "NCHW")
+    return fed(pixels, signature(network.size), decision.feeding, "NCHW")
 
 
 def statistics_of(data: Data) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -115,8 +115,8 @@ def statistics_of(data: Data) -> tuple[tuple[float, ...], tuple[float, ...]]:
 def trained(network: Network, data: Data, n_classes: int) -> nn.Module:
     """Train a network on correctly preprocessed pictures."""
     torch.manual_seed(0)
-    how = decided(network, network.right, statistics_of(data))
-    images = torch.from_numpy(inputs(network, how, data.train))
+    decision = decided(network, network.right, statistics_of(data))
+    images = torch.from_numpy(inputs(network, decision, data.train))
     label = torch.from_numpy(data.train_label)
     model = timm.create_model(network.architecture, num_classes=n_classes, in_chans=3)
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=1e-2)

@@ -166,23 +166,23 @@ class PickedImages:
     """Some images of a source, in any order."""
 
     source: Images
-    places: tuple[int, ...]
+    indices: tuple[int, ...]
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.indices)
 
     def __getitem__(self, index: int) -> Image.Image:
-        return self.source[self.places[index]]
+        return self.source[self.indices[index]]
 
     def take(self, indices: Indices) -> "PickedImages":
-        return PickedImages(self.source, tuple(self.places[i] for i in indices))
+        return PickedImages(self.source, tuple(self.indices[i] for i in indices))
 
     def digest(self) -> str:
         return hashlib.sha256(b"".join(self.digests())).hexdigest()
 
     def digests(self) -> list[bytes]:
         digests = self.source.digests()
-        return [digests[place] for place in self.places]
+        return [digests[index] for index in self.indices]
 
 
 @dataclass(frozen=True)
@@ -347,11 +347,11 @@ def stratified_sample(labels: npt.NDArray[np.int64], size: int, *, random_seed: 
     exact = counts * (size / len(labels))
     take = np.maximum(np.floor(exact).astype(int), 1)
     order = np.argsort(-(exact - np.floor(exact)), kind="stable")
-    for place in np.resize(order, 2 * len(order) * max(1, abs(size - int(take.sum())))):
-        if take.sum() < size and take[place] < counts[place]:
-            take[place] += 1
-        elif take.sum() > size and take[place] > 1:
-            take[place] -= 1
+    for index in np.resize(order, 2 * len(order) * max(1, abs(size - int(take.sum())))):
+        if take.sum() < size and take[index] < counts[index]:
+            take[index] += 1
+        elif take.sum() > size and take[index] > 1:
+            take[index] -= 1
     generator = np.random.default_rng(random_seed)
     chosen = [
         generator.permutation(np.flatnonzero(labels == c))[:n]

@@ -90,8 +90,8 @@ def _plant(
     planted = ["none"] * len(labels)
     count = round(len(labels) * PLANTED_SHARE)
     order = generator.permutation(len(labels))
-    for place, kind in enumerate(PLANTED):
-        for i in order[place * count : (place + 1) * count]:
+    for index, kind in enumerate(PLANTED):
+        for i in order[index * count : (index + 1) * count]:
             planted[i] = kind
             if kind == "label_noise":
                 labels[i] = (labels[i] + generator.integers(1, 10)) % 10

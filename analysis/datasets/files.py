@@ -67,17 +67,17 @@ def scan(root: Path) -> Scan:
     entered = [os.path.realpath(root)]
     folders = [""]
     while folders:
-        place = folders.pop()
+        folder = folders.pop()
         try:
-            with os.scandir(root / place) as entries:
+            with os.scandir(root / folder) as entries:
                 inside = sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
-            found.left_out.append(left_out(place, f"cannot be listed: {error.strerror}"))
+            found.left_out.append(left_out(folder, f"cannot be listed: {error.strerror}"))
             continue
-        if not inside and place:
-            found.left_out.append(left_out(place, "is an empty folder"))
+        if not inside and folder:
+            found.left_out.append(left_out(folder, "is an empty folder"))
         for entry in inside:
-            path = f"{place}/{entry.name}" if place else entry.name
+            path = f"{folder}/{entry.name}" if folder else entry.name
             reason = _unusable(entry, entered)
             if reason is not None:
                 found.left_out.append(left_out(path, reason))

@@ -46,7 +46,7 @@ class FolderTable:
         return dict(self.columns[LABEL].dropna()) if self.has_labels else {}
 
 
-def read_tables(root: Path, files: Sequence[str], places: Iterable[str]) -> FolderTable:
+def read_tables(root: Path, files: Sequence[str], folders: Iterable[str]) -> FolderTable:
     """Read the tables in the root ("") and in the splits' folders, among ``files``.
 
     Paths are relative to the table's folder. Columns of several tables are joined; the first wins.
@@ -57,7 +57,7 @@ def read_tables(root: Path, files: Sequence[str], places: Iterable[str]) -> Fold
     unusable: list[str] = []
     skipped: list[LeftOut] = []
     existing = {shown(path) for path in files}
-    for path in (posixpath.join(place, name) for place in places for name in TABLES):
+    for path in (posixpath.join(folder, name) for folder in folders for name in TABLES):
         if path not in files:
             continue
         try:
@@ -68,8 +68,8 @@ def read_tables(root: Path, files: Sequence[str], places: Iterable[str]) -> Fold
             skipped.append(left_out(path, f"is not a usable table: {reason}"))
             continue
         used.append(path)
-        place = posixpath.dirname(path)
-        names = [_file(place, name) for name in frame.pop(file_column)]
+        folder = posixpath.dirname(path)
+        names = [_file(folder, name) for name in frame.pop(file_column)]
         known: set[str] = set()
         keep = []
         for row, name in enumerate(names):
@@ -107,10 +107,10 @@ def _read(path: Path) -> tuple[pd.DataFrame, str]:
     return frame, column
 
 
-def _file(place: str, name: object) -> str:
+def _file(folder: str, name: object) -> str:
     if not isinstance(name, str):
         return ""
-    return posixpath.normpath(posixpath.join(place, name.strip().replace("\\", "/")))
+    return posixpath.normpath(posixpath.join(folder, name.strip().replace("\\", "/")))
 
 
 _TRAIN = "train"
@@ -162,7 +162,7 @@ def open_folder(place: str | None) -> Dataset:
     ]
     whole = parts[0] if len(parts) == 1 and splits[0] not in _TESTS else None
     if whole is not None:
-        parts = [whole.take(places) for places in stratified_split(whole.labels)]
+        parts = [whole.take(indices) for indices in stratified_split(whole.labels)]
     elif len(parts) == 1:
         parts = [parts[0].take(np.empty(0, np.intp)), parts[0]]
     elif not len(parts[1]):

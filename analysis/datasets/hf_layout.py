@@ -56,7 +56,7 @@ def dataset_of(
         raise UserError(f"{where}: column '{layout.label}' has fewer than two classes")
     whole = splits[0] if test is None else None
     if test is None:
-        splits = [splits[0].take(places) for places in stratified_split(splits[0].labels)]
+        splits = [splits[0].take(indices) for indices in stratified_split(splits[0].labels)]
     return Dataset(
         layout.class_names,
         splits[0],
@@ -126,9 +126,9 @@ def _column(
 
 
 def _split(table: pa.Table, layout: Layout, name: str, skipped: list[LeftOut]) -> Split:
-    places = pc.index_in(table[layout.label], value_set=layout.values)
+    indices = pc.index_in(table[layout.label], value_set=layout.values)
     paths = _paths(table[layout.image])
-    known = places.is_valid().to_numpy()
+    known = indices.is_valid().to_numpy()
     for row in np.flatnonzero(~known):
         file = paths[row] if paths is not None else f"{name}[{row}]"
         label = table[layout.label][int(row)].as_py()
@@ -143,7 +143,7 @@ def _split(table: pa.Table, layout: Layout, name: str, skipped: list[LeftOut]) -
     ]
     return Split(
         EncodedImages(pc.struct_field(table[layout.image], "bytes")),
-        places.filter(kept).to_numpy().astype(np.int64),
+        indices.filter(kept).to_numpy().astype(np.int64),
         None if paths is None else [path for path, k in zip(paths, known, strict=True) if k],
         meta_frame(table.select(others).to_pandas()) if others else None,
     )

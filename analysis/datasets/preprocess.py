@@ -152,10 +152,10 @@ def write_split(
         )
     with swapping(folder / f"{name}.npy") as path:
         kept = _write_pixels(path, shape, split, name, geometry, left_out, thumbnails, progress)
-    places = np.asarray(kept, np.intp)
+    indices = np.asarray(kept, np.intp)
     with swapping(folder / f"{name}-labels.npy") as path:
-        np.save(path, split.labels[places])
-    return places
+        np.save(path, split.labels[indices])
+    return indices
 
 
 def _write_pixels(

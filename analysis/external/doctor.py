@@ -48,7 +48,7 @@ _RANGES: tuple[tuple[tuple[str, ...], str, Numbers, Numbers], ...] = (
 class Candidate:
     """A feeding to try; ``changes`` maps the fields that differ to their options."""
 
-    way: Input
+    form: Input
     decided: Decided
     changes: Mapping[str, tuple[str, ...]]
     output: str | None = None
@@ -63,7 +63,7 @@ class Candidate:
         """What distinguishes this feeding for the model."""
         feeding = self.decided.feeding
         values = tuple(getattr(feeding, name) for name in Feeding.__dataclass_fields__)
-        return self.way, values, self.output
+        return self.form, values, self.output
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class Doctor:
     ----------
     label : str
         Name of the model in messages.
-    signature, way, decided
+    signature, form, decided
         The model, its input and the feeding in use.
     right : callable
         Evaluates candidates on the first images.
@@ -148,12 +148,12 @@ class Doctor:
     """
 
     def __init__(
-        self, label: str, signature: Signature, way: Input, decided: Decided, right: Right, n: int,
+        self, label: str, signature: Signature, form: Input, decided: Decided, right: Right, n: int,
         *, of_dataset: tuple[Numbers, Numbers] | None, are_resized: bool,
         outputs: Sequence[str] = (), by_chance: float = 0.0,
     ) -> None:  # fmt: skip
         self._label, self._signature, self._right, self._n = label, signature, right, n
-        self._base = Candidate(way, decided, {})
+        self._base = Candidate(form, decided, {})
         self._of_dataset, self._are_resized, self._outputs = of_dataset, are_resized, outputs
         self._screened: dict[tuple[Any, ...], tuple[Candidate, float]] = {}
         self._n_screen = min(n, max(_FEWEST_SCREENED, min(_SCREENED, n // 4)))
@@ -188,7 +188,7 @@ class Doctor:
 
     def _ranges(self, base: Candidate) -> Iterator[Candidate]:
         colours: list[str | None] = [None]
-        if base.way.channels == 3:
+        if base.form.channels == 3:
             other = "rgb" if base.decided.feeding.channels == "bgr" else "bgr"
             colours.append(other)
         ranges: list[tuple[tuple[str, ...], dict[str, Any]] | None] = [None]
@@ -213,25 +213,25 @@ class Doctor:
 
     def _layouts(self, base: Candidate) -> Iterator[Candidate]:
         """Yield the other axis order, if the shape allows both."""
-        shape, way = self._signature.shape, base.way
+        shape, form = self._signature.shape, base.form
         if len(shape) == 4 and all(side in (None, 3) for side in (shape[1], shape[3])):
-            other = "NHWC" if way.layout == "NCHW" else "NCHW"
-            fits = shape[1] is None or shape[3] == way.channels
+            other = "NHWC" if form.layout == "NCHW" else "NCHW"
+            fits = shape[1] is None or shape[3] == form.channels
             if fits:
-                moved = replace(base, way=replace(way, layout=other))
+                moved = replace(base, form=replace(form, layout=other))
                 yield _changed(moved, "layout", ("--layout", other), layout=other)
 
     def _sizes(self, base: Candidate) -> Iterator[Candidate]:
         if None not in self._signature.shape[1:]:
             return
-        sides = self._signature.shape[2:] if base.way.layout == "NCHW" else (
+        sides = self._signature.shape[2:] if base.form.layout == "NCHW" else (
             self._signature.shape[1:3])  # fmt: skip
         if None not in sides or not self._are_resized:
             return
         for side in _SIZES:
             size = (side, side)
-            if size != base.way.size:
-                moved = replace(base, way=replace(base.way, size=size))
+            if size != base.form.size:
+                moved = replace(base, form=replace(base.form, size=size))
                 yield _changed(moved, "size", ("--input-size", str(side)), size=size)
 
     def _crops(self, base: Candidate) -> Iterator[Candidate]:
@@ -249,9 +249,10 @@ class Doctor:
     def _interpolations(self, base: Candidate) -> Iterator[Candidate]:
         if not self._are_resized:
             return
-        for how in _INTERPOLATIONS:
-            if how != base.decided.feeding.interpolation:
-                yield _changed(base, "interpolation", ("--interpolation", how), interpolation=how)
+        for name in _INTERPOLATIONS:
+            if name != base.decided.feeding.interpolation:
+                words = ("--interpolation", name)
+                yield _changed(base, "interpolation", words, interpolation=name)
 
     def _tested(self) -> Diagnosis:
         n_tried = len(self._screened) - 1

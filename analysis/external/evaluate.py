@@ -37,7 +37,7 @@ from analysis.training.messages import RunResult, ShiftResult
 from analysis.training.profile import median_latency
 
 # Returns the decoded images for a model's input size, and their name.
-Place = Callable[[Fit], tuple[Arrays, str]]
+Locate = Callable[[Fit], tuple[Arrays, str]]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def look_at(model: ModelFile, needed: Needed) -> Signature:
 
 
 def try_model(
-    signature: Signature, needed: Needed, ways: Sequence[tuple[Input, Decided]], sample: Sample
+    signature: Signature, needed: Needed, forms: Sequence[tuple[Input, Decided]], sample: Sample
 ) -> Trial:
     """Run a model on some images; return the trial of the first input form it accepts.
 
@@ -82,19 +82,19 @@ def try_model(
     """
     loaded = _opened(signature.model, needed)
     reasons = []
-    for way, decided in ways:
-        pixels = sample.pixels(decided.geometry(way))
+    for form, decided in forms:
+        pixels = sample.pixels(decided.geometry(form))
         try:
-            if way.batch is None and len(pixels) > 1:
+            if form.batch is None and len(pixels) > 1:
                 # Try one image first: it fits any model and exposes one that never ends soonest.
-                run_on(loaded, signature, way, decided, pixels[:1])
-            outputs = run_on(loaded, signature, way, decided, pixels)
+                run_on(loaded, signature, form, decided, pixels[:1])
+            outputs = run_on(loaded, signature, form, decided, pixels)
         except Exception as error:
             reasons.append(
-                f"it does not take {signature.dtype} {way.shape(len(pixels))}: {one_line(error)}"
+                f"it does not take {signature.dtype} {form.shape(len(pixels))}: {one_line(error)}"
             )
             continue
-        return Trial(way, decided, outputs)
+        return Trial(form, decided, outputs)
     raise UserError(f"{signature.model.label}: {reasons[0]}")
 
 
@@ -110,10 +110,10 @@ def right_on(
 
     All are False if the model rejects the feeding. ``label`` holds classes of the sweep.
     """
-    way, decided = candidate.way, candidate.decided
-    pixels = sample.pixels(decided.geometry(way), n)
+    form, decided = candidate.form, candidate.decided
+    pixels = sample.pixels(decided.geometry(form), n)
     try:
-        outputs = run_on(_opened(fit.signature.model, needed), fit.signature, way, decided, pixels)
+        outputs = run_on(_opened(fit.signature.model, needed), fit.signature, form, decided, pixels)
         scores = scores_of(fit, outputs[candidate.output or fit.output], len(pixels))
     except Exception:
         return np.zeros(len(pixels), np.bool_)
@@ -121,12 +121,12 @@ def right_on(
 
 
 def run_on(
-    loaded: Loaded, signature: Signature, way: Input, decided: Decided, pixels: Array
+    loaded: Loaded, signature: Signature, form: Input, decided: Decided, pixels: Array
 ) -> dict[str, Array]:
     """Run a model on images; return its outputs by name, one row an image."""
     parts: dict[str, list[Array]] = {}
-    for batch in _batches(pixels, way.step):
-        images = fed(_filled(batch, way.batch), signature, decided.feeding, way.layout)
+    for batch in _batches(pixels, form.step):
+        images = fed(_filled(batch, form.batch), signature, decided.feeding, form.layout)
         for name, output in loaded.run(images).items():
             parts.setdefault(name, []).append(_rows(np.asarray(output), len(images), len(batch)))
     return {name: np.concatenate(some) for name, some in parts.items()}
@@ -153,9 +153,10 @@ def evaluate(context: ExternalContext, fit: Fit, dense: Fit | None) -> RunResult
     table = _table(context, fit, dense, lambda image: (context.arrays, image.pixels))
     loaded = _reopen(context, fit)
     latency = None
-    if fit.way.batch in (None, 1):
+    if fit.form.batch in (None, 1):
         image = context.arrays.pixels(fit.pixels)[:1]
-        latency = median_latency(loaded.run, fed(image, fit.signature, fit.feeding, fit.way.layout))
+        batch = fed(image, fit.signature, fit.feeding, fit.form.layout)
+        latency = median_latency(loaded.run, batch)
     figures = fit.signature.figures
     measured = {
         "sparsity": figures.sparsity,
@@ -210,11 +211,11 @@ def _shifted(folder: Path, name: str, fit: Fit) -> tuple[Arrays, str]:
     return Arrays(folder / fit.pixels), name
 
 
-def _table(context: ExternalContext, fit: Fit, dense: Fit | None, place: Place) -> pa.Table:
-    """Return the prediction table of a model on the images at ``place``."""
-    arrays, name = place(fit)
+def _table(context: ExternalContext, fit: Fit, dense: Fit | None, locate: Locate) -> pa.Table:
+    """Return the prediction table of a model on the images that ``locate`` returns."""
+    arrays, name = locate(fit)
     run = _scores(context, fit, arrays, name)
-    dense_scores = None if dense is None else _scores(context, dense, *place(dense))
+    dense_scores = None if dense is None else _scores(context, dense, *locate(dense))
     return table_of(run, arrays.labels(name), fit.n_classes, dense_scores)
 
 
@@ -269,8 +270,8 @@ def features_of(context: ExternalContext, fit: Fit) -> Features:
 
 
 def _run_in_batches(fit: Fit, run: Callable[[Array], Array], pixels: Array) -> Iterator[Array]:
-    for batch in _batches(pixels, fit.way.step):
-        images = fed(_filled(batch, fit.way.batch), fit.signature, fit.feeding, fit.way.layout)
+    for batch in _batches(pixels, fit.form.step):
+        images = fed(_filled(batch, fit.form.batch), fit.signature, fit.feeding, fit.form.layout)
         try:
             features = _rows(run(images), len(images), len(batch))
         except Exception as error:
@@ -292,8 +293,8 @@ def _predicted(context: ExternalContext, fit: Fit, pixels: Array) -> Array:
 
 def _run(loaded: Loaded, fit: Fit, pixels: Array) -> Array:
     parts = []
-    for batch in _batches(pixels, fit.way.step):
-        images = fed(_filled(batch, fit.way.batch), fit.signature, fit.feeding, fit.way.layout)
+    for batch in _batches(pixels, fit.form.step):
+        images = fed(_filled(batch, fit.form.batch), fit.signature, fit.feeding, fit.form.layout)
         try:
             output = np.asarray(loaded.run(images)[fit.output])
             parts.append(all_scores_of(fit, _rows(output, len(images), len(batch)), len(batch)))

@@ -30,12 +30,12 @@ class Decided:
     feeding: Feeding
     sources: dict[str, str]
 
-    def geometry(self, way: Input) -> Geometry:
+    def geometry(self, form: Input) -> Geometry:
         """Return the geometry of the input's pixels."""
         feeding = self.feeding
         return Geometry(
-            way.size,
-            way.channels,
+            form.size,
+            form.channels,
             feeding.resize or "crop",
             feeding.crop_pct,
             feeding.interpolation or "bicubic",
@@ -52,7 +52,7 @@ class Decided:
 
 def decide(
     signature: Signature,
-    way: Input,
+    form: Input,
     options: FeedingOptions,
     statistics: Statistics,
     dense: Decided | None = None,
@@ -65,7 +65,7 @@ def decide(
 
     Parameters
     ----------
-    signature, way
+    signature, form
         The model, and its input.
     options : FeedingOptions
     statistics : callable
@@ -97,14 +97,14 @@ def decide(
         chosen["crop_pct"] = 1.0
     if options.resize in ("squash", "pad"):
         chosen["crop_pct"] = 1.0
-    geometry = Geometry(way.size, way.channels, **{
+    geometry = Geometry(form.size, form.channels, **{
         name: chosen[name] for name in ("resize", "crop_pct", "interpolation")
     })  # fmt: skip
     by, values = _range(signature, options, from_dense, statistics, geometry)
     chosen |= values
     sources |= dict.fromkeys(_RANGE, by)
     sources["size"] = _DEFAULT if signature.declared.size is None else declared_in
-    return Decided(Feeding(size=way.size, layout=way.layout, **chosen), sources)
+    return Decided(Feeding(size=form.size, layout=form.layout, **chosen), sources)
 
 
 def _range(

@@ -24,7 +24,7 @@ _SHOWN = 6
 class Trial:
     """The outputs of a model on some images by name, (n, …), and the input form that ran."""
 
-    way: Input
+    form: Input
     decided: Decided
     outputs: Mapping[str, Array]
 
@@ -35,7 +35,7 @@ class Fit:
 
     Parameters
     ----------
-    signature, way, decided
+    signature, form, decided
         The model, its input form and its feeding.
     output : str
         Name of the scores output, one of ``n_outputs``.
@@ -53,7 +53,7 @@ class Fit:
     """
 
     signature: Signature
-    way: Input
+    form: Input
     decided: Decided
     output: str
     n_outputs: int
@@ -72,7 +72,7 @@ class Fit:
     @property
     def geometry(self) -> Geometry:
         """The geometry of its input."""
-        return self.decided.geometry(self.way)
+        return self.decided.geometry(self.form)
 
     @property
     def pixels(self) -> str:
@@ -95,9 +95,9 @@ class Fit:
         what = f"{self.width} {self.kind}" if self.kind != "labels" else "labels alone"
         if self.width == 1 and self.kind != "labels":
             what = "the score of the second class"
-        n = "N" if self.way.batch is None else self.way.batch
+        n = "N" if self.form.batch is None else self.form.batch
         return (
-            f"{self.signature.model.label}: {self.signature.dtype} {self.way.shape(n)}, "
+            f"{self.signature.model.label}: {self.signature.dtype} {self.form.shape(n)}, "
             f"{geometry_of(self.decided)} ({where}), {values_of(self.decided)}{by}, outputs "
             f"{what}{which}"
         )

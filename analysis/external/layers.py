@@ -32,7 +32,7 @@ _CLIPPING = ("Relu", "Clip")
 class _Match:
     """A quantized layer: its node's index, and its node in the float file."""
 
-    place: int
+    index: int
     layer: Layer
     float_node: "_Node"
 
@@ -88,10 +88,10 @@ def _matched(dense: ModelFile, compressed: ModelFile) -> tuple[Any, list[_Match]
             "it in the format QDQ (quant_format=QuantFormat.QDQ), which keeps layers separate"
         )
     pairs = _paired(float_layers, layers, compressed)
-    _check_alike([(pairs[one.place], one) for one in quantized_layers], dense, compressed)
-    names = _names([pairs[one.place] for one in quantized_layers])
+    _check_alike([(pairs[one.index], one) for one in quantized_layers], dense, compressed)
+    names = _names([pairs[one.index] for one in quantized_layers])
     return quantized, [
-        _Match(one.place, Layer(name, one.name), pairs[one.place])
+        _Match(one.index, Layer(name, one.name), pairs[one.index])
         for one, name in zip(quantized_layers, names, strict=True)
     ]
 
@@ -103,7 +103,7 @@ class _Node:
     ``before`` is the preceding activation function with its bounds.
     """
 
-    place: int
+    index: int
     name: str
     weight_name: str
     operator: str
@@ -134,7 +134,7 @@ def _layers(model: Any) -> list[_Node]:
         return (inner if inner.dtype.kind == "f" else _unpacked(maker, inner, stored)), True
 
     found = []
-    for place, node in enumerate(model.graph.node):
+    for index, node in enumerate(model.graph.node):
         if node.op_type in OPERATORS and len(node.input) > 1:
             weight, is_quantized = value(node.input[1])
             if weight is not None:
@@ -143,7 +143,7 @@ def _layers(model: Any) -> list[_Node]:
                 before = _activation(makers.get(node.input[0]), stored, makers)
                 found.append(
                     _Node(
-                        place, node.name, node.input[1], node.op_type, weight, bias, is_quantized,
+                        index, node.name, node.input[1], node.op_type, weight, bias, is_quantized,
                         before,
                     )
                 )  # fmt: skip
@@ -199,12 +199,12 @@ def _paired(
 ) -> dict[int, _Node]:
     """Match each layer to its float layer by node name, else by order."""
     named = {one.name: one for one in left if one.name}
-    by_name = {one.place: named[one.name] for one in right if one.name in named}
+    by_name = {one.index: named[one.name] for one in right if one.name in named}
     is_named = len(named) == len(left) and len(by_name) == len(right)
-    if is_named and all(_is_like(by_name[one.place], one) for one in right):
+    if is_named and all(_is_like(by_name[one.index], one) for one in right):
         return by_name
     if len(left) == len(right) and all(map(_is_like, left, right)):
-        return {theirs.place: ours for ours, theirs in zip(left, right, strict=True)}
+        return {theirs.index: ours for ours, theirs in zip(left, right, strict=True)}
     raise UserError(
         f"{compressed.label}: its layers cannot be matched: dense has {len(left)} with weights "
         f"and it has {len(right)}, and neither the names of their nodes nor their order and shapes "
@@ -253,12 +253,12 @@ def _restored(model: Any, matches: Sequence[_Match]) -> Any:
     graph = restored.graph
     makers = {name: node for node in graph.node for name in node.output}
     new = _NewNames({one.name for one in graph.initializer} | makers.keys())
-    nodes = [(graph.node[match.place], match.float_node) for match in matches]
-    for node, whole in nodes:
-        for operand, values in ((1, whole.weight), (2, whole.bias)):
+    nodes = [(graph.node[match.index], match.float_node) for match in matches]
+    for node, float_node in nodes:
+        for operand, values in ((1, float_node.weight), (2, float_node.bias)):
             if values is not None and operand < len(node.input):
                 node.input[operand] = _stored(graph, new, values)
-        node.input[0] = _float_input(graph, node, whole, makers, new)
+        node.input[0] = _float_input(graph, node, float_node, makers, new)
     for node, _ in nodes:
         _skip_last_pair(graph, node)
     _drop_unused(graph)
@@ -309,8 +309,8 @@ def _float_input(
     added.input.extend([name, *operands])
     added.output.append(output)
     added.name = output
-    place = next(i for i, one in enumerate(graph.node) if one.output[0] == node.output[0])
-    graph.node.insert(place, added)
+    index = next(i for i, one in enumerate(graph.node) if one.output[0] == node.output[0])
+    graph.node.insert(index, added)
     return output
 
 

@@ -124,7 +124,7 @@ def _runner(compiled: Any) -> Any:
 
     def run(images: Array) -> dict[str, Array]:
         outputs = compiled([images])
-        return {name: np.array(outputs[place]) for place, name in enumerate(names)}
+        return {name: np.array(outputs[i]) for i, name in enumerate(names)}
 
     return run
 

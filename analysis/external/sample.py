@@ -28,9 +28,9 @@ class Sample:
         """Class ids, (n,)."""
         return np.asarray(np.load(self.folder / _LABELS))
 
-    def picture(self, place: int) -> Image.Image:
+    def picture(self, index: int) -> Image.Image:
         """Return one image."""
-        return Image.fromarray(np.load(self.folder / f"{place}.npy"))
+        return Image.fromarray(np.load(self.folder / f"{index}.npy"))
 
     def pixels(self, geometry: Geometry, first: int | None = None) -> npt.NDArray[np.uint8]:
         """Return the cached pixels of all or the first images, uint8 [n, C, H, W]."""
@@ -38,7 +38,7 @@ class Sample:
         cached = self.folder / f"pixels-{n}-{geometry.key}.npy"
         if exists(cached):
             return np.asarray(np.load(cached))
-        pixels = np.stack([geometry.pixels(self.picture(place)) for place in range(n)])
+        pixels = np.stack([geometry.pixels(self.picture(index)) for index in range(n)])
         part = cached.with_suffix(f".{id(pixels)}.part.npy")
         np.save(part, pixels)
         part.replace(cached)
@@ -55,21 +55,21 @@ def write_sample(split: Split, folder: Path, n: int, *, random_seed: int = 0) ->
     """
     folder.mkdir(parents=True, exist_ok=True)
     n_classes = len(np.unique(split.labels))
-    places = np.arange(len(split))
+    indices = np.arange(len(split))
     if n_classes <= n < len(split):
-        places = stratified_sample(split.labels, n, random_seed=random_seed)
-    places = np.random.default_rng(random_seed).permutation(places)[:n]
+        indices = stratified_sample(split.labels, n, random_seed=random_seed)
+    indices = np.random.default_rng(random_seed).permutation(indices)[:n]
     label: list[int] = []
     reason = "it has none"
-    for place in places.tolist():
+    for index in indices.tolist():
         try:
-            image = split.images[place]
+            image = split.images[index]
         except UnusableImageError as error:
             reason = f"{error}"
             continue
         np.save(folder / f"{len(label)}.npy", np.asarray(image))
-        label.append(int(split.labels[place]))
+        label.append(int(split.labels[index]))
     if not label:
-        raise UserError(f"no usable image among {len(places)} of those to evaluate: {reason}")
+        raise UserError(f"no usable image among {len(indices)} of those to evaluate: {reason}")
     np.save(folder / _LABELS, np.asarray(label, np.int64))
     return Sample(folder, len(label))

@@ -141,7 +141,7 @@ def _names(interpreter: Any) -> dict[str, dict[str, Any]]:
             return {by_index[one["index"]]: one for one in outputs}
     names = [one["name"] for one in outputs]
     if len(set(names)) < len(names):
-        names = [str(place) for place in range(len(names))]
+        names = [str(i) for i in range(len(names))]
     return dict(zip(names, outputs, strict=True))
 
 

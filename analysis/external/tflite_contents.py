@@ -134,11 +134,11 @@ def _computed(model: Any, types: dict[int, str], codes: dict[int, str]) -> str |
             if _name(model, operator, codes) not in _LAYERS:
                 continue
             # A transposed convolution has its images third.
-            places = (2, 1) if _name(model, operator, codes) == "TRANSPOSE_CONV" else (0, 1)
-            images, weights = (graph.tensors[operator.inputs[place]] for place in places)
+            indices = (2, 1) if _name(model, operator, codes) == "TRANSPOSE_CONV" else (0, 1)
+            images, weights = (graph.tensors[operator.inputs[index]] for index in indices)
             kinds = types.get(images.type, ""), types.get(weights.type, "")
             if kinds[0] in _FLOATS:
-                is_float = kinds[1] in _FLOATS or operator.inputs[places[1]] in dequantized
+                is_float = kinds[1] in _FLOATS or operator.inputs[indices[1]] in dequantized
                 found.add(_FLOATS[kinds[0]][0] if is_float else None)
             else:
                 found.add(kinds[0].lower())
@@ -178,7 +178,7 @@ def _normalization(data: bytes) -> Feeding:
         if kind is None or options is None or data[kind] != 1:  # NormalizationOptions
             continue
         table = options + struct.unpack_from("<I", data, options)[0]
-        mean, std = (_floats(data, table, place) for place in (0, 1))
+        mean, std = (_floats(data, table, index) for index in (0, 1))
         if not mean or not std or min(std) <= 0:
             continue
         if max(map(abs, mean)) <= 2 and max(std) <= 2 and (mean, std) != ((0.0,), (1.0,)):
@@ -193,28 +193,28 @@ def _root(data: bytes) -> int:
     return int(struct.unpack_from("<I", data, 0)[0])
 
 
-def _field(data: bytes, table: int, place: int) -> int | None:
+def _field(data: bytes, table: int, index: int) -> int | None:
     """Return the offset of a field of a flatbuffer table; None if it is omitted."""
     head = table - struct.unpack_from("<i", data, table)[0]
     size = struct.unpack_from("<H", data, head)[0]
-    at = 4 + 2 * place
+    at = 4 + 2 * index
     offset = struct.unpack_from("<H", data, head + at)[0] if at < size else 0
     return table + offset if offset else None
 
 
-def _vector(data: bytes, table: int, place: int) -> list[int]:
+def _vector(data: bytes, table: int, index: int) -> list[int]:
     """Return the offsets of the tables in a vector."""
-    at = _field(data, table, place)
+    at = _field(data, table, index)
     if at is None:
         return []
     start = at + struct.unpack_from("<I", data, at)[0]
     n = min(struct.unpack_from("<I", data, start)[0], 1_000)
-    places = [start + 4 + 4 * i for i in range(n)]
-    return [place + struct.unpack_from("<I", data, place)[0] for place in places]
+    offsets = [start + 4 + 4 * i for i in range(n)]
+    return [at + struct.unpack_from("<I", data, at)[0] for at in offsets]
 
 
-def _floats(data: bytes, table: int, place: int) -> tuple[float, ...]:
-    at = _field(data, table, place)
+def _floats(data: bytes, table: int, index: int) -> tuple[float, ...]:
+    at = _field(data, table, index)
     if at is None:
         return ()
     start = at + struct.unpack_from("<I", data, at)[0]

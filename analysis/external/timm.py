@@ -111,6 +111,6 @@ def _class_names(cfg: dict[str, Any], n_classes: int) -> tuple[str, ...]:
         if info.num_classes() != n_classes:
             return ()
         ids = info.label_names()
-        return tuple(f"{info.index_to_description(place)}, {one}" for place, one in enumerate(ids))
+        return tuple(f"{info.index_to_description(i)}, {one}" for i, one in enumerate(ids))
     except (AttributeError, KeyError, OSError, ValueError):
         return ()

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from analysis import schema
 from analysis.errors import UserError
-from analysis.importing.columns import Place, encoded, first_places
+from analysis.importing.columns import Locate, encoded, first_rows
 from analysis.outputs.label_space import LabelSpace, label_space
 from analysis.outputs.label_space import plain as plain_name
 
@@ -111,7 +111,7 @@ class ClassValues:
         self._first: list[dict[str, int]] = []
 
     def encode(
-        self, column: pa.Array, name: str, place: Place, row: int, *, is_optional: bool = False
+        self, column: pa.Array, name: str, locate: Locate, row: int, *, is_optional: bool = False
     ) -> IntArray:
         """Return the codes of a column's values, (N,); ``row`` is the number of its first row.
 
@@ -122,17 +122,17 @@ class ClassValues:
         UserError
             A value is missing or not a class, or there are more than a million.
         """
-        places, values = encoded(column, name, place, is_optional=is_optional)
+        indices, values = encoded(column, name, locate, is_optional=is_optional)
         codes = np.full(len(values) + 1, -1, np.int32)
-        first = first_places(places, len(values)).tolist()
+        first = first_rows(indices, len(values)).tolist()
         for i, value in enumerate(values):
             code = self._codes.get(value)
             if code is None:
-                code = self._add(value, name, place(first[i]))
+                code = self._add(value, name, locate(first[i]))
             if name not in self._first[code]:
                 self._first[code][name] = row + first[i]
             codes[i] = code
-        return codes[places]
+        return codes[indices]
 
     def _add(self, value: int | str, name: str, where: str) -> int:
         if isinstance(value, str) and _LIST.fullmatch(value):
@@ -228,9 +228,9 @@ class ClassValues:
                 "classes elsewhere (--classes): give a --classes file that names them all, or "
                 "--images whose class names say which is which"
             )
-        place = {name: i for i, name in enumerate(names)}
-        place |= {value: place[label] for value, label in respelled.items()}
-        of_code = self._lookup(lambda value: place.get(str(value), schema.NO_ANSWER))
+        code = {name: i for i, name in enumerate(names)}
+        code |= {value: code[label] for value, label in respelled.items()}
+        of_code = self._lookup(lambda value: code.get(str(value), schema.NO_ANSWER))
         unlabelled = tuple(name for name in names if not self._is_label(name))
         return Classes(
             names, of_code, of_code, unlabelled=unlabelled, respelled=tuple(respelled.items())
@@ -370,15 +370,15 @@ class ClassValues:
 
 def _index(names: Sequence[str]) -> dict[str, int]:
     """Index names, and their normalized forms where these are unique."""
-    exact = {name: place for place, name in enumerate(names)}
+    exact = {name: code for code, name in enumerate(names)}
     close: dict[str, int] = {}
     twice = set()
-    for place, name in enumerate(names):
+    for code, name in enumerate(names):
         written = plain_name(name)
         if written in close:
             twice.add(written)
-        close[written] = place
-    return {name: place for name, place in close.items() if name and name not in twice} | exact
+        close[written] = code
+    return {name: code for name, code in close.items() if name and name not in twice} | exact
 
 
 def _is_name(value: int | str, names: Collection[str]) -> bool:

@@ -28,14 +28,14 @@ class ImageTable:
 
     label: npt.NDArray[np.int32]
     path: npt.NDArray[np.int32]
-    place: npt.NDArray[np.int32]
+    ids: npt.NDArray[np.int32]
     left_out: list[dict[str, str]]
 
     @property
     def kept(self) -> npt.NDArray[np.int64]:
         """Keys of the kept images in the order of their indices."""
-        keys = np.flatnonzero(self.place >= 0)
-        return keys[np.argsort(self.place[keys])]
+        keys = np.flatnonzero(self.ids >= 0)
+        return keys[np.argsort(self.ids[keys])]
 
 
 class Checker:
@@ -169,12 +169,12 @@ class Checker:
         kept = np.ones(len(self._count), bool)
         kept[left_out] = False
         keys = np.flatnonzero(kept) if order is None else order[kept[order]]
-        place = np.full(len(kept), -1, np.int32)
-        place[keys] = np.arange(len(keys))
+        ids = np.full(len(kept), -1, np.int32)
+        ids[keys] = np.arange(len(keys))
         left_out_records = [
             {"file": file_of(int(key)), "reason": reason(int(key))} for key in left_out
         ]
-        return ImageTable(self._label, self._path, place, left_out_records)
+        return ImageTable(self._label, self._path, ids, left_out_records)
 
     @property
     def n_runs(self) -> int:

@@ -19,9 +19,9 @@ from analysis.config import DENSE_ID, Step, Variant
 from analysis.errors import UserError
 from analysis.importing.classes import ClassValues
 from analysis.importing.columns import (
-    Place,
+    Locate,
     encoded,
-    first_places,
+    first_rows,
     fractions,
     is_text,
     optional_numbers,
@@ -140,17 +140,17 @@ class Codes:
     _variants: dict[str, str] = field(default_factory=dict)
     _notes: list[str] = field(default_factory=list)
 
-    def variant(self, name: str, where: Place, row: int) -> str:
+    def variant(self, name: str, locate: Locate, row: int) -> str:
         """Return the id of a variant in the cache."""
         if name not in self._variants:
             variant_id = DENSE_ID if name == self.dense else name
             try:
                 self._variants[name] = variant_record(variant_id, paired=False).variant_id
             except UserError as error:
-                raise UserError(f"{where(row)}: {error}") from None
+                raise UserError(f"{locate(row)}: {error}") from None
             if len(self._variants) > MOST_VARIANTS:
                 raise UserError(
-                    f"{where(row)}: more than {MOST_VARIANTS:,} variants; expected a few "
+                    f"{locate(row)}: more than {MOST_VARIANTS:,} variants; expected a few "
                     "ways of compressing, many images each: is this the right column? "
                     "name it with --map variant_id=THEIRS"
                 )
@@ -166,7 +166,7 @@ class Codes:
     def fix_paths(self, paths: Sequence[str], known_from: str) -> None:
         """Accept only the image paths of a dataset or sweep."""
         self.known_from, self.tails = known_from, PathTails(paths)
-        self.paths = {path: place for place, path in enumerate(paths)}
+        self.paths = {path: index for index, path in enumerate(paths)}
 
     def begin(self, name: str, first: int) -> None:
         """Begin a file; ``first`` is the number of its first row in messages."""
@@ -211,34 +211,34 @@ def encode_block(
     """
     n = len(block[schema.PREDICTION])
 
-    def place(row: int) -> str:
+    def locate(row: int) -> str:
         return codes.rows.where(first + row)
 
     rows: Any = np.empty(n, ROW)
-    rows["place"] = np.arange(n)
-    rows["image"], rows["path"] = _images(block, codes, place, first)
+    rows["index"] = np.arange(n)
+    rows["image"], rows["path"] = _images(block, codes, locate, first)
     rows[schema.LABEL] = -1
     if schema.LABEL in block:
-        rows[schema.LABEL] = codes.classes.encode(block[schema.LABEL], schema.LABEL, place, first)
+        rows[schema.LABEL] = codes.classes.encode(block[schema.LABEL], schema.LABEL, locate, first)
     rows[schema.PREDICTION] = codes.classes.encode(
-        block[schema.PREDICTION], schema.PREDICTION, place, first, is_optional=True
+        block[schema.PREDICTION], schema.PREDICTION, locate, first, is_optional=True
     )
     for name in OPTIONAL:
         if name == schema.TRUE_RANK:
-            rows[name] = optional_ranks(block[name], name, place) if name in block else -1
+            rows[name] = optional_ranks(block[name], name, locate) if name in block else -1
         else:
-            rows[name] = fractions(block[name], name, place) if name in block else np.nan
-    return _runs(block, codes, place, first, run), rows, first
+            rows[name] = fractions(block[name], name, locate) if name in block else np.nan
+    return _runs(block, codes, locate, first, run), rows, first
 
 
-def _images(block: Block, codes: Codes, place: Place, first: int) -> tuple[Any, Any]:
+def _images(block: Block, codes: Codes, locate: Locate, first: int) -> tuple[Any, Any]:
     if codes.by_path:
         if schema.PATH not in block:
             raise UserError(
-                f"{place(0)}: no column 'path', and other files name images by it; expected the "
+                f"{locate(0)}: no column 'path', and other files name images by it; expected the "
                 "same in every file"
             )
-        return _paths(block[schema.PATH], codes, place), -1
+        return _paths(block[schema.PATH], codes, locate), -1
     if schema.IMAGE_ID not in block and codes.is_by_row:
         start = codes.rows.of_file(first)
         image = np.arange(start, start + len(block[schema.PREDICTION]))
@@ -246,13 +246,13 @@ def _images(block: Block, codes: Codes, place: Place, first: int) -> tuple[Any, 
         return image, -1
     if schema.IMAGE_ID not in block:
         raise UserError(
-            f"{place(0)}: no column 'image_id', and other files name images by it; expected the "
+            f"{locate(0)}: no column 'image_id', and other files name images by it; expected the "
             "same in every file"
         )
-    column = plain(block[schema.IMAGE_ID], schema.IMAGE_ID, place)
+    column = plain(block[schema.IMAGE_ID], schema.IMAGE_ID, locate)
     try:
         image = whole_numbers(
-            column, schema.IMAGE_ID, place, high=HIGHEST_ID, what="the place of the image"
+            column, schema.IMAGE_ID, locate, high=HIGHEST_ID, what="the place of the image"
         )
     except UserError as error:
         if is_text(column):
@@ -262,18 +262,18 @@ def _images(block: Block, codes: Codes, place: Place, first: int) -> tuple[Any, 
     if schema.PATH not in block:
         return image, -1
     codes.has_paths = True
-    return image, _paths(block[schema.PATH], codes, place)
+    return image, _paths(block[schema.PATH], codes, locate)
 
 
-def _paths(column: pa.Array, codes: Codes, place: Place) -> npt.NDArray[np.int32]:
-    places, values = encoded(column, schema.PATH, place)
+def _paths(column: pa.Array, codes: Codes, locate: Locate) -> npt.NDArray[np.int32]:
+    indices, values = encoded(column, schema.PATH, locate)
     paths = [str(value) for value in values]
-    codes_of_paths = image_codes(paths, codes, lambda i: place(int(np.argmax(places == i))))
-    return codes_of_paths[places]
+    codes_of_paths = image_codes(paths, codes, lambda i: locate(int(np.argmax(indices == i))))
+    return codes_of_paths[indices]
 
 
-def image_codes(paths: list[str], codes: Codes, where: Place) -> npt.NDArray[np.int32]:
-    """Return the codes of images named by path, (N,); ``where`` locates one in messages.
+def image_codes(paths: list[str], codes: Codes, locate: Locate) -> npt.NDArray[np.int32]:
+    """Return the codes of images named by path, (N,); ``locate`` locates one in messages.
 
     Raises
     ------
@@ -285,41 +285,41 @@ def image_codes(paths: list[str], codes: Codes, where: Place) -> npt.NDArray[np.
         indices = []
         for path in map(as_posix, paths):
             code = known.get(path)
-            if code is None and tails is not None and (match := tails.place(path)) >= 0:
+            if code is None and tails is not None and (match := tails.index_of(path)) >= 0:
                 code = match
             indices.append(known.setdefault(path, len(known)) if code is None else code)
         return np.array(indices, np.int32)
-    indices = tails.places(paths)
+    indices = tails.indices_of(paths)
     if -1 in indices:
         unknown = indices.index(-1)
         path, example = paths[unknown], next(iter(known), "none")
         raise UserError(
-            f"{where(unknown)}: column 'path' is {path!r:.120}, {tails.why_not(path)} of "
+            f"{locate(unknown)}: column 'path' is {path!r:.120}, {tails.why_not(path)} of "
             f"{codes.known_from}; expected one of its {len(known):,} paths, such as {example!r}"
         )
     return np.array(indices, np.int32)
 
 
 def _runs(
-    block: Block, codes: Codes, place: Place, first: int, run: RunSpec | None
+    block: Block, codes: Codes, locate: Locate, first: int, run: RunSpec | None
 ) -> npt.NDArray[np.int32]:
     n = len(block[schema.PREDICTION])
     variant_id, fixed_seed = run or (None, None)
     if variant_id is None:
-        variant, ids = _variants(block, codes, place)
+        variant, ids = _variants(block, codes, locate)
     else:
-        variant, ids = np.zeros(n, np.int32), [codes.variant(variant_id, place, 0)]
+        variant, ids = np.zeros(n, np.int32), [codes.variant(variant_id, locate, 0)]
     if fixed_seed is not None:
         seed = np.full(n, fixed_seed, np.int64)
     elif schema.SEED in block:
         seed = whole_numbers(
-            block[schema.SEED], schema.SEED, place, high=_HIGHEST_SEED, what="a whole number"
+            block[schema.SEED], schema.SEED, locate, high=_HIGHEST_SEED, what="a whole number"
         )
     else:
         codes.has_seeds &= run is not None
         seed = np.zeros(n, np.int64)
     keys, unique = pd.factorize(variant.astype(np.int64) << 32 | seed)
-    firsts = first_places(keys, len(unique))
+    firsts = first_rows(keys, len(unique))
     run_codes = [
         codes.run(ids[int(key) >> 32], int(key) & 0xFFFFFFFF, first + int(row))
         for key, row in zip(unique, firsts, strict=True)
@@ -327,18 +327,20 @@ def _runs(
     return np.array(run_codes, np.int32)[keys]
 
 
-def _variants(block: Block, codes: Codes, place: Place) -> tuple[npt.NDArray[np.int32], list[str]]:
+def _variants(
+    block: Block, codes: Codes, locate: Locate
+) -> tuple[npt.NDArray[np.int32], list[str]]:
     if schema.VARIANT_ID in block:
-        places, values = encoded(block[schema.VARIANT_ID], schema.VARIANT_ID, place)
+        indices, values = encoded(block[schema.VARIANT_ID], schema.VARIANT_ID, locate)
         names_given = [str(value) for value in values]
     else:
-        method, names = encoded(block[schema.METHOD], schema.METHOD, place)
+        method, names = encoded(block[schema.METHOD], schema.METHOD, locate)
         levels = np.full(len(method), np.nan)
         if schema.TARGET_SPARSITY in block:
-            levels = optional_numbers(block[schema.TARGET_SPARSITY], schema.TARGET_SPARSITY, place)
+            levels = optional_numbers(block[schema.TARGET_SPARSITY], schema.TARGET_SPARSITY, locate)
         level, distinct = pd.factorize(levels, use_na_sentinel=False)
         pair, pairs = pd.factorize(method.astype(np.int64) * len(distinct) + level)
-        places, names_given = pair.astype(np.int32), []
+        indices, names_given = pair.astype(np.int32), []
         for i, code in enumerate(pairs.tolist()):
             sparsity = float(distinct[code % len(distinct)])
             try:
@@ -349,8 +351,8 @@ def _variants(block: Block, codes: Codes, place: Place) -> tuple[npt.NDArray[np.
                     )
                 )
             except UserError as error:
-                raise UserError(f"{place(int(np.argmax(pair == i)))}: {error}") from None
-    rows = first_places(places, len(names_given)).tolist()
-    return places, [
-        codes.variant(one, place, row) for one, row in zip(names_given, rows, strict=True)
+                raise UserError(f"{locate(int(np.argmax(pair == i)))}: {error}") from None
+    rows = first_rows(indices, len(names_given)).tolist()
+    return indices, [
+        codes.variant(one, locate, row) for one, row in zip(names_given, rows, strict=True)
     ]

@@ -87,11 +87,11 @@ def _check(
 ) -> None:
     invalid = ~(np.abs(block) <= largest) | ~np.isfinite(block)
     if invalid.any():
-        place, column = np.argwhere(invalid)[0].tolist()
-        value = block[place, column]
+        index, column = np.argwhere(invalid)[0].tolist()
+        value = block[index, column]
         what = f"at most {largest:,.0f}" if np.isfinite(value) else "finite numbers"
         raise UserError(
-            f"{option} {path}, row {int(row[place])}, column {column} is {value:g}; expected {what}"
+            f"{option} {path}, row {int(row[index])}, column {column} is {value:g}; expected {what}"
         )
 
 
@@ -108,7 +108,7 @@ def features_of_scores(read: Read, keys: ImageKeys, images: ImageTable) -> Featu
     if not seeds:
         return None
     scored = read.scored[dense[seeds[0]]]
-    place = images.place[keys.of(scored.image)]
+    ids = images.ids[keys.of(scored.image)]
     shape = (len(images.kept), scored.scores.n_classes)
     if 4 * shape[0] * shape[1] > _MOST_BYTES:
         return None
@@ -117,7 +117,7 @@ def features_of_scores(read: Read, keys: ImageKeys, images: ImageTable) -> Featu
         rows[:] = np.nan  # images that are missing from this run
         start = 0
         for block in scored.scores.blocks():
-            here = place[start : start + len(block)]
+            here = ids[start : start + len(block)]
             rows[here[here >= 0]] = block[here >= 0]
             start += len(block)
         return reduced(rows, f"logits of dense seed {seeds[0]}")

@@ -71,9 +71,9 @@ class ImageKeys:
         known = self.known
         if known is None or known.ids is None or self.by_path:
             return image
-        place = np.searchsorted(known.ids, image)
-        found = known.ids[np.minimum(place, len(known.ids) - 1)] == image
-        return np.where(found, place, -1)
+        index = np.searchsorted(known.ids, image)
+        found = known.ids[np.minimum(index, len(known.ids) - 1)] == image
+        return np.where(found, index, -1)
 
     def facts(self, code: int, classes: Classes) -> Facts:
         """Return the images of a run with their labels and paths."""
@@ -147,20 +147,20 @@ class ImageKeys:
                 "give the path of each place with --paths FILE, or labels with image_id"
             )
         tails = PathTails(label_paths)
-        row = np.array(tails.places(paths), np.int64)
+        row = np.array(tails.indices_of(paths), np.int64)
         image = np.full(len(label_paths), -1, np.int64)
         keys = np.flatnonzero(row >= 0)
         image[row[keys]] = keys
         if len(np.unique(row[keys])) < len(keys):
-            place = int(np.argmax(np.bincount(row[keys]) > 1))
-            both = [paths[int(key)] for key in keys[row[keys] == place][:2]]
+            index = int(np.argmax(np.bincount(row[keys]) > 1))
+            both = [paths[int(key)] for key in keys[row[keys] == index][:2]]
             raise UserError(
-                f"--labels {truth.path}: {label_paths[place]!r:.120} can be {both[0]!r:.120} and "
+                f"--labels {truth.path}: {label_paths[index]!r:.120} can be {both[0]!r:.120} and "
                 f"{both[1]!r:.120}; expected more of the path"
             )
-        for place in np.flatnonzero(image < 0).tolist():
+        for index in np.flatnonzero(image < 0).tolist():
             # A repeated row, or one of an image without predictions.
-            image[place] = image[tails.place(label_paths[place])]
+            image[index] = image[tails.index_of(label_paths[index])]
         return image, tails.note and f"--labels: {tails.note}"
 
     def _in_order(self, truth: Truth) -> npt.NDArray[np.int64]:

@@ -147,8 +147,8 @@ def _wide(path: Path, names: Sequence[str], naming: Naming) -> dict[str, str]:
             f"{path} has no column '{column}' (--wide {variant}={column}); it has {_listed(names)}"
         )
     found = {}
-    for place, ((variant, _), column) in enumerate(naming.wide.items()):
-        found[WIDE.format(place, schema.PREDICTION)] = column
+    for index, ((variant, _), column) in enumerate(naming.wide.items()):
+        found[WIDE.format(index, schema.PREDICTION)] = column
         mapped = naming.mapped.get(f"{variant}{CONFIDENCE_OF}")
         if mapped is not None and mapped not in names:
             raise UserError(
@@ -158,7 +158,7 @@ def _wide(path: Path, names: Sequence[str], naming: Naming) -> dict[str, str]:
         usual = (mapped, f"{column}{CONFIDENCE_OF}", f"{variant}{CONFIDENCE_OF}")
         confidence = next((one for one in usual if one is not None and one in names), None)
         if confidence is not None:
-            found[WIDE.format(place, schema.CONFIDENCE)] = confidence
+            found[WIDE.format(index, schema.CONFIDENCE)] = confidence
     return found
 
 

@@ -222,11 +222,11 @@ class _Reader:
             yield block, run
             return
         shared = {name: column for name, column in block.items() if name in COLUMNS}
-        for place, wide_run in enumerate(self._naming.wide):
+        for index, wide_run in enumerate(self._naming.wide):
             own = {
-                name: block[WIDE.format(place, name)]
+                name: block[WIDE.format(index, name)]
                 for name in (schema.PREDICTION, schema.CONFIDENCE)
-                if WIDE.format(place, name) in block
+                if WIDE.format(index, name) in block
             }
             yield shared | own, wide_run
 
@@ -254,13 +254,13 @@ class _Reader:
         codes.begin(str(path), 0)
         first = codes.rows.take(arrays.n)
 
-        def place(row: int) -> str:
+        def locate(row: int) -> str:
             return codes.rows.where(first + row)
 
         image = self._images(arrays, path)
         label = np.full(arrays.n, -1, np.int32)
         if arrays.labels is not None:
-            label = codes.classes.encode(pa.array(arrays.labels), schema.LABEL, place, first)
+            label = codes.classes.encode(pa.array(arrays.labels), schema.LABEL, locate, first)
         variant, seed = arrays.run
         run = (codes.variant(variant, lambda _: str(path), 0), seed or 0)
         if run in codes.runs:
@@ -272,11 +272,11 @@ class _Reader:
             self.read.scored[code] = Scored(arrays.scores, image, self._same(label), number)
             return
         rows: Any = np.empty(arrays.n, ROW)
-        rows["place"], rows["image"], rows["label"] = np.arange(arrays.n), image, label
+        rows["index"], rows["image"], rows["label"] = np.arange(arrays.n), image, label
         rows["path"] = rows["true_rank"] = -1
         rows["confidence"] = rows["true_confidence"] = np.nan
         rows["prediction"] = codes.classes.encode(
-            pa.array(arrays.prediction), schema.PREDICTION, place, first, is_optional=True
+            pa.array(arrays.prediction), schema.PREDICTION, locate, first, is_optional=True
         )
         self.read.spool.add(np.full(arrays.n, code, np.int32), rows, first)
 

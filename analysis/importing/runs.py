@@ -158,7 +158,7 @@ class RunWriter:
         return table_of_rows(
             rows,
             number,
-            self._images.place[key],
+            self._images.ids[key],
             self._images.label[key],
             self._classes.of_prediction,
             len(self._classes.names),
@@ -167,11 +167,11 @@ class RunWriter:
 
     def _of_scores(self, scored: Scored, dense: Scores | None) -> tuple[pa.Table, int]:
         key = self._keys.of(scored.image)
-        place = self._images.place[key]
-        label = np.where(place >= 0, self._images.label[key], -1)
+        image_id = self._images.ids[key]
+        label = np.where(image_id >= 0, self._images.label[key], -1)
         columns = self._columns(scored.scores)
         dense_columns = None if dense is None else self._columns(dense)
-        table = table_of_scores(scored.scores, dense, label, place, columns, dense_columns)
+        table = table_of_scores(scored.scores, dense, label, image_id, columns, dense_columns)
         self.notes += [note for note in scored.scores.notes if note not in self.notes]
         outputs = label if columns is None else np.append(columns, -1)[label]
         return table, scored.scores.n_zeros(outputs.astype(np.int64))
@@ -198,7 +198,7 @@ class RunWriter:
 def table_of_rows(
     rows: RowArray,
     number: npt.NDArray[np.int64],
-    place: IntArray,
+    image_id: IntArray,
     label: IntArray,
     class_of_code: npt.NDArray[np.int32],
     n_classes: int,
@@ -212,8 +212,8 @@ def table_of_rows(
     ----------
     rows, number
         The run's rows and their numbers.
-    place : integer array
-        ``image_id`` of each row, -1 where the image is left out.
+    image_id : integer array
+        Id of the image of each row, -1 where the image is left out.
     label : integer array
         Class id of the image of each row.
 
@@ -223,13 +223,13 @@ def table_of_rows(
         A rank contradicts its prediction or exceeds the number of classes.
     """
     keys: Any = rows
-    kept = np.flatnonzero(place >= 0)
-    kept = kept[np.argsort(place[kept], kind="stable")]
+    kept = np.flatnonzero(image_id >= 0)
+    kept = kept[np.argsort(image_id[kept], kind="stable")]
     prediction = class_of_code[keys["prediction"]]
     answered = prediction != schema.NO_ANSWER
     rank = np.where(answered, keys["true_rank"], rank_of_no_answer(n_classes))
     wrong = (rank >= n_classes) | ((rank >= 0) & ((rank == 0) != (prediction == label)))
-    wrong &= answered & (place >= 0)
+    wrong &= answered & (image_id >= 0)
     if wrong.any():
         row = int(np.argmax(wrong))
         raise UserError(
@@ -238,7 +238,7 @@ def table_of_rows(
             "the true one)"
         )
     columns: dict[str, IntArray] = {
-        schema.IMAGE_ID: place,
+        schema.IMAGE_ID: image_id,
         schema.PREDICTION: prediction,
         schema.CONFIDENCE: np.where(answered, keys["confidence"], np.nan),
         schema.TRUE_CONFIDENCE: np.where(answered, keys["true_confidence"], np.nan),
@@ -265,7 +265,7 @@ def table_of_scores(
     scores: Scores,
     dense: Scores | None,
     label: IntArray,
-    place: IntArray,
+    image_id: IntArray,
     columns: IntArray | None,
     dense_columns: IntArray | None = None,
 ) -> pa.Table:
@@ -275,7 +275,7 @@ def table_of_scores(
 
     Parameters
     ----------
-    label, place : integer arrays
+    label, image_id : integer arrays
         Class id and ``image_id`` of each row, -1 for left-out images.
     columns, dense_columns : integer arrays, optional
         Score column of each class.
@@ -297,10 +297,10 @@ def table_of_scores(
     if dense_blocks is not None:
         next(dense_blocks, None)  # to its end, which verifies the checksum
     table = pa.concat_tables(tables).combine_chunks()
-    image_id = pa.array(place, pa.int32())
-    table = table.set_column(0, table.schema.field(schema.IMAGE_ID), image_id)
-    table = table.filter(pa.array(place >= 0))
-    kept = place[place >= 0]
+    id_column = pa.array(image_id, pa.int32())
+    table = table.set_column(0, table.schema.field(schema.IMAGE_ID), id_column)
+    table = table.filter(pa.array(image_id >= 0))
+    kept = image_id[image_id >= 0]
     is_sorted = bool((kept[1:] > kept[:-1]).all())
     return table if is_sorted else table.take(pa.array(np.argsort(kept, kind="stable")))
 

@@ -44,8 +44,8 @@ class Rows:
     def where(self, row: int | np.integer) -> str:
         """Return file and row for messages."""
         number = int(row)
-        place = self._file(number)
-        return f"{self._names[place]}, row {number - self._starts[place] + self._firsts[place]}"
+        file = self._file(number)
+        return f"{self._names[file]}, row {number - self._starts[file] + self._firsts[file]}"
 
     def file(self, row: int) -> str:
         """Return the file of a row for messages."""
@@ -55,13 +55,13 @@ class Rows:
         return bisect_right(self._starts, row) - 1
 
 
-# Codes and numbers of one row; ``place`` is its index in its chunk, path -1 without one.
+# Codes and numbers of one row; ``index`` is its index in its chunk, path -1 without one.
 ROW = np.dtype(
     [
         ("image", np.int32),
         ("label", np.int32),
         ("prediction", np.int32),
-        ("place", np.uint32),
+        ("index", np.uint32),
         ("confidence", np.float32),
         ("true_confidence", np.float32),
         ("true_rank", np.int32),
@@ -116,7 +116,7 @@ class Spool:
             part = buffer[done * ROW.itemsize : (done + count) * ROW.itemsize]
             if self._file.readinto(part) != len(part):
                 raise OSError("the spool file is shorter than what was written")
-            number[done : done + count] = rows["place"][done : done + count]
+            number[done : done + count] = rows["index"][done : done + count]
             number[done : done + count] += first
             done += count
         return rows, number

@@ -117,17 +117,17 @@ def _table(path: Path, kind: str, codes: Codes, mapped: dict[str, str]) -> Truth
         n = len(block[schema.LABEL])
         first = codes.rows.take(n)
 
-        def place(row: int, first: int = first) -> str:
+        def locate(row: int, first: int = first) -> str:
             return codes.rows.where(first + row)
 
-        code.append(codes.classes.encode(block[schema.LABEL], schema.LABEL, place, first))
+        code.append(codes.classes.encode(block[schema.LABEL], schema.LABEL, locate, first))
         if is_by_path:
-            places, values = encoded(block[schema.PATH], schema.PATH, place)
-            keys += [f"{values[i]}" for i in places.tolist()]
+            indices, values = encoded(block[schema.PATH], schema.PATH, locate)
+            keys += [f"{values[i]}" for i in indices.tolist()]
         elif schema.IMAGE_ID in block:
             column = block[schema.IMAGE_ID]
             what = "the place of the image"
-            keys.append(whole_numbers(column, schema.IMAGE_ID, place, high=HIGHEST_ID, what=what))
+            keys.append(whole_numbers(column, schema.IMAGE_ID, locate, high=HIGHEST_ID, what=what))
     if not code:
         raise UserError(f"{path} has no row; expected one row an image")
     all_codes = np.concatenate(code)

@@ -88,11 +88,11 @@ def _with_weights(spec: ModelSpec, cfg: dict[str, Any]) -> ModelSpec:
 
 def own_geometry(data: dict[str, Any]) -> dict[str, Any]:
     """Return resize mode, crop and interpolation of timm's configuration of a model."""
-    how = str(data.get("interpolation", "bicubic"))
+    interpolation = str(data.get("interpolation", "bicubic"))
     return {
         "resize": CROP_MODES.get(str(data.get("crop_mode", "center")), "crop"),
         "crop_pct": float(data.get("crop_pct") or 1.0),
-        "interpolation": how if how in INTERPOLATIONS else "bilinear",
+        "interpolation": interpolation if interpolation in INTERPOLATIONS else "bilinear",
     }
 
 

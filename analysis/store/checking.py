@@ -126,19 +126,19 @@ class Guard:
             The files were rewritten meanwhile.
         """
         for _ in range(_TRIES):
-            places = self._checked(paths)
-            before = self._states(places)
+            locations = self._checked(paths)
+            before = self._states(locations)
             try:
-                found = read(places)
+                found = read(locations)
             except DamageError:
-                if self._states(places) == before:
+                if self._states(locations) == before:
                     raise
                 continue
-            if self._states(places) == before:
+            if self._states(locations) == before:
                 return found
         raise self._changed()
 
-    def place(self, path: Location) -> Location:
+    def location_of(self, path: Location) -> Location:
         """Return the current path of a file after checking it against the manifest."""
         return self._checked([path])[0]
 
@@ -150,8 +150,8 @@ class Guard:
         DamageError
             One of them has changed since it was written.
         """
-        places = {name: self._check(self._sweep / name) for name in sorted(self._large)}
-        return [name for name, place in places.items() if _is_unhashed(place)]
+        locations = {name: self._check(self._sweep / name) for name in sorted(self._large)}
+        return [name for name, location in locations.items() if _is_unhashed(location)]
 
     def _checked(self, paths: Sequence[Location]) -> list[Location]:
         if len(paths) < 2:
@@ -161,25 +161,25 @@ class Guard:
 
     def _check(self, path: Location) -> Location:
         relative = atomic.relative(path, self._sweep)
-        place = publishing.current(self._sweep, path)
+        location = publishing.current(self._sweep, path)
         record = self._record(relative)
-        is_known = not isinstance(place, Path) and relative in self._opened
+        is_known = not isinstance(location, Path) and relative in self._opened
         if record is None or (is_known and self._opened[relative] == record.sha256):
-            return place
-        if not self._is_written(place, record):
+            return location
+        if not self._is_written(location, record):
             # Another manifest may have been published just now.
             newest = self._reread()
-            place = publishing.current(self._sweep, path)
+            location = publishing.current(self._sweep, path)
             record = newest.files.get(relative)
-            if record is None or not self._is_written(place, record):
+            if record is None or not self._is_written(location, record):
                 raise _damaged(path, self._sweep.name)
             self._adopt(newest)
-        if isinstance(place, Path) and record.size > LARGE:
+        if isinstance(location, Path) and record.size > LARGE:
             self._large.add(relative)
             with suppress(FileNotFoundError):
-                _owed[f"{place}"] = (record.sha256, self._sweep.name, _hashing(place))
+                _owed[f"{location}"] = (record.sha256, self._sweep.name, _hashing(location))
         self._opened[relative] = record.sha256
-        return place
+        return location
 
     def _record(self, relative: str) -> FileRecord | None:
         if self._held is not None:
@@ -218,26 +218,26 @@ class Guard:
         )
 
     @staticmethod
-    def _is_written(place: Location, record: FileRecord) -> bool:
+    def _is_written(location: Location, record: FileRecord) -> bool:
         try:
-            if atomic.size(place) != record.size:
+            if atomic.size(location) != record.size:
                 return False
-            if not isinstance(place, Path):
+            if not isinstance(location, Path):
                 return True
-            future = _hashing(place)
+            future = _hashing(location)
             # Wait for another thread that hashes a small file.
             return (record.size > LARGE and not future.done()) or future.result() == record.sha256
         except FileNotFoundError:
             return True  # reported by the reader
         except OSError as error:
-            raise atomic.unreadable(place, error) from error
+            raise atomic.unreadable(location, error) from error
 
     @staticmethod
-    def _states(places: Iterable[Location]) -> list[object]:
+    def _states(locations: Iterable[Location]) -> list[object]:
         found: list[object] = []
-        for place in places:
+        for location in locations:
             try:
-                found.append(_identity(place) if isinstance(place, Path) else place)
+                found.append(_identity(location) if isinstance(location, Path) else location)
             except OSError:
                 found.append(None)
         return found

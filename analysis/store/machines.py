@@ -17,10 +17,10 @@ def place_of(manifest: Manifest, machine: MachineRecord | None) -> int | None:
 
 def machine_of(manifest: Manifest, run: RunRecord) -> MachineRecord | None:
     """Return the machine of a run; None if unknown."""
-    place = run.machine
-    if place is None or not 0 <= place < len(manifest.machines):
+    index = run.machine
+    if index is None or not 0 <= index < len(manifest.machines):
         return None
-    return manifest.machines[place]
+    return manifest.machines[index]
 
 
 def runs_by_machine(manifest: Manifest) -> dict[MachineRecord, int]:

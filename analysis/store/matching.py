@@ -60,8 +60,8 @@ def matched(
     columns = [name for name in names if name not in (schema.IMAGE_ID, schema.PATH, theirs)]
     targets = [target(name) for name in columns]
     _check_columns(table, columns, targets, images, overwrite=overwrite, sweep=sweep)
-    place = _places(table[theirs], images[key], key, sweep, notify, allow_missing=allow_missing)
-    rows = table.select(columns).take(pa.array(place, mask=place < 0))
+    row_of = _rows_of(table[theirs], images[key], key, sweep, notify, allow_missing=allow_missing)
+    rows = table.select(columns).take(pa.array(row_of, mask=row_of < 0))
     return pa.table(dict(zip(targets, rows.columns, strict=True)))
 
 
@@ -151,7 +151,7 @@ def _check_columns(
             )
 
 
-def _places(
+def _rows_of(
     keys: pa.ChunkedArray,
     known: pa.ChunkedArray,
     key: str,
@@ -187,19 +187,19 @@ def _places(
     repeated = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
     if len(repeated):
         raise UserError(f"more than one row of the table has {key} {_some(repeated)}")
-    place = pc.index_in(known, value_set=values).fill_null(-1)
-    return np.asarray(place.to_numpy(), np.int64)
+    row_of = pc.index_in(known, value_set=values).fill_null(-1)
+    return np.asarray(row_of.to_numpy(), np.int64)
 
 
 def _by_tail(values: pa.ChunkedArray, known: pa.ChunkedArray, notify: Notify) -> pa.ChunkedArray:
     """Replace paths by those of the images that share their tail."""
     paths = [path for path in known.to_pylist() if path is not None]
     tails = PathTails(paths)
-    found = tails.places(values.to_pylist())
+    found = tails.indices_of(values.to_pylist())
     if tails.note:
         notify(tails.note)
     typed = values.to_pylist()
-    ours = [paths[place] if place >= 0 else typed[row] for row, place in enumerate(found)]
+    ours = [paths[i] if i >= 0 else typed[row] for row, i in enumerate(found)]
     return pa.chunked_array([pa.array(ours, known.type)])
 
 

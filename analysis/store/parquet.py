@@ -172,16 +172,16 @@ def read_same_row(
     def read(path: Location) -> dict[str, Any]:
         with translate_damage(path, sweep), readable(path) as source:
             file = pq.ParquetFile(source)
-            place = row
+            offset = row
             for number in range(file.num_row_groups):
                 n_rows = file.metadata.row_group(number).num_rows
-                if place < n_rows:
+                if offset < n_rows:
                     table = file.read_row_group(
                         number, columns=requested, use_threads=isinstance(path, Path)
-                    ).slice(place, 1)
+                    ).slice(offset, 1)
                     check_order(path, sweep, table, row)
                     return dict(table.select(list(columns)).to_pylist()[0])
-                place -= n_rows
+                offset -= n_rows
         raise DamageError(f"{path} has no row {row}; start the sweep again to remake it")
 
     with ThreadPoolExecutor() as pool:
@@ -232,7 +232,7 @@ class Rows:
 
     Parameters
     ----------
-    place : callable
+    locate : callable
         Returns the file's current path after checking it against the manifest.
 
     Raises
@@ -241,11 +241,11 @@ class Rows:
         The file is missing or damaged.
     """
 
-    def __init__(self, place: Callable[[], Location], sweep: str, columns: Sequence[str]) -> None:
-        self._place = place
+    def __init__(self, locate: Callable[[], Location], sweep: str, columns: Sequence[str]) -> None:
+        self._locate = locate
         self._sweep = sweep
         self._columns = list(columns)
-        self._laid_out = self._layout(place())
+        self._laid_out = self._layout(locate())
 
     def __len__(self) -> int:
         """Number of rows of the file."""
@@ -259,7 +259,7 @@ class Rows:
         ends = np.cumsum([footer.row_group(group).num_rows for group in groups])
         return _Layout(state, footer, ends)
 
-    def take(self, places: Sequence[int]) -> pa.Table:
+    def take(self, rows: Sequence[int]) -> pa.Table:
         """Read rows in the given order; rows may repeat.
 
         Raises
@@ -269,13 +269,13 @@ class Rows:
         IndexError
             A row is not in the file.
         """
-        path = self._place()
+        path = self._locate()
         if (path, stamp(path)) != self._laid_out.state:
             self._laid_out = self._layout(path)
         laid_out = self._laid_out
-        wanted = np.asarray(places, np.int64)
+        wanted = np.asarray(rows, np.int64)
         if len(wanted) and not (wanted.min() >= 0 and wanted.max() < len(self)):
-            raise IndexError(f"{path} has {len(self)} rows, not one at each of {places}")
+            raise IndexError(f"{path} has {len(self)} rows, not one at each of {rows}")
         groups, which = np.unique(
             np.searchsorted(laid_out.ends, wanted, side="right"), return_inverse=True
         )
@@ -290,8 +290,8 @@ class Rows:
         for group, start, at in zip(groups, starts[groups], first, strict=True):
             n_rows = laid_out.ends[group] - start
             check_order(path, self._sweep, read.slice(int(at), int(n_rows)), int(start))
-        rows = read.take(pa.array(first[which] + wanted - starts[groups][which]))
-        return rows.select(self._columns)
+        taken = read.take(pa.array(first[which] + wanted - starts[groups][which]))
+        return taken.select(self._columns)
 
 
 @dataclass(frozen=True)

@@ -36,10 +36,10 @@ class PathTails:
     _parts: list[list[str]] | None = None
 
     def __post_init__(self) -> None:
-        for place, path in enumerate(self.paths):
-            self._exact.setdefault(as_posix(path), place)
+        for index, path in enumerate(self.paths):
+            self._exact.setdefault(as_posix(path), index)
 
-    def place(self, path_text: str) -> int:
+    def index_of(self, path_text: str) -> int:
         """Return the index of a path among the known ones, -1 if there is none."""
         path = as_posix(path_text)
         found = self._exact.get(path, _NONE)
@@ -50,9 +50,9 @@ class PathTails:
                 self.example = self.example or (path_text, self.paths[found])
         return found
 
-    def places(self, paths: Iterable[str]) -> list[int]:
+    def indices_of(self, paths: Iterable[str]) -> list[int]:
         """Return the index of every path."""
-        return [self.place(one) for one in paths]
+        return [self.index_of(one) for one in paths]
 
     def why_not(self, path: str) -> str:
         """Explain why a path matches none of the known ones."""
@@ -98,9 +98,9 @@ class PathTails:
         """Return the known paths by their last ``n`` parts."""
         if n not in self._tails:
             index: dict[str, int] = {}
-            for place, parts in enumerate(self._known()):
+            for i, parts in enumerate(self._known()):
                 if len(parts) >= n:
                     tail = "/".join(parts[-n:])
-                    index[tail] = _SEVERAL if tail in index else place
+                    index[tail] = _SEVERAL if tail in index else i
             self._tails[n] = index
         return self._tails[n]

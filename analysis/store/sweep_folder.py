@@ -205,7 +205,7 @@ class SweepFolder:
 
     def image_rows(self, columns: Sequence[str]) -> Rows:
         """Open columns of ``images.parquet`` for random access by ``image_id``."""
-        return Rows(lambda: self._guard.place(self.images_path()), self.name, columns)
+        return Rows(lambda: self._guard.location_of(self.images_path()), self.name, columns)
 
     def image_columns(self) -> list[str]:
         """Return the column names of ``images.parquet``."""
@@ -237,7 +237,7 @@ class SweepFolder:
         """
         paths = [self.prediction_path(variant_id, seed, shift=shift) for seed in seeds]
         arrays = self._guard.reading(
-            paths, lambda places: read_stacked(places, columns, n_images, self.name)
+            paths, lambda locations: read_stacked(locations, columns, n_images, self.name)
         )
         return Population(variant_id, tuple(seeds), arrays)
 
@@ -253,7 +253,7 @@ class SweepFolder:
         """
         paths = [self.prediction_path(variant_id, seed) for variant_id, seed in runs]
         return self._guard.reading(
-            paths, lambda places: read_same_row(places, columns, image_id, self.name)
+            paths, lambda locations: read_same_row(locations, columns, image_id, self.name)
         )
 
     # --- housekeeping -----------------------------------------------------------------------

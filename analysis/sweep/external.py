@@ -34,7 +34,7 @@ from analysis.sweep.record import (
     describe_machine,
     differing_options,
 )
-from analysis.sweep.source import Key, Lacking, SweepData, Workplace
+from analysis.sweep.source import Key, Missing, SweepData, Workplace
 from analysis.training.messages import Layer, LayerAnswer, RunResult, ShiftResult
 
 _PIXELS = "external"
@@ -240,7 +240,7 @@ class ExternalSource:
         """List the runs of the requested models, dense ones first."""
         return sorted(self._fits, key=lambda run: run[0] != DENSE_ID)
 
-    def todo(self, workplace: Workplace, lacking: Lacking) -> Sequence[Key]:
+    def todo(self, workplace: Workplace, missing: Missing) -> Sequence[Key]:
         """List the unfinished runs."""
         manifest = workplace.manifest
         return [run for run in self.requested(manifest) if manifest.run(*run).state != "done"]
@@ -281,7 +281,7 @@ class ExternalSource:
     def shift_bytes(self, n_images: int) -> int:
         """Return the bytes of the images at all input sizes."""
         sizes = {
-            fit.pixels: fit.way.channels * fit.way.size[0] * fit.way.size[1]
+            fit.pixels: fit.form.channels * fit.form.size[0] * fit.form.size[1]
             for fit in self._fits.values()
         }
         return n_images * sum(sizes.values())
@@ -303,8 +303,8 @@ class ExternalSource:
         split = replace(natural.split, labels=self._fitting.label(natural.split.labels))
         matched = replace(natural, split=split)
         written = [
-            write_natural(name, matched, fit.geometry, folder / place, progress=progress)
-            for place, fit in self._sizes(runs).items()
+            write_natural(name, matched, fit.geometry, folder / size, progress=progress)
+            for size, fit in self._sizes(runs).items()
         ]
         return written[0]
 

@@ -123,10 +123,10 @@ class Fitting:
         others = [one for one in signatures if one.model.variant_id != DENSE_ID]
         found: dict[Key, Fit] = {}
         for group in (dense, others):
-            ways = [self._ways(one, _dense_of(one, found)) for one in group]
+            forms = [self._forms(one, _dense_of(one, found)) for one in group]
             trying = [
                 tasks.submit(pool, "try_model", one, self.needed[one.model.key], some, self.sample)
-                for one, some in zip(group, ways, strict=True)
+                for one, some in zip(group, forms, strict=True)
             ]
             for signature, tried in zip(group, trying, strict=True):
                 trial: Trial = answer_of(tried, signature.model.label)
@@ -176,9 +176,9 @@ class Fitting:
 
         native = self._dataset.native_size
         doctor = Doctor(
-            fit.signature.model.label, fit.signature, fit.way, fit.decided, right,
+            fit.signature.model.label, fit.signature, fit.form, fit.decided, right,
             min(n, self.sample.n), of_dataset=self._of_sample(fit.geometry),
-            are_resized=native is None or native != fit.way.size or bool(fit.feeding.crop_pct),
+            are_resized=native is None or native != fit.form.size or bool(fit.feeding.crop_pct),
             outputs=self._other_outputs(fit),
             by_chance=_by_chance(label[: min(n, self.sample.n)]),
         )  # fmt: skip
@@ -202,17 +202,17 @@ class Fitting:
             and (1 if table.ndim == 1 else table.shape[1]) == fit.width
         ]
 
-    def _ways(self, signature: Signature, dense: Fit | None) -> list[tuple[object, Decided]]:
-        size = None if dense is None else dense.way.size
+    def _forms(self, signature: Signature, dense: Fit | None) -> list[tuple[object, Decided]]:
+        size = None if dense is None else dense.form.size
         feeding = self._config.feeding
         try:
-            ways = inputs_of(
+            forms = inputs_of(
                 signature, self.needed[signature.model.key], layout=feeding.layout, size=size
             )
         except ValueError as error:
             raise UserError(f"{signature.model.label}: {error}") from None
         decided = None if dense is None else dense.decided
-        return [(way, decide(signature, way, feeding, self._of_training, decided)) for way in ways]
+        return [(one, decide(signature, one, feeding, self._of_training, decided)) for one in forms]
 
     def _of_training(self, geometry: Geometry) -> tuple[Numbers, Numbers]:
         """Return mean and standard deviation of the training pixels (without any: of all)."""
@@ -262,7 +262,7 @@ class Fitting:
             self.space = space
         columns = self._columns(label, space, own)
         fit = Fit(
-            signature, trial.way, trial.decided, output, len(trial.outputs), width, columns,
+            signature, trial.form, trial.decided, output, len(trial.outputs), width, columns,
             len(self.class_names), outputs.scores, "logits", tuple(notes),
         )  # fmt: skip
         scores = all_scores_of(fit, trial.outputs[output], n)
@@ -274,7 +274,7 @@ class Fitting:
         kind = run.kind
         if run.grid is not None:
             notes.append(run.grid.words(kind))
-        batch = trial.way.batch
+        batch = trial.form.batch
         if signature.is_batch_dependent:
             filled = "" if batch in (None, 1) else f", its batch of {batch} filled with copies"
             notes.append(
@@ -308,7 +308,7 @@ class Fitting:
                 "all of them, --label-offset 1 where the first is a background class"
             )
         return Fit(
-            signature, trial.way, trial.decided, output, len(trial.outputs), 1, None, n_classes,
+            signature, trial.form, trial.decided, output, len(trial.outputs), 1, None, n_classes,
             "labels", "labels", tuple(notes),
         )  # fmt: skip
 
@@ -325,16 +325,16 @@ class Fitting:
         if space.of_class == self.space.of_class:
             return None
         if len(space.of_class) == n:  # every output is a class of the images
-            place = dict(zip(self.space.of_class, space.of_class, strict=True))
-            return tuple(place[i] for i in range(n))
-        index = {plain(name): place for place, name in enumerate(space.names)}
-        places = [index.get(plain(name)) for name in self.space.names]
-        if None in places:
+            column = dict(zip(self.space.of_class, space.of_class, strict=True))
+            return tuple(column[i] for i in range(n))
+        index = {plain(name): column for column, name in enumerate(space.names)}
+        columns = [index.get(plain(name)) for name in self.space.names]
+        if None in columns:
             raise UserError(
                 f"{label} names its outputs differently from dense, such as "
                 f"{own[0]!r:.40}; --classes FILE names the outputs of all models"
             )
-        return tuple(place for place in places if place is not None)
+        return tuple(column for column in columns if column is not None)
 
     def _accuracies(self, trial: Trial, own: Sequence[str]) -> dict[str, float]:
         """Return the accuracy of each output whose width fits the classes."""

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from analysis.errors import RunError
 from analysis.sweep.record import record_run, record_shifted
-from analysis.sweep.source import Key, Lacking, ModelSource, Workplace
+from analysis.sweep.source import Key, Missing, ModelSource, Workplace
 
 Job = TypeVar("Job", bound=Hashable)
 
@@ -48,7 +48,7 @@ def run_all(
             unfinished.discard(job)
 
 
-def make_runs(source: ModelSource, work: Workplace, lacking: Lacking) -> None:
+def make_runs(source: ModelSource, work: Workplace, missing: Missing) -> None:
     """Make every missing run, and those whose lost weights the shifts need.
 
     Raises
@@ -69,8 +69,8 @@ def make_runs(source: ModelSource, work: Workplace, lacking: Lacking) -> None:
             report()
 
     report()
-    todo = source.todo(work, lacking)
-    shared = source.shared_step(work.pool, [*todo, *lacking])
+    todo = source.todo(work, missing)
+    shared = source.shared_step(work.pool, [*todo, *missing])
     run_all(
         list[Key | None](todo),
         needs=lambda run: set() if run is None else source.needs(run),
@@ -80,7 +80,7 @@ def make_runs(source: ModelSource, work: Workplace, lacking: Lacking) -> None:
     )
 
 
-def predict_shifted(source: ModelSource, work: Workplace, lacking: Lacking, arrays: Any) -> None:
+def predict_shifted(source: ModelSource, work: Workplace, missing: Missing, arrays: Any) -> None:
     """Predict finished runs on their missing shifts, from decoded pixels."""
     manifest = work.manifest
 
@@ -88,14 +88,14 @@ def predict_shifted(source: ModelSource, work: Workplace, lacking: Lacking, arra
         work.progress("shifted runs", manifest.n_shifted_done, manifest.n_shifted)
 
     def finished(run: Key, future: "Future[Any]") -> None:
-        record_shifted(work.folder, manifest, run, lacking[run], future)
+        record_shifted(work.folder, manifest, run, missing[run], future)
         report()
 
     report()
     run_all(
-        list(lacking),
+        list(missing),
         needs=source.shift_needs,
-        submit=lambda run: source.submit_shift(work.pool, run, arrays, lacking[run]),
+        submit=lambda run: source.submit_shift(work.pool, run, arrays, missing[run]),
         finished=finished,
     )
 

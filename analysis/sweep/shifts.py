@@ -9,7 +9,7 @@ from analysis.filesystem.atomic import remove_tree
 from analysis.filesystem.copies import share, working_folder
 from analysis.sweep.record import has_images, keep_images
 from analysis.sweep.scheduler import predict_shifted
-from analysis.sweep.source import Key, Lacking, ModelSource, SweepData, Workplace
+from analysis.sweep.source import Key, Missing, ModelSource, SweepData, Workplace
 
 # Limit of pixels under derived/: 50,000 colour images of 224 pixels are 7.5e9 bytes.
 _BATCH_BYTES = 8_000_000_000
@@ -20,14 +20,14 @@ def missing_shifts(source: ModelSource, work: Workplace) -> dict[Key, tuple[str,
     """Return the requested finished runs and the shifts they are not predicted on yet."""
     manifest = work.manifest
     done = {shift.name: manifest.shift(shift.name).done for shift in source.shifts}
-    lacking = {
+    missing = {
         (variant_id, seed): tuple(
             name for name, runs in done.items() if seed not in runs.get(variant_id, [])
         )
         for variant_id, seed in source.requested(manifest)
         if manifest.run(variant_id, seed).state == "done"
     }
-    return {run: names for run, names in lacking.items() if names}
+    return {run: names for run, names in missing.items() if names}
 
 
 def predict_shifts(source: ModelSource, work: Workplace, data: SweepData) -> None:
@@ -73,18 +73,18 @@ def _batches(
 
 
 def _pixels(
-    source: ModelSource, work: Workplace, batch: Sequence[Shift], data: SweepData, lacking: Lacking
+    source: ModelSource, work: Workplace, batch: Sequence[Shift], data: SweepData, missing: Missing
 ) -> Arrays:
     """Write the pixels of a batch to a place that every worker can read."""
 
     def write(folder: Path) -> None:
         corrupted = [shift for shift in batch if shift.corruption is not None]
         if corrupted:
-            source.write_corrupted(corrupted, list(lacking), folder, work.progress)
+            source.write_corrupted(corrupted, list(missing), folder, work.progress)
         for shift in batch:
             natural = data.natural.get(shift.name)
             if natural is not None:
-                runs = [run for run, names in lacking.items() if shift.name in names]
+                runs = [run for run, names in missing.items() if shift.name in names]
                 images, left_out = source.write_natural(
                     shift.name, natural, runs, folder, work.progress
                 )

@@ -28,7 +28,7 @@ from analysis.training.messages import RunResult, ShiftResult
 # A run by its variant_id and seed.
 Key = tuple[str, int]
 # Names of shifts by run.
-Lacking = Mapping[Key, tuple[str, ...]]
+Missing = Mapping[Key, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class ModelSource(Protocol):
     def describe(self, manifest: Manifest, n_workers: int) -> None:
         """Record variants, seeds, models and data in the manifest."""
 
-    def todo(self, workplace: Workplace, lacking: Lacking) -> Sequence[Key]:
+    def todo(self, workplace: Workplace, missing: Missing) -> Sequence[Key]:
         """List the runs to make: unfinished ones and those whose lost weights are needed."""
 
     def requested(self, manifest: Manifest) -> Sequence[Key]:

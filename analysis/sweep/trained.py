@@ -46,7 +46,7 @@ from analysis.sweep.record import (
     differing_options,
     git_commit,
 )
-from analysis.sweep.source import Key, Lacking, SweepData, Workplace, remove_shared
+from analysis.sweep.source import Key, Missing, SweepData, Workplace, remove_shared
 from analysis.training.messages import Layer, LayerAnswer, RunContext, RunResult, ShiftResult
 
 _INPUTS = "inputs"
@@ -180,7 +180,7 @@ class TrainedSource:
         """List every variant with every seed."""
         return [(name, seed) for name in self._variants for seed in range(self._sweep.seeds)]
 
-    def todo(self, workplace: Workplace, lacking: Lacking) -> Sequence[Key]:
+    def todo(self, workplace: Workplace, missing: Missing) -> Sequence[Key]:
         """List unfinished runs, after those whose lost weights are needed."""
         manifest, folder = workplace.manifest, workplace.folder
         todo = [run for run in self.requested(manifest) if manifest.run(*run).state != "done"]
@@ -193,7 +193,7 @@ class TrainedSource:
                 if base not in todo and base not in lost and not is_file(folder.weights_path(*base))
             )
 
-        for run in lacking:
+        for run in missing:
             variant, seed = self._variants[run[0]], run[1]
             note_lost({(trained_part(variant).variant_id, seed)} | self._dense_of(run))
         for run in chain(todo, lost):  # a lost run can start from another lost run

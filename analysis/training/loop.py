@@ -139,9 +139,9 @@ class TrainingData:
 
     def batch(self, chosen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return inputs and class ids of the chosen images on the device."""
-        places = chosen.numpy()
-        targets = torch.from_numpy(self.labels[places]).to(self.normalize.device)
-        return self.normalize(self.pixels[places]), targets
+        indices = chosen.numpy()
+        targets = torch.from_numpy(self.labels[indices]).to(self.normalize.device)
+        return self.normalize(self.pixels[indices]), targets
 
 
 class GradualPruning:

@@ -49,7 +49,7 @@ def test_a_model_predicts_what_the_module_does(
     elif kind.startswith("pt2"):
         batch = 3 if kind == "pt2-fixed" else None
         fit = tried(f"dense={write_pt2(module, tmp_path / 'a.pt2', batch=batch)}")
-        assert fit.way.batch == batch
+        assert fit.form.batch == batch
     else:
         monkeypatch.chdir(tmp_path)
         made = (
@@ -63,7 +63,7 @@ def test_a_model_predicts_what_the_module_does(
         )
         fit = tried(f"dense={name}:net")
         assert "ran the code" in fit.signature.notes[0]
-    assert (fit.way.layout, fit.way.channels, fit.way.size) == ("NCHW", 1, (8, 8))
+    assert (fit.form.layout, fit.form.channels, fit.form.size) == ("NCHW", 1, (8, 8))
     assert fit.kind == "logits"
     images = pixels()
     expected = predict(module, images, Normalizer((0.0,), (1.0,), "cpu"))
