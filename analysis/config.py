@@ -132,10 +132,10 @@ class Machine:
     """The machine of a sweep; results depend on it only through the device's arithmetic."""
 
     device: str = option(
-        "auto", group="machine", choices=("auto", "cpu", "cuda", "mps"), help="to train on"
+        "auto", group="machine", choices=("auto", "cpu", "cuda", "mps"), help="device to train on"
     )
     workers: int | None = option(
-        None, group="machine", help="processes", default_words="one a core", least=1
+        None, group="machine", help="worker processes", default_words="one a core", least=1
     )
     engine: str = option(
         "local",
@@ -147,7 +147,7 @@ class Machine:
         None,
         group="machine",
         metavar="ADDRESS",
-        help="of a running Dask scheduler, such as tcp://host:8786, for --engine dask",
+        help="address of a running Dask scheduler, such as tcp://host:8786, for --engine dask",
     )
 
     def __post_init__(self) -> None:
@@ -173,7 +173,7 @@ class Training:
     weight_decay: float = option(
         1e-4,
         group=_TRAINING,
-        help="on weights, not on biases and norms",
+        help="weight decay of weights, not of biases and norms",
         is_ok=lambda value: 0 <= value < math.inf,
     )
     warmup: float = option(
@@ -194,7 +194,7 @@ class Training:
         3, group=_TRAINING, help="steps in which --schedule finetune prunes", least=1
     )
     finetune_epochs: int = option(
-        2, group=_TRAINING, help="epochs of retraining after each of them", least=1
+        2, group=_TRAINING, help="epochs of retraining after each of these steps", least=1
     )
     finetune_lr: float = option(
         0.01, group=_TRAINING, help="largest learning rate of retraining", is_ok=_is_rate
@@ -207,7 +207,7 @@ class Training:
         group=_TRAINING,
         choices=SCHEDULES,
         help="gradual: during training; finetune: the dense run in steps, retrained after each; "
-        "oneshot: the dense run once, not trained again",
+        "oneshot: the dense run once, without retraining",
     )
     paired: bool = option(
         False,
@@ -269,13 +269,13 @@ class Sweep:
     """
 
     name: str = option(help="name of the sweep", default_words="after dataset and model")
-    dataset: str = option(metavar="SPEC", help="such as digits or folder:DIR")
-    model: str = option(metavar="NAME", help="tiny_cnn or any timm name")
+    dataset: str = option(metavar="SPEC", help="the dataset, such as digits or folder:DIR")
+    model: str = option(metavar="NAME", help="the model: tiny_cnn or any name of timm")
     variants: tuple[Variant, ...] = option(
         metavar="METHOD[=LEVEL,LEVEL]",
-        help="repeatable; A=0.9+B combines; dense is always included",
+        help="repeatable; A=0.9+B combines methods; dense is always included",
     )
-    seeds: int = option(metavar="K", help="runs a variant", default_words="10", least=1)
+    seeds: int = option(metavar="K", help="runs of every variant", default_words="10", least=1)
     training: Training = field(default_factory=Training)
     method_files: tuple[str, ...] = option(
         (),
@@ -285,22 +285,22 @@ class Sweep:
         help="repeatable; registers methods of your own (docs/methods.md)",
     )
     pretrained: bool = option(
-        False, group="first weights", help="start from timm's own weights of the model"
+        False, group="first weights", help="start from timm's pretrained weights of the model"
     )
     checkpoint: str | None = option(
         None,
         group="first weights",
         metavar="PATH",
-        help="start from these: safetensors, or a state dict",
+        help="start from these weights: safetensors, or a state dict",
     )
     train_limit: int | None = option(None, group="data", help="train images, stratified", least=1)
     test_limit: int | None = option(None, group="data", help="test images, stratified", least=1)
     image_size: int | None = option(
         None, group="data", metavar="PX", help="input size of the model", least=1
     )
-    calibration_images: int = option(128, group="data", help="for int8-static", least=1)
+    calibration_images: int = option(128, group="data", help="images for int8-static", least=1)
     rotate_tail: bool = option(
-        False, group="data", help="move the long tail by a class a seed; digits-longtail alone"
+        False, group="data", help="move the long tail by a class a seed; only digits-longtail"
     )
     shifts: tuple[Shift, ...] = ()
 

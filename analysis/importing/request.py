@@ -37,7 +37,7 @@ class ImportConfig:
     """
 
     files: tuple[str, ...]
-    name: str = option(help="name of the sweep, new or imported before")
+    name: str = option(help="name of the sweep, new or already imported")
     variant: tuple[str, ...] = option(
         (),
         metavar="VARIANT[@SEED]=FILE",
@@ -47,79 +47,78 @@ class ImportConfig:
     wide: tuple[str, ...] = option(
         (),
         metavar="VARIANT[@SEED]=COLUMN",
-        help="repeatable; the column of a variant's predictions, where the files have one row an "
+        help="repeatable; the column of a variant's predictions, if the files have one row an "
         "image and a column a model; COLUMN_conf or VARIANT_conf is its confidence",
     )
     columns: dict[str, str] = option(
         flag="map",
         kind=list,
         metavar="OURS=THEIRS",
-        help="repeatable; what a column of ours is called in the files, such as label=truth; "
+        help="repeatable; the files' name for one of Lethe's columns, such as label=truth; "
         "confidence= reads none",
         default_factory=dict,
     )
     labels: str | None = option(
         None,
         metavar="FILE",
-        help="true labels in a file of their own: a table with path or image_id and label, or "
-        ".npy or .txt with one an image in order",
+        help="true labels in a separate file: a table with path or image_id and label, or "
+        ".npy or .txt with one label an image in order",
     )
     paths: str | None = option(
         None,
         metavar="FILE",
-        help="a text file with the path of each image, one a line, in the order of .npy and .npz "
+        help="a text file with the paths of the images, one a line, in the order of .npy and .npz "
         "files",
     )
     classes: str | None = option(
         None,
         metavar="FILE|N",
-        help="the classes by name, in the order of score columns and predicted ids: .txt one a "
+        help="names of the classes, in the order of score columns and predicted ids: .txt one a "
         "line, .json a list, {name: id} or a config.json of Hugging Face; or their number alone",
     )
     label_offset: int = option(
         0,
         metavar="N",
-        help="outputs before the first class, such as 1 for a background class",
+        help="number of outputs before the first class, such as 1 for a background class",
         least=0,
     )
     scores: str = option(
         "auto",
         choices=("auto", *KINDS),
-        help="what scores are; auto decides over all rows of a run",
+        help="kind of the scores; auto decides from all rows of a run",
     )
     images: str | None = option(
         None,
         metavar="SPEC",
-        help="the images, such as folder:DIR or parquet:PATH, all of them unsplit; matched by "
-        "path, else by place (default: no pictures)",
+        help="the images, such as folder:DIR or parquet:PATH, of all splits; matched by "
+        "path, else by index (default: no pictures)",
     )
     split: str | None = option(
         None,
         choices=SPLITS,
-        help="which of the images of --images the files are of (default: all; the test split where "
-        "the files name its images alone)",
+        help="the split of --images that the files predict (default: all; the test split if "
+        "the files name only its images)",
     )
     features: str | None = option(
         None,
         metavar="FILE.npy",
-        help="features of the images, (N, D), a row an image in order, kept with the sweep",
+        help="features of the images, (N, D), a row an image in order, stored with the sweep",
     )
     dense: str | None = option(
         None,
         metavar="NAME",
-        help="what the uncompressed model is called among the variants of the files (default: "
-        "dense)",
+        help="name of the uncompressed model among the variants of the files (default: dense)",
     )
     allow_missing: bool = option(
         False,
-        help="leave out of all runs what images a run lacks, and take uneven seeds as they are",
+        help="leave out images that a run lacks from all runs, and allow uneven seeds",
     )
     overwrite: bool = option(False, help="replace runs that the sweep has already")
     paired: bool = option(False, help="seed k of every variant was made from seed k of dense")
     accept_classes: bool = option(
         False, help="import although the order of the classes looks wrong"
     )
-    check: bool = option(False, help="read everything, say what would come in, and write nothing")
+    check: bool = option(False, help="read everything, report the result, and write nothing")
 
     def __post_init__(self) -> None:
         check_options(self)
