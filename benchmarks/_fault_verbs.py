@@ -128,20 +128,16 @@ def _done(act: Callable[[Path], Any]) -> Callable[[Path], int]:
     return acted
 
 
-def _svg(*_: object, **__: object) -> bytes:
-    return b"<svg></svg>"
-
-
-def _files(*_: object) -> dict[str, bytes]:
-    return dict.fromkeys(("png", "svg", "pdf"), b"drawn")
-
-
 def _report(root: Path, title: str = "Second") -> int:
-    """Write a report whose figures are drawn in no browser: their files are what faults meet."""
+    """Write a report with stand-ins for rendered figures; faults concern only their files."""
     from analysis.report import pictures
 
     words = ("--out", str(root / "report"), "--title", title, "--section", "noise")
-    with patch.multiple(pictures, figure_bytes=_svg, figure_pictures=_files):
+    files = dict.fromkeys(("png", "svg", "pdf"), b"drawn")
+    with (
+        patch.object(pictures, "figure_bytes", return_value=b"<svg></svg>"),
+        patch.object(pictures, "figure_pictures", return_value=files),
+    ):
         return lethe(root, "report", "mine", *words)
 
 

@@ -225,7 +225,7 @@ def _scores(context: ExternalContext, fit: Fit, arrays: Arrays, name: str) -> Ru
     if fit.key[0] == DENSE_ID and exists(cached):
         scores: Array = np.load(cached)
     else:
-        scores = _predicted(context, fit, arrays.pixels(name))
+        scores = _run(_reopen(context, fit), fit, arrays.pixels(name))
         if fit.key[0] == DENSE_ID:
             temporary = cached.with_suffix(f".{os.getpid()}.part.npy")
             np.save(temporary, scores)
@@ -285,10 +285,6 @@ def predicted_by(loaded: Loaded, fit: Fit, pixels: Array) -> npt.NDArray[np.int6
     if fit.columns is not None and scores.ndim == 2:
         scores = scores[:, list(fit.columns)]
     return predictions(scores)
-
-
-def _predicted(context: ExternalContext, fit: Fit, pixels: Array) -> Array:
-    return _run(_reopen(context, fit), fit, pixels)
 
 
 def _run(loaded: Loaded, fit: Fit, pixels: Array) -> Array:

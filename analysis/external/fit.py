@@ -147,8 +147,11 @@ def choose_output(
                 f"it has {shapes(outputs)}"
             )
         return options.output
-    usable = [name for name, one in tables.items() if one is not None and one.ndim == 2]
-    fitting = [name for name in usable if _width(tables[name]) in expected]
+    widths = {
+        name: one.shape[1] for name, one in tables.items() if one is not None and one.ndim == 2
+    }
+    usable = list(widths)
+    fitting = [name for name in usable if widths[name] in expected]
     # Whole numbers may be indices: prefer floating-point outputs.
     fitting = [name for name in fitting if outputs[name].dtype.kind == "f"] or fitting
     if not fitting and not usable:
@@ -171,10 +174,6 @@ def choose_output(
     if known is not None:
         return known
     return max(names, key=lambda name: (accuracy or {}).get(name, 0.0))
-
-
-def _width(table: Array | None) -> int:
-    return 0 if table is None else table.shape[1]
 
 
 def shapes(outputs: Mapping[str, Array]) -> str:

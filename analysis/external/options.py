@@ -141,7 +141,7 @@ class ExternalModelsConfig:
     )  # fmt: skip
     session_options: tuple[str, ...] = option(
         (), flag="session-option", group=_MODELS, metavar="[VARIANT:]KEY=VALUE",
-        help="repeatable; an option of the runtime, such as int8:graph_optimization_level=disable_all",
+        help="repeatable; an option of the runtime, as int8:graph_optimization_level=disable_all",
     )  # fmt: skip
     max_value: float | None = option(
         None, group=_MODELS, metavar="N", is_ok=lambda x: x > 0, range="a number above 0",

@@ -171,7 +171,8 @@ def _normalization(data: bytes) -> Feeding:
     """Read mean and standard deviation, in pixels to 255, from ``tflite::ModelMetadata``."""
     if data[4:8] != b"M001":
         return Feeding()
-    graph = _first(_vector(data, _root(data), 3))
+    (root,) = struct.unpack_from("<I", data, 0)
+    graph = _first(_vector(data, root, 3))
     tensor = None if graph is None else _first(_vector(data, graph, 2))
     for unit in [] if tensor is None else _vector(data, tensor, 4):
         kind, options = _field(data, unit, 0), _field(data, unit, 1)
@@ -187,10 +188,6 @@ def _normalization(data: bytes) -> Feeding:
             return Feeding(pixels="0..255")
         return Feeding(mean=tuple(m / 255 for m in mean), std=tuple(s / 255 for s in std))
     return Feeding()
-
-
-def _root(data: bytes) -> int:
-    return int(struct.unpack_from("<I", data, 0)[0])
 
 
 def _field(data: bytes, table: int, index: int) -> int | None:

@@ -28,10 +28,11 @@ def requested_variants(sweep: Sweep) -> tuple[Variant, ...]:
     """
     load_files(sweep.method_files)
     variants: list[Variant] = []
+    can_prune = sweep.training.epochs > 0 or sweep.training.from_dense
     for variant in sweep.variants:
         check_variant(variant)
         variants += [trained_part(variant), variant]
-        if not trained_part(variant).is_dense and not _can_prune(sweep.training):
+        if not trained_part(variant).is_dense and not can_prune:
             raise UserError(
                 f"variant '{variant.variant_id}': --epochs 0 leaves no training to prune in; add "
                 "--schedule oneshot or finetune"
@@ -90,10 +91,6 @@ def selected(sweep: Sweep, dataset: Dataset) -> Dataset:
     """Select the images of a dataset that a sweep trains on and evaluates."""
     limited = dataset.limited(sweep.train_limit, sweep.test_limit)
     return rotated(limited) if sweep.rotate_tail else limited
-
-
-def _can_prune(training: Training) -> bool:
-    return training.epochs > 0 or training.from_dense
 
 
 def training_steps(training: Training, variant: Variant, n_images: int) -> int:

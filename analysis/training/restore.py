@@ -70,9 +70,9 @@ def to_quantize(context: RunContext, variant: Variant, seed: int) -> tuple[Train
     from analysis.compression.onnx_export import onnx_model
 
     model = load_run(context, variant, seed)
-    trained = Trained(
-        model, cache(lambda: onnx_model(model, context.spec, _graph(context))), context.device
-    )
+    graph = context.store.derived / GRAPH
+    exported = cache(lambda: onnx_model(model, context.spec, graph.read_bytes()))
+    trained = Trained(model, exported, context.device)
     return trained, _calibration(context, seed, normalizer_of(context, "cpu"))
 
 
@@ -162,7 +162,3 @@ def _calibration(context: RunContext, seed: int, normalize: Normalizer) -> Any:
     size = min(max(context.sweep.calibration_images, len(np.unique(labels))), len(labels))
     chosen = stratified_sample(labels, size)
     return normalize(pixels[chosen]).contiguous().numpy()
-
-
-def _graph(context: RunContext) -> bytes:
-    return (context.store.derived / GRAPH).read_bytes()

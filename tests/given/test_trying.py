@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from analysis.datasets.preprocess import Arrays
 from analysis.errors import UserError
-from analysis.external.evaluate import ExternalContext, _predicted
+from analysis.external.evaluate import ExternalContext, _reopen, _run
 from analysis.external.fit import Fit
 from analysis.external.options import FeedingOptions
 from analysis.external.registry import formats
@@ -29,7 +29,8 @@ def pixels(n: int = 70) -> np.ndarray:
 
 
 def predicted(fit: Fit, folder: Path, images: np.ndarray) -> np.ndarray:
-    scores = _predicted(ExternalContext(folder, Arrays(folder), {fit.key: NEEDED}), fit, images)
+    context = ExternalContext(folder, Arrays(folder), {fit.key: NEEDED})
+    scores = _run(_reopen(context, fit), fit, images)
     return run_scores(scores).logits(0, len(images))
 
 
