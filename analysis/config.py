@@ -1,7 +1,7 @@
-"""What a sweep is asked to do: frozen values that are checked when they are made.
+"""The configuration of a sweep: frozen values that are checked on creation.
 
-Shifts are read here too, variants in ``analysis.variants``; the options of a sweep stand in the
-fields that hold them.
+Shifts are parsed here, variants in ``analysis.variants``; options are defined by the dataclass
+fields.
 """
 
 import math
@@ -36,7 +36,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 class Shift:
     """One shift: a ``corruption`` at a ``severity``, or the ``dataset`` SPEC of a natural one.
 
-    ``name`` is its folder below ``shifts/``: ``gaussian_noise-3``, or what the user calls it.
+    ``name`` is its folder below ``shifts/``: ``gaussian_noise-3``, or the user's name.
     """
 
     name: str
@@ -65,7 +65,7 @@ def corruption_shift(corruption: str, severity: int) -> Shift:
 
 
 def parse_shifts(items: Iterable[str]) -> tuple[Shift, ...]:
-    """Read ``NAME=SPEC`` items of natural shifts.
+    """Parse ``NAME=SPEC`` items of natural shifts.
 
     Raises
     ------
@@ -82,17 +82,17 @@ def parse_shifts(items: Iterable[str]) -> tuple[Shift, ...]:
 
 
 def check_names(shifts: Iterable[Shift]) -> None:
-    """Check that no two different shifts have one name.
+    """Check that different shifts have different names.
 
     Raises
     ------
     UserError
-        Two have.
+        Two shifts share a name.
     """
     known: dict[str, Shift] = {}
     for shift in shifts:
         if known.setdefault(shift.name, shift) != shift:
-            raise UserError(f"two different shifts are called '{shift.name}'; rename one")
+            raise UserError(f"two different shifts are named '{shift.name}'; rename one")
 
 
 SCHEDULES = ("gradual", "finetune", "oneshot")
@@ -101,12 +101,12 @@ _SWEEP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 
 
 def is_sweep_name(name: str) -> bool:
-    """Whether a name can be that of a sweep, a folder of the cache."""
+    """Return whether a name is valid for a sweep, a folder of the cache."""
     return _SWEEP_NAME.fullmatch(name) is not None
 
 
 def check_sweep_name(name: str) -> str:
-    """Return the name where it can be a folder of the cache, else say what is expected."""
+    """Return a valid sweep name, else raise UserError."""
     if not is_sweep_name(name):
         raise UserError(
             f"sweep name '{name}': expected letters, digits, '.', '_', '+' or '-', "
@@ -129,13 +129,13 @@ def _is_rate(value: float) -> bool:
 
 @dataclass(frozen=True)
 class Machine:
-    """Where a sweep runs; no result depends on it but through the device's arithmetic."""
+    """The machine of a sweep; results depend on it only through the device's arithmetic."""
 
     device: str = option(
-        "auto", group="machine", choices=("auto", "cpu", "cuda", "mps"), help="to train on"
+        "auto", group="machine", choices=("auto", "cpu", "cuda", "mps"), help="device to train on"
     )
     workers: int | None = option(
-        None, group="machine", help="processes", default_words="one a core", least=1
+        None, group="machine", help="worker processes", default_words="one a core", least=1
     )
     engine: str = option(
         "local",
@@ -147,7 +147,7 @@ class Machine:
         None,
         group="machine",
         metavar="ADDRESS",
-        help="of a running Dask scheduler, such as tcp://host:8786, for --engine dask",
+        help="address of a running Dask scheduler, such as tcp://host:8786, for --engine dask",
     )
 
     def __post_init__(self) -> None:
@@ -158,12 +158,12 @@ class Machine:
 
 @dataclass(frozen=True)
 class Training:
-    """How every run is trained: all the options a result depends on.
+    """Training options of every run, on which results depend.
 
     ``prune_begin`` and ``prune_end`` are fractions of the training steps, ``prune_every`` the
-    number of steps between two mask updates, ``gradient_batches`` the batches a gradient is
-    averaged over. ``finetune_epochs`` is for each of the ``finetune_steps``. No epoch at all takes
-    a pretrained model as it is.
+    number of steps between two mask updates, ``gradient_batches`` the batches to average a gradient
+    over. ``finetune_epochs`` applies to each of the ``finetune_steps``. With 0 epochs a pretrained
+    model is used untrained.
     """
 
     epochs: int = option(20, group=_TRAINING, help="passes over the train split", least=0)
@@ -173,7 +173,7 @@ class Training:
     weight_decay: float = option(
         1e-4,
         group=_TRAINING,
-        help="on weights, not on biases and norms",
+        help="weight decay of weights, not of biases and norms",
         is_ok=lambda value: 0 <= value < math.inf,
     )
     warmup: float = option(
@@ -194,7 +194,7 @@ class Training:
         3, group=_TRAINING, help="steps in which --schedule finetune prunes", least=1
     )
     finetune_epochs: int = option(
-        2, group=_TRAINING, help="epochs of retraining after each of them", least=1
+        2, group=_TRAINING, help="epochs of retraining after each of these steps", least=1
     )
     finetune_lr: float = option(
         0.01, group=_TRAINING, help="largest learning rate of retraining", is_ok=_is_rate
@@ -207,7 +207,7 @@ class Training:
         group=_TRAINING,
         choices=SCHEDULES,
         help="gradual: during training; finetune: the dense run in steps, retrained after each; "
-        "oneshot: the dense run once, not trained again",
+        "oneshot: the dense run once, without retraining",
     )
     paired: bool = option(
         False,
@@ -237,13 +237,13 @@ class Training:
             )
 
     def first_pruning(self, total: int) -> int:
-        """Step of the first pruning under the schedule ``gradual``, of so many."""
+        """Return the step of the first pruning under the schedule ``gradual``."""
         return round(self.prune_begin * total)
 
     def first_taught(self, total: int) -> int:
-        """Step from which a pruned run is distilled: of a paired one from the first mask on.
+        """Return the first distilled step of a pruned run, the first mask's for a paired one.
 
-        Before it, a paired run and its dense run are the same.
+        Before it, a paired run and its dense run are identical.
         """
         is_shared = self.paired and self.schedule == "gradual"
         return self.first_pruning(total) if is_shared else 0
@@ -255,27 +255,27 @@ class Training:
 
     @property
     def pairs_runs(self) -> bool:
-        """Whether a pruned run is tied to the dense run of its seed, whose weights it needs."""
+        """Whether a pruned run needs the weights of the dense run of its seed."""
         return self.paired or self.from_dense or self.distill > 0
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep as asked: dataset x model x variants x seeds, and how it is trained.
+    """The configuration of a sweep: dataset x model x variants x seeds, and training.
 
     ``pretrained`` starts from timm's own weights, ``checkpoint`` from those of a file;
-    ``method_files`` are Python files that register methods of the user's own; ``shifts`` are what
-    every run is predicted on besides the test images, and no option of its training.
+    ``method_files`` are Python files that register user methods; ``shifts`` are further images to
+    predict, which do not affect training.
     """
 
     name: str = option(help="name of the sweep", default_words="after dataset and model")
-    dataset: str = option(metavar="SPEC", help="such as digits or folder:DIR")
-    model: str = option(metavar="NAME", help="tiny_cnn or any timm name")
+    dataset: str = option(metavar="SPEC", help="the dataset, such as digits or folder:DIR")
+    model: str = option(metavar="NAME", help="the model: tiny_cnn or any name of timm")
     variants: tuple[Variant, ...] = option(
         metavar="METHOD[=LEVEL,LEVEL]",
-        help="repeatable; A=0.9+B combines; dense is always included",
+        help="repeatable; A=0.9+B combines methods; dense is always included",
     )
-    seeds: int = option(metavar="K", help="runs a variant", default_words="10", least=1)
+    seeds: int = option(metavar="K", help="runs of every variant", default_words="10", least=1)
     training: Training = field(default_factory=Training)
     method_files: tuple[str, ...] = option(
         (),
@@ -285,22 +285,22 @@ class Sweep:
         help="repeatable; registers methods of your own (docs/methods.md)",
     )
     pretrained: bool = option(
-        False, group="first weights", help="start from timm's own weights of the model"
+        False, group="first weights", help="start from timm's pretrained weights of the model"
     )
     checkpoint: str | None = option(
         None,
         group="first weights",
         metavar="PATH",
-        help="start from these: safetensors, or a state dict",
+        help="start from these weights: safetensors, or a state dict",
     )
     train_limit: int | None = option(None, group="data", help="train images, stratified", least=1)
     test_limit: int | None = option(None, group="data", help="test images, stratified", least=1)
     image_size: int | None = option(
         None, group="data", metavar="PX", help="input size of the model", least=1
     )
-    calibration_images: int = option(128, group="data", help="for int8-static", least=1)
+    calibration_images: int = option(128, group="data", help="images for int8-static", least=1)
     rotate_tail: bool = option(
-        False, group="data", help="move the long tail by a class a seed; digits-longtail alone"
+        False, group="data", help="move the long tail by a class a seed; only digits-longtail"
     )
     shifts: tuple[Shift, ...] = ()
 
@@ -309,7 +309,7 @@ class Sweep:
         check_names(self.shifts)
         check_options(self)
         if not self.variants or not self.variants[0].is_dense:
-            raise UserError("a sweep starts from its dense variant")
+            raise UserError("the first variant of a sweep must be dense")
         if self.pretrained and self.checkpoint is not None:
             raise UserError("--pretrained and --checkpoint: a model starts from one of the two")
         if self.training.epochs == 0:
@@ -318,24 +318,24 @@ class Sweep:
     def _check_untrained(self) -> None:
         if not self.pretrained and self.checkpoint is None:
             raise UserError(
-                "--epochs 0: only a model with --pretrained or --checkpoint is trained yet"
+                "--epochs 0: only a model with --pretrained or --checkpoint is trained already"
             )
         if self.seeds > 1:
             raise UserError(
-                f"--seeds {self.seeds}: one model given as it is makes one dense run; use --seeds "
-                "1, or let every seed train it on with --epochs"
+                f"--seeds {self.seeds}: an untrained model makes one dense run; use --seeds 1, or "
+                "train every seed with --epochs"
             )
 
     def options(self) -> dict[str, Any]:
-        """What a result depends on besides variant and seed: a resumed sweep must repeat these."""
-        kept = asdict(self)
+        """Return the options that results depend on: a resumed sweep must repeat them."""
+        options = asdict(self)
         for key in ("name", "variants", "seeds", "method_files", "shifts"):
-            del kept[key]
-        return kept
+            del options[key]
+        return options
 
 
 def default_name(dataset: str, model: str) -> str:
-    """Name a sweep after dataset and model: ``fashion-mnist:DIR`` -> ``fashion-mnist-tiny_cnn``."""
+    """Return the default name of a sweep: ``fashion-mnist:DIR`` -> ``fashion-mnist-tiny_cnn``."""
     kind, _, place = dataset.partition(":")
     stem = kind
     if kind in {"folder", "parquet", "hf"} and place:

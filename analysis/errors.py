@@ -1,14 +1,14 @@
-"""The failures Lethe reports in words, each with its exit status."""
+"""The errors that Lethe reports as messages, each with its exit status."""
 
 
 class LetheError(Exception):
-    """A failure that is told in one or two lines instead of a traceback."""
+    """An error reported in one or two lines instead of a traceback."""
 
     exit_status = 3
 
 
 class UserError(LetheError):
-    """The user's input cannot be used: names the thing, what was expected and how to mend it."""
+    """The input cannot be used; the message names it, what was expected and the remedy."""
 
     exit_status = 2
 
@@ -18,19 +18,19 @@ class CacheError(UserError):
 
 
 class DamageError(CacheError):
-    """A file of the cache is not what was written: no fault of what the user asked for."""
+    """A file of the cache is damaged, through no fault of the user's input."""
 
     exit_status = 3
 
 
 class RunError(LetheError):
-    """A run, or the machine under it, failed."""
+    """A run, or its machine, failed."""
 
 
 def one_line(error: BaseException) -> str:
-    """First line of what went wrong; the error's kind without one.
+    """Return the first line of an error's message, else its class name.
 
-    Of a line above 300 characters the middle is left out: ONNX Runtime says the reason at the end.
+    The middle of lines above 300 characters is omitted: ONNX Runtime's reasons are at the end.
     """
     line = (str(error).strip() or type(error).__name__).splitlines()[0]
     return line if len(line) <= 300 else f"{line[:149]}…{line[-150:]}"

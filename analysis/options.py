@@ -1,7 +1,7 @@
-"""Options, said once: in the fields of the dataclasses that hold them.
+"""Options defined once, in the fields of dataclasses.
 
-From such a field come the option of the command line, the key of a configuration file, its entry in
-docs/cli.md, the tip of a form's field and the check of its value.
+Such a field defines the command-line option, the key of configuration files, the entry in
+docs/cli.md, the tooltip in forms and the check of the value.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,36 +16,36 @@ _KEY = "option"
 
 @dataclass(frozen=True)
 class Option:
-    """What a field says of itself as an option.
+    """The definition of an option in a dataclass field.
 
     Parameters
     ----------
     help : str
-        What it is, in a few words that can follow the option's name or begin a sentence.
+        Description that can follow the option's name or begin a sentence.
     group : str
-        Heading it stands under in ``--help``; empty for the first ones.
+        Its heading in ``--help``; empty for the first options.
     flag : str
-        Its name on the command line where that is not the field's.
+        Its name on the command line, if it differs from the field's.
     key : str
-        Its name in files and forms where that is not the flag's.
+        Its name in files and forms, if it differs from the flag's.
     metavar : str
-        What its value is called; N and X for numbers where it is not said.
+        Name of its value; N and X for numbers by default.
     choices : tuple of str
-        The values it can have; empty for any.
+        The allowed values; empty for any.
     is_ok : callable, optional
-        Whether a value can be used.
+        Returns whether a value is valid.
     range : str
-        Which values those are, in words.
+        Description of the valid values.
     least : float, optional
-        The smallest number it can be.
+        The smallest valid number.
     kind : type, optional
-        Type of the value as written, where the field holds something made of it.
+        Type of the written value, if the field's type differs.
     items : tuple of type
         Types of a list's items.
     nargs : str
-        ``+`` where several values follow one option; lists are else made by repeating it.
+        ``+`` if several values follow one option; other lists repeat it.
     default_words : str
-        What stands for it where it is left out, in words.
+        Description of the default.
     """
 
     help: str
@@ -64,7 +64,7 @@ class Option:
 
 
 def option(default: Any = MISSING, *, help: str, **more: Any) -> Any:
-    """Make a dataclass field that is an option; ``more`` are the fields of :class:`Option`."""
+    """Return a dataclass field of an option; ``more`` are the fields of :class:`Option`."""
     made = {"default": default} if default is not MISSING else {}
     if "default_factory" in more:
         made["default_factory"] = more.pop("default_factory")
@@ -73,7 +73,7 @@ def option(default: Any = MISSING, *, help: str, **more: Any) -> Any:
 
 @dataclass(frozen=True)
 class Written:
-    """One option as it is written: ``name`` in files and forms, ``flag`` on the command line."""
+    """An option as written: ``name`` in files and forms, ``flag`` on the command line."""
 
     name: str
     flag: str
@@ -83,7 +83,7 @@ class Written:
 
     @property
     def help(self) -> str:
-        """What it is, and its default where it has one."""
+        """Its description with its default, if any."""
         default = self.about.default_words
         if not default and self.kind is not bool and self.default not in (None, "", ()):
             default = f"{self.default}"
@@ -91,13 +91,13 @@ class Written:
 
     @property
     def tip(self) -> str:
-        """What it is, as a sentence."""
+        """Its description as a sentence."""
         text = self.about.help
         return f"{text[0].upper()}{text[1:].rstrip('.')}."
 
     @property
     def metavar(self) -> str:
-        """What its value is called."""
+        """Name of its value."""
         return self.about.metavar or {int: "N", float: "X"}.get(self.kind, self.name.upper())
 
 
@@ -128,7 +128,7 @@ def check_options(holder: Any) -> None:
     Raises
     ------
     UserError
-        One is out of range; the message names the option and the value.
+        A value is out of range; the message names option and value.
     """
     for each in fields(holder):
         about, value = each.metadata.get(_KEY), getattr(holder, each.name)
@@ -146,15 +146,15 @@ def check_options(holder: Any) -> None:
             raise UserError(f"--{flag} {value}: {expected}")
 
 
-def check_types(given: dict[str, Any], known: dict[str, Written], where: str) -> None:
-    """Check the names and types of options that a file gives.
+def check_types(values: dict[str, Any], known: dict[str, Written], where: str) -> None:
+    """Check the names and types of options in a file.
 
     Raises
     ------
     UserError
-        One is unknown or of another type; ``where`` begins the message.
+        An option is unknown or has another type; ``where`` begins the message.
     """
-    for key, value in given.items():
+    for key, value in values.items():
         if key not in known:
             raise UserError(f"{where}: unknown option '{key}'; see '--help'")
         kind, items = known[key].kind, known[key].about.items

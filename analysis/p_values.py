@@ -1,10 +1,10 @@
-"""How a p value is written: with two digits, never as 0."""
+"""Format p values with two digits, never as 0."""
 
 _SMALLEST = 1e-300
 
 
 def p_text(p: float) -> str:
-    """Write a p value with two digits, never as 0: ``p = 0.012``, ``p < 1e-300``.
+    """Format a p value with two digits, never as 0: ``p = 0.012``, ``p < 1e-300``.
 
     Parameters
     ----------
@@ -14,7 +14,7 @@ def p_text(p: float) -> str:
 
 
 def short_p(p: float) -> str:
-    """Write a p value alone with two digits, never as 0: ``0.012``, ``< 1e-300``.
+    """Format a p value alone with two digits, never as 0: ``0.012``, ``< 1e-300``.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the files of a package register by name; they are found, so that no list names them."""
+"""Registries of named objects, filled by the files of a package, which are discovered."""
 
 import importlib
 import pkgutil
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """Things by name, registered by the files of a package; ``what`` is one of them in words."""
+    """Named objects registered by the files of a package; ``what`` describes one of them."""
 
     def __init__(self, package: str, what: str) -> None:
         self._package, self._what = package, what
@@ -17,24 +17,24 @@ class Registry(Generic[T]):
         self._is_complete = False
 
     def add(self, name: str, thing: T) -> None:
-        """Register a thing.
+        """Register an object.
 
         Raises
         ------
         ValueError
-            The name is taken.
+            The name is registered already.
         """
         if name in self._things:
             raise ValueError(f"{self._what} '{name}' is registered already")
         self._things[name] = thing
 
     def register(self, name: str) -> Callable[[T], T]:
-        """Register what is decorated.
+        """Register the decorated object.
 
         Raises
         ------
         ValueError
-            The name is taken.
+            The name is registered already.
         """
 
         def add(thing: T) -> T:
@@ -44,11 +44,11 @@ class Registry(Generic[T]):
         return add
 
     def remove(self, name: str) -> None:
-        """Take a thing out again."""
+        """Remove an object."""
         del self._things[name]
 
     def all(self) -> dict[str, T]:
-        """Return everything by name, once every file of the package was imported."""
+        """Import every file of the package and return all objects by name."""
         if not self._is_complete:
             found = importlib.import_module(self._package)
             for module in pkgutil.iter_modules(found.__path__, f"{self._package}."):

@@ -1,4 +1,4 @@
-"""Every column name, dtype and category of the cache, once; writers and readers import it."""
+"""Column names, dtypes and categories of the cache, defined once."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -7,7 +7,7 @@ import pyarrow as pa
 
 SCHEMA_VERSION: Final = 2
 ROW_GROUP: Final = 32_768
-# Of images.parquet: small, so that the thumbnails of one page are read and not those beside them.
+# Small groups in images.parquet, so that only the thumbnails of one page are read.
 IMAGE_ROW_GROUP: Final = 128
 THUMBNAIL_PX: Final = 256
 
@@ -31,7 +31,7 @@ MARGIN: Final = "margin"
 SCORE_TIES: Final = "score_ties"
 # Columns of predictions that files of older versions lack.
 NEWER: Final = {MARGIN: pa.float32(), SCORE_TIES: pa.int16()}
-# The prediction where a run gives no finite score: no class, wrong everywhere.
+# The prediction without a finite score: no class, wrong everywhere.
 NO_ANSWER: Final = -1
 
 # exports
@@ -61,7 +61,7 @@ def images_schema(metadata: pa.Schema | None = None) -> pa.Schema:
 
 
 def predictions_schema(n_classes: int) -> pa.Schema:
-    """Return the schema of one run's predictions; class ids are int16 where they fit."""
+    """Return the schema of one run's predictions; class ids are int16 if they fit."""
     class_type = pa.int16() if n_classes <= 32_767 else pa.int32()
     return pa.schema(
         [
@@ -226,7 +226,7 @@ CURVES_COLUMNS: Final = (
 
 @dataclass(frozen=True)
 class Category:
-    """One answer: ``key`` as it is stored, ``name`` and ``about`` as a rater reads them."""
+    """One answer: its stored ``key``, and the displayed ``name`` and ``about``."""
 
     key: str
     name: str

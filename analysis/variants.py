@@ -1,4 +1,4 @@
-"""The variants of a sweep: which methods compress a model, how far, and what stays in float."""
+"""The variants of a sweep: compression methods, levels and layers left in float."""
 
 import math
 import re
@@ -9,7 +9,7 @@ from analysis.errors import UserError
 
 DENSE_ID = "dense"
 _METHOD = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-# As it is typed, and as it stands in the name of a folder, where some systems take no colon.
+# As typed, and in folder names, where some systems forbid colons.
 FLOAT_LAYERS, _FLOAT = "~float:", "~float~"
 _LAYER = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
 _LONGEST = 200
@@ -25,8 +25,8 @@ def format_level(level: float) -> str:
 class Step:
     """One compression method and its level, such as ``magnitude`` at 0.9.
 
-    ``float_layers`` are those that a method after training leaves as they are, by the names of
-    their modules, sorted.
+    ``float_layers`` are the sorted module names of the layers that a method after training leaves
+    in float.
     """
 
     method: str
@@ -36,7 +36,7 @@ class Step:
     def __post_init__(self) -> None:
         if not _METHOD.fullmatch(self.method):
             raise UserError(
-                f"variant '{self.method}': a method's name is made of lower-case words joined by "
+                f"variant '{self.method}': expected a method's name of lower-case words joined by "
                 "'-', such as magnitude or int8-static"
             )
         if self.level is not None and not 0 <= self.level <= 1:
@@ -65,7 +65,7 @@ class Step:
 
     @property
     def kept(self) -> str:
-        """What its key says of the layers that stay in float: ``~float~conv1,fc``, or nothing."""
+        """The part of its key on float layers, ``~float~conv1,fc``, or ""."""
         return f"{_FLOAT}{','.join(self.float_layers)}" if self.float_layers else ""
 
 
@@ -110,11 +110,10 @@ def _parse_level(text: str, item: str) -> float:
 
 
 def parse_variants(items: Iterable[str]) -> tuple[Variant, ...]:
-    """Read ``METHOD[=LEVEL,LEVEL]`` items into variants; ``dense`` is always there, and first.
+    """Parse ``METHOD[=LEVEL,LEVEL]`` items; ``dense`` is always the first variant.
 
-    ``A=0.9+B`` combines: A at 0.9, then B. ``B~float:LAYER,LAYER`` leaves layers in float; in the
-    key, which names folders, it stands as ``B~float~LAYER,LAYER``, and is read in that form too.
-    Variants named twice are kept once.
+    ``A=0.9+B`` combines: A at 0.9, then B. ``B~float:LAYER,LAYER`` leaves layers in float; the form
+    ``B~float~LAYER,LAYER`` of the key is accepted too. Repeated variants are dropped.
 
     Raises
     ------
@@ -125,15 +124,18 @@ def parse_variants(items: Iterable[str]) -> tuple[Variant, ...]:
     for item in items:
         chains: list[tuple[Step, ...]] = [()]
         for part in item.strip().split("+"):
-            asked, tilde, layers = part.replace(FLOAT_LAYERS, _FLOAT).partition(_FLOAT)
-            kept = tuple(name.strip() for name in layers.split(",")) if tilde else ()
-            method, equals, levels = asked.partition("=")
+            method_and_level, tilde, layers = part.replace(FLOAT_LAYERS, _FLOAT).partition(_FLOAT)
+            float_layers = tuple(name.strip() for name in layers.split(",")) if tilde else ()
+            method, equals, levels = method_and_level.partition("=")
             if not method.strip():
                 raise UserError(f"variant '{item}': a method's name is missing")
             steps = (
-                [Step(method.strip(), _parse_level(text, item), kept) for text in levels.split(",")]
+                [
+                    Step(method.strip(), _parse_level(text, item), float_layers)
+                    for text in levels.split(",")
+                ]
                 if equals
-                else [Step(method.strip(), None, kept)]
+                else [Step(method.strip(), None, float_layers)]
             )
             chains = [(*chain, step) for chain in chains for step in steps]
         variants.extend(

@@ -1,4 +1,4 @@
-"""Run all benchmarks, or those named, each in a process of its own; options follow one name."""
+"""Run the named benchmarks, or all, each in its own process; options follow a single name."""
 
 import pkgutil
 import subprocess
@@ -14,7 +14,7 @@ def main(names: list[str]) -> int:
     names = names[: len(names) - len(options)]
     for name in names:
         if name not in known:
-            print(f"no benchmark '{name}'; there: {', '.join(known)}", file=sys.stderr)
+            print(f"no benchmark '{name}'; expected {', '.join(known)}", file=sys.stderr)
             return 2
     failed = False
     for name in names or known:

@@ -1,8 +1,8 @@
-"""Caches as large as ImageNet's, drawn and written through the real store.
+"""Synthetic caches of ImageNet's size, written through the real store.
 
-Every image has a difficulty and three classes it is taken for; a run errs with the difficulty,
-the more the stronger the compression, and mostly in the image's own way. So most images are voted
-on as one, and the hard ones fall apart, as in real populations.
+Every image has a difficulty and three classes it is confused with. A run errs at a rate that grows
+with the difficulty and with the compression, and mostly confuses an image with the same class. So
+runs agree on most images and disagree on the hard ones, as in real populations.
 """
 
 import os
@@ -48,10 +48,10 @@ def make_cache(
     added: npt.NDArray[np.float32] | None = None,
     random_seed: int = 0,
 ) -> SweepFolder:
-    """Write a sweep of drawn predictions; without ``thumbnail`` its pictures are null.
+    """Write a sweep of random predictions; without ``thumbnail`` its pictures are null.
 
-    ``added`` is by how much compression makes each image likelier to be wrong; without it, the
-    stronger the compression the more, and the more so the harder the image is.
+    ``added`` is the increase of each image's error rate by compression; without it, the error rate
+    grows with the compression and with the difficulty of the image.
     """
     folder = Cache(root).sweep(name)
     parsed = parse_variants(list(variants))
@@ -97,10 +97,10 @@ def make_cache(
 
 
 def thumbnails(side: int = 160, kept: int = 1000) -> Callable[[int], bytes]:
-    """Draw JPEG thumbnails of about 6 kB, all of them different.
+    """Return a function that makes distinct JPEG thumbnails of about 6 kB.
 
-    A few pictures are encoded; every image carries one of them with its id in a JPEG comment, so
-    that no two are equal and a million take no longer than copying them.
+    A few pictures are encoded; every thumbnail is one of them with the image's id in a JPEG
+    comment, so that no two are equal and a million take as long as copying them.
     """
     from io import BytesIO
 
@@ -128,8 +128,8 @@ def thumbnails(side: int = 160, kept: int = 1000) -> Callable[[int], bytes]:
 def _record(variant: Variant) -> VariantRecord:
     is_int8 = variant.method.startswith("int8")
     level = variant.steps[0].level if variant.steps else None
-    asked = 0.0 if variant.variant_id == DENSE_ID else level
-    return VariantRecord(variant.variant_id, variant.method, asked, paired=is_int8)
+    sparsity = 0.0 if variant.variant_id == DENSE_ID else level
+    return VariantRecord(variant.variant_id, variant.method, sparsity, paired=is_int8)
 
 
 def _images(label: npt.NDArray[np.int32], thumbnail: Callable[[int], bytes] | None) -> pa.Table:

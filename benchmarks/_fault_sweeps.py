@@ -1,7 +1,7 @@
-"""Sweeps that faults are tried on: of two models made elsewhere, and on shifts added to them.
+"""Sweeps under fault injection: one of two external models, and shifts added to it.
 
-A sweep goes run by run, and what is done stays: each part of it must be as in the whole one, or not
-be there yet.
+A sweep keeps every finished run: after a fault each of its files must be as in the complete sweep,
+or absent.
 """
 
 from pathlib import Path
@@ -24,7 +24,7 @@ _CLASSES = 10
 
 
 def _write_model(path: Path, random_seed: int) -> str:
-    """Write a linear network of the digits with drawn weights as ONNX."""
+    """Write a linear classifier of the digits with random weights as ONNX."""
     weight = np.random.default_rng(random_seed).normal(size=(64, _CLASSES)).astype(np.float32)
     nodes = [
         helper.make_node("Flatten", ["images"], ["flat"]),
@@ -48,7 +48,7 @@ def _models(root: Path) -> None:
 
 
 def _run(root: Path, *more: str) -> int:
-    """Run the sweep with workers that are this process, so that faults reach them too."""
+    """Run the sweep in this process, so that faults reach its workers too."""
     tasks.pool = inline_pool
     models = (f"dense={root / 'net.onnx'}", f"slim={root / 'slim.onnx'}")
     return lethe(root, *_WORDS, *models, "--accept-classes", *more)
@@ -57,11 +57,11 @@ def _run(root: Path, *more: str) -> int:
 def _swept(root: Path) -> None:
     _models(root)
     if _run(root):
-        raise RuntimeError("the sweep to begin with could not be made")
+        raise RuntimeError("the initial sweep failed")
 
 
 def _seen(root: Path) -> Seen:
-    """Describe the predictions, images and features that a reader is given, and any damage."""
+    """Return digests of the predictions, images and features that a reader sees, and any damage."""
     found: Seen = {}
     cache = Cache(root / "cache")
     for name in cache.names():
@@ -71,7 +71,7 @@ def _seen(root: Path) -> Seen:
                 folder.path, folder.path / file, lambda at: at.read_bytes()
             )
             state = "" if digest(content) == record.sha256 else " not as listed"
-            # Measured figures, such as latency, lie beside the rows and differ each time.
+            # Measurements such as latency lie in the metadata and differ each time.
             same = file.endswith("images.parquet") or not file.endswith(".parquet")
             found[file] = (digest(content) if same else f"{_rows(content)}") + state
         for problem in folder.verify():

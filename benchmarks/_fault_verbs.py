@@ -1,4 +1,4 @@
-"""What faults are tried on: each verb with the sweep before it, and what may be seen after it."""
+"""The commands under fault injection: the state before each, and what may be seen after it."""
 
 import hashlib
 import os
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import msgspec
 import numpy as np
 import pandas as pd
 
@@ -19,7 +20,7 @@ from analysis.store import Cache, SweepFolder, publishing, sealing
 from analysis.store.study import Design
 
 N, CLASSES = 24, 4
-# What differs from one making to the next, and says nothing of the predictions.
+# Fields that differ from one run of a command to the next.
 _PASSING = ("created", "updated", "name")
 _SEAL = re.compile(rb'"%b": "[0-9a-f]{64}", ' % sealing.KEY.encode())
 
@@ -28,24 +29,24 @@ Seen = dict[str, str]
 
 @dataclass(frozen=True)
 class Verb:
-    """One verb: what is there before, what is done, and what says that it is done."""
+    """A command under test: how to prepare for it, how to run it, and how to see its effect."""
 
     name: str
     prepare: Callable[[Path], None]
     act: Callable[[Path], int]
-    # Statuses of the same command once it has been done: some refuse to do it twice.
+    # Exit statuses of the same command when repeated: some refuse to run twice.
     again: tuple[int, ...] = (0,)
     see: Callable[[Path], Seen] | None = None
-    # Whether it is done part by part, and what is done of it stays when it is cut off.
+    # Whether an interrupted command keeps the parts that it finished.
     is_by_parts: bool = False
 
     def seen(self, root: Path) -> Seen:
-        """Describe what a reader sees."""
+        """Return digests of what a reader sees."""
         return (self.see or all_seen)(root)
 
 
 def table(path: Path, variants: tuple[str, ...], *, random_seed: int = 0, seeds: int = 2) -> Path:
-    """Write predictions of some variants."""
+    """Write a CSV of random predictions of some variants."""
     drawn = np.random.default_rng(random_seed)
     label = np.arange(N) % CLASSES
     frames = [
@@ -63,14 +64,14 @@ def table(path: Path, variants: tuple[str, ...], *, random_seed: int = 0, seeds:
 
 
 def lethe(root: Path, *words: str) -> int:
-    """Run a verb in this process."""
+    """Run a command of Lethe in this process."""
     return main([*words, "--cache", str(root / "cache")])
 
 
 def _imported(root: Path, name: str = "mine", variant: str = "magnitude-0.90") -> None:
     file = table(root / "first.csv", ("dense", variant))
     if lethe(root, "import", str(file), "--name", name):
-        raise RuntimeError("the sweep to begin with could not be made")
+        raise RuntimeError("the initial import failed")
 
 
 def _overwritten(root: Path) -> None:
@@ -113,7 +114,7 @@ def _folder(root: Path) -> SweepFolder:
 
 
 def _done(act: Callable[[Path], Any]) -> Callable[[Path], int]:
-    """Give an action the status and the words that a verb would have."""
+    """Give an action the exit status and the message that a command would have."""
     from analysis.errors import LetheError
 
     def acted(root: Path) -> int:
@@ -127,31 +128,27 @@ def _done(act: Callable[[Path], Any]) -> Callable[[Path], int]:
     return acted
 
 
-def _svg(*_: object, **__: object) -> bytes:
-    return b"<svg></svg>"
-
-
-def _files(*_: object) -> dict[str, bytes]:
-    return dict.fromkeys(("png", "svg", "pdf"), b"drawn")
-
-
 def _report(root: Path, title: str = "Second") -> int:
-    """Write a report whose figures are drawn in no browser: their files are what faults meet."""
+    """Write a report with stand-ins for rendered figures; faults concern only their files."""
     from analysis.report import pictures
 
     words = ("--out", str(root / "report"), "--title", title, "--section", "noise")
-    with patch.multiple(pictures, figure_bytes=_svg, figure_pictures=_files):
+    files = dict.fromkeys(("png", "svg", "pdf"), b"drawn")
+    with (
+        patch.object(pictures, "figure_bytes", return_value=b"<svg></svg>"),
+        patch.object(pictures, "figure_pictures", return_value=files),
+    ):
         return lethe(root, "report", "mine", *words)
 
 
 def _reported(root: Path) -> None:
     _imported(root)
     if _report(root, "First"):
-        raise RuntimeError("the report to begin with could not be made")
+        raise RuntimeError("the initial report failed")
 
 
 def report_seen(root: Path) -> Seen:
-    """Describe a report: its files, and which page they belong to."""
+    """Describe a report: its files, and which build they belong to."""
     out = root / "report"
     if not out.is_dir():
         return {}
@@ -163,59 +160,49 @@ def report_seen(root: Path) -> Seen:
 
 
 def all_seen(root: Path) -> Seen:
-    """Describe every sweep as a reader finds it, and what people keep beside them."""
+    """Return digests of every sweep as read from disk, and of annotations and marks."""
     found: Seen = {}
     cache = Cache(root / "cache")
     for name in cache.names():
         folder = cache.sweep(name)
         manifest = folder.manifest()
-        said = {k: v for k, v in vars_of(manifest).items() if k not in _PASSING}
-        found[f"{name}: manifest"] = digest(repr(said).encode())
+        fields = msgspec.to_builtins(manifest)
+        record = {k: v for k, v in fields.items() if k not in _PASSING}
+        found[f"{name}: manifest"] = digest(repr(record).encode())
         for file in sorted(manifest.files):
-            content = publishing.reading(folder.path, folder.path / file, _bytes)
+            content = publishing.reading(folder.path, folder.path / file, lambda p: p.read_bytes())
             state = "" if digest(content) == manifest.files[file].sha256 else " not as listed"
             found[f"{name}: {file}"] = digest(content) + state
         for problem in folder.verify():
             found[f"{name}: {problem}"] = "damage"
     for path in sorted((root / "cache").glob("*/annotations/*.jsonl")):
-        whole = path.read_bytes().rpartition(b"\n")[0]  # a line that was cut off does not count
-        # Neither its time nor the seal that rests on it is what somebody said.
-        lines = (_SEAL.sub(b"", line) for line in whole.split(b"\n"))
-        said_by = [line.partition(b'"time"')[0] for line in lines]
-        found[f"kept: {path.name}"] = digest(b"\n".join(dict.fromkeys(filter(None, said_by))))
+        complete = path.read_bytes().rpartition(b"\n")[0]  # a truncated last line does not count
+        # The time and the seal, which depends on it, are no part of the answer.
+        unsealed = (_SEAL.sub(b"", line) for line in complete.split(b"\n"))
+        answers = [line.partition(b'"time"')[0] for line in unsealed]
+        found[f"kept: {path.name}"] = digest(b"\n".join(dict.fromkeys(filter(None, answers))))
     for path in sorted((root / "cache").glob("*/marks/marks.json")):
         found["kept: marks"] = digest(path.read_bytes())
     return found
 
 
-def vars_of(manifest: Any) -> dict[str, Any]:
-    """Return the fields of a manifest."""
-    import msgspec
-
-    return dict(msgspec.to_builtins(manifest))
-
-
-def _bytes(path: Any) -> bytes:
-    return bytes(path.read_bytes())
-
-
 def digest(content: bytes) -> str:
-    """Return the beginning of the SHA-256 of a content."""
+    """Return the first 12 digits of a SHA-256."""
     return hashlib.sha256(content).hexdigest()[:12]
 
 
 def leftovers(root: Path) -> list[str]:
-    """Name what should not lie in a cache after a verb has ended well."""
+    """Return the temporary files that a successful command should have removed."""
     return sorted(
         os.path.relpath(path, root)
         for path in root.rglob("*")
         if path.name.startswith((".tmp-", ".publishing", ".removed"))
-        and "derived" not in path.parts  # which others may be writing to; it goes with its tables
+        and "derived" not in path.parts  # may be in use by others; removed with its tables
     )
 
 
 def copied(source: Path, target: Path) -> None:
-    """Copy what was prepared."""
+    """Copy a prepared folder, symbolic links as such."""
     shutil.copytree(source, target, symlinks=True)
 
 

@@ -1,4 +1,4 @@
-"""A pool of workers that is this process, so that it can be changed, killed or told an error."""
+"""A worker pool that runs in this process, where tests can patch, kill or fail it."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -7,12 +7,12 @@ from typing import Any
 
 
 class InlinePool:
-    """Makes one job after another, at once."""
+    """Runs each job at once, in this process."""
 
     n_workers = 1
 
     def submit(self, fn: Callable[..., Any], /, *args: Any) -> "Future[Any]":
-        """Run a function here."""
+        """Run a function and return its finished future."""
         future: Future[Any] = Future()
         try:
             future.set_result(fn(*args))
@@ -23,5 +23,5 @@ class InlinePool:
 
 @contextmanager
 def inline_pool(*_: object, **__: object) -> Iterator[InlinePool]:
-    """Open it in place of ``analysis.sweep.tasks.pool``."""
+    """Stand in for ``analysis.sweep.tasks.pool``."""
     yield InlinePool()

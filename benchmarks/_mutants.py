@@ -1,4 +1,4 @@
-"""Files that a cache or a user may hold, damaged in every part, and what readers say of them."""
+"""Damaged files of a cache or a user, and what readers make of them."""
 
 import contextlib
 import copy
@@ -16,7 +16,7 @@ from analysis.store import Cache, sealing
 from benchmarks._fault_verbs import annotated, lethe
 from benchmarks._mutations import mutated
 
-Said = tuple[int, str]
+Reply = tuple[int, str]  # exit status and output
 _DEEP = 5_000
 _ODD: tuple[Any, ...] = (
     None, True, -1, 0, 10**30, 2**63, 1.5, 1e308, "", "x", "../x", "\ud800", "9" * 400, [], {},
@@ -41,22 +41,22 @@ methods = []
 
 
 def json_mutants(text: str, generator: random.Random, n: int) -> Iterator[str]:
-    """Damage JSON: another value at any place, places gone, numbers no machine has, bytes lost."""
+    """Damage JSON: replace or delete values, insert numbers out of range, mutate bytes."""
     sealed = json.loads(text)
-    # Without its seal the damage reaches the readers of what is in it.
+    # Without its seal, damage reaches the code that reads the content.
     bare = {key: value for key, value in sealed.items() if key != sealing.KEY}
     for _ in range(n):
-        whole = generator.choice((sealed, bare))
-        places = list(_places(whole))
-        way = generator.randrange(10)
-        if way < 6:
-            yield _with(whole, generator.choice(places), generator.choice(_ODD))
-        elif way < 8:
-            mark = "a place that nothing else has"
-            raw = _with(whole, generator.choice(places), mark)
-            yield raw.replace(json.dumps(mark), generator.choice(_RAW))
-        elif way == 8:
-            changed = copy.deepcopy(whole)
+        document = generator.choice((sealed, bare))
+        places = list(_places(document))
+        choice = generator.randrange(10)
+        if choice < 6:
+            yield _with(document, generator.choice(places), generator.choice(_ODD))
+        elif choice < 8:
+            placeholder = "a unique placeholder"
+            raw = _with(document, generator.choice(places), placeholder)
+            yield raw.replace(json.dumps(placeholder), generator.choice(_RAW))
+        elif choice == 8:
+            changed = copy.deepcopy(document)
             *path, last = generator.choice(places)
             inside = changed
             for key in path:
@@ -64,7 +64,7 @@ def json_mutants(text: str, generator: random.Random, n: int) -> Iterator[str]:
             del inside[last]
             yield json.dumps(changed)
         else:
-            yield mutated(json.dumps(whole).encode(), generator).decode("latin-1")
+            yield mutated(json.dumps(document).encode(), generator).decode("latin-1")
 
 
 def _places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -84,26 +84,26 @@ def _with(whole: Any, place: tuple[Any, ...], odd: Any) -> str:
     return json.dumps(changed)
 
 
-def said_by(act: Callable[[], int]) -> Said:
-    """Run something in this process; return its status and what it said."""
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+def run_captured(act: Callable[[], int]) -> Reply:
+    """Run an action in this process; return its exit status and output."""
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
         try:
             status = act()
         except SystemExit as error:
             status = int(error.code or 0)
         except BaseException as error:
             return 99, f"Traceback: {error!r}"
-    return status, said.getvalue()
+    return status, output.getvalue()
 
 
-def is_fault(said: Said) -> bool:
-    """Whether it ended in a fault of Lethe's own."""
-    return said[0] == 99 or "Traceback" in said[1] or "fault of Lethe itself" in said[1]
+def is_fault(reply: Reply) -> bool:
+    """Return whether a reply shows a fault of Lethe itself."""
+    return reply[0] == 99 or "Traceback" in reply[1] or "fault of Lethe itself" in reply[1]
 
 
 class Damaged:
-    """A cache of a healthy sweep and one whose files are damaged one after the other."""
+    """A cache of a healthy sweep and one whose files are damaged in turn."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -117,7 +117,7 @@ class Damaged:
 
     @contextlib.contextmanager
     def with_content(self, path: Path, content: str | bytes) -> Iterator[None]:
-        """Let a file have another content for a while."""
+        """Replace a file's content within the context."""
         before = path.read_bytes()
         as_bytes = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
         path.write_bytes(as_bytes)
@@ -126,9 +126,9 @@ class Damaged:
         finally:
             path.write_bytes(before)
 
-    def words(self, *words: str) -> Said:
-        """Run a verb."""
-        return said_by(lambda: lethe(self.root, *words))
+    def words(self, *words: str) -> Reply:
+        """Run a command on the cache."""
+        return run_captured(lambda: lethe(self.root, *words))
 
 
 READING: tuple[tuple[str, ...], ...] = (
@@ -143,7 +143,7 @@ READING: tuple[tuple[str, ...], ...] = (
 
 
 def manifest_faults(damaged: Damaged, n: int, generator: random.Random) -> Iterator[str]:
-    """Give readers damaged manifests; yield what went wrong."""
+    """Run readers on damaged manifests; yield what went wrong."""
     path = damaged.sweep / "manifest.json"
     for text in json_mutants(path.read_text(), generator, n):
         with damaged.with_content(path, text):
@@ -154,9 +154,9 @@ def manifest_faults(damaged: Damaged, n: int, generator: random.Random) -> Itera
             yield from _pages_wrong(damaged, text)
             for words in READING:
                 budget = str(damaged.root / "budget.toml")
-                said = damaged.words(*(budget if one == "BUDGET" else one for one in words))
-                if is_fault(said) or (is_damaged and said[0] != 3):
-                    yield f"{' '.join(words)}: {said[0]} {said[1][-400:]} of {_around(text)}"
+                reply = damaged.words(*(budget if one == "BUDGET" else one for one in words))
+                if is_fault(reply) or (is_damaged and reply[0] != 3):
+                    yield f"{' '.join(words)}: {reply[0]} {reply[1][-400:]} of {_around(text)}"
 
 
 def _around(text: str) -> str:
@@ -176,7 +176,7 @@ def _is_damaged(damaged: Damaged) -> bool:
 
 
 def _pages_wrong(damaged: Damaged, text: str) -> Iterator[str]:
-    """What every page asks first: the states of all sweeps."""
+    """Yield what goes wrong in the states of all sweeps, which every page reads first."""
     import os
 
     from dashboard import data
@@ -192,7 +192,7 @@ def _pages_wrong(damaged: Damaged, text: str) -> Iterator[str]:
 
 
 def other_faults(damaged: Damaged, n: int, generator: random.Random) -> Iterator[str]:
-    """Give the readers of marks, studies, tables, budgets and settings damaged files."""
+    """Run the readers of marks, studies, tables, budgets and settings on damaged files."""
     folder = Cache(damaged.root / "cache").sweep("mine")
     cache = ("--cache", str(damaged.root / "cache"))
     budget = damaged.root / "budget.toml"
@@ -235,9 +235,9 @@ def other_faults(damaged: Damaged, n: int, generator: random.Random) -> Iterator
     for name, path, act, contents in readers:
         for content in contents:
             with damaged.with_content(path, content):
-                said = said_by(act)
-                if is_fault(said):
-                    yield f"{name}: {said[1][-500:]} of {str(content)[:160]!r}"
+                reply = run_captured(act)
+                if is_fault(reply):
+                    yield f"{name}: {reply[1][-500:]} of {str(content)[:160]!r}"
 
 
 def _read(read: Callable[[], object]) -> int:

@@ -1,4 +1,4 @@
-"""Small files of predictions in every format, and ways to damage them."""
+"""Small prediction files in every format, and mutations of their bytes."""
 
 import gzip
 import io
@@ -19,7 +19,7 @@ FORMATS = ("csv", "csv.gz", "parquet", "jsonl", "jsonl.gz", "npz")
 
 
 def file_of(kind: str, generator: random.Random) -> tuple[str, bytes]:
-    """Name and content of a valid file, or one damaged in a way that its format hides."""
+    """Return the name and content of a file, valid or with odd values inside a valid format."""
     if kind == "npz":
         return _scores(generator)
     columns = _columns(generator)
@@ -38,23 +38,23 @@ def file_of(kind: str, generator: random.Random) -> tuple[str, bytes]:
 
 
 def mutated(content: bytes, generator: random.Random) -> bytes:
-    """Damage bytes: some flipped, put in, taken out, repeated, or all cut off."""
+    """Mutate bytes: flip, insert, delete, repeat or truncate some."""
     changed = bytearray(content)
     for _ in range(generator.choice((0, 1, 1, 2, 4, 12))):
         if not changed:
             break
         place = generator.randrange(len(changed))
         end = min(len(changed), place + generator.choice((1, 2, 8, 40)))
-        way = generator.randrange(6)
-        if way == 0:
+        kind = generator.randrange(6)
+        if kind == 0:
             changed[place] ^= 1 << generator.randrange(8)
-        elif way == 1:
+        elif kind == 1:
             changed[place:place] = generator.choice(_TOKENS)
-        elif way == 2:
+        elif kind == 2:
             del changed[place:end]
-        elif way == 3:
+        elif kind == 3:
             changed[place:place] = changed[place:end]
-        elif way == 4:
+        elif kind == 4:
             changed[place:end] = generator.choice(_TOKENS)
         else:
             del changed[place:]
@@ -79,7 +79,7 @@ def _columns(generator: random.Random) -> dict[str, list[object]]:
 
 
 def _spoil(columns: dict[str, list[object]], generator: random.Random) -> None:
-    """Put something odd into one value, or into a whole column."""
+    """Put an odd value into one cell, or into a column."""
     name = generator.choice(list(columns))
     odd: object = generator.choice(
         (None, -1, 7, 2**31, 2**63, 0.5, 3.0, "", "NaN", "cat", "=1+1", "../x", True, [1], {"a": 1})
@@ -98,7 +98,7 @@ def _parquet(columns: dict[str, list[object]], generator: random.Random) -> byte
         except (pa.ArrowException, OverflowError, TypeError):
             arrays[name] = pa.array([str(value) for value in values])
         kind = arrays[name].type
-        # A column of codes of nothing cannot be written.
+        # pyarrow cannot write a dictionary of nulls.
         if generator.random() < 0.2 and not (pa.types.is_nested(kind) or pa.types.is_null(kind)):
             arrays[name] = arrays[name].dictionary_encode()
     buffer = io.BytesIO()
@@ -119,12 +119,12 @@ def _scores(generator: random.Random) -> tuple[str, bytes]:
         buffer = io.BytesIO()
         np.save(buffer, array)
         members[name] = buffer.getvalue()
-    if generator.random() < 0.5:  # inside, where the checksum of the archive then is right
+    if generator.random() < 0.5:  # inside, where the archive's checksum is then valid
         inside = generator.choice(list(members))
         members[inside] = mutated(members[inside], generator)
     buffer = io.BytesIO()
-    way = generator.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
-    with zipfile.ZipFile(buffer, "w", way) as archive:
+    compression = generator.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
         for name, content in members.items():
             archive.writestr(f"{name}.npy", content)
     return "dense__seed-0.npz", buffer.getvalue()

@@ -1,4 +1,4 @@
-"""Small networks trained on the spot, each fed in a way of its own, and written as ONNX."""
+"""Small networks trained for the benchmark, each with its own preprocessing, as ONNX."""
 
 import warnings
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from torch import nn
 
+from analysis.compression.onnx_session import session_options
 from analysis.datasets import open_dataset
 from analysis.datasets.base import Dataset
 from analysis.external.feeding import Decided, decide, fed
@@ -25,7 +26,7 @@ _BATCH = 32
 
 @dataclass(frozen=True)
 class Network:
-    """A network and the options that it is fed with rightly."""
+    """A network and its correct preprocessing options."""
 
     name: str
     architecture: str
@@ -36,7 +37,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Data:
-    """Pictures and classes: those trained on, and those the networks are tried on."""
+    """Pictures and labels of the training and the test split."""
 
     train: list[Image.Image]
     train_label: np.ndarray
@@ -75,7 +76,7 @@ def write_pictures(folder: Path, n: int = 5_000) -> None:
 
 
 def read(spec: str, n_train: int, n_test: int) -> tuple[Dataset, Data]:
-    """Open a dataset and decode some of it."""
+    """Open a dataset and decode up to so many images of each split."""
     dataset = open_dataset(spec).limited(n_train, n_test)
     train, test = dataset.train, dataset.test
     return dataset, Data(
@@ -92,30 +93,30 @@ def signature(size: int) -> Signature:
 
 
 def decided(network: Network, options: FeedingOptions, statistics: object) -> Decided:
-    """Return how a network is fed with some options."""
-    way = Input("NCHW", None, 3, (network.size, network.size))
-    return decide(signature(network.size), way, options, lambda _: statistics)  # type: ignore[arg-type,return-value]
+    """Return a network's preprocessing under some options."""
+    form = Input("NCHW", None, 3, (network.size, network.size))
+    return decide(signature(network.size), form, options, lambda _: statistics)  # type: ignore[arg-type,return-value]
 
 
-def inputs(network: Network, how: Decided, pictures: Sequence[Image.Image]) -> np.ndarray:
-    """Pictures as a network's input, [n, 3, side, side]."""
-    way = Input("NCHW", None, 3, (network.size, network.size))
-    geometry = how.geometry(way)
+def inputs(network: Network, decision: Decided, pictures: Sequence[Image.Image]) -> np.ndarray:
+    """Return pictures as a network's input, [n, 3, side, side]."""
+    form = Input("NCHW", None, 3, (network.size, network.size))
+    geometry = decision.geometry(form)
     pixels = np.stack([geometry.pixels(picture) for picture in pictures])
-    return fed(pixels, signature(network.size), how.feeding, "NCHW")
+    return fed(pixels, signature(network.size), decision.feeding, "NCHW")
 
 
 def statistics_of(data: Data) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of the training pixels, a colour each."""
+    """Return the mean and standard deviation of the training pixels by channel."""
     small = np.stack([np.asarray(p.convert("RGB").resize((32, 32))) for p in data.train]) / 255.0
     return tuple(small.mean(axis=(0, 1, 2))), tuple(small.std(axis=(0, 1, 2)))
 
 
 def trained(network: Network, data: Data, n_classes: int) -> nn.Module:
-    """Train a network on the pictures as they are fed rightly."""
+    """Train a network on correctly preprocessed pictures."""
     torch.manual_seed(0)
-    how = decided(network, network.right, statistics_of(data))
-    images = torch.from_numpy(inputs(network, how, data.train))
+    decision = decided(network, network.right, statistics_of(data))
+    images = torch.from_numpy(inputs(network, decision, data.train))
     label = torch.from_numpy(data.train_label)
     model = timm.create_model(network.architecture, num_classes=n_classes, in_chans=3)
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=1e-2)
@@ -135,7 +136,7 @@ def trained(network: Network, data: Data, n_classes: int) -> nn.Module:
 
 
 def write(model: nn.Module, size: int, path: Path) -> Path:
-    """Write a network as ONNX that takes any number of images."""
+    """Write a network as ONNX with a dynamic batch size."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
@@ -148,12 +149,12 @@ def write(model: nn.Module, size: int, path: Path) -> Path:
 
 
 def predictions(path: Path, images: np.ndarray) -> np.ndarray:
-    """Classes that a network in a file predicts, (n,)."""
+    """Return the classes that an ONNX file predicts, (n,)."""
     import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        str(path), session_options(), providers=["CPUExecutionProvider"]
+    )
     name = session.get_inputs()[0].name
     parts = [session.run(None, {name: images[i : i + 64]})[0] for i in range(0, len(images), 64)]
     return np.asarray(np.concatenate(parts).argmax(axis=1))

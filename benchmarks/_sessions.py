@@ -1,7 +1,7 @@
-"""Sessions without a browser: Streamlit's own protocol over a web socket, one page after another.
+"""Load on the dashboard without browsers, by Streamlit's protocol over a web socket.
 
-Every step asks for a page of the gallery by its address, which runs the whole page; a browser's
-step runs the gallery's fragment alone. So these sessions are heavier than people are.
+Every step requests a page of the gallery by its address, which runs the whole script; in a browser
+a step runs only the gallery's fragment. So these sessions load the server more than users do.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ EVERY = 5.0
 
 @dataclass
 class Load:
-    """What sessions saw: seconds of every step, bytes of every step, and what went wrong."""
+    """Measurements of sessions: seconds and bytes of every step, and errors."""
 
     seconds: list[float] = field(default_factory=list)
     n_bytes: list[int] = field(default_factory=list)
@@ -22,7 +22,7 @@ class Load:
 
 
 def run_sessions(port: int, query: str, *, n: int, seconds: float, last_page: int) -> Load:
-    """Let ``n`` sessions each look at a random page of the gallery every five seconds."""
+    """Open ``n`` sessions that each visit a random page of the gallery every five seconds."""
     load = Load()
 
     async def all_of_them() -> None:
@@ -53,10 +53,10 @@ async def _session(
         ) as socket:
             while time.perf_counter() < end:
                 start = time.perf_counter()
-                asked = BackMsg()
-                asked.rerun_script.query_string = f"{query}&page={pages.randint(1, last_page)}"
-                asked.rerun_script.page_name = "gallery"
-                await socket.send(asked.SerializeToString())
+                request = BackMsg()
+                request.rerun_script.query_string = f"{query}&page={pages.randint(1, last_page)}"
+                request.rerun_script.page_name = "gallery"
+                await socket.send(request.SerializeToString())
                 n_bytes = 0
                 while True:
                     received = await asyncio.wait_for(socket.recv(), 60)

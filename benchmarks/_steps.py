@@ -1,8 +1,7 @@
-"""Run something in a child process that is killed, or told an error, at one of its file operations.
+"""Run an action in a child process and kill it, or fail it, at one of its file operations.
 
-The operations are counted, not timed, so that every one of them has its turn: what Python opens,
-renames, links, makes, lists, describes, deletes or flushes below a folder, and what pyarrow reads
-or writes there.
+The operations are counted, not timed, so that each can be tested: all that Python opens, renames,
+links, makes, lists, stats, deletes or flushes below a folder, and pyarrow's reads and writes.
 """
 
 import os
@@ -19,7 +18,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 KILL = "SIGKILL"
-# Those after which the disk is not as it was before: a kill between two others changes nothing.
+# Operations that change the disk: a kill between two others changes nothing.
 _CHANGING = frozenset(
     {
         "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate",
@@ -34,28 +33,31 @@ _CALLS = {
         "read_schema": "read_table", "read_metadata": "read_table", "ParquetFile": "read_table",
     },
 }  # fmt: skip
-_LIMIT = 120
+_TIMEOUT = 120
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens at which step: a kill, or an error by its number."""
+    """A kill, or an error by its number, at the n-th operation."""
 
     step: int
     what: str | int
 
     @property
     def kinds(self) -> frozenset[str]:
-        """The operations that are its steps."""
+        """The operations that count as steps."""
         return _CHANGING if self.what == KILL else _CHANGING | _READING
+
+
+NO_FAULT = Fault(10**9, KILL)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a child ended: its status (below 0: the signal), what it said, and its steps."""
+    """A child's exit status (below 0: a signal), output, counted steps and the fault's place."""
 
     status: int
-    said: str
+    output: str
     n_steps: int
     place: str
 
@@ -87,7 +89,7 @@ class _Counter:
         raise OSError(number, os.strerror(number), name)
 
     def hear(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Take what the interpreter says of itself."""
+        """Count an audit event of the interpreter."""
         if event == "open":
             path, mode, flags = arguments
             is_writing = bool(flags & (os.O_WRONLY | os.O_RDWR)) or any(
@@ -136,30 +138,30 @@ def _counted_class(real: type, kind: str, counter: _Counter) -> type:
     return Counted
 
 
-def run_child(act: Callable[[], int], folder: Path, fault: Fault) -> Outcome:
-    """Run an action in a child, with a fault at one of the operations below a folder."""
-    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as told:
+def run_child(act: Callable[[], int], folder: Path, fault: Fault = NO_FAULT) -> Outcome:
+    """Run an action in a child process, with a fault at one operation below a folder."""
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as log:
         pid = os.fork()
         if pid == 0:
-            _be_child(act, folder.resolve(), fault, said.fileno(), told.fileno())
+            _be_child(act, folder.resolve(), fault, output.fileno(), log.fileno())
         _, status = os.waitpid(pid, 0)
-        said.seek(0)
-        told.seek(0)
-        n_steps, _, place = told.read().decode(errors="replace").partition("\n")
+        output.seek(0)
+        log.seek(0)
+        n_steps, _, place = log.read().decode(errors="replace").partition("\n")
         return Outcome(
             os.waitstatus_to_exitcode(status),
-            said.read().decode(errors="replace"),
+            output.read().decode(errors="replace"),
             int(n_steps or 0),
             place,
         )
 
 
-def _be_child(act: Callable[[], int], folder: Path, fault: Fault, said: int, told: int) -> None:
+def _be_child(act: Callable[[], int], folder: Path, fault: Fault, output: int, log: int) -> None:
     status = 99
     try:
-        signal.alarm(_LIMIT)
-        os.dup2(said, 1)
-        os.dup2(said, 2)
+        signal.alarm(_TIMEOUT)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
         sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
         sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
         counter = _Counter(folder, fault)
@@ -171,6 +173,6 @@ def _be_child(act: Callable[[], int], folder: Path, fault: Fault, said: int, tol
         sys.stdout.flush()
         sys.stderr.flush()
         counter._is_busy.now = True
-        os.pwrite(told, f"{counter.n_steps}\n{counter.place}".encode(), 0)
+        os.pwrite(log, f"{counter.n_steps}\n{counter.place}".encode(), 0)
     finally:
         os._exit(status)

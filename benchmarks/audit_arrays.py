@@ -1,7 +1,6 @@
-"""``lethe.audit`` of scores in memory: 50,000 images x 1,000 classes, float32, two models.
+"""Time and memory of ``lethe.audit``: 50,000 images x 1,000 classes, float32, two models.
 
-Timed from the call to the sweep that is written, with its highest memory above that of the
-arrays themselves.
+Timed from the call to the written sweep; its peak memory is measured above that of the arrays.
 """
 
 import argparse
@@ -17,7 +16,7 @@ _TARGET_SECONDS, _TARGET_MEMORY = 10, 2
 
 
 def main() -> None:
-    """Print seconds, and memory as a multiple of the arrays'."""
+    """Print seconds, and peak memory as a multiple of the arrays' size."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.audit_arrays")
     parser.add_argument("--images", type=int, default=50_000)
     parser.add_argument("--classes", type=int, default=1_000)
@@ -32,14 +31,14 @@ def main() -> None:
     noise += dense
     with tempfile.TemporaryDirectory() as folder:
         before, started = _peak(), time.perf_counter()
-        found = audit({"dense": dense, "int8": noise}, labels=labels, cache=folder)
+        loaded = audit({"dense": dense, "int8": noise}, labels=labels, cache=folder)
         seconds, more = time.perf_counter() - started, _peak() - before
-        table = found.summary()
-    given = dense.nbytes + noise.nbytes
+        table = loaded.summary()
+    size = dense.nbytes + noise.nbytes
     print(f"top-1: {table.top1_mean.round(4).tolist()}")
     print(
         f"{options.images:,} x {options.classes:,} float32, two models: {seconds:.1f} s (target "
-        f"{_TARGET_SECONDS}); memory {1 + more / given:.2f} times the arrays' {given / 1e6:.0f} MB "
+        f"{_TARGET_SECONDS}); memory {1 + more / size:.2f} times the arrays' {size / 1e6:.0f} MB "
         f"(target {_TARGET_MEMORY})"
     )
 

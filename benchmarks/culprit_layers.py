@@ -1,8 +1,8 @@
-"""Rank layers of which one is planted badly: is it first, and how many evaluations does it take.
+"""Rank of a spoilt layer by ``remedy SWEEP layers``, and the number of evaluations it takes.
 
-One layer of a QDQ file is quantized badly: in turn its activations with a scale 100 times too wide,
-or its weights at 2 bits. Every trial trains a model of another seed and plants the layer at another
-place; the layers are then ranked as ``remedy SWEEP layers`` does.
+One layer of a QDQ file is quantized badly: alternately its activations with a scale 100 times too
+wide, or its weights at 2 bits. Every trial trains a model with another seed, spoils another layer,
+and ranks all layers.
 """
 
 import argparse
@@ -35,9 +35,9 @@ def plant(quantized: Path, target: Path, place: int, how: str) -> str:
     ----------
     quantized, target : Path
     place : int
-        Which of the layers whose input is behind a pair of quantizers of its own.
+        Index among the layers whose input has its own pair of quantizers.
     how : str
-        One of the two ways above.
+        One of WAYS.
     """
     import onnx
     from onnx import numpy_helper
@@ -45,22 +45,22 @@ def plant(quantized: Path, target: Path, place: int, how: str) -> str:
     model = onnx.load(quantized)
     makers = {name: node for node in model.graph.node for name in node.output}
     stored = {one.name: one for one in model.graph.initializer}
-    found = [
+    candidates = [
         node for node in model.graph.node
         if node.op_type in ("Conv", "Gemm", "MatMul")
         and node.input[1] in makers and makers[node.input[1]].input[0] in stored
         and node.input[0] in makers
     ]  # fmt: skip
-    node = found[place % len(found)]
+    node = candidates[place % len(candidates)]
 
     def put(name: str, values: Any) -> None:
-        whole = np.ascontiguousarray(values).reshape(np.shape(values))
-        stored[name].CopyFrom(numpy_helper.from_array(whole, name))
+        array = np.ascontiguousarray(values).reshape(np.shape(values))
+        stored[name].CopyFrom(numpy_helper.from_array(array, name))
 
     if how == WAYS[0]:
         outer = makers[node.input[0]]
         inner = makers[outer.input[0]]
-        # A pair of the layer's own, so that no other layer is spoilt with it.
+        # The layer gets its own pair, so that no other layer is spoilt with it.
         scale = numpy_helper.to_array(stored[outer.input[1]])
         model.graph.initializer.append(
             numpy_helper.from_array(np.asarray(scale * _WIDER, scale.dtype), "planted_scale")
@@ -91,7 +91,7 @@ def plant(quantized: Path, target: Path, place: int, how: str) -> str:
 
 
 def make_pair(folder: Path, seed: int) -> tuple[Path, Path]:
-    """Train a model and write its float graph and its QDQ file, no layer of it spoilt."""
+    """Train a model; write its float graph and its QDQ file, with no layer spoilt."""
     import torch
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
@@ -132,7 +132,7 @@ def make_pair(folder: Path, seed: int) -> tuple[Path, Path]:
 
 
 def trial(seed: int, folder: Path, n_workers: int) -> dict[str, Any]:
-    """Plant one layer, rank the layers, and count the evaluations."""
+    """Spoil one layer, rank the layers, and count the evaluations."""
     how = WAYS[seed % 2]
     source, quantized = make_pair(folder, seed)
     planted = plant(quantized, folder / "planted.onnx", seed // 2, how)
@@ -174,29 +174,29 @@ def trial(seed: int, folder: Path, n_workers: int) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the trials; exit status 1 where a planted layer was not first, or too much evaluated."""
+    """Run the trials; return 1 if a spoilt layer was not first or too many were evaluated."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=TRIALS)
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args(arguments)
-    found = []
+    trials = []
     for seed in range(options.trials):
         with tempfile.TemporaryDirectory(prefix="lethe-bench-") as folder:
             one = trial(seed, Path(folder), options.workers)
-        found.append(one)
+        trials.append(one)
         print(
             f"trial {seed}, {one['how']}: planted {one['planted']}, first {one['first']} (gives "
             f"back {one['restored']} of {one['forgotten']} forgotten on the other half), "
             f"{one['evaluations']} evaluations of {one['layers']} layers, {one['seconds']:.1f} s",
             flush=True,
         )
-    first = sum(one["first"] == one["planted"] for one in found)
-    more = max(one["evaluations"] - one["layers"] for one in found)
+    first = sum(one["first"] == one["planted"] for one in trials)
+    more = max(one["evaluations"] - one["layers"] for one in trials)
     print(
-        f"planted layer first in {first} of {len(found)} trials; at most layers + {more} "
+        f"planted layer first in {first} of {len(trials)} trials; at most layers + {more} "
         "evaluations"
     )
-    return int(first < len(found) or more > 5)
+    return int(first < len(trials) or more > 5)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The demo sweep: wall time, how well it fills the cores, and that it never oversubscribes them."""
+"""The demo sweep: wall time, and use and oversubscription of the cores."""
 
 import resource
 import subprocess
@@ -15,7 +15,7 @@ _SAMPLE_SECONDS = 0.25
 
 
 def main() -> None:
-    """Run the demo into an empty folder and print what it took."""
+    """Run the demo in an empty folder and print its time and core use."""
     with tempfile.TemporaryDirectory() as folder:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         started = time.perf_counter()
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def _running_threads(root: int) -> int:
-    """Threads in state R of a process and its descendants; 0 where /proc is not there."""
+    """Count threads in state R of a process and its descendants; 0 without /proc."""
     parents: dict[int, int] = {}
     states: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):

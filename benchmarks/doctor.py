@@ -1,10 +1,9 @@
-"""How many mistakes of feeding ``doctor`` names, how often it is wrong, and how long it takes.
+"""Preprocessing mistakes that ``doctor`` identifies, its false alarms, and its time.
 
-Five networks are trained on the spot, each fed in a way of its own (one at 224 pixels). Mistakes
-are planted by giving other options, or the classes in another order. A mistake is named where, with
-what ``doctor`` prints, the network is right again on as many of the test images, but for a point.
-Mistakes that cost less than 3 points are left out and counted. False alarms: every right feeding,
-on several samples of images, must be let alone.
+Five networks are trained, each with its own preprocessing (one at 224 pixels). Mistakes are planted
+as other options, or another order of the classes. A mistake is identified if the options that
+``doctor`` prints restore the accuracy to within a point. Mistakes that cost less than 3 points are
+left out and counted. ``doctor`` must accept the correct preprocessing on several samples of images.
 """
 
 import argparse
@@ -53,7 +52,7 @@ _WRONG: tuple[tuple[str, dict[str, Any]], ...] = (
 
 
 def mistakes(right: FeedingOptions) -> Iterator[tuple[str, FeedingOptions]]:
-    """Options with a mistake or two, and what it is."""
+    """Yield options with a mistake or two, each with its name."""
     for name, changes in _WRONG:
         values = dict(changes)
         if values.get("channels") == "other":
@@ -67,31 +66,31 @@ def mistakes(right: FeedingOptions) -> Iterator[tuple[str, FeedingOptions]]:
             yield name, wrong
 
 
-def with_words(options: FeedingOptions, words: tuple[str, ...]) -> FeedingOptions:
-    """Options with those that doctor printed over them."""
-    given: dict[str, object] = {}
+def with_advice(options: FeedingOptions, words: tuple[str, ...]) -> FeedingOptions:
+    """Return options updated by those that doctor printed."""
+    changes: dict[str, object] = {}
     name = ""
     for word in words:
         if word.startswith("--"):
             name = word[2:].replace("-", "_")
             name = "named" if name == "normalize" else name
         elif name in ("mean", "std"):
-            given[name] = (*given.get(name, ()), float(word))  # type: ignore[misc]
+            changes[name] = (*changes.get(name, ()), float(word))  # type: ignore[misc]
         else:
-            given[name] = float(word) if name == "crop_pct" else word
+            changes[name] = float(word) if name == "crop_pct" else word
     base = {one.name: getattr(options, one.name) for one in fields(options)}
-    if {"named", "pixels", "mean"} & given.keys():
+    if {"named", "pixels", "mean"} & changes.keys():
         base |= dict.fromkeys(("named", "pixels", "mean", "std"))
-    if "resize" in given or "crop_pct" in given:
+    if "resize" in changes or "crop_pct" in changes:
         base |= dict.fromkeys(("resize", "crop_pct"))
-    return FeedingOptions(**(base | given))
+    return FeedingOptions(**(base | changes))
 
 
 def main() -> int:
-    """Plant the mistakes and count; print a line each."""
+    """Plant the mistakes, print a line each, and count those identified."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", help="dataset SPEC to train and try on (default: drawn pictures)")
-    parser.add_argument("--right", type=int, default=4, help="samples of each right feeding")
+    parser.add_argument("--data", help="dataset SPEC to train and test on (default: drawn)")
+    parser.add_argument("--right", type=int, default=4, help="samples of each right preprocessing")
     options = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory(prefix="lethe-") as folder:
@@ -103,36 +102,36 @@ def main() -> int:
 
 
 def run(work: Path, spec: str, n_right: int, pool: Pool) -> int:
-    """Train, plant, examine; return 1 where a target is missed."""
+    """Train, plant and examine; return 1 if a target is missed."""
     dataset, data = networks.read(spec, 2_000, 1_000)
-    named, planted, cheap, alarms, tried = 0, 0, 0, 0, 0
+    named, planted, cheap, alarms, samples = 0, 0, 0, 0, 0
     for network in NETWORKS:
         model = networks.trained(network, data, len(dataset.class_names))
         path = networks.write(model, network.size, work / f"{network.name}.onnx")
 
-        tried_on = partial(right_on, network, path, data)
-        best = tried_on(network.right)
+        accuracy = partial(accuracy_with, network, path, data)
+        best = accuracy(network.right)
         print(f"{network.name}: {network.architecture} at {network.size} px, right on "
               f"{100 * best:.1f} % of {len(data.label):,} images", flush=True)  # fmt: skip
         for seed in range(n_right):
-            found, order = examined(spec, path, network.right, seed=seed, pool=pool)
-            tried += 1
-            if found.advice is not None or order.is_wrong:
+            report, order = examined(spec, path, network.right, seed=seed, pool=pool)
+            samples += 1
+            if report.advice is not None or order.is_wrong:
                 alarms += 1
-                print(f"   FALSE ALARM: {found.sentence}; {order.sentence}", flush=True)
+                print(f"   FALSE ALARM: {report.sentence}; {order.sentence}", flush=True)
         for name, wrong in mistakes(network.right):
-            cost = best - tried_on(wrong)
+            cost = best - accuracy(wrong)
             if cost < _LEAST_COST:
                 cheap += 1
                 continue
-            found, _ = examined(spec, path, wrong, pool=pool)
-            words = () if found.advice is None else found.advice.words
-            mended = tried_on(with_words(wrong, words))
-            is_named = bool(words) and mended >= best - _AS_GOOD
+            report, _ = examined(spec, path, wrong, pool=pool)
+            words = () if report.advice is None else report.advice.words
+            repaired = accuracy(with_advice(wrong, words))
+            is_named = bool(words) and repaired >= best - _AS_GOOD
             planted, named = planted + 1, named + is_named
             missed = "" if is_named else "  NOT NAMED"
             print(f"   {name}: {-100 * cost:+.1f} points; {' '.join(words) or 'nothing'} -> "
-                  f"{100 * mended:.1f} %{missed}", flush=True)  # fmt: skip
+                  f"{100 * repaired:.1f} %{missed}", flush=True)  # fmt: skip
         for name, ids in orders(len(dataset.class_names)):
             file = work / "classes.txt"
             file.write_text("\n".join(dataset.class_names[i] for i in ids))
@@ -142,20 +141,20 @@ def run(work: Path, spec: str, n_right: int, pool: Pool) -> int:
             print(f"   {name}{'' if is_named else '  NOT NAMED'}", flush=True)
     seconds = timed(spec, work)
     print(f"named {named} of {planted} planted mistakes ({cheap} cost less than "
-          f"{100 * _LEAST_COST:.0f} points and were left out); {alarms} false alarms on {tried} "
-          f"right feedings; mobilenetv2_100 at 224 px: {seconds:.1f} s")  # fmt: skip
+          f"{100 * _LEAST_COST:.0f} points and were left out); {alarms} false alarms on {samples} "
+          f"right preprocessings; mobilenetv2_100 at 224 px: {seconds:.1f} s")  # fmt: skip
     return int(named < 0.95 * planted or alarms > 0)
 
 
-def right_on(network: Network, path: Path, data: networks.Data, how: FeedingOptions) -> float:
-    """Share of the test images that a network is right on, fed with some options."""
-    decided = networks.decided(network, how, networks.statistics_of(data))
-    images = networks.inputs(network, decided, data.test)
+def accuracy_with(network: Network, path: Path, data: networks.Data, how: FeedingOptions) -> float:
+    """Return a network's accuracy on the test images under some preprocessing options."""
+    preprocessing = networks.decided(network, how, networks.statistics_of(data))
+    images = networks.inputs(network, preprocessing, data.test)
     return float((networks.predictions(path, images) == data.label).mean())
 
 
 def orders(n: int) -> Iterator[tuple[str, list[int]]]:
-    """Other orders of the classes."""
+    """Yield other orders of the classes."""
     yield "two neighbours swapped", [*range(3), 4, 3, *range(5, n)]
     yield "classes in reverse", [*range(n)][::-1]
     yield "classes moved by one", [*range(1, n), 0]
@@ -170,7 +169,7 @@ def examined(  # type: ignore[no-untyped-def]
     seed: int = 0,
     pool: Pool | None = None,
 ):
-    """Run doctor on the test images; ``seed`` draws another part of them."""
+    """Run doctor on the test images; another ``seed`` takes another number of them."""
     config = ExternalModelsConfig(
         "doctor", spec, parse_models([f"dense={path}"]), how, OutputOptions(classes=classes),
         split="test", test_limit=None if seed == 0 else 1_000 - 97 * seed,
@@ -179,7 +178,7 @@ def examined(  # type: ignore[no-untyped-def]
 
 
 def timed(spec: str, work: Path) -> float:
-    """Seconds that doctor takes for a network of a mobile's size, drawn and not trained."""
+    """Time doctor on an untrained network of a mobile's size, in seconds."""
     n = len(open_dataset(spec).class_names)
     model = timm.create_model("mobilenetv2_100", num_classes=n).eval()
     path = networks.write(model, 224, work / "mobile.onnx")

@@ -1,4 +1,4 @@
-"""The estimate of ``--dry-run`` against what then happens, for three sweeps."""
+"""The time estimate of ``--dry-run`` against the time taken, for three sweeps."""
 
 import re
 import subprocess
@@ -24,26 +24,17 @@ _UNITS = {"s": 1, "min": 60, "h": 3600}
 
 
 def main() -> None:
-    """Print estimate, time and their ratio for each sweep."""
+    """Print the estimate, the time and their ratio for each sweep."""
     for name, options in _SWEEPS.items():
         with tempfile.TemporaryDirectory() as cache:
-            command = [
-                sys.executable,
-                "-m",
-                "analysis",
-                "sweep",
-                "--cache",
-                cache,
-                "--device",
-                "cpu",
-            ]
-            command += ["--name", "s", *options.split()]
-            told = subprocess.run(
+            command = [sys.executable, "-m", "analysis", "sweep", "--cache", cache]
+            command += ["--device", "cpu", "--name", "s", *options.split()]
+            output = subprocess.run(
                 [*command, "--dry-run"], check=True, capture_output=True, text=True
             ).stdout
-            found = re.search(r"time: about ([\d.]+) (\w+)", told)
+            found = re.search(r"time: about ([\d.]+) (\w+)", output)
             if found is None:
-                raise ValueError(f"no estimate in: {told}")
+                raise ValueError(f"no estimate in: {output}")
             expected = float(found[1]) * _UNITS[found[2]]
             started = time.perf_counter()
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

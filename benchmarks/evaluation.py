@@ -1,9 +1,9 @@
-"""Evaluating a population: pictures decoded once for all runs, against validating each model alone.
+"""Evaluation of a population: pictures decoded once for all runs, or again for each model.
 
 2,000 JPEGs of about 500 x 375, a mobile-size model at 224 pixels, 4 variants x 5 seeds. The sweep
-is timed as a whole process: thumbnails, one short epoch a run, pruning and files are in it. The
-loop that validates each model by itself (decode, resize, normalize, predict) is timed on a few
-models and extrapolated, with the DataLoader's defaults and with a loading process a core.
+is timed as a process, with thumbnails, one short epoch a run, pruning and files. The loop that
+validates each model (decode, resize, normalize, predict) is timed on a few models and extrapolated,
+with the DataLoader's defaults and with a loading process for every core.
 """
 
 import argparse
@@ -54,7 +54,7 @@ def main() -> None:
             )
             alone = few + (many - few) / (_MEASURED - 1) * (_N_MODELS - 1)
             print(
-                f"each model by itself, {n_loaders} loading processes: {alone:.1f} s; the sweep "
+                f"each model alone, {n_loaders} loading processes: {alone:.1f} s; the sweep "
                 f"is {alone / sweep:.1f} times as fast (target {_TARGET})",
                 flush=True,
             )
@@ -67,7 +67,7 @@ def _seconds(*command: str) -> float:
 
 
 def _write_pictures(folder: Path) -> None:
-    """Draw pictures that compress as photographs do: smooth shades, edges and some grain."""
+    """Draw pictures that compress like photographs: smooth shades, edges and some grain."""
     generator = np.random.default_rng(0)
     for split, n in (("train", _N_TRAIN), ("test", _N_TEST)):
         for i in range(n):

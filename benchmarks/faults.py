@@ -1,8 +1,8 @@
-"""Faults: every verb killed, and told errors, at each of its file operations, and readers damaged.
+"""Fault injection: every command killed or failed at each file operation, and damaged files read.
 
-A verb killed or failed must leave what was there before, or what it makes; the same command again
-must finish. Prints how often something was lost, mixed, told as a traceback, or wrong without a
-word: all must be 0.
+A killed or failed command must leave the state before it or after it; the same command again must
+finish. Prints how often something was lost, mixed, shown as a traceback, or silently wrong: all
+must be 0.
 """
 
 import argparse
@@ -23,22 +23,21 @@ from benchmarks._mutants import Damaged, manifest_faults, other_faults
 from benchmarks._steps import KILL, Fault, Outcome, run_child
 
 ERRORS = (errno.EIO, errno.ESTALE, errno.ENOSPC, errno.EACCES)
-_NEVER = 10**9
 
 
 @dataclass
 class Findings:
-    """What was tried, and what went wrong, by kind."""
+    """Numbers of trials by subject, and what went wrong, with its kind."""
 
     tried: Counter[str] = field(default_factory=Counter)
     wrong: list[tuple[str, str]] = field(default_factory=list)
 
     def note(self, kind: str, what: str) -> None:
-        """Note something wrong."""
+        """Record a failure of a kind."""
         self.wrong.append((kind, what))
 
     def count(self, kind: str) -> int:
-        """Count what went wrong in one way."""
+        """Count the failures of a kind."""
         return sum(one == kind for one, _ in self.wrong)
 
 
@@ -48,7 +47,7 @@ KINDS = ("lost", "mixed", "traceback", "silent", "unnamed", "unfinished", "left 
 def try_verb(
     verb: Verb, findings: Findings, whats: Sequence[str | int | tuple[int, ...]], *, every: int = 1
 ) -> None:
-    """Give a verb each fault at every so-manieth step; several errors as one take turns."""
+    """Run a command with each fault at every n-th step; the errors of a tuple alternate."""
     with tempfile.TemporaryDirectory() as place:
         before, after = Path(place) / "before", Path(place) / "after"
         before.mkdir()
@@ -79,9 +78,9 @@ def _in_child(verb: Verb, root: Path, *, prepare: bool = False) -> None:
             return 0
         return verb.act(root)
 
-    outcome = run_child(act, root, Fault(_NEVER, KILL))
+    outcome = run_child(act, root)
     if outcome.status:
-        raise RuntimeError(f"{verb.name} does not run by itself: {outcome.said}")
+        raise RuntimeError(f"{verb.name} fails without a fault: {outcome.output}")
 
 
 def _judge(
@@ -89,25 +88,25 @@ def _judge(
     findings: Findings,
 ) -> None:  # fmt: skip
     where = f"{verb.name}, {_named(what)} at step {step} ({outcome.place or '?'})"
-    if "Traceback" in outcome.said or "fault of Lethe itself" in outcome.said:
-        findings.note("traceback", f"{where}: {outcome.said[-600:]}")
+    if "Traceback" in outcome.output or "fault of Lethe itself" in outcome.output:
+        findings.note("traceback", f"{where}: {outcome.output[-600:]}")
     try:
         seen = verb.seen(root)
     except Exception as error:
-        findings.note("mixed", f"{where}: what is left cannot be read: {error!r}")
+        findings.note("mixed", f"{where}: the cache cannot be read: {error!r}")
         return
     parts = (old.items() | new.items()) if verb.is_by_parts else ()
     if seen not in (old, new) and not (verb.is_by_parts and seen.items() <= {*parts}):
         findings.note("mixed", f"{where}: {_difference(seen, old, new)}")
-    # What others do without, such as features, may fail with a word alone.
-    is_told = verb.is_by_parts and what != KILL and os.strerror(int(what)) in outcome.said
-    if what != KILL and outcome.status == 0 and seen != new and not is_told:
-        findings.note("silent", f"{where}: it ended well, and is not done")
-    if what != KILL and outcome.status and not _names_a_file(outcome.said, root):
-        findings.note("unnamed", f"{where}: {outcome.said[-300:]}")
-    again = run_child(partial(verb.act, root), root, Fault(_NEVER, KILL))
+    # Optional parts, such as features, may fail with a message alone.
+    is_reported = verb.is_by_parts and what != KILL and os.strerror(int(what)) in outcome.output
+    if what != KILL and outcome.status == 0 and seen != new and not is_reported:
+        findings.note("silent", f"{where}: it exited with 0 and has not finished")
+    if what != KILL and outcome.status and not _names_a_file(outcome.output, root):
+        findings.note("unnamed", f"{where}: {outcome.output[-300:]}")
+    again = run_child(partial(verb.act, root), root)
     if again.status not in (verb.again if seen == new else (0,)):
-        findings.note("unfinished", f"{where}: again: {again.status}: {again.said[-300:]}")
+        findings.note("unfinished", f"{where}: again: {again.status}: {again.output[-300:]}")
     elif verb.seen(root) != new:
         kind = "lost" if verb.seen(root).keys() < new.keys() else "unfinished"
         findings.note(kind, f"{where}: again: {_difference(verb.seen(root), old, new)}")
@@ -119,8 +118,8 @@ def _named(what: str | int) -> str:
     return what if isinstance(what, str) else errno.errorcode[what]
 
 
-def _names_a_file(said: str, root: Path) -> bool:
-    return any(name in said for name in (str(root), "mine", "other", "both", "study-1", ".csv"))
+def _names_a_file(message: str, root: Path) -> bool:
+    return any(name in message for name in (str(root), "mine", "other", "both", "study-1", ".csv"))
 
 
 def _difference(seen: Seen, old: Seen, new: Seen) -> str:
@@ -132,7 +131,7 @@ def _difference(seen: Seen, old: Seen, new: Seen) -> str:
 
 
 def try_readers(findings: Findings, n: int, n_manifests: int) -> None:
-    """Give every reader damaged files."""
+    """Run every reader on damaged files."""
     generator = random.Random(0)
     with tempfile.TemporaryDirectory() as place:
         damaged = Damaged(Path(place))
@@ -147,20 +146,20 @@ def try_readers(findings: Findings, n: int, n_manifests: int) -> None:
 
 
 def try_flips(findings: Findings, n: int) -> None:
-    """Flip bits of a sweep's files, one at a time."""
+    """Flip bits of a sweep's files, one after another."""
     with tempfile.TemporaryDirectory() as place:
         made = Path(place) / "made"
         made.mkdir()
         Damaged(made)
-        # What is read may leave tables behind, which are read in turn.
-        run_child(partial(lethe, made, "show", "mine", "--results"), made, Fault(_NEVER, KILL))
+        # Reading writes derived tables, which then are read and flipped too.
+        run_child(partial(lethe, made, "show", "mine", "--results"), made)
         findings.tried["flipped bits"] += n
         for wrong in flips(made, Path(place), n, random.Random(1)):
             findings.note("silent", wrong)
 
 
-def told(findings: Findings) -> Iterator[str]:
-    """Say in lines what was found."""
+def report_lines(findings: Findings) -> Iterator[str]:
+    """Yield the lines of the report."""
     for name, n in findings.tried.items():
         yield f"{name}: {n:,} tried"
     yield ", ".join(f"{kind}: {findings.count(kind)}" for kind in KINDS)
@@ -169,13 +168,13 @@ def told(findings: Findings) -> Iterator[str]:
 
 
 def main() -> int:
-    """Try everything, and say what was found."""
+    """Run the trials and print the findings."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.faults")
-    parser.add_argument("--every", type=int, default=10, help="each so-manieth step alone")
-    parser.add_argument("--verb", action="append", help="repeatable; these alone")
-    parser.add_argument("--kills", action="store_true", help="kills alone, no errors")
+    parser.add_argument("--every", type=int, default=10, help="test every n-th step")
+    parser.add_argument("--verb", action="append", help="test only this command; repeatable")
+    parser.add_argument("--kills", action="store_true", help="kill only, inject no errors")
     parser.add_argument(
-        "--in-turn", action="store_true", help="one error a step, not four: they take turns"
+        "--in-turn", action="store_true", help="one error a step, alternating, instead of all four"
     )
     parser.add_argument("--mutants", type=int, default=100, help="damaged files of each kind")
     parser.add_argument("--manifests", type=int, default=600, help="damaged manifests")
@@ -201,13 +200,13 @@ def main() -> int:
         try_readers(everything, options.mutants, options.manifests)
     if options.flips:
         try_flips(everything, options.flips)
-    for line in told(everything):
+    for line in report_lines(everything):
         print(line, flush=True)
     return 1 if everything.wrong else 0
 
 
 def sweeps() -> tuple[Verb, ...]:
-    """Return the sweeps; what verbs import takes seconds, which their children are spared."""
+    """Return the sweep commands, with slow imports done before their child processes fork."""
     import analysis.report.build
     import analysis.sweep.worker  # noqa: F401
     from benchmarks._fault_sweeps import SWEEPS

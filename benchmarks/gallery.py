@@ -1,10 +1,10 @@
-"""How fast the gallery is in a real browser, from the click to all 60 tiles painted.
+"""Speed of the gallery in a real browser, from the click to all 60 tiles painted.
 
 ``python -m benchmarks.gallery [--images 50000] [--classes 1000] [--sessions 20] [--cache DIR]``
-makes a cache of drawn predictions with thumbnails of about 6 kB (12 variants, 30 seeds), unless
-``--cache`` names a folder that holds one already, starts the app on a free port of this machine,
-opens it in Chromium, and prints whole-path times, bytes, and the server's memory. With
-``--sessions`` it then lets that many sessions use the app at once for two minutes.
+makes a cache of random predictions with thumbnails of about 6 kB (12 variants, 30 seeds), unless
+``--cache`` already holds one, starts the app on a free port of this machine, opens it in Chromium,
+and prints end-to-end times, bytes, and the server's memory. With ``--sessions`` so many sessions
+then use the app at once for two minutes.
 """
 
 import argparse
@@ -16,8 +16,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -50,7 +51,7 @@ _WHEN_PAINTED = f"""([n, before, click]) => new Promise(done => {{
 
 
 class Browsing:
-    """A browser at the gallery, and what it was sent."""
+    """A browser at the gallery, with a count of received bytes."""
 
     def __init__(self, chromium: str) -> None:
         from playwright.sync_api import sync_playwright
@@ -67,16 +68,17 @@ class Browsing:
         self.n_bytes += len(frame)
 
     def open(self, url: str) -> None:
-        """Open the gallery and wait until its first page is painted."""
+        """Open the gallery and wait for its first page."""
         self.page.goto(url)
         self.page.wait_for_function(_ALL_PAINTED, arg=[60, ""], timeout=120_000)
 
     def step(self, click: str) -> float:
-        """Click what a selector finds, or press a key; return the seconds to another full page."""
+        """Click a selector's element or press a key; return the seconds to another full page."""
         before = self.page.evaluate(_VERSION)
-        if click.startswith("Arrow"):  # sliders take real keys alone
-            asked = [60, before, ""]
-            self.page.evaluate(f"asked => {{ window.painted = ({_WHEN_PAINTED})(asked); }}", asked)
+        if click.startswith("Arrow"):  # sliders ignore synthetic keys
+            arguments = [60, before, ""]
+            script = f"step => {{ window.painted = ({_WHEN_PAINTED})(step); }}"
+            self.page.evaluate(script, arguments)
             self.page.keyboard.press(click)
             return float(self.page.evaluate("() => window.painted")) / 1000
         seconds = float(self.page.evaluate(_WHEN_PAINTED, [60, before, click])) / 1000
@@ -84,16 +86,16 @@ class Browsing:
         return seconds
 
     def close(self) -> None:
-        """End the browser."""
+        """Close the browser."""
         self._browser.close()
         self._playwright.stop()
 
 
 def measure(browsing: Browsing, *, rounds: int) -> dict[str, list[float]]:
-    """Return seconds of each step: changes of the page, of the population filter, of the sparsity.
+    """Return seconds to change the page, the population filter and the sparsity.
 
-    Every step is timed in the page, from the click to the frame after the last thumbnail of a full
-    page was decoded.
+    Every step is timed in the browser, from the click to the frame after the last thumbnail of a
+    full page is decoded.
     """
     browsing.page.wait_for_timeout(1500)
     times: dict[str, list[float]] = {"page": [], "filter": [], "sparsity": []}
@@ -113,9 +115,9 @@ _RANGE = ".st-key-filter-range-dense_confidence input[type=range]"
 
 
 def measure_filters(browsing: Browsing, url: str, *, rounds: int) -> dict[str, list[float]]:
-    """Return seconds of each step of a range, and of what is no PIE in another variant.
+    """Return seconds to change a range, and the filter of no PIE in another variant.
 
-    The panel of ranges is open, so that each step draws the histograms too.
+    The panel of ranges is open, so that each step also draws its histograms.
     """
     page = browsing.page
     browsing.open(f"{url}&population=all")
@@ -132,7 +134,7 @@ def measure_filters(browsing: Browsing, url: str, *, rounds: int) -> dict[str, l
             ).first
         else:
             chosen = page.get_by_role("option").filter(has_text="magnitude-0.50").first
-            for _ in range(10):  # a list that opens while the page is drawn again closes
+            for _ in range(10):  # a list that opens during a rerun closes
                 page.locator(f"{_SET} input").click()
                 page.wait_for_timeout(500)
                 if chosen.count():
@@ -145,7 +147,7 @@ def measure_filters(browsing: Browsing, url: str, *, rounds: int) -> dict[str, l
 
 
 def first_page(cache: Path, chromium: str, query: str) -> tuple[float, float]:
-    """Return the seconds from process start to the first heading, and to all tiles painted."""
+    """Return seconds from process start to the first heading and to all tiles painted."""
     browsing = Browsing(chromium)
     port, start = free_port(), time.perf_counter()
     try:
@@ -161,7 +163,7 @@ def first_page(cache: Path, chromium: str, query: str) -> tuple[float, float]:
 
 @contextmanager
 def app(cache: Path, port: int, *more: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run the dashboard on a port of this machine; it listens when this gives it."""
+    """Run the dashboard on a port of this machine; it is listening when this yields."""
     command = [sys.executable, "-m", "dashboard", "--cache", str(cache), "--port", str(port)]
     server = subprocess.Popen(
         [*command, "--headless", *more],
@@ -178,7 +180,7 @@ def app(cache: Path, port: int, *more: str) -> Iterator["subprocess.Popen[bytes]
 
 
 def free_port() -> int:
-    """Return a port that is free now."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -193,7 +195,7 @@ def _wait_for(port: int) -> None:
 
 
 def memory(pid: int, name: str = "VmRSS") -> float:
-    """Return a process's memory in GB as the system tells it; NaN where it does not."""
+    """Return a process's memory in GB from /proc; NaN if unavailable."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
         return next(int(line.split()[1]) * 1024 / 1e9 for line in lines if line.startswith(name))
@@ -204,7 +206,7 @@ def memory(pid: int, name: str = "VmRSS") -> float:
 def _sessions(
     browsing: Browsing, port: int, query: str, options: argparse.Namespace, server: int
 ) -> None:
-    """Let sessions use the app at once, one of them the browser."""
+    """Measure concurrent sessions, one of them in the browser."""
     load, before = Load(), memory(server)
     last_page = max(1, options.images // 1000)
 
@@ -248,8 +250,8 @@ def _spread(seconds: list[float]) -> str:
     )
 
 
-def made(folder: Path, n_images: int, n_classes: int) -> None:
-    """Make the sweep that is looked at, and say how long that took."""
+def make_sweep(folder: Path, n_images: int, n_classes: int) -> None:
+    """Make the sweep and print the seconds it took."""
     from benchmarks._caches import make_cache, thumbnails
 
     start = time.perf_counter()
@@ -258,7 +260,7 @@ def made(folder: Path, n_images: int, n_classes: int) -> None:
 
 
 def keep_tables(cache: Path) -> None:
-    """Make the tables that a sweep or an import makes at its end."""
+    """Make the tables that a sweep or an import ends with."""
     from analysis import load_sweep
 
     start = time.perf_counter()
@@ -297,37 +299,45 @@ def _run(cache: Path, chromium: str, options: argparse.Namespace) -> None:
         browsing.close()
 
 
-def found_chromium() -> str:
-    """Return the program of a Chromium; empty, and says so, where there is none."""
-    found = (
-        os.environ.get("LETHE_CHROMIUM")
-        or shutil.which("chromium")
-        or shutil.which("google-chrome")
-        or ""
-    )
-    if not found:
-        print("no Chromium found; set LETHE_CHROMIUM to its program", file=sys.stderr)
-    return found
+def find_chromium() -> str:
+    """Return the path of Chromium, or exit with status 3."""
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    if program := os.environ.get("LETHE_CHROMIUM") or found:
+        return program
+    print("no Chromium; set LETHE_CHROMIUM to its program", file=sys.stderr)
+    sys.exit(3)
+
+
+def base_parser(benchmark: str) -> argparse.ArgumentParser:
+    """Return a parser of the options that all browser benchmarks share."""
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{benchmark}")
+    parser.add_argument("--cache", type=Path, help=f"folder with a sweep '{SWEEP}' (default: made)")
+    parser.add_argument("--images", type=int, default=50_000)
+    return parser
+
+
+@contextmanager
+def prepared_cache(folder: Path | None, make: Callable[[Path], None]) -> Iterator[Path]:
+    """Yield a folder with the sweep, temporary by default; make the sweep unless it exists."""
+    with tempfile.TemporaryDirectory() as temporary:
+        cache = folder or Path(temporary)
+        if not (cache / SWEEP / "manifest.json").is_file():
+            make(cache)
+        yield cache
 
 
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.gallery")
-    parser.add_argument("--cache", type=Path, help=f"folder with a sweep '{SWEEP}' (default: made)")
-    parser.add_argument("--images", type=int, default=50_000)
+    parser = base_parser("gallery")
     parser.add_argument("--classes", type=int, default=1_000)
     parser.add_argument("--rounds", type=int, default=20, help="page and filter changes, each")
     parser.add_argument("--starts", type=int, default=3, help="starts of the app")
-    parser.add_argument("--sessions", type=int, default=0, help="sessions at once, then")
+    parser.add_argument("--sessions", type=int, default=0, help="then, so many sessions at once")
     parser.add_argument("--seconds", type=float, default=120.0, help="for how long")
     options = parser.parse_args()
-    chromium = found_chromium()
-    if not chromium:
-        return 3
-    with tempfile.TemporaryDirectory() as temporary:
-        cache = options.cache or Path(temporary)
-        if not (cache / SWEEP / "manifest.json").is_file():
-            made(cache, options.images, options.classes)
+    chromium = find_chromium()
+    make = partial(make_sweep, n_images=options.images, n_classes=options.classes)
+    with prepared_cache(options.cache, make) as cache:
         keep_tables(cache)
         _run(cache, chromium, options)
     return 0

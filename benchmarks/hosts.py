@@ -1,8 +1,8 @@
-"""Under which names, and to which other sites, the dashboard answers: a table of each pair.
+"""Host names and origins that the dashboard accepts: a table of each pair.
 
-``python -m benchmarks.hosts`` starts it as a user would, on a free port of this machine, once as it
-is by default and once with ``--allow-host``, asks for a page and for a connection with every pair
-of Host and Origin, and prints what came back. What another site gets must be nothing.
+``python -m benchmarks.hosts`` starts it on a free port of this machine, by default and with
+``--allow-host``, requests a page and a connection with every pair of Host and Origin, and prints
+the answers. Another site must get nothing.
 """
 
 import http.client
@@ -26,8 +26,8 @@ _UPGRADE = {
 }  # fmt: skip
 
 
-def _asked(port: int, path: str, headers: dict[str, str]) -> tuple[int, str]:
-    """Status of one request, and whether other sites may show it in a frame."""
+def _request(port: int, path: str, headers: dict[str, str]) -> tuple[int, str]:
+    """Send a request; return its status and the sites that may show it in a frame."""
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
         connection.putrequest("GET", path, skip_host=True)
         for name, value in headers.items():
@@ -40,26 +40,26 @@ def _asked(port: int, path: str, headers: dict[str, str]) -> tuple[int, str]:
 
 
 def rows(port: int, known: set[str]) -> Iterator[tuple[str, list[int], int]]:
-    """Host, status of a page and of a connection from each origin, and how many are wrong."""
+    """Yield a host, the statuses of a page and of connections by origin, and the wrong ones."""
     for host in _HOSTS:
-        found, wrong = list[int](), 0
+        statuses, wrong = list[int](), 0
         for origin in _ORIGINS:
             headers = {"Host": f"{host}:{port}" if host else ""}
             if origin:
                 headers["Origin"] = f"http://{origin}:{port}" if origin != "null" else origin
-            page, framed = _asked(port, "/", headers)
-            connection, _ = _asked(port, "/_stcore/stream", {**headers, **_UPGRADE})
-            found += [connection] if found else [page, connection]
+            page, framed = _request(port, "/", headers)
+            connection, _ = _request(port, "/_stcore/stream", {**headers, **_UPGRADE})
+            statuses += [connection] if statuses else [page, connection]
             is_known = host in known
             is_own = origin in ("", host, *_OWN)
             wrong += (page == 200) != is_known
             wrong += (connection == 101) != (is_known and is_own)
             wrong += framed != "frame-ancestors 'self'"
-        yield host, found, wrong
+        yield host, statuses, wrong
 
 
 def main() -> int:
-    """Print the table for a server as it is by default, and one that was told another name."""
+    """Print the table for a default server, and for one that allows another name."""
     wrong = 0
     with tempfile.TemporaryDirectory() as place:
         cache = Path(place)
@@ -70,10 +70,10 @@ def main() -> int:
                 print(" ".join(("lethe dashboard", *words)))
                 heads = ["page", *(f"from {one or 'no origin'}" for one in _ORIGINS)]
                 print(f"{'Host':28}" + "".join(f"{head:>22}" for head in heads))
-                for host, found, n in rows(port, known):
+                for host, statuses, n in rows(port, known):
                     wrong += n
-                    print(f"{host or '(none)':28}" + "".join(f"{one:>22}" for one in found))
-    print(f"answers that are not as they should be: {wrong}")
+                    print(f"{host or '(none)':28}" + "".join(f"{one:>22}" for one in statuses))
+    print(f"wrong answers: {wrong}")
     return 1 if wrong else 0
 
 

@@ -1,8 +1,8 @@
-"""Fuzzing of ``import``: damaged CSV, Parquet, JSON lines and npz files, plain and gzipped.
+"""Fuzzing of ``import`` with damaged CSV, Parquet, JSON lines and npz files, plain and gzipped.
 
-Every file must either be accepted and read back as it is, or be refused with exit 2 and one line
-that names it; no traceback, nothing slower than five seconds, nothing left in the cache. Prints
-how many were accepted and refused, and every case that went otherwise: there must be none.
+Every file must either be accepted and read back unchanged, or be refused with exit 2 and one line
+that names it, within five seconds, with no traceback and no remains in the cache. Prints how many
+were accepted and refused, and every other case: there must be none.
 """
 
 import argparse
@@ -40,7 +40,7 @@ _WHOLE = re.compile(r"[+-]?\d{1,15}(\.0*)?")
 
 
 def main() -> int:
-    """Run the cases in processes of their own, so that even a crash is only one finding."""
+    """Run the cases in child processes, so that a crash is a single finding."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.import_fuzz")
     parser.add_argument("--cases", type=int, default=10_000)
     parser.add_argument("--first", type=int, default=0)
@@ -50,7 +50,7 @@ def main() -> int:
         counts, wrong = run_cases(options.first, options.cases)
         print(json.dumps([counts, wrong]))
         return 0
-    total, found = Counter[str](), list[str]()
+    total, findings = Counter[str](), list[str]()
     for first in range(options.first, options.first + options.cases, _BATCH):
         n = min(_BATCH, options.first + options.cases - first)
         words = ["--batch", "--first", str(first), "--cases", str(n)]
@@ -63,16 +63,16 @@ def main() -> int:
         except (subprocess.SubprocessError, ValueError, IndexError) as error:
             counts, wrong = {}, [f"cases from {first}: the process died or hung: {error}"]
         total.update(counts)
-        found += wrong
-    for line in found:
+        findings += wrong
+    for line in findings:
         print(line)
     summary = ", ".join(f"{key} {n:,}" for key, n in sorted(total.items()))
-    print(f"{options.cases:,} damaged files: {summary}; otherwise: {len(found)}")
-    return 3 if found else 0
+    print(f"{options.cases:,} damaged files: {summary}; other cases: {len(findings)}")
+    return 3 if findings else 0
 
 
 def run_cases(first: int, n: int) -> tuple[dict[str, int], list[str]]:
-    """Run cases; how many files of each format were accepted and refused, and what went wrong."""
+    """Run cases; return counts of accepted and refused files by format, and what went wrong."""
     counts, wrong = Counter[str](), list[str]()
     with tempfile.TemporaryDirectory() as folder:
         for case in range(first, first + n):
@@ -101,10 +101,10 @@ def make(case: int, kind: str, folder: Path) -> Path:
 def _run(case: int, kind: str, folder: Path) -> str:
     path = make(case, kind, folder)
     cache = folder / "cache"
-    said, told = io.StringIO(), io.StringIO()
+    output, errors = io.StringIO(), io.StringIO()
     started = time.perf_counter()
     try:
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(told):
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
             status = command(["import", str(path), "--name", "x", "--cache", str(cache)])
     except BaseException as error:
         return f"{type(error).__name__}: {error}"
@@ -116,8 +116,8 @@ def _run(case: int, kind: str, folder: Path) -> str:
             try:
                 return _read_back(path, kind, cache)
             except Exception as error:
-                return f"accepted, and not read by other means: {error!r}"
-        message = told.getvalue()
+                return f"accepted, but unreadable by other means: {error!r}"
+        message = errors.getvalue()
         if status != 2 or message.count("\n") != 1 or str(path) not in message:
             return f"exit {status}: {message!r}"
         left = [str(one) for one in cache.rglob("*")] if cache.exists() else []
@@ -127,7 +127,7 @@ def _run(case: int, kind: str, folder: Path) -> str:
 
 
 def _read_back(path: Path, kind: str, cache: Path) -> str:
-    """Compare an accepted sweep with the file, read by other means."""
+    """Compare an accepted sweep with the file as read by other libraries."""
     folder = Cache(cache).existing("x")
     manifest = folder.manifest()
     if folder.verify():
@@ -183,7 +183,7 @@ def _table(path: Path, kind: str) -> Rows:
 
 
 def _answer(row: dict[str, Any]) -> tuple[str, str, float | None]:
-    """Label, prediction and confidence; without a prediction there is neither."""
+    """Return label, prediction and confidence; the latter two are empty without a prediction."""
     guess = _class(row.get("prediction"))
     if guess.lower() in ("", "nan", "none", "na", "n/a", "null", f"{NO_ANSWER}"):
         return _class(row["label"]), "", None

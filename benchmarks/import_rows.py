@@ -1,6 +1,6 @@
-"""Importing tables of millions of rows: time and peak memory, as Parquet and as CSV.
+"""Import of tables of millions of rows: time and peak memory, as Parquet and as CSV.
 
-Rows are in random order of runs, image by image, so that nothing is sorted as the cache needs it.
+Rows are sorted by image, with runs in random order, unlike in the cache.
 """
 
 import argparse
@@ -20,17 +20,17 @@ _BLOCK = 250_000
 
 
 def main() -> None:
-    """Write the tables, then import each in a process of its own."""
+    """Write the tables, then import each in its own process."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.import_rows")
     parser.add_argument("--rows", type=int, default=5_000_000)
-    parser.add_argument("--folder", type=Path, help="keep the tables here and use them again")
+    parser.add_argument("--folder", type=Path, help="keep the tables here for later runs")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as temporary:
         for kind in ("parquet", "csv"):
             path = (options.folder or Path(temporary)) / f"rows-{options.rows}.{kind}"
             if not path.exists():
                 _write(path, options.rows)
-            seconds, gigabytes = _imported(path, Path(temporary) / kind)
+            seconds, gigabytes = _import_table(path, Path(temporary) / kind)
             print(
                 f"{options.rows:,} rows as {kind} ({path.stat().st_size / 1e9:.2f} GB): "
                 f"{seconds:.0f} s, peak {gigabytes:.2f} GB (target 2 GB)",
@@ -38,8 +38,8 @@ def main() -> None:
             )
 
 
-def _imported(path: Path, cache: Path) -> tuple[float, float]:
-    """Return the seconds of an import, its tables included, and its peak memory in GB."""
+def _import_table(path: Path, cache: Path) -> tuple[float, float]:
+    """Import a table; return the seconds, derived tables included, and the peak memory in GB."""
     words = [sys.executable, "-m", "analysis", "import", str(path), "--name", "rows"]
     started = time.perf_counter()
     process = subprocess.Popen([*words, "--cache", str(cache)], stdout=subprocess.DEVNULL)
@@ -50,7 +50,7 @@ def _imported(path: Path, cache: Path) -> tuple[float, float]:
 
 
 def _write(path: Path, n_rows: int) -> None:
-    """Write drawn predictions: runs of 50,000 images, image after image, runs in random order."""
+    """Write random predictions of 50,000 images, image by image, with runs in random order."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

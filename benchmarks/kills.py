@@ -1,6 +1,6 @@
-"""Kills: a sweep killed with SIGKILL at random moments and started again, against one left alone.
+"""A sweep killed with SIGKILL at random moments and resumed, against an uninterrupted one.
 
-Prints the number of finished runs that were lost or made twice, of torn or foreign files, and of
+Prints the number of finished runs that were lost or repeated, of damaged or foreign files, and of
 predictions whose bytes differ from the uninterrupted sweep: all must be 0.
 """
 
@@ -25,7 +25,7 @@ _LONGEST_SECONDS = 20.0
 
 
 def main() -> None:
-    """Kill as often as asked, then compare."""
+    """Kill the sweep ``--kills`` times, then compare it with an uninterrupted one."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kills")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--random-seed", type=int, default=0)
@@ -69,7 +69,7 @@ def _is_complete(cache: str) -> bool:
 
 
 def _start_and_kill(cache: str, seconds: float) -> bool:
-    """Start the sweep and kill it with its workers after so long; False where it was done first."""
+    """Start the sweep and kill it with its workers after so long; False if it ended first."""
     process = subprocess.Popen(_command(cache), stdout=subprocess.DEVNULL, start_new_session=True)
     try:
         process.wait(seconds)

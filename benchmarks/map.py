@@ -1,27 +1,36 @@
-"""How long a map of images takes, and how fast its page is in a real browser.
+"""Time to make a map of images, and speed of its page in a real browser.
 
-``python -m benchmarks.map [--images 50000] [--columns 128] [--cache DIR]`` makes a sweep of drawn
-predictions with drawn features in clusters, makes the map by the command line as the page does,
-starts the app on a free port of this machine, opens the page in Chromium, and times: from the
-address to all points painted, a lasso to its images counted, and the way to their gallery.
+``python -m benchmarks.map [--images 50000] [--columns 128] [--cache DIR]`` makes a sweep of random
+predictions and clustered features, runs ``lethe map`` as the page does, starts the app on a free
+port of this machine, opens the page in Chromium, and times the first paint, a lasso to its images
+counted, and the step to their gallery.
 """
 
-import argparse
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.gallery import ROOT, SWEEP, Browsing, app, found_chromium, free_port, memory
+from benchmarks.gallery import (
+    ROOT,
+    SWEEP,
+    Browsing,
+    app,
+    base_parser,
+    find_chromium,
+    free_port,
+    memory,
+    prepared_cache,
+)  # fmt: skip
 
 _PAINTED = "() => document.querySelector('.lethe-map')?.dataset.painted !== undefined"
 _N_CHOSEN = 5_000
-# Draws a lasso around the points nearest to one of them, in the map's own coordinates.
+# Draws a lasso around the nearest neighbours of a point, in the map's coordinates.
 _LASSO = """n => {
   const map = document.querySelector('.lethe-map').lethe;
   const far = [...map.xs].map((x, i) => Math.hypot(x - map.xs[0], map.ys[i] - map.ys[0]));
@@ -32,14 +41,14 @@ _LASSO = """n => {
 
 
 def make_features(n: int, columns: int) -> np.ndarray[Any, Any]:
-    """Draw features in clusters, as those of classes are."""
+    """Draw random features in clusters, like those of classes."""
     generator = np.random.default_rng(0)
     centres = 2 * generator.normal(size=(100, columns))
     drawn = centres[generator.integers(0, 100, n)] + generator.normal(size=(n, columns))
     return drawn.astype(np.float32)
 
 
-def _made(root: Path, n: int, columns: int) -> None:
+def _make_sweep(root: Path, n: int, columns: int) -> None:
     from analysis.outputs.features import Features, publish_features
     from benchmarks._caches import make_cache, thumbnails
 
@@ -103,19 +112,13 @@ def _run(cache: Path, chromium: str, rounds: int) -> None:
 
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.map")
-    parser.add_argument("--cache", type=Path, help=f"folder with a sweep '{SWEEP}' (default: made)")
-    parser.add_argument("--images", type=int, default=50_000)
+    parser = base_parser("map")
     parser.add_argument("--columns", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    chromium = found_chromium()
-    if not chromium:
-        return 3
-    with tempfile.TemporaryDirectory() as temporary:
-        cache = options.cache or Path(temporary)
-        if not (cache / SWEEP / "manifest.json").is_file():
-            _made(cache, options.images, options.columns)
+    chromium = find_chromium()
+    make = partial(_make_sweep, n=options.images, columns=options.columns)
+    with prepared_cache(options.cache, make) as cache:
         print(f"map of {options.images:,} images: {_map(cache):.0f} s")
         _run(cache, chromium, options.rounds)
     return 0

@@ -1,6 +1,6 @@
-"""What it costs to hold files against the manifest: the summary of a large sweep, with and without.
+"""Cost of checking files by the manifest: the summary of a large sweep, with and without.
 
-Each figure is the median over processes that open the sweep once, in turns with the other.
+Each figure is the median over processes that open the sweep once, the two kinds alternating.
 """
 
 import argparse
@@ -24,7 +24,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.opening")
     parser.add_argument("--images", type=int, default=50_000)
     parser.add_argument("--times", type=int, default=5, help="processes of each kind")
-    parser.add_argument("--folder", type=Path, help="keep the drawn cache here and use it again")
+    parser.add_argument("--folder", type=Path, help="keep the cache here for later runs")
     parser.add_argument("--measure", nargs=2, metavar="X", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
@@ -40,9 +40,9 @@ def main() -> None:
                 command = [sys.executable, "-m", "benchmarks.opening", "--measure", kind, str(root)]
                 done = subprocess.run(command, check=True, capture_output=True, text=True)
                 seconds.append(float(done.stdout))
-    without, held = (statistics.median(seconds) for seconds in taken.values())
-    print(f"summary of {options.images:,} images: {without:.2f} s without looking at hashes and")
-    print(f"image_id, {held:.2f} s with: {held / without:.3f} times (target 1.15)")
+    without, checked = (statistics.median(seconds) for seconds in taken.values())
+    print(f"summary of {options.images:,} images: {without:.2f} s without checks of hashes and")
+    print(f"image_id, {checked:.2f} s with: {checked / without:.3f} times (target 1.15)")
 
 
 def _seconds(kind: str, root: str) -> float:
@@ -51,7 +51,7 @@ def _seconds(kind: str, root: str) -> float:
         parquet.read_in_order = parquet.read_table
     folder = Cache(root).existing(_NAME)
     started = time.perf_counter()
-    # A read-only folder, so that no table is kept for the next process.
+    # Read-only, so that no table is kept for the next process.
     folder.is_read_only = True
     SweepResults(folder).summary(wait=False)
     return time.perf_counter() - started

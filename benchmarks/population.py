@@ -1,9 +1,9 @@
-"""Training a population: the sweep against the plain loop, as whole processes in one run.
+"""Training of a population: the sweep against a plain loop, as whole processes.
 
-The plain loop trains one model after another as a tutorial would: a dataset of pictures that are
-transformed when they are drawn, a DataLoader, torch's default threads, the same steps, pruning by
-``torch.nn.utils.prune``, nothing shared. It is timed on a few models and extrapolated to as many as
-the sweep trains; beside it stands the same loop with its images as tensors in memory already.
+The plain loop trains one model after another like a tutorial: a dataset that transforms pictures on
+access, a DataLoader, torch's default threads, the same steps, pruning by ``torch.nn.utils.prune``,
+nothing shared. It is timed on a few models and extrapolated to all those of the sweep, also with
+the images as tensors in memory.
 """
 
 import argparse
@@ -24,7 +24,7 @@ _LATE = 0.4
 
 @dataclass(frozen=True)
 class Case:
-    """What is trained: a model on digits at an input size, so many seeds and epochs."""
+    """A population: a model on digits at an input size, with numbers of seeds and epochs."""
 
     model: str
     image_size: int
@@ -37,7 +37,7 @@ class Case:
 
     @property
     def n_models(self) -> int:
-        """Trainings of the sweep, dense included."""
+        """Number of trainings, dense ones included."""
         return self.seeds * (1 + len(self.levels.split(",")))
 
 
@@ -95,7 +95,7 @@ def _sweep_seconds(case: Case, arguments: list[str]) -> float:
 
 
 def _plain_seconds(case: Case, kind: str) -> float:
-    """Seconds of a plain loop for all models of the case, its start counted once."""
+    """Return the seconds of a plain loop over all models of the case, its start counted once."""
     times = []
     for n in (1, min(_PLAIN_MODELS, case.n_models)):
         numbers = [n, case.image_size, case.epochs, case.train_limit]
@@ -109,7 +109,7 @@ def _plain_seconds(case: Case, kind: str) -> float:
 
 
 def _matrix_rate() -> float:
-    """FLOP/s of a large matrix product on one thread."""
+    """Return the FLOP/s of a large matrix product on one thread."""
     import torch
 
     before = torch.get_num_threads()
@@ -125,7 +125,7 @@ def _matrix_rate() -> float:
 
 
 def _training_flops(case: Case) -> float:
-    """FLOPs of all training steps of the case: forward and backward, convolutions and products."""
+    """Return the FLOPs of all training steps: convolutions and products, forward and backward."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -140,7 +140,7 @@ def _training_flops(case: Case) -> float:
 
 
 def _examples(split: Any, kind: str, size: int) -> Any:
-    """Examples of a split as a tutorial's dataset gives them, or all of them as tensors."""
+    """Return a split as a tutorial's dataset, or as tensors."""
     import torch
     from torch.utils.data import Dataset, TensorDataset
 
@@ -179,7 +179,7 @@ def _plain_loop(name: str, kind: str, n: int, size: int, epochs: int, train_limi
     from analysis.models.weights import prunable
 
     timm = import_timm()
-    import analysis.models.tiny_cnn  # noqa: F401 (registers itself with timm)
+    import analysis.models.factory  # noqa: F401 (registers itself with timm)
 
     dataset = open_dataset("digits").limited(train_limit, None)
     train, test = (_examples(s, kind, size) for s in (dataset.train, dataset.test))

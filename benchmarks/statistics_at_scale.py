@@ -1,9 +1,9 @@
 """Statistics at ImageNet's size: the summary of 30 seeds x 12 variants, from Parquet on disk.
 
-Each figure is taken in a process of its own, above its imports. Beside it stand the time of merely
-reading the columns, of DuckDB's ``mode()`` over the same files (modal labels alone), and of the way
-of the code released with Hooker et al. 2019 (a pandas frame, filtered once an image), measured on a
-few images and extrapolated.
+Each figure is measured in its own process, without its imports. For comparison: reading the columns
+alone, DuckDB's ``mode()`` over the same files (modal labels only), and the method of the code
+released with Hooker et al. 2019 (a pandas frame, filtered once an image), measured on a few images
+and extrapolated.
 """
 
 import argparse
@@ -34,8 +34,8 @@ def main() -> None:
     """Print times, memory and ratios for each size."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.statistics_at_scale")
     parser.add_argument("--images", type=int, nargs="*", default=[_SMALL, _LARGE])
-    parser.add_argument("--folder", type=Path, help="keep the drawn caches here and use them again")
-    parser.add_argument("--only", nargs="*", choices=_WORDS, help="these figures alone")
+    parser.add_argument("--folder", type=Path, help="keep the caches here for later runs")
+    parser.add_argument("--only", nargs="*", choices=_WORDS, help="measure only these figures")
     parser.add_argument("--measure", nargs=2, metavar="X", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
@@ -60,9 +60,9 @@ def _report(n_images: int, root: Path, only: list[str] | None) -> None:
     )
     targets = _TARGETS.get(n_images, {})
     small = n_images <= _SMALL
-    asked = ["summary", "classes", "inference", "reasons", "cascade", "reading", "duckdb"]
-    for what in only or [*asked, "reference", *["stability"] * small]:
-        # What one measurement kept on the shelf must not serve the next.
+    defaults = ["summary", "classes", "inference", "reasons", "cascade", "reading", "duckdb"]
+    for what in only or [*defaults, "reference", *["stability"] * small]:
+        # Derived tables of one measurement must not serve the next.
         shutil.rmtree(root / _NAME / "derived", ignore_errors=True)
         command = [sys.executable, "-m", "benchmarks.statistics_at_scale", "--measure", what]
         done = subprocess.run([*command, str(root)], check=True, capture_output=True, text=True)
@@ -87,20 +87,20 @@ _TARGETS = {
     },
 }
 _WORDS = {
-    "summary": "summary without what holds for other seeds",
+    "summary": "summary without inference over seeds",
     "classes": "classes of all variants, over runs and images",
     "inference": "jackknife and 1,999 exchanges of all variants",
     "reasons": "slices and scores of all variants, by features of 64 columns",
     "cascade": "cascade of all variants",
-    "reading": "merely reading the columns",
-    "duckdb": "DuckDB mode(), modal labels alone",
-    "reference": "the paper's way, modal labels alone, extrapolated",
+    "reading": "reading the columns alone",
+    "duckdb": "DuckDB mode(), modal labels only",
+    "reference": "the paper's method, modal labels only, extrapolated",
     "stability": "stability of all variants, 200 resamples",
 }
 
 
 def _measure(what: str, folder: SweepFolder) -> None:
-    """Print seconds, and the peak memory of this process in GB."""
+    """Print seconds, and this process's peak memory in GB."""
     work: Callable[[], float | None] = {
         "summary": lambda: _none(SweepResults(folder).summary(wait=False)),
         "inference": lambda: SweepResults(folder).inference.keep(lambda *_: None),
@@ -119,7 +119,7 @@ def _measure(what: str, folder: SweepFolder) -> None:
 
 
 def _reasons(folder: SweepFolder) -> None:
-    """Slices and scores, with features that lie by class."""
+    """Compute slices and scores, with features clustered by class."""
     if read_features(folder) is None:
         label = folder.read_images([schema.LABEL])[schema.LABEL].to_numpy()
         generator = np.random.default_rng(0)
@@ -162,7 +162,7 @@ def _duckdb(folder: SweepFolder) -> None:
 
 
 def _reference(folder: SweepFolder) -> float:
-    """Seconds of filtering a frame of all predictions once an image, all variants."""
+    """Return the seconds to filter a frame of all predictions once an image, for all variants."""
     import pandas as pd
 
     manifest = folder.manifest()

@@ -1,4 +1,4 @@
-"""Statistics of a sweep of the demo's shape: every table, beside merely reading the files."""
+"""Statistics of a sweep of the demo's shape: all tables, against reading the files alone."""
 
 import tempfile
 import time
@@ -16,7 +16,7 @@ _VARIANTS = ("magnitude=0.3,0.5,0.7,0.9,0.95", "int8-static", "int8-dynamic")
 
 
 def main() -> None:
-    """Print the time of all tables, and its ratio to reading the columns they need."""
+    """Print the time of all tables, and its ratio to reading their columns."""
     with tempfile.TemporaryDirectory() as folder:
         sweep = make_sweep(
             Path(folder), n_images=719, class_names=[str(i) for i in range(10)], seeds=10,

@@ -1,9 +1,9 @@
-"""Slices and scores: what is found where nothing is, what is found where something was planted.
+"""Slices and scores: false findings in A/A sweeps, and findings of planted groups.
 
 ``--sweeps N`` draws N sweeps in which "compressed" runs are dense ones (A/A), and a fifth as many
-in which compression makes two known groups of images likelier to be wrong. With ``--sweep NAME
---cache DIR`` it also says what is found in a sweep of ``digits-longtail`` whose planted
-difficulty is withheld.
+in which compression raises the error rate of two known groups of images. With ``--sweep NAME
+--cache DIR`` it also prints the slices of a sweep of ``digits-longtail`` whose planted difficulty
+is withheld.
 """
 
 import argparse
@@ -28,7 +28,7 @@ _PLANTED = 0.12  # images of a planted group
 
 
 class World:
-    """One drawn sweep: predictions of dense and compressed runs, features, metadata."""
+    """A simulated sweep: predictions of dense and compressed runs, features, metadata."""
 
     def __init__(self, n: int, seed: int, added: float) -> None:
         generator = np.random.default_rng(seed)
@@ -56,7 +56,7 @@ class World:
         return prediction, confidence.astype(np.float32)
 
     def partitions(self) -> list[Partition]:
-        """Candidates, without the planted groups."""
+        """Return the candidate partitions, without the planted groups."""
         found = [Partition("class", self.label, _NAMES)]
         found += clusters(self.features) + class_parts(self.features, self.label, _NAMES)
         found.append(Partition("meta", self.noise, [f"noise = {i}" for i in range(4)]))
@@ -64,7 +64,7 @@ class World:
         return [*found, *([disputed] if disputed else [])]
 
     def excess(self) -> tuple[FloatArray, FloatArray, Jackknife | None]:
-        """Halves, floor and jackknife of the runs that no score is made of."""
+        """Return halves, floor and jackknife of the runs that are not used for candidates."""
         prediction, confidence = self.dense[0][_HELD:], self.dense[1][_HELD:]
         floor = noise_floor(prediction, confidence, self.label)
         seeds = tuple(range(_HELD, _RUNS))
@@ -82,22 +82,22 @@ class World:
         return half, floor.frequency, found
 
 
-def drawn(n_sweeps: int, n: int, added: float) -> None:
-    """Print how often something is listed, and how much of it is of the planted groups."""
-    listed, told, precise, recalled = 0, 0, [], []
+def simulate(n_sweeps: int, n: int, added: float) -> None:
+    """Print how often slices and scores are significant, and how many slices are planted."""
+    n_listed, n_significant, precisions, recalls = 0, 0, [], []
     started = time.perf_counter()
     for seed in range(n_sweeps):
         world = World(n, seed, added)
         half, floor, found = world.excess()
         slices = find_slices(world.partitions(), half, floor, found)
-        listed += bool(slices)
+        n_listed += bool(slices)
         scores = [
             1 - world.dense[1][:_HELD].mean(axis=0),
             atypicality(world.features, world.label),
         ]
         p = [float(auc_test(x, half, floor, found).difference.p[0]) for x in scores]
-        told += bool((benjamini_hochberg(np.array(p)) <= 0.05).any())
-        # A slice is right where most of its images are of one planted group.
+        n_significant += bool((benjamini_hochberg(np.array(p)) <= 0.05).any())
+        # A slice is right if most of its images belong to one planted group.
         right: list[bool] = []
         seen: set[int] = set()
         for one in slices[:10]:
@@ -107,20 +107,20 @@ def drawn(n_sweeps: int, n: int, added: float) -> None:
             if right[-1]:
                 seen.add(int(counts.argmax()))
         if slices:
-            precise.append(np.mean(right))
-        recalled.append(len(seen) / 2)
+            precisions.append(np.mean(right))
+        recalls.append(len(seen) / 2)
     what = f"compression adds {added:.0%} to two groups" if added else "A/A"
     print(f"{what}: {n_sweeps} sweeps of {n} images, {_RUNS} runs", flush=True)
-    print(f"  any slice listed: {listed} ({listed / n_sweeps:.1%})")
-    print(f"  any score told from seed noise: {told} ({told / n_sweeps:.1%})")
+    print(f"  any slice listed: {n_listed} ({n_listed / n_sweeps:.1%})")
+    print(f"  any score significant: {n_significant} ({n_significant / n_sweeps:.1%})")
     if added:
-        mean = f"{np.mean(precise):.2f}" if precise else "none listed"
-        print(f"  precision at 10: {mean}; recall of the groups: {np.mean(recalled):.2f}")
+        mean = f"{np.mean(precisions):.2f}" if precisions else "none listed"
+        print(f"  precision at 10: {mean}; recall of the groups: {np.mean(recalls):.2f}")
     print(f"  {time.perf_counter() - started:.0f} s", flush=True)
 
 
 def of_sweep(name: str, cache: str) -> None:
-    """Print what slices of a real sweep hold of its planted difficulty, which is withheld."""
+    """Print the withheld planted difficulty of the images in a real sweep's slices."""
     results = SweepResults(Cache(cache).existing(name))
     planted = results.metadata()["meta_planted"].to_numpy()
     features = results.features()
@@ -147,14 +147,14 @@ def of_sweep(name: str, cache: str) -> None:
         print(f"{variant_id}: groups with excess: {', '.join(true) or 'none'}")
         for one in slices[:10]:
             members = one.partition.code == one.group
-            held = {str(x): int((members & (planted[sample] == x)).sum()) for x in names}
-            print(f"  {one.partition.names[one.group]}, {int(members.sum())} images: {held}")
+            counts = {str(x): int((members & (planted[sample] == x)).sum()) for x in names}
+            print(f"  {one.partition.names[one.group]}, {int(members.sum())} images: {counts}")
         if not slices:
             print("  no slice stands out")
 
 
 def main() -> None:
-    """Run it."""
+    """Print the simulations, and the slices of a real sweep if named."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sweeps", type=int, default=200)
     parser.add_argument("--images", type=int, default=1000)
@@ -162,8 +162,8 @@ def main() -> None:
     parser.add_argument("--sweep", help="a sweep of digits-longtail")
     parser.add_argument("--cache", default="cache")
     options = parser.parse_args()
-    drawn(options.sweeps, options.images, 0.0)
-    drawn(max(1, options.sweeps // 5), options.images, options.added)
+    simulate(options.sweeps, options.images, 0.0)
+    simulate(max(1, options.sweeps // 5), options.images, options.added)
     if options.sweep:
         of_sweep(options.sweep, options.cache)
 

@@ -1,9 +1,9 @@
-"""Slices by metadata as ImageNet-X has it: 16 factors of an image, true or not, and its top factor.
+"""Slices by metadata like ImageNet-X's: 16 binary factors of an image, and its top factor.
 
-Sweeps are drawn and written through the real store, without features. In some, compression makes
-the images of one factor, and those of one other factor within one class, likelier to be wrong; in
-the others nothing (A/A). A listed slice is right where most of its images are of one of the two
-groups; a group is recalled where most images of a slice are of it.
+Random sweeps are written through the real store, without features. In some, compression raises the
+error rate of one factor, and of another factor within one class; the others have no effect (A/A). A
+listed slice is right if most of its images belong to one of the two groups; a group is recalled if
+most images of a slice belong to it.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from analysis.stats.slices import TESTED
 from analysis.stats.votes import BoolArray
 from benchmarks._caches import make_cache
 
-# Shares as in ImageNet-X: a few factors are common, most are rare.
+# Shares like ImageNet-X's: a few factors are common, most are rare.
 FACTORS = {
     "pose": 0.45, "background": 0.35, "pattern": 0.3, "color": 0.25, "smaller": 0.12,
     "shape": 0.1, "partial_view": 0.1, "subcategory": 0.08, "texture": 0.06, "larger": 0.06,
@@ -31,7 +31,7 @@ _CLASSES, _RUNS = 20, 10
 
 
 def factors(n: int, generator: np.random.Generator) -> dict[str, npt.NDArray[Any]]:
-    """Draw the columns: a flag a factor, and the rarest of an image's factors as its top one."""
+    """Draw the columns: a flag for each factor, and an image's rarest factor as its top one."""
     flags = {name: generator.random(n) < share for name, share in FACTORS.items()}
     top = np.full(n, "none", object)
     for name, flag in flags.items():
@@ -53,10 +53,10 @@ def planted(
 def listed(
     root: Path, n: int, seed: int, added: float
 ) -> tuple[list[BoolArray], tuple[BoolArray, BoolArray]]:
-    """Draw a sweep; return the images of the slices that are listed, and those planted."""
+    """Draw a sweep; return the images of its listed slices, and those of the planted groups."""
     generator = np.random.default_rng([3, seed])
     columns = factors(n, generator)
-    # The first that the sweep draws from its random seed.
+    # The first draw of the sweep from its random seed.
     label = np.random.default_rng(seed).integers(0, _CLASSES, n).astype(np.int32)
     groups = planted(columns, label, seed)
     harm = (added * (groups[0] | groups[1])).astype(np.float32)
@@ -73,7 +73,7 @@ def listed(
 
 
 def main() -> None:
-    """Draw the sweeps and print what is listed."""
+    """Draw the sweeps and print the findings."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sweeps", type=int, default=40, help="A/A, and as many planted")
     parser.add_argument("--images", type=int, default=6000)

@@ -1,10 +1,10 @@
-"""What a learned forecast adds to doubt alone in finding the images that compression costs.
+"""Gain of a learned forecast over doubt alone in finding the images that compression costs.
 
-Logistic regression on what the dense runs say of an image: doubt, margin, entropy of the votes and
-the class they name; with labels also EL2N, the class, label suspicion and atypicality. It is given
-the variant's own changes on one half of the images, which no forecast has, and judged on the other;
-so with both halves. The difference of average precision from doubt alone is of the same images,
-resampled 500 times. Beside it the mean margin of the dense runs alone, which learns nothing.
+Logistic regression on features of the dense runs: doubt, margin, entropy of the votes and the modal
+class; with labels also EL2N, the class, label suspicion and atypicality. It is trained on the
+variant's own changes on one half of the images, which no forecast has, and scored on the other, and
+vice versa. The difference of average precision from doubt alone is over the same images, resampled
+500 times. For comparison: the mean margin of the dense runs, which learns nothing.
 """
 
 import argparse
@@ -21,16 +21,16 @@ from analysis.stats.votes import FloatArray
 from analysis.store import Cache
 
 _RESAMPLES, _RIDGE, _STEPS = 500, 1.0, 50
-_SAID = (schema.TRUE_CONFIDENCE, schema.MARGIN, schema.EL2N)
+_COLUMNS = (schema.TRUE_CONFIDENCE, schema.MARGIN, schema.EL2N)
 
 
 def columns(results: SweepResults, *, with_labels: bool) -> FloatArray:
-    """Return what is learned from, (N, p): numbers, their squares, and a flag a class."""
+    """Return the predictors, (N, p): numbers, their squares, and a flag for each class."""
     dense, label = results.population(DENSE_ID), results.label
-    said = results.folder.read_population(DENSE_ID, _SAID, list(dense.seeds), len(label))
+    population = results.folder.read_population(DENSE_ID, _COLUMNS, list(dense.seeds), len(label))
     scores = runs_scores(
-        dense.prediction, dense[schema.CONFIDENCE], said[schema.TRUE_CONFIDENCE],
-        said[schema.MARGIN], said[schema.EL2N], label,
+        dense.prediction, dense[schema.CONFIDENCE], population[schema.TRUE_CONFIDENCE],
+        population[schema.MARGIN], population[schema.EL2N], label,
     )  # fmt: skip
     numbers = [scores[one] for one in ("low_confidence", "low_margin", "vote_entropy")]
     numbers += [np.log(np.clip(one, 1e-6, None)) for one in numbers[:2]]
@@ -47,7 +47,7 @@ def columns(results: SweepResults, *, with_labels: bool) -> FloatArray:
 
 
 def fitted(x: FloatArray, event: FloatArray) -> FloatArray:
-    """Fit logistic regression with a small ridge, by Newton's steps; return its weights."""
+    """Fit logistic regression with a ridge penalty by Newton's method; return its weights."""
     weights = np.zeros(x.shape[1])
     ridge = _RIDGE * np.eye(x.shape[1])
     for _ in range(_STEPS):
@@ -61,15 +61,15 @@ def fitted(x: FloatArray, event: FloatArray) -> FloatArray:
 
 
 def learned(x: FloatArray, event: FloatArray) -> FloatArray:
-    """Score each image by the half of the images that it is not in."""
-    choosing, found = halves_of_images(len(event)), np.zeros(len(event))
-    for here in (choosing, ~choosing):
-        found[here] = x[here] @ fitted(x[~here], event[~here])
-    return found
+    """Score each half of the images by weights fitted on the other half."""
+    choosing, scores = halves_of_images(len(event)), np.zeros(len(event))
+    for half in (choosing, ~choosing):
+        scores[half] = x[half] @ fitted(x[~half], event[~half])
+    return scores
 
 
 def _precision(score: FloatArray, event: FloatArray, weight: FloatArray) -> float:
-    """Average precision where each image counts as ``event`` of one and the rest of the other."""
+    """Return average precision with each image weighted by its share of events."""
     truth = np.repeat([1.0, 0.0], len(score))
     weights = np.concatenate([event * weight, (1 - event) * weight])
     return float(average_precision_score(truth, np.tile(score, 2), sample_weight=weights))
@@ -107,10 +107,10 @@ def main() -> None:
             base = _precision(doubt, event, np.ones(len(event)))
             scores = {f"learned, {what}": learned(x, event) for what, x in tables.items()}
             scores["mean margin"] = -results._source.mean_of(DENSE_ID, schema.MARGIN)
-            said = "; ".join(
+            differences = "; ".join(
                 f"{what} {_difference(score, doubt, event)}" for what, score in scores.items()
             )
-            print(f"{name}, {variant_id}: AP of doubt {base:.3f}, less that: {said}", flush=True)
+            print(f"{name}, {variant_id}: AP of doubt {base:.3f}, gain {differences}", flush=True)
 
 
 if __name__ == "__main__":

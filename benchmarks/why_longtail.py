@@ -1,14 +1,14 @@
-"""Slices of ``digits-longtail`` whose planted difficulty they are not told, judged by other seeds.
+"""Slices of ``digits-longtail``, found without its planted difficulty, judged by other seeds.
 
-One sweep of many seeds is made. The first half of the seeds finds slices, of features and of the
-pairs of classes that dense runs dispute: neither ``meta_planted`` nor the classes by themselves
-are among the candidates. The other half of the seeds says what is true: a group of images (what
-was planted on them, or their class) has excess where both its risk difference and its contrast
-with all other images lie above 0, intervals over runs and images included; a listed slice is right
-by the same rule. A group is recalled where most images of a listed slice are of it.
+A sweep of many seeds is run. The first half of the seeds finds slices, of features and of the pairs
+of classes that dense runs confuse: neither ``meta_planted`` nor the classes alone are candidates.
+The other half of the seeds is the truth: a group of images (a planted difficulty or a class) has
+excess if the intervals, over runs and images, of its risk difference and of its contrast with all
+other images lie above 0; a listed slice is right by the same rule. A group is recalled if most
+images of a listed slice belong to it.
 
 ``--large`` takes 70 % of the digits for test instead of 40 %, and plants every difficulty on 10 %
-of them instead of 5 %, by the same generator. ``--made FOLDER`` judges a sweep that is there.
+of them instead of 5 %, by the same generator. ``--made FOLDER`` judges an existing sweep.
 """
 
 import argparse
@@ -51,7 +51,7 @@ Excess = tuple[FloatArray, FloatArray, Jackknife | None]
 
 
 def write_large(root: Path) -> str:
-    """Write the larger data set as a folder of images; return its SPEC."""
+    """Write the larger dataset as a folder of images; return its SPEC."""
 
     def split(labels: npt.NDArray[np.int64], *, test_share: float) -> tuple[Indices, Indices]:
         assert test_share < _TEST_SHARE
@@ -75,7 +75,7 @@ def write_large(root: Path) -> str:
 
 
 class Judged:
-    """A sweep whose seeds are halved: those that find, and those that say what is true."""
+    """A sweep with its seeds in halves: one finds slices, the other judges them."""
 
     def __init__(self, folder: SweepFolder) -> None:
         self.results = SweepResults(folder)
@@ -107,7 +107,7 @@ class Judged:
         return half, floor.frequency, found
 
     def candidates(self) -> list[Partition]:
-        """Candidates, without classes and what was planted."""
+        """Return the candidate partitions, without classes and planted difficulties."""
         features, names = self.results.features(), self.results.class_names
         assert features is not None
         found = clusters(features) + class_parts(features, self.label, names)
@@ -115,23 +115,23 @@ class Judged:
         return [*found, *([disputed] if disputed else [])]
 
     def groups(self) -> dict[str, BoolArray]:
-        """What was planted, and the classes."""
+        """Return the images of every planted difficulty and class."""
         planted = self.results.metadata()["meta_planted"].to_numpy()
         found = {str(one): planted == one for one in np.unique(planted) if one != "none"}
         return found | {
             f"class {name}": self.label == i for i, name in enumerate(self.results.class_names)
         }
 
-    def tell(self, variant_id: str) -> tuple[int, int, int, int]:
-        """Print what is found of a variant; return slices right, listed, groups found, true."""
+    def judge(self, variant_id: str) -> tuple[int, int, int, int]:
+        """Print a variant's findings; count slices right and listed, groups found and true."""
         truth = self._excess(variant_id, self.true, self.true)
         groups, candidates = self.groups(), self.candidates()
         true = [name for name, members in groups.items() if _has_excess(truth, members)]
         excess = self._excess(variant_id, self.finding[len(self.held) :], self.finding)
         listed = find_slices(candidates, *excess)[:TESTED]
         found, right = set(), 0
-        for one in listed:
-            members = one.partition.code == one.group
+        for found_slice in listed:
+            members = found_slice.partition.code == found_slice.group
             right += _has_excess(truth, members)
             found |= {name for name in true if groups[name][members].mean() > 0.5}
         by_chance = [
@@ -141,9 +141,9 @@ class Judged:
             if (one.code == group).sum() >= 2 * MIN_IMAGES
         ]
         print(
-            f"{variant_id}: {len(true)} groups with excess ({', '.join(true) or 'none'}); found "
-            f"{', '.join(sorted(found)) or 'none'}; {right} of {len(listed)} slices right, "
-            f"{np.mean(by_chance):.0%} of all {len(by_chance)} candidates would be",
+            f"{variant_id}: {len(true)} groups with excess ({', '.join(true) or 'none'}); "
+            f"found {', '.join(sorted(found)) or 'none'}; {right} of {len(listed)} slices right, "
+            f"{np.mean(by_chance):.0%} of all {len(by_chance)} candidates are",
             flush=True,
         )
         return right, len(listed), len(found), len(true)
@@ -165,7 +165,7 @@ def _make(place: Path, seeds: int, workers: int, *, large: bool) -> SweepFolder:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make the sweep, and print precision at 10 and recall of each variant and of all."""
+    """Run the sweep; print precision at 10 and recall of each variant and of all."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=48)
     parser.add_argument("--workers", type=int, default=2)
@@ -178,8 +178,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             folder = _make(Path(place), options.seeds, options.workers, large=options.large)
         judged = Judged(folder)
-        told = [judged.tell(variant_id) for variant_id in judged.results.compressed_ids]
-    right, listed, found, true = np.array(told).sum(axis=0)
+        counts = [judged.judge(variant_id) for variant_id in judged.results.compressed_ids]
+    right, listed, found, true = np.array(counts).sum(axis=0)
     print(
         f"{len(judged.label)} images, {len(judged.finding)} seeds find, {len(judged.true)} judge; "
         f"precision at {TESTED}: {right} of {listed}; recall of groups: {found} of {true}"

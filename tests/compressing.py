@@ -12,7 +12,7 @@ from analysis.config import Training
 from analysis.models.factory import create, resolve
 from analysis.models.spec import ModelSpec
 from analysis.training.loop import Normalizer, TrainingData, stream, train
-from analysis.training.schedules import prune_run
+from analysis.training.run import prune_run
 
 Data = tuple[np.ndarray, np.ndarray]
 GREY = Normalizer((0.5,), (0.5,), "cpu")

@@ -10,7 +10,7 @@ from analysis.cli.sweep import sweep_from
 from analysis.config import Sweep, Training, parse_variants
 from analysis.store.manifest import DatasetRecord, Manifest
 from analysis.sweep.command import sweep_command
-from analysis.sweep.plan import asked_variants, demo_sweep
+from analysis.sweep.plan import demo_sweep, requested_variants
 from analysis.sweep.trained import describe_sweep
 
 ODD = Sweep(
@@ -42,7 +42,7 @@ def test_a_command_makes_the_sweep_it_is_of(sweep: Sweep) -> None:
     again = sweep_from(vars(build_parser().parse_args(words[3:])))
     assert again.options() == sweep.options()
     assert (again.name, again.seeds) == (sweep.name, sweep.seeds)
-    assert asked_variants(again) == asked_variants(sweep)
+    assert requested_variants(again) == requested_variants(sweep)
     assert [shift.name for shift in again.shifts] == ["fog-3"]
 
 

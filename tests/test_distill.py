@@ -11,11 +11,11 @@ from analysis.compression.registry import method
 from analysis.config import Training, parse_variants
 from analysis.errors import UserError
 from analysis.store import Cache, SweepFolder
-from analysis.sweep.plan import asked_variants
+from analysis.sweep.plan import requested_variants
 from analysis.sweep.run import run_sweep
 from analysis.sweep.trained import TrainedSource
 from analysis.training.loop import Teacher, TrainingData, predict, train
-from analysis.training.schedules import prune_run
+from analysis.training.run import prune_run
 from tests.compressing import GREY, striped_images, tiny_spec, trained
 from tests.conftest import digest, small_sweep
 
@@ -126,4 +126,4 @@ def test_where_nothing_is_trained_after_pruning_it_is_refused() -> None:
         Training(distill=0.5, schedule="oneshot")
     quantized = small_sweep(variants=parse_variants(["int8-static"]), training=Training(distill=1))
     with pytest.raises(UserError, match="no variant is pruned"):
-        asked_variants(quantized)
+        requested_variants(quantized)

@@ -139,7 +139,7 @@ def test_a_cluster_made_here_has_a_worker_a_gpu_and_listens_on_loopback_alone(
         assert set(listening) == {"127.0.0.1"}
         deadly = pool.submit(_die, counter)
         others = [pool.submit(_gpu_after, 0.0) for _ in range(4)]
-        with pytest.raises(RunError, match="died again and again"):
+        with pytest.raises(RunError, match="died repeatedly"):
             deadly.result()
         assert {other.result() for other in others} <= {"3", "5"}
     assert len(counter.read_text()) == ATTEMPTS

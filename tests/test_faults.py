@@ -64,7 +64,7 @@ def test_a_folder_across_disks_is_filled_and_put_back_where_that_fails(
     out.mkdir()
     (out / "page").write_text("first")
     (out / "notes").write_text("mine")
-    monkeypatch.setattr(folders, "_beside", lambda real: real)
+    monkeypatch.setattr(folders, "_working_parent", lambda real: real)
     with folders.filled(out, own=("page",), last="page") as made:
         (made / "page").write_text("second")
         (made / "data").write_text("2")

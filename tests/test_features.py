@@ -96,7 +96,7 @@ def _table(values: npt.NDArray[np.float16], first: int = 0) -> pa.Table:
         (_table(np.ones((199, 2), np.float16)), "199 rows for 200 images"),
         (_table(np.ones((200, 129), np.float16)), "expected image_id and f0 to f127"),
         (_table(np.ones((200, 2), np.float16), first=1), "not those of the images in order"),
-        (_table(np.full((200, 2), np.nan, np.float16)), "no finite numbers"),
+        (_table(np.full((200, 2), np.nan, np.float16)), "not finite"),
         (pa.table({"image_id": np.arange(200)}), "expected image_id and f0"),
         (pa.table({"x": ["<script>"] * 200, "y": [""] * 200}), "expected image_id and f0"),
     ],

@@ -389,11 +389,11 @@ def test_a_table_of_many_attributes_is_joined_at_once(
 def test_usual_names_of_the_path_are_understood(folder: SweepFolder) -> None:
     said: list[str] = []
     frame = factors(with_paths(folder))
-    join(folder, frame.rename(columns={"file_name": "Filename"}), told=said.append)
-    assert said == ["the column 'Filename' is taken as path (--map path=THEIRS says otherwise)"]
+    join(folder, frame.rename(columns={"file_name": "Filename"}), notify=said.append)
+    assert said == ["column 'Filename' is used as path; --map path=THEIRS names another one"]
     assert "meta_Filename" not in folder.image_columns()
     both = frame.assign(image=frame["file_name"])
-    with pytest.raises(UserError, match="--map path=file_name or --map path=image says which"):
+    with pytest.raises(UserError, match="choose one with --map path=file_name or --map path=image"):
         join(folder, both, overwrite=True)
     join(folder, both, overwrite=True, columns={"path": "image"})
 
@@ -404,8 +404,8 @@ def test_rows_of_other_images_are_left_out_when_asked(folder: SweepFolder) -> No
     with pytest.raises(UserError, match=r"no image with path .*999.*--allow-missing"):
         join(folder, more)
     said: list[str] = []
-    join(folder, more, allow_missing=True, told=said.append)
-    assert said[-1] == f"1 of {N + 1} rows are of other images: left out"
+    join(folder, more, allow_missing=True, notify=said.append)
+    assert said[-1] == f"left out 1 of {N + 1} rows, which are of other images"
     foreign = frame.assign(file_name=[f"x/{i}.jpg" for i in range(N)])
     with pytest.raises(UserError, match="has no image with path"):
         join(folder, foreign, allow_missing=True, overwrite=True)

@@ -115,7 +115,7 @@ def test_merge_from_the_command_line(halves: Cache, capsys: pytest.CaptureFixtur
     assert main(["merge", "left", "right", "--name", "both", "--cache", cache]) == 0
     assert "both: 16 of 16 runs done" in capsys.readouterr().out
     assert main(["merge", "left", "right", "--name", "both", "--cache", cache]) == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "exists already" in capsys.readouterr().err
 
 
 def test_metadata_joined_to_either_is_in_the_merged_sweep(halves: Cache) -> None:

@@ -145,7 +145,7 @@ def test_what_a_later_lethe_of_the_same_version_added_survives(cache: Path) -> N
         ({"schema_version": "2"}, "is damaged"),
         ({"seeds": ["x"]}, r"is damaged.*\$\.seeds"),
         ({"runs": {"../out": {"0": {}}}}, "cannot be the name of a folder"),
-        ({"files": {"../../etc/passwd": {"sha256": "", "size": 1}}}, "is no file of the sweep"),
+        ({"files": {"../../etc/passwd": {"sha256": "", "size": 1}}}, "is not a file of the sweep"),
         ({"runs": {"dense": {"one": {}}}}, "is damaged"),
     ],
 )

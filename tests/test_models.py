@@ -147,8 +147,8 @@ def _no_tensors(_: State) -> Any:
         (_wider, "of another shape in the model: features.3.weight"),
         (_lacking, "not in the file: features.4.bias, features.4.running_mean, .* and 1 more"),
         (_of_another_model, "not in the model: layer0.weight, layer1.weight, .* and 2 more"),
-        (_no_tensors, "accuracy are no tensors"),
-        (lambda _: {}, "holds no state dict"),
+        (_no_tensors, "accuracy are not tensors"),
+        (lambda _: {}, "has no state dict"),
     ],
 )
 def test_a_checkpoint_that_does_not_fit_is_refused_by_its_names(
@@ -197,7 +197,9 @@ def test_a_missing_or_damaged_checkpoint_is_refused(tmp_path: Path, name: str) -
 
 
 def test_pretrained_weights_without_a_network_are_refused_with_a_way_out() -> None:
-    with pytest.raises(UserError, match="--pretrained: the weights of 'resnet18' cannot be had"):
+    with pytest.raises(
+        UserError, match="--pretrained: the weights of 'resnet18' are not available"
+    ):
         resolve("resnet18", 4, 3, image_size=32, native_size=None, pretrained=True)
 
 

@@ -44,7 +44,10 @@ def refusal(act, *arguments):
     ("spec", "said"),
     [
         ("folder:picture", "there is no such folder; there is pictures"),
-        ("folder:nowhere/pictures", "nor is there a folder nowhere (looked for from this folder)"),
+        (
+            "folder:nowhere/pictures",
+            "the folder nowhere is missing too (looked for from this folder)",
+        ),
         ("pictures", "a folder of class folders is folder:pictures"),
         ("folder:pictures/cat", "which are read with folder:pictures"),
         ("test.parquet", "a table of images is parquet:test.parquet"),
@@ -66,7 +69,7 @@ def test_a_file_that_is_not_there_says_what_is(here):
     ("given", "said"),
     [
         ("net.onnx", "such as dense=net.onnx for the uncompressed model and int8=MODEL"),
-        ("int8=net.bin", "give the .xml beside them"),
+        ("int8=net.bin", "use the .xml beside them"),
         ("int8=net.foo", ".foo is none of them: export the model to ONNX"),
     ],
 )

@@ -19,7 +19,7 @@ from analysis.training.loop import (
     n_steps,
     train,
 )
-from analysis.training.pruning import start
+from analysis.training.pruning import start_pruning
 
 OPTIONS = Training(epochs=4, batch_size=16)
 N_IMAGES = 80
@@ -48,7 +48,7 @@ def _run(phase: SharedPhase | None, *, pruned: bool) -> tuple[dict[str, torch.Te
     model = create(spec)
     gradual, pruning = None, None
     if pruned:
-        pruning = start(model, method("magnitude"), spec, {})
+        pruning = start_pruning(model, method("magnitude"), spec, {})
         gradual = GradualPruning(pruning, CubicSchedule(0.8, 8, 16, 2))
     Counted.taken = 0
     train(model, _lessons(), OPTIONS, gradual=gradual, phase=phase)
@@ -103,4 +103,4 @@ def test_a_phase_that_is_not_what_was_written_is_trained_again(
     ends = {"no digest, as before": slice(32, None), "cut off": slice(-1), "empty": slice(0)}
     phase.path.write_bytes(bytes(written[ends.get(change, slice(None))]))
     assert _run(phase, pruned=True)[1] == n_steps(OPTIONS, N_IMAGES)
-    assert "is not what was written" in caplog.text
+    assert "is damaged" in caplog.text

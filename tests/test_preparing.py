@@ -82,8 +82,8 @@ def _messy(root: Path) -> dict[str, str]:
     return {
         "cat/cut.png": "cannot be decoded", "cat/empty.jpg": "is empty", "cat/text.jpg": _NO_IMAGE,
         "cat/.DS_Store": "is hidden", ".trash/0.png": "is hidden",
-        "bird": "is a folder with nothing", "dog/folder.png": "is a folder with nothing",
-        "dog/loop": "is a link into or above", "dog/nothing.png": "is a link to nothing",
+        "bird": "is an empty folder", "dog/folder.png": "is an empty folder",
+        "dog/loop": "is a link into or above", "dog/nothing.png": "is a broken link",
         "dog/pipe.png": "is a named pipe", "dog/socket.png": "is a socket",
         "read me.txt": "lies in no class folder",
     }  # fmt: skip

@@ -99,7 +99,7 @@ def test_a_protocol_that_cannot_be_is_a_damaged_design(folder, more):
     first = {key: value for key, value in lines(folder)[0].items() if key != sealing.KEY}
     path.write_text(json.dumps(first | more) + "\n", encoding="utf-8")
     (problem,) = [one for one in folder.verify() if "study-1" in one]
-    assert "does not say which images were drawn" in problem
+    assert "does not list the drawn images" in problem
 
 
 # --- categories ---------------------------------------------------------------------------------
@@ -123,7 +123,7 @@ def test_categories_are_read_a_line_each():
         ("a = A\nno-majority = B", "no-majority"),
         ("a = A\nB! = B", "small letters"),
         (f"a = A\nb = {'x' * 61}", "at most 60"),
-        ("a = A\nb = B\u202ec", "can be seen"),
+        ("a = A\nb = B\u202ec", "visible characters"),
         (f"a = A\nb = B | {'x' * 201}", "at most 200"),
     ],
 )

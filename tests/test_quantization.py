@@ -17,7 +17,7 @@ from analysis.models.packed import pack_pairs, pack_weights, unpack_pairs
 from analysis.models.spec import ModelSpec
 from analysis.models.weights import stored_bytes
 from analysis.training.loop import TrainingData, predict, train
-from analysis.training.schedules import prune_run
+from analysis.training.run import prune_run
 from tests.compressing import GREY, Data, images, striped_images, tiny_spec, trained, trained_run
 
 AFTER = [name for name, found in methods().items() if found.stage == "after-training"]

@@ -88,7 +88,6 @@ def test_dense_and_variant_runs_of_a_seed_train_on_its_own_counts(
 
     monkeypatch.setattr("analysis.sweep.tasks.pool", inline_pool)
     monkeypatch.setattr("analysis.training.run.train", counted)
-    monkeypatch.setattr("analysis.training.schedules.train", counted)
     sweep = _rotated(seeds=3, variants=parse_variants(["magnitude=0.9"]))
     manifest = run_sweep(sweep, Cache(tmp_path), n_workers=1, device="cpu")
     counts = train_counts_by_seed(manifest, [0, 1, 2])
@@ -104,7 +103,7 @@ def test_a_dataset_without_a_tail_is_refused_before_anything_is_opened(
     for more in ([], ["--dry-run"]):
         assert main([*words, *more]) == 2
         error = capsys.readouterr().err
-        assert "has no long tail to rotate; those that have: digits-longtail" in error
+        assert "has no long tail to rotate; datasets with one: digits-longtail" in error
         assert len(error.splitlines()) == 1
     assert not (tmp_path / "cache").exists()
 

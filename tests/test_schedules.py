@@ -16,9 +16,9 @@ from analysis.config import Training, parse_variants
 from analysis.errors import UserError
 from analysis.results import SweepResults
 from analysis.store import Cache, SweepFolder
-from analysis.sweep.plan import asked_variants, training_steps
+from analysis.sweep.plan import requested_variants, training_steps
 from analysis.sweep.run import run_sweep
-from analysis.training.schedules import finetune_levels
+from analysis.training.run import finetune_levels
 from tests.conftest import small_sweep
 
 ROOT = Path(__file__).parent.parent
@@ -147,7 +147,7 @@ def test_a_checkpoint_is_taken_as_it_is_where_nothing_is_trained(
         ({"training": Training(epochs=0, schedule="oneshot")}, "only a model with --pretrained"),
         (
             {"training": Training(epochs=0, schedule="finetune"), "checkpoint": "w.pt"},
-            "one model given as it is",
+            "an untrained model makes one dense run",
         ),
         ({"pretrained": True, "checkpoint": "w.pt"}, "one of the two"),
     ],
@@ -162,8 +162,8 @@ def test_given_weights_that_cannot_make_a_sweep_are_refused(
 def test_without_training_there_is_nothing_to_prune_in_but_quantizing_is_fine() -> None:
     given = {"training": Training(epochs=0), "checkpoint": "w.pt", "seeds": 1}
     with pytest.raises(UserError, match="no training to prune in"):
-        asked_variants(small_sweep(variants=parse_variants(["magnitude=0.5"]), **given))
-    assert asked_variants(small_sweep(variants=parse_variants(["int8-weight"]), **given))
+        requested_variants(small_sweep(variants=parse_variants(["magnitude=0.5"]), **given))
+    assert requested_variants(small_sweep(variants=parse_variants(["int8-weight"]), **given))
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_a_head_of_other_classes_is_said_and_not_taken_untrained(
     given = ("--checkpoint", str(tmp_path / "three.safetensors"), "--seeds", "1")
     said = "the head is a new one: the checkpoint has one of 3 classes"
     assert main(_words(tmp_path, *given, "--schedule", "oneshot")) == 2
-    assert f"cannot be taken as it is, {said}" in capsys.readouterr().err
+    assert f"cannot be used untrained, {said}" in capsys.readouterr().err
     assert main(_words(tmp_path, *given, "--epochs", "1")) == 0
     assert said in capsys.readouterr().out
 

@@ -453,8 +453,8 @@ def test_a_class_that_the_sweep_has_not_is_named_before_anything_is_trained(
         (["--shift", "folder:DIR"], "expected NAME=SPEC"),
         (["--shift", "x="], "expected NAME=SPEC"),
         (["--shift", "../x=digits"], "shift '../x': expected a name of letters"),
-        (["--shift", "x=digits", "--shift", "x=folder:y"], "two different shifts are called 'x'"),
-        (["--shift", "fog-3=digits", "--corruptions", "fog"], "shifts are called 'fog-3'"),
+        (["--shift", "x=digits", "--shift", "x=folder:y"], "two different shifts are named 'x'"),
+        (["--shift", "fog-3=digits", "--corruptions", "fog"], "shifts are named 'fog-3'"),
         (["--shift", "x=folder:/there/is/none"], "there is no such folder"),
         (["--corruptions", "smog"], "unknown corruption"),
         (["--corruptions", "fog=9"], "from 1 to 5"),
@@ -474,7 +474,7 @@ def test_a_mistake_gets_one_line_and_status_2(
 def test_a_corruption_and_other_images_cannot_share_a_name(
     shifted: SweepFolder, copied: SweepFolder
 ) -> None:
-    with pytest.raises(UserError, match="another shift called 'defocus_blur-3'"):
+    with pytest.raises(UserError, match="another shift named 'defocus_blur-3'"):
         run(copied, small_sweep(shifts=(Shift("defocus_blur-3", dataset="digits"),)))
     assert prediction_digests(copied) == prediction_digests(shifted)
 

@@ -214,7 +214,7 @@ def test_a_sweep_that_is_being_written_is_refused_to_a_second_writer(folder):
 # --- the folder of sweeps -----------------------------------------------------------------------
 def test_an_unknown_sweep_is_named_with_those_there_are(folder):
     cache = Cache(folder.path.parent)
-    with pytest.raises(UserError, match=r"no sweep 'other'.*there: made"):
+    with pytest.raises(UserError, match=r"no sweep 'other'.*it has: made"):
         cache.existing("other")
 
 
@@ -231,7 +231,7 @@ def test_a_sweep_can_be_renamed_but_not_over_another(folder):
     assert cache.names() == ["renamed"]
     assert cache.existing("renamed").manifest().name == "renamed"
     (cache.root / "taken").mkdir()
-    with pytest.raises(UserError, match="'taken' is there already"):
+    with pytest.raises(UserError, match="'taken' exists already"):
         cache.rename("renamed", "taken")
 
 

@@ -21,7 +21,7 @@ from analysis.config import Training, parse_variants
 from analysis.errors import UserError
 from analysis.results import SweepResults
 from analysis.store import Cache, SweepFolder
-from analysis.sweep.plan import asked_variants, planned
+from analysis.sweep.plan import planned, requested_variants
 from analysis.sweep.run import run_sweep
 from tests.conftest import prediction_digests, small_sweep
 from tests.gate import Gate
@@ -184,7 +184,9 @@ def test_weights_that_are_not_what_was_written_start_no_run(
     manifest = run_sweep(small_sweep(), Cache(tmp_path), n_workers=1, device="cpu")
     run = manifest.run("int8-static", 0)
     assert run.state == "failed"
-    assert f"{weights} is damaged: it is not what was written; delete it" in (run.error or "")
+    assert f"{weights} is damaged: it has changed since it was written; delete it" in (
+        run.error or ""
+    )
     weights.unlink()
     assert run_sweep(small_sweep(), Cache(tmp_path), n_workers=1, device="cpu").is_complete
     assert prediction_digests(folder) == before
@@ -270,7 +272,7 @@ def test_the_plan_is_what_is_asked_minus_what_is_done(swept: SweepFolder) -> Non
 
 def test_a_combined_variant_brings_the_pruned_one_it_starts_from() -> None:
     sweep = small_sweep(variants=parse_variants(["magnitude=0.7+int8-dynamic"]))
-    assert [v.variant_id for v in asked_variants(sweep)] == [
+    assert [v.variant_id for v in requested_variants(sweep)] == [
         "dense", "magnitude-0.70", "magnitude-0.70+int8-dynamic",
     ]  # fmt: skip
 
@@ -286,7 +288,7 @@ def test_a_combined_variant_brings_the_pruned_one_it_starts_from() -> None:
 )
 def test_a_variant_that_cannot_be_made_is_refused(variants: list[str], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        asked_variants(small_sweep(variants=parse_variants(variants)))
+        requested_variants(small_sweep(variants=parse_variants(variants)))
 
 
 @pytest.mark.parametrize("begin", [0.2, 0.5])

@@ -254,7 +254,7 @@ def run_join(options: argparse.Namespace, cache: Cache) -> int:
         overwrite=options.overwrite,
         columns=_join_columns(options.map),
         allow_missing=options.allow_missing,
-        told=notes.append,
+        notify=notes.append,
     )
     print(f"{options.sweep}: joined {', '.join(names)}")
     for note in notes:

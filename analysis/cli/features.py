@@ -70,9 +70,9 @@ def run_features(options: argparse.Namespace, cache: Cache) -> int:
     """Make, bring or write features."""
     folder = cache.existing(options.sweep)
     if options.given is not None:
-        from analysis.importing.features import bring_features
+        from analysis.importing.features import import_features
 
-        bring_features(folder, options.given)
+        import_features(folder, options.given)
     elif options.out is None or FEATURES not in folder.manifest().files:
         _make(folder, cache, options)
     values = read_features(folder)

@@ -20,7 +20,7 @@ from analysis.presentation.layer_findings import (
 )
 from analysis.store import Cache
 from analysis.store.manifest import Manifest
-from analysis.sweep.command import as_asked, sweep_words, written
+from analysis.sweep.command import sweep_words, variant_option, written
 
 ABOUT = """\
 layers: put one layer of a compressed model back to float at a time, evaluate it on the test \
@@ -117,7 +117,7 @@ def next_command(manifest: Manifest, table: Any, cache: Cache) -> str | None:
         return None
     best = chosen_set(table)
     load_files(manifest.config.method_files)
-    (_, variant) = parse_variants([as_asked(str(best["variant_id"]))])
+    (_, variant) = parse_variants([variant_option(str(best["variant_id"]))])
     if quantization(variant) is None:
         return None
     names = ",".join(sorted({*variant.float_layers, *names_in(best["layers"])}))

@@ -1,4 +1,4 @@
-"""Gradient pruning: weights whose removal changes the loss least, to first order, are removed."""
+"""Gradient pruning: remove the weights that change the loss least, to first order."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -24,11 +24,12 @@ def masks(
     *,
     gradients: Mapping[str, "torch.Tensor"],
 ) -> dict[str, "torch.Tensor"]:
-    """Masks that keep the largest ``|w| mean_b |dL_b/dw|`` of each layer: 1 kept, 0 removed.
+    """Return masks (1 kept, 0 removed) of the largest ``|w| mean_b |dL_b/dw|`` per layer.
 
-    The first-order Taylor estimate of how much the training loss L_b of a batch b changes when the
-    weight goes (Molchanov et al. 2017), averaged over batches. In a layer of n weights exactly
-    ``round(sparsity * n)`` are removed. A masked weight has no gradient, so it stays removed.
+    The score is the first-order Taylor estimate of the change of the training loss L_b of a batch b
+    without the weight (Molchanov et al. 2017), averaged over batches. In a layer of n weights
+    exactly ``round(sparsity * n)`` are removed. A masked weight has no gradient, so it stays
+    removed.
 
     Parameters
     ----------

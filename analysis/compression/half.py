@@ -1,4 +1,4 @@
-"""Weights in 16 bits: float16 or bfloat16."""
+"""Store weights in 16 bits, float16 or bfloat16."""
 
 import copy
 from typing import TYPE_CHECKING
@@ -44,12 +44,12 @@ def _half(trained: Trained, dtype: "torch.dtype") -> Compressed:
     from analysis.models.weights import layers, stored_bytes
 
     stored = copy.deepcopy(trained.model).to(dtype)
-    whole = layers(trained.model)
+    float_layers = layers(trained.model)
     for name, module in layers(stored).items():
         if name in trained.float_layers:
-            module.to(torch.float32).load_state_dict(whole[name].state_dict())
+            module.to(torch.float32).load_state_dict(float_layers[name].state_dict())
     if trained.float_layers:
-        # Layers of two widths do not follow each other: what was rounded is computed in float32.
+        # Mixed widths cannot be chained: compute the rounded layers in float32.
         dtype = torch.float32
     # CPUs have no float16 kernels (30 times slower) and few have those of bfloat16.
     computing = dtype if trained.device == "cuda" else torch.float32

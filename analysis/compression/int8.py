@@ -1,4 +1,4 @@
-"""int8 quantization by ONNX Runtime: static with calibration images, or dynamic."""
+"""int8 quantization by ONNX Runtime, static with calibration images or dynamic."""
 
 import tempfile
 from collections.abc import Iterator
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.compression.onnx_session import session_options
 from analysis.compression.registry import register
 from analysis.compression.trained import Batch, Compressed, Logits, Trained
 
 if TYPE_CHECKING:
     import onnx
-    import onnxruntime
 
 _CALIBRATION_BATCH = 64
 _RANGES = "ranges of activations"
@@ -64,7 +64,7 @@ def static(trained: Trained, calibration: Batch) -> Compressed:
     summary="int8 weights, activation ranges taken again from every batch",
 )
 def dynamic(trained: Trained, _: Batch) -> Compressed:
-    """Quantize weights to int8, one scale a tensor; activations are quantized as they come."""
+    """Quantize weights to int8 with one scale a tensor, and activations at run time."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     with _written(trained) as (source, target):
@@ -73,14 +73,14 @@ def dynamic(trained: Trained, _: Batch) -> Compressed:
             source,
             target,
             weight_type=QuantType.QUInt8,
-            # It takes a Gemm apart before it looks at the names.
+            # It splits a Gemm before it reads the names.
             nodes_to_exclude=[name for node in excluded for name in (node, f"{node}_MatMul")],
         )
         return _load(target, trained)
 
 
 def _excluded(trained: Trained, source: Path) -> list[str]:
-    """Name the nodes of the layers that stay in float."""
+    """Return the nodes of the layers that stay in float."""
     import onnx
 
     if not trained.float_layers:
@@ -91,7 +91,7 @@ def _excluded(trained: Trained, source: Path) -> list[str]:
 
 
 class _Calibration:
-    """Hands calibration images to ONNX Runtime batch by batch."""
+    """Passes calibration images to ONNX Runtime batch by batch."""
 
     def __init__(self, images: Batch) -> None:
         starts = range(0, len(images), _CALIBRATION_BATCH)
@@ -102,24 +102,13 @@ class _Calibration:
         return None if batch is None else {"images": batch}
 
 
-def session_options() -> "onnxruntime.SessionOptions":
-    """One thread a session: a population fills the cores with processes, never with threads."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return options
-
-
 def _ranges(source: Path, calibration: Batch) -> Any:
-    """Return the extremes of every activation over the calibration images, on one thread."""
+    """Return the extremes of every activation over the calibration images."""
     import onnxruntime
     from onnxruntime.quantization.calibrate import MinMaxCalibrater
 
     class OneThread(MinMaxCalibrater):
-        """A calibrator whose session takes no more than one thread."""
+        """A calibrator whose session uses one thread."""
 
         def create_inference_session(self) -> None:
             options = session_options()
@@ -141,7 +130,7 @@ def _ranges(source: Path, calibration: Batch) -> Any:
 
 @contextmanager
 def _written(trained: Trained) -> Iterator[tuple[Path, Path]]:
-    """Write the run's graph; yield its path and that of the target."""
+    """Write the run's graph; yield its path and the target's."""
     import onnx
 
     with tempfile.TemporaryDirectory(prefix="lethe-") as folder:

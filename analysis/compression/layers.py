@@ -1,4 +1,4 @@
-"""The layers of an exported graph: its nodes with weights, by the names of the model's modules."""
+"""Match the weighted nodes of an exported graph to the model's modules."""
 
 import ast
 from collections.abc import Iterable
@@ -15,10 +15,10 @@ _WEIGHT = ".weight"
 
 
 def layer_nodes(model: "onnx.ModelProto") -> dict[str, str]:
-    """Map each layer of a graph that was exported here to the name of its node, in their order.
+    """Map each layer of an exported graph to its node's name, in order.
 
-    A layer is called what its weight is called in the state dict, without ``.weight``; where the
-    exporter turned the weight over on its way, as the innermost module that the node is of.
+    A layer's name is that of its weight in the state dict without ``.weight``; if the exporter
+    transposed the weight, that of the node's innermost module.
     """
     stored = {tensor.name for tensor in model.graph.initializer}
     found: dict[str, str] = {}
@@ -31,16 +31,16 @@ def layer_nodes(model: "onnx.ModelProto") -> dict[str, str]:
 
 
 def _module(node: "onnx.NodeProto") -> str:
-    said = {one.key: one.value for one in node.metadata_props}.get(_SCOPES, "")
+    scopes_text = {one.key: one.value for one in node.metadata_props}.get(_SCOPES, "")
     try:
-        scopes = ast.literal_eval(said)
+        scopes = ast.literal_eval(scopes_text)
     except (ValueError, SyntaxError):
         return ""
     return str(scopes[-2]) if isinstance(scopes, list) and len(scopes) > 1 else ""
 
 
 def nodes_of_layers(model: "onnx.ModelProto", layers: Iterable[str]) -> list[str]:
-    """Name the nodes of some layers.
+    """Return the nodes of some layers.
 
     Raises
     ------
@@ -51,7 +51,6 @@ def nodes_of_layers(model: "onnx.ModelProto", layers: Iterable[str]) -> list[str
     for layer in layers:
         if layer not in known:
             raise RunError(
-                f"there is no layer '{layer}' to leave in float; the graph has "
-                f"{', '.join(known)[:300]}"
+                f"no layer '{layer}' to leave in float; the graph has {', '.join(known)[:300]}"
             )
     return [known[layer] for layer in layers]

@@ -1,4 +1,4 @@
-"""Magnitude pruning: the smallest weights are removed, layer by layer or over the whole model."""
+"""Magnitude pruning: remove the smallest weights, by layer or over the whole model."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     summary="removes the smallest weights, the same share in every layer",
 )
 def masks(weights: Mapping[str, "torch.Tensor"], sparsity: float) -> dict[str, "torch.Tensor"]:
-    """Masks that keep the largest magnitudes of each layer: 1 kept, 0 removed.
+    """Return masks that keep the largest magnitudes of each layer (1 kept, 0 removed).
 
     In a layer of n weights exactly ``round(sparsity * n)`` are removed; among equal magnitudes the
     earlier ones go first. The rule of Zhu and Gupta 2017 and Hooker et al. 2019.
@@ -25,7 +25,7 @@ def masks(weights: Mapping[str, "torch.Tensor"], sparsity: float) -> dict[str, "
     Parameters
     ----------
     weights : mapping of float tensors
-        The prunable weights by layer, all of them, also those now masked.
+        All prunable weights by layer, masked ones included.
     sparsity : float
         Share to remove, 0..1.
     """
@@ -41,7 +41,7 @@ def masks(weights: Mapping[str, "torch.Tensor"], sparsity: float) -> dict[str, "
 def global_masks(
     weights: Mapping[str, "torch.Tensor"], sparsity: float
 ) -> dict[str, "torch.Tensor"]:
-    """Masks that keep the largest magnitudes of the whole model: 1 kept, 0 removed.
+    """Return masks that keep the largest magnitudes of the model (1 kept, 0 removed).
 
     Of n prunable weights exactly ``round(sparsity * n)`` are removed, from wide layers more than
     from narrow ones ("global magnitude" of Blalock et al. 2020); at a sparsity near 1 a layer can

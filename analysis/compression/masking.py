@@ -1,4 +1,4 @@
-"""Masks from scores: remove the weights that score lowest, on a cubic schedule.
+"""Masks that remove the weights with the lowest scores, and the cubic schedule of sparsity.
 
 The schedule is that of Zhu and Gupta 2017.
 """
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def keep_best(scores: "torch.Tensor", sparsity: float) -> "torch.Tensor":
-    """Mask of the scores' shape: 1 kept, 0 removed.
+    """Return the mask of some scores: 1 kept, 0 removed.
 
     Of n scores exactly ``round(sparsity * n)``, the lowest, are removed; among equal scores the
     earlier ones go first.
@@ -24,7 +24,7 @@ def keep_best(scores: "torch.Tensor", sparsity: float) -> "torch.Tensor":
     flat, removed = scores.flatten(), round(sparsity * scores.numel())
     if not removed:
         return torch.ones_like(scores)
-    # By selection, which takes a sixth of the time of sorting.
+    # Selection takes a sixth of the time of sorting.
     threshold = flat.kthvalue(removed).values
     below, equal = flat < threshold, flat == threshold
     below |= equal & (equal.cumsum(0) <= removed - below.sum())
@@ -32,12 +32,12 @@ def keep_best(scores: "torch.Tensor", sparsity: float) -> "torch.Tensor":
 
 
 def in_each_layer(scores: "Weights", sparsity: float) -> "dict[str, torch.Tensor]":
-    """Masks that remove the same share of every layer."""
+    """Return masks that remove the same share of every layer."""
     return {name: keep_best(score, sparsity) for name, score in scores.items()}
 
 
 def over_all_layers(scores: "Weights", sparsity: float) -> "dict[str, torch.Tensor]":
-    """Masks of one threshold over all layers: their shares differ, the total is as asked."""
+    """Return masks of one threshold over all layers: shares differ, the total is the target."""
     import torch
 
     if not scores:
@@ -54,7 +54,7 @@ def over_all_layers(scores: "Weights", sparsity: float) -> "dict[str, torch.Tens
 class CubicSchedule:
     """``s(t) = s_f (1 - (1 - p)^3)`` with p from 0 to 1 between step ``begin`` and step ``end``.
 
-    Masks are made again at ``begin``, every ``every`` steps after it, and at ``end``.
+    Masks are updated at ``begin``, every ``every`` steps after it, and at ``end``.
     """
 
     final: float
@@ -63,7 +63,7 @@ class CubicSchedule:
     every: int
 
     def sparsity(self, step: int) -> float:
-        """Sparsity asked at a step, 0..1; it never falls."""
+        """Return the target sparsity at a step, 0..1, which never falls."""
         if step < self.begin:
             return 0.0
         if step >= self.end:
@@ -72,7 +72,7 @@ class CubicSchedule:
         return self.final * (1 - (1 - progress) ** 3)
 
     def is_update(self, step: int) -> bool:
-        """Whether the masks are made again at this step."""
+        """Return whether the masks are updated at this step."""
         if not self.begin <= step <= self.end:
             return False
         return step == self.end or (step - self.begin) % self.every == 0

@@ -1,4 +1,4 @@
-"""The ONNX graph of a model: exported once, then filled with the weights of each run."""
+"""Export a model's ONNX graph once and fill it with the weights of each run."""
 
 import logging
 import warnings
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from analysis.compression.int8 import session_options
+from analysis.compression.onnx_session import session_options
 from analysis.errors import RunError
 from analysis.models.spec import ModelSpec
 
@@ -47,9 +47,9 @@ def export_graph(model: "nn.Module", spec: ModelSpec) -> bytes:
 
 
 def fill_graph(graph: bytes, weights: Mapping[str, "torch.Tensor"]) -> "onnx.ModelProto | None":
-    """Put weights into an exported graph; None where a weight has no initializer of its name.
+    """Put weights into an exported graph; None if a weight has no matching initializer.
 
-    One of another shape does not count: a model that lost channels has its own graph.
+    Shapes must match: a model with removed channels has its own graph.
     """
     import onnx
     from onnx import numpy_helper
@@ -65,17 +65,17 @@ def fill_graph(graph: bytes, weights: Mapping[str, "torch.Tensor"]) -> "onnx.Mod
 
 
 def onnx_model(model: "nn.Module", spec: ModelSpec, graph: bytes) -> "onnx.ModelProto":
-    """ONNX form of a trained model: the shared graph with its weights, checked on two images.
+    """Return the ONNX graph of a trained model: the shared graph with its weights, verified.
 
-    Batch norms are folded into the convolutions before them.
+    Batch norms are folded into the convolutions before them. Outputs are compared on two images;
 
-    Where the exporter changed a weight on its way (so that the outputs differ by more than 1e-3
-    relative), the model is exported by itself.
+    if they differ by more than 1e-3 relative, because the exporter changed a weight, the model is
+    exported on its own.
 
     Raises
     ------
     RunError
-        That export does not compute what the model does either.
+        The own export differs from the model too.
     """
     import onnx
 
@@ -86,12 +86,12 @@ def onnx_model(model: "nn.Module", spec: ModelSpec, graph: bytes) -> "onnx.Model
             return filled
     own = _folded(onnx.load_model_from_string(export_graph(model, spec)))
     if not _agrees(own, model, spec):
-        raise RunError(f"the ONNX export of '{spec.name}' does not compute what the model does")
+        raise RunError(f"the ONNX export of '{spec.name}' differs from the model in its outputs")
     return own
 
 
 def _folded(model: "onnx.ModelProto") -> "onnx.ModelProto":
-    """Fold constants and batch norms; only now, since a folded weight no longer has its name."""
+    """Fold constants and batch norms, after filling: folded weights lose their names."""
     import onnxscript.optimizer
 
     folded = onnxscript.optimizer.optimize(model)

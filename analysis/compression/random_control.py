@@ -1,4 +1,4 @@
-"""Random pruning: the control that any rule of choosing weights has to beat."""
+"""Random pruning: the control that any rule for choosing weights must beat."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -20,11 +20,10 @@ if TYPE_CHECKING:
 def masks(
     weights: Mapping[str, "torch.Tensor"], sparsity: float, *, generator: "torch.Generator"
 ) -> dict[str, "torch.Tensor"]:
-    """Masks that keep weights drawn uniformly within each layer: 1 kept, 0 removed.
+    """Return masks that keep random weights of each layer (1 kept, 0 removed).
 
-    In a layer of n weights exactly ``round(sparsity * n)`` are removed. The generator comes in the
-    same state at every update, so that masks of growing sparsity are nested: what was removed
-    stays removed.
+    In a layer of n weights exactly ``round(sparsity * n)`` are removed. The generator is in the
+    same state at every update, so that masks of growing sparsity are nested.
     """
     import torch
 

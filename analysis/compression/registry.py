@@ -1,8 +1,8 @@
-"""The compression methods by name; their files are found, not listed.
+"""The registry of compression methods; their files are discovered, not listed.
 
-A method works either during training (it prunes: given weights and a sparsity, it says which to
-keep) or after training (it quantizes: given a trained model, it makes a smaller one). The registry
-and the methods' modules import torch only where they work, so that listing them is quick.
+A method works either during training (it prunes: from weights and a sparsity it makes masks) or
+after training (it quantizes a trained model). The registry and the methods' modules import torch
+only when they work, so that listing them is quick.
 """
 
 import importlib
@@ -27,12 +27,12 @@ class Method:
     """A registered method.
 
     ``work`` of a training method is ``masks(weights, sparsity) -> masks``, and of one that removes
-    channels ``scores(group) -> scores``; of a method after training it is
-    ``compress(trained, calibration) -> Compressed``. ``needs`` names what masks are given besides,
-    by keyword: ``gradients``, the mean absolute gradient of every weight, or ``generator``, the
-    run's own random numbers; a method after training that asks for the ONNX form of the model needs
-    ``graph``. ``sparsity`` is what a training method without a level asks. ``keeps_layers`` says
-    that a method after training leaves the ``float_layers`` of what it is given as they are.
+    channels ``scores(group) -> scores``; of a method after training it is ``compress(trained,
+    calibration) -> Compressed``. ``needs`` lists further keyword arguments of masks: ``gradients``,
+    the mean absolute gradient of every weight, or ``generator``, the run's own random numbers; a
+    method after training that uses the ONNX graph needs ``graph``. ``sparsity`` is the target of a
+    training method without a level. ``keeps_layers``: a method after training leaves
+    ``float_layers`` in float.
     """
 
     name: str
@@ -67,29 +67,29 @@ def register(
     name : str
         Its name on the command line.
     stage : {"training", "after-training"}
-        Whether it prunes while a model is trained, or makes a smaller one of a trained model.
+        Whether it prunes during training or compresses a trained model.
     takes_level : bool
-        Whether a variant of it has a level, such as a sparsity.
+        Whether its variants have a level, such as a sparsity.
     summary : str
-        What it does, in a few words.
+        Its effect, in a few words.
     needs : tuple of str
-        What it is given besides: ``gradients``, ``generator``, ``graph``.
+        Further arguments: ``gradients``, ``generator``, ``graph``.
     removes : {"weights", "channels"}
-        What its level is a share of.
+        The unit of its level.
     sparsity : float, optional
         Target sparsity of a method that prunes without a level, 0..1.
     keeps_layers : bool
-        Whether a method after training leaves the ``float_layers`` of what it is given in float.
+        Whether a method after training leaves ``float_layers`` in float.
 
     Raises
     ------
     ValueError
-        The name is taken, or a method that prunes without a level does not say its sparsity.
+        The name is registered already, or a method that prunes without a level has no sparsity.
     """
 
     def add(work: Callable[..., Any]) -> Callable[..., Any]:
         if name == DENSE_ID:
-            raise ValueError(f"'{DENSE_ID}' is what compressed models are compared with")
+            raise ValueError(f"'{DENSE_ID}' is the name of the uncompressed model")
         if (stage == "training" and not takes_level) != (sparsity is not None):
             raise ValueError(
                 f"compression method '{name}': 'sparsity' is for methods of training without a "
@@ -110,12 +110,12 @@ def methods() -> dict[str, Method]:
 
 
 def load_files(paths: Iterable[str]) -> None:
-    """Run Python files that register methods of a user's own, each once in a process.
+    """Run Python files that register user methods, each once per process.
 
     Raises
     ------
     UserError
-        A file is missing, does not run, registers nothing, or a name of its is taken.
+        A file is missing, fails, registers nothing, or a name in it is registered already.
     """
     for path in paths:
         file = Path(path).resolve()
@@ -132,7 +132,7 @@ def _load_file(file: Path) -> None:
     try:
         loader.loader.exec_module(importlib.util.module_from_spec(loader))
     except Exception as error:
-        # Nothing half-registered: the corrected file can be loaded in the same process.
+        # Undo registrations, so that the corrected file can be loaded in this process.
         for name in methods().keys() - before.keys():
             _METHODS.remove(name)
         raise UserError(f"--method-file {file} cannot be used: {error}") from error
@@ -148,7 +148,7 @@ def method(name: str) -> Method:
     Raises
     ------
     UserError
-        There is none of that name; the message lists those there are.
+        The name is unknown; the message lists the known ones.
     """
     known = methods()
     if name not in known:
@@ -162,8 +162,8 @@ def check_variant(variant: Variant) -> None:
     Raises
     ------
     UserError
-        A method is unknown, lacks its level or has one too many, or the steps do not combine: one
-        method of training at most, then one after training at most.
+        A method is unknown, a level is missing or superfluous, or the steps do not combine: at most
+        one method of training, then at most one after training.
     """
     stages = []
     for step in variant.steps:
@@ -187,15 +187,15 @@ def check_variant(variant: Variant) -> None:
 
 
 def trained_part(variant: Variant) -> Variant:
-    """Return the variant that is trained before what comes after training is applied."""
+    """Return the trained variant that quantization starts from."""
     steps = [step for step in variant.steps if method(step.method).stage == "training"]
     return Variant(tuple(steps))
 
 
-def asked_sparsity(variant: Variant) -> float | None:
-    """Return the sparsity a variant asks for: 0 where dense, None where nothing is pruned.
+def target_sparsity_of(variant: Variant) -> float | None:
+    """Return the target sparsity of a variant: 0 for dense, None without pruning.
 
-    Of a method that removes channels it is the share of the channels.
+    For methods that remove channels it is the share of the channels.
     """
     if variant.is_dense:
         return 0.0
@@ -205,12 +205,12 @@ def asked_sparsity(variant: Variant) -> float | None:
 
 
 def quantization(variant: Variant) -> Method | None:
-    """Return the method that is applied after training, if any."""
+    """Return the method applied after training, if any."""
     found = [method(step.method) for step in variant.steps]
     return next((m for m in found if m.stage == "after-training"), None)
 
 
 def needs_graph(variant: Variant) -> bool:
-    """Whether a variant starts from the ONNX form of its model."""
+    """Return whether a variant starts from the ONNX graph of its model."""
     found = quantization(variant)
     return found is not None and "graph" in found.needs

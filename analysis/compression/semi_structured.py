@@ -1,4 +1,4 @@
-"""Semi-structured 2:4 pruning, the pattern that sparse tensor cores compute twice as fast."""
+"""Semi-structured 2:4 pruning, a pattern that sparse tensor cores compute twice as fast."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -19,12 +19,12 @@ _GROUP, _REMOVED = 4, 2
     summary="2:4: of every four neighbours along a layer's inputs the two smallest are removed",
 )
 def masks(weights: Mapping[str, "torch.Tensor"], sparsity: float) -> dict[str, "torch.Tensor"]:
-    """Masks of the 2:4 pattern along the input dimension: 1 kept, 0 removed.
+    """Return masks of the 2:4 pattern along the input dimension (1 kept, 0 removed).
 
     At sparsity 0.5 every group of four consecutive inputs keeps its two largest magnitudes (Mishra
-    et al. 2021). On the way there, at sparsity s, the share 2 s of the groups has the pattern,
-    those first whose pair to remove weighs least. A layer whose number of inputs (a group's, in a
-    grouped convolution) is no multiple of four stays whole.
+    et al. 2021). At a sparsity s below, the share 2 s of the groups has the pattern, those with the
+    smallest pair first. A layer whose number of inputs (per group, in a grouped convolution) is not
+    a multiple of four is not pruned.
 
     Parameters
     ----------

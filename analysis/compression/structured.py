@@ -1,4 +1,4 @@
-"""Structured pruning: whole channels are removed, and the model truly shrinks."""
+"""Structured pruning: remove whole channels, so that the model shrinks."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     "is the share of the channels",
 )
 def scores(group: Any) -> "torch.Tensor | None":
-    """Scores of the channels of a group of coupled layers, shape [channels]; the lowest go.
+    """Return the scores of a coupled group's channels, [channels]; the lowest are removed.
 
-    The sum of squares of what goes with a channel, averaged over the layers that share it, as a
-    multiple of the group's mean (group magnitude, Fang et al. 2023); None where the group has no
-    layer that can be scored.
+    The score is the sum of squares of a channel's weights, averaged over the layers that share it,
+    as a multiple of the group's mean (group magnitude, Fang et al. 2023); None if no layer of the
+    group can be scored.
     """
     from torch_pruning.pruner.importance import GroupMagnitudeImportance
 

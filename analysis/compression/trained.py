@@ -1,4 +1,4 @@
-"""What a method after training is given, and what it gives back."""
+"""The input and the result of methods after training."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,9 +20,8 @@ Logits = npt.NDArray[np.floating[Any]]
 class Trained:
     """A trained run: the torch model in evaluation mode, and its ONNX graph on demand.
 
-    The model lies on the CPU; ``device`` is where it may compute. ``float_layers`` are the modules
-    that are to stay as they are; ``memory`` is a method's own, for the next time that it is given
-    the same model.
+    The model is on the CPU; ``device`` is where it may compute. ``float_layers`` are the modules to
+    leave in float; ``memory`` is a method's cache for the same model.
     """
 
     model: "nn.Module"
@@ -32,7 +31,7 @@ class Trained:
     memory: dict[str, Any] = field(default_factory=dict, compare=False)
 
     def weight_bits(self, bits: float) -> float:
-        """Mean width of a stored weight where those of the other layers are stored in ``bits``."""
+        """Return the mean bits of a stored weight if the other layers are stored in ``bits``."""
         from analysis.models.weights import layers
 
         if not self.float_layers:
@@ -40,8 +39,8 @@ class Trained:
         sizes = {
             name: one.get_parameter("weight").numel() for name, one in layers(self.model).items()
         }
-        kept = sum(sizes.get(name, 0) for name in self.float_layers)
-        return (32.0 * kept + bits * (sum(sizes.values()) - kept)) / sum(sizes.values())
+        in_float = sum(sizes.get(name, 0) for name in self.float_layers)
+        return (32.0 * in_float + bits * (sum(sizes.values()) - in_float)) / sum(sizes.values())
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class Compressed:
     """A compressed model: normalized float32 images [B, C, H, W] -> logits [B, classes].
 
     ``size_bytes`` counts weights, scales, zero points and buffers as stored, ``weight_bits`` the
-    width of a stored weight; ``compute_dtype`` is what the layers compute in.
+    bits of a stored weight; ``compute_dtype`` is the type the layers compute in.
     """
 
     predict: Callable[[Batch], Logits]
@@ -61,14 +60,14 @@ class Compressed:
 def torch_predict(
     model: "nn.Module", device: str = "cpu", dtype: "torch.dtype | None" = None
 ) -> Callable[[Batch], Logits]:
-    """Make ``predict`` of a torch model that computes in a dtype (float32) on a device."""
+    """Return a prediction function of a torch model in a dtype (float32) on a device."""
     import torch
 
     model.eval()
 
     def predict(images: Batch) -> Logits:
         with torch.inference_mode():
-            # Channels last by way of NHWC, as in training: with one channel torch cannot tell.
+            # Channels last through NHWC, as in training: with one channel torch cannot distinguish.
             last = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 2, 3, 1)))
             logits = model(last.to(device, dtype or torch.float32).permute(0, 3, 1, 2))
             return np.asarray(logits.float().cpu().numpy())

@@ -1,4 +1,4 @@
-"""Weight-only quantization: weights stored as int8 or int4, computed with in float32."""
+"""Weight-only quantization: weights stored as int8 or int4, computed in float32."""
 
 import copy
 

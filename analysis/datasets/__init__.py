@@ -1,4 +1,4 @@
-"""Datasets: one face for all of them, one file a source."""
+"""Datasets behind one interface, one file a source."""
 
 from analysis.datasets.registry import dataset_kinds, open_dataset, register
 

@@ -1,4 +1,4 @@
-"""The face of a dataset: images lazily, labels, class names, metadata, a fingerprint, a split."""
+"""The interface of datasets: lazy images, labels, class names, metadata, fingerprint, splits."""
 
 import hashlib
 import io
@@ -25,27 +25,27 @@ Indices = npt.NDArray[np.intp]
 
 
 class Images(Protocol):
-    """A sequence of pictures, each decoded when it is asked for."""
+    """A sequence of images, decoded on access."""
 
     def __len__(self) -> int:
-        """Count the pictures."""
+        """Return the number of images."""
 
     def __getitem__(self, index: int) -> Image.Image:
-        """Decode one picture, upright, as L or RGB; raises UnusableImageError."""
+        """Decode one image, upright, as L or RGB; raises UnusableImageError."""
 
     def take(self, indices: Indices) -> "Images":
-        """Return some of the pictures, in that order."""
+        """Return some of the images, in that order."""
 
     def digest(self) -> str:
-        """SHA-256 of the content."""
+        """Return the SHA-256 of the content."""
 
     def digests(self) -> list[bytes]:
-        """SHA-256 of each picture as it is stored; empty where it cannot be read."""
+        """Return the SHA-256 of each stored image, empty if it cannot be read."""
 
 
 @dataclass(frozen=True)
 class ArrayImages:
-    """Pictures that lie in memory: uint8 [N, H, W] grey or [N, H, W, 3] colour."""
+    """Images in memory: uint8 [N, H, W] grey or [N, H, W, 3] colour."""
 
     pixels: npt.NDArray[np.uint8]
 
@@ -67,7 +67,7 @@ class ArrayImages:
 
 @dataclass(frozen=True)
 class EncodedImages:
-    """Pictures that lie in memory as encoded files (PNG, JPEG and so on), an Arrow column."""
+    """Encoded images in memory (PNG, JPEG and so on), an Arrow column."""
 
     content: pa.ChunkedArray
     grey: GreyScale = FULL_SCALE
@@ -93,7 +93,7 @@ class EncodedImages:
 
 @dataclass(frozen=True)
 class FileImages:
-    """Pictures that lie in files below a folder, named by relative POSIX paths."""
+    """Image files below a folder, named by relative POSIX paths."""
 
     root: Path
     paths: tuple[str, ...]
@@ -120,7 +120,7 @@ class FileImages:
 
     @cached_property
     def _digests(self) -> tuple[bytes, ...]:
-        # Read once: the fingerprint and the search for duplicates both ask.
+        # Cached for the fingerprint and the search for duplicates.
         with ThreadPoolExecutor() as pool:
             return tuple(pool.map(self._digest_of, self.paths))
 
@@ -134,7 +134,7 @@ class FileImages:
 
 @dataclass(frozen=True)
 class JoinedImages:
-    """Pictures of two sources, one after the other."""
+    """Images of two sources, one after the other."""
 
     first: Images
     second: Images
@@ -163,31 +163,31 @@ class JoinedImages:
 
 @dataclass(frozen=True)
 class PickedImages:
-    """Some of the pictures of a source, in an order of their own."""
+    """Some images of a source, in any order."""
 
     source: Images
-    places: tuple[int, ...]
+    indices: tuple[int, ...]
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.indices)
 
     def __getitem__(self, index: int) -> Image.Image:
-        return self.source[self.places[index]]
+        return self.source[self.indices[index]]
 
     def take(self, indices: Indices) -> "PickedImages":
-        return PickedImages(self.source, tuple(self.places[i] for i in indices))
+        return PickedImages(self.source, tuple(self.indices[i] for i in indices))
 
     def digest(self) -> str:
         return hashlib.sha256(b"".join(self.digests())).hexdigest()
 
     def digests(self) -> list[bytes]:
-        every = self.source.digests()
-        return [every[place] for place in self.places]
+        digests = self.source.digests()
+        return [digests[index] for index in self.indices]
 
 
 @dataclass(frozen=True)
 class Split:
-    """One half of a dataset: pictures, class ids [N], paths or None, and ``meta_*`` columns."""
+    """One split of a dataset: images, class ids [N], paths or None, and ``meta_*`` columns."""
 
     images: Images
     labels: npt.NDArray[np.int64]
@@ -196,7 +196,7 @@ class Split:
 
     def __post_init__(self) -> None:
         if len(self.images) != len(self.labels):
-            raise ValueError("as many labels as images are needed")
+            raise ValueError("labels and images differ in number")
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -211,7 +211,7 @@ class Split:
         )
 
     def joined(self, other: "Split") -> "Split":
-        """Return the images of both, these first."""
+        """Return the images of both splits, these first."""
         paths = None
         if self.paths is not None and other.paths is not None:
             paths = [*self.paths, *other.paths]
@@ -226,11 +226,11 @@ class Split:
         )
 
     def name_of(self, index: int, split: str) -> str:
-        """Name one picture for a person: its path, else its place."""
+        """Return the name of an image for messages: its path, else its index."""
         return self.paths[index] if self.paths is not None else f"{split}[{index}]"
 
     def digest(self) -> str:
-        """SHA-256 of pictures, labels and metadata."""
+        """Return the SHA-256 of images, labels and metadata."""
         digest = hashlib.sha256(self.images.digest().encode())
         digest.update(self.labels.astype("<i8").tobytes())
         if self.metadata is not None:
@@ -242,12 +242,11 @@ class Split:
 class Dataset:
     """Train and test split over the same classes; ``class_names`` is in order of class id.
 
-    ``native_size`` is (height, width) where all images share one, ``channels`` 1 (grey) or 3.
-    ``left_out`` lists what was not used already when the dataset was opened, ``notes`` says in
-    sentences what else a person should know of the data. ``whole`` is all of it where the source
-    has one split alone, which was divided here. ``grey`` is the scale of grey images of more than 8
-    bits, where there are any. ``pool`` has all images that a train split with a long tail is drawn
-    from, those of a class in the order drawn; ``tail`` how many each class has for seed 0, where
+    ``native_size`` is the common (height, width) of all images, if any; ``channels`` is 1 (grey) or
+    3. ``left_out`` lists files left out on opening, ``notes`` remarks on the data. ``whole`` holds
+    all images of a source with a single split, which was divided here. ``grey`` is the scale of
+    grey images of more than 8 bits, if any. ``pool`` holds all images that a long-tailed train
+    split is drawn from, by class in the order drawn; ``tail`` is the number per class for seed 0 if
     the tail rotates over seeds and ``train`` is that pool.
     """
 
@@ -264,7 +263,7 @@ class Dataset:
     tail: tuple[int, ...] | None = None
 
     def fingerprint(self) -> str:
-        """SHA-256 of class names and both splits: equal exactly where the data are equal."""
+        """Return the SHA-256 of class names and both splits, the identity of the data."""
         digest = hashlib.sha256("\0".join(self.class_names).encode("utf-8", "surrogateescape"))
         for split in (self.train, self.test):
             digest.update(split.digest().encode())
@@ -276,27 +275,26 @@ class Dataset:
 
     @property
     def n_images(self) -> int:
-        """Count the images of all splits."""
+        """Number of images of all splits."""
         return len(self.train) + len(self.test) if self.whole is None else len(self.whole)
 
     def audited(self, split: str | None) -> tuple["Dataset", str]:
-        """Take the images that models trained elsewhere are evaluated on as the test split.
+        """Select the images to evaluate external models on as the test split.
 
         Parameters
         ----------
         split : {"all", "test", "train"} or None
-            Without, the test split where there is one, else all images: nothing is trained, so
-            nothing need be kept apart.
+            By default the test split if there is one, else all images, since nothing is trained.
 
         Returns
         -------
         Dataset, str
-            And which images those are, in words.
+            The dataset and a description of the images.
 
         Raises
         ------
         UserError
-            There is no such image.
+            The split is empty.
         """
         if self.whole is None:
             parts = {"test": self.test, "train": self.train}
@@ -312,18 +310,16 @@ class Dataset:
             images = self.whole if self.whole is not None else self.train.joined(self.test)
             return replace(self, test=images), "all images, of no split"
         if not len(parts[chosen]):
-            raise UserError(
-                f"--split {chosen}: the data have no image there; --split all takes all"
-            )
+            raise UserError(f"--split {chosen}: the data have no such images; use --split all")
         return replace(self, test=parts[chosen]), words[chosen]
 
     @property
     def n_train(self) -> int:
-        """Count the images that one model is trained on; those of seed 0 where the tail rotates."""
+        """Number of training images of one model; of seed 0 if the tail rotates."""
         return len(self.train) if self.tail is None else sum(self.tail)
 
     def limited(self, train_limit: int | None, test_limit: int | None) -> "Dataset":
-        """Keep at most so many images of a split, stratified by class, always the same ones."""
+        """Limit the images of each split, stratified by class and reproducible."""
         return replace(
             self, train=_limit(self.train, train_limit), test=_limit(self.test, test_limit)
         )
@@ -336,7 +332,7 @@ def _limit(split: Split, limit: int | None) -> Split:
 
 
 def stratified_sample(labels: npt.NDArray[np.int64], size: int, *, random_seed: int = 0) -> Indices:
-    """Draw ``size`` places, each class in proportion (largest remainders), ascending.
+    """Draw ``size`` indices, each class in proportion (largest remainders), ascending.
 
     Raises
     ------
@@ -346,16 +342,16 @@ def stratified_sample(labels: npt.NDArray[np.int64], size: int, *, random_seed: 
     classes, counts = np.unique(labels, return_counts=True)
     if size < len(classes):
         raise UserError(
-            f"a limit of {size} images leaves classes without one; at least {len(classes)} needed"
+            f"a limit of {size} images leaves classes empty; expected at least {len(classes)}"
         )
     exact = counts * (size / len(labels))
     take = np.maximum(np.floor(exact).astype(int), 1)
     order = np.argsort(-(exact - np.floor(exact)), kind="stable")
-    for place in np.resize(order, 2 * len(order) * max(1, abs(size - int(take.sum())))):
-        if take.sum() < size and take[place] < counts[place]:
-            take[place] += 1
-        elif take.sum() > size and take[place] > 1:
-            take[place] -= 1
+    for index in np.resize(order, 2 * len(order) * max(1, abs(size - int(take.sum())))):
+        if take.sum() < size and take[index] < counts[index]:
+            take[index] += 1
+        elif take.sum() > size and take[index] > 1:
+            take[index] -= 1
     generator = np.random.default_rng(random_seed)
     chosen = [
         generator.permutation(np.flatnonzero(labels == c))[:n]
@@ -365,7 +361,7 @@ def stratified_sample(labels: npt.NDArray[np.int64], size: int, *, random_seed: 
 
 
 def meta_frame(frame: pd.DataFrame) -> pd.DataFrame | None:
-    """Name columns ``meta_*``, each once; None where there is no column."""
+    """Prefix column names with ``meta_`` and make them unique; None without columns."""
     names: list[str] = []
     for column in frame.columns:
         name = stem = schema.META_PREFIX + str(column).removeprefix(schema.META_PREFIX)
@@ -380,10 +376,10 @@ def meta_frame(frame: pd.DataFrame) -> pd.DataFrame | None:
 def stratified_split(
     labels: npt.NDArray[np.int64], *, test_share: float = 0.3, random_seed: int = 0
 ) -> tuple[Indices, Indices]:
-    """Places of the train and of the test images, both ascending.
+    """Return the indices of train and test images, both ascending.
 
-    Of a class with n images ``round(test_share * n)`` go to test, at least one to either side where
-    n >= 2; a single image goes to train.
+    Of a class with n images ``round(test_share * n)`` go to test, at least one to each split if n
+    >= 2; a single image goes to train.
     """
     generator = np.random.default_rng(random_seed)
     test = []

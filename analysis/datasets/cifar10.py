@@ -1,4 +1,4 @@
-"""``cifar10[:DIR]``: Parquet in Hugging Face's image layout, or the publisher's binary version."""
+"""Open ``cifar10[:DIR]``: Parquet in Hugging Face's image layout, or the binary version."""
 
 import tarfile
 from dataclasses import replace
@@ -49,12 +49,12 @@ def _binary_splits(folder: Path) -> tuple[Split, Split]:
     test = inner / "test_batch.bin"
     if not batches or not test.is_file():
         hint = (
-            "; its pickles are not read: take the binary version"
+            "; pickles are not read: use the binary version"
             if any(inner.rglob("data_batch_1"))
             else ""
         )
         raise UserError(
-            f"{folder} holds neither train/test Parquet files nor data_batch_*.bin and "
+            f"{folder} has neither train/test Parquet files nor data_batch_*.bin and "
             f"test_batch.bin{hint}"
         )
     return _read_binary(batches), _read_binary([test])

@@ -1,8 +1,8 @@
-"""Decoding one picture from anywhere into an upright grey or colour image.
+"""Decode an image file to an upright grey or colour image.
 
-Memory stays bounded: a picture of more than ``LARGE_PIXELS`` is decoded alone and kept at a
-reduced size of at least ``KEPT_SIDE`` pixels on its shorter side (a JPEG is never decoded larger),
-and one of more than twice Pillow's ``MAX_IMAGE_PIXELS``, a decompression bomb, is refused unread.
+Memory is bounded: images of more than ``LARGE_PIXELS`` are decoded one at a time and reduced to at
+least ``KEPT_SIDE`` pixels on the shorter side (a JPEG is never decoded larger); images of more than
+twice Pillow's ``MAX_IMAGE_PIXELS``, decompression bombs, are refused unread.
 """
 
 import importlib
@@ -25,7 +25,7 @@ KEPT_SIDE = 1_024
 _INTEGERS = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 _FLOATS = ("F",)
 HEIC_READER = "pillow-heif"
-# Brands of HEIC in the first box of a file; AVIF, which Pillow reads, has others.
+# Brands of HEIC in the first box of a file; AVIF has others.
 _HEIC = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs")
 _HEIF = (b"mif1", b"msf1")
 _ORIGINAL_SIZE = "lethe_original_size"
@@ -34,12 +34,12 @@ _one_large_at_a_time = threading.Lock()
 
 @dataclass(frozen=True)
 class GreyScale:
-    """What grey values of more than 8 bits are divided by, one number for all images of a dataset.
+    """The white level of grey values of more than 8 bits, one for all images of a dataset.
 
     Parameters
     ----------
     integers, floats : float
-        Of images of whole numbers, and of floating-point numbers: the value that is white.
+        White level of integer and of floating-point images.
     """
 
     integers: float = 65_535.0
@@ -50,19 +50,19 @@ FULL_SCALE = GreyScale()
 
 
 class UnusableImageError(Exception):
-    """The picture cannot be decoded; says why in a few words."""
+    """The image cannot be decoded; the message says why."""
 
 
 def upright(source: Path | IO[bytes], grey: GreyScale = GreyScale()) -> Image.Image:
-    """Decode the first frame, turned as its EXIF orientation says, as L or RGB.
+    """Decode the first frame, rotated by its EXIF orientation, as L or RGB.
 
-    Grey of more than 8 bits is scaled to 8 bits by ``grey``, transparency is laid on white, CMYK
-    and palettes are converted.
+    Grey of more than 8 bits is scaled to 8 bits by ``grey``, transparency is put on white, CMYK and
+    palettes are converted.
 
     Raises
     ------
     UnusableImageError
-        The file is missing, empty, no file, truncated, no picture, or a decompression bomb.
+        The file is missing, empty, not regular, truncated, not an image, or a decompression bomb.
     """
     try:
         with open_regular(source) if isinstance(source, Path) else nullcontext(source) as file:
@@ -85,13 +85,13 @@ def upright(source: Path | IO[bytes], grey: GreyScale = GreyScale()) -> Image.Im
     except UnidentifiedImageError:
         raise UnusableImageError("is no image that can be read") from None
     except Exception as error:
-        # Decoders of some thirty formats meet damage with whatever goes wrong first.
+        # A damaged file can raise any exception.
         reason = " ".join(f"{error}".split()) or type(error).__name__
         raise UnusableImageError(f"cannot be decoded: {reason}") from None
 
 
 def _opened(file: IO[bytes]) -> Image.Image:
-    """Open a picture; HEIC with the package that reads it, where that is installed."""
+    """Open an image, HEIC with its package if installed."""
     try:
         return open_picture(file)
     except UnidentifiedImageError:
@@ -109,15 +109,15 @@ def _opened(file: IO[bytes]) -> Image.Image:
 
 
 def _is_heif(head: bytes) -> bool:
-    """Whether a file of the general brand says among its others that it is HEIC."""
+    """Return whether a file of the general HEIF brand lists a HEIC brand."""
     others = [head[i : i + 4] for i in range(16, len(head), 4)]
     return head[8:12] in _HEIF and any(one in _HEIC for one in others)
 
 
 def deep_mode(file: IO[bytes]) -> str | None:
-    """Say whether a picture is grey of more than 8 bits: ``integers``, ``floats``, or None.
+    """Return ``integers`` or ``floats`` for grey images of more than 8 bits, else None.
 
-    The header alone is read; None too where it is no picture.
+    Only the header is read; None for files that are not images.
     """
     head = file.read(26)
     file.seek(0)
@@ -129,12 +129,12 @@ def deep_mode(file: IO[bytes]) -> str | None:
         with open_picture(file) as opened:
             mode = opened.mode
     except Exception:
-        return None  # decoding it will say why
+        return None  # decoding reports why
     return "integers" if mode in _INTEGERS else "floats" if mode in _FLOATS else None
 
 
 def largest_value(file: IO[bytes]) -> float:
-    """Return the largest finite value of a picture; 0 where it cannot be decoded."""
+    """Return the largest finite value of an image; 0 if it cannot be decoded."""
     try:
         with open_picture(file) as opened:
             is_large = opened.width * opened.height > LARGE_PIXELS
@@ -142,11 +142,11 @@ def largest_value(file: IO[bytes]) -> float:
                 values = np.asarray(opened)
                 return float(np.max(values, where=np.isfinite(values), initial=0))
     except Exception:
-        return 0.0  # decoding it will say why
+        return 0.0  # decoding reports why
 
 
 def original_size(image: Image.Image) -> tuple[int, int]:
-    """Width and height of a decoded picture before it was reduced."""
+    """Return width and height of a decoded image before reduction."""
     size: tuple[int, int] = image.info.get(_ORIGINAL_SIZE, image.size)
     return size
 

@@ -1,4 +1,4 @@
-"""``digits`` and ``digits-longtail``: scikit-learn's 1,797 real handwritten digits, 8 x 8 grey."""
+"""Open ``digits`` and ``digits-longtail``, scikit-learn's 1,797 handwritten digits, 8 x 8 grey."""
 
 from collections.abc import Callable
 
@@ -57,7 +57,7 @@ def open_digits_longtail(place: str | None) -> Dataset:
     from a fixed random seed, and is recorded in ``meta_planted``; ``meta_clean_label`` is the true
     digit, which differs from the label exactly under ``label_noise``.
 
-    ``pool`` has the 60 % that the train split is drawn from, class by class in the order drawn.
+    ``pool`` holds the 60 % that the train split is drawn from, by class in the order drawn.
     """
     _no_place("digits-longtail", place)
     pixels, labels = _load()
@@ -86,12 +86,12 @@ def _kept(class_id: int, n_members: int) -> int:
 def _plant(
     pixels: Pixels, labels: npt.NDArray[np.int64], generator: np.random.Generator
 ) -> list[str]:
-    """Change pixels and labels in place; return what was planted, an image each."""
+    """Change pixels and labels in place; return the planted difficulty of each image."""
     planted = ["none"] * len(labels)
     count = round(len(labels) * PLANTED_SHARE)
     order = generator.permutation(len(labels))
-    for place, kind in enumerate(PLANTED):
-        for i in order[place * count : (place + 1) * count]:
+    for index, kind in enumerate(PLANTED):
+        for i in order[index * count : (index + 1) * count]:
             planted[i] = kind
             if kind == "label_noise":
                 labels[i] = (labels[i] + generator.integers(1, 10)) % 10

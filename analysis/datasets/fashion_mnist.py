@@ -1,4 +1,4 @@
-"""``fashion-mnist[:DIR]``: the publisher's four idx files, gzipped or not."""
+"""Open ``fashion-mnist[:DIR]``, the publisher's four idx files, gzipped or not."""
 
 import gzip
 import math
@@ -53,7 +53,7 @@ def _split(folder: Path, prefix: str) -> Split:
     images = read_idx(_find(folder, f"{prefix}-images-idx3-ubyte"))
     labels = read_idx(_find(folder, f"{prefix}-labels-idx1-ubyte")).astype(np.int64)
     if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
-        raise UserError(f"{folder}: images and labels of '{prefix}' do not belong together")
+        raise UserError(f"{folder}: images and labels of '{prefix}' do not match")
     if labels.max(initial=0) >= len(CLASS_NAMES):
         raise UserError(f"{folder}: a label of '{prefix}' is {labels.max()}; expected 0 to 9")
     return Split(ArrayImages(images), labels)
@@ -63,7 +63,7 @@ def _find(folder: Path, name: str) -> Path:
     for candidate in (folder / f"{name}.gz", folder / name):
         if candidate.is_file():
             return candidate
-    raise UserError(f"{folder} holds no {name}.gz (nor the same without .gz)")
+    raise UserError(f"{folder} has no {name}.gz, nor {name}")
 
 
 def read_idx(path: Path) -> npt.NDArray[np.uint8]:
@@ -72,7 +72,7 @@ def read_idx(path: Path) -> npt.NDArray[np.uint8]:
     Raises
     ------
     UserError
-        The file is no such file, or shorter or longer than its header says.
+        The file has another format or another length than its header says.
     """
     try:
         raw = path.read_bytes()
@@ -83,5 +83,5 @@ def read_idx(path: Path) -> npt.NDArray[np.uint8]:
         raise UserError(f"{path} is damaged: {error}") from None
     start = 4 + 4 * dimensions
     if zero != 0 or kind != 8 or len(content) - start != math.prod(shape):
-        raise UserError(f"{path} is damaged: no idx file of the length its header says")
+        raise UserError(f"{path} is damaged: it is not an idx file of the length in its header")
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)

@@ -1,4 +1,4 @@
-"""Files of datasets: find them below a folder, open them without hanging, fetch them once."""
+"""Find, read and download the files of datasets."""
 
 import hashlib
 import os
@@ -13,30 +13,30 @@ LeftOut = dict[str, str]
 
 
 def shown(path: str) -> str:
-    r"""Write a path as valid Unicode: bytes of a name that are no UTF-8 become ``\xNN``."""
+    r"""Write a path as valid Unicode: bytes that are not UTF-8 become ``\xNN``."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def left_out(path: str, reason: str) -> LeftOut:
-    """Name a file that is not used, with the reason."""
+    """Return the entry of a left-out file and its reason."""
     return {"file": shown(path), "reason": reason}
 
 
 @dataclass
 class Scan:
-    """Regular files below a folder, relative POSIX paths in sorted order, and all the rest."""
+    """Sorted relative POSIX paths of regular files below a folder, and all left-out entries."""
 
     files: list[str] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
 
 
 def read_text(path: Path, option: str, *, most_bytes: int, what: str) -> str:
-    """Read a text file that an option names.
+    """Read the text file of an option.
 
     Raises
     ------
     UserError
-        It is missing, no text, or larger than ``what`` can be.
+        The file is missing, not text, or larger than ``what`` can be.
     """
     try:
         return read_bounded(path, most_bytes).decode("utf-8-sig")
@@ -49,7 +49,7 @@ def read_text(path: Path, option: str, *, most_bytes: int, what: str) -> str:
 
 
 def lines_of(text: str) -> list[str]:
-    """Lines without space around them; empty ones at the end are left out."""
+    """Return the stripped lines of a text without trailing empty ones."""
     lines = [line.strip() for line in text.splitlines()]
     while lines and not lines[-1]:
         lines.pop()
@@ -57,27 +57,27 @@ def lines_of(text: str) -> list[str]:
 
 
 def scan(root: Path) -> Scan:
-    """Find every file below a folder.
+    """Find all files below a folder.
 
-    A link to a folder is entered unless it leads into, or to above, a folder that is read anyway:
-    so no loop is followed and no file is used twice. Hidden files (also those in hidden folders),
-    empty folders and what is no regular file are left out with a reason.
+    Links to folders are followed unless they lead into or above a folder that is read anyway, so
+    that no loop is followed and no file is used twice. Hidden files, empty folders and irregular
+    files are left out with a reason.
     """
     found = Scan()
     entered = [os.path.realpath(root)]
     folders = [""]
     while folders:
-        place = folders.pop()
+        folder = folders.pop()
         try:
-            with os.scandir(root / place) as entries:
+            with os.scandir(root / folder) as entries:
                 inside = sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
-            found.left_out.append(left_out(place, f"cannot be listed: {error.strerror}"))
+            found.left_out.append(left_out(folder, f"cannot be listed: {error.strerror}"))
             continue
-        if not inside and place:
-            found.left_out.append(left_out(place, "is a folder with nothing in it"))
+        if not inside and folder:
+            found.left_out.append(left_out(folder, "is an empty folder"))
         for entry in inside:
-            path = f"{place}/{entry.name}" if place else entry.name
+            path = f"{folder}/{entry.name}" if folder else entry.name
             reason = _unusable(entry, entered)
             if reason is not None:
                 found.left_out.append(left_out(path, reason))
@@ -92,7 +92,7 @@ def scan(root: Path) -> Scan:
 
 
 def _unusable(entry: "os.DirEntry[str]", entered: list[str]) -> str | None:
-    """Why an entry can be neither a file nor a folder to enter; notes the links that are."""
+    """Return why an entry can be neither read nor entered, or None; record followed links."""
     try:
         if entry.is_dir():
             return _loop(entry, entered) if entry.is_symlink() else None
@@ -100,7 +100,7 @@ def _unusable(entry: "os.DirEntry[str]", entered: list[str]) -> str | None:
             return None
         return what_it_is(entry.stat().st_mode)
     except FileNotFoundError:
-        return "is a link to nothing" if entry.is_symlink() else "is missing"
+        return "is a broken link" if entry.is_symlink() else "is missing"
     except OSError as error:
         return f"cannot be read: {error.strerror}"
 
@@ -115,12 +115,12 @@ def _loop(link: "os.DirEntry[str]", entered: list[str]) -> str | None:
 
 
 def data_home() -> Path:
-    """Return the folder for downloaded data: ``LETHE_DATA``, else ``~/.cache/lethe``."""
+    """Return the folder for downloads: ``LETHE_DATA``, else ``~/.cache/lethe``."""
     return Path(os.environ.get("LETHE_DATA") or Path.home() / ".cache" / "lethe")
 
 
 def fetch(url: str, target: Path, md5: str, kind: str) -> Path:
-    """Download a file unless it is there; a file of another MD5 is refused and not kept.
+    """Download a file if it is missing; refuse and delete a file of another MD5.
 
     Raises
     ------
@@ -142,8 +142,8 @@ def fetch(url: str, target: Path, md5: str, kind: str) -> Path:
         os.replace(partial, target)
     except OSError as error:
         raise UserError(
-            f"dataset '{kind}' could not be downloaded ({error}); where its files lie here "
-            f"already, write {kind}:DIR"
+            f"dataset '{kind}' could not be downloaded ({error}); if you have its "
+            f"files, write {kind}:DIR"
         ) from None
     finally:
         partial.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""``folder:DIR``: a folder of class folders, or of files with a table of labels."""
+"""Open ``folder:DIR``, a folder of class folders, or of files with a table of labels."""
 
 import posixpath
 import warnings
@@ -24,7 +24,7 @@ LABEL = "label"
 
 @dataclass(frozen=True)
 class FolderTable:
-    """Columns by file (its path as shown), ``files`` that were read, and what was left out."""
+    """Columns by file path, the ``files`` of the tables, and left-out rows."""
 
     columns: pd.DataFrame
     files: tuple[str, ...]
@@ -33,32 +33,31 @@ class FolderTable:
 
     @property
     def name(self) -> str:
-        """Name the tables for a person."""
+        """Names of the tables for messages."""
         return " and ".join(self.files)
 
     @property
     def has_labels(self) -> bool:
-        """Whether a class is given for files."""
+        """Whether the tables have a label column."""
         return LABEL in self.columns
 
     def labels(self) -> dict[str, str]:
-        """Class of each file that is given one."""
+        """Return the class of each labelled file."""
         return dict(self.columns[LABEL].dropna()) if self.has_labels else {}
 
 
-def read_tables(root: Path, files: Sequence[str], places: Iterable[str]) -> FolderTable:
-    """Read the tables that lie in the root ("") or in a split's folder, among ``files``.
+def read_tables(root: Path, files: Sequence[str], folders: Iterable[str]) -> FolderTable:
+    """Read the tables in the root ("") and in the splits' folders, among ``files``.
 
-    A table names files relative to the folder it lies in. Where two speak of one file their
-    columns are joined, the first in order winning. A table that cannot be read, a row whose file
-    is not there and a second row of a file are left out with a reason.
+    Paths are relative to the table's folder. Columns of several tables are joined; the first wins.
+    Unreadable tables, rows without a file and repeated rows are left out with a reason.
     """
     columns = pd.DataFrame()
     used: list[str] = []
     unusable: list[str] = []
-    gone: list[LeftOut] = []
-    there = {shown(path) for path in files}
-    for path in (posixpath.join(place, name) for place in places for name in TABLES):
+    skipped: list[LeftOut] = []
+    existing = {shown(path) for path in files}
+    for path in (posixpath.join(folder, name) for folder in folders for name in TABLES):
         if path not in files:
             continue
         try:
@@ -66,40 +65,36 @@ def read_tables(root: Path, files: Sequence[str], places: Iterable[str]) -> Fold
         except (OSError, ValueError, ParserWarning) as error:
             reason = " ".join(f"{error}".split())
             unusable.append(path)
-            gone.append(left_out(path, f"is no table that can be used: {reason}"))
+            skipped.append(left_out(path, f"is not a usable table: {reason}"))
             continue
         used.append(path)
-        place = posixpath.dirname(path)
-        names = [_file(place, name) for name in frame.pop(file_column)]
+        folder = posixpath.dirname(path)
+        names = [_file(folder, name) for name in frame.pop(file_column)]
         known: set[str] = set()
         keep = []
         for row, name in enumerate(names):
-            if name not in there or name in known:
-                why = (
-                    "a second row of this file"
-                    if name in known
-                    else "names no file that can be used"
-                )
+            if name not in existing or name in known:
+                why = "a second row of this file" if name in known else "names no usable file"
                 # Line 1 is the header.
-                gone.append(left_out(name or path, f"{path}, row {row + 2}: {why}"))
+                skipped.append(left_out(name or path, f"{path}, row {row + 2}: {why}"))
                 continue
             known.add(name)
             keep.append(row)
         frame = frame.iloc[keep].set_axis([names[row] for row in keep])
         columns = frame if columns.empty else columns.combine_first(frame)
-    return FolderTable(columns.convert_dtypes(), tuple(used), tuple(unusable), tuple(gone))
+    return FolderTable(columns.convert_dtypes(), tuple(used), tuple(unusable), tuple(skipped))
 
 
 def _read(path: Path) -> tuple[pd.DataFrame, str]:
     with open_regular(path) as file, warnings.catch_warnings():
-        # More fields than the header has: rather no table than shifted columns.
+        # More fields than the header: refuse the table rather than shift columns.
         warnings.simplefilter("error", ParserWarning)
         head = pd.read_csv(file, nrows=0, encoding="utf-8-sig")
         column = next((name for name in FILE_COLUMNS if name in head.columns), None)
         if column is None:
-            raise ValueError(f"none of its columns is called {', '.join(FILE_COLUMNS)}")
+            raise ValueError(f"none of its columns is {', '.join(FILE_COLUMNS)}")
         file.seek(0)
-        # A class or a file may be called NA or 007: only an empty field is missing.
+        # Names such as NA or 007 are valid: only an empty field is missing.
         frame = pd.read_csv(
             file,
             encoding="utf-8-sig",
@@ -112,10 +107,10 @@ def _read(path: Path) -> tuple[pd.DataFrame, str]:
     return frame, column
 
 
-def _file(place: str, name: object) -> str:
+def _file(folder: str, name: object) -> str:
     if not isinstance(name, str):
         return ""
-    return posixpath.normpath(posixpath.join(place, name.strip().replace("\\", "/")))
+    return posixpath.normpath(posixpath.join(folder, name.strip().replace("\\", "/")))
 
 
 _TRAIN = "train"
@@ -131,17 +126,17 @@ class _File:
 
 @register("folder")
 def open_folder(place: str | None) -> Dataset:
-    """Open a folder of images; every file in it is used, or left out with a reason.
+    """Open a folder of images; every file is used or left out with a reason.
 
-    The first-level folders are the classes, deeper files included; where there are none, the
-    column ``label`` of ``labels.csv`` or ``metadata.csv`` says them. ``train/`` and ``test/`` (or
-    ``val/``) are the splits where both exist; one of them alone is that split. Else a stratified,
-    seeded split takes 30 % for test.
+    The first-level folders are the classes, deeper files included; without class folders the column
+    ``label`` of ``labels.csv`` or ``metadata.csv`` has the classes. ``train/`` and ``test/`` (or
+    ``val/``) are the splits; one of them alone is that split. Otherwise a stratified, seeded split
+    takes 30 % for test.
 
     Raises
     ------
     UserError
-        The folder does not exist, or fewer than two classes hold files.
+        The folder does not exist, or fewer than two classes have files.
     """
     if place is None:
         raise UserError("dataset 'folder' needs a folder: folder:DIR")
@@ -153,13 +148,13 @@ def open_folder(place: str | None) -> Dataset:
     table = read_tables(root, found.files, dict.fromkeys(("", *splits)))
     images = [path for path in found.files if path not in (*table.files, *table.unusable)]
     by_folder = len({_class_folder(path, splits[0]) for path in images} - {""}) >= 2
-    files, gone = _labelled(images, splits, table, by_folder=by_folder)
+    files, skipped = _labelled(images, splits, table, by_folder=by_folder)
     names = sorted({file.label for file in files if file.split == splits[0]})
     if len(names) < 2:
         raise UserError(_too_few(root / splits[0], names, table))
     for file in files:
         if file.label not in names:
-            gone.append(left_out(file.path, f"its class is not among those of {splits[0]}/"))
+            skipped.append(left_out(file.path, f"its class is not among those of {splits[0]}/"))
     columns = table.columns if by_folder else table.columns.drop(columns=LABEL, errors="ignore")
     parts = [
         _split(root, [f for f in files if f.split == split and f.label in names], names, columns)
@@ -167,17 +162,17 @@ def open_folder(place: str | None) -> Dataset:
     ]
     whole = parts[0] if len(parts) == 1 and splits[0] not in _TESTS else None
     if whole is not None:
-        parts = [whole.take(places) for places in stratified_split(whole.labels)]
+        parts = [whole.take(indices) for indices in stratified_split(whole.labels)]
     elif len(parts) == 1:
         parts = [parts[0].take(np.empty(0, np.intp)), parts[0]]
     elif not len(parts[1]):
-        raise UserError(f"{root / splits[1]} holds no file of the classes in {_TRAIN}/")
+        raise UserError(f"{root / splits[1]} has no file of the classes in {_TRAIN}/")
     return Dataset(
         tuple(shown(name) for name in names),
         parts[0],
         parts[1],
         channels=3,
-        left_out=(*found.left_out, *table.left_out, *gone),
+        left_out=(*found.left_out, *table.left_out, *skipped),
         notes=tuple(_notes(files, table, by_folder=by_folder)),
         whole=whole,
     )
@@ -193,7 +188,7 @@ def _splits(files: Sequence[str]) -> tuple[str, ...]:
 
 
 def _class_folder(path: str, split: str) -> str:
-    """First-level folder of a file within a split; empty where it lies in none."""
+    """Return the first-level folder of a file within a split, or ""."""
     inside = path.removeprefix(f"{split}/") if split else path
     if split and inside == path:
         return ""
@@ -203,29 +198,29 @@ def _class_folder(path: str, split: str) -> str:
 def _labelled(
     images: Sequence[str], splits: Sequence[str], table: FolderTable, *, by_folder: bool
 ) -> tuple[list[_File], list[LeftOut]]:
-    files, gone = [], []
+    files, skipped = [], []
     by_table = table.has_labels and not by_folder
     labels = table.labels()
     for path in images:
         split = next((name for name in splits if not name or path.startswith(f"{name}/")), None)
         if split is None:
             where = " and ".join(f"{name}/" for name in splits)
-            gone.append(left_out(path, f"lies outside {where}"))
+            skipped.append(left_out(path, f"lies outside {where}"))
             continue
         label = labels.get(shown(path)) if by_table else _class_folder(path, split)
         if label:
             files.append(_File(path, split, label))
         else:
             why = f"has no label in {table.name}" if by_table else "lies in no class folder"
-            gone.append(left_out(path, why))
-    return files, gone
+            skipped.append(left_out(path, why))
+    return files, skipped
 
 
 def _split(
     root: Path, files: Sequence[_File], names: Sequence[str], columns: pd.DataFrame
 ) -> Split:
     ids = {name: i for i, name in enumerate(names)}
-    # A class stays together: what was drawn of a split depends on the order.
+    # Keep classes together: draws from a split depend on the order.
     files = sorted(files, key=lambda file: (ids[file.label], file.path))
     paths = [shown(file.path) for file in files]
     return Split(
@@ -239,7 +234,7 @@ def _split(
 def _notes(files: Sequence[_File], table: FolderTable, *, by_folder: bool) -> list[str]:
     notes = []
     if by_folder and table.has_labels:
-        notes.append(f"classes come from the folders; '{LABEL}' of {table.name} is a column beside")
+        notes.append(f"classes come from the folders; '{LABEL}' of {table.name} is metadata")
     without = [shown(file.path) for file in files if shown(file.path) not in table.columns.index]
     if table.files and without:
         some = ", ".join(without[:3]) + (", …" if len(without) > 3 else "")
@@ -248,11 +243,11 @@ def _notes(files: Sequence[_File], table: FolderTable, *, by_folder: bool) -> li
 
 
 def _is_class_folder(where: Path) -> bool:
-    """Whether a folder holds files alone and lies beside others, as that of a class does."""
+    """Return whether a folder has files and sibling folders, as a class folder does."""
     if not any(one.is_file() for one in where.iterdir()):
         return False
-    beside = where.absolute().parent
-    return where.absolute() != beside and sum(one.is_dir() for one in beside.iterdir()) >= 2
+    parent = where.absolute().parent
+    return where.absolute() != parent and sum(one.is_dir() for one in parent.iterdir()) >= 2
 
 
 def _too_few(where: Path, names: Sequence[str], table: FolderTable) -> str:
@@ -261,10 +256,10 @@ def _too_few(where: Path, names: Sequence[str], table: FolderTable) -> str:
     if len(names) == 1 and (where / names[0]).is_dir():
         inside = [one for one in (where / names[0]).iterdir() if one.is_dir()]
         if len(inside) >= 2 or any(one.name in (_TRAIN, *_TESTS) for one in inside):
-            why += f"; what lies in it is read with folder:{shown(f'{where / names[0]}')}"
+            why += f"; open what is in it with folder:{shown(f'{where / names[0]}')}"
     elif not names and _is_class_folder(where):
         why += (
-            "; its files lie beside folders of other classes, which are read with "
+            "; it seems to be the folder of one class: open all classes with "
             f"folder:{shown(f'{where.absolute().parent if where == Path() else where.parent}')}"
         )
     return (

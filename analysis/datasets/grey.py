@@ -1,8 +1,7 @@
-"""One scale for all grey images of more than 8 bits of a dataset, never one an image.
+"""Choose one scale for all grey images of more than 8 bits of a dataset.
 
-A 16-bit file may use 10, 12 or 16 of its bits, and no file says which. The scale is the smallest
-2^b - 1 that holds the largest value of a sample of the files; a scale an image would make a dark
-picture bright.
+A 16-bit file may use 10, 12 or 16 of its bits without saying so. The scale is the smallest 2^b - 1
+that holds the largest value of a sample of files; a scale per image would brighten dark ones.
 """
 
 import io
@@ -31,10 +30,10 @@ from analysis.filesystem.regular import open_regular
 
 _BITS = (8, 10, 12, 14, 16)
 _MOST_BITS = 32
-# Files whose headers are read, and those among them whose values are.
+# Number of files whose headers, and whose values, are read.
 _HEADERS = 2_000
 _LOOKED_AT = 256
-# Floating-point values go to 1, or a little further where an image was resized.
+# Floating-point values go to 1, or slightly above after resizing.
 _HIGHEST_UNIT = 1.5
 _NEVER_DEEP = (".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".avif", ".heic")
 T = TypeVar("T")
@@ -42,16 +41,16 @@ Source = Callable[[], AbstractContextManager[IO[bytes]]]
 
 
 def scaled(dataset: Dataset, max_value: float | None = None) -> Dataset:
-    """Decide what grey values of more than 8 bits are divided by, and say it in the notes.
+    """Choose the divisor of grey values of more than 8 bits and add it to the notes.
 
-    A dataset without such images is returned as it is. Beside them, images of 8 bits keep 255.
+    Datasets without such images are unchanged. Images of 8 bits keep 255.
 
     Parameters
     ----------
     dataset : Dataset
-        As it was opened.
+        The opened dataset.
     max_value : float, optional
-        The value that is white; without it, it is found with a sample of the files.
+        The value of white; by default it is estimated from a sample of the files.
 
     Raises
     ------
@@ -62,7 +61,7 @@ def scaled(dataset: Dataset, max_value: float | None = None) -> Dataset:
         raise UserError(f"--max-value {max_value:g}: expected a number above 0, the value of white")
     sources = _sample(_parts(dataset))
     with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
-        warnings.simplefilter("ignore")  # of odd headers; what matters is said when it is decoded
+        warnings.simplefilter("ignore")  # on odd headers; decoding reports real errors
         modes = list(pool.map(_mode, sources))
         found: dict[str, list[float]] = {}
         for mode in ("integers", "floats"):
@@ -76,15 +75,15 @@ def scaled(dataset: Dataset, max_value: float | None = None) -> Dataset:
     notes = [_note(mode, tops[mode], found[mode], max_value) for mode in found]
     if is_mixed:
         notes.append(
-            f"{sum(mode is None for mode in modes):,} of {len(modes):,} files looked at are of 8 "
-            "bits, whose grey values are divided by 255"
+            f"{sum(mode is None for mode in modes):,} of {len(modes):,} sampled files have 8 "
+            "bits; their grey values are divided by 255"
         )
     grey = replace(GreyScale(), **tops)
     return replace(with_scale(dataset, grey), notes=(*dataset.notes, *notes))
 
 
 def with_scale(dataset: Dataset, grey: GreyScale) -> Dataset:
-    """Return a dataset whose grey images of more than 8 bits are divided by these values."""
+    """Set the divisor of grey images of more than 8 bits in a dataset."""
     whole = dataset.whole
     return replace(
         dataset,
@@ -106,7 +105,7 @@ def _of_images(images: Images, grey: GreyScale) -> Images:
         return JoinedImages(_of_images(images.first, grey), _of_images(images.second, grey))
     if isinstance(images, PickedImages):
         return replace(images, source=_of_images(images.source, grey))
-    return images  # of 8 bits, or of a kind that scales its own
+    return images  # of 8 bits, or scaled by their own kind
 
 
 def _parts(dataset: Dataset) -> list[Images]:
@@ -116,7 +115,7 @@ def _parts(dataset: Dataset) -> list[Images]:
 
 
 def _sample(parts: list[Images]) -> list[Source]:
-    """Some of the files, evenly over all of them; of those that may be of more than 8 bits."""
+    """Return an even sample of the files that may have more than 8 bits."""
     candidates: list[tuple[Images, int]] = []
     for images in parts:
         if isinstance(images, FileImages):
@@ -162,7 +161,7 @@ def _largest(source: Source) -> float:
 
 def _top(largest: float, mode: str, max_value: float | None) -> float:
     if mode == "floats" and largest <= _HIGHEST_UNIT:
-        # Beside whole numbers, --max-value is theirs.
+        # With integer images, --max-value applies to these.
         return 1.0 if max_value is None or max_value > 2 * _HIGHEST_UNIT else max_value
     if max_value is not None:
         return max_value
@@ -179,7 +178,7 @@ def _note(mode: str, top: float, values: list[float], max_value: float | None) -
         f"{max(values):,.6g}; --max-value N divides by N"
     )
     if max_value is not None and top == max_value:
-        how = f"as --max-value says; the largest value of {len(values):,} of them is " + (
+        how = f"from --max-value; the largest value of {len(values):,} of them is " + (
             f"{max(values):,.6g}"
         )
     elif mode == "floats" and top == 1:

@@ -1,4 +1,4 @@
-"""``hf:NAME``: a dataset of the Hugging Face Hub, or a local folder that ``datasets`` can load."""
+"""Open ``hf:NAME``, a dataset of the Hugging Face Hub or a local folder, through ``datasets``."""
 
 import os
 import socket
@@ -25,7 +25,7 @@ _OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
 
 @register("hf")
 def open_hf(place: str | None) -> Dataset:
-    """Open a dataset through the library ``datasets``, which keeps downloads in its own cache.
+    """Open a dataset through the library ``datasets``, with its own download cache.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def open_hf(place: str | None) -> Dataset:
         raise UserError("dataset 'hf' needs a name: hf:NAME")
     local = Path(place).exists()
     offline = local or _is_offline()
-    # The Hub's libraries read it when they are imported.
+    # The Hub's libraries read this on import.
     with environment(dict.fromkeys(_OFFLINE, "1") if offline else {}):
         try:
             import datasets
@@ -59,7 +59,7 @@ def open_hf(place: str | None) -> Dataset:
     train = TRAIN if TRAIN in names else names[0]
     where = f"hf:{place}"
     unused = [
-        {"file": f"split '{name}'", "reason": "is not used beside those of train and test"}
+        {"file": f"split '{name}'", "reason": "is neither train nor test"}
         for name in names
         if name not in (train, test)
     ]
@@ -68,13 +68,13 @@ def open_hf(place: str | None) -> Dataset:
 
 
 def _table(datasets: Any, split: Any) -> pa.Table:
-    """One split as a table, its images as encoded bytes."""
+    """Return one split as a table with encoded images."""
     images = [name for name, kind in split.features.items() if isinstance(kind, datasets.Image)]
     for name in images:
         split = split.cast_column(name, datasets.Image(decode=False))
     table = split.with_format("arrow")[:]
     for name in images:
-        # An image that lies in a file of its own comes as a path alone.
+        # Images in separate files come as paths.
         rows = [
             row if row is None or row["bytes"] is not None else row | {"bytes": _bytes(row["path"])}
             for row in table[name].to_pylist()
@@ -93,23 +93,23 @@ def _bytes(path: str | None) -> bytes | None:
 
 
 def _is_offline() -> bool:
-    """Whether the Hub cannot be reached; its own client would try for half a minute."""
+    """Return whether the Hub is unreachable; its own client would try for half a minute."""
     if any(os.environ.get(name, "").upper() in ("1", "ON", "YES", "TRUE") for name in _OFFLINE):
         return True
     hub = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
     address = urllib.parse.urlsplit(urllib.request.getproxies().get("https") or hub)
-    answered = threading.Event()
+    is_connected = threading.Event()
 
-    def ask() -> None:
+    def connect() -> None:
         try:
             port = address.port or (443 if address.scheme == "https" else 80)
             socket.create_connection((address.hostname or "", port), _REACHABLE_SECONDS).close()
-            answered.set()
+            is_connected.set()
         except OSError:
             pass
 
-    # Looking up a name may take far longer than the connection's own limit.
-    asking = threading.Thread(target=ask, daemon=True)
-    asking.start()
-    asking.join(_REACHABLE_SECONDS)
-    return not answered.is_set()
+    # Resolving a name may exceed the connection's time limit.
+    thread = threading.Thread(target=connect, daemon=True)
+    thread.start()
+    thread.join(_REACHABLE_SECONDS)
+    return not is_connected.is_set()

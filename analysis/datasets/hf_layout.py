@@ -1,4 +1,4 @@
-"""Hugging Face's image layout: tables of ``image{bytes, path}`` and a label become a dataset."""
+"""Convert tables in Hugging Face's image layout, ``image{bytes, path}`` and a label."""
 
 import json
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _LABEL_COLUMNS = ("label", "labels", "fine_label")
 
 @dataclass(frozen=True)
 class Layout:
-    """Which column is the image, which the label, and the class of each label value."""
+    """The columns of image and label, and the class of each label value."""
 
     image: str
     label: str
@@ -35,40 +35,40 @@ def dataset_of(
     class_names: Sequence[str] | None = None,
     left_out: Sequence[LeftOut] = (),
 ) -> Dataset:
-    """Make a dataset of a train and a test table; without a test table 30 % is split off.
+    """Make a dataset from a train and a test table; without a test table split off 30 %.
 
-    Class names are those given, else those of the ClassLabel in the schema's ``huggingface``
-    metadata, else the label values themselves, sorted. Other plain columns become ``meta_*``.
+    Class names are the given ones, else those of the ClassLabel in the schema's ``huggingface``
+    metadata, else the sorted label values. Other flat columns become ``meta_*``.
 
     Raises
     ------
     UserError
         A column is missing or of another type, or fewer than two classes have images.
     """
-    tables = [_undictionaried(table) for table in (train, test) if table is not None]
+    tables = [_decoded(table) for table in (train, test) if table is not None]
     layout = _layout(tables, where, class_names)
-    gone = list(left_out)
+    skipped = list(left_out)
     splits = [
-        _split(table, layout, name, gone)
+        _split(table, layout, name, skipped)
         for name, table in zip(("train", "test"), tables, strict=False)
     ]
     if len(np.unique(splits[0].labels)) < 2:
         raise UserError(f"{where}: column '{layout.label}' has fewer than two classes")
     whole = splits[0] if test is None else None
     if test is None:
-        splits = [splits[0].take(places) for places in stratified_split(splits[0].labels)]
+        splits = [splits[0].take(indices) for indices in stratified_split(splits[0].labels)]
     return Dataset(
         layout.class_names,
         splits[0],
         splits[1],
         channels=3,
-        left_out=tuple(gone),
+        left_out=tuple(skipped),
         whole=whole,
     )
 
 
-def _undictionaried(table: pa.Table) -> pa.Table:
-    """Write out columns that are stored as codes, such as a categorical label."""
+def _decoded(table: pa.Table) -> pa.Table:
+    """Decode dictionary columns, such as a categorical label."""
     for i, field in enumerate(table.schema):
         if pa.types.is_dictionary(field.type):
             table = table.set_column(i, field.name, table[i].cast(field.type.value_type))
@@ -82,7 +82,7 @@ def _layout(tables: Sequence[pa.Table], where: str, class_names: Sequence[str] |
     for table in tables:
         for column in (image, label):
             if column not in table.column_names:
-                raise UserError(f"{where}: one split has no column '{column}'")
+                raise UserError(f"{where}: a split has no column '{column}'")
         kind = table.schema.field(image).type
         if not pa.types.is_struct(kind) or kind.get_field_index("bytes") < 0:
             raise UserError(f"{where}: column '{image}' is no struct with 'bytes'")
@@ -101,7 +101,7 @@ def _layout(tables: Sequence[pa.Table], where: str, class_names: Sequence[str] |
 
 
 def _features(schema: pa.Schema) -> dict[str, dict[str, Any]]:
-    """Columns as ``datasets`` describes them in the schema; empty where it did not write it."""
+    """Return the features that ``datasets`` stores in the schema, if any."""
     try:
         info = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
         return {name: about for name, about in info.items() if isinstance(about, dict)}
@@ -125,15 +125,15 @@ def _column(
     )
 
 
-def _split(table: pa.Table, layout: Layout, name: str, gone: list[LeftOut]) -> Split:
-    places = pc.index_in(table[layout.label], value_set=layout.values)
+def _split(table: pa.Table, layout: Layout, name: str, skipped: list[LeftOut]) -> Split:
+    indices = pc.index_in(table[layout.label], value_set=layout.values)
     paths = _paths(table[layout.image])
-    known = places.is_valid().to_numpy()
+    known = indices.is_valid().to_numpy()
     for row in np.flatnonzero(~known):
         file = paths[row] if paths is not None else f"{name}[{row}]"
         label = table[layout.label][int(row)].as_py()
         reason = "has no label" if label is None else f"has label {label!r}, which is no class"
-        gone.append({"file": file, "split": name, "reason": reason})
+        skipped.append({"file": file, "split": name, "reason": reason})
     kept = pa.array(known)
     table = table.filter(kept)
     others = [
@@ -143,14 +143,14 @@ def _split(table: pa.Table, layout: Layout, name: str, gone: list[LeftOut]) -> S
     ]
     return Split(
         EncodedImages(pc.struct_field(table[layout.image], "bytes")),
-        places.filter(kept).to_numpy().astype(np.int64),
+        indices.filter(kept).to_numpy().astype(np.int64),
         None if paths is None else [path for path, k in zip(paths, known, strict=True) if k],
         meta_frame(table.select(others).to_pandas()) if others else None,
     )
 
 
 def _paths(images: pa.ChunkedArray) -> list[str] | None:
-    """Paths of the images where each has one of its own."""
+    """Return the paths of the images if they are unique and complete."""
     if images.type.get_field_index("path") < 0:
         return None
     paths = pc.struct_field(images, "path").to_pylist()

@@ -1,4 +1,4 @@
-"""``parquet:PATH``: Parquet files in Hugging Face's image layout."""
+"""Open ``parquet:PATH``, Parquet files in Hugging Face's image layout."""
 
 import re
 from collections.abc import Sequence
@@ -22,13 +22,13 @@ _SPLIT = re.compile(rf"({'|'.join((TRAIN, *TESTS))})(?![A-Za-z])")
 def open_parquet(place: str | None) -> Dataset:
     """Open one file, or a folder with ``train*`` and ``test*`` (or ``validation*``) files.
 
-    The split may be said by a folder too (``train/0000.parquet``). One file, or files of one split
-    alone, are split by class, 30 % for test.
+    The split may also be a folder (``train/0000.parquet``). One file, or files of one split, are
+    split by class, 30 % for test.
 
     Raises
     ------
     UserError
-        There is no such file, it is damaged, or it has another layout.
+        The file is missing, damaged, or has another layout.
     """
     if place is None:
         raise UserError("dataset 'parquet' needs a file or a folder: parquet:PATH")
@@ -50,16 +50,16 @@ def open_folder_of_parquet(folder: Path, *, class_names: Sequence[str] | None = 
         raise UserError(f"{folder} holds no .parquet file")
     test = next((name for name in TESTS if name in by_split), None)
     where = f"parquet:{folder}"
-    gone: list[LeftOut] = []
+    skipped: list[LeftOut] = []
     if TRAIN not in by_split:
-        # Without a train split all files are one set, whatever they are called.
-        every = [file for files in by_split.values() for file in files]
-        return dataset_of(read_parquet(every, "given"), None, where, class_names=class_names)
+        # Without a train split all files form one set.
+        all_files = [file for files in by_split.values() for file in files]
+        return dataset_of(read_parquet(all_files, "given"), None, where, class_names=class_names)
     for name, files in by_split.items():
         if name not in (TRAIN, test):
-            beside = TRAIN if test is None else f"{TRAIN} and {test}"
-            gone += [
-                left_out(file.relative_to(folder).as_posix(), f"is not used beside {beside}")
+            used = TRAIN if test is None else f"{TRAIN} and {test}"
+            skipped += [
+                left_out(file.relative_to(folder).as_posix(), f"is not used beside {used}")
                 for file in files
             ]
     return dataset_of(
@@ -67,7 +67,7 @@ def open_folder_of_parquet(folder: Path, *, class_names: Sequence[str] | None = 
         None if test is None else read_parquet(by_split[test], test),
         where,
         class_names=class_names,
-        left_out=gone,
+        left_out=skipped,
     )
 
 
@@ -85,7 +85,7 @@ def read_parquet(files: Sequence[Path], split: str) -> pa.Table:
     Raises
     ------
     UserError
-        A file cannot be read, or they do not have the same columns.
+        A file cannot be read, or the files differ in their columns.
     """
     tables = []
     for file in files:

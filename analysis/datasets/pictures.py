@@ -1,6 +1,6 @@
-"""The one place that opens pictures: of a few formats, whatever their names say.
+"""Open images of allowed formats only, whatever their names.
 
-Pillow knows some thirty formats, and starts Ghostscript for one of them.
+Pillow supports some thirty formats and starts Ghostscript for one of them.
 """
 
 from typing import IO
@@ -11,17 +11,17 @@ FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "AVIF")
 
 
 def open_picture(file: IO[bytes], *also: str) -> Image.Image:
-    """Open a picture of a format that is allowed; its pixels are decoded when they are asked for.
+    """Open an image of an allowed format; its pixels are decoded on access.
 
     Parameters
     ----------
     also : str
-        Formats that are allowed besides, as Pillow calls them.
+        Further allowed formats, by their names in Pillow.
 
     Raises
     ------
     PIL.UnidentifiedImageError
-        It is none, or of another format.
+        The file is not an image of these formats.
     """
     Image.init()
     formats = [one for one in (*FORMATS, *also) if one in Image.OPEN]

@@ -1,4 +1,4 @@
-"""Decoding a dataset once for all runs: model inputs, thumbnails, and what could not be used."""
+"""Decode a dataset once for all runs: model inputs, thumbnails, unusable images."""
 
 import io
 import warnings
@@ -31,24 +31,24 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Arrays:
-    """Where decoded images lie by name: uint8 arrays [N, C, H, W] and labels [N], memory-mapped.
+    """Decoded images by name: memory-mapped uint8 arrays [N, C, H, W] and labels [N].
 
-    ``shared`` is where other machines fetch them from, where ``folder`` is this machine's alone.
+    ``shared`` is the copy for other machines if ``folder`` is local.
     """
 
     folder: Path
     shared: SharedFolder | None = None
 
     def path(self, name: str) -> Path:
-        """Return the file of some images' pixels on this machine."""
+        """Return the local file of the named images' pixels."""
         return (self.folder if self.shared is None else self.shared.here()) / f"{name}.npy"
 
     def pixels(self, name: str) -> npt.NDArray[np.uint8]:
-        """Pixels, [N, C, H, W]."""
+        """Return the pixels, [N, C, H, W]."""
         return np.asarray(np.load(self.path(name), mmap_mode="r"))
 
     def labels(self, name: str) -> npt.NDArray[np.int64]:
-        """Class ids, [N]."""
+        """Return the class ids, [N]."""
         return np.asarray(np.load(self.path(f"{name}-labels")))
 
 
@@ -56,9 +56,9 @@ class Arrays:
 class Inputs:
     """The model inputs of both splits; ``folder`` and ``shared`` as in ``Arrays``.
 
-    ``mean`` and ``std`` are those of the training pixels, a channel each, on a scale of 0..1.
-    ``tail`` is how many images of each class seed 0 is trained on, where the tail rotates over
-    seeds; the train split is then what all of them draw from, and so are the statistics.
+    ``mean`` and ``std`` are those of the training pixels per channel, scaled to 0..1. ``tail`` is
+    the number of training images per class of seed 0 if the tail rotates over seeds; the train
+    split and its statistics then cover all images to draw from.
     """
 
     folder: Path
@@ -71,23 +71,23 @@ class Inputs:
 
     @property
     def arrays(self) -> Arrays:
-        """The files they lie in."""
+        """Their files."""
         return Arrays(self.folder, self.shared)
 
     def pixels(self, split: str) -> npt.NDArray[np.uint8]:
-        """Model inputs of a split, [N, C, H, W]."""
+        """Return the model inputs of a split, [N, C, H, W]."""
         return self.arrays.pixels(split)
 
     def labels(self, split: str) -> npt.NDArray[np.int64]:
-        """Class ids of a split, [N]."""
+        """Return the class ids of a split, [N]."""
         return self.arrays.labels(split)
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Inputs for the runs, the table of test images, and what is to be said of the data.
+    """Inputs for the runs, the table of test images, and notes on the data.
 
-    ``n_duplicates_across_splits`` counts the test images whose very bytes are trained on too.
+    ``n_duplicates_across_splits`` counts test images that are also training images.
     """
 
     inputs: Inputs
@@ -99,7 +99,7 @@ class Prepared:
 
 
 def prepare(dataset: Dataset, geometry: Geometry, folder: Path, *, progress: Progress) -> Prepared:
-    """Decode every image once, to the model's input size, and thumbnails of the test images.
+    """Decode every image once to the model's input size, with thumbnails of test images.
 
     Raises
     ------
@@ -143,19 +143,19 @@ def write_split(
     thumbnails: list[dict[str, Any]] | None,
     progress: Progress,
 ) -> npt.NDArray[np.intp]:
-    """Write a split's pixels and labels; return the places of the images that were usable."""
+    """Write a split's pixels and labels; return the indices of the usable images."""
     shape = (len(split), geometry.channels, *geometry.size)
     if not len(split):
         raise UserError(
-            f"the {name} split of the dataset has no image; where it holds a test split alone, "
-            "models trained elsewhere are evaluated on it with --models"
+            f"the {name} split of the dataset has no image; a dataset with only a test split "
+            "serves to evaluate external models, with --models"
         )
     with swapping(folder / f"{name}.npy") as path:
         kept = _write_pixels(path, shape, split, name, geometry, left_out, thumbnails, progress)
-    places = np.asarray(kept, np.intp)
+    indices = np.asarray(kept, np.intp)
     with swapping(folder / f"{name}-labels.npy") as path:
-        np.save(path, split.labels[places])
-    return places
+        np.save(path, split.labels[indices])
+    return indices
 
 
 def _write_pixels(
@@ -204,20 +204,20 @@ def _decode_all(
         return geometry.pixels(image), row
 
     with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
-        # Pillow warns of odd EXIF data and of large pictures; what matters comes as an exception.
+        # Pillow warns of odd EXIF data and large images; real errors are exceptions.
         warnings.simplefilter("ignore")
         for block in batched_range(len(split), 1024):
             yield from zip(block, pool.map(decode, block), strict=True)
 
 
 def batched_range(n: int, size: int) -> Iterator[range]:
-    """Ranges that cover 0..n-1, ``size`` at a time."""
+    """Yield ranges that cover 0..n-1, ``size`` at a time."""
     for start in range(0, n, size):
         yield range(start, min(start + size, n))
 
 
 def thumbnail_row(image: Image.Image) -> dict[str, Any]:
-    """Size of a picture and its thumbnail, encoded: PNG where it is small, else JPEG."""
+    """Return size and encoded thumbnail of an image: PNG if small, else JPEG."""
     width, height = original_size(image)
     small = image.copy()
     small.thumbnail((schema.THUMBNAIL_PX, schema.THUMBNAIL_PX), Image.Resampling.LANCZOS)
@@ -230,7 +230,7 @@ def thumbnail_row(image: Image.Image) -> dict[str, Any]:
 
 
 def image_table(split: Split, rows: list[dict[str, Any]]) -> pa.Table:
-    """Table of test images: ``rows`` holds size and thumbnail of each."""
+    """Return the table of test images; ``rows`` holds size and thumbnail of each."""
     metadata = None
     if split.metadata is not None and len(split.metadata.columns):
         metadata = pa.Table.from_pandas(split.metadata, preserve_index=False)
@@ -252,7 +252,7 @@ def image_table(split: Split, rows: list[dict[str, Any]]) -> pa.Table:
 
 
 def channel_statistics(path: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of pixels from 0 to 1, a channel each, of some 10,000 images."""
+    """Return mean and standard deviation per channel, 0..1, of some 10,000 images."""
     pixels = np.load(path, mmap_mode="r")
     step = max(1, len(pixels) // _STATISTICS_SAMPLE)
     sample = pixels[::step].astype(np.float64) / 255

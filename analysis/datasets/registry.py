@@ -1,4 +1,4 @@
-"""The dataset kinds, by the name a SPEC starts with; their files are found, not listed."""
+"""The registry of dataset kinds by the start of a SPEC; their files are discovered, not listed."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,19 +15,19 @@ _TAILED: set[str] = set()
 
 
 def register(kind: str, *, has_tail: bool = False) -> Callable[[Opener], Opener]:
-    """Register a function that opens ``kind[:PLACE]``; it is given PLACE, or None.
+    """Register a function that opens ``kind[:PLACE]`` from PLACE or None.
 
     Parameters
     ----------
     kind : str
-        What its SPEC begins with.
+        The start of its SPECs.
     has_tail : bool
         Whether its train split has a long tail that can be rotated (``Dataset.pool``).
 
     Raises
     ------
     ValueError
-        The kind is taken.
+        The kind is registered already.
     """
     if has_tail:
         _TAILED.add(kind)
@@ -35,17 +35,17 @@ def register(kind: str, *, has_tail: bool = False) -> Callable[[Opener], Opener]
 
 
 def dataset_kinds() -> list[str]:
-    """Name the registered kinds, sorted."""
+    """Return the registered kinds, sorted."""
     return sorted(_OPENERS.all())
 
 
 def tailed_kinds() -> list[str]:
-    """Name the registered kinds whose train split has a long tail that can be rotated, sorted."""
+    """Return the registered kinds with a long tail that can be rotated, sorted."""
     return sorted(_TAILED & _OPENERS.all().keys())
 
 
-def _place_alone(spec: str) -> str:
-    """Say how a folder or a table is given, where a path stands without its kind."""
+def _hint_of_kind(spec: str) -> str:
+    """Suggest the SPEC of a path without a kind."""
     path = Path(spec)
     if path.is_dir():
         return f"; a folder of class folders is folder:{spec}"
@@ -55,32 +55,31 @@ def _place_alone(spec: str) -> str:
 def open_dataset(
     spec: str, *, max_value: float | None = None, grey: GreyScale | None = None
 ) -> Dataset:
-    """Open ``KIND[:PLACE]``; images stay where they are until they are asked for.
+    """Open ``KIND[:PLACE]``; images are read on access.
 
     Parameters
     ----------
     spec : str
-        The kind, and where the data lie.
+        The kind and the place of the data.
     max_value : float, optional
-        What grey values of more than 8 bits are divided by; without it, that is found with a sample
-        of the files. It is one number for all images either way, and said in the notes.
+        Divisor of grey values of more than 8 bits; by default it is estimated from a sample of the
+        files. It is one number for all images, recorded in the notes.
     grey : GreyScale, optional
-        The scale of another dataset, to be used for this one.
+        The scale of another dataset, to use for this one.
 
     Raises
     ------
     UserError
-        The kind is unknown, the place does not hold such a dataset, or ``max_value`` is not above
-        0.
+        The kind is unknown, the place has no such dataset, or ``max_value`` is not above 0.
     """
     kind, colon, place = spec.partition(":")
     opener = _OPENERS.all().get(kind)
     if opener is None:
         raise UserError(
             f"dataset '{spec}': unknown kind '{kind}'; expected {', '.join(dataset_kinds())}"
-            + _place_alone(spec)
+            + _hint_of_kind(spec)
         )
     if colon and not place:
-        raise UserError(f"dataset '{spec}': nothing stands after the colon")
+        raise UserError(f"dataset '{spec}': a place is missing after the colon")
     opened = opener(place or None)
     return scaled(opened, max_value) if grey is None else with_scale(opened, grey)

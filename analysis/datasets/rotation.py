@@ -1,7 +1,7 @@
-"""A long tail that rotates over seeds, so that a class is rare in some runs and common in others.
+"""Rotate the long tail over seeds, so that a class is rare in some runs and common in others.
 
-With one tail for all runs the rarest class is always the same one, and what is lost because it is
-rare cannot be told from what is lost because it is hard.
+With one tail for all runs the rarest class is always the same, and losses from rarity cannot be
+separated from losses from difficulty.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ from analysis.errors import UserError
 from analysis.store.manifest import Manifest
 
 Counts = npt.NDArray[np.int64]
-# What a sweep whose tail rotates says beside its number of train images.
+# Remark of a sweep with a rotated tail.
 ROTATED = "the long tail rotates over seeds"
 
 
@@ -26,25 +26,25 @@ def check_tail(spec: str) -> None:
     Parameters
     ----------
     spec : str
-        ``KIND[:PLACE]``; the data are not looked at.
+        ``KIND[:PLACE]``; the data are not read.
 
     Raises
     ------
     UserError
-        It has none; the message names the datasets that have.
+        It has none; the message lists the datasets that do.
     """
     kind = spec.partition(":")[0]
     if kind in dataset_kinds() and kind not in tailed_kinds():
         raise UserError(
-            f"--rotate-tail: the dataset '{kind}' has no long tail to rotate; those that have: "
+            f"--rotate-tail: the dataset '{kind}' has no long tail to rotate; datasets with one: "
             f"{', '.join(tailed_kinds())}"
         )
 
 
 def rotated(dataset: Dataset) -> Dataset:
-    """Let the long tail rotate over seeds: ``train`` becomes all that seeds draw from.
+    """Rotate the long tail over seeds: ``train`` becomes all images that seeds draw from.
 
-    Limit the splits first: what is rotated are the counts of the train split as it is then.
+    Limit the splits first: the current counts of the train split are rotated.
 
     Raises
     ------
@@ -65,9 +65,9 @@ def rotated_counts(base: Sequence[int], available: Sequence[int], seed: int) -> 
     Parameters
     ----------
     base : sequence of int, length C
-        Images of each class in the tail as it is for seed 0.
+        Images per class in the tail of seed 0.
     available : sequence of int, length C
-        Images of each class that there are to draw from.
+        Available images per class.
     seed : int
 
     Returns
@@ -81,14 +81,14 @@ def rotated_counts(base: Sequence[int], available: Sequence[int], seed: int) -> 
 def places_of_seed(
     labels: npt.NDArray[np.int64], base: Sequence[int], seed: int
 ) -> npt.NDArray[np.intp]:
-    """Choose the train images of one seed: of each class the first ones, as many as it has.
+    """Choose the train images of one seed: the first ones of each class.
 
-    So the images of a class that one seed has are among those of every seed that has more of it.
+    A seed's images of a class are among those of every seed with more of them.
 
     Parameters
     ----------
     labels : int array, shape (N,)
-        Classes of all images that there are to draw from.
+        Classes of all available images.
     base : sequence of int, length C
         As for :func:`rotated_counts`.
     seed : int
@@ -96,7 +96,7 @@ def places_of_seed(
     Returns
     -------
     int array, shape (M,)
-        Places in ``labels``, ascending.
+        Indices into ``labels``, ascending.
     """
     available = np.bincount(labels, minlength=len(base))
     counts = rotated_counts(base, available.tolist(), seed)
@@ -107,7 +107,7 @@ def places_of_seed(
 def train_counts_by_seed(manifest: Manifest, seeds: Iterable[int]) -> Counts | None:
     """Count the train images of every class for every seed of a sweep.
 
-    Without a rotated tail all seeds have the same; with one, ``rotated_counts`` says how many.
+    Without a rotated tail all seeds have equal counts, else those of ``rotated_counts``.
 
     Parameters
     ----------
@@ -118,14 +118,13 @@ def train_counts_by_seed(manifest: Manifest, seeds: Iterable[int]) -> Counts | N
     Returns
     -------
     int array, shape (K, C), or None
-        A row a seed, a column a class by its id. None where nobody knows: the models were trained
-        elsewhere, or the manifest does not say.
+        One row a seed, one column a class. None if unknown, as for external models.
     """
-    data, asked = manifest.dataset, list(seeds)
+    data, seeds_list = manifest.dataset, list(seeds)
     n_classes = len(manifest.class_names)
     if data.tail is not None:
-        rows = [rotated_counts(data.tail.counts, data.tail.available, seed) for seed in asked]
-        return np.array(rows, np.int64).reshape(len(asked), n_classes)
+        rows = [rotated_counts(data.tail.counts, data.tail.available, seed) for seed in seeds_list]
+        return np.array(rows, np.int64).reshape(len(seeds_list), n_classes)
     if data.train_counts is None:
         return None
-    return np.tile(np.asarray(data.train_counts, np.int64), (len(asked), 1))
+    return np.tile(np.asarray(data.train_counts, np.int64), (len(seeds_list), 1))

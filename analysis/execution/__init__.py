@@ -1,4 +1,4 @@
-"""Where jobs run: pools of worker processes, here or on several machines, with one face."""
+"""Pools of worker processes, on this machine or on several, with one interface."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -6,15 +6,15 @@ from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 ATTEMPTS = 3
-# The status of a worker that ended itself because its job took longer than it may.
+# Exit status of a worker that ended itself because its job exceeded a time limit.
 OVERDUE = 124
 
 
 class Pool(Protocol):
-    """The part of ``concurrent.futures.Executor`` that is used, and how many jobs run at a time.
+    """The part of ``concurrent.futures.Executor`` in use, and the number of parallel jobs.
 
-    A job whose worker dies is begun again on another, at most ``ATTEMPTS`` times altogether; then
-    its future fails. No other job is lost.
+    A job whose worker dies restarts on another, up to ``ATTEMPTS`` times in all; then its future
+    fails. No other job is affected.
     """
 
     n_workers: int

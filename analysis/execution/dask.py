@@ -1,4 +1,4 @@
-"""Workers of a Dask cluster: one made here on loopback, or a running one on any machines."""
+"""A pool of workers of a Dask cluster: a local one on loopback, or a running one."""
 
 import logging
 import os
@@ -21,16 +21,15 @@ _ANSWER_SECONDS = 10
 
 
 class ClusterPool(Executor):
-    """A Dask client as a pool; Dask itself begins a job again when its worker dies.
+    """A Dask client as a pool; Dask itself restarts a job whose worker dies.
 
-    No more jobs are handed out than there are workers: Dask compares a death with every job that
-    waits at the dead worker.
+    At most one job a worker is submitted: Dask blames a death on every job waiting at the worker.
     """
 
     def __init__(self, client: Any, n_workers: int, resources: dict[str, int] | None) -> None:
         self.n_workers = n_workers
         self._threads = ThreadPoolExecutor(n_workers)
-        # Two equal jobs are two jobs: Dask would run the second from the memory of the first.
+        # Not pure: Dask would answer an equal second job from memory.
         self._executor = client.get_executor(pure=False, resources=resources)
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> "Future[T]":
@@ -43,7 +42,7 @@ class ClusterPool(Executor):
         try:
             result: T = self._executor.submit(fn, *args, **kwargs).result()
         except KilledWorker:
-            raise RunError("its worker process died again and again (out of memory?)") from None
+            raise RunError("its worker process died repeatedly (out of memory?)") from None
         except SystemExit as end:
             raise RunError(f"it ended its process with status {end.code}") from None
         return result
@@ -78,7 +77,7 @@ def cluster_pool(
             "--engine dask needs dask: python -m pip install dask distributed"
         ) from None
     for name in ("distributed", "asyncio"):
-        # What matters comes as an exception; a stopped sweep shall end in one line.
+        # Real errors are exceptions; a stopped sweep should end in one line.
         logging.getLogger(name).setLevel(logging.CRITICAL)
     with dask.config.set({"distributed.scheduler.allowed-failures": ATTEMPTS - 1}):
         if scheduler is not None:
@@ -93,14 +92,14 @@ def cluster_pool(
 def _pool(client: Any, start: Callable[[bool], None], device: str) -> Iterator[ClusterPool]:
     workers = client.scheduler_info(n_workers=-1)["workers"]
     for address, worker in workers.items():
-        # Runs set the random state of their process, so no two may share one.
+        # Runs set the random state of their process, so each needs its own.
         if worker["nthreads"] != 1:
             raise UserError(
                 f"worker {address} has {worker['nthreads']} threads; start it with --nthreads 1"
             )
     on_gpus = [w for w in workers.values() if w["resources"].get(_GPU)]
     if device == "cuda" and not on_gpus:
-        raise UserError("no worker offers a GPU; start those with one with --resources GPU=1")
+        raise UserError("no worker offers a GPU; start workers on GPUs with --resources GPU=1")
     use_gpus = bool(on_gpus) and device in ("auto", "cuda")
     client.register_plugin(_setup_plugin(start))
     pool = ClusterPool(
@@ -117,7 +116,7 @@ def _setup_plugin(start: Callable[[bool], None]) -> Any:
     from distributed import WorkerPlugin
 
     class Setup(WorkerPlugin):
-        """Runs in each worker once, also in one that takes a dead one's place."""
+        """Runs once in each worker, replacements of dead ones included."""
 
         name = "lethe-setup"
 
@@ -150,26 +149,26 @@ def _connected(scheduler: str) -> Iterator[Any]:
 
 
 def _check_shared(client: Any, shared: Location, scheduler: str) -> None:
-    """See that every worker finds in the cache what is put there now."""
+    """Check that every worker sees a new file in the cache."""
     token = shared / f".lethe-{uuid.uuid4().hex}"
     if isinstance(token, RemotePath):
         token.write_bytes(b"")
         try:
-            found = client.run(token.exists)
+            is_seen = client.run(token.exists)
         finally:
             token.unlink()
     else:
         token.parent.mkdir(parents=True, exist_ok=True)
         token.touch()
         try:
-            found = client.run(os.path.exists, os.fspath(token))
+            is_seen = client.run(os.path.exists, os.fspath(token))
         finally:
             token.unlink()
-    blind = sorted(address for address, there in found.items() if not there)
+    blind = sorted(address for address, seen in is_seen.items() if not seen)
     if blind:
         raise UserError(
-            f"--scheduler {scheduler}: worker {blind[0]} does not see {shared}; the cache must lie "
-            "where all machines find it: in a folder shared under the same path, or at a URL"
+            f"--scheduler {scheduler}: worker {blind[0]} does not see {shared}; the cache must be "
+            "visible to all machines: in a folder shared under the same path, or at a URL"
         )
 
 
@@ -184,9 +183,9 @@ def _local_cluster(n_workers: int, device: str) -> Any:
             processes=True,
             host="127.0.0.1",
             dashboard_address=None,
-            # It serves HTTP all the same, and would warn where its usual port is taken.
+            # It serves HTTP anyway, and would warn if its usual port is taken.
             scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
-            # What is mapped from disk counts as a worker's memory and would have it ended.
+            # Memory-mapped files count as a worker's memory and would end it.
             memory_limit=0,
             resources={_GPU: 1} if gpus else None,
             silence_logs=logging.CRITICAL,
@@ -195,7 +194,7 @@ def _local_cluster(n_workers: int, device: str) -> Any:
 
 @contextmanager
 def _interrupts_ignored() -> Iterator[None]:
-    """Start processes that leave Ctrl-C to this one, which then ends them in order."""
+    """Start processes that ignore Ctrl-C, so that this one can end them in order."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

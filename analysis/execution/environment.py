@@ -1,4 +1,4 @@
-"""Environment variables that are set for a while."""
+"""Temporary environment variables."""
 
 import os
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def environment(variables: dict[str, str]) -> Iterator[None]:
-    """Set environment variables, and put back what was there before."""
+    """Set environment variables and restore them afterwards."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:

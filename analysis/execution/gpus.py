@@ -1,4 +1,4 @@
-"""Binding a worker process to a GPU of its own, so long as there are as many."""
+"""Bind worker processes to GPUs, one each while there are enough."""
 
 import itertools
 import os
@@ -14,28 +14,28 @@ _held: list[filelock.FileLock] = []
 
 
 def visible_gpus() -> list[str]:
-    """Name the CUDA devices this process may use, as ``CUDA_VISIBLE_DEVICES`` does."""
-    given = os.environ.get(_VISIBLE)
-    if given is not None:
-        return [name.strip() for name in given.split(",") if name.strip()]
+    """Return the CUDA devices this process may use, as in ``CUDA_VISIBLE_DEVICES``."""
+    visible = os.environ.get(_VISIBLE)
+    if visible is not None:
+        return [name.strip() for name in visible.split(",") if name.strip()]
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return []
     try:
-        done = subprocess.run(
+        result = subprocess.run(
             [tool, "--query-gpu=uuid", "--format=csv,noheader"],
             capture_output=True, text=True, timeout=30, check=True,
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return []
-    return done.stdout.split()
+    return result.stdout.split()
 
 
 def bind_own_gpu() -> str | None:
-    """Leave this process one GPU: the one with the fewest workers so far. None without a GPU.
+    """Bind this process to the GPU with the fewest workers; return it, None without a GPU.
 
-    Locks in the machine's temporary folder tell the workers apart. They end with the process, so a
-    worker that takes a dead one's place takes its GPU too. Call it before CUDA is set up.
+    Locks in the temporary folder count the workers. They end with the process, so that a
+    replacement of a dead worker gets its GPU. Call it before CUDA is set up.
     """
     gpus = visible_gpus()
     if not gpus:

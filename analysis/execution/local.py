@@ -1,4 +1,4 @@
-"""Worker processes on this machine, any of which may die without taking the sweep along."""
+"""A pool of worker processes on this machine that survives the death of any of them."""
 
 import multiprocessing
 import os
@@ -23,21 +23,24 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS
 
 
 def usable_cores() -> int:
-    """Cores this process may use."""
+    """Return the number of cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 class LocalPool(Executor):
-    """Spawned processes, each in a pool of its own, so that a death is known to be one job's.
+    """Spawned processes, each in its own pool, so that a death is traced to one job.
 
-    In a shared process pool one death breaks every job that is waiting or running, and nobody can
-    say which of them caused it.
+    In a shared process pool one death breaks every waiting or running job, and its cause is
+    unknown. ``overdue`` is the error of a job that exceeded its time limit.
     """
 
-    def __init__(self, n_workers: int, start: Callable[..., None], arguments: tuple[Any, ...]):
+    def __init__(
+        self, n_workers: int, start: Callable[..., None], arguments: tuple[Any, ...], overdue: str
+    ) -> None:
         self.n_workers = n_workers
+        self._overdue = overdue
         self._start = start
         self._arguments = arguments
         self._threads = ThreadPoolExecutor(n_workers)
@@ -58,7 +61,7 @@ class LocalPool(Executor):
                 try:
                     return worker.executor.submit(fn, *args, **kwargs).result()
                 except SystemExit as end:
-                    # Of a function of a user's; here it would end the sweep with its own status.
+                    # Raised by user code; here it would end the sweep.
                     raise RunError(f"it ended its process with status {end.code}") from None
                 except BrokenProcessPool:
                     if self._stopped:
@@ -66,19 +69,16 @@ class LocalPool(Executor):
                     is_overdue = worker.is_overdue()
                     worker.replace()
                     if is_overdue:
-                        raise RunError(
-                            "it took longer than --time-limit allows; give a longer one in "
-                            "seconds an image, or 0 for none"
-                        ) from None
+                        raise RunError(self._overdue) from None
             raise RunError(f"its worker process died {ATTEMPTS} times (out of memory, or killed)")
         finally:
             self._idle.put(worker)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End the workers once their jobs are done; at once where that is not waited for."""
+        """End the workers after their jobs, or at once without ``wait``."""
         self._stopped = not wait
         self._threads.shutdown(wait=wait, cancel_futures=cancel_futures)
-        # A worker may only just be starting, so one round of this would not do.
+        # Repeat: a worker may be just starting.
         while self._stopped and self._idle.qsize() < self.n_workers:
             for worker in self._workers:
                 worker.kill()
@@ -88,7 +88,7 @@ class LocalPool(Executor):
 
 
 class _Worker:
-    """One process, and the pool that holds it."""
+    """One process and its pool."""
 
     def __init__(self, start: Callable[..., None], arguments: tuple[Any, ...]) -> None:
         self._start = start
@@ -96,9 +96,9 @@ class _Worker:
         self.replace()
 
     def replace(self) -> None:
-        """Start a process, in place of a dead one where there was one.
+        """Start a process, replacing a dead one if there is one.
 
-        At once and not with the first job: its imports take seconds, which pass while others work.
+        It starts before the first job, so that its imports overlap with other work.
         """
         self.executor = ProcessPoolExecutor(
             1,
@@ -107,11 +107,11 @@ class _Worker:
             initargs=self._arguments,
         )
         self.executor.submit(os.getpid)
-        # The executor forgets its process when that dies, and with it how it died.
+        # Kept here: the executor drops a dead process and its exit code.
         self._processes = list((getattr(self.executor, "_processes", None) or {}).values())
 
     def is_overdue(self) -> bool:
-        """Whether the dead process ended itself because its job took longer than it may."""
+        """Return whether the dead process ended itself because its job exceeded a time limit."""
         for process in self._processes:
             process.join(_SECONDS_TO_DIE)
         return any(process.exitcode in _OVERDUE for process in self._processes)
@@ -123,11 +123,15 @@ class _Worker:
 
 @contextmanager
 def local_pool(
-    n_workers: int, start: Callable[..., None], arguments: tuple[Any, ...]
+    n_workers: int,
+    start: Callable[..., None],
+    arguments: tuple[Any, ...],
+    *,
+    overdue: str = "it took longer than its time limit",
 ) -> Iterator[LocalPool]:
     """Open a pool of single-threaded workers, each set up by ``start``; an error ends them."""
     with environment(dict.fromkeys(_THREAD_VARIABLES, "1")):
-        pool = LocalPool(n_workers, start, arguments)
+        pool = LocalPool(n_workers, start, arguments, overdue)
         try:
             yield pool
             pool.shutdown()
@@ -137,7 +141,7 @@ def local_pool(
 
 
 def end_with(parent: int) -> None:
-    """End this process soon after its parent has gone."""
+    """End this process soon after its parent has ended."""
     threading.Thread(target=_watch, args=(parent,), daemon=True).start()
 
 

@@ -1,6 +1,6 @@
-"""External models: opened by format, tried with some images, evaluated on all of them.
+"""External models: open them by format, try them on some images, evaluate them on all.
 
-``spec`` reads MODEL, ``registry`` and a file a format open it, ``signature`` says what it takes and
-gives, ``feeding`` makes its input and ``evaluate`` predicts. ``evaluate`` and the formats need
-torch, the rest does not.
+``spec`` parses MODEL, ``registry`` and one file a format open it, ``signature`` describes its
+input, ``feeding`` prepares images for it and ``evaluate`` predicts. Only ``evaluate`` and the
+formats need torch.
 """

@@ -1,6 +1,6 @@
-"""What models and the files beside them declare of how they are fed, in each tool's own words.
+"""Read the preprocessing that models and the files beside them declare, in each tool's terms.
 
-Whatever cannot be read says nothing: a text in a model's metadata is data, never code.
+Unreadable declarations count as absent: text in a model's metadata is data, never code.
 """
 
 import ast
@@ -17,16 +17,16 @@ from analysis.outputs.label_space import names_in
 _MOST_BYTES = 16 * 2**20
 _RESAMPLING = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
 _NORMALIZED = ("pixels", "mean", "std")
-# Image processors of transformers that resize in a way of their own.
+# Resizing rules of particular image processors of transformers.
 _CONVNEXT_SQUASHES_FROM = 384
 _CONVNEXT_CROP = 224 / 256
 _LEVIT_CROP = 224 / 256
-# Of these a bare number was the shorter side, of all others both sides.
+# For these a bare number is the shorter side, for all others both sides.
 _BY_SHORTER_SIDE = ("CLIP", "ConvNext", "Levit", "MobileNet", "PoolFormer")
 
 
 def of_timm(config: Mapping[str, Any]) -> Feeding:
-    """Read a pretrained configuration of timm."""
+    """Read the preprocessing in a pretrained configuration of timm."""
     sides = _numbers(config.get("input_size"))
     size = (int(sides[1]), int(sides[2])) if sides is not None and len(sides) == 3 else None
     return Feeding(
@@ -41,7 +41,7 @@ def of_timm(config: Mapping[str, Any]) -> Feeding:
 
 
 def of_preprocessor(config: Mapping[str, Any]) -> Feeding:
-    """Read a ``preprocessor_config.json`` of transformers, of any image processor's form."""
+    """Read a ``preprocessor_config.json`` of any image processor of transformers."""
     if isinstance(config.get("image_processor"), Mapping):
         config = config["image_processor"]
     kind = str(config.get("image_processor_type") or config.get("feature_extractor_type") or "")
@@ -60,7 +60,7 @@ def of_preprocessor(config: Mapping[str, Any]) -> Feeding:
 
 
 def _resized(config: Mapping[str, Any], kind: str) -> tuple[Size | None, str | None, float | None]:
-    """Size, way and share of a processor: resized to ``size``, then cropped to ``crop_size``."""
+    """Return input size, resize mode and crop share of an image processor."""
     if config.get("do_resize") is False:
         size = _sides(config.get("crop_size")) if config.get("do_center_crop") else None
         return size, "crop" if size else None, None
@@ -85,28 +85,28 @@ def _resized(config: Mapping[str, Any], kind: str) -> tuple[Size | None, str | N
     return cropped, "crop" if shortest else "squash", share if share <= 1 else None
 
 
-def _sides(given: Any) -> Size | None:
-    """Height and width of a size, which is a number, a pair or a mapping."""
-    if isinstance(given, Mapping):
-        edge = given.get("shortest_edge")
-        given = (given.get("height", edge), given.get("width", edge))
-    elif isinstance(given, int | float):
-        given = (given, given)
-    found = _numbers(given)
-    if found is None or len(found) != 2 or min(found) < 1:
+def _sides(value: Any) -> Size | None:
+    """Parse a number, a pair or a mapping as height and width."""
+    if isinstance(value, Mapping):
+        edge = value.get("shortest_edge")
+        value = (value.get("height", edge), value.get("width", edge))
+    elif isinstance(value, int | float):
+        value = (value, value)
+    sides = _numbers(value)
+    if sides is None or len(sides) != 2 or min(sides) < 1:
         return None
-    return int(found[0]), int(found[1])
+    return int(sides[0]), int(sides[1])
 
 
-def _is_shorter_side(given: Any, kind: str) -> bool:
-    """Whether a size is that of the shorter side, and not of both."""
-    if isinstance(given, Mapping):
-        return given.get("shortest_edge") is not None
+def _is_shorter_side(value: Any, kind: str) -> bool:
+    """Return whether a size is that of the shorter side, not of both."""
+    if isinstance(value, Mapping):
+        return value.get("shortest_edge") is not None
     return kind.startswith(_BY_SHORTER_SIDE)
 
 
-def _scaled(found: Feeding, config: Mapping[str, Any], kind: str) -> Feeding:
-    """Range, mean and standard deviation of pixels, as values of pixels from 0 to 1."""
+def _scaled(feeding: Feeding, config: Mapping[str, Any], kind: str) -> Feeding:
+    """Add value range, mean and standard deviation, in units of pixels from 0 to 1."""
     factor = _number(config.get("rescale_factor"))
     factor = 1 / 255 if factor is None else factor
     span = 255 * factor if config.get("do_rescale", True) else 255.0
@@ -114,29 +114,29 @@ def _scaled(found: Feeding, config: Mapping[str, Any], kind: str) -> Feeding:
     mean, std = _numbers(config.get("image_mean")), _numbers(config.get("image_std"))
     if config.get("do_normalize") is False or mean is None or std is None:
         if config.get("do_normalize") is None and mean is None and "do_rescale" not in config:
-            return found
+            return feeding
         ranges = {(1.0, 0.0): "0..1", (255.0, 0.0): "0..255", (2.0, -1.0): "-1..1"}
         pixels = ranges.get((round(span, 4), shift))
         if pixels is not None:
-            return replace(found, pixels=pixels)
-        return replace(found, mean=(-shift / span,), std=(1 / span,))
+            return replace(feeding, pixels=pixels)
+        return replace(feeding, mean=(-shift / span,), std=(1 / span,))
     if kind.startswith("EfficientNet") and config.get("include_top"):
         std = tuple(s * s for s in std)
     return replace(
-        found,
+        feeding,
         mean=tuple((m - shift) / span for m in mean),
         std=tuple(s / span for s in std),
     )
 
 
-def of_metadata(found: Mapping[str, str]) -> Feeding:
-    """Read the metadata of an ONNX file, texts by name.
+def of_metadata(metadata: Mapping[str, str]) -> Feeding:
+    """Read the preprocessing in an ONNX file's metadata.
 
-    Understood are ``imgsz`` and ``input_size``, ``mean`` and ``std`` (of pixels from 0 to 1, or to
+    Known keys are ``imgsz`` and ``input_size``, ``mean`` and ``std`` (of pixels from 0 to 1, or to
     255), ``crop_pct``, ``interpolation``, ``crop_mode``, ``color_space`` and the metadata of
     Ultralytics' classifiers.
     """
-    values = {key.lower(): literal(text) for key, text in found.items()}
+    values = {key.lower(): literal(text) for key, text in metadata.items()}
     sides = values.get("imgsz", values.get("input_size", values.get("image_size")))
     numbers = _numbers(sides)
     if numbers is not None and len(numbers) == 1:
@@ -165,7 +165,7 @@ def of_metadata(found: Mapping[str, str]) -> Feeding:
 def normalized(
     feeding: Feeding, mean: tuple[float, ...] | None, std: tuple[float, ...] | None
 ) -> Feeding:
-    """Add a mean and standard deviation, of pixels from 0 to 1 or, where one is larger, to 255."""
+    """Add mean and standard deviation, in pixels from 0 to 1 or, if larger than 2, to 255."""
     if mean is None or std is None or len(mean) not in (1, 3) or len(std) not in (1, 3):
         return feeding
     if min(std) <= 0:
@@ -178,14 +178,13 @@ def normalized(
 
 
 def range_of(scale: float, zero_point: int, lowest: int, highest: int) -> str | None:
-    """Range of pixels that an integer input stands for, within two steps; None of any other.
+    """Return the pixel range that an integer input represents, within two steps; else None.
 
     Parameters
     ----------
     scale, zero_point
         value = scale * (integer - zero point).
-    lowest, highest : int
-        Of the integers.
+    lowest, highest : int        Range of the integers.
     """
     low, high = scale * (lowest - zero_point), scale * (highest - zero_point)
     for name, (least, most) in {"0..255": (0, 255), "0..1": (0, 1), "-1..1": (-1, 1)}.items():
@@ -195,7 +194,7 @@ def range_of(scale: float, zero_point: int, lowest: int, highest: int) -> str | 
 
 
 def merged(first: Feeding, second: Feeding) -> Feeding:
-    """What two places say; where both do, the first. Range, mean and deviation go together."""
+    """Merge two declarations; the first wins. Range, mean and deviation are taken together."""
     is_scaled = any(getattr(first, name) is not None for name in _NORMALIZED)
     filled = {
         one.name: getattr(second, one.name)
@@ -205,33 +204,32 @@ def merged(first: Feeding, second: Feeding) -> Feeding:
     return replace(first, **filled)
 
 
-def class_names_in(found: Any) -> tuple[str, ...]:
-    """Names of outputs in a text or a value of metadata; empty where there are none.
+def class_names_in(value: Any) -> tuple[str, ...]:
+    """Read class names from a metadata text or value; return () if there are none.
 
-    A text is JSON, a Python literal (``{0: 'cat'}``), or names with commas or lines between.
+    A text is JSON, a Python literal (``{0: 'cat'}``), or names separated by commas or lines.
     """
-    if isinstance(found, str):
-        value = literal(found)
+    if isinstance(value, str):
+        value = literal(value)
         if isinstance(value, str):
-            between = "\n" if "\n" in value.strip() else ","
-            parts = [part.strip() for part in value.strip().split(between)]
+            separator = "\n" if "\n" in value.strip() else ","
+            parts = [part.strip() for part in value.strip().split(separator)]
             return tuple(parts) if len(parts) > 1 and all(parts) else ()
-        found = value
-    if isinstance(found, dict):
-        # JSON has texts as keys, a Python literal may have numbers.
-        found = {k if isinstance(k, int | str) else str(k): v for k, v in found.items()}
-    if isinstance(found, tuple):
-        found = list(found)
+    if isinstance(value, dict):
+        # Keys are texts in JSON, maybe numbers in a Python literal.
+        value = {k if isinstance(k, int | str) else str(k): v for k, v in value.items()}
+    if isinstance(value, tuple):
+        value = list(value)
     try:
-        return names_in(found)
+        return names_in(value)
     except (ValueError, TypeError):
         return ()
 
 
-def names_of_metadata(found: Mapping[str, str]) -> tuple[str, ...]:
-    """Names of outputs in the metadata of an ONNX file; empty where there are none."""
+def names_of_metadata(metadata: Mapping[str, str]) -> tuple[str, ...]:
+    """Read the class names in an ONNX file's metadata; return () if there are none."""
     for key in ("names", "id2label", "class_names", "classes", "labels", "label2id"):
-        text = next((text for name, text in found.items() if name.lower() == key), None)
+        text = next((text for name, text in metadata.items() if name.lower() == key), None)
         names = () if text is None else class_names_in(text)
         if names:
             return names
@@ -239,28 +237,28 @@ def names_of_metadata(found: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read an object of a JSON file; empty where there is none that can be read."""
+    """Read a JSON file that holds an object; return {} if it cannot be read."""
     try:
         if not path.is_file() or path.stat().st_size > _MOST_BYTES:
             return {}
-        found = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def beside(folder: Path) -> tuple[Feeding, str, tuple[str, ...]]:
-    """What the files of a Hugging Face model say that lie in a folder.
+    """Read what the files of a Hugging Face model in a folder declare.
 
     Returns
     -------
     Feeding, str, tuple of str
-        How it is fed, the file that says so, and the names of its outputs; empty without files.
+        Its preprocessing, the file that declares it, and its class names; empty without files.
     """
     config = read_json(folder / "config.json")
     names = class_names_in(config) if "id2label" in config or "label2id" in config else ()
     if names == tuple(f"LABEL_{i}" for i in range(len(names))):
-        names = ()  # what transformers writes where nobody named the classes
+        names = ()  # the placeholder names of transformers
     for file in ("preprocessor_config.json", "processor_config.json"):
         found = of_preprocessor(read_json(folder / file))
         if found != Feeding():
@@ -272,7 +270,7 @@ def beside(folder: Path) -> tuple[Feeding, str, tuple[str, ...]]:
 
 
 def literal(text: str) -> Any:
-    """Read a text as JSON or a Python literal, else as the text it is."""
+    """Parse a text as JSON or a Python literal, else return it unchanged."""
     for read in (json.loads, ast.literal_eval):
         try:
             return read(text)
@@ -288,16 +286,16 @@ def _number(value: Any) -> float | None:
 
 
 def _numbers(value: Any) -> tuple[float, ...] | None:
-    """Numbers of a list, or of one alone; of a text with spaces or commas between."""
+    """Parse a number, a list of numbers, or a text of numbers with spaces or commas."""
     if isinstance(value, str):
         parts = value.replace(",", " ").split()
         value = [literal(part) for part in parts]
     if not isinstance(value, Iterable):
         value = [value]
-    found = [_number(one) for one in value]
-    if not found or any(one is None for one in found):
+    numbers = [_number(one) for one in value]
+    if not numbers or any(one is None for one in numbers):
         return None
-    return tuple(one for one in found if one is not None)
+    return tuple(one for one in numbers if one is not None)
 
 
 def _share(value: Any) -> float | None:

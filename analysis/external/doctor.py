@@ -1,7 +1,7 @@
-"""Doctor: try the likely mistakes of feeding a model on the same images, and rank them.
+"""Doctor: try likely preprocessing mistakes of a model on the same images and rank them.
 
-Nothing is changed: a feeding under which the dense model is right on significantly more images is
-named as the options to type.
+Nothing is changed: a feeding with significantly more correct predictions of the dense model is
+reported as the options to type.
 """
 
 import shlex
@@ -20,9 +20,9 @@ from analysis.stats.pairs import mcnemar
 
 _ALPHA = 0.05
 _KEPT = 4
-# Images that all feedings are tried on, before the best ones are tested on all.
+# Images to screen all feedings on, before the best ones are tested on all images.
 _FEWEST_SCREENED, _SCREENED = 32, 96
-# A simpler feeding is named where it is no more than this below the best one, of 1.
+# A simpler feeding is preferred within this distance of the best accuracy, 0..1.
 _AS_GOOD = 0.01
 _CROPS: tuple[tuple[str, float | None], ...] = (
     ("crop", None), ("crop", 0.875), ("crop", 0.9), ("crop", 0.95), ("crop", 1.0),
@@ -46,9 +46,9 @@ _RANGES: tuple[tuple[tuple[str, ...], str, Numbers, Numbers], ...] = (
 
 @dataclass(frozen=True)
 class Candidate:
-    """One way to feed the model; ``changes`` name the fields that differ, with their options."""
+    """A feeding to try; ``changes`` maps the fields that differ to their options."""
 
-    way: Input
+    form: Input
     decided: Decided
     changes: Mapping[str, tuple[str, ...]]
     output: str | None = None
@@ -60,15 +60,15 @@ class Candidate:
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """What of it a model notices."""
+        """What distinguishes this feeding for the model."""
         feeding = self.decided.feeding
         values = tuple(getattr(feeding, name) for name in Feeding.__dataclass_fields__)
-        return self.way, values, self.output
+        return self.form, values, self.output
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """What a candidate came to: ``p`` is of McNemar's exact test, times the number tried."""
+    """The score of a candidate; ``p`` is McNemar's exact p times the number of candidates."""
 
     words: tuple[str, ...]
     right: int
@@ -79,23 +79,23 @@ class Ranked:
 
     @property
     def top1(self) -> float:
-        """Share of images that are right."""
+        """Share of images predicted correctly."""
         return self.right / self.n
 
     @property
     def is_better(self) -> bool:
-        """Whether it is right on significantly more images than the feeding in use."""
+        """Whether it is correct on significantly more images than the feeding in use."""
         return self.gained > self.lost and self.p < _ALPHA
 
     @property
     def typed(self) -> str:
-        """The options as they are typed."""
+        """The options, quoted for a shell."""
         return shlex.join(self.words)
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The feeding in use beside the others, best first; ``advice`` is None where it is best."""
+    """The feeding in use and the others, best first; ``advice`` is None if it is the best."""
 
     label: str
     in_use: Ranked
@@ -105,7 +105,7 @@ class Diagnosis:
 
     @property
     def sentence(self) -> str:
-        """What was found, in a line."""
+        """Summarize the diagnosis in one line."""
         if self.advice is None:
             return (
                 f"{self.label}: {self.n_tried} other feedings tried on {self.in_use.n:,} images, "
@@ -120,48 +120,47 @@ class Diagnosis:
         )
 
 
-# Which images each candidate is right on, (n,), of the first n.
+# Whether each candidate is correct on each of the first n images, (n,).
 Right = Callable[[Sequence[Candidate], int], list[npt.NDArray[np.bool_]]]
 
 
 class Doctor:
-    """The search: value ranges and colours first, then crop, then interpolation, then a test.
+    """Search for a better feeding: value range and colours, then crop, interpolation, then a test.
 
     Parameters
     ----------
     label : str
-        What the model is called.
-    signature, way, decided
-        The model, its input, and the feeding in use.
+        Name of the model in messages.
+    signature, form, decided
+        The model, its input and the feeding in use.
     right : callable
-        Runs candidates.
+        Evaluates candidates on the first images.
     n : int
-        Images that are tested on.
+        Number of images for the test.
     of_dataset : tuple of float, tuple of float
         Mean and standard deviation of the training pixels.
     are_resized : bool
-        Whether pictures have another size than the input.
+        Whether images are resized to the input.
     outputs : sequence of str
-        Other outputs that could hold the scores.
+        Other outputs that could be the scores.
     by_chance : float
-        Images that always the same class is right on, with three standard errors: no more of them
-        right is no better feeding.
+        Size of the largest class plus three standard errors: a better feeding must exceed it.
     """
 
     def __init__(
-        self, label: str, signature: Signature, way: Input, decided: Decided, right: Right, n: int,
+        self, label: str, signature: Signature, form: Input, decided: Decided, right: Right, n: int,
         *, of_dataset: tuple[Numbers, Numbers] | None, are_resized: bool,
         outputs: Sequence[str] = (), by_chance: float = 0.0,
     ) -> None:  # fmt: skip
         self._label, self._signature, self._right, self._n = label, signature, right, n
-        self._base = Candidate(way, decided, {})
+        self._base = Candidate(form, decided, {})
         self._of_dataset, self._are_resized, self._outputs = of_dataset, are_resized, outputs
         self._screened: dict[tuple[Any, ...], tuple[Candidate, float]] = {}
         self._n_screen = min(n, max(_FEWEST_SCREENED, min(_SCREENED, n // 4)))
         self._by_chance = by_chance
 
     def diagnose(self) -> Diagnosis:
-        """Search, and test what looks best against the feeding in use."""
+        """Search, then test the best candidates against the feeding in use."""
         self._screen([self._base])
         self._screen(list(self._ranges(self._base)))
         self._screen([replace(self._base, output=name, changes={"output": ("--output", name)})
@@ -173,7 +172,7 @@ class Doctor:
 
     @property
     def _best(self) -> Candidate:
-        """The best so far; of equal ones the one with the fewest changes."""
+        """The best candidate so far; ties go to the fewest changes."""
         return self._ordered()[0]
 
     def _ordered(self) -> list[Candidate]:
@@ -189,7 +188,7 @@ class Doctor:
 
     def _ranges(self, base: Candidate) -> Iterator[Candidate]:
         colours: list[str | None] = [None]
-        if base.way.channels == 3:
+        if base.form.channels == 3:
             other = "rgb" if base.decided.feeding.channels == "bgr" else "bgr"
             colours.append(other)
         ranges: list[tuple[tuple[str, ...], dict[str, Any]] | None] = [None]
@@ -213,26 +212,26 @@ class Doctor:
                 yield candidate
 
     def _layouts(self, base: Candidate) -> Iterator[Candidate]:
-        """The other order of axes, where the shape allows both."""
-        shape, way = self._signature.shape, base.way
+        """Yield the other axis order, if the shape allows both."""
+        shape, form = self._signature.shape, base.form
         if len(shape) == 4 and all(side in (None, 3) for side in (shape[1], shape[3])):
-            other = "NHWC" if way.layout == "NCHW" else "NCHW"
-            fits = shape[1] is None or shape[3] == way.channels
+            other = "NHWC" if form.layout == "NCHW" else "NCHW"
+            fits = shape[1] is None or shape[3] == form.channels
             if fits:
-                moved = replace(base, way=replace(way, layout=other))
+                moved = replace(base, form=replace(form, layout=other))
                 yield _changed(moved, "layout", ("--layout", other), layout=other)
 
     def _sizes(self, base: Candidate) -> Iterator[Candidate]:
         if None not in self._signature.shape[1:]:
             return
-        sides = self._signature.shape[2:] if base.way.layout == "NCHW" else (
+        sides = self._signature.shape[2:] if base.form.layout == "NCHW" else (
             self._signature.shape[1:3])  # fmt: skip
         if None not in sides or not self._are_resized:
             return
         for side in _SIZES:
             size = (side, side)
-            if size != base.way.size:
-                moved = replace(base, way=replace(base.way, size=size))
+            if size != base.form.size:
+                moved = replace(base, form=replace(base.form, size=size))
                 yield _changed(moved, "size", ("--input-size", str(side)), size=size)
 
     def _crops(self, base: Candidate) -> Iterator[Candidate]:
@@ -250,9 +249,10 @@ class Doctor:
     def _interpolations(self, base: Candidate) -> Iterator[Candidate]:
         if not self._are_resized:
             return
-        for how in _INTERPOLATIONS:
-            if how != base.decided.feeding.interpolation:
-                yield _changed(base, "interpolation", ("--interpolation", how), interpolation=how)
+        for name in _INTERPOLATIONS:
+            if name != base.decided.feeding.interpolation:
+                words = ("--interpolation", name)
+                yield _changed(base, "interpolation", words, interpolation=name)
 
     def _tested(self) -> Diagnosis:
         n_tried = len(self._screened) - 1
@@ -279,16 +279,16 @@ class Doctor:
         return Diagnosis(self._label, in_use, tuple(one for one, _ in ranked), n_tried, advice)
 
     def _with_simpler(self, chosen: Sequence[Candidate]) -> list[Candidate]:
-        """Add, for the best ones, what is left when one of several changes is taken back."""
-        found = {one.key: one for one in chosen}
+        """Add screened candidates that make only part of the changes of the best ones."""
+        candidates = {one.key: one for one in chosen}
         for candidate in chosen[:2]:
             if len(candidate.changes) < 2:
                 continue
-            for known, _ in self._screened.values():
-                is_part = set(known.changes.items()) < set(candidate.changes.items())
-                if is_part and known.changes:
-                    found.setdefault(known.key, known)
-        return list(found.values())
+            for simpler, _ in self._screened.values():
+                is_part = set(simpler.changes.items()) < set(candidate.changes.items())
+                if is_part and simpler.changes:
+                    candidates.setdefault(simpler.key, simpler)
+        return list(candidates.values())
 
 
 def _changed(base: Candidate, name: str, words: tuple[str, ...], **values: Any) -> Candidate:

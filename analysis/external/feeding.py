@@ -1,4 +1,4 @@
-"""How external models are fed: from options and declarations to the pixels of their input."""
+"""Feed external models: decide the preprocessing from options and declarations, and apply it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -25,24 +25,24 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class Decided:
-    """How a model is fed, every field of it, and where each choice came from."""
+    """The complete feeding of a model and the source of each choice."""
 
     feeding: Feeding
     sources: dict[str, str]
 
-    def geometry(self, way: Input) -> Geometry:
-        """Return the pixels that an input takes."""
+    def geometry(self, form: Input) -> Geometry:
+        """Return the geometry of the input's pixels."""
         feeding = self.feeding
         return Geometry(
-            way.size,
-            way.channels,
+            form.size,
+            form.channels,
             feeding.resize or "crop",
             feeding.crop_pct,
             feeding.interpolation or "bicubic",
         )
 
     def explicit(self) -> Feeding:
-        """Return what did not come about by default."""
+        """Return the fields that are not defaults."""
         return Feeding(**{
             one.name: getattr(self.feeding, one.name)
             for one in fields(Feeding)
@@ -52,80 +52,88 @@ class Decided:
 
 def decide(
     signature: Signature,
-    way: Input,
-    asked: FeedingOptions,
+    form: Input,
+    options: FeedingOptions,
     statistics: Statistics,
     dense: Decided | None = None,
 ) -> Decided:
     """Decide how a model is fed.
 
-    An option wins, then what the model says, then what its dense model is fed, then the default:
-    the centre of the picture, bicubic, RGB, minus mean over standard deviation of the training
-    pixels. The value range and what normalizes it are one choice.
+    Options win, then the model's declaration, then the feeding of its dense model, then the
+    default: centre crop, bicubic, RGB, normalized by mean and standard deviation of the training
+    pixels. The value range and its normalization are one choice.
 
     Parameters
     ----------
-    signature, way
+    signature, form
         The model, and its input.
-    asked : FeedingOptions
+    options : FeedingOptions
     statistics : callable
-        Mean and standard deviation of training pixels of a geometry; called where needed.
+        Returns mean and standard deviation of the training pixels for a geometry.
     dense : Decided, optional
-        Of the dense model that this one was made from.
+        Feeding of the dense model that this one was made from.
     """
     sources: dict[str, str] = {}
     chosen: dict[str, Any] = {}
-    of_dense = Feeding() if dense is None else dense.explicit()
-    said = signature.said_by or "the model"
-    options = Feeding(
-        resize=asked.resize, crop_pct=asked.crop_pct, interpolation=asked.interpolation,
-        channels=asked.channels,
+    from_dense = Feeding() if dense is None else dense.explicit()
+    declared_in = signature.declared_in or "the model"
+    from_options = Feeding(
+        resize=options.resize, crop_pct=options.crop_pct, interpolation=options.interpolation,
+        channels=options.channels,
     )  # fmt: skip
     defaults = {"resize": "crop", "crop_pct": None, "interpolation": "bicubic", "channels": "rgb"}
-    places = ((options, "as asked"), (signature.says, said), (of_dense, "as dense"))
+    places = (
+        (from_options, "by option"),
+        (signature.declared, declared_in),
+        (from_dense, "as dense"),
+    )
     for name, default in defaults.items():
-        found = next(
+        choice = next(
             ((getattr(one, name), by) for one, by in places if getattr(one, name) is not None),
             (default, _DEFAULT),
         )
-        chosen[name], sources[name] = found
+        chosen[name], sources[name] = choice
     if chosen["resize"] != "crop" and chosen["crop_pct"] is None:
         chosen["crop_pct"] = 1.0
-    if asked.resize in ("squash", "pad"):
+    if options.resize in ("squash", "pad"):
         chosen["crop_pct"] = 1.0
-    geometry = Geometry(way.size, way.channels, **{
+    geometry = Geometry(form.size, form.channels, **{
         name: chosen[name] for name in ("resize", "crop_pct", "interpolation")
     })  # fmt: skip
-    by, values = _range(signature, asked, of_dense, statistics, geometry)
+    by, values = _range(signature, options, from_dense, statistics, geometry)
     chosen |= values
     sources |= dict.fromkeys(_RANGE, by)
-    sources["size"] = _DEFAULT if signature.says.size is None else said
-    return Decided(Feeding(size=way.size, layout=way.layout, **chosen), sources)
+    sources["size"] = _DEFAULT if signature.declared.size is None else declared_in
+    return Decided(Feeding(size=form.size, layout=form.layout, **chosen), sources)
 
 
 def _range(
     signature: Signature,
-    asked: FeedingOptions,
+    options: FeedingOptions,
     dense: Feeding,
     statistics: Statistics,
     geometry: Geometry,
 ) -> tuple[str, dict[str, Any]]:
-    """Value range, mean and standard deviation, and where they came from."""
+    """Return the source of value range, mean and standard deviation, and their values."""
     plain = {"mean": (0.0,), "std": (1.0,)}
-    said, by = signature.says, signature.said_by or "the model"
+    declared, by = signature.declared, signature.declared_in or "the model"
     if signature.takes_integers:
         return "its type", {"pixels": "0..255", **plain}
-    if asked.mean is not None and asked.std is not None:
-        return "as asked", {"pixels": asked.pixels or "0..1", "mean": asked.mean, "std": asked.std}
-    if asked.named in ("imagenet", "0.5", "none"):
+    if options.mean is not None and options.std is not None:
+        return "by option", {
+            "pixels": options.pixels or "0..1",
+            "mean": options.mean,
+            "std": options.std,
+        }
+    if options.named in ("imagenet", "0.5", "none"):
         mean, std = {"imagenet": IMAGENET, "0.5": ((0.5,), (0.5,)), "none": ((0.0,), (1.0,))}[
-            asked.named
+            options.named
         ]
-        return "as asked", {"pixels": asked.pixels or "0..1", "mean": mean, "std": std}
-    if asked.pixels is not None and asked.named is None:
-        return "as asked", {"pixels": asked.pixels, **plain}
-    if asked.named is None:
-        for one, source in ((said, by), (dense, "as dense")):
+        return "by option", {"pixels": options.pixels or "0..1", "mean": mean, "std": std}
+    if options.pixels is not None and options.named is None:
+        return "by option", {"pixels": options.pixels, **plain}
+    if options.named is None:
+        for one, source in ((declared, by), (dense, "as dense")):
             if one.pixels is not None or one.mean is not None:
                 return source, {
                     "pixels": one.pixels or "0..1",
@@ -133,21 +141,21 @@ def _range(
                     "std": one.std or (1.0,),
                 }
     mean, std = statistics(geometry)
-    source = _DEFAULT if asked.named is None else "as asked"
-    return source, {"pixels": asked.pixels or "0..1", "mean": mean, "std": std}
+    source = _DEFAULT if options.named is None else "by option"
+    return source, {"pixels": options.pixels or "0..1", "mean": mean, "std": std}
 
 
 def per_channel(values: Numbers, channels: int) -> Numbers:
-    """Values a channel; of one for several channels the mean, as grey is the mean of colours."""
+    """Return one value a channel; if the numbers differ, their mean, as grey is that of colours."""
     if len(values) == channels:
         return values
     return (sum(values) / len(values),) * channels
 
 
 def scale(feeding: Feeding, channels: int) -> tuple[Array, Array]:
-    """Offset and factor a colour of value = (pixel - offset) * factor, pixels from 0 to 255.
+    """Return offset and factor per colour: value = (pixel - offset) * factor, pixels 0 to 255.
 
-    float32 throughout, as everywhere a model is fed here.
+    Computed in float32 throughout.
     """
     mean = per_channel(feeding.mean or (0.0,), channels)
     std = per_channel(feeding.std or (1.0,), channels)
@@ -161,7 +169,7 @@ def scale(feeding: Feeding, channels: int) -> tuple[Array, Array]:
 
 
 def fed(pixels: Array, signature: Signature, feeding: Feeding, layout: str) -> Array:
-    """Pixels uint8 [N, C, H, W], red first, as a model takes them."""
+    """Convert pixels, uint8 [N, C, H, W], RGB, to a model's input array."""
     images: Any = pixels[:, ::-1] if feeding.channels == "bgr" else pixels
     if signature.dtype == "int8" and signature.quantization is None:
         images = (images.astype(np.int16) - 128).astype(np.int8)
@@ -181,7 +189,7 @@ def fed(pixels: Array, signature: Signature, feeding: Feeding, layout: str) -> A
 
 
 def differences(of: Decided, dense: Decided, *, takes_integers: bool) -> list[str]:
-    """Name what a model is fed otherwise than its dense one."""
+    """List how a model's feeding differs from that of its dense model."""
     one, other = of.feeding, dense.feeding
     found = [
         f"{words} {_shown(getattr(one, name))} where dense has {_shown(getattr(other, name))}"
@@ -206,7 +214,7 @@ def _shown(value: Any) -> str:
 
 
 def values_of(decided: Decided) -> str:
-    """Write the value range and what normalizes it."""
+    """Describe the value range and normalization."""
     feeding = decided.feeding
     if decided.sources["pixels"] == "its type":
         return "pixels from 0 to 255 as they are"
@@ -223,7 +231,7 @@ def _numbers(values: Numbers) -> str:
 
 
 def geometry_of(decided: Decided) -> str:
-    """Write how a picture is brought to the input's size."""
+    """Describe how images are resized to the input."""
     feeding = decided.feeding
     if feeding.resize == "crop":
         share = "" if feeding.crop_pct is None else f" ({feeding.crop_pct:g})"

@@ -1,4 +1,4 @@
-"""What the formats that are files share: reading one, and naming a runtime that is missing."""
+"""Read model files, and report missing runtimes."""
 
 from pathlib import Path
 
@@ -8,12 +8,12 @@ from analysis.filesystem.regular import NoRegularFileError, open_regular
 
 
 def read_regular(path: Path) -> bytes:
-    """Read a file.
+    """Read a regular file.
 
     Raises
     ------
     UserError
-        It is missing, or no regular file.
+        The file is missing or not a regular file.
     """
     try:
         with open_regular(path) as file:
@@ -27,14 +27,14 @@ def read_regular(path: Path) -> bytes:
 
 
 def missing_runtime(error: ImportError, package: str, extra: str) -> UserError:
-    """Say which package runs a format, and how it is installed.
+    """Return an error that names the package of a format and how to install it.
 
     Parameters
     ----------
     error : ImportError
-        What importing it raised.
+        The error raised by the import.
     package, extra : str
-        Its name, and the extra of Lethe that brings it.
+        The package, and the extra of Lethe that installs it.
     """
     brings = f'python -m pip install {package}, or Lethe with its extra, "lethe[{extra}]"'
     if isinstance(error, ModuleNotFoundError):

@@ -1,4 +1,4 @@
-"""A model that was tried: which output has its scores, of which classes, and how it is fed."""
+"""The fit of a tried model: its scores output, the classes of its scores, and its feeding."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,38 +22,38 @@ _SHOWN = 6
 
 @dataclass(frozen=True)
 class Trial:
-    """What a model gave on some images: its outputs by name, (n, …), and the way that ran."""
+    """The outputs of a model on some images by name, (n, …), and the input form that ran."""
 
-    way: Input
+    form: Input
     decided: Decided
     outputs: Mapping[str, Array]
 
 
 @dataclass(frozen=True)
 class Fit:
-    """A model ready to be evaluated.
+    """A model ready to evaluate.
 
     Parameters
     ----------
-    signature, way, decided
-        The model, its input, how it is fed.
+    signature, form, decided
+        The model, its input form and its feeding.
     output : str
-        Name of the output with the scores, of ``n_outputs``.
+        Name of the scores output, one of ``n_outputs``.
     width : int
-        Scores an image, 1 for labels alone and for one sigmoid.
+        Scores per image, 1 for labels and for one sigmoid.
     columns : tuple of int or None
-        Which of its scores are the classes of the sweep, in their order; None: all, as they are.
+        Columns of the scores that are the sweep's classes, in order; None for all.
     n_classes : int
         Classes of the sweep.
     scores : str
-        What the scores are said to be, or ``auto``.
+        The declared kind of the scores, or ``auto``.
     kind : str
-        What they are on the images it was tried on.
+        The kind found on the tried images.
     notes : tuple of str
     """
 
     signature: Signature
-    way: Input
+    form: Input
     decided: Decided
     output: str
     n_outputs: int
@@ -66,17 +66,17 @@ class Fit:
 
     @property
     def feeding(self) -> Feeding:
-        """How it is fed."""
+        """How images become its input."""
         return self.decided.feeding
 
     @property
     def geometry(self) -> Geometry:
-        """The pixels it takes."""
-        return self.decided.geometry(self.way)
+        """The geometry of its input."""
+        return self.decided.geometry(self.form)
 
     @property
     def pixels(self) -> str:
-        """Name of the decoded images it takes."""
+        """Name of its decoded test images."""
         return f"test-{self.geometry.key}"
 
     @property
@@ -86,7 +86,7 @@ class Fit:
 
     @property
     def sentence(self) -> str:
-        """What is said of it, in one line."""
+        """Describe the fit in one line."""
         sources = self.decided.sources
         by = f" ({sources['pixels']})"
         geometry = {sources[name] for name in ("resize", "crop_pct", "interpolation", "channels")}
@@ -95,16 +95,16 @@ class Fit:
         what = f"{self.width} {self.kind}" if self.kind != "labels" else "labels alone"
         if self.width == 1 and self.kind != "labels":
             what = "the score of the second class"
-        n = "N" if self.way.batch is None else self.way.batch
+        n = "N" if self.form.batch is None else self.form.batch
         return (
-            f"{self.signature.model.label}: {self.signature.dtype} {self.way.shape(n)}, "
+            f"{self.signature.model.label}: {self.signature.dtype} {self.form.shape(n)}, "
             f"{geometry_of(self.decided)} ({where}), {values_of(self.decided)}{by}, outputs "
             f"{what}{which}"
         )
 
 
-def names_given(outputs: OutputOptions) -> tuple[str, ...]:
-    """Names of the outputs in the file that is asked for; empty without one."""
+def read_output_names(outputs: OutputOptions) -> tuple[str, ...]:
+    """Read the output names in the ``--classes`` file; return () without one."""
     return () if outputs.classes is None else read_class_names(Path(outputs.classes))
 
 
@@ -112,59 +112,62 @@ def choose_output(
     label: str,
     outputs: Mapping[str, Array],
     n_images: int,
-    asked: OutputOptions,
+    options: OutputOptions,
     expected: set[int],
     accuracy: "dict[str, float] | None" = None,
     preferred: str | None = None,
 ) -> str:
-    """Choose the output with the scores.
+    """Choose the output that holds the scores.
 
     Parameters
     ----------
     label : str
-        What messages call the model.
+        Name of the model in messages.
     outputs : mapping of str to array
-        On some images.
+        Outputs on some images, by name.
     n_images : int
-    asked : OutputOptions
+    options : OutputOptions
     expected : set of int
-        How many scores an image would fit the classes.
+        Numbers of scores per image that fit the classes.
     accuracy : dict of str to float, optional
-        On the images it was tried on, which decides between outputs of other names.
+        Accuracy of the outputs, which decides between outputs with unknown names.
     preferred : str, optional
-        Name of the output that is used of the dense model.
+        Name of the dense model's output.
 
     Raises
     ------
     UserError
-        There is no such output, or none that has scores of classes.
+        The requested output is missing, or no output has scores of classes.
     """
     tables = {name: as_table(one, n_images) for name, one in outputs.items()}
-    if asked.output is not None:
-        if tables.get(asked.output) is None:
+    if options.output is not None:
+        if tables.get(options.output) is None:
             raise UserError(
-                f"{label}: --output {asked.output}: it has no such output with scores an image; "
-                f"it gives {shapes(outputs)}"
+                f"{label}: --output {options.output}: it has no such output with scores per image; "
+                f"it has {shapes(outputs)}"
             )
-        return asked.output
-    usable = [name for name, one in tables.items() if one is not None and one.ndim == 2]
-    fitting = [name for name in usable if _width(tables[name]) in expected]
-    # Whole numbers may be indices: they are scores only where no floating-point output fits.
+        return options.output
+    widths = {
+        name: one.shape[1] for name, one in tables.items() if one is not None and one.ndim == 2
+    }
+    usable = list(widths)
+    fitting = [name for name in usable if widths[name] in expected]
+    # Whole numbers may be indices: prefer floating-point outputs.
     fitting = [name for name in fitting if outputs[name].dtype.kind == "f"] or fitting
     if not fitting and not usable:
         fitting = [name for name, one in tables.items() if one is not None]
     names = fitting or usable
     if not names:
         raise UserError(
-            f"{label}: it gives {shapes(outputs)}; expected an output of scores [N, classes]; "
-            "--output NAME says which one it is"
+            f"{label}: it has {shapes(outputs)}; expected an output of scores [N, classes]; "
+            "choose it with --output NAME"
         )
     if preferred in names:
         return preferred
     if preferred is not None and len(names) > 1:
         raise UserError(
-            f"{label}: it has no output '{preferred}', which is that of dense; it gives "
-            f"{shapes(outputs)}: --output NAME says which one is used of every model"
+            f"{label}: it has no output '{preferred}', which dense has; it has "
+            f"{shapes(outputs)}; choose one for every model with --output NAME"
         )
     by_name = {plain(name): name for name in reversed(names)}
     known = next((by_name[name] for name in _PREFERRED if name in by_name), None)
@@ -173,12 +176,8 @@ def choose_output(
     return max(names, key=lambda name: (accuracy or {}).get(name, 0.0))
 
 
-def _width(table: Array | None) -> int:
-    return 0 if table is None else table.shape[1]
-
-
 def shapes(outputs: Mapping[str, Array]) -> str:
-    """Name outputs and their shapes."""
+    """List outputs with their types and shapes."""
     shown = [
         f"'{name:.40}' {one.dtype} [{', '.join(['N', *map(str, one.shape[1:])])}]"
         for name, one in list(outputs.items())[:_SHOWN]
@@ -191,11 +190,11 @@ def space_of(
     label: str,
     class_names: Sequence[str],
     width: int,
-    asked: OutputOptions,
-    given: Sequence[str],
-    own: Sequence[str],
+    options: OutputOptions,
+    given_names: Sequence[str],
+    own_names: Sequence[str],
 ) -> LabelSpace:
-    """Find which class each score is of, by the names given, else by the model's own.
+    """Assign scores to classes by the given names, else by the model's own names.
 
     Raises
     ------
@@ -203,35 +202,36 @@ def space_of(
         A class of the images has no score.
     """
     n = len(class_names)
-    if width == 1 and n == 2 and not given:
+    if width == 1 and n == 2 and not given_names:
         return label_space(class_names, 2, subject=label)
     if width == 1 and n != 2:
         raise UserError(
-            f"{label}: it gives one score an image, that of the second of two classes, and the "
-            f"images have {n} classes; --output NAME says another output"
+            f"{label}: it outputs one score per image, that of the second of two classes, but the "
+            f"images have {n} classes; choose another output with --output NAME"
         )
-    source = f"--classes {asked.classes}" if given else "the model itself"
-    names = given or (own if len(own) in (width, width - asked.label_offset) else ())
-    if not given and width == n and _are_places(names):
+    source = f"--classes {options.classes}" if given_names else "the model itself"
+    is_own = len(own_names) in (width, width - options.label_offset)
+    names = given_names or (own_names if is_own else ())
+    if not given_names and width == n and _are_indices(names):
         names = ()
     return label_space(
-        class_names, width, names=names, source=source, offset=asked.label_offset, subject=label
+        class_names, width, names=names, source=source, offset=options.label_offset, subject=label
     )
 
 
-def _are_places(names: Sequence[str]) -> bool:
-    """Whether names of outputs say nothing but their place, such as LABEL_0."""
+def _are_indices(names: Sequence[str]) -> bool:
+    """Return whether output names are mere indices, such as LABEL_0."""
     generic = {plain(f"{word}{i}") for i in range(len(names)) for word in ("label", "class", "")}
     return all(plain(name) in generic for name in names)
 
 
 def scores_of(fit: Fit, output: Array, n_images: int) -> Array:
-    """Scores of the sweep's classes, (n, C), or labels (n,), from one output.
+    """Return the scores of the sweep's classes, (n, C), or labels, (n,), from one output.
 
     Raises
     ------
     ValueError
-        It has another shape than on the images it was tried on, or a label is no class.
+        The shape differs from that on the tried images, or a label is not a class.
     """
     table = all_scores_of(fit, output, n_images)
     if fit.width == 1 and table.ndim == 2:
@@ -240,12 +240,12 @@ def scores_of(fit: Fit, output: Array, n_images: int) -> Array:
 
 
 def all_scores_of(fit: Fit, output: Array, n_images: int) -> Array:
-    """Scores of all outputs, (n, W), as :func:`run_scores` decides on them; or labels (n,).
+    """Return all scores, (n, W), for :func:`run_scores`, or labels, (n,).
 
     Raises
     ------
     ValueError
-        It has another shape than on the images it was tried on.
+        The shape differs from that on the tried images.
     """
     table = as_table(output, n_images)
     if table is None or (table.ndim == 2 and table.shape[1] != fit.width):
@@ -254,7 +254,7 @@ def all_scores_of(fit: Fit, output: Array, n_images: int) -> Array:
         outside = table[(table < NO_ANSWER) | (table >= fit.n_classes)]
         if len(outside):
             raise ValueError(
-                f"output '{fit.output}' gives the label {outside[0]}, and there are "
+                f"output '{fit.output}' returns the label {outside[0]}, but there are "
                 f"{fit.n_classes} classes, from 0 to {fit.n_classes - 1}"
             )
         return table.astype(np.int64)

@@ -1,4 +1,4 @@
-"""The folder of a Hugging Face model: an image classifier of transformers, from local files."""
+"""Open Hugging Face folders: image classifiers of transformers, from local files."""
 
 import contextlib
 import hashlib
@@ -15,16 +15,16 @@ from analysis.external.files import missing_runtime, read_regular
 from analysis.external.model import Feeding, Loaded, Needed
 from analysis.external.registry import register
 from analysis.external.session import session_options
-from analysis.external.torch_modules import fed, figures_of_module, runner, to_device
+from analysis.external.torch_modules import figures_of_module, input_dtype, runner, to_device
 from analysis.models.penultimate import module_features
 
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
-_SAVED_OTHERWISE = ("pytorch_model.bin", "tf_model.h5", "flax_model.msgpack")
+_UNSUPPORTED_WEIGHTS = ("pytorch_model.bin", "tf_model.h5", "flax_model.msgpack")
 
 
 @register("hugging-face")
 def open_folder(where: str, needed: Needed) -> Loaded:
-    """Open the model of a folder; nothing is fetched, unpickled, or run of its own code.
+    """Open the model in a folder; never download, unpickle or run its code.
 
     Raises
     ------
@@ -54,16 +54,18 @@ def open_folder(where: str, needed: Needed) -> Loaded:
             )
     except Exception as error:
         raise UserError(f"transformers does not open it: {one_line(error)}") from None
-    lacking = sorted(map(str, loading.get("missing_keys", ())))
-    shaped = sorted(str(one) for one in loading.get("mismatched_keys", ()))
-    if lacking or shaped:
+    missing = sorted(map(str, loading.get("missing_keys", ())))
+    mismatched = sorted(str(one) for one in loading.get("mismatched_keys", ()))
+    if missing or mismatched:
         raise UserError(
-            f"its weights do not fit its config.json: {', '.join((lacking + shaped)[:3])} would be "
-            "drawn at random; expected the weights of a whole classifier, its head too"
+            f"its weights do not fit its config.json: {', '.join((missing + mismatched)[:3])} would"
+            " be random; expected the weights of a complete classifier with its head"
         )
     module = to_device(model.eval(), needed.device)
-    feeding, said_by, names = beside(folder)
-    says = merged(_processor(transformers, folder), feeding) if said_by else _own_size(model)
+    feeding, declared_in, names = beside(folder)
+    declared = (
+        merged(_processor(transformers, folder), feeding) if declared_in else _own_size(model)
+    )
     first = next(iter(model.parameters()), None)
     dtype = torch.float32 if first is None else first.dtype
     return Loaded(
@@ -71,9 +73,9 @@ def open_folder(where: str, needed: Needed) -> Loaded:
         digest.hexdigest(),
         figures_of_module(model),
         (None, _channels(config), None, None),
-        fed(dtype),
-        says=says,
-        said_by=said_by or ("config.json" if says != Feeding() else ""),
+        input_dtype(dtype),
+        declared=declared,
+        declared_in=declared_in or ("config.json" if declared != Feeding() else ""),
         class_names=names,
         penultimate=lambda _: module_features(module, needed.device),
     )
@@ -90,7 +92,7 @@ def _library() -> Any:
 def _weights(folder: Path) -> list[Path]:
     found = next((folder / name for name in _WEIGHTS if (folder / name).is_file()), None)
     if found is None:
-        other = next((name for name in _SAVED_OTHERWISE if (folder / name).is_file()), None)
+        other = next((name for name in _UNSUPPORTED_WEIGHTS if (folder / name).is_file()), None)
         what = f"its weights are a {other}, which is not opened" if other else "it has no weights"
         raise UserError(
             f"{what}: expected model.safetensors; model.save_pretrained(FOLDER) of transformers "
@@ -110,7 +112,7 @@ def _check_architecture(config: dict[str, Any]) -> None:
     names = [str(one) for one in named] if isinstance(named, list) else []
     if isinstance(config.get("auto_map"), dict) and not config.get("model_type"):
         raise UserError(
-            "its model is code in the folder, which is not run; give a function that makes it: "
+            "its model is code in the folder, which is not run; name a function that makes it: "
             "module:function"
         )
     if names and not any("ImageClassification" in name for name in names):
@@ -122,7 +124,7 @@ def _check_architecture(config: dict[str, Any]) -> None:
 
 @contextlib.contextmanager
 def _quiet(transformers: Any) -> Iterator[None]:
-    """Keep transformers' warnings and bars out of a user's terminal while a model is opened."""
+    """Silence transformers' warnings and progress bars while a model is opened."""
     log = transformers.utils.logging
     level, is_bar = log.get_verbosity(), log.is_progress_bar_enabled()
     log.set_verbosity(logging.CRITICAL)
@@ -136,7 +138,7 @@ def _quiet(transformers: Any) -> Iterator[None]:
 
 
 def _processor(transformers: Any, folder: Path) -> Feeding:
-    """Read the image processor with the defaults of its class; nothing where that fails."""
+    """Read the image processor with its class's defaults; return Feeding() on failure."""
     try:
         with _quiet(transformers):
             processor = transformers.AutoImageProcessor.from_pretrained(
@@ -144,7 +146,7 @@ def _processor(transformers: Any, folder: Path) -> Feeding:
             )
         config = processor.to_dict()
     except Exception:
-        return Feeding()  # the file alone says what it says
+        return Feeding()  # the file's own values remain
     return of_preprocessor(config)
 
 

@@ -1,7 +1,7 @@
-"""A quantized ONNX file with some of its layers put back to those of the float file beside it.
+"""Restore layers of a quantized ONNX file to those of the float file.
 
-Both are graphs of others: nothing in them is trusted to be as a quantizer usually writes it, and
-what cannot be told apart is refused.
+The graphs may come from any tool: no quantizer's conventions are assumed, and layers that cannot be
+matched are refused.
 """
 
 import tempfile
@@ -24,27 +24,26 @@ from analysis.training.messages import Layer, LayerAnswer
 
 _SIMILAR = 0.9
 _WEIGHT = ".weight"
-# Quantizers leave these out where the range of the integers that follow cuts as much.
-_CUTS = ("Relu", "Clip")
+# Quantizers drop these if the integer range that follows clips as much.
+_CLIPPING = ("Relu", "Clip")
 
 
 @dataclass(frozen=True)
 class _Match:
-    """A quantized layer: its node's place in its file, and what it has in the float file."""
+    """A quantized layer: its node's index, and its node in the float file."""
 
-    place: int
+    index: int
     layer: Layer
     float_node: "_Node"
 
 
 def layers_of_pair(dense: ModelFile, compressed: ModelFile) -> list[Layer]:
-    """List the layers of a quantized file that can be put back to float, in their order.
+    """List the layers of a quantized file that can be restored to float, in order.
 
     Raises
     ------
     UserError
-        A file is not ONNX, the compressed one has no layer between quantizers, or its layers cannot
-        be told apart.
+        A file is not ONNX, or the compressed one has no QDQ layer or no matching layers.
     """
     return [one.layer for one in _matched(dense, compressed)[1]]
 
@@ -52,15 +51,15 @@ def layers_of_pair(dense: ModelFile, compressed: ModelFile) -> list[Layer]:
 def answer_of_pair(
     context: tuple[Any, ...], fit: Fit, dense: Fit, names: tuple[str, ...]
 ) -> LayerAnswer:
-    """Predict all test images with a quantized file of which some layers are float again."""
-    given = ExternalContext(*context)
+    """Predict all test images with a quantized file after restoring some layers to float."""
+    external = ExternalContext(*context)
     model, matches = _matched(dense.signature.model, fit.signature.model)
     restored = _restored(model, [one for one in matches if one.layer.name in names])
     with tempfile.TemporaryDirectory(prefix="lethe-") as folder:
         path = Path(folder) / "restored.onnx"
         path.write_bytes(restored.SerializeToString())
-        loaded = open_onnx(str(path), given.needed[fit.key])
-        prediction = predicted_by(loaded, fit, given.arrays.pixels(fit.pixels))
+        loaded = open_onnx(str(path), external.needed[fit.key])
+        prediction = predicted_by(loaded, fit, external.arrays.pixels(fit.pixels))
     return LayerAnswer(prediction, figures_of_graph(restored).size_bytes or 0)
 
 
@@ -71,40 +70,40 @@ def _matched(dense: ModelFile, compressed: ModelFile) -> tuple[Any, list[_Match]
     for one in (dense, compressed):
         if one.kind != "onnx":
             raise UserError(
-                f"{one.label}: layers are put back in ONNX files alone; export the float model to "
-                "ONNX, quantize it with ONNX Runtime's quantize_static (QDQ), and give both to "
+                f"{one.label}: only layers of ONNX files can be restored; export the float model "
+                "to ONNX, quantize it with ONNX Runtime's quantize_static (QDQ), and pass both to "
                 "'sweep --models dense=NET.onnx int8=NET-int8.onnx'"
             )
-    whole, quantized = onnx.load(dense.where), onnx.load(compressed.where)
-    left, right = _layers(whole), _layers(quantized)
-    if _norms(whole) > _norms(quantized):  # a quantizer folds them into the layers before
+    float_model, quantized = onnx.load(dense.where), onnx.load(compressed.where)
+    float_layers, layers = _layers(float_model), _layers(quantized)
+    if _norms(float_model) > _norms(quantized):  # a quantizer folds them into the layers before
         import onnxscript.optimizer
 
-        whole = onnxscript.optimizer.optimize(whole)
-        left = _layers(whole)
-    rounded = [one for one in right if one.is_quantized]
-    if not rounded:
+        float_model = onnxscript.optimizer.optimize(float_model)
+        float_layers = _layers(float_model)
+    quantized_layers = [one for one in layers if one.is_quantized]
+    if not quantized_layers:
         raise UserError(
             f"{compressed.label} has no layer between QuantizeLinear and DequantizeLinear: write "
-            "it in the format QDQ (quant_format=QuantFormat.QDQ), from which one layer can be taken"
+            "it in the format QDQ (quant_format=QuantFormat.QDQ), which keeps layers separate"
         )
-    pairs = _paired(left, right, compressed)
-    _check_alike([(pairs[one.place], one) for one in rounded], dense, compressed)
-    names = _names([pairs[one.place] for one in rounded])
+    pairs = _paired(float_layers, layers, compressed)
+    _check_alike([(pairs[one.index], one) for one in quantized_layers], dense, compressed)
+    names = _names([pairs[one.index] for one in quantized_layers])
     return quantized, [
-        _Match(one.place, Layer(name, one.name), pairs[one.place])
-        for one, name in zip(rounded, names, strict=True)
+        _Match(one.index, Layer(name, one.name), pairs[one.index])
+        for one, name in zip(quantized_layers, names, strict=True)
     ]
 
 
 @dataclass(frozen=True)
 class _Node:
-    """A node with weights: its place and names, and its weight and bias as they are computed.
+    """A node with weights: its index and names, and its dequantized weight and bias.
 
-    ``before`` is the activation function that it follows, with the bounds that it takes.
+    ``before`` is the preceding activation function with its bounds.
     """
 
-    place: int
+    index: int
     name: str
     weight_name: str
     operator: str
@@ -121,7 +120,7 @@ def _layers(model: Any) -> list[_Node]:
     makers = {name: node for node in model.graph.node for name in node.output}
 
     def value(name: str) -> tuple[Any, bool]:
-        """Return an initializer, through a pair of quantizers where there is one."""
+        """Return an initializer, through a quantizer pair if there is one."""
         if name in stored:
             return np.asarray(numpy_helper.to_array(stored[name])), False
         maker = makers.get(name)
@@ -135,7 +134,7 @@ def _layers(model: Any) -> list[_Node]:
         return (inner if inner.dtype.kind == "f" else _unpacked(maker, inner, stored)), True
 
     found = []
-    for place, node in enumerate(model.graph.node):
+    for index, node in enumerate(model.graph.node):
         if node.op_type in OPERATORS and len(node.input) > 1:
             weight, is_quantized = value(node.input[1])
             if weight is not None:
@@ -144,7 +143,7 @@ def _layers(model: Any) -> list[_Node]:
                 before = _activation(makers.get(node.input[0]), stored, makers)
                 found.append(
                     _Node(
-                        place, node.name, node.input[1], node.op_type, weight, bias, is_quantized,
+                        index, node.name, node.input[1], node.op_type, weight, bias, is_quantized,
                         before,
                     )
                 )  # fmt: skip
@@ -154,10 +153,10 @@ def _layers(model: Any) -> list[_Node]:
 def _activation(
     node: Any, stored: dict[str, Any], makers: dict[str, Any]
 ) -> tuple[Any, tuple[Any, ...]] | None:
-    """Return a node that cuts values off, with its bounds; None where a node is of another kind."""
+    """Return a clipping node with its bounds; None for nodes of another kind."""
     from onnx import numpy_helper
 
-    if node is None or node.op_type not in _CUTS:
+    if node is None or node.op_type not in _CLIPPING:
         return None
     bounds = []
     for name in node.input[1:]:
@@ -171,7 +170,7 @@ def _activation(
 
 
 def _unpacked(node: Any, values: Any, stored: dict[str, Any]) -> Any:
-    """Compute what a DequantizeLinear makes of stored integers; None where its scale is not."""
+    """Dequantize stored integers; return None if the scale is not stored."""
     from onnx import numpy_helper
 
     if any(name not in stored for name in node.input[1:] if name):
@@ -188,7 +187,7 @@ def _unpacked(node: Any, values: Any, stored: dict[str, Any]) -> Any:
         offset = spread(zero[0]).astype(np.float32) if zero else np.float32(0)
         return (values.astype(np.float32) - offset) * spread(scale).astype(np.float32)
     except ValueError:
-        return None  # in blocks: of a kind that this does not read
+        return None  # blockwise scales are not supported
 
 
 def _norms(model: Any) -> int:
@@ -198,18 +197,18 @@ def _norms(model: Any) -> int:
 def _paired(
     left: Sequence[_Node], right: Sequence[_Node], compressed: ModelFile
 ) -> dict[int, _Node]:
-    """Find the float layer of each layer: by its node's name, else by their order."""
+    """Match each layer to its float layer by node name, else by order."""
     named = {one.name: one for one in left if one.name}
-    by_name = {one.place: named[one.name] for one in right if one.name in named}
+    by_name = {one.index: named[one.name] for one in right if one.name in named}
     is_named = len(named) == len(left) and len(by_name) == len(right)
-    if is_named and all(_is_like(by_name[one.place], one) for one in right):
+    if is_named and all(_is_like(by_name[one.index], one) for one in right):
         return by_name
     if len(left) == len(right) and all(map(_is_like, left, right)):
-        return {theirs.place: ours for ours, theirs in zip(left, right, strict=True)}
+        return {theirs.index: ours for ours, theirs in zip(left, right, strict=True)}
     raise UserError(
-        f"{compressed.label}: its layers cannot be told apart: dense has {len(left)} with weights "
+        f"{compressed.label}: its layers cannot be matched: dense has {len(left)} with weights "
         f"and it has {len(right)}, and neither the names of their nodes nor their order and shapes "
-        "agree; quantize the very file that is given as dense"
+        "agree; quantize the dense file itself"
     )
 
 
@@ -220,7 +219,7 @@ def _is_like(left: _Node, right: _Node) -> bool:
 def _check_alike(
     pairs: Sequence[tuple[_Node, _Node]], dense: ModelFile, compressed: ModelFile
 ) -> None:
-    """See that the weights of most layers are those of the float file, rounded."""
+    """Check that the weights of most layers are those of the float file, rounded."""
     likeness = []
     for ours, theirs in pairs:
         a, b = (np.asarray(one.weight, np.float64).ravel() for one in (ours, theirs))
@@ -228,14 +227,13 @@ def _check_alike(
         likeness.append(float(a @ b) / size if size else 0.0)
     if np.median(likeness) < _SIMILAR:
         raise UserError(
-            f"{compressed.label} does not have the weights of {dense.label}, rounded: it was made "
-            "of another model, or its layers come in another order; quantize the very file that is "
-            "given as dense"
+            f"{compressed.label} does not have the rounded weights of {dense.label}: it was made "
+            "from another model, or its layers are in another order; quantize the dense file itself"
         )
 
 
 def _names(layers: Sequence[_Node]) -> list[str]:
-    """Names that people know, each its own: the weight's without ``.weight``, else the node's."""
+    """Return unique layer names: the weight's without ``.weight``, else the node's."""
     found: list[str] = []
     for one in layers:
         named = one.weight_name.endswith(_WEIGHT)
@@ -249,26 +247,26 @@ def _names(layers: Sequence[_Node]) -> list[str]:
 
 
 def _restored(model: Any, matches: Sequence[_Match]) -> Any:
-    """Copy a quantized model with the float weights, biases and inputs of some layers."""
-    made = type(model)()
-    made.CopyFrom(model)
-    graph = made.graph
+    """Copy a quantized model and restore the float weights, biases and inputs of some layers."""
+    restored = type(model)()
+    restored.CopyFrom(model)
+    graph = restored.graph
     makers = {name: node for node in graph.node for name in node.output}
     new = _NewNames({one.name for one in graph.initializer} | makers.keys())
-    nodes = [(graph.node[match.place], match.float_node) for match in matches]
-    for node, whole in nodes:
-        for operand, values in ((1, whole.weight), (2, whole.bias)):
+    nodes = [(graph.node[match.index], match.float_node) for match in matches]
+    for node, float_node in nodes:
+        for operand, values in ((1, float_node.weight), (2, float_node.bias)):
             if values is not None and operand < len(node.input):
                 node.input[operand] = _stored(graph, new, values)
-        node.input[0] = _whole_input(graph, node, whole, makers, new)
+        node.input[0] = _float_input(graph, node, float_node, makers, new)
     for node, _ in nodes:
         _skip_last_pair(graph, node)
     _drop_unused(graph)
-    return made
+    return restored
 
 
 class _NewNames:
-    """Names of tensors that a graph does not have yet."""
+    """Generate unused tensor names for a graph."""
 
     def __init__(self, taken: set[str]) -> None:
         self._taken = taken
@@ -290,31 +288,34 @@ def _stored(graph: Any, new: _NewNames, values: Any) -> str:
     return name
 
 
-def _whole_input(
-    graph: Any, node: Any, whole: _Node, makers: dict[str, Any], new: _NewNames
+def _float_input(
+    graph: Any, node: Any, float_node: _Node, makers: dict[str, Any], new: _NewNames
 ) -> str:
-    """Name the input of a layer as it was before it was rounded, cut off as in the float file."""
+    """Return the name of a layer's unquantized input, clipped as in the float file."""
     name = _before_pair(node.input[0], makers)
     maker = makers.get(name)
-    if name == node.input[0] or whole.before is None:
+    if name == node.input[0] or float_node.before is None:
         return name
-    cut, bounds = whole.before
+    cut, bounds = float_node.before
     if maker is not None and maker.op_type == cut.op_type:
         return name
     added = type(cut)()
     added.CopyFrom(cut)
-    output, given = new(), [_stored(graph, new, one) if one is not None else "" for one in bounds]
+    output, operands = (
+        new(),
+        [_stored(graph, new, one) if one is not None else "" for one in bounds],
+    )
     del added.input[:], added.output[:]
-    added.input.extend([name, *given])
+    added.input.extend([name, *operands])
     added.output.append(output)
     added.name = output
-    place = next(i for i, one in enumerate(graph.node) if one.output[0] == node.output[0])
-    graph.node.insert(place, added)
+    index = next(i for i, one in enumerate(graph.node) if one.output[0] == node.output[0])
+    graph.node.insert(index, added)
     return output
 
 
 def _before_pair(name: str, makers: dict[str, Any]) -> str:
-    """Name the tensor that a QuantizeLinear and its DequantizeLinear rounded; itself without."""
+    """Return the tensor before a quantizer pair, or the tensor itself without a pair."""
     outer = makers.get(name)
     inner = makers.get(outer.input[0]) if outer is not None else None
     is_pair = (
@@ -326,7 +327,7 @@ def _before_pair(name: str, makers: dict[str, Any]) -> str:
 
 
 def _skip_last_pair(graph: Any, node: Any) -> None:
-    """Let a layer be an output of the graph itself, where only a pair of quantizers is between."""
+    """Make a layer the graph's output if only a quantizer pair lies between."""
     outputs = {one.name for one in graph.output}
     users = [one for one in graph.node if node.output[0] in one.input]
     if len(users) != 1 or users[0].op_type != "QuantizeLinear" or node.output[0] in outputs:
@@ -341,7 +342,7 @@ def _skip_last_pair(graph: Any, node: Any) -> None:
 
 
 def _drop_unused(graph: Any) -> None:
-    """Remove quantizers and initializers that nothing reads any more."""
+    """Remove unused quantizers and initializers."""
     while True:
         read = {name for node in graph.node for name in node.input}
         read |= {one.name for one in graph.output}

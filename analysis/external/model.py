@@ -1,4 +1,4 @@
-"""An external model, opened: what its file says, and how it is run. Importable without torch."""
+"""Data classes of an open external model; importable without torch."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,10 +13,10 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class Needed:
-    """What a format needs to open a model: the data's classes, channels and size, and options.
+    """Requirements for opening a model: the data's classes, channels and size, and options.
 
-    ``session_options`` are those of the runtime, key and value; ``device`` is cpu or cuda;
-    ``time_limit`` is in seconds an image, 0 without.
+    ``session_options`` are (key, value) pairs for the runtime; ``device`` is cpu or cuda;
+    ``time_limit`` is in seconds per image, 0 for none.
     """
 
     n_classes: int
@@ -30,7 +30,7 @@ class Needed:
 
 @dataclass(frozen=True)
 class Feeding:
-    """How a picture becomes the input of a model; None where it is not declared.
+    """How an image becomes a model's input; None for undeclared fields.
 
     Parameters
     ----------
@@ -40,13 +40,13 @@ class Feeding:
         ``crop``: the shorter side to ``size / crop_pct``, then the centre; ``squash``: both sides;
         ``pad``: the longer side, the rest filled.
     crop_pct : float or None
-        Share of the resized picture's side that is kept, 0..1.
+        Share of the resized image's side to keep, 0..1.
     interpolation : {"nearest", "bilinear", "bicubic", "lanczos"} or None
     channels : {"rgb", "bgr"} or None
     pixels : {"0..1", "0..255", "-1..1"} or None
         Range of the values before ``mean`` and ``std``.
     mean, std : tuple of float or None
-        Of pixels from 0 to 1, a channel each.
+        Normalization of pixels from 0 to 1, one value a channel.
     layout : {"NCHW", "NHWC"} or None
     """
 
@@ -63,22 +63,22 @@ class Feeding:
 
 @dataclass(frozen=True)
 class Stored:
-    """One tensor as a model stores it.
+    """One stored tensor of a model.
 
     Parameters
     ----------
     n : int
-        Its elements, of packed ones those that are packed.
+        Number of elements, after unpacking.
     n_bytes : float
-        What it takes.
+        Stored size.
     is_weight : bool
-        Whether it has two or more dimensions, and is no scale and no index.
+        Whether it has two or more dimensions and is neither scale nor index.
     bits : float or None
-        Of one element; None where that cannot be read from it, such as of 4-bit weights in int32.
+        Bits per element; None if unknown, such as for 4-bit weights in int32.
     zeros : int or None
-        Elements that are 0; None of integers and of packed ones.
+        Number of zero elements; None for integers and packed tensors.
     computed : str or None
-        Floating type, such as float32; None of all others.
+        Floating type, such as float32; else None.
     """
 
     n: int
@@ -91,12 +91,12 @@ class Stored:
 
 @dataclass(frozen=True)
 class Figures:
-    """What is measured of weights that can be read; null where they cannot.
+    """Measurements of a model's weights; null if they cannot be read.
 
-    ``size_bytes`` counts them as stored with their scales, ``weight_bits`` is the mean over
-    elements of weights with two or more dimensions, ``sparsity`` the share of zeros among those,
-    null where one is of integers: what rounds to 0 is not called pruned. ``compute_dtype`` is what
-    layers compute in, null where that is not known.
+    ``size_bytes`` counts weights and scales as stored, ``weight_bits`` is the mean over elements of
+    weights with two or more dimensions, ``sparsity`` the share of zeros among those, null if one is
+    integer: values rounded to 0 are not pruned. ``compute_dtype`` is the type of the layers'
+    computation, null if unknown.
     """
 
     size_bytes: int | None = None
@@ -112,32 +112,31 @@ class Loaded:
     Parameters
     ----------
     run : callable
-        Input array -> all outputs by name, arrays whose first axis is the image. What has no name
-        is called by its place, ``0``, ``1``.
-    sha256 : str
-        Of its files.
+        Input array -> all outputs by name, arrays whose first axis is the image. Unnamed outputs
+        are called by index, ``0``, ``1``.
+    sha256 : str        Digest of its files.
     figures : Figures
     shape : tuple or None
-        The declared input, None where a side is free; None without a declaration.
+        Declared input shape, None for a free side; None without a declaration.
     dtype : str
-        What it is fed: float32, float16, float64, uint8 or int8.
+        Input type: float32, float16, float64, uint8 or int8.
     quantization : (float, int) or None
         Scale and zero point of an integer input: value = scale * (integer - zero point).
-    says : Feeding
-        What the model, or a file beside it, says of how it is fed.
-    said_by : str
-        Where that is declared, such as ``preprocessor_config.json``; empty without.
+    declared : Feeding
+        Feeding that the model, or a file beside it, declares.
+    declared_in : str
+        Source of the declaration, such as ``preprocessor_config.json``, or empty.
     class_names : tuple of str
-        Names of its outputs, in their order; empty where it names none.
+        Names of its outputs in order; empty if it declares none.
     is_batch_dependent : bool
-        Whether an answer depends on the images beside it, as with scales found at run time for a
-        whole batch: such a model is run one image at a time.
+        Whether predictions depend on the other images of the batch, as with scales computed per
+        batch at run time: such a model is run one image at a time.
     notes : tuple of str
-        What should be said of it.
+        Remarks to report.
     penultimate : callable or None
-        Takes the name of the output with the scores and opens what runs the model up to its last
-        layer, input array -> features (N, D); gives None where that layer cannot be told. None
-        of formats that are run from end to end alone.
+        Takes the name of the scores output; returns a function input array -> features (N, D)
+        before the last layer, or None if that layer is unknown. None for formats that run only end
+        to end.
     """
 
     run: Callable[[Array], Mapping[str, Array]]
@@ -146,8 +145,8 @@ class Loaded:
     shape: tuple[int | None, ...] | None = None
     dtype: str = "float32"
     quantization: tuple[float, int] | None = None
-    says: Feeding = field(default_factory=Feeding)
-    said_by: str = ""
+    declared: Feeding = field(default_factory=Feeding)
+    declared_in: str = ""
     class_names: tuple[str, ...] = ()
     is_batch_dependent: bool = False
     notes: tuple[str, ...] = ()
@@ -155,7 +154,7 @@ class Loaded:
 
 
 def figures_of(tensors: list[Stored]) -> Figures:
-    """Sum up what is stored; the type that layers compute in is that of all weights, if one."""
+    """Sum up stored tensors; ``compute_dtype`` is the common type of all weights, if any."""
     size = int(np.ceil(sum(tensor.n_bytes for tensor in tensors)))
     weights = [tensor for tensor in tensors if tensor.is_weight]
     n = sum(weight.n for weight in weights)

@@ -1,21 +1,24 @@
-"""ONNX files: opened in ONNX Runtime, with what their metadata and the files beside them say."""
+"""Open ONNX files in ONNX Runtime, with the declarations in their metadata and beside them."""
 
 import hashlib
 import importlib
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from analysis.compression import onnx_session
 from analysis.errors import UserError, one_line
 from analysis.external.declared import beside, merged, names_of_metadata, of_metadata
 from analysis.external.files import read_regular
-from analysis.external.model import Feeding, Loaded, Needed
-from analysis.external.onnx_features import feature_runner
+from analysis.external.model import Array, Feeding, Loaded, Needed
 from analysis.external.onnx_weights import figures_of_file, nodes_of, tensors_of
 from analysis.external.registry import register
 from analysis.external.session import one_of, session_options, switch, threads
+from analysis.stats.features import pooled
 
 _TYPES = {
     "tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64",
@@ -40,7 +43,7 @@ _OPTIONS = {
     "enable_mem_pattern": switch,
     "enable_mem_reuse": switch,
 }
-# Entries of its configuration, which ONNX Runtime itself does not check: those that change kernels.
+# Configuration entries that change kernels; ONNX Runtime itself does not check them.
 _ENTRIES = (
     "session.disable_prepacking",
     "session.disable_quant_qdq",
@@ -49,24 +52,24 @@ _ENTRIES = (
     "session.set_denormal_as_zero",
     "session.x64quantprecision",
 )
-_FOUND_AT_RUN_TIME = ("DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM")
+_DYNAMIC_QUANTIZERS = ("DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM")
 _IR = re.compile(r"IR version: (\d+), max supported IR version: (\d+)")
 _OPSET = re.compile(r"Opset (\d+) is under development.*?domain (\S*) is till opset (\d+)", re.S)
 
 
 @register("onnx")
 def open_onnx(where: str, needed: Needed) -> Loaded:
-    """Open a file and the files of its external data, which must lie in its folder.
+    """Open a file and its external data, which must lie in its folder.
 
     Raises
     ------
     UserError
-        It is missing or no ONNX file, is newer than the runtime, needs files from elsewhere or
-        operators that are not there, or takes more than one input.
+        The file is missing or not ONNX, is newer than the runtime, needs files from elsewhere or
+        missing operators, or takes more than one input.
     """
     onnx, onnxruntime = _libraries()
     known = _OPTIONS | dict.fromkeys(_ENTRIES, switch)
-    asked = session_options(needed.session_options, known, "ONNX Runtime")
+    options = session_options(needed.session_options, known, "ONNX Runtime")
     path = Path(where)
     content = read_regular(path)
     try:
@@ -82,7 +85,7 @@ def open_onnx(where: str, needed: Needed) -> Loaded:
     providers = _providers(onnxruntime, needed.device)
     try:
         session = onnxruntime.InferenceSession(
-            str(path) if files else content, _options(onnxruntime, asked), providers=providers
+            str(path) if files else content, _options(onnxruntime, options), providers=providers
         )
     except Exception as error:
         raise UserError(_refusal(onnxruntime, error)) from None
@@ -93,32 +96,30 @@ def open_onnx(where: str, needed: Needed) -> Loaded:
         )
     shape, dtype, name = _input(session)
     metadata = {one.key: one.value for one in model.metadata_props}
-    says, said_by, names = _declared(session, metadata, path.absolute().parent)
+    declared, declared_in, names = _declared(session, metadata, path.absolute().parent)
     return Loaded(
         _runner(session, name, model),
         digest.hexdigest(),
         figures_of_file(model, path, content, files),
         shape,
         dtype,
-        says=says,
-        said_by=said_by,
+        declared=declared,
+        declared_in=declared_in,
         class_names=names or _names_of_maps(model),
         is_batch_dependent=_is_batch_dependent(model, shape),
         penultimate=lambda output: feature_runner(
-            onnxruntime, content, output, _options(onnxruntime, asked), providers, path.parent
+            onnxruntime, content, output, _options(onnxruntime, options), providers, path.parent
         ),
     )
 
 
-def _options(onnxruntime: Any, asked: dict[str, Any]) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4
+def _options(onnxruntime: Any, requested: dict[str, Any]) -> Any:
+    options = onnx_session.session_options(onnx_session.FATAL)
     enums = {
         "graph_optimization_level": onnxruntime.GraphOptimizationLevel,
         "execution_mode": onnxruntime.ExecutionMode,
     }
-    for key, value in asked.items():
+    for key, value in requested.items():
         if key in _ENTRIES:
             options.add_session_config_entry(key, str(int(value)))
         else:
@@ -138,7 +139,7 @@ def _providers(onnxruntime: Any, device: str) -> list[str]:
 
 
 def _refusal(onnxruntime: Any, error: Exception) -> str:
-    """Say why ONNX Runtime does not take a file, and what to do where the file is too new."""
+    """Explain why ONNX Runtime rejects a file, and what to do if the file is too new."""
     text, version = str(error), onnxruntime.__version__
     newer = "or pip install -U onnxruntime"
     found = _IR.search(text)
@@ -155,7 +156,7 @@ def _refusal(onnxruntime: Any, error: Exception) -> str:
             f"export it again with opset_version={found[3]}, {newer}"
         )
     reason = re.sub(r"\S*/\S+\.(cc|h|cpp)(:\d+)?", "", one_line(error))
-    return f"ONNX Runtime does not take it: {' '.join(reason.split())}"
+    return f"ONNX Runtime rejects it: {' '.join(reason.split())}"
 
 
 def _runner(session: Any, name: str, model: Any) -> Any:
@@ -172,7 +173,7 @@ def _runner(session: Any, name: str, model: Any) -> Any:
 
 
 def _array(output: Any, keys: list[Any]) -> Any:
-    """An output as an array; one of mappings, as scikit-learn's are, as scores a class."""
+    """Convert an output to an array; mappings, as of scikit-learn, to scores per class."""
     if isinstance(output, list) and output and isinstance(output[0], dict):
         order = [key for key in keys if key in output[0]] or sorted(output[0])
         return np.array([[row[key] for key in order] for row in output], np.float32)
@@ -180,7 +181,7 @@ def _array(output: Any, keys: list[Any]) -> Any:
 
 
 def _keys_of_maps(model: Any) -> dict[str, list[Any]]:
-    """Classes of each output that is a mapping, in the order of the scores they are made of."""
+    """Return the classes of each mapping output, in the order of its scores."""
     found: dict[str, list[Any]] = {}
     for node in model.graph.node:
         if node.op_type == "ZipMap":
@@ -198,9 +199,9 @@ def _names_of_maps(model: Any) -> tuple[str, ...]:
 def _declared(
     session: Any, metadata: dict[str, str], folder: Path
 ) -> tuple[Feeding, str, tuple[str, ...]]:
-    """What the file, or Hugging Face's files beside it, say of its input and its outputs.
+    """Read what the file, or Hugging Face's files beside it, declare of input and outputs.
 
-    Exports for the browser lie in a folder ``onnx`` of the folder with those files.
+    Exports for the browser lie in a subfolder ``onnx``.
     """
     own, names = of_metadata(metadata), names_of_metadata(metadata)
     feeding, file, others = beside(folder)
@@ -214,9 +215,9 @@ def _declared(
 
 
 def _is_batch_dependent(model: Any, shape: tuple[int | None, ...] | None) -> bool:
-    """Whether scales are found as it runs, over all images that are given at once."""
+    """Return whether scales are computed at run time over a whole batch."""
     is_free = shape is None or not shape or shape[0] != 1
-    return is_free and any(node.op_type in _FOUND_AT_RUN_TIME for node in nodes_of(model))
+    return is_free and any(node.op_type in _DYNAMIC_QUANTIZERS for node in nodes_of(model))
 
 
 def _libraries() -> tuple[Any, Any]:
@@ -236,13 +237,13 @@ def _input(session: Any) -> tuple[tuple[int | None, ...] | None, str, str]:
     if len(inputs) != 1:
         names = ", ".join(one.name for one in inputs)[:100] or "none"
         raise UserError(f"expected one input, the images; it has {len(inputs)}: {names}")
-    (given,) = inputs
-    if given.type not in _TYPES:
-        raise UserError(f"its input is {given.type}; expected {', '.join(_TYPES)}")
-    if not given.shape:
-        return None, _TYPES[given.type], given.name
-    shape = tuple(side if isinstance(side, int) and side > 0 else None for side in given.shape)
-    return shape, _TYPES[given.type], given.name
+    (image,) = inputs
+    if image.type not in _TYPES:
+        raise UserError(f"its input is {image.type}; expected {', '.join(_TYPES)}")
+    if not image.shape:
+        return None, _TYPES[image.type], image.name
+    shape = tuple(side if isinstance(side, int) and side > 0 else None for side in image.shape)
+    return shape, _TYPES[image.type], image.name
 
 
 def _external_files(model: Any, folder: Path) -> list[Path]:
@@ -261,9 +262,7 @@ def _external_files(model: Any, folder: Path) -> list[Path]:
             or ".." in location.replace("\\", "/").split("/")
             or not inside.is_relative_to(folder.resolve())
         ):
-            raise UserError(
-                f"its weights are to come from {location[:100]!r}, outside its folder: refused"
-            )
+            raise UserError(f"its weights are in {location[:100]!r}, outside its folder: refused")
         if not inside.is_file():
             raise UserError(
                 f"its file of weights {location[:100]!r} is missing beside it: copy it there, or "
@@ -271,3 +270,74 @@ def _external_files(model: Any, folder: Path) -> list[Path]:
             )
         found[location] = folder / location
     return [found[name] for name in sorted(found)]
+
+
+_LINEAR = ("MatMul", "Gemm", "FusedMatMul", "FusedGemm", "QGemm", "QLinearMatMul", "MatMulInteger",
+           "MatMulNBits", "DynamicQuantizeMatMul")  # fmt: skip
+_CONVOLUTIONS = ("Conv", "FusedConv", "QLinearConv", "ConvInteger")
+_FOLDER = "session.model_external_initializers_file_folder_path"
+
+
+@dataclass(frozen=True)
+class BeforeLast:
+    """The tensor before a graph's last layer, and whether that layer is a convolution."""
+
+    name: str
+    is_map: bool
+
+
+def before_last(model: Any, output: str) -> BeforeLast | None:
+    """Find the input of the last weighted layer before an output; None if there is none.
+
+    That is the last matrix product or convolution before it; a product of two tensors that both
+    depend on the image, as in attention, does not count.
+    """
+    graph = model.graph
+    weights = {one.name for one in graph.initializer}
+    of_image = {one.name for one in graph.input if one.name not in weights}
+    for node in graph.node:
+        if of_image.intersection(node.input):
+            of_image.update(node.output)
+    needed = {output}
+    for node in reversed(graph.node):
+        if not needed.intersection(node.output):
+            continue
+        if node.op_type in (*_LINEAR, *_CONVOLUTIONS):
+            inputs = [name for name in node.input if name in of_image]
+            if len(inputs) != 1:
+                # Scales computed at run time come with their tensor.
+                inputs = [name for name in inputs if not name.endswith(("_scale", "_zero_point"))]
+            if len(inputs) != 1:
+                return None
+            return BeforeLast(inputs[0], node.op_type in _CONVOLUTIONS)
+        needed.update(node.input)
+    return None
+
+
+def with_features(model: Any, at: BeforeLast) -> bytes:
+    """Add a tensor to a graph's outputs; return the serialized model."""
+    import onnx
+
+    if at.name not in {one.name for one in model.graph.output}:
+        model.graph.output.append(onnx.ValueInfoProto(name=at.name))
+    return bytes(model.SerializeToString())
+
+
+def feature_runner(
+    onnxruntime: Any, content: bytes, output: str, options: Any, providers: list[str], folder: Path
+) -> Callable[[Array], Array] | None:
+    """Open a runner of the layer before the last one, (N, D); None if there is no such layer."""
+    import onnx
+
+    model = onnx.load_model_from_string(content)
+    at = before_last(model, output)
+    if at is None:
+        return None
+    options.add_session_config_entry(_FOLDER, str(folder))
+    session = onnxruntime.InferenceSession(with_features(model, at), options, providers=providers)
+    name = session.get_inputs()[0].name
+
+    def run(images: Array) -> Array:
+        return pooled(np.asarray(session.run([at.name], {name: images})[0]), is_map=at.is_map)
+
+    return run

@@ -1,4 +1,4 @@
-"""The weights of an ONNX graph: measured as stored, and what its layers compute in."""
+"""Measure the stored weights of an ONNX graph and the type its layers compute in."""
 
 import tempfile
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.compression.onnx_session import FATAL, session_options
 from analysis.external.model import Figures, Stored, figures_of
 
 _QUANTIZED = ("QLinear", "QGemm", "QAttention", "ConvInteger", "MatMulInteger", "MatMulNBits",
@@ -18,18 +19,18 @@ _FLOAT_LAYERS = ("Conv", "FusedConv", "ConvTranspose", "Gemm", "FusedGemm", "Mat
                  "FusedMatMul")  # fmt: skip
 _FLOATS = {"FLOAT": "float32", "FLOAT16": "float16", "DOUBLE": "float64", "BFLOAT16": "bfloat16"}
 _PACKED_BITS = {"INT4": 4.0, "UINT4": 4.0, "FLOAT4E2M1": 4.0, "INT2": 2.0, "UINT2": 2.0}
-# Graphs above it are not written once more only to see what they compute in.
+# Larger graphs are not written again to read their computation type.
 _HIGHEST_BYTES = 2**30
 
 
 def nodes_of(model: Any) -> Iterator[Any]:
-    """Every operator of a file, those of subgraphs and functions too."""
+    """Iterate over all operators of a file, including subgraphs and functions."""
     for graph in _graphs(model):
         yield from graph.node
 
 
 def tensors_of(model: Any) -> Iterator[Any]:
-    """Every tensor of a file: initializers and constants, those of subgraphs and functions too."""
+    """Iterate over all initializers and constants, including subgraphs and functions."""
     for graph in _graphs(model):
         yield from getattr(graph, "initializer", ())
         for sparse in getattr(graph, "sparse_initializer", ()):
@@ -56,10 +57,10 @@ def _graphs(model: Any) -> Iterator[Any]:
 
 
 def figures_of_graph(model: Any) -> Figures:
-    """Measure all tensors; a graph that quantizes anywhere has no sparsity, and no type yet.
+    """Measure all tensors; a quantized graph has no sparsity, and ``compute_dtype`` is None.
 
-    Scales and zero points count in the size alone. Weights that a graph stores as float32 and
-    rounds as it runs have 32 bits, as stored.
+    Scales and zero points count only in the size. Weights stored as float32 and rounded at run time
+    have 32 bits.
     """
     nodes = list(nodes_of(model))
     packed = {node.input[1]: node for node in nodes if node.op_type == "MatMulNBits"}
@@ -71,12 +72,12 @@ def figures_of_graph(model: Any) -> Figures:
 
 
 def _scales(node: Any) -> list[str]:
-    """Operands that are scales and zero points."""
+    """Return the operands that are scales and zero points."""
     places = {"QuantizeLinear": (1, 2), "DequantizeLinear": (1, 2), "MatMulNBits": (2, 3)}
     return [node.input[i] for i in places.get(node.op_type, ()) if i < len(node.input)]
 
 
-def _stored(tensor: Any, packed: dict[str, Any], beside: set[str]) -> Stored | None:
+def _stored(tensor: Any, packed: dict[str, Any], scales: set[str]) -> Stored | None:
     import onnx
     from onnx import numpy_helper
 
@@ -91,28 +92,28 @@ def _stored(tensor: Any, packed: dict[str, Any], beside: set[str]) -> Stored | N
         return Stored(sizes["N"] * sizes["K"], n_bytes, True, float(sizes.get("bits", 4)), None)
     is_float = "FLOAT" in kind or kind == "DOUBLE"
     # Wider integers are shapes, indices and biases.
-    is_weight = array.ndim >= 2 and tensor.name not in beside and (is_float or bits <= 8)
+    is_weight = array.ndim >= 2 and tensor.name not in scales and (is_float or bits <= 8)
     is_weight = is_weight and kind != "BOOL"
     zeros = array.size - int(np.count_nonzero(array)) if is_float else None
     return Stored(array.size, n_bytes, is_weight, bits, zeros)
 
 
 def computed_in(source: Any, n_bytes: int) -> str | None:
-    """Read what layers with weights compute in from the graph as ONNX Runtime runs it.
+    """Return the type that layers with weights compute in, from ONNX Runtime's optimized graph.
 
-    ONNX Runtime makes one layer of integers of a layer of floats between a DequantizeLinear and a
-    QuantizeLinear, where it has a kernel for it; the file does not say which.
+    ONNX Runtime fuses a float layer between DequantizeLinear and QuantizeLinear into an integer
+    layer if it has a kernel for it; the file does not tell.
 
     Parameters
     ----------
     source : bytes or str
-        The model, or where it lies.
+        The model or its path.
 
     Returns
     -------
     str or None
-        Such as ``float32``, ``int8`` or, where layers differ, ``float32 and int8``. None where it
-        cannot be seen: the model is large, has no such layer, or unpacks weights of 4 bits.
+        Such as ``float32``, ``int8`` or, for mixed layers, ``float32 and int8``. None if unknown:
+        the model is large, has no such layer, or unpacks 4-bit weights.
     """
     import onnx
     import onnxruntime
@@ -121,15 +122,13 @@ def computed_in(source: Any, n_bytes: int) -> str | None:
         return None
     with tempfile.TemporaryDirectory(prefix="lethe-") as folder:
         file = Path(folder) / "run.onnx"
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 4
+        options = session_options(FATAL)
         options.optimized_model_filepath = str(file)
         try:
             onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
             model = onnx.load(file, load_external_data=False)
         except Exception:
-            return None  # it runs, but cannot be written
+            return None  # it runs but cannot be written
     return _computed(model)
 
 
@@ -138,7 +137,7 @@ def _computed(model: Any) -> str | None:
 
     types = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
     nodes = list(nodes_of(model))
-    for node in nodes:  # what is dequantized has the type of its scale
+    for node in nodes:  # a dequantized tensor has the type of its scale
         if node.op_type == "DequantizeLinear" and node.input[0] in types:
             types[node.output[0]] = types.get(node.input[1], onnx.TensorProto.UNDEFINED)
     found: set[str | None] = set()
@@ -154,7 +153,7 @@ def _computed(model: Any) -> str | None:
 
 
 def figures_of_file(model: Any, path: Path, content: bytes, files: list[Path]) -> Figures:
-    """Measure a file whose external data lie in its folder."""
+    """Measure a file with its external data."""
     import onnx
 
     if files:

@@ -1,4 +1,4 @@
-"""OpenVINO's ``.xml`` with its ``.bin``: run by OpenVINO on the CPU, in float32 where asked."""
+"""Open OpenVINO models, ``.xml`` with ``.bin``, on the CPU."""
 
 import hashlib
 import re
@@ -22,7 +22,7 @@ _OPTIONS = {
     "inference_precision_hint": one_of({"f32": "f32", "bf16": "bf16", "f16": "f16"}),
     "execution_mode_hint": one_of({"accuracy": "ACCURACY", "performance": "PERFORMANCE"}),
 }
-# bfloat16 is OpenVINO's own choice on processors that have it, and moves labels of every model.
+# OpenVINO chooses bfloat16 on processors that have it, which changes predictions.
 _DEFAULTS = {
     "inference_num_threads": 1,
     "inference_precision_hint": "f32",
@@ -37,7 +37,7 @@ _LAYOUT = re.compile(r"[^A-Z]")
 
 @register("openvino")
 def open_openvino(where: str, needed: Needed) -> Loaded:
-    """Open a model of one input, the images; its weights lie beside it.
+    """Open a model with one input, the images; its weights lie beside it.
 
     Raises
     ------
@@ -67,20 +67,20 @@ def open_openvino(where: str, needed: Needed) -> Loaded:
     try:
         compiled = core.compile_model(model, "CPU", settings)
     except Exception as error:
-        raise UserError(f"OpenVINO does not take it: {_reason(error)}") from None
+        raise UserError(f"OpenVINO rejects it: {_reason(error)}") from None
     information = _information(model)
     feeding, file, names = beside(path.parent)
-    own = _says(information, dtype)
+    own = _declared(information, dtype)
     own_names = _labels(information)
-    says = merged(own, feeding)
+    declared = merged(own, feeding)
     return Loaded(
         _runner(compiled),
         hashlib.sha256(content + hashlib.sha256(weights).digest()).hexdigest(),
         replace(_figures(model), compute_dtype=_computed(compiled)),
         shape,
         dtype,
-        says=replace(says, layout=layout),
-        said_by=" and ".join(["its rt_info"] * (own != Feeding()) + [file] * bool(file)),
+        declared=replace(declared, layout=layout),
+        declared_in=" and ".join(["its rt_info"] * (own != Feeding()) + [file] * bool(file)),
         class_names=own_names or (names if len(names) == _n_outputs(model, names) else ()),
     )
 
@@ -94,10 +94,10 @@ def _library() -> Any:
 
 
 def _reason(error: Exception) -> str:
-    """Say what went wrong, without the places in OpenVINO's own code."""
+    """Return the reason of an error without places in OpenVINO's code."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = [line for line in lines if not line.startswith(("Exception from", "Check '"))]
-    text = re.sub(r"\S+\.(cpp|hpp):\d+:?", "", told[0] if told else one_line(error))
+    reasons = [line for line in lines if not line.startswith(("Exception from", "Check '"))]
+    text = re.sub(r"\S+\.(cpp|hpp):\d+:?", "", reasons[0] if reasons else one_line(error))
     return " ".join(text.split())[:300]
 
 
@@ -105,16 +105,16 @@ def _input(model: Any) -> tuple[tuple[int | None, ...] | None, str, str | None]:
     if len(model.inputs) != 1:
         names = ", ".join(one.any_name for one in model.inputs if one.names)[:100] or "none"
         raise UserError(f"expected one input, the images; it has {len(model.inputs)}: {names}")
-    given = model.input()
-    kind = given.element_type.get_type_name()
+    image = model.input()
+    kind = image.element_type.get_type_name()
     if kind not in _TYPES:
         raise UserError(f"its input is {kind}; expected {', '.join(_TYPES)}")
-    letters = _LAYOUT.sub("", str(given.get_node().layout).upper())
+    letters = _LAYOUT.sub("", str(image.get_node().layout).upper())
     layout = letters if letters in ("NCHW", "NHWC") else None
-    if given.partial_shape.rank.is_dynamic:
+    if image.partial_shape.rank.is_dynamic:
         return None, _TYPES[kind], layout
     shape = tuple(
-        None if side.is_dynamic else int(side.get_length()) for side in given.partial_shape
+        None if side.is_dynamic else int(side.get_length()) for side in image.partial_shape
     )
     return shape, _TYPES[kind], layout
 
@@ -124,13 +124,13 @@ def _runner(compiled: Any) -> Any:
 
     def run(images: Array) -> dict[str, Array]:
         outputs = compiled([images])
-        return {name: np.array(outputs[place]) for place, name in enumerate(names)}
+        return {name: np.array(outputs[i]) for i, name in enumerate(names)}
 
     return run
 
 
 def _information(model: Any) -> dict[str, Any]:
-    """Texts and mappings of a model's ``rt_info`` that say something of its input and output."""
+    """Read the sections of a model's ``rt_info`` that describe its input and output."""
     found: dict[str, Any] = {}
     for section in ("model_info", "conversion_parameters"):
         if model.has_rt_info([section]):
@@ -143,8 +143,8 @@ def _information(model: Any) -> dict[str, Any]:
     return found
 
 
-def _says(information: dict[str, Any], dtype: str) -> Feeding:
-    """Read how it is fed of what Model API and the model converter write."""
+def _declared(information: dict[str, Any], dtype: str) -> Feeding:
+    """Read the feeding that Model API and the model converter declare."""
     info = information.get("model_info", {})
     converted = information.get("conversion_parameters", {})
     is_reversed = info.get("reverse_input_channels", "").lower()
@@ -165,13 +165,13 @@ def _says(information: dict[str, Any], dtype: str) -> Feeding:
         return replace(feeding, mean=tuple(m / 255 for m in mean), std=tuple(s / 255 for s in std))
     built_in = [converted.get(name, "") for name in ("mean_values", "scale_values", "scale")]
     if any(number > 2 for text in built_in for number in _numbers(text)):
-        # The converter made them layers of the model, which takes pixels as they are.
+        # The converter made them layers of the model, whose input is raw pixels.
         feeding = replace(feeding, pixels="0..255")
     return feeding
 
 
 def _numbers(text: str) -> tuple[float, ...]:
-    """Numbers in a text such as ``[123.7,116.3,103.5]`` or ``input[123.7,…]``."""
+    """Parse the numbers in a text such as ``[123.7,116.3,103.5]`` or ``input[123.7,…]``."""
     inside = text.rpartition("[")[2].partition("]")[0]
     parts = inside.replace(",", " ").split()
     try:
@@ -182,13 +182,13 @@ def _numbers(text: str) -> tuple[float, ...]:
 
 
 def _labels(information: dict[str, Any]) -> tuple[str, ...]:
-    """Names of outputs: Model API writes them with spaces between."""
+    """Read the class names, which Model API separates by spaces."""
     text = information.get("model_info", {}).get("labels", "")
     return class_names_in(text) or (tuple(text.split()) if len(text.split()) > 1 else ())
 
 
 def _n_outputs(model: Any, names: tuple[str, ...]) -> int:
-    """Number of classes that an output has; that of the names where no output declares it."""
+    """Return the declared number of classes, else the number of names."""
     sides = [one.partial_shape for one in model.outputs]
     declared = [
         int(side.get_length())
@@ -201,7 +201,7 @@ def _n_outputs(model: Any, names: tuple[str, ...]) -> int:
 
 
 def _figures(model: Any) -> Figures:
-    """Measure the constants; scales are those with one side alone."""
+    """Measure the constants; weights have two or more sides above 1."""
     stored: list[Stored] = []
     is_quantized = False
     for operator in model.get_ops():
@@ -225,11 +225,11 @@ def _figures(model: Any) -> Figures:
 
 
 def _computed(compiled: Any) -> str | None:
-    """Read the types that layers compute in from the graph as OpenVINO runs it."""
+    """Return the types that layers compute in, from OpenVINO's compiled graph."""
     try:
         operators = compiled.get_runtime_model().get_ops()
     except Exception:
-        return None  # it runs, but does not say how
+        return None  # it runs without a runtime graph
     found = set()
     for operator in operators:
         info = {key: str(getattr(one, "value", one)) for key, one in operator.get_rt_info().items()}

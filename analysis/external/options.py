@@ -1,4 +1,4 @@
-"""What can be said of external models: their feeding, their outputs, their images."""
+"""Options of external models: their feeding, outputs and images."""
 
 import math
 from dataclasses import dataclass, field, fields
@@ -11,9 +11,9 @@ from analysis.models.geometry import INTERPOLATIONS, RESIZES
 from analysis.options import check_options, option, options_of
 from analysis.outputs.scores import KINDS
 
-_MODELS = "external models: instead of training; docs/external-models.md has examples"
-_FEEDING = "how external models are fed: by default as each model says itself"
-_OUTPUTS = "what the outputs of external models are"
+_MODELS = "external models, instead of training; examples are in docs/external-models.md"
+_FEEDING = "preprocessing of external models; by default as each model declares"
+_OUTPUTS = "outputs of external models"
 NORMALIZATIONS = ("imagenet", "none", "dataset", "0.5")
 CHANNELS = ("rgb", "bgr")
 PIXELS = ("0..1", "0..255", "-1..1")
@@ -23,10 +23,10 @@ SPLITS = ("all", "test", "train")
 
 @dataclass(frozen=True)
 class FeedingOptions:
-    """How pictures become the input of every model; what is left out each model says itself.
+    """How images become the input of every model; omitted fields follow each model's declaration.
 
-    ``named`` says where ``mean`` and ``std`` come from; without it each model's own are taken where
-    it says them, else those of the training pixels.
+    ``named`` is the source of ``mean`` and ``std``; by default each model's own if it declares
+    them, else those of the training pixels.
     """
 
     named: str | None = option(
@@ -34,43 +34,43 @@ class FeedingOptions:
         flag="normalize",
         group=_FEEDING,
         choices=NORMALIZATIONS,
-        help="what the models were trained with (default: what a model says itself, else the mean "
+        help="normalization in training (default: as the model declares, else the mean "
         "and standard deviation of the training pixels)",
     )
     mean: tuple[float, ...] | None = option(
         None, group=_FEEDING, kind=list, items=(int, float), nargs="+", metavar="X",
-        help="of pixels from 0 to 1: one number, or three for red, green and blue",
+        help="mean of pixels from 0 to 1: one number, or three for red, green and blue",
     )  # fmt: skip
     std: tuple[float, ...] | None = option(
         None, group=_FEEDING, kind=list, items=(int, float), nargs="+", metavar="X",
-        help="of pixels from 0 to 1",
+        help="standard deviation of pixels from 0 to 1",
     )  # fmt: skip
     pixels: str | None = option(
         None, group=_FEEDING, choices=PIXELS,
-        help="range of the input's values; switches normalization off unless that is given",
+        help="range of the input's values; disables normalization unless set too",
     )  # fmt: skip
     channels: str | None = option(
         None, group=_FEEDING, choices=CHANNELS, help="order of colours in the input"
     )
     input_size: int | None = option(
         None, group=_FEEDING, metavar="PX", least=1,
-        help="of models that take images of any size",
+        help="input size of models that take any size",
     )  # fmt: skip
     resize: str | None = option(
         None, group=_FEEDING, choices=RESIZES,
-        help="how another size is reached: crop the centre, squash both sides, or pad with black",
+        help="how to reach the input size: crop the centre, squash both sides, or pad with black",
     )  # fmt: skip
     crop_pct: float | None = option(
         None, group=_FEEDING, metavar="X", is_ok=lambda x: 0 < x <= 1,
         range="a share above 0 and at most 1, such as 0.875",
-        help="share of the resized picture's side that is kept",
+        help="share of the resized picture's side that the crop keeps",
     )  # fmt: skip
     interpolation: str | None = option(
-        None, group=_FEEDING, choices=INTERPOLATIONS, help="how pictures are resized"
+        None, group=_FEEDING, choices=INTERPOLATIONS, help="interpolation of the resizing"
     )
     layout: str | None = option(
         None, group=_FEEDING, choices=LAYOUTS,
-        help="order of the input's axes where its shape does not say it",
+        help="order of the input's axes, if its shape does not tell",
     )  # fmt: skip
 
     def __post_init__(self) -> None:
@@ -80,49 +80,49 @@ class FeedingOptions:
 
 @dataclass(frozen=True)
 class OutputOptions:
-    """What the outputs of every model are: which one, which scores, of which classes."""
+    """The outputs of every model: which one holds the scores, their kind and classes."""
 
     output: str | None = option(
         None, group=_OUTPUTS, metavar="NAME",
-        help="the output with the scores, where a model has several",
+        help="the output with the scores, if a model has several",
     )  # fmt: skip
     scores: str = option(
-        "auto", group=_OUTPUTS, choices=("auto", *KINDS), help="what the scores are"
+        "auto", group=_OUTPUTS, choices=("auto", *KINDS), help="kind of the scores"
     )
     classes: str | None = option(
         None, group=_OUTPUTS, metavar="FILE",
-        help="names of the outputs in their order: one a line, or JSON as a list, {place: name}, "
-        "{name: place} or a config.json of Hugging Face; classes of the images are matched by name",
+        help="names of the outputs in order: one a line, or JSON as a list, {index: name}, "
+        "{name: index} or a config.json of Hugging Face; matched to the classes by name",
     )  # fmt: skip
     label_offset: int = option(
         0, group=_OUTPUTS, least=0,
-        help="outputs before the first class, such as 1 for a background class",
+        help="number of outputs before the first class, such as 1 for a background class",
     )  # fmt: skip
     only_labelled: bool = option(
-        False, group=_OUTPUTS, help="predict among the classes that have images alone"
+        False, group=_OUTPUTS, help="predict only among the classes that have images"
     )
     accept_classes: bool = option(
         False, group=_OUTPUTS,
-        help="go on where the outputs seem to be in another order than the classes",
+        help="continue if the outputs seem to be in another order than the classes",
     )  # fmt: skip
     dense_top1: float | None = option(
         None, flag="dense-top1", group=_OUTPUTS, metavar="PERCENT",
         is_ok=lambda x: 0 <= x <= 100, range="a percentage from 0 to 100",
-        help="accuracy that dense is known to reach: stop where its interval misses it",
+        help="known accuracy of dense: stop if the measured interval excludes it",
     )  # fmt: skip
 
     def __post_init__(self) -> None:
         check_options(self)
         if self.only_labelled and self.scores == "labels":
             raise UserError(
-                "--only-labelled needs scores: among which classes a label was the best one "
-                "nothing says; leave out --scores labels"
+                "--only-labelled needs scores: labels cannot be restricted to classes with images; "
+                "leave out --scores labels"
             )
 
 
 @dataclass(frozen=True)
 class ExternalModelsConfig:
-    """External models over the images of a dataset."""
+    """External models to evaluate on the images of a dataset."""
 
     name: str
     dataset: str
@@ -130,28 +130,28 @@ class ExternalModelsConfig:
         group=_MODELS,
         nargs="+",
         metavar="VARIANT[@SEED]=MODEL",
-        help="a file .onnx, .tflite, .xml or .pt2, a folder of Hugging Face, "
-        "timm:NAME[:CHECKPOINT], or module:function, whose code is run; one variant is dense",
+        help="a file .onnx, .tflite, .xml or .pt2, a Hugging Face folder, "
+        "timm:NAME[:CHECKPOINT], or module:function, which runs its code; one variant is dense",
     )
     feeding: FeedingOptions = field(default_factory=FeedingOptions)
     outputs: OutputOptions = field(default_factory=OutputOptions)
     split: str | None = option(
         None, group=_MODELS, choices=SPLITS,
-        help="images to evaluate (default: the test split where there is one, else all)",
+        help="images to evaluate (default: the test split if there is one, else all)",
     )  # fmt: skip
     session_options: tuple[str, ...] = option(
         (), flag="session-option", group=_MODELS, metavar="[VARIANT:]KEY=VALUE",
-        help="repeatable; of the runtime, such as int8:graph_optimization_level=disable_all",
+        help="repeatable; an option of the runtime, as int8:graph_optimization_level=disable_all",
     )  # fmt: skip
     max_value: float | None = option(
         None, group=_MODELS, metavar="N", is_ok=lambda x: x > 0, range="a number above 0",
-        help="value of white in grey images of more than 8 bits (default: found, and said)",
+        help="value of white in grey images of more than 8 bits (default: estimated and reported)",
     )  # fmt: skip
     time_limit: float = option(
         60.0, flag="time-limit", group=_MODELS, metavar="SECONDS",
         is_ok=lambda x: 0 <= x < math.inf, range="seconds, 0 or more",
-        help="seconds for an image: a model that takes longer is ended, and its run has failed; "
-        "opening it counts as 10 images; 0 for none",
+        help="seconds for an image; a run that takes longer is stopped and has failed; "
+        "opening a model counts as 10 images; 0 for no limit",
     )  # fmt: skip
     train_limit: int | None = None
     test_limit: int | None = None
@@ -171,7 +171,7 @@ class ExternalModelsConfig:
         self.options_of_session("")
 
     def options(self) -> dict[str, Any]:
-        """What a result depends on besides the models: a resumed sweep must repeat these."""
+        """Return the options that results depend on: a resumed sweep must repeat them."""
         return {
             "dataset": self.dataset,
             "model": "external models",
@@ -187,12 +187,12 @@ class ExternalModelsConfig:
         }
 
     def options_of_session(self, variant_id: str) -> tuple[tuple[str, str], ...]:
-        """Return the options of the runtime that one variant is run with, its own last.
+        """Return the runtime options of one variant, its own last.
 
         Raises
         ------
         UserError
-            One has another form, or is of a variant that is not among the models.
+            An option has another form, or names a variant that is not among the models.
         """
         variants = {model.variant_id for model in self.models}
         found: dict[str, str] = {}
@@ -211,12 +211,16 @@ class ExternalModelsConfig:
         return tuple(found.items())
 
 
-# They say what must hold, and change no number.
+# The error of a model that exceeds ``time_limit``.
+OVERDUE = (
+    "it took longer than --time-limit allows; set a longer one in seconds an image, or 0 for none"
+)
+# Checks that change no result.
 _CONDITIONS = ("accept_classes", "dense_top1", "models", "normalize", "time_limit")
 
 
 def _differing(*holders: Any) -> dict[str, Any]:
-    """Options that are not at their default, by the names they are written under."""
+    """Return the options that differ from their default, by their stored names."""
     found: dict[str, Any] = {}
     for holder in holders:
         attributes = {one.name: one.name for one in fields(holder)}
@@ -228,10 +232,10 @@ def _differing(*holders: Any) -> dict[str, Any]:
     return found
 
 
-def _check_numbers(given: FeedingOptions) -> None:
-    mean, std = given.mean, given.std
-    if given.named is not None and (mean is not None or std is not None):
-        raise UserError("--normalize does not go with --mean and --std: give one or the other")
+def _check_numbers(options: FeedingOptions) -> None:
+    mean, std = options.mean, options.std
+    if options.named is not None and (mean is not None or std is not None):
+        raise UserError("--normalize excludes --mean and --std: use one or the other")
     if (mean is None) != (std is None):
         raise UserError("--mean and --std: one is missing")
     for name, values in (("mean", mean), ("std", std)):
@@ -243,9 +247,9 @@ def _check_numbers(given: FeedingOptions) -> None:
         raise UserError(f"--std {min(std):g}: expected numbers above 0")
     if mean is not None and std is not None and (max(std) > 10 or max(mean) > 1):
         raise UserError("--mean and --std are of pixels from 0 to 1; divide them by 255")
-    if given.pixels == "-1..1" and (mean is not None or given.named not in (None, "none")):
+    if options.pixels == "-1..1" and (mean is not None or options.named not in (None, "none")):
         raise UserError(
             "--pixels -1..1 is a normalization itself (--normalize 0.5): leave out the other one"
         )
-    if given.resize in ("squash", "pad") and given.crop_pct is not None:
-        raise UserError(f"--crop-pct is for --resize crop, not {given.resize}")
+    if options.resize in ("squash", "pad") and options.crop_pct is not None:
+        raise UserError(f"--crop-pct is for --resize crop, not {options.resize}")

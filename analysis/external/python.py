@@ -1,4 +1,4 @@
-"""``module:function``: a Python callable that makes the model; its code is run."""
+"""Open ``module:function``, a Python callable that makes the model; its code is run."""
 
 import hashlib
 import importlib
@@ -16,8 +16,8 @@ from analysis.external.registry import register
 from analysis.external.session import session_options
 from analysis.external.torch_modules import (
     arrays,
-    fed,
     figures_of_module,
+    input_dtype,
     is_batch_dependent,
     runner,
     to_device,
@@ -27,14 +27,14 @@ from analysis.models.penultimate import module_features
 
 @register("function")
 def open_function(where: str, needed: Needed) -> Loaded:
-    """Call the function, without arguments, and take the module or the function it returns.
+    """Call the function without arguments; open the module or function it returns.
 
-    A module is given tensors, a function NumPy arrays [N, C, H, W].
+    A module takes tensors, a function NumPy arrays [N, C, H, W].
 
     Raises
     ------
     UserError
-        It cannot be imported or fails, or returns neither.
+        The function cannot be imported, fails, or returns neither.
     """
     session_options(needed.session_options, {}, "a function")
     name, _, attribute = where.partition(":")
@@ -53,42 +53,42 @@ def open_function(where: str, needed: Needed) -> Loaded:
     make = getattr(module, attribute, None)
     if not callable(make):
         raise UserError(f"module '{name}' has no function '{attribute}'")
-    made = make if isinstance(make, nn.Module) else _called(make)
+    model = make if isinstance(make, nn.Module) else _call(make)
     file = Path(getattr(module, "__file__", None) or "")
     digest = hashlib.sha256(file.read_bytes() if file.is_file() else name.encode()).hexdigest()
     note = f"ran the code of {where}; only that module's own file is compared with later runs"
-    if isinstance(made, nn.Module):
-        notes = (note, *_in_evaluation(made))
-        first = next(iter(made.parameters()), None)
+    if isinstance(model, nn.Module):
+        notes = (note, *_in_evaluation(model))
+        first = next(iter(model.parameters()), None)
         dtype = torch.float32 if first is None else first.dtype
         shape = (None, None, None, None)
-        figures = figures_of_module(made)
-        run = runner(to_device(made, needed.device), needed.device)
+        figures = figures_of_module(model)
+        run = runner(to_device(model, needed.device), needed.device)
         return Loaded(
-            run, digest, figures, shape, fed(dtype), notes=notes,
-            is_batch_dependent=is_batch_dependent(made),
-            penultimate=lambda _: module_features(made, needed.device),
+            run, digest, figures, shape, input_dtype(dtype), notes=notes,
+            is_batch_dependent=is_batch_dependent(model),
+            penultimate=lambda _: module_features(model, needed.device),
         )  # fmt: skip
-    if not callable(made):
+    if not callable(model):
         raise UserError(
-            f"'{attribute}' returned {type(made).__name__}; expected a torch.nn.Module, or a "
+            f"'{attribute}' returned {type(model).__name__}; expected a torch.nn.Module, or a "
             "function from images to logits"
         )
     return Loaded(
-        lambda images: arrays(made(images)), digest, shape=(None, None, None, None), notes=(note,)
+        lambda images: arrays(model(images)), digest, shape=(None, None, None, None), notes=(note,)
     )
 
 
 def _in_evaluation(module: nn.Module) -> tuple[str, ...]:
-    """Put a module into evaluation mode; one of torch.export has its mode from there."""
+    """Set a module to evaluation mode; a module of torch.export keeps its exported mode."""
     try:
         module.eval()
     except NotImplementedError:
-        return ("an exported module, which is run in the mode it was exported in",)
+        return ("an exported module, run in the mode of its export",)
     return ()
 
 
-def _called(make: Any) -> Any:
+def _call(make: Any) -> Any:
     try:
         return make()
     except Exception as error:

@@ -1,4 +1,4 @@
-"""The formats of external models by name; their files are found, not listed."""
+"""The registry of external model formats; their files are discovered, not listed."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ _OPENERS = Registry[Opener]("analysis.external", "format")
 
 
 def register(kind: str) -> Callable[[Opener], Opener]:
-    """Register a function that opens a format; it is given what stands after ``=``.
+    """Register a function that opens a format from the text after ``=``.
 
     Parameters
     ----------
@@ -22,23 +22,23 @@ def register(kind: str) -> Callable[[Opener], Opener]:
     Raises
     ------
     ValueError
-        The format is taken.
+        The format is registered already.
     """
     return _OPENERS.register(kind)
 
 
 def formats() -> list[str]:
-    """Name the registered formats, sorted."""
+    """Return the names of the registered formats, sorted."""
     return sorted(_OPENERS.all())
 
 
 def open_model(model: ModelFile, needed: Needed) -> Loaded:
-    """Open a model.
+    """Open a model by its format.
 
     Raises
     ------
     UserError
-        It cannot be opened; the message names it, in one line.
+        The model cannot be opened; the message names it in one line.
     """
     opener = _OPENERS.all()[model.kind]
     try:
@@ -48,5 +48,5 @@ def open_model(model: ModelFile, needed: Needed) -> Loaded:
     except MemoryError:
         raise UserError(f"{model.label} does not fit into memory") from None
     except Exception as error:
-        # A damaged file fails in whatever way its bytes happen to be read.
+        # A damaged file can raise any exception.
         raise UserError(f"{model.label} cannot be opened: {one_line(error)}") from error

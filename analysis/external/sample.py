@@ -1,4 +1,4 @@
-"""Some images of a dataset, decoded once, that models are tried on and doctor compares."""
+"""A decoded sample of a dataset's images on which models are tried and doctor compares."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ _LABELS = "labels.npy"
 
 @dataclass(frozen=True)
 class Sample:
-    """Decoded pictures in a folder of this machine, at their own size, and their labels."""
+    """Decoded images in a local folder, at their own size, and their labels."""
 
     folder: Path
     n: int
@@ -28,48 +28,48 @@ class Sample:
         """Class ids, (n,)."""
         return np.asarray(np.load(self.folder / _LABELS))
 
-    def picture(self, place: int) -> Image.Image:
-        """One picture."""
-        return Image.fromarray(np.load(self.folder / f"{place}.npy"))
+    def picture(self, index: int) -> Image.Image:
+        """Return one image."""
+        return Image.fromarray(np.load(self.folder / f"{index}.npy"))
 
     def pixels(self, geometry: Geometry, first: int | None = None) -> npt.NDArray[np.uint8]:
-        """Pixels uint8 [n, C, H, W], of all pictures or of the first ones; kept for the next."""
+        """Return the cached pixels of all or the first images, uint8 [n, C, H, W]."""
         n = self.n if first is None else min(first, self.n)
-        kept = self.folder / f"pixels-{n}-{geometry.key}.npy"
-        if exists(kept):
-            return np.asarray(np.load(kept))
-        pixels = np.stack([geometry.pixels(self.picture(place)) for place in range(n)])
-        part = kept.with_suffix(f".{id(pixels)}.part.npy")
+        cached = self.folder / f"pixels-{n}-{geometry.key}.npy"
+        if exists(cached):
+            return np.asarray(np.load(cached))
+        pixels = np.stack([geometry.pixels(self.picture(index)) for index in range(n)])
+        part = cached.with_suffix(f".{id(pixels)}.part.npy")
         np.save(part, pixels)
-        part.replace(kept)
+        part.replace(cached)
         return pixels
 
 
 def write_sample(split: Split, folder: Path, n: int, *, random_seed: int = 0) -> Sample:
-    """Decode some images, drawn by class, in an order of no class; unusable ones are left out.
+    """Decode a stratified sample of images in random order; leave out unusable ones.
 
     Raises
     ------
     UserError
-        None of them can be used.
+        No image of the sample can be used.
     """
     folder.mkdir(parents=True, exist_ok=True)
     n_classes = len(np.unique(split.labels))
-    places = np.arange(len(split))
+    indices = np.arange(len(split))
     if n_classes <= n < len(split):
-        places = stratified_sample(split.labels, n, random_seed=random_seed)
-    places = np.random.default_rng(random_seed).permutation(places)[:n]
+        indices = stratified_sample(split.labels, n, random_seed=random_seed)
+    indices = np.random.default_rng(random_seed).permutation(indices)[:n]
     label: list[int] = []
     reason = "it has none"
-    for place in places.tolist():
+    for index in indices.tolist():
         try:
-            image = split.images[place]
+            image = split.images[index]
         except UnusableImageError as error:
             reason = f"{error}"
             continue
         np.save(folder / f"{len(label)}.npy", np.asarray(image))
-        label.append(int(split.labels[place]))
+        label.append(int(split.labels[index]))
     if not label:
-        raise UserError(f"no usable image among {len(places)} of those to evaluate: {reason}")
+        raise UserError(f"no usable image among {len(indices)} of those to evaluate: {reason}")
     np.save(folder / _LABELS, np.asarray(label, np.int64))
     return Sample(folder, len(label))

@@ -1,4 +1,4 @@
-"""Options of the runtime that runs a model, ``--session-option KEY=VALUE``, checked with words."""
+"""Parse and check runtime options, ``--session-option KEY=VALUE``."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ _HIGHEST_THREADS = 1_024
 
 
 def one_of(values: Mapping[str, Any]) -> Parse:
-    """Take one of some words."""
+    """Return a parser that accepts one of some words."""
 
     def parse(text: str) -> Any:
         if text.lower() not in values:
@@ -21,7 +21,7 @@ def one_of(values: Mapping[str, Any]) -> Parse:
 
 
 def threads(text: str) -> int:
-    """Take a number of threads, from 1."""
+    """Parse a number of threads, from 1."""
     if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= _HIGHEST_THREADS):
         raise ValueError(f"expected a number of threads, 1 to {_HIGHEST_THREADS:,}")
     return int(text)
@@ -31,26 +31,26 @@ switch = one_of({"true": True, "false": False, "1": True, "0": False, "on": True
 
 
 def session_options(
-    given: Iterable[tuple[str, str]], known: Mapping[str, Parse], runtime: str
+    options: Iterable[tuple[str, str]], known: Mapping[str, Parse], runtime: str
 ) -> dict[str, Any]:
-    """Read the options that are given to a runtime.
+    """Parse the options of a runtime.
 
     Parameters
     ----------
-    given : iterable of (str, str)
-        Keys and values as they were typed.
+    options : iterable of (str, str)
+        Typed keys and values.
     known : mapping
-        What the runtime has, and how each value is read; empty where it has none.
+        Parsers of the runtime's options by key; empty if it has none.
     runtime : str
-        What messages call it.
+        Name of the runtime in messages.
 
     Raises
     ------
     UserError
-        The runtime has no such option, an option has no such value, or is given twice.
+        An option is unknown, has an invalid value, or occurs twice.
     """
-    found: dict[str, Any] = {}
-    for key, value in given:
+    parsed: dict[str, Any] = {}
+    for key, value in options:
         if not known:
             raise UserError(f"--session-option {key}={value}: {runtime} has no such options")
         if key not in known:
@@ -58,10 +58,10 @@ def session_options(
                 f"--session-option {key:.60}: {runtime} has no such option here; expected one of "
                 f"{', '.join(known)}"
             )
-        if key in found:
-            raise UserError(f"--session-option {key} is given twice for one model")
+        if key in parsed:
+            raise UserError(f"--session-option {key} occurs twice for one model")
         try:
-            found[key] = known[key](value)
+            parsed[key] = known[key](value)
         except ValueError as error:
             raise UserError(f"--session-option {key}={value:.60}: {error}") from None
-    return found
+    return parsed

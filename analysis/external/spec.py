@@ -1,14 +1,13 @@
-"""Read which external models are given: VARIANT[@SEED]=MODEL."""
+"""Parse the external models of a sweep, VARIANT[@SEED]=MODEL, and explain unsupported formats."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.compression.registry import asked_sparsity, methods
+from analysis.compression.registry import methods, target_sparsity_of
 from analysis.config import DENSE_ID, Step, Variant
 from analysis.errors import UserError
-from analysis.external.exporting import lines_to_export
 from analysis.store.manifest import VariantRecord
 
 _STEP = re.compile(r"([a-z][a-z0-9]*(?:-[a-z0-9]+)*?)(?:-(\d+\.\d+))?")
@@ -23,7 +22,7 @@ _EXPECTED = (
 
 @dataclass(frozen=True)
 class ModelFile:
-    """One model as given; ``where`` is what its format opens."""
+    """One external model; ``where`` is the file, folder or name that its format opens."""
 
     variant_id: str
     seed: int
@@ -31,34 +30,34 @@ class ModelFile:
     where: str
 
     @property
-    def given(self) -> str:
-        """The model as it was written."""
+    def source(self) -> str:
+        """MODEL as it was typed."""
         return f"timm:{self.where}" if self.kind == "timm" else self.where
 
     @property
     def key(self) -> tuple[str, int]:
-        """Variant and seed of the run it makes."""
+        """Variant and seed of its run."""
         return self.variant_id, self.seed
 
     @property
     def run(self) -> str:
-        """The run it makes, ``dense@0``."""
+        """Its run, such as ``dense@0``."""
         return f"{self.variant_id}@{self.seed}"
 
     @property
     def label(self) -> str:
-        """What it is called in messages."""
+        """Its name in messages."""
         name = self.variant_id if self.seed == 0 else self.run
-        return f"{name}={self.given}"
+        return f"{name}={self.source}"
 
 
 def parse_models(items: Sequence[str]) -> tuple[ModelFile, ...]:
-    """Read ``VARIANT[@SEED]=MODEL`` items.
+    """Parse ``VARIANT[@SEED]=MODEL`` items.
 
     Raises
     ------
     UserError
-        An item has another form, or a run is given twice.
+        An item has another form.
     """
     return tuple(_parse(item) for item in items)
 
@@ -100,22 +99,21 @@ def _format(model: str, item: str) -> tuple[str, str]:
         return "function", model
     hint = ""
     if Path(model).is_dir():
-        hint = "; this folder has no config.json, which a Hugging Face model has"
+        hint = "; this folder has no config.json, as a Hugging Face model would"
     elif suffix:
         hint = (
             f"; {suffix} is none of them: export the model to ONNX, such as with "
-            "torch.onnx.export, or give a function that runs it"
+            "torch.onnx.export, or name a function that runs it"
         )
     raise UserError(f"--models {item}: {_EXPECTED}{hint}")
 
 
 def variant_of(variant_id: str) -> Variant:
-    """Read a key of the grammar, ``magnitude-0.90+int8-static``; its methods may be any.
+    """Parse a variant id, such as ``magnitude-0.90+int8-static``, of any methods.
 
     Raises
     ------
-    UserError
-        It is of another form.
+    UserError        The id has another form.
     """
     if variant_id == DENSE_ID:
         return Variant()
@@ -134,11 +132,11 @@ def variant_of(variant_id: str) -> Variant:
 
 
 def variant_record(variant_id: str, *, paired: bool) -> VariantRecord:
-    """Describe a variant; the level of a method that is not registered is its target sparsity."""
+    """Describe a variant; the level of an unregistered method is its target sparsity."""
     variant = variant_of(variant_id)
     known = methods()
     if all(step.method in known for step in variant.steps):
-        sparsity = asked_sparsity(variant)
+        sparsity = target_sparsity_of(variant)
     else:
         sparsity = next((step.level for step in variant.steps if step.level is not None), None)
     return VariantRecord(
@@ -147,32 +145,32 @@ def variant_record(variant_id: str, *, paired: bool) -> VariantRecord:
 
 
 def check_runs(models: tuple[ModelFile, ...], is_paired: bool) -> None:
-    """Check that no run is given twice, that one is dense, and that pairs are whole.
+    """Check that runs are unique, that one is dense, and that pairs are complete.
 
     Raises
     ------
     UserError
-        One of these is not so.
+        One of these conditions fails.
     """
     runs = [model.run for model in models]
     twice = next((run for i, run in enumerate(runs) if run in runs[:i]), None)
     if twice is not None:
         raise UserError(
-            f"--models: {twice} is given twice; several runs of one variant take a seed each, "
+            f"--models: {twice} occurs twice; give each run of a variant its own seed, "
             "such as dense@0=a.onnx dense@1=b.onnx"
         )
     dense = {model.seed for model in models if model.variant_id == DENSE_ID}
     if not dense:
         raise UserError(
-            "--models: none is 'dense', the uncompressed model that the others are compared with; "
-            "expected dense=MODEL, also where models are added to a sweep"
-            + (f": dense={models[0].given} if that is the one" if models else "")
+            "--models: none is 'dense', the uncompressed model to compare the others with; "
+            "expected dense=MODEL, also when you add models to a sweep"
+            + (f": dense={models[0].source} if that is the one" if models else "")
         )
     alone = next((model for model in models if model.seed not in dense), None)
     if is_paired and alone is not None:
         raise UserError(
             f"--paired: {alone.run} is compared with dense@{alone.seed}, which is not among "
-            "--models; name it again where models are added to a sweep"
+            "--models; name it again when you add models to a sweep"
         )
 
 
@@ -182,14 +180,106 @@ def check_even(runs: Sequence[tuple[str, int]]) -> None:
     Raises
     ------
     UserError
-        One lacks a seed that another has.
+        A variant lacks a seed that another has.
     """
-    there, seeds = set(runs), sorted({seed for _, seed in runs})
+    present, seeds = set(runs), sorted({seed for _, seed in runs})
     for variant_id in dict.fromkeys(variant_id for variant_id, _ in runs):
         for seed in seeds:
-            if (variant_id, seed) not in there:
+            if (variant_id, seed) not in present:
                 other = next(v for v, s in runs if s == seed)
                 raise UserError(
                     f"--models: {variant_id} has no seed {seed}, which {other} has; expected every "
                     f"variant with every seed: {variant_id}@{seed}=MODEL"
                 )
+
+
+_TORCH = (
+    "weights alone do not name their model. For a timm model: timm:NAME:{file}. For any "
+    "other, load them into the model and export it:\n"
+    "    model.eval(); images = torch.zeros(2, 3, 224, 224)\n"
+    '    torch.onnx.export(model, (images,), "model.onnx", dynamo=True,\n'
+    '                      dynamic_shapes=({{0: torch.export.Dim("n")}},))\n'
+    "or name a function that returns the model: module:function"
+)
+_KERAS = (
+    "convert it to TFLite:\n"
+    '    model = keras.models.load_model("{file}")\n'
+    "    converter = tf.lite.TFLiteConverter.from_keras_model(model)\n"
+    '    open("model.tflite", "wb").write(converter.convert())'
+)
+_CORE_ML = (
+    "Core ML runs on Apple's machines alone. Export the model that it was converted from to ONNX "
+    "(torch.onnx.export), or name a function that runs it, module:function, on a Mac:\n"
+    '    net = coremltools.models.MLModel("{file}")\n'
+    '    return lambda images: net.predict({{"images": images}})["scores"]'
+)
+_TENSORRT = (
+    "an engine runs only on the GPU and TensorRT version that built it. Use the ONNX file "
+    "it was built from, or, on that machine, a function that runs it, module:function:\n"
+    "    trtexec --onnx=model.onnx --saveEngine={file}"
+)
+_FROZEN = (
+    "convert it to ONNX (pip install tf2onnx; name its input and output):\n"
+    "    python -m tf2onnx.convert --graphdef {file} --inputs input:0 --outputs scores:0 "
+    "--output model.onnx"
+)
+_SAVED = (
+    "a SavedModel of TensorFlow is converted to ONNX (pip install tf2onnx):\n"
+    "    python -m tf2onnx.convert --saved-model {file} --output model.onnx\n"
+    "or to TFLite: tf.lite.TFLiteConverter.from_saved_model({file!r}).convert()"
+)
+_CAFFE = (
+    "convert it to OpenVINO (a release up to 2022.3 reads Caffe) and use the .xml:\n"
+    "    mo --input_model {file} --input_proto deploy.prototxt"
+)
+_NCNN = (
+    "ncnn's files are converted from another model: use the ONNX file or the torch model it came "
+    "from, or a function that runs it (pip install ncnn), module:function"
+)
+_RKNN = (
+    "it runs on Rockchip's processors alone: use the ONNX file it was made from, or predictions "
+    "made on the device:\n"
+    "    lethe import predictions.csv --name NAME"
+)
+_PADDLE = (
+    "convert it to ONNX (pip install paddle2onnx):\n"
+    "    paddle2onnx --model_dir . --model_filename {file} --save_file model.onnx"
+)
+_LINES = {
+    ".pt": _TORCH,
+    ".pth": _TORCH,
+    ".safetensors": _TORCH,
+    ".bin": _TORCH,
+    ".ckpt": _TORCH,
+    ".h5": _KERAS,
+    ".hdf5": _KERAS,
+    ".keras": _KERAS,
+    ".mlpackage": _CORE_ML,
+    ".mlmodel": _CORE_ML,
+    ".engine": _TENSORRT,
+    ".plan": _TENSORRT,
+    ".trt": _TENSORRT,
+    ".pb": _FROZEN,
+    ".caffemodel": _CAFFE,
+    ".param": _NCNN,
+    ".rknn": _RKNN,
+    ".pdmodel": _PADDLE,
+}
+
+
+def lines_to_export(model: str) -> str | None:
+    """Explain how to export an unsupported format to a supported one; None if unknown.
+
+    Parameters
+    ----------
+    model : str
+        The file or folder.
+    """
+    path = Path(model)
+    if (path / "saved_model.pb").is_file() or path.name == "saved_model.pb":
+        folder = path if path.is_dir() else path.parent
+        return _SAVED.format(file=str(folder))
+    text = _LINES.get(path.suffix.lower())
+    if path.suffix.lower() == ".bin" and path.with_suffix(".xml").is_file():
+        text = "these are the weights of an OpenVINO model: use the .xml beside them"
+    return None if text is None else text.format(file=path.name)

@@ -1,4 +1,4 @@
-"""``.tflite``: run by LiteRT on the CPU, integers of the output turned to the scores they are."""
+"""Open ``.tflite`` models in LiteRT on the CPU; integer outputs become scores."""
 
 import contextlib
 import hashlib
@@ -21,7 +21,7 @@ from analysis.external.tflite_contents import contents_of
 _TYPES = ("float32", "float16", "uint8", "int8")
 _OPTIONS = {
     "num_threads": threads,
-    # Kernels that other devices have: the same file may label images differently with each.
+    # Kernels of other devices: the same file may predict differently with each.
     "op_resolver": one_of(
         {
             "auto": "AUTO",
@@ -35,13 +35,13 @@ _OPTIONS = {
 
 @register("tflite")
 def open_tflite(where: str, needed: Needed) -> Loaded:
-    """Open a file of one input, the images.
+    """Open a file with one input, the images.
 
     Raises
     ------
     UserError
-        LiteRT is not installed, or the file is missing, is no TFLite file, needs operators that
-        are not there, or takes more than one input.
+        LiteRT is not installed, or the file is missing or not TFLite, needs missing operators, or
+        takes more than one input.
     """
     litert = _library()
     options = session_options(needed.session_options, _OPTIONS, "LiteRT")
@@ -50,13 +50,13 @@ def open_tflite(where: str, needed: Needed) -> Loaded:
     content = read_regular(Path(where))
     if content[4:8] != b"TFL3":
         raise UserError("this is no TFLite file: its first bytes are not those of one")
-    contents = contents_of(content)  # which a damaged file does not pass
+    contents = contents_of(content)  # raises for a damaged file
     interpreter = _interpreter(litert, content, options, contents.custom)
-    given = interpreter.get_input_details()
-    if len(given) != 1:
-        names = ", ".join(one["name"] for one in given)[:100] or "none"
-        raise UserError(f"expected one input, the images; it has {len(given)}: {names}")
-    (image,) = given
+    inputs = interpreter.get_input_details()
+    if len(inputs) != 1:
+        names = ", ".join(one["name"] for one in inputs)[:100] or "none"
+        raise UserError(f"expected one input, the images; it has {len(inputs)}: {names}")
+    (image,) = inputs
     dtype = np.dtype(image["dtype"]).name
     if dtype not in _TYPES:
         raise UserError(f"its input is {dtype}; expected {', '.join(_TYPES)}")
@@ -64,7 +64,10 @@ def open_tflite(where: str, needed: Needed) -> Loaded:
     if len(signature) != len(image["shape"]):
         signature = [int(side) for side in image["shape"]]
     quantization = _quantization(image)
-    says = _range(dtype, quantization)
+    from_scale = _range(dtype, quantization)
+    declared_in = "" if from_scale == Feeding() else "the scale of its input"
+    if contents.declared != Feeding():
+        declared_in = "the model's metadata"
     return Loaded(
         _runner(interpreter, image, _names(interpreter)),
         hashlib.sha256(content).hexdigest(),
@@ -72,14 +75,10 @@ def open_tflite(where: str, needed: Needed) -> Loaded:
         tuple(None if side < 1 else side for side in signature),
         dtype,
         quantization,
-        says=merged(contents.says, says),
-        said_by="the model's metadata" if contents.says != Feeding() else _said_by(says),
+        declared=merged(contents.declared, from_scale),
+        declared_in=declared_in,
         class_names=contents.class_names,
     )
-
-
-def _said_by(says: Feeding) -> str:
-    return "" if says == Feeding() else "the scale of its input"
 
 
 def _library() -> Any:
@@ -110,13 +109,13 @@ def _interpreter(
                 "convert it again with converter.target_spec.supported_ops = "
                 "[tf.lite.OpsSet.TFLITE_BUILTINS]"
             ) from None
-        raise UserError(f"LiteRT does not take it: {one_line(error)}") from None
+        raise UserError(f"LiteRT rejects it: {one_line(error)}") from None
     return interpreter
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what LiteRT's own code writes to standard error out of a user's terminal."""
+    """Silence what LiteRT's native code writes to standard error."""
     sys.stderr.flush()
     kept = os.dup(2)
     try:
@@ -129,7 +128,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _names(interpreter: Any) -> dict[str, dict[str, Any]]:
-    """Outputs by name: those of the only signature, which every copy of a model shares."""
+    """Return outputs by name, from the only signature, which all copies of a model share."""
     outputs = interpreter.get_output_details()
     signatures = interpreter.get_signature_list()
     if len(signatures) == 1:
@@ -142,7 +141,7 @@ def _names(interpreter: Any) -> dict[str, dict[str, Any]]:
             return {by_index[one["index"]]: one for one in outputs}
     names = [one["name"] for one in outputs]
     if len(set(names)) < len(names):
-        names = [str(place) for place in range(len(names))]
+        names = [str(i) for i in range(len(names))]
     return dict(zip(names, outputs, strict=True))
 
 
@@ -167,7 +166,7 @@ def _runner(interpreter: Any, image: dict[str, Any], outputs: dict[str, dict[str
 
 
 def _dequantized(values: Array, quantization: tuple[float, int] | None) -> Array:
-    """Integers as the scores they stand for: equal ones stay equal."""
+    """Convert integers to their scores; equal ones stay equal."""
     if quantization is None or values.dtype.kind not in "iu":
         return values
     scale, zero_point = quantization

@@ -1,4 +1,4 @@
-"""What a TFLite file holds besides what LiteRT tells: weights, metadata, custom operators."""
+"""Read weights, metadata and custom operators of a TFLite file, which LiteRT does not expose."""
 
 import io
 import struct
@@ -23,10 +23,10 @@ _LARGEST_LABELS = 16 * 2**20
 
 @dataclass(frozen=True)
 class Contents:
-    """What is read from the file itself."""
+    """The contents of a TFLite file."""
 
     figures: Figures
-    says: Feeding
+    declared: Feeding
     class_names: tuple[str, ...]
     custom: tuple[str, ...]
 
@@ -58,10 +58,10 @@ def contents_of(content: bytes) -> Contents:
     except MemoryError:
         raise
     except Exception:
-        # A damaged file fails in whatever way its bytes happen to be read.
+        # A damaged file can raise any exception.
         raise UserError("this is no TFLite file, or it is damaged") from None
-    says, names = _metadata(model, content)
-    return Contents(figures, says, names, custom)
+    declared, names = _metadata(model, content)
+    return Contents(figures, declared, names, custom)
 
 
 def _figures(model: Any, types: dict[int, str], codes: dict[int, str]) -> Figures:
@@ -94,7 +94,7 @@ def _figures(model: Any, types: dict[int, str], codes: dict[int, str]) -> Figure
 def _n_bytes(buffer: Any) -> int:
     if buffer.data is not None and len(buffer.data):
         return len(buffer.data)
-    # Of files above 2 GiB the data lie behind the flatbuffer.
+    # In files above 2 GiB the data follow the flatbuffer.
     return int(buffer.size) if buffer.offset and buffer.offset > 1 else 0
 
 
@@ -119,9 +119,9 @@ def _stored(tensor: Any, n_bytes: int, model: Any, types: dict[int, str]) -> Sto
 
 
 def _computed(model: Any, types: dict[int, str], codes: dict[int, str]) -> str | None:
-    """Read what layers with weights compute in from their operands; None where it is not said.
+    """Return the type that layers with weights compute in, from their operands; None if unknown.
 
-    Floats times weights of integers are computed in either, as the kernel decides.
+    Floats times integer weights are computed in either type, as the kernel decides.
     """
     found: set[str | None] = set()
     for graph in model.subgraphs:
@@ -134,11 +134,11 @@ def _computed(model: Any, types: dict[int, str], codes: dict[int, str]) -> str |
             if _name(model, operator, codes) not in _LAYERS:
                 continue
             # A transposed convolution has its images third.
-            places = (2, 1) if _name(model, operator, codes) == "TRANSPOSE_CONV" else (0, 1)
-            images, weights = (graph.tensors[operator.inputs[place]] for place in places)
+            indices = (2, 1) if _name(model, operator, codes) == "TRANSPOSE_CONV" else (0, 1)
+            images, weights = (graph.tensors[operator.inputs[index]] for index in indices)
             kinds = types.get(images.type, ""), types.get(weights.type, "")
             if kinds[0] in _FLOATS:
-                is_float = kinds[1] in _FLOATS or operator.inputs[places[1]] in dequantized
+                is_float = kinds[1] in _FLOATS or operator.inputs[indices[1]] in dequantized
                 found.add(_FLOATS[kinds[0]][0] if is_float else None)
             else:
                 found.add(kinds[0].lower())
@@ -152,33 +152,34 @@ def _name(model: Any, operator: Any, codes: dict[int, str]) -> str:
 
 
 def _metadata(model: Any, content: bytes) -> tuple[Feeding, tuple[str, ...]]:
-    """Normalization and labels of TFLite metadata; nothing where there is none to read."""
-    says, names = Feeding(), tuple[str, ...]()
+    """Read normalization and labels from TFLite metadata, empty if there are none."""
+    declared, names = Feeding(), tuple[str, ...]()
     buffer = next((one.buffer for one in model.metadata or [] if one.name == _METADATA), None)
     if buffer is not None and model.buffers[buffer].data is not None:
         try:
-            says = _normalization(bytes(bytearray(model.buffers[buffer].data)))
+            declared = _normalization(bytes(bytearray(model.buffers[buffer].data)))
         except (struct.error, IndexError, ValueError, TypeError):
-            says = Feeding()
+            declared = Feeding()
     try:
         names = _labels(content)
     except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, NotImplementedError):
         names = ()
-    return says, names
+    return declared, names
 
 
 def _normalization(data: bytes) -> Feeding:
-    """Mean and standard deviation, of pixels to 255, of ``tflite::ModelMetadata``."""
+    """Read mean and standard deviation, in pixels to 255, from ``tflite::ModelMetadata``."""
     if data[4:8] != b"M001":
         return Feeding()
-    graph = _first(_vector(data, _root(data), 3))
+    (root,) = struct.unpack_from("<I", data, 0)
+    graph = _first(_vector(data, root, 3))
     tensor = None if graph is None else _first(_vector(data, graph, 2))
     for unit in [] if tensor is None else _vector(data, tensor, 4):
         kind, options = _field(data, unit, 0), _field(data, unit, 1)
         if kind is None or options is None or data[kind] != 1:  # NormalizationOptions
             continue
         table = options + struct.unpack_from("<I", data, options)[0]
-        mean, std = (_floats(data, table, place) for place in (0, 1))
+        mean, std = (_floats(data, table, index) for index in (0, 1))
         if not mean or not std or min(std) <= 0:
             continue
         if max(map(abs, mean)) <= 2 and max(std) <= 2 and (mean, std) != ((0.0,), (1.0,)):
@@ -189,32 +190,28 @@ def _normalization(data: bytes) -> Feeding:
     return Feeding()
 
 
-def _root(data: bytes) -> int:
-    return int(struct.unpack_from("<I", data, 0)[0])
-
-
-def _field(data: bytes, table: int, place: int) -> int | None:
-    """Where a field of a flatbuffer's table lies; None where it is left out."""
+def _field(data: bytes, table: int, index: int) -> int | None:
+    """Return the offset of a field of a flatbuffer table; None if it is omitted."""
     head = table - struct.unpack_from("<i", data, table)[0]
     size = struct.unpack_from("<H", data, head)[0]
-    at = 4 + 2 * place
+    at = 4 + 2 * index
     offset = struct.unpack_from("<H", data, head + at)[0] if at < size else 0
     return table + offset if offset else None
 
 
-def _vector(data: bytes, table: int, place: int) -> list[int]:
-    """Where the tables of a vector of tables lie."""
-    at = _field(data, table, place)
+def _vector(data: bytes, table: int, index: int) -> list[int]:
+    """Return the offsets of the tables in a vector."""
+    at = _field(data, table, index)
     if at is None:
         return []
     start = at + struct.unpack_from("<I", data, at)[0]
     n = min(struct.unpack_from("<I", data, start)[0], 1_000)
-    places = [start + 4 + 4 * i for i in range(n)]
-    return [place + struct.unpack_from("<I", data, place)[0] for place in places]
+    offsets = [start + 4 + 4 * i for i in range(n)]
+    return [at + struct.unpack_from("<I", data, at)[0] for at in offsets]
 
 
-def _floats(data: bytes, table: int, place: int) -> tuple[float, ...]:
-    at = _field(data, table, place)
+def _floats(data: bytes, table: int, index: int) -> tuple[float, ...]:
+    at = _field(data, table, index)
     if at is None:
         return ()
     start = at + struct.unpack_from("<I", data, at)[0]
@@ -227,7 +224,7 @@ def _first(found: list[int]) -> int | None:
 
 
 def _labels(content: bytes) -> tuple[str, ...]:
-    """Names of outputs in the only text file that is packed behind the model."""
+    """Read the class names in the only text file packed behind the model."""
     file = io.BytesIO(content)
     if not zipfile.is_zipfile(file):
         return ()

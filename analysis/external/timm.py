@@ -1,6 +1,6 @@
-"""``timm:NAME[:CHECKPOINT]``: timm's own weights of a model, or those of a file.
+"""Open ``timm:NAME[:CHECKPOINT]``, a timm model with its pretrained weights or those of a file.
 
-Classes and channels are those of the weights, size and transform those of timm's configuration.
+Classes and channels come from the weights, size and transform from timm's configuration.
 """
 
 import hashlib
@@ -22,12 +22,12 @@ from analysis.models.torchvision_shim import import_timm
 
 @register("timm")
 def open_timm(where: str, needed: Needed) -> Loaded:
-    """Make a model with weights that fit it whole, its head too; nothing but tensors is unpickled.
+    """Create a model with weights that fit it completely; unpickle nothing but tensors.
 
     Raises
     ------
     UserError
-        timm does not know it, or the weights cannot be had or do not fit.
+        timm does not know the model, or its weights are unavailable or do not fit.
     """
     session_options(needed.session_options, {}, "a model of timm")
     name, _, checkpoint = where.partition(":")
@@ -48,7 +48,7 @@ def open_timm(where: str, needed: Needed) -> Loaded:
         text = text.replace("--image-size", "--input-size").replace("--pretrained: ", "")
         raise UserError(text.replace("--checkpoint ", "")) from None
     if note is not None:
-        raise UserError(f"{note}; expected the weights of a whole classifier, its head too")
+        raise UserError(f"{note}; expected the weights of a complete classifier with its head")
     digest = spec.weights_sha256
     if digest is None:
         state = {key: tensor.contiguous() for key, tensor in model.state_dict().items()}
@@ -65,15 +65,15 @@ def open_timm(where: str, needed: Needed) -> Loaded:
         digest,
         figures,
         (None, channels, None, None),
-        says=merged(own, _transform(cfg)) if cfg.get("mean") is not None else own,
-        said_by="timm",
+        declared=merged(own, _transform(cfg)) if cfg.get("mean") is not None else own,
+        declared_in="timm",
         class_names=names,
         penultimate=lambda _: module_features(model, needed.device),
     )
 
 
 def _of_weights(name: str, checkpoint: str, needed: Needed) -> tuple[int, int]:
-    """Classes and channels of the weights; the data's where the weights do not say."""
+    """Return classes and channels of the weights, or the data's if unknown."""
     timm = import_timm()
     if not checkpoint:
         cfg = timm.get_pretrained_cfg(name) if timm.is_model(name) else None
@@ -92,16 +92,16 @@ def _of_weights(name: str, checkpoint: str, needed: Needed) -> tuple[int, int]:
 
 
 def _transform(cfg: dict[str, Any]) -> Feeding:
-    """Read the transform that timm itself evaluates a model with, its own defaults filled in."""
+    """Read the transform that timm evaluates a model with, including timm's defaults."""
     data = import_timm().data.resolve_data_config({}, pretrained_cfg=cfg)
     return of_timm(data)
 
 
 def _class_names(cfg: dict[str, Any], n_classes: int) -> tuple[str, ...]:
-    """Names of outputs as timm has them: those of the configuration, else ImageNet's."""
-    given = class_names_in(list(cfg.get("label_names") or ()))
-    if len(given) == n_classes:
-        return given
+    """Return the class names of timm's configuration, else ImageNet's."""
+    names = class_names_in(list(cfg.get("label_names") or ()))
+    if len(names) == n_classes:
+        return names
     data = import_timm().data
     try:
         subset = data.infer_imagenet_subset(cfg)
@@ -111,6 +111,6 @@ def _class_names(cfg: dict[str, Any], n_classes: int) -> tuple[str, ...]:
         if info.num_classes() != n_classes:
             return ()
         ids = info.label_names()
-        return tuple(f"{info.index_to_description(place)}, {one}" for place, one in enumerate(ids))
+        return tuple(f"{info.index_to_description(i)}, {one}" for i, one in enumerate(ids))
     except (AttributeError, KeyError, OSError, ValueError):
         return ()

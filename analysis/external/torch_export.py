@@ -1,4 +1,4 @@
-"""``.pt2``: programs of ``torch.export``."""
+"""Open ``.pt2`` programs of ``torch.export``."""
 
 import hashlib
 import io
@@ -25,10 +25,10 @@ from analysis.external.files import read_regular
 from analysis.external.model import Loaded, Needed
 from analysis.external.registry import register
 from analysis.external.session import session_options
-from analysis.external.torch_modules import check_device, fed, figures_of_tensors, runner
+from analysis.external.torch_modules import check_device, figures_of_tensors, input_dtype, runner
 from analysis.models.penultimate import module_features
 
-# What torch unpickles besides weights and constants: example inputs, and objects of any class.
+# torch also unpickles example inputs and objects of any class.
 _EXAMPLES = "data/sample_inputs/"
 _OBJECTS = (CUSTOM_OBJ_FILENAME_PREFIX, OPAQUE_OBJ_FILENAME_PREFIX)
 
@@ -40,8 +40,8 @@ def open_exported(where: str, needed: Needed) -> Loaded:
     Raises
     ------
     UserError
-        It is missing, no such file, holds pickled objects besides tensors, or takes more than one
-        input.
+        The file is missing, of another kind, holds pickled objects besides tensors, or takes more
+        than one input.
     """
     session_options(needed.session_options, {}, "a program of torch.export")
     content = read_regular(Path(where))
@@ -78,7 +78,7 @@ def open_exported(where: str, needed: Needed) -> Loaded:
 
 
 def _on_device(program: Any, device: str) -> Any:
-    """Make the module; tensors that the program makes itself must be moved within it."""
+    """Create the module; tensors that the program creates must be moved within it."""
     if device != "cpu":
         check_device(device)
         program = move_to_device_pass(program, device)
@@ -86,18 +86,18 @@ def _on_device(program: Any, device: str) -> Any:
 
 
 class _PickledError(Exception):
-    """A pickle or a compiled library was met."""
+    """The archive holds a pickle or a compiled library."""
 
 
 def _check_archive(content: bytes) -> None:
-    """Check that everything in an archive that torch unpickles is tensors and nothing else.
+    """Check that torch would unpickle only tensors from an archive.
 
-    The archive is read by torch's own reader, so that both see the same bytes under one name.
+    The archive is read by torch's own reader, so that both see the same bytes.
 
     Raises
     ------
     _PickledError
-        It holds objects of another kind.
+        The archive holds other objects.
     """
     with PT2ArchiveReader(io.BytesIO(content)) as archive:
         names = archive.get_file_names()
@@ -145,4 +145,4 @@ def _input(program: Any) -> tuple[tuple[int | None, ...], str]:
     if not isinstance(value, torch.Tensor):
         raise UserError("its input is no tensor")
     shape = tuple(side if isinstance(side, int) else None for side in value.shape)
-    return shape, fed(value.dtype)
+    return shape, input_dtype(value.dtype)

@@ -1,4 +1,4 @@
-"""What the formats of torch share: running a module on arrays, and measuring its weights."""
+"""Run torch modules on arrays and measure their weights, for all torch formats."""
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,18 +17,18 @@ _FED = {torch.float32: "float32", torch.float16: "float16", torch.float64: "floa
         torch.uint8: "uint8"}  # fmt: skip
 
 
-def fed(dtype: torch.dtype) -> str:
-    """Name what a module is fed; anything but half and double precision is fed float32."""
+def input_dtype(dtype: torch.dtype) -> str:
+    """Return the input type of a module: float32, except for float16, float64 and uint8."""
     return _FED.get(dtype, "float32")
 
 
 def to_device(module: nn.Module, device: str) -> nn.Module:
-    """Move a module to the device it runs on, ``cpu`` or ``cuda``.
+    """Move a module to ``cpu`` or ``cuda``.
 
     Raises
     ------
     UserError
-        There is no such device, or the module cannot be moved there.
+        The device is not available, or the module cannot be moved there.
     """
     if device == "cpu":
         return module
@@ -46,19 +46,18 @@ def check_device(device: str) -> None:
 
     Raises
     ------
-    UserError
-        It cannot.
+    UserError        The device is not available.
     """
     if device == "cpu" or (device == "cuda" and torch.cuda.is_available()):
         return
     raise UserError(
-        f"--device {device}: torch {torch.__version__} finds no such device here; --device cpu, or "
-        "install torch for CUDA (pytorch.org/get-started)"
+        f"--device {device}: torch {torch.__version__} finds no such device here; use --device cpu,"
+        " or install torch for CUDA (pytorch.org/get-started)"
     )
 
 
 def runner(module: Callable[..., Any], device: str = "cpu") -> Callable[[Any], dict[str, Any]]:
-    """Run a module, or a function of tensors, on arrays."""
+    """Return a function that runs a module, or a function of tensors, on arrays."""
 
     def run(images: Any) -> dict[str, Any]:
         with torch.inference_mode():
@@ -68,7 +67,7 @@ def runner(module: Callable[..., Any], device: str = "cpu") -> Callable[[Any], d
 
 
 def arrays(outputs: Any) -> dict[str, Any]:
-    """Outputs of whatever form as arrays by name; what has none is called by its place."""
+    """Convert outputs of any structure to arrays by name, or by index without a name."""
     found: dict[str, Any] = {}
     named = outputs.items() if isinstance(outputs, Mapping) else [("", outputs)]
     for name, value in named:
@@ -91,7 +90,7 @@ def _flat(outputs: Any) -> Iterator[Any]:
 
 
 def figures_of_tensors(tensors: Iterable[torch.Tensor]) -> Figures:
-    """Measure parameters, buffers and quantized tensors; null where one has a form of its own."""
+    """Measure parameters, buffers and quantized tensors; null if one has an unknown form."""
     found = [_stored(tensor) for tensor in tensors]
     stored = [one for one in found if one is not None]
     return figures_of(stored) if len(stored) == len(found) else Figures()
@@ -115,7 +114,7 @@ def _stored(tensor: torch.Tensor) -> Stored | None:
 
 
 def _scale_bytes(tensor: torch.Tensor) -> int:
-    """Bytes of the scales and zero points of a quantized tensor."""
+    """Return the bytes of a quantized tensor's scales and zero points."""
     if tensor.qscheme() in (torch.per_tensor_affine, torch.per_tensor_symmetric):
         return 16  # a double and a 64-bit integer
     parts = (tensor.q_per_channel_scales(), tensor.q_per_channel_zero_points())
@@ -123,12 +122,12 @@ def _scale_bytes(tensor: torch.Tensor) -> int:
 
 
 def is_batch_dependent(module: nn.Module) -> bool:
-    """Whether layers find the scale of their input over a whole batch as they run."""
+    """Return whether layers compute the scale of their input per batch at run time."""
     return any(".quantized.dynamic" in type(one).__module__ for one in module.modules())
 
 
 def figures_of_module(module: nn.Module) -> Figures:
-    """Measure a module; where it names its head, sparsity leaves that out as everywhere."""
+    """Measure a module; its sparsity excludes a named head, as everywhere."""
     figures = figures_of_tensors([*module.parameters(), *module.buffers(), *_packed(module)])
     if figures.sparsity is None or not hasattr(module, "get_classifier"):
         return figures
@@ -136,7 +135,7 @@ def figures_of_module(module: nn.Module) -> Figures:
 
 
 def _packed(module: nn.Module) -> Iterator[torch.Tensor]:
-    """Tensors of a state dict that are no parameter and no buffer: quantized layers pack theirs."""
+    """Yield the packed tensors of quantized layers, neither parameters nor buffers."""
     known = {name for name, _ in module.named_parameters(remove_duplicate=False)}
     known |= {name for name, _ in module.named_buffers(remove_duplicate=False)}
     for name, value in module.state_dict().items():

@@ -1,6 +1,6 @@
-"""Places on other machines, reached through fsspec, with the face of ``pathlib.Path``.
+"""Remote places through fsspec, with the interface of ``pathlib.Path``.
 
-A place without ``://`` stays a ``pathlib.Path``; fsspec is loaded when a remote one is first used.
+A place without ``://`` stays a ``pathlib.Path``; fsspec is loaded with the first remote one.
 """
 
 from pathlib import Path
@@ -15,33 +15,33 @@ Location: TypeAlias = Path | RemotePath
 
 
 def is_url(text: str) -> bool:
-    """Whether a text is the URL of a place rather than a path; ``C://`` is a Windows path."""
+    """Return whether a text is a URL rather than a path; ``C://`` is a Windows path."""
     return len(text.partition("://")[0]) > 1 and "://" in text
 
 
-def location(given: str | Path | RemotePath) -> Location:
-    """Return the place that a path or an fsspec URL names.
+def location(place: str | Path | RemotePath) -> Location:
+    """Return the place of a path or an fsspec URL.
 
-    ``file://`` is the folder itself, so that it is locked and mapped like any other.
+    ``file://`` is the local folder itself, so that it is locked and mapped like any other.
 
     Raises
     ------
     UserError
-        The URL chains file systems, which hides from one machine what another has written.
+        The URL chains file systems, which hides other machines' writes.
     """
-    if not isinstance(given, str):
-        return given
-    if not is_url(given):
-        return Path(given)
-    if "::" in given:
-        raise UserError(f"{given}: expected one fsspec URL, not a chain of them ('::')")
-    if given.startswith("file://"):
+    if not isinstance(place, str):
+        return place
+    if not is_url(place):
+        return Path(place)
+    if "::" in place:
+        raise UserError(f"{place}: expected one fsspec URL, not a chain of them ('::')")
+    if place.startswith("file://"):
         from fsspec.implementations.local import LocalFileSystem
 
-        return Path(LocalFileSystem._strip_protocol(given))
-    return RemotePath(given)
+        return Path(LocalFileSystem._strip_protocol(place))
+    return RemotePath(place)
 
 
 def address(place: Location) -> str:
-    """Text that :func:`location` makes the same place of; it may hold a password."""
+    """Return the text from which :func:`location` makes the same place; it may have a password."""
     return place.url if isinstance(place, RemotePath) else str(place)

@@ -1,6 +1,6 @@
-"""Files that are whole or absent: written under another name, flushed, then renamed.
+"""Write files atomically: under another name, flushed, then renamed.
 
-Folders of this machine and of another are handled alike.
+Local and remote folders are handled alike.
 """
 
 import errno
@@ -23,16 +23,16 @@ from analysis.filesystem.copies import locally
 
 @contextmanager
 def replacing(path: Location) -> Iterator[Path]:
-    """Give a path to write to; what was written there replaces ``path`` once it is on disk.
+    """Yield a path to write to; its file replaces ``path`` once it is flushed to disk.
 
-    A remote file is written here first, then put there whole.
+    A remote file is written locally first, then uploaded.
 
     Raises
     ------
     UserError
-        The other machine refused it; ``path`` is as it was.
+        The other machine refused it; ``path`` is unchanged.
     RunError
-        The disk or the connection refused it; ``path`` is as it was.
+        The disk or the connection failed; ``path`` is unchanged.
     """
     try:
         with _uploaded(path) if isinstance(path, RemotePath) else _renamed(path) as temporary:
@@ -52,10 +52,10 @@ def _renamed(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def swapping(path: Path) -> Iterator[Path]:
-    """Give a path to write to, whose file then takes the place of ``path``: not flushed.
+    """Yield a path to write to; its file replaces ``path`` without a flush.
 
-    For what can be made again. Whoever reads the earlier file goes on reading it, whole: a worker
-    of a run that was killed may do so while the next run makes the same files.
+    For files that can be remade. Readers of the earlier file, such as workers of a killed sweep, go
+    on reading it unchanged.
     """
     temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{threading.get_ident()}-{path.name}")
     try:
@@ -66,14 +66,14 @@ def swapping(path: Path) -> Iterator[Path]:
 
 
 def create(path: Location, content: bytes) -> None:
-    """Write a new file, whole or not at all, and nothing where there is one.
+    """Write a new file atomically, unless it exists.
 
     Raises
     ------
     FileExistsError
-        There is one.
+        The file exists.
     RunError
-        The disk or the connection refused it.
+        The disk or the connection failed.
     """
     if isinstance(path, RemotePath):
         path.create(content)
@@ -99,29 +99,26 @@ def _link(temporary: Path, path: Path) -> None:
     except FileExistsError:
         raise
     except OSError:
-        # A disk without hard links: the name is taken first, and only then holds the content.
+        # Without hard links: claim the name first, then replace the empty file.
         path.open("xb").close()
         os.replace(temporary, path)
 
 
 def remove_temporary(folder: Path) -> None:
-    """Remove files that a killed process left half-written in a folder that is locked."""
+    """Remove partial files of killed processes from a locked folder."""
     for name in child_names(folder):
         if name.startswith(TEMPORARY):
             (folder / name).unlink(missing_ok=True)
 
 
 def flush(path: Path) -> None:
-    """See a file's content on the disk."""
+    """Flush a file's content to disk."""
     with path.open("r+b") as file:
         os.fsync(file.fileno())
 
 
 def flush_folder(folder: Path) -> None:
-    """See on the disk what a folder of this machine is said to hold, after a file came or went.
-
-    Where a file system knows no such thing (Windows, some network ones) nothing is done.
-    """
+    """Flush a local folder's entries to disk, if the file system supports it."""
     if os.name != "posix":
         return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -143,13 +140,13 @@ def _uploaded(path: RemotePath) -> Iterator[Path]:
 
 
 def sha256(path: Location) -> str:
-    """SHA-256 of a file's bytes, hexadecimal."""
+    """Return the SHA-256 of a file's bytes, hexadecimal."""
     with locally(path) as here, here.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sizes(folder: Location) -> dict[str, int]:
-    """Bytes of every file below a folder, by name as seen from it; none where it is not there.
+    """Return the bytes of every file below a folder by relative name; {} if it is missing.
 
     Raises
     ------
@@ -160,83 +157,83 @@ def sizes(folder: Location) -> dict[str, int]:
         return folder.files()
     found = {}
     for path in _below(folder):
-        described = _described(path)
-        if described is not None and stat.S_ISREG(described.st_mode):
-            found[path.relative_to(folder).as_posix()] = described.st_size
+        status = _status(path)
+        if status is not None and stat.S_ISREG(status.st_mode):
+            found[path.relative_to(folder).as_posix()] = status.st_size
     return found
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    """Name all that lies below a folder; what a link leads to is not looked into."""
+    """Yield all paths below a folder without following links."""
     for name in child_names(folder):
         path = folder / name
         yield path
-        described = _described(path, follow=False)
-        if described is not None and stat.S_ISDIR(described.st_mode):
+        status = _status(path, follow=False)
+        if status is not None and stat.S_ISDIR(status.st_mode):
             yield from _below(path)
 
 
-def _described(path: Path, *, follow: bool = True) -> os.stat_result | None:
-    """Return the status of a path; None only where it does not exist.
+def _status(path: Path, *, follow: bool = True) -> os.stat_result | None:
+    """Return the status of a path; None only if it does not exist.
 
     Raises
     ------
     RunError
-        That cannot be told.
+        The path cannot be read.
     """
     try:
         return os.stat(path, follow_symlinks=follow)
     except (FileNotFoundError, NotADirectoryError, ValueError):
-        return None  # of what no file can be called, such as a name with a null byte, there is none
+        return None  # an invalid name, such as one with a null byte, does not exist
     except OSError as error:
         raise unreadable(path, error) from error
 
 
 def _is(path: Path, kind: Callable[[int], bool]) -> bool:
-    described = _described(path)
-    return described is not None and kind(described.st_mode)
+    status = _status(path)
+    return status is not None and kind(status.st_mode)
 
 
 def unreadable(path: Location, error: OSError) -> RunError:
-    """Say that a place cannot be read now, which says nothing of what lies there."""
+    """Return an error for a place that cannot be read now, whatever its content."""
     return RunError(f"{path} cannot be read: {error.strerror or error}")
 
 
 def is_file(path: Location) -> bool:
-    """Whether a file lies there.
+    """Return whether a path is a file.
 
     Raises
     ------
     RunError
-        That cannot be told: the disk, the server or the rights are the matter.
+        The path cannot be read: disk, server or permissions.
     """
     return path.is_file() if isinstance(path, RemotePath) else _is(path, stat.S_ISREG)
 
 
 def is_dir(path: Location) -> bool:
-    """Whether a folder lies there.
+    """Return whether a path is a folder.
 
     Raises
     ------
     RunError
-        That cannot be told.
+        The path cannot be read.
     """
     return path.is_dir() if isinstance(path, RemotePath) else _is(path, stat.S_ISDIR)
 
 
 def exists(path: Location) -> bool:
-    """Whether anything lies there; a link that leads nowhere is nothing.
+    """Return whether a path exists; a broken link does not.
 
     Raises
     ------
     RunError
-        That cannot be told.
+        The path cannot be read.
     """
-    return path.exists() if isinstance(path, RemotePath) else _described(path) is not None
+    return path.exists() if isinstance(path, RemotePath) else _status(path) is not None
 
 
 def links_out(folder: Location) -> list[str]:
-    """Name the links below a folder of this machine that lead out of it, sorted."""
+    """Return the sorted links below a local folder that lead out of it."""
     if isinstance(folder, RemotePath):
         return []
     inside = folder.resolve()
@@ -248,7 +245,7 @@ def links_out(folder: Location) -> list[str]:
 
 
 def relative(path: Location, folder: Location) -> str:
-    """Name a file as seen from a folder that it lies in."""
+    """Return the name of a file relative to a folder."""
     match path, folder:
         case RemotePath(), RemotePath():
             return path.relative_to(folder).as_posix()
@@ -258,17 +255,17 @@ def relative(path: Location, folder: Location) -> str:
 
 
 def size(path: Location) -> int:
-    """Bytes of a file."""
+    """Return the bytes of a file."""
     return path.size() if isinstance(path, RemotePath) else path.stat().st_size
 
 
 def stamp(path: Location) -> str:
-    """Tell one content of a file from another, without reading it; empty where there is none."""
+    """Return a stamp that changes with a file's content, without reading it; "" if missing."""
     try:
         if isinstance(path, RemotePath):
             return path.stamp()
-        described = path.stat()
-        return f"{described.st_mtime_ns}-{described.st_size}"
+        status = path.stat()
+        return f"{status.st_mtime_ns}-{status.st_size}"
     except (FileNotFoundError, NotADirectoryError):
         return ""
     except OSError as error:
@@ -276,7 +273,7 @@ def stamp(path: Location) -> str:
 
 
 def child_names(folder: Location) -> list[str]:
-    """Names of what lies in a folder, sorted; none where there is no such folder.
+    """Return the sorted names in a folder, [] if it is missing.
 
     Raises
     ------
@@ -293,7 +290,7 @@ def child_names(folder: Location) -> list[str]:
 
 @contextmanager
 def readable(path: Location) -> Iterator[Any]:
-    """Give what pyarrow reads a file from: its path, or an open remote file."""
+    """Yield a source for pyarrow: a local path, or an open remote file."""
     if isinstance(path, RemotePath):
         with path.open() as file:
             yield file
@@ -302,8 +299,8 @@ def readable(path: Location) -> Iterator[Any]:
 
 
 def remove_tree(folder: Location, *, missing_ok: bool = False) -> None:
-    """Delete a folder and all below it; with ``missing_ok`` it need not be there."""
+    """Delete a folder and all below it; with ``missing_ok`` it may be missing."""
     if isinstance(folder, RemotePath):
         folder.remove_tree()
-    elif not (missing_ok and _described(folder, follow=False) is None):
+    elif not (missing_ok and _status(folder, follow=False) is None):
         shutil.rmtree(folder)

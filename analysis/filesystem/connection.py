@@ -1,4 +1,4 @@
-"""File systems of fsspec: opened once a process, with errors in one line and safe renames."""
+"""Open fsspec's file systems once a process, with translated errors and safe renames."""
 
 import os
 import socket
@@ -9,22 +9,22 @@ from typing import Any, TypeVar
 
 from analysis.errors import LetheError, RunError, UserError
 
-# What callers tell apart themselves.
+# Errors that callers handle themselves.
 _ORDINARY = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError)
-# Every library has classes of its own for this; their names are all they have in common.
+# Libraries have their own classes for refusals, recognized by name.
 _REFUSALS = ("credential", "auth", "perm", "denied", "forbidden")
 
 
 @contextmanager
-def told(place: str) -> Iterator[None]:
-    """Turn whatever a file system's library raises into words about ``place``.
+def translate_errors(place: str) -> Iterator[None]:
+    """Translate errors of a file system's library into messages about ``place``.
 
     Raises
     ------
     UserError
         The library is missing, or the server refuses this user.
     RunError
-        The server cannot be reached, or failed.
+        The server cannot be reached or failed.
     """
     try:
         yield
@@ -48,11 +48,11 @@ def _words(error: Exception) -> str:
 
 T = TypeVar("T")
 
-# A file appears there in one piece when its upload ends; a rename would be a copy.
+# Uploads are atomic there; a rename would be a copy.
 OBJECT_STORES = frozenset(
     {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss", "obs", "cos", "memory"}
 )
-# Two processes that create a file at the same moment are told who was first.
+# Exclusive creation is reliable there.
 _EXCLUSIVE = OBJECT_STORES | {"local", "sftp", "ssh", "smb"}
 _ONE_PROCESS = frozenset({"memory"})
 _THREADED = frozenset({"memory", "local"})
@@ -75,56 +75,56 @@ def filesystem(url: str, shown: str) -> tuple[Any, str]:
     protocol = protocol_of(url)
     if protocol not in available_protocols():
         raise UserError(
-            f"{shown}: fsspec knows no protocol '{protocol}'; expected one such as s3, gs, abfs, "
+            f"{shown}: unknown protocol '{protocol}' of fsspec; expected one such as s3, gs, abfs, "
             "sftp, smb or file, or a path"
         )
-    with told(shown):
+    with translate_errors(shown):
         found, path = fsspec.core.url_to_fs(url)
         return found, str(path)
 
 
 def protocol_of(url: str) -> str:
-    """Protocol of a URL, such as ``s3``."""
+    """Return the protocol of a URL, such as ``s3``."""
     return url.partition("://")[0]
 
 
 def is_object_store(url: str) -> bool:
-    """Whether an upload there is whole or not at all by itself."""
+    """Return whether uploads to a URL are atomic."""
     return protocol_of(url) in OBJECT_STORES
 
 
 def creates_exclusively(url: str) -> bool:
-    """Whether creating a file there fails where it exists, for all but one of several at once."""
+    """Return whether exclusive creation is reliable at a URL."""
     return protocol_of(url) in _EXCLUSIVE
 
 
 def check_seen_by_others(url: str, shown: str) -> None:
-    """Check that the workers of a sweep see what is written there.
+    """Check that the workers of a sweep can see the place.
 
     Raises
     ------
     UserError
-        No other process does.
+        Only this process can.
     """
     if protocol_of(url) in _ONE_PROCESS:
         raise UserError(
-            f"{shown} is seen by this process alone, so the workers of a sweep could not use it; "
+            f"{shown} is visible only to this process, so the workers of a sweep cannot use it; "
             "expected a path, or a URL such as s3://bucket/folder"
         )
 
 
 @contextmanager
 def using(fs: Any, url: str, shown: str) -> Iterator[None]:
-    """Use a file system: one thread at a time where it has one connection, failures in words."""
-    turn = nullcontext() if _bears_threads(fs, url) else _turn
-    with told(shown), turn:
+    """Use a file system with translated errors, by one thread if it is not thread-safe."""
+    turn = nullcontext() if _is_thread_safe(fs, url) else _turn
+    with translate_errors(shown), turn:
         yield
 
 
 def act(url: str, shown: str, action: Callable[[Any, str], T], *, again: bool = True) -> T:
-    """Act on a file system as it is now, not as it was listed before.
+    """Act on a file system with fresh listings.
 
-    A connection that lay idle may have been closed, so with ``again`` it is opened again once.
+    An idle connection may have been closed: with ``again`` it is reopened once.
     """
     fs, path = filesystem(url, shown)
     try:
@@ -132,16 +132,16 @@ def act(url: str, shown: str, action: Callable[[Any, str], T], *, again: bool = 
             fs.invalidate_cache()
             return action(fs, path)
     except RunError:
-        if not again or _bears_threads(fs, url):
+        if not again or _is_thread_safe(fs, url):
             raise
         fs.clear_instance_cache()
         return act(url, shown, action, again=False)
 
 
 def kind(fs: Any, path: str) -> str | None:
-    """Kind of what lies there, such as ``file`` or ``directory``; None where nothing does.
+    """Return the kind of a path, such as ``file`` or ``directory``; None if missing.
 
-    fsspec's own ``exists`` and ``isfile`` say no where the server does not answer.
+    fsspec's own ``exists`` and ``isfile`` return False if the server does not answer.
     """
     try:
         return str(fs.info(path)["type"])
@@ -150,19 +150,19 @@ def kind(fs: Any, path: str) -> str | None:
 
 
 def find(fs: Any, path: str) -> dict[str, Any]:
-    """Describe every file below a folder; what vanishes meanwhile is left out, and nothing else."""
+    """Describe every file below a folder, except files that vanish meanwhile."""
 
     def raise_unless_gone(error: Exception) -> None:
         if not isinstance(error, FileNotFoundError):
             raise error
 
-    # The others list everything in one go and fail as a whole.
+    # Asynchronous ones list everything at once and fail as a whole.
     options = {} if fs.async_impl else {"on_error": raise_unless_gone}
     found: dict[str, Any] = fs.find(path, detail=True, **options)
     return found
 
 
-def _bears_threads(fs: Any, url: str) -> bool:
+def _is_thread_safe(fs: Any, url: str) -> bool:
     return bool(fs.async_impl) or protocol_of(url) in _THREADED
 
 
@@ -171,7 +171,7 @@ _TRIES = 3
 
 
 def replace_by_rename(fs: Any, path: str, write: Callable[[Any, str], object]) -> None:
-    """Let ``write(fs, temporary)`` write beside a file, then rename that over it."""
+    """Let ``write(fs, temporary)`` write beside a file, then rename over it."""
     parent, _, name = path.rpartition("/")
     temporary = f"{parent}/{TEMPORARY}{socket.gethostname()}-{os.getpid()}-{name}"
     _make_folder(fs, parent)
@@ -193,15 +193,15 @@ def replace_by_rename(fs: Any, path: str, write: Callable[[Any, str], object]) -
 
 
 def create_exclusively(fs: Any, path: str, content: bytes) -> None:
-    """Create a file where there is none.
+    """Create a file unless it exists.
 
     Raises
     ------
     FileExistsError
-        There is one.
+        The file exists.
     """
     _make_folder(fs, fs._parent(path))
-    # Not every file system heeds the "x".
+    # Not every file system supports "x".
     if kind(fs, path) is not None:
         raise FileExistsError(path)
     with fs.open(path, "xb") as file:
@@ -213,7 +213,7 @@ def _make_folder(fs: Any, path: str) -> None:
         try:
             fs.makedirs(path, exist_ok=True)
         except Exception:
-            # Another worker may just have made it, or one above it.
+            # Another worker may have made it, or a parent, just now.
             fs.invalidate_cache()
             if kind(fs, path) == "directory":
                 return

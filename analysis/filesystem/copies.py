@@ -1,8 +1,7 @@
-"""Copies on this machine of what lies on another: one file for a moment, or a folder for workers.
+"""Local copies of remote files: one file temporarily, or a folder for workers.
 
-Folders are named by what they hold and where it is shared, and lie in the machine's temporary
-folder, one copy for all processes of a user. One that nobody opened for a day is deleted when the
-next one is made.
+Folders are named by content and remote place and kept in the temporary folder, one copy for all
+processes of a user. Copies unused for a day are deleted when the next one is made.
 """
 
 import hashlib
@@ -29,7 +28,7 @@ _UNUSED_SECONDS = 24 * 3600.0
 
 @contextmanager
 def locally(place: Location) -> Iterator[Path]:
-    """Give a file's path on this machine: itself, or a copy for as long as it is needed."""
+    """Yield a local path of a file: itself, or a temporary copy."""
     if isinstance(place, Path):
         yield place
         return
@@ -41,7 +40,7 @@ def locally(place: Location) -> Iterator[Path]:
 
 @contextmanager
 def working_folder() -> Iterator[Path]:
-    """Give a folder of one's own, for files that :func:`share` then takes or that are deleted."""
+    """Yield a private temporary folder; :func:`share` may take its files."""
     folder = _root() / f"{TEMPORARY}{uuid.uuid4().hex}"
     folder.mkdir()
     try:
@@ -52,18 +51,18 @@ def working_folder() -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class SharedFolder:
-    """A folder of files that workers map: where it lies for all, and the hash of its content."""
+    """A shared folder of files that workers map: its remote place and the hash of its content."""
 
     remote: RemotePath
     key: str
 
     def here(self) -> Path:
-        """Folder on this machine, fetched where it is not there yet: once, whole or not at all.
+        """Return the local folder, fetched atomically if it is missing.
 
         Raises
         ------
         RunError
-            It is not to be had, or not what was put there.
+            The files are not available or have changed.
         """
         with self._locked() as folder:
             if not folder.is_dir():
@@ -83,7 +82,7 @@ class SharedFolder:
             for name in self.remote.files():
                 (self.remote / name).download(temporary / name)
             if _digest(temporary) != self.key:
-                raise RunError(f"{self.remote} does not hold the model inputs of this sweep")
+                raise RunError(f"{self.remote} does not have the model inputs of this sweep")
             os.replace(temporary, folder)
 
     def remove_here(self) -> None:
@@ -93,12 +92,12 @@ class SharedFolder:
 
 
 def share(folder: Path, remote: RemotePath) -> SharedFolder:
-    """Put a folder's files where all machines see them; the folder becomes this machine's copy."""
+    """Upload a folder's files for all machines; the folder becomes the local copy."""
     key = _digest(folder)
     shared = SharedFolder(remote / key, key)
-    there = shared.remote.files()
+    uploaded = shared.remote.files()
     for file in sorted(folder.iterdir()):
-        if there.get(file.name) != file.stat().st_size:
+        if uploaded.get(file.name) != file.stat().st_size:
             (shared.remote / file.name).upload(file)
     with shared._locked() as here:
         shutil.rmtree(here, ignore_errors=True)

@@ -1,8 +1,7 @@
-"""A folder of files that appears whole: made aside, flushed, then put in place in one step.
+"""Write a folder of files atomically: made aside, flushed, then put in place in one step.
 
-Where a folder is there already the two change places, which Linux and macOS do in one step; across
-disks, or among files of others, what was made is moved piece by piece, and what it replaces comes
-back where that fails.
+An existing folder is exchanged with the new one, which Linux and macOS do in one step; across
+disks, or among other files, the files are moved one by one and moved back on failure.
 """
 
 import ctypes
@@ -23,26 +22,26 @@ _OLD = ".old"
 
 @contextmanager
 def filled(out: Path, *, own: Collection[str] = (), last: str | None = None) -> Iterator[Path]:
-    """Give a folder to write into; what was written takes its place at the end.
+    """Yield a folder to write to; its files are put into ``out`` at the end.
 
     Parameters
     ----------
     out : Path
-        The folder: new or not. Its files that are not ``own`` stay.
+        The folder, new or existing. Its files that are not ``own`` stay.
     own : collection of str
-        What lies in it of an earlier time, which is replaced, or gone.
+        Earlier files in it, which are replaced or removed.
     last : str, optional
-        The file that tells of the others: it goes first and comes last where that takes steps.
+        The index of the other files: it is removed first and added last.
 
     Raises
     ------
     RunError
-        The disk refused it; what was there is as it was.
+        Writing failed; the earlier files are unchanged.
     """
     try:
         real = out.resolve()
         _remove_cut_off(real)
-        aside = _beside(real) / f"{TEMPORARY}{os.getpid()}-{real.name}"
+        aside = _working_parent(real) / f"{TEMPORARY}{os.getpid()}-{real.name}"
         try:
             aside.mkdir()
             yield aside
@@ -58,16 +57,16 @@ def filled(out: Path, *, own: Collection[str] = (), last: str | None = None) -> 
         raise RunError(f"{out} could not be written: {error.strerror or error}") from error
 
 
-def _beside(real: Path) -> Path:
-    """Folder on the same disk to make the new one in: a mounted one is its own."""
+def _working_parent(real: Path) -> Path:
+    """Return a folder on the same disk to work in: a mount point itself, else the parent."""
     if is_dir(real) and real.stat().st_dev != real.parent.stat().st_dev:
         return real
     return real.parent
 
 
 def _remove_cut_off(real: Path) -> None:
-    """Remove what processes that were killed have made for the same folder."""
-    for parent in {real.parent, _beside(real)}:
+    """Remove the work of killed processes on the same folder."""
+    for parent in {real.parent, _working_parent(real)}:
         for path in parent.glob(f"{TEMPORARY}*-*"):
             pid, _, name = path.name.removeprefix(TEMPORARY).partition("-")
             if name == real.name and pid.isdigit() and not is_alive(int(pid)):
@@ -100,12 +99,12 @@ def _put(aside: Path, real: Path, own: Collection[str], last: str | None) -> Non
         raise
 
 
-_FROM_HERE = -100  # AT_FDCWD: paths as they are
+_FROM_HERE = -100  # AT_FDCWD
 _SWAP = 2  # RENAME_EXCHANGE on Linux, RENAME_SWAP on macOS
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Let two folders change places in one step; False where the system or the disk cannot."""
+    """Exchange two folders in one step; return False if that is not supported."""
     paths = os.fsencode(one), os.fsencode(other)
     try:
         library = ctypes.CDLL(None, use_errno=True)

@@ -1,4 +1,4 @@
-"""What a table of others may be wrong in, said in words; and the first line of a CSV file."""
+"""Translate errors in foreign tables, and read the header of CSV files."""
 
 import csv
 import gzip
@@ -27,8 +27,8 @@ _UNREADABLE = (
 
 
 @contextmanager
-def told_in_words(path: Path, kind: str) -> Iterator[None]:
-    """Say in words what a library says of a file of a kind: csv, parquet or json.
+def translate_errors(path: Path, kind: str) -> Iterator[None]:
+    """Translate a library's errors on a file of a kind: csv, parquet or json.
 
     Raises
     ------
@@ -43,16 +43,16 @@ def told_in_words(path: Path, kind: str) -> Iterator[None]:
         if isinstance(error, _CUT_OFF) or _BAD_GZIP.search(str(error)):
             raise UserError(f"{path}: its gzip is cut off or damaged; copy it again") from error
         what = {"csv": "CSV", "parquet": "Parquet", "json": "JSON lines: one object a line"}[kind]
-        raise UserError(_in_words(path, first_line(error), what)) from error
+        raise UserError(_message(path, first_line(error), what)) from error
 
 
-def _in_words(path: Path, error: str, what: str) -> str:
-    """Say what a library says, with the row in front where it names one."""
+def _message(path: Path, error: str, what: str) -> str:
+    """Return a message from a library's error, with the row if it has one."""
     if found := _SHORT.search(error):
-        row, expected, there, text = found.groups()
+        row, expected, n_columns, text = found.groups()
         return (
-            f"{path}, row {row}: {there} columns where the header has {expected}: {text[:80]!r}; "
-            "a separator or quotation mark too many, or too few, or a decimal comma?"
+            f"{path}, row {row}: {n_columns} columns where the header has {expected}: "
+            f"{text[:80]!r}; a separator or quotation mark too many or too few, or a decimal comma?"
         )
     if found := _NO_UTF8.search(error):
         return f"{path}, row {found[1]}: its text is no UTF-8; save the file as UTF-8"
@@ -60,24 +60,24 @@ def _in_words(path: Path, error: str, what: str) -> str:
 
 
 class Names(list[str]):
-    """Column names trimmed, with those of the file beside them."""
+    """Trimmed column names, with the original ones in ``untrimmed``."""
 
-    def __init__(self, given: list[str]) -> None:
-        super().__init__(name.strip() for name in given)
-        self.given = given
+    def __init__(self, untrimmed: list[str]) -> None:
+        super().__init__(name.strip() for name in untrimmed)
+        self.untrimmed = untrimmed
 
     def raw(self, name: str) -> str:
-        """Return a name as the file writes it."""
-        return self.given[self.index(name)]
+        """Return a name as it stands in the file."""
+        return self.untrimmed[self.index(name)]
 
 
 def csv_header(path: Path, raw: io.BufferedReader) -> tuple[Names, str]:
-    """Read the names of the columns of a CSV file, gzipped or not, and what separates them.
+    """Read the column names of a CSV file, gzipped or not, and its separator.
 
     Raises
     ------
     UserError
-        Its first line is no header, or its text is not UTF-8.
+        The first line is not a header, or the text is not UTF-8.
     """
     start = raw.peek(4)[:4]
     if start[:2] in (b"\xff\xfe", b"\xfe\xff"):

@@ -1,4 +1,4 @@
-"""What lies where a path that is not there was looked for."""
+"""Suggest existing names near a missing path."""
 
 import difflib
 from itertools import islice
@@ -10,16 +10,16 @@ _CLOSE = 0.6
 
 
 def nearby(path: Path) -> str:
-    """Return a hint: names that are alike, or that the folder is missing too; empty without.
+    """Return a hint with similar names, or on a missing folder; else "".
 
     Parameters
     ----------
     path : Path
-        A file or folder that does not exist, as it was given.
+        A file or folder that does not exist.
     """
     folder = path.parent
     if not folder.is_dir():
-        return f"; nor is there a folder {folder} ({_where(folder)})"
+        return f"; the folder {folder} is missing too ({_where(folder)})"
     try:
         names = [one.name for one in islice(folder.iterdir(), _MOST)]
     except OSError:

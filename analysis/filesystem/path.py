@@ -1,4 +1,4 @@
-"""A place on another machine: what the cache uses of ``pathlib.Path`` and of files, over fsspec."""
+"""Remote paths and files over fsspec: the part of ``pathlib.Path`` that the cache uses."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -15,14 +15,14 @@ from analysis.filesystem.connection import create_exclusively, replace_by_rename
 
 
 class RemoteFile:
-    """A file open for reading, whose failures become plain messages.
+    """A remote file open for reading, with translated errors.
 
-    Without this, a connection that breaks while a table is read would be taken for damage.
+    Untranslated, a lost connection would count as damage of the file.
     """
 
-    def __init__(self, file: Any, told: Callable[[], AbstractContextManager[None]]) -> None:
+    def __init__(self, file: Any, errors: Callable[[], AbstractContextManager[None]]) -> None:
         self._file = file
-        self._told = told
+        self._errors = errors
 
     def __enter__(self) -> Self:
         return self
@@ -37,17 +37,17 @@ class RemoteFile:
 
     @property
     def closed(self) -> bool:
-        """Whether it was closed."""
+        """Whether it is closed."""
         return bool(self._file.closed)
 
     def close(self) -> None:
-        """Close it."""
-        with self._told():
+        """Close the file."""
+        with self._errors():
             self._file.close()
 
     def read(self, size: int = -1) -> bytes:
-        """Read bytes from where it stands."""
-        with self._told():
+        """Read bytes from the current position."""
+        with self._errors():
             return bytes(self._file.read(size))
 
     def readinto(self, buffer: bytearray | memoryview) -> int:
@@ -57,24 +57,24 @@ class RemoteFile:
         return len(content)
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """Go to a place of the file."""
-        with self._told():
+        """Set the position."""
+        with self._errors():
             return int(self._file.seek(offset, whence))
 
     def tell(self) -> int:
-        """Return where it stands."""
+        """Return the position."""
         return int(self._file.tell())
 
     def readable(self) -> bool:
-        """Whether it can be read: always."""
+        """Return True."""
         return True
 
     def writable(self) -> bool:
-        """Whether it can be written: never."""
+        """Return False."""
         return False
 
     def seekable(self) -> bool:
-        """Whether it has places to go to: always."""
+        """Return True."""
         return True
 
 
@@ -85,10 +85,10 @@ _STAMPS = ("ETag", "etag", "mtime", "modify", "LastModified", "last_modified", "
 @total_ordering
 @dataclass(frozen=True)
 class RemotePath:
-    """A file or folder by its fsspec URL; two of equal URL are equal.
+    """A file or folder by its fsspec URL.
 
-    Errors are those of ``pathlib`` where a file is missing or there already, and in words
-    (:mod:`analysis.filesystem.connection`) where the other machine is the matter.
+    Errors on missing or existing files are those of ``pathlib``, errors of the other machine are
+    translated (:mod:`analysis.filesystem.connection`).
     """
 
     url: str
@@ -118,56 +118,56 @@ class RemotePath:
 
     @property
     def parent(self) -> "RemotePath":
-        """The folder it lies in."""
+        """Its folder."""
         protocol, _, rest = self.url.partition("://")
         return RemotePath(f"{protocol}://{rest.rpartition('/')[0]}")
 
     def with_name(self, name: str) -> "RemotePath":
-        """Another name in the same folder."""
+        """Return another name in the same folder."""
         return self.parent / name
 
     def relative_to(self, folder: "RemotePath") -> PurePosixPath:
-        """Name it as seen from a folder that it lies in."""
+        """Return the path relative to a folder."""
         if not self.url.startswith(folder._start):
             raise ValueError(f"{self} does not lie in {folder}")
         return PurePosixPath(self.url.removeprefix(folder._start))
 
     def absolute(self) -> "RemotePath":
-        """Return itself: a URL means the same everywhere."""
+        """Return itself: URLs are absolute."""
         return self
 
-    # --- what is there ----------------------------------------------------------------------
+    # --- properties -------------------------------------------------------------------------
     def exists(self) -> bool:
-        """Whether a file lies there, or anything lies under it."""
+        """Return whether it is a file or has anything below it."""
         return self._kind() is not None
 
     def is_file(self) -> bool:
-        """Whether a file lies there."""
+        """Return whether it is a file."""
         return self._kind() not in (None, "directory")
 
     def is_dir(self) -> bool:
-        """Whether it is a folder with something in it."""
+        """Return whether it is a non-empty folder."""
         return self._kind() == "directory"
 
     def _kind(self) -> str | None:
         return self._do(connection.kind)
 
     def size(self) -> int:
-        """Bytes of a file."""
+        """Return the bytes of a file."""
         return int(self._do(lambda fs, path: fs.info(path))["size"])
 
     def stamp(self) -> str:
-        """Tell one content of a file from another, without reading it."""
+        """Return a stamp that changes with the file's content, without reading it."""
         info: dict[str, Any] = self._do(lambda fs, path: fs.info(path))
         return f"{next((info[key] for key in _STAMPS if info.get(key)), '')}-{info['size']}"
 
     def iterdir(self) -> Iterator["RemotePath"]:
-        """Name what lies in the folder."""
+        """Yield the paths in the folder."""
         names: list[str] = self._do(lambda fs, path: fs.ls(path, detail=False))
         yield from (self / name.rstrip("/").rpartition("/")[2] for name in names)
 
     def files(self) -> dict[str, int]:
-        """Sizes of all files below, by their names as seen from here; one listing."""
+        """Return the sizes of all files below by relative name, from one listing."""
 
         def listed(fs: Any, path: str) -> dict[str, int]:
             start = path.strip("/") + "/"
@@ -185,10 +185,10 @@ class RemotePath:
     # --- reading ----------------------------------------------------------------------------
     @contextmanager
     def open(self) -> Iterator[RemoteFile]:
-        """Open a file for reading: what is read of it is fetched, and no more."""
+        """Open a file for reading; only what is read is fetched."""
 
         def opened_by(fs: Any, path: str) -> tuple[Any, Any]:
-            # Object stores make one request of each read; others are better at small ones.
+            # Each read is one request to an object store; others profit from a cache.
             return fs, fs.open(path, "rb", **({"cache_type": "none"} if fs.async_impl else {}))
 
         fs, file = self._do(opened_by)
@@ -210,20 +210,20 @@ class RemotePath:
 
     # --- writing ----------------------------------------------------------------------------
     def upload(self, source: Path) -> None:
-        """Put a file of this machine here: whole under this name, or not at all."""
+        """Upload a local file to this path atomically."""
         self._replace(lambda fs, path: fs.put_file(str(source), path))
 
     def write_bytes(self, content: bytes) -> None:
-        """Put bytes here: whole under this name, or not at all."""
+        """Write bytes to this path atomically."""
         self._replace(lambda fs, path: fs.pipe_file(path, content))
 
     def create(self, content: bytes) -> None:
-        """Put bytes here unless a file is there.
+        """Write bytes to this path unless a file exists.
 
         Raises
         ------
         FileExistsError
-            There is one.
+            The file exists.
         """
 
         def put(fs: Any, path: str) -> None:
@@ -232,11 +232,11 @@ class RemotePath:
             else:
                 create_exclusively(fs, path, content)
 
-        with self._missing_told():
+        with self._translate_missing():
             self._do(put, again=False)
 
     def copy_to(self, target: "RemotePath") -> None:
-        """Copy a file to another place of the same file system, there if it can."""
+        """Copy a file within the file system, on the server if possible."""
 
         def copy(fs: Any, path: str) -> None:
             try:
@@ -250,7 +250,7 @@ class RemotePath:
         target._replace(copy)
 
     def move_folder_to(self, target: "RemotePath") -> None:
-        """Give a folder another name, where the file system can."""
+        """Rename a folder, if the file system can."""
         to = connection.filesystem(target.url, str(target))[1]
         self._do(lambda fs, path: fs.mv(path, to, recursive=True), again=False)
 
@@ -259,26 +259,26 @@ class RemotePath:
         try:
             self._do(lambda fs, path: fs.rm_file(path))
         except (FileNotFoundError, LetheError):
-            # Not every server says in so many words that there is none.
+            # Not every server reports a missing file as such.
             if not missing_ok or self.is_file():
                 raise
 
     def remove_tree(self) -> None:
-        """Delete a folder and everything below; nothing where there is none."""
+        """Delete a folder and everything below, if it exists."""
         try:
             self._do(lambda fs, path: fs.rm(path, recursive=True))
         except FileNotFoundError:
             return
 
     def _replace(self, write: Callable[[Any, str], object]) -> None:
-        with self._missing_told():
+        with self._translate_missing():
             if connection.is_object_store(self.url):
                 self._do(write)
             else:
                 self._do(lambda fs, path: replace_by_rename(fs, path, write))
 
     @contextmanager
-    def _missing_told(self) -> Iterator[None]:
+    def _translate_missing(self) -> Iterator[None]:
         try:
             yield
         except FileNotFoundError as error:

@@ -1,15 +1,15 @@
-"""Whether a process of this machine still runs: what one that ended left behind may be removed."""
+"""Check whether a local process still runs, whose leftovers must stay."""
 
 import os
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process runs, as far as can be told: where that is unknown it is taken to.
+    """Return whether a process runs; True if unknown.
 
     Parameters
     ----------
     pid : int
-        Its number on this machine.
+        Its process id.
     """
     if os.name != "posix":
         return True

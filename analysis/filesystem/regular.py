@@ -1,4 +1,4 @@
-"""Regular files alone: a pipe or a device is refused instead of waited for, and size is bounded."""
+"""Open regular files only, of bounded size: pipes and devices are refused, not waited for."""
 
 import io
 import os
@@ -19,23 +19,23 @@ _KINDS = {
 
 
 class NoRegularFileError(OSError):
-    """What lies there is a pipe, a socket, a device or a folder."""
+    """The path is a pipe, a socket, a device or a folder."""
 
 
 def what_it_is(mode: int) -> str:
-    """Say what lies at a place that holds no regular file."""
+    """Describe a path that is not a regular file."""
     return _KINDS.get(stat.S_IFMT(mode), "is no file")
 
 
 def open_regular(path: Path) -> io.BufferedReader:
-    """Open a regular file for reading; a pipe put in its place is refused instead of waited for.
+    """Open a regular file for reading; refuse a pipe instead of waiting for it.
 
     Raises
     ------
     NoRegularFileError
-        It is no regular file.
+        The path is not a regular file.
     OSError
-        It is missing or may not be read.
+        The file is missing or may not be read.
     """
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags)
@@ -50,14 +50,14 @@ def open_regular(path: Path) -> io.BufferedReader:
 
 
 def read_bounded(path: Path, most_bytes: int) -> bytes:
-    """Read a regular file of at most so many bytes.
+    """Read a regular file of limited size.
 
     Raises
     ------
     OverflowError
-        It is larger.
+        The file is larger.
     OSError
-        It is missing, may not be read, or is no regular file.
+        The file is missing, may not be read, or is not regular.
     """
     with open_regular(path) as file:
         content = file.read(most_bytes + 1)
@@ -67,12 +67,12 @@ def read_bounded(path: Path, most_bytes: int) -> bytes:
 
 
 def read_toml(option: str, path: Path) -> dict[str, Any]:
-    """Read the TOML file that an option names.
+    """Read the TOML file of an option.
 
     Raises
     ------
     UserError
-        It is missing, cannot be read, is larger than 4 MB, or is no TOML.
+        The file is missing, unreadable, larger than 4 MB, or not TOML.
     """
     try:
         return tomllib.loads(read_bounded(path, _MOST_TOML_BYTES).decode())

@@ -1,7 +1,7 @@
-"""Tables of others read in blocks, with memory and work bounded by what the file holds.
+"""Read foreign tables in blocks, with memory and work bounded by the file's content.
 
-A few bytes can stand for a great many: a new key in every row, a long text that a dictionary
-repeats, a list in a list in a list. What a block would take is reckoned before it is made.
+A few bytes can expand to many: a new key in every row, a long text repeated by a dictionary, nested
+lists. The size of a block is computed before it is made.
 """
 
 import json
@@ -16,13 +16,13 @@ import pyarrow.parquet as pq
 
 from analysis.errors import UserError
 
-# Takes records and the number of the first one; writes those of a pipeline as others are.
+# Takes records and the number of the first one; flattens a pipeline's records in place.
 Flatten = Callable[[list[dict[str, Any]], int], None]
 
 BLOCK_ROWS = 131_072
 _BLOCK_BYTES = 8 * 2**20
 _MOST_LIST_BYTES = 2**29
-# Cells of a block that its rows do not have, for each that they have; and how few are no matter.
+# Limit of empty cells of a block per filled one, and the number of cells always allowed.
 _MOST_SPARSE = 16
 _FEW_CELLS = 4_000_000
 _MOST_TEXT_BYTES = 2**28
@@ -31,21 +31,21 @@ MOST_ROWS = 100_000_000
 
 
 def first_line(error: BaseException) -> str:
-    """Write an error's first line, at most 200 characters."""
+    """Return an error's first line, at most 200 characters."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     return (lines[0] if lines else type(error).__name__)[:200]
 
 
 # --- Parquet --------------------------------------------------------------------------------------
 def parquet_file(path: Path, raw: Any) -> pq.ParquetFile:
-    """Open a Parquet file whose dictionaries stay as they are until their texts are counted.
+    """Open a Parquet file without decoding text dictionaries, whose size is checked first.
 
     Raises
     ------
     UserError
-        A group of its rows would take too much memory.
+        A row group would take too much memory.
     pyarrow.ArrowException
-        It is damaged.
+        The file is damaged.
     """
     file = pq.ParquetFile(raw, pre_buffer=False, buffer_size=2**20)
     for number in range(file.num_row_groups):
@@ -70,7 +70,7 @@ def parquet_batches(
     UserError
         A column would take too much memory.
     pyarrow.ArrowException
-        It is damaged.
+        The file is damaged.
     """
     for batch in file.iter_batches(BLOCK_ROWS, columns=columns, use_threads=False):
         batch.validate()
@@ -100,7 +100,7 @@ def _decoded(path: Path, name: str, column: pa.Array) -> pa.Array:
 
 # --- JSON lines -----------------------------------------------------------------------------------
 def json_tables(path: Path, source: Any, flatten: Flatten | None) -> Iterator[pa.Table]:
-    """Read a file that is one list of records as that, any other line by line."""
+    """Read a file that is one list of records, or any other line by line."""
     start = source.peek(1).lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     if start == b"[":
         content = source.read(_MOST_LIST_BYTES + 1)
@@ -118,7 +118,7 @@ def json_tables(path: Path, source: Any, flatten: Flatten | None) -> Iterator[pa
 
 
 def _one_list(content: bytes) -> list[dict[str, Any]] | None:
-    """Records of a file that is one JSON list of objects, or of a pipeline's lists; else None."""
+    """Return the records of a JSON list of objects or of a pipeline's lists; else None."""
     try:
         found = json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError):
@@ -149,7 +149,7 @@ def _whole_lines(path: Path, source: Any) -> Iterator[bytes]:
 
 
 def _lines(path: Path, content: bytes, row: int, flatten: Flatten | None) -> pa.Table:
-    """Read lines one by one: what is wrong is named by its row."""
+    """Read lines one by one; errors name the row."""
     records: list[dict[str, Any]] = []
     for line in content.split(b"\n"):
         if not line.strip():
@@ -177,16 +177,16 @@ def _table_of(
     return pa.table({name: _column(records, name, path, row) for name in names})
 
 
-def check_density(path: Path, n_rows: int, n_names: int, n_there: int) -> None:
-    """See that the rows of a table have about the same columns.
+def check_density(path: Path, n_rows: int, n_names: int, n_values: int) -> None:
+    """Check that the rows of a table have about the same columns.
 
     Raises
     ------
     UserError
-        They do not: made into columns, next to all of it would be empty.
+        They do not: the table would be almost empty.
     """
     n_cells = n_rows * n_names
-    if n_cells > max(_FEW_CELLS, _MOST_SPARSE * n_there):
+    if n_cells > max(_FEW_CELLS, _MOST_SPARSE * n_values):
         raise UserError(
             f"{path}: {n_rows:,} of its rows have {n_names:,} different keys, and each of them "
             "few; expected the same keys in every row"
@@ -194,7 +194,7 @@ def check_density(path: Path, n_rows: int, n_names: int, n_there: int) -> None:
 
 
 def is_list_of_scores(value: Any) -> bool:
-    """Whether a value is a list of labels with scores, as a pipeline gives of one image."""
+    """Return whether a value is a list of labels with scores, a pipeline's output of one image."""
     return (
         isinstance(value, list)
         and len(value) > 0
@@ -204,14 +204,16 @@ def is_list_of_scores(value: Any) -> bool:
 
 def _column(records: list[dict[str, Any]], name: str, path: Path, row: int) -> pa.Array:
     values = [record.get(name) for record in records]
-    if {type(value) for value in values} - {type(None)} != {bool}:  # which pyarrow takes for 0, 1
+    if {type(value) for value in values} - {type(None)} != {
+        bool
+    }:  # which pyarrow would convert to 0, 1
         values = [f"{value}" if isinstance(value, bool) else value for value in values]
     with suppress(pa.ArrowException, TypeError, OverflowError, ValueError):
         return pa.array(values)
     for i, value in enumerate(values):
         if isinstance(value, list | dict):
             raise UserError(
-                f"{path}, row {row + i}: column {name!r} holds several values an image; Lethe "
+                f"{path}, row {row + i}: column {name!r} has several values an image; Lethe "
                 "audits single-label classifiers: expected one value a row"
             )
     texts = [None if value is None else f"{value}" for value in values]

@@ -1,4 +1,4 @@
-"""Predictions made elsewhere become a sweep.
+"""Import predictions of external models as a sweep.
 
 files -> blocks of columns (``readers``) -> rows of numbers, spilled by run (``encode``) -> compared
 run by run (``consistency``) -> written aside (``writing``) -> published as a whole (``pipeline``).

@@ -1,4 +1,4 @@
-"""``.npz`` and ``.npy``: scores or predictions of one run, read in blocks, never unpickled."""
+"""Read scores or predictions of one run from ``.npz`` and ``.npy``, without unpickling."""
 
 import lzma
 import re
@@ -20,7 +20,7 @@ from analysis import schema
 from analysis.errors import LetheError, UserError
 from analysis.filesystem.regular import open_regular
 from analysis.filesystem.tables import first_line
-from analysis.importing.request import LABELS, LOGITS, PROBABILITIES, AskedRun
+from analysis.importing.request import LABELS, LOGITS, PROBABILITIES, RunSpec
 from analysis.importing.scores import Scores
 
 _NAME = re.compile(r"(?P<variant>.+)__seed-(?P<seed>\d{1,9})")
@@ -35,9 +35,9 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Arrays:
-    """What a file of one run holds: scores or predictions, and labels where it has them."""
+    """The content of a file of one run: scores or predictions, and labels if it has them."""
 
-    run: AskedRun
+    run: RunSpec
     n: int
     scores: Scores | None = None
     prediction: npt.NDArray[Any] | None = None
@@ -45,32 +45,33 @@ class Arrays:
 
 
 def open_arrays(
-    path: Path, run: AskedRun | None, mapped: dict[str, str], *, asked: str, has_labels: bool
+    path: Path, run: RunSpec | None, mapped: dict[str, str], *, kind: str, has_labels: bool
 ) -> Arrays:
-    """Open one file, its scores unread.
+    """Open one file without reading its scores.
 
     Parameters
     ----------
     run : tuple, optional
-        Its run; without, its name says it: ``<variant_id>__seed-<k>``.
+        Its run; by default that of its name, ``<variant_id>__seed-<k>``.
     mapped : dict
-        What our parts are called in an .npz file.
-    asked : str
-        What its scores are said to be.
+        Names of our arrays in an .npz file.
+    kind : str
+        kind : str
+        The declared kind of its scores.
     has_labels : bool
-        Whether labels are known from elsewhere.
+        Whether another file or the dataset has the labels.
 
     Raises
     ------
     UserError
-        Its name says no run, it is damaged, a part is missing, or has another shape or type.
+        The name has no run, or the file is damaged, lacks an array, or has a wrong shape or type.
     """
     if run is None:
         found = _NAME.fullmatch(path.stem)
         if found is None:
             raise UserError(
-                f"{path}: expected a name like magnitude-0.90__seed-0{path.suffix}, which says the "
-                f"run, or --variant dense={path}"
+                f"{path}: expected a name with the run, such as "
+                f"magnitude-0.90__seed-0{path.suffix}, or --variant dense={path}"
             )
         run = found["variant"], int(found["seed"])
     if path.suffix.lower() == ".npy":
@@ -78,18 +79,18 @@ def open_arrays(
             raise UserError(
                 f"{path} has no labels; --labels FILE has them, or --images SPEC in its folders"
             )
-        return _npy(path, run, asked)
-    return _npz(path, run, mapped, asked, has_labels=has_labels)
+        return _npy(path, run, kind)
+    return _npz(path, run, mapped, kind, has_labels=has_labels)
 
 
-def _npy(path: Path, run: AskedRun, asked: str) -> Arrays:
+def _npy(path: Path, run: RunSpec, kind: str) -> Arrays:
     with _named(path), open_regular(path) as stream:
         shape, dtype, _ = _head(stream, path, path.name)
         _check_size(path.stat().st_size, stream.tell(), shape, dtype, path, path.name)
-    if _is_prediction(shape, dtype, asked):
+    if _is_prediction(shape, dtype, kind):
         return Arrays(run, shape[0], prediction=read_column(path, path.stem))
     n, width = _table(shape, dtype, path, path.stem)
-    scores = Scores(path, path.stem, n, width, partial(_npy_blocks, path, (n, width)), asked)
+    scores = Scores(path, path.stem, n, width, partial(_npy_blocks, path, (n, width)), kind)
     return Arrays(run, n, scores)
 
 
@@ -101,7 +102,7 @@ def _npy_blocks(path: Path, shape: tuple[int, int], rows: int) -> Iterator[npt.N
 
 
 def _checked_head(stream: IO[bytes], path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and type of an .npy file, whose size is as they say."""
+    """Read shape and type of an .npy file and check its size."""
     shape, dtype, _ = _head(stream, path, path.name)
     _check_size(path.stat().st_size, stream.tell(), shape, dtype, path, path.name)
     return shape, dtype
@@ -137,23 +138,23 @@ def read_matrix(path: Path) -> npt.NDArray[Any]:
 
 
 def _npz(
-    path: Path, run: AskedRun, mapped: dict[str, str], asked: str, *, has_labels: bool
+    path: Path, run: RunSpec, mapped: dict[str, str], kind: str, *, has_labels: bool
 ) -> Arrays:
     parts = (LOGITS, PROBABILITIES, schema.PREDICTION, LABELS)
     with _named(path), open_regular(path) as raw, zipfile.ZipFile(raw) as archive:
         infos = {info.filename: info for info in archive.infolist()}
         names = {ours: f"{mapped.get(ours, ours)}.npy" for ours in parts}
-        there = [ours for ours in parts[:3] if names[ours] in infos]
-        if len(there) != 1 or not (names[LABELS] in infos or has_labels):
-            raise UserError(_problem(path, list(infos), there))
-        ours, info = there[0], infos[names[there[0]]]
+        present = [ours for ours in parts[:3] if names[ours] in infos]
+        if len(present) != 1 or not (names[LABELS] in infos or has_labels):
+            raise UserError(_problem(path, list(infos), present))
+        ours, info = present[0], infos[names[present[0]]]
         what = info.filename.removesuffix(".npy")
         with archive.open(info) as stream:
             shape, dtype, is_fortran = _head(stream, path, info.filename)
             _check_size(info.file_size, stream.tell(), shape, dtype, path, info.filename)
-        if ours == schema.PREDICTION or _is_prediction(shape, dtype, asked):
+        if ours == schema.PREDICTION or _is_prediction(shape, dtype, kind):
             prediction = _member(archive, info, path, what)
-            found = Arrays(run, len(prediction), prediction=prediction)
+            arrays = Arrays(run, len(prediction), prediction=prediction)
         else:
             n, width = _table(shape, dtype, path, what)
             if is_fortran and sum(side > 1 for side in shape) > 1:
@@ -162,26 +163,26 @@ def _npz(
                     "it"
                 )
             blocks = partial(_npz_blocks, path, info.filename, (n, width))
-            scores = Scores(path, what, n, width, blocks, asked, said=ours)
-            found = Arrays(run, n, scores)
+            scores = Scores(path, what, n, width, blocks, kind, named_kind=ours)
+            arrays = Arrays(run, n, scores)
         if names[LABELS] not in infos:
-            return found
+            return arrays
         labels = _member(archive, infos[names[LABELS]], path, LABELS)
-    if len(labels) != found.n:
-        raise UserError(f"{path} has {len(labels):,} labels and {found.n:,} rows of '{what}'")
-    return replace(found, labels=labels)
+    if len(labels) != arrays.n:
+        raise UserError(f"{path} has {len(labels):,} labels and {arrays.n:,} rows of '{what}'")
+    return replace(arrays, labels=labels)
 
 
-def _problem(path: Path, members: list[str], there: list[str]) -> str:
+def _problem(path: Path, members: list[str], present: list[str]) -> str:
     named = ", ".join(repr(n.removesuffix(".npy"))[1:-1][:40] for n in members[:12])
-    if len(there) > 1:
-        problem = f"both '{there[0]}' and '{there[1]}'"
+    if len(present) > 1:
+        problem = f"both '{present[0]}' and '{present[1]}'"
     else:
-        problem = "no 'labels'" if there else "no 'logits' or 'probabilities'"
-    hint = "; or --labels FILE has the labels, or --images SPEC" if len(there) == 1 else ""
+        problem = "no 'labels'" if present else "no 'logits' or 'probabilities'"
+    hint = "; or --labels FILE has the labels, or --images SPEC" if len(present) == 1 else ""
     return (
         f"{path} has {problem}; it has {named or 'nothing'}; --map "
-        f"{LABELS if there else LOGITS}=THEIRS says which one it is{hint}"
+        f"{LABELS if present else LOGITS}=THEIRS names it{hint}"
     )
 
 
@@ -200,8 +201,8 @@ def _npz_blocks(
             count = min(rows, n - start)
             content = stream.read(count * width * dtype.itemsize)
             yield np.frombuffer(content, dtype).reshape(count, width)
-        if stream.read(1):  # also compares what was read with its checksum
-            raise UserError(f"{path}: {member} is longer than it says")
+        if stream.read(1):  # also verifies the checksum
+            raise UserError(f"{path}: {member} is longer than its header says")
 
 
 @contextmanager
@@ -229,16 +230,16 @@ def _head(stream: IO[bytes], path: Path, member: str) -> tuple[Shape, np.dtype[A
     return shape, dtype, is_fortran
 
 
-def _is_prediction(shape: Shape, dtype: np.dtype[Any], asked: str) -> bool:
-    """Whether an array holds one class an image, not scores."""
+def _is_prediction(shape: Shape, dtype: np.dtype[Any], kind: str) -> bool:
+    """Return whether an array holds one class per image instead of scores."""
     is_one = len(shape) >= 1 and shape[0] > 0 and all(side == 1 for side in shape[1:])
-    if asked == LABELS:
+    if kind == LABELS:
         return is_one
     return is_one and dtype.kind in "iubUS"
 
 
 def _table(shape: Shape, dtype: np.dtype[Any], path: Path, what: str) -> tuple[int, int]:
-    """Rows and columns of scores, axes of length 1 dropped."""
+    """Return rows and columns of scores without axes of length 1."""
     if dtype.kind not in "fiu":
         raise UserError(f"{path}: '{what}' holds {dtype}; expected numbers")
     if len(shape) > 2 and shape[0] == 1 and shape[1] > 1:
@@ -253,15 +254,15 @@ def _table(shape: Shape, dtype: np.dtype[Any], path: Path, what: str) -> tuple[i
 
 
 def _check_size(
-    there: int, header: int, shape: Shape, dtype: np.dtype[Any], path: Path, member: str
+    n_bytes: int, header: int, shape: Shape, dtype: np.dtype[Any], path: Path, member: str
 ) -> None:
     size = dtype.itemsize
     for side in shape:
         if side < 0:
-            raise UserError(f"{path}: {member} says the shape {shape}")
+            raise UserError(f"{path}: {member} has the shape {shape}")
         size *= side
-    if header + size != there:
-        raise UserError(f"{path}: {member} says the shape {shape} and does not have as many bytes")
+    if header + size != n_bytes:
+        raise UserError(f"{path}: {member} has the shape {shape} but another number of bytes")
 
 
 def _member(
@@ -277,7 +278,7 @@ def _member(
 def _one_each(
     stream: IO[bytes], shape: Shape, dtype: np.dtype[Any], path: Path, what: str, member: str
 ) -> npt.NDArray[Any]:
-    """One class an image, (N,)."""
+    """Read one class per image, (N,)."""
     size = dtype.itemsize * int(np.prod(shape, dtype=np.int64))
     if size > _MOST_LABEL_BYTES:
         raise UserError(f"{path}: '{what}' takes {size:,} bytes; expected one an image")

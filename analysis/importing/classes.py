@@ -1,6 +1,6 @@
-"""Class values of all files, ids or names, and what class each of them is.
+"""Resolve the class values of all files, ids or names, to classes.
 
-Classes are the outputs of the model, one each; true labels are matched to them.
+Classes are the outputs of the model; true labels are matched to them.
 """
 
 import re
@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from analysis import schema
 from analysis.errors import UserError
-from analysis.importing.columns import Place, encoded, first_places
+from analysis.importing.columns import Locate, encoded, first_rows
 from analysis.outputs.label_space import LabelSpace, label_space
 from analysis.outputs.label_space import plain as plain_name
 
@@ -21,7 +21,7 @@ _MOST = 1_000_000
 _WHOLE = re.compile(r"[+-]?\d{1,15}(\.0*)?")
 _QUANTITY = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 _MISSING = {"nan", "na", "n/a", "null", "none"}
-# Brackets around several values, numbers or something quoted; not around a name as in (unknown).
+# Brackets around several values, numbers or quotes; not around a name such as (unknown).
 _INSIDE = r"(.*[,;|].*|[\d\s.]*|['\"].*)"
 _LIST = re.compile(rf"\[{_INSIDE}\]|\({_INSIDE}\)|\{{{_INSIDE}\}}", re.DOTALL)
 Where = Callable[[int], str]
@@ -30,18 +30,18 @@ IntArray = npt.NDArray[np.int32]
 
 @dataclass(frozen=True)
 class Outputs:
-    """What is known of the outputs of the models before labels are looked at.
+    """What files and options say of the models' outputs.
 
     Parameters
     ----------
     n : int, optional
-        How many there are.
+        Their number.
     names : tuple of str
-        Their names in order, where ``source`` says them.
+        Their names in order, from ``source``.
     offset : int
-        How many stand before the first class.
+        Number of outputs before the first class.
     subject : str
-        What messages call them.
+        Their owner in messages.
     """
 
     n: int | None = None
@@ -54,7 +54,7 @@ class Outputs:
 
 @dataclass(frozen=True)
 class KnownClasses:
-    """Class names that a dataset, or a sweep that is added to, has already."""
+    """Class names of a dataset or of the sweep to extend."""
 
     names: tuple[str, ...]
     source: str
@@ -63,13 +63,12 @@ class KnownClasses:
 
 @dataclass(frozen=True)
 class Classes:
-    """Class names in order of class id, and which of them every value is.
+    """Class names in order of class id, and the class of every value.
 
-    ``of_label`` and ``of_prediction`` are the class id of each code, the last of code -1, which is
-    no value; ``of_known`` that of each class known before; ``of_output`` that of each output, None
-    where outputs are the classes in order. ``unlabelled`` are names, known from these files alone,
-    that are predicted and no image's label; ``respelled`` are predicted names taken for labels
-    that are written otherwise.
+    ``of_label`` and ``of_prediction`` map codes to class ids, their last entry code -1 of no value;
+    ``of_known`` maps classes known before, ``of_output`` outputs, None if these are the classes in
+    order. ``unlabelled`` are predicted names from these files that are no image's label;
+    ``respelled`` are predicted names matched to differently spelled labels.
     """
 
     names: tuple[str, ...]
@@ -81,21 +80,21 @@ class Classes:
     respelled: tuple[tuple[str, str], ...] = ()
 
     def columns(self, names: Sequence[str], source: str) -> IntArray | None:
-        """Column of each class among those of scores; None where they are in order.
+        """Return the score column of each class; None if they are in order.
 
         Raises
         ------
         UserError
-            A column is no class.
+            A column is not a class.
         """
         of_output = self.of_output
         if names:
             index = _index(self.names)
             found = [index.get(name, index.get(plain_name(name), -1)) for name in names]
             if -1 in found or len(set(found)) < len(found):
-                bad = names[found.index(-1)] if -1 in found else names[0]
+                unknown = names[found.index(-1)] if -1 in found else names[0]
                 raise UserError(
-                    f"{source} has scores of {bad!r:.60}, which is no class; expected "
+                    f"{source} has scores of {unknown!r:.60}, which is no class; expected "
                     f"{len(self.names)} classes, such as {', '.join(self.names[:3])}"
                 )
             of_output = np.array(found, np.int32)
@@ -105,35 +104,35 @@ class Classes:
 
 
 class ClassValues:
-    """Every different value of the columns that hold classes, by code; where each first stood."""
+    """The distinct values of class columns by code, and their first row."""
 
     def __init__(self) -> None:
         self._codes: dict[int | str, int] = {}
         self._first: list[dict[str, int]] = []
 
     def encode(
-        self, column: pa.Array, name: str, place: Place, row: int, *, is_optional: bool = False
+        self, column: pa.Array, name: str, locate: Locate, row: int, *, is_optional: bool = False
     ) -> IntArray:
-        """Codes of a column's values, (N,); ``row`` is the running number of its first row.
+        """Return the codes of a column's values, (N,); ``row`` is the number of its first row.
 
-        A value that is missing is -1 where the column ``is_optional``.
+        A missing value of an optional column is -1.
 
         Raises
         ------
         UserError
-            A value is missing, no class, or there are more than a million different ones.
+            A value is missing or not a class, or there are more than a million.
         """
-        places, values = encoded(column, name, place, is_optional=is_optional)
+        indices, values = encoded(column, name, locate, is_optional=is_optional)
         codes = np.full(len(values) + 1, -1, np.int32)
-        first = first_places(places, len(values)).tolist()
+        first = first_rows(indices, len(values)).tolist()
         for i, value in enumerate(values):
             code = self._codes.get(value)
             if code is None:
-                code = self._add(value, name, place(first[i]))
+                code = self._add(value, name, locate(first[i]))
             if name not in self._first[code]:
                 self._first[code][name] = row + first[i]
             codes[i] = code
-        return codes[places]
+        return codes[indices]
 
     def _add(self, value: int | str, name: str, where: str) -> int:
         if isinstance(value, str) and _LIST.fullmatch(value):
@@ -151,22 +150,21 @@ class ClassValues:
         return code
 
     def resolve(self, where: Where, outputs: Outputs, known: KnownClasses | None = None) -> Classes:
-        """Decide what class each value is, by the values of all files together.
+        """Assign a class to each value, from the values of all files together.
 
-        With class names that are known, or said of the outputs, a value is a name, else an id: a
-        label's of the known classes, a prediction's of the outputs. Without, values are ids where
-        all are whole numbers, names where none is; names are sorted.
+        With known class names or named outputs, a value is a name, else an id: of the known classes
+        for labels, of the outputs for predictions. Otherwise values are ids if all are whole
+        numbers, sorted names if none is.
 
         Raises
         ------
         UserError
-            A value is no class, some are ids and some names, or nothing says which output a class
-            is.
+            A value is not a class, ids and names are mixed, or the outputs of classes are unknown.
         """
         if known is None and not outputs.names:
             return self._from_values(where, outputs)
-        said = frozenset(outputs.names)
-        texts = [v for v in self._codes if self._is_label(v) and _is_name(v, said)]
+        named = frozenset(outputs.names)
+        texts = [v for v in self._codes if self._is_label(v) and _is_name(v, named)]
         n, of_output = outputs.n, None
         if known is None:
             n = n or len(outputs.names)
@@ -191,15 +189,15 @@ class ClassValues:
         )  # fmt: skip
 
     def _from_values(self, where: Where, outputs: Outputs) -> Classes:
-        """Take the classes from the values alone."""
+        """Derive the classes from the values alone."""
         numbers = {v: _whole(v) for v in self._codes if not self._is_no_answer(v)}
         self._check_classes(numbers, where)
         if numbers and all(number is None for number in numbers.values()):
             if outputs.has_scores:
                 value = next(iter(numbers))
                 raise UserError(
-                    f"{self._place(value, where)} is the name {value!r:.60}, and nothing says "
-                    f"which of the {outputs.n} columns of {outputs.subject} is which class: "
+                    f"{self._place(value, where)} is the name {value!r:.60}, but the classes of "
+                    f"the {outputs.n} columns of {outputs.subject} are unknown: "
                     "--classes FILE names them in their order, one a line"
                 )
             return self._sorted(list(map(str, numbers)), outputs.n)
@@ -215,7 +213,7 @@ class ClassValues:
         return self._by_ids({v: n for v, n in numbers.items() if n is not None}, outputs, where)
 
     def _sorted(self, values: list[str], n_classes: int | None) -> Classes:
-        """Classes by name, sorted; a predicted name may be written otherwise than the label."""
+        """Return classes sorted by name; predicted names may be spelled differently from labels."""
         labels = [value for value in values if self._is_label(value)]
         index = _index(labels)
         respelled = {
@@ -230,16 +228,16 @@ class ClassValues:
                 "classes elsewhere (--classes): give a --classes file that names them all, or "
                 "--images whose class names say which is which"
             )
-        place = {name: i for i, name in enumerate(names)}
-        place |= {value: place[label] for value, label in respelled.items()}
-        of_code = self._lookup(lambda value: place.get(str(value), schema.NO_ANSWER))
+        code = {name: i for i, name in enumerate(names)}
+        code |= {value: code[label] for value, label in respelled.items()}
+        of_code = self._lookup(lambda value: code.get(str(value), schema.NO_ANSWER))
         unlabelled = tuple(name for name in names if not self._is_label(name))
         return Classes(
             names, of_code, of_code, unlabelled=unlabelled, respelled=tuple(respelled.items())
         )
 
     def _check_classes(self, numbers: dict[int | str, int | None], where: Where) -> None:
-        """Refuse quantities, and what stands for a missing label."""
+        """Refuse quantities and placeholders of missing labels."""
         has_numbers = any(number is not None for number in numbers.values())
         for value, number in numbers.items():
             if number is not None:
@@ -274,7 +272,7 @@ class ClassValues:
                 hint = (
                     "say how many classes there are"
                     if outputs.n is None
-                    else "there are more classes than was said"
+                    else "there are more classes than --classes"
                 )
                 raise UserError(
                     f"{self._place(value, where)} is class {value}, and the classes go from 0 to "
@@ -299,21 +297,26 @@ class ClassValues:
         outputs: Outputs,
         of_known: IntArray | None = None,
     ) -> Classes:
-        """Classes by name, else by id; ``of_text`` are labels that were matched already."""
+        """Return classes by name, else by id; ``of_text`` holds labels matched already."""
         index = _index(names)
-        beside = _index(outputs.names if of_known is not None else ())
+        output_index = _index(outputs.names if of_known is not None else ())
         source = outputs.source if known is None else known.source
         shift = np.arange(outputs.offset * (of_known is None), len(names), dtype=np.int32)
         ids = [_whole(v) for v in self._codes if self._is_label(v) and _is_id(v, index)]
         highest = max((number for number in ids if number is not None), default=0)
         if of_known is not None and highest < len(of_known):
-            shift = of_known  # ids beyond the known classes are of the model's, which has more
+            shift = of_known  # higher ids are of the model's classes, which are more
 
         def by_name(value: int | str) -> int | None:
             if not isinstance(value, str):
                 return None
             close = plain_name(value)
-            found = (index.get(value), index.get(close), beside.get(value), beside.get(close))
+            found = (
+                index.get(value),
+                index.get(close),
+                output_index.get(value),
+                output_index.get(close),
+            )
             return next((one for one in found if one is not None), None)
 
         def by_id(value: int | str, column: str, classes: IntArray) -> int:
@@ -353,29 +356,29 @@ class ClassValues:
         return value in self._codes and schema.LABEL in self._first[self._codes[value]]
 
     def _is_no_answer(self, value: int | str) -> bool:
-        """Whether a value is a prediction that stands for none."""
+        """Return whether a value is a prediction that means no answer."""
         if self._is_label(value):
             return False
         return _whole(value) == schema.NO_ANSWER or str(value).lower() in _MISSING
 
     def _place(self, value: int | str, where: Where) -> str:
-        # A prediction is what is more often wrong.
+        # Name the prediction's row: predictions are more often wrong.
         first = self._first[self._codes[value]]
         column = next(iter(reversed(first)))
         return f"{where(first[column])}: column '{column}'"
 
 
 def _index(names: Sequence[str]) -> dict[str, int]:
-    """Places of names, and of names as they are compared where that is one alone."""
-    exact = {name: place for place, name in enumerate(names)}
+    """Index names, and their normalized forms where these are unique."""
+    exact = {name: code for code, name in enumerate(names)}
     close: dict[str, int] = {}
     twice = set()
-    for place, name in enumerate(names):
+    for code, name in enumerate(names):
         written = plain_name(name)
         if written in close:
             twice.add(written)
-        close[written] = place
-    return {name: place for name, place in close.items() if name and name not in twice} | exact
+        close[written] = code
+    return {name: code for name, code in close.items() if name and name not in twice} | exact
 
 
 def _is_name(value: int | str, names: Collection[str]) -> bool:

@@ -1,4 +1,4 @@
-"""Compare the runs of an import: repeated rows, labels that differ, images that are missing."""
+"""Check the runs of an import against each other: repeated rows, labels, missing images."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -24,22 +24,22 @@ IntArray = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class ImageTable:
-    """What all runs say together: label and path code of each key, and its place or -1."""
+    """The images of all runs: label and path code of each key, and its index or -1."""
 
     label: npt.NDArray[np.int32]
     path: npt.NDArray[np.int32]
-    place: npt.NDArray[np.int32]
+    ids: npt.NDArray[np.int32]
     left_out: list[dict[str, str]]
 
     @property
     def kept(self) -> npt.NDArray[np.int64]:
-        """Keys of the images that are kept, in the order of their places."""
-        keys = np.flatnonzero(self.place >= 0)
-        return keys[np.argsort(self.place[keys])]
+        """Keys of the kept images in the order of their indices."""
+        keys = np.flatnonzero(self.ids >= 0)
+        return keys[np.argsort(self.ids[keys])]
 
 
 class Checker:
-    """Takes the facts of one run after the other."""
+    """Collects and checks the facts of one run after the other."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class Checker:
         Raises
         ------
         UserError
-            It has an image twice or one that is not known, or says another label or path.
+            The run repeats an image, has an unknown one, or another label or path for one.
         """
         outside = (facts.image < 0) | (facts.image >= len(self._count))
         if outside.any():
@@ -82,8 +82,8 @@ class Checker:
             earlier, later = facts.row[order[twice[0]]], facts.row[order[twice[0] + 1]]
             raise UserError(
                 f"{self._rows.where(later)}: image {self._name_of(int(image[twice[0]]))} of {run} "
-                f"is there already ({self._rows.where(earlier)}); expected one row an image and run"
-                + (f"; {len(twice):,} rows are there twice" if len(twice) > 1 else "")
+                f"is a repetition of {self._rows.where(earlier)}; expected one row an image and run"
+                + (f"; {len(twice):,} rows are repeated" if len(twice) > 1 else "")
             )
         self.label(facts)
         self._compare(facts, self._path, facts.path, "path", lambda code: f"number {code}")
@@ -91,31 +91,31 @@ class Checker:
         self._n += 1
 
     def label(self, facts: Facts) -> None:
-        """Check labels alone.
+        """Check the labels of a run.
 
         Raises
         ------
         UserError
-            An image has another label than was said before.
+            An image has another label in an earlier run.
         """
         self._compare(facts, self._label, facts.label, "label", self._class_name)
 
     def unlabelled(self, left_out: IntArray) -> IntArray:
-        """Keys of the images that are kept and have no label."""
+        """Return the keys of kept images without a label."""
         return np.setdiff1d(np.flatnonzero(self._label < 0), left_out)
 
     def _compare(
         self,
         facts: Facts,
         known: IntArray,
-        given: IntArray,
+        values: IntArray,
         column: str,
         shown: Callable[[int], str],
     ) -> None:
         before = known[facts.image]
-        bad = (before >= 0) & (before != given) & (given >= 0)
-        if bad.any():
-            row = int(np.argmax(bad))
+        differs = (before >= 0) & (before != values) & (values >= 0)
+        if differs.any():
+            row = int(np.argmax(differs))
             key = int(facts.image[row])
             other = (
                 self._rows.where(self._first[key])
@@ -129,15 +129,15 @@ class Checker:
                 )
             raise UserError(
                 f"{self._rows.where(facts.row[row])}: column '{column}' of image "
-                f"{self._name_of(key)} is {shown(int(given[row]))}, and in {other} "
+                f"{self._name_of(key)} is {shown(int(values[row]))}, and in {other} "
                 f"{shown(int(before[row]))}; expected one {column} an image everywhere "
-                f"(so in {many(int(bad.sum()), 'row')} of this run)"
+                f"(so in {many(int(differs.sum()), 'row')} of this run)"
                 + (self._hint if column == "label" else "")
             )
         new = self._first[facts.image] < 0
         self._first[facts.image[new]] = facts.row[new]
-        there = given >= 0
-        known[facts.image[there]] = given[there]
+        present = values >= 0
+        known[facts.image[present]] = values[present]
 
     def _class_name(self, class_id: int) -> str:
         name = self._class_names[class_id]
@@ -151,11 +151,11 @@ class Checker:
         )
 
     def missing(self) -> IntArray:
-        """Keys of the images that at least one run lacks."""
+        """Return the keys of images that at least one run lacks."""
         return np.flatnonzero(self._count < self._n)
 
     def seen(self) -> IntArray:
-        """Keys of the images that any run has."""
+        """Return the keys of images that any run has."""
         return np.flatnonzero(self._count > 0)
 
     def table(
@@ -165,18 +165,20 @@ class Checker:
         reason: Callable[[int], str],
         order: IntArray | None,
     ) -> ImageTable:
-        """Number the images that are kept, in ``order`` of their keys where that is another one."""
+        """Number the kept images, in the given ``order`` of keys if there is one."""
         kept = np.ones(len(self._count), bool)
         kept[left_out] = False
         keys = np.flatnonzero(kept) if order is None else order[kept[order]]
-        place = np.full(len(kept), -1, np.int32)
-        place[keys] = np.arange(len(keys))
-        gone = [{"file": file_of(int(key)), "reason": reason(int(key))} for key in left_out]
-        return ImageTable(self._label, self._path, place, gone)
+        ids = np.full(len(kept), -1, np.int32)
+        ids[keys] = np.arange(len(keys))
+        left_out_records = [
+            {"file": file_of(int(key)), "reason": reason(int(key))} for key in left_out
+        ]
+        return ImageTable(self._label, self._path, ids, left_out_records)
 
     @property
     def n_runs(self) -> int:
-        """Runs that were added."""
+        """Number of added runs."""
         return self._n
 
     def count(self, key: int) -> int:
@@ -184,39 +186,45 @@ class Checker:
         return int(self._count[key])
 
 
-Told = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 
 
 def image_table(
-    asked: ImportConfig, read: Read, keys: ImageKeys, classes: Classes, told: Told, *, is_new: bool
+    config: ImportConfig,
+    read: Read,
+    keys: ImageKeys,
+    classes: Classes,
+    on_progress: OnProgress,
+    *,
+    is_new: bool,
 ) -> tuple[ImageTable, list[str]]:
-    """Compare every run with the others; what is to be said of the images that are left out.
+    """Compare every run with the others; return the images and notes on left-out ones.
 
     Raises
     ------
     UserError
-        Runs disagree, or a run lacks an image and ``--allow-missing`` was not asked.
+        Runs disagree, or a run lacks an image without ``--allow-missing``.
     """
     label, notes = known_labels(keys.known, classes), []
-    hint = _hint(asked, classes)
+    hint = _hint(config, classes)
     checker = Checker(len(keys), read.rows, classes.names, keys.name, keys.known, label, hint)
     if read.truth is not None:
         facts, note = keys.labels(read.truth, classes)
         checker.label(facts)
         notes += [note] if note else []
     for run, code in read.codes.runs.items():
-        told(code + 1, len(read.codes.runs))
+        on_progress(code + 1, len(read.codes.runs))
         checker.add(named(run), keys.facts(code, classes))
     left_out = checker.missing()
     is_test_alone = len(left_out) > 0 and is_new and _is_test_alone(checker, keys)
     if is_test_alone:
         notes.append(
-            f"{keys.known.what if keys.known else ''} has a train and a test split, and the images "
-            "that are named are those of the test split: only they are used"
+            f"{keys.known.what if keys.known else ''} has a train and a test split, and the files "
+            "name the images of the test split: only they are used"
         )
     elif len(left_out):
-        if not asked.allow_missing or not is_new:
-            raise _lacks(asked, read, checker, keys, classes, is_new=is_new)
+        if not config.allow_missing or not is_new:
+            raise _missing_image_error(config, read, checker, keys, classes, is_new=is_new)
         if not len(np.setdiff1d(checker.seen(), left_out)):
             raise UserError(
                 f"{read.rows.file(0)}: no image is in every run; --allow-missing would leave out "
@@ -226,34 +234,34 @@ def image_table(
             f"left out of all runs: {many(len(left_out), 'image')} that a run lacks "
             "(--allow-missing); the manifest names them"
         )
-    lacking = checker.unlabelled(left_out)
-    if len(lacking):
+    unlabelled = checker.unlabelled(left_out)
+    if len(unlabelled):
         where = "no file" if read.truth is None else f"--labels {read.truth.path}"
         says = "says" if read.truth is None else "does not say"
-        more = f", nor of {len(lacking) - 1:,} more" if len(lacking) > 1 else ""
+        more = f", nor of {len(unlabelled) - 1:,} more" if len(unlabelled) > 1 else ""
         raise UserError(
-            f"{where} {says} the label of image {keys.name(int(lacking[0]))}{more}; expected one "
-            "of every image: in a column 'label', --labels FILE or --images SPEC"
+            f"{where} {says} the label of image {keys.name(int(unlabelled[0]))}{more}; expected "
+            "one of every image: in a column 'label', --labels FILE or --images SPEC"
         )
     table = checker.table(left_out, keys.file, lambda key: _reason(checker, key), keys.order)
-    # The other split is not what an import lacks.
+    # The other split is not missing from the import.
     return replace(table, left_out=[]) if is_test_alone else table, notes
 
 
-def _hint(asked: ImportConfig, classes: Classes) -> str:
-    """Say whose ids labels are, where outputs are in another order than the classes of images."""
+def _hint(config: ImportConfig, classes: Classes) -> str:
+    """Explain the ids of labels if outputs and image classes have different orders."""
     known = classes.of_known
-    if known is None or asked.images is None or np.array_equal(known, np.arange(len(known))):
+    if known is None or config.images is None or np.array_equal(known, np.arange(len(known))):
         return ""
     return (
         f". Labels that are numbers are read in the order of the classes of --images "
-        f"{asked.images}, which is another one than that of the outputs; where yours are in that "
+        f"{config.images}, which is another one than that of the outputs; where yours are in that "
         "of the outputs, give the labels as names, or leave them out: --images says them"
     )
 
 
 def known_labels(known: Known | None, classes: Classes) -> npt.NDArray[np.int32] | None:
-    """Class ids of the images that are known before."""
+    """Return the class ids of the known images."""
     if known is None or classes.of_known is None:
         return None if known is None else known.label.copy()
     return classes.of_known[known.label]
@@ -269,8 +277,8 @@ def _is_test_alone(checker: Checker, keys: ImageKeys) -> bool:
     )
 
 
-def _lacks(
-    asked: ImportConfig,
+def _missing_image_error(
+    config: ImportConfig,
     read: Read,
     checker: Checker,
     keys: ImageKeys,
@@ -278,13 +286,13 @@ def _lacks(
     *,
     is_new: bool,
 ) -> UserError:
-    """Name the first image that a run lacks, and that run."""
+    """Return the error of a missing image, with the first image and run."""
     missing: npt.NDArray[Any] = checker.missing()
     key = next((int(k) for k in missing if checker.count(int(k))), int(missing[0]))
     many = f"; {len(missing):,} images are missing from a run" if len(missing) > 1 else ""
     mend = "complete the files, or --allow-missing leaves such images out of all runs"
     if not is_new:
-        mend = f"expected the images of sweep '{asked.name}' in every run"
+        mend = f"expected the images of sweep '{config.name}' in every run"
     if not checker.count(key):
         what = f" of {keys.known.what}" if keys.known is not None else ""
         ids = " (image_id counts images from 0; other ids: --map path=image_id)"
@@ -308,7 +316,7 @@ def _reason(checker: Checker, key: int) -> str:
 
 
 def runs_of(manifest: Manifest | None) -> set[Run]:
-    """Runs a sweep has already."""
+    """Return the finished runs of a sweep."""
     if manifest is None:
         return set()
     return {
@@ -318,47 +326,47 @@ def runs_of(manifest: Manifest | None) -> set[Run]:
     }
 
 
-def check_runs(asked: ImportConfig, read: Read, there: set[Run]) -> list[str]:
-    """Check the runs of the files beside those ``there``; what is to be said of them.
+def check_runs(config: ImportConfig, read: Read, existing: set[Run]) -> list[str]:
+    """Check the runs of the files together with ``existing`` ones; return notes.
 
     Raises
     ------
     UserError
-        A run is there already, none is dense, or a variant lacks a seed that another has.
+        A run exists already, none is dense, or a variant lacks a seed that another has.
     """
     runs = list(read.codes.runs)
-    again = [run for run in runs if run in there]
-    if again and not asked.overwrite:
-        more = f", and {len(again) - 1} more of these" if len(again) > 1 else ""
+    repeated = [run for run in runs if run in existing]
+    if repeated and not config.overwrite:
+        more = f", and {len(repeated) - 1} more of these" if len(repeated) > 1 else ""
         raise UserError(
-            f"sweep '{asked.name}' has the run {named(again[0])} already{more}; --overwrite "
+            f"sweep '{config.name}' has the run {named(repeated[0])} already{more}; --overwrite "
             "replaces it, or leave it out"
         )
-    every = there | set(runs)
-    variants = sorted({variant_id for variant_id, _ in every})
+    all_runs = existing | set(runs)
+    variants = sorted({variant_id for variant_id, _ in all_runs})
     if DENSE_ID not in variants:
         raise UserError(
             f"{read.rows.file(0)}: no run is of variant 'dense', the uncompressed model that the "
-            f"others are compared with; there are {some(variants)}: --dense NAME says which of "
-            "them it is, or import its predictions with them"
+            f"others are compared with; the variants are {some(variants)}: name it with "
+            "--dense NAME, or import its predictions with them"
         )
-    seeds = sorted({seed for _, seed in every})
-    lacking = [(v, seed) for v in variants for seed in seeds if (v, seed) not in every]
-    if not lacking:
+    seeds = sorted({seed for _, seed in all_runs})
+    missing = [(v, seed) for v in variants for seed in seeds if (v, seed) not in all_runs]
+    if not missing:
         return []
-    if not asked.allow_missing:
-        raise _uneven(read, every, lacking)
-    return [f"uneven seeds: {many(len(lacking), 'run')} not brought, such as {named(lacking[0])}"]
+    if not config.allow_missing:
+        raise _uneven(read, all_runs, missing)
+    return [f"uneven seeds: {many(len(missing), 'run')} missing, such as {named(missing[0])}"]
 
 
-def _uneven(read: Read, every: set[Run], lacking: list[Run]) -> UserError:
-    variant_id, seed = lacking[0]
-    other = min(v for v, s in every if s == seed)
+def _uneven(read: Read, all_runs: set[Run], missing: list[Run]) -> UserError:
+    variant_id, seed = missing[0]
+    other = min(v for v, s in all_runs if s == seed)
     of_variant = [s for v, s in read.codes.runs if v == variant_id] or [seed]
     code = read.codes.runs.get((variant_id, of_variant[0]))
     where = "" if code is None else f"{read.rows.file(read.codes.first_of_run[code])}: "
     return UserError(
         f"{where}uneven seeds: {variant_id} has no seed {seed}, which {other} has "
-        f"({many(len(lacking), 'run')} missing so that every variant has every seed); add them, or "
-        "--allow-missing takes the runs there are"
+        f"({many(len(missing), 'run')} missing so that every variant has every seed); add them, or "
+        "--allow-missing imports the existing runs"
     )

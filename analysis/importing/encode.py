@@ -1,6 +1,6 @@
 """Encode blocks of columns as rows of numbers.
 
-Runs, images and classes become codes; a row keeps the number that says where it came from.
+Runs, images and classes become codes; a row keeps its number in the files.
 """
 
 import re
@@ -14,14 +14,14 @@ import pandas as pd
 import pyarrow as pa
 
 from analysis import schema
-from analysis.compression.registry import asked_sparsity, methods
+from analysis.compression.registry import methods, target_sparsity_of
 from analysis.config import DENSE_ID, Step, Variant
 from analysis.errors import UserError
 from analysis.importing.classes import ClassValues
 from analysis.importing.columns import (
-    Place,
+    Locate,
     encoded,
-    first_places,
+    first_rows,
     fractions,
     is_text,
     optional_numbers,
@@ -30,7 +30,7 @@ from analysis.importing.columns import (
     whole_numbers,
 )
 from analysis.importing.readers import Block
-from analysis.importing.request import OPTIONAL, AskedRun
+from analysis.importing.request import OPTIONAL, RunSpec
 from analysis.importing.spool import ROW, RowArray, Rows
 from analysis.store.manifest import VariantRecord
 from analysis.store.path_tails import PathTails, as_posix
@@ -41,15 +41,14 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
 def variant_record(variant_id: str, *, paired: bool) -> VariantRecord:
-    """Describe a variant by its key; one of our own grammar says method and level.
+    """Describe a variant by its id; an id in our grammar has method and level.
 
-    Levels are written with two decimals, as everywhere. The level of a method that is not
-    registered is taken for its target sparsity.
+    Levels have two decimals. The level of an unregistered method is its target sparsity.
 
     Raises
     ------
     UserError
-        The key cannot be the name of a folder.
+        The id cannot be the name of a folder.
     """
     if (
         not _SAFE.fullmatch(variant_id)
@@ -68,7 +67,7 @@ def variant_record(variant_id: str, *, paired: bool) -> VariantRecord:
 
 
 def joined_id(method: str, target_sparsity: float | None) -> str:
-    """Write the key of a method and its target sparsity: ``magnitude``, 0.9 -> ``magnitude-0.90``.
+    """Return the id of a method and target sparsity: ``magnitude``, 0.9 -> ``magnitude-0.90``.
 
     Raises
     ------
@@ -83,7 +82,7 @@ def joined_id(method: str, target_sparsity: float | None) -> str:
 
 
 def order(record: VariantRecord) -> tuple[bool, str, float, str]:
-    """Sort key: dense first, then by method and sparsity."""
+    """Return a sort key: dense first, then by method and sparsity."""
     sparsity = 2.0 if record.target_sparsity is None else record.target_sparsity
     return record.variant_id != DENSE_ID, record.method, sparsity, record.variant_id
 
@@ -106,7 +105,7 @@ def _parsed(variant_id: str) -> Variant | None:
 def _sparsity(variant: Variant) -> float | None:
     known = methods()
     if all(step.method in known for step in variant.steps):
-        return asked_sparsity(variant)
+        return target_sparsity_of(variant)
     return next((step.level for step in variant.steps if step.level is not None), None)
 
 
@@ -118,11 +117,11 @@ Run = tuple[str, int]
 
 @dataclass
 class Codes:
-    """What the codes of an import stand for, filled while it is read.
+    """The meaning of an import's codes, filled while it is read.
 
-    ``paths`` are the images where they are known by path (``by_path``), else what stood beside
-    their ids. ``tails`` are those of images that are known before, of ``known_from``, or of the
-    files that were read before this one. ``dense`` is what the uncompressed model is called.
+    ``paths`` are the images if they are identified by path (``by_path``), else paths beside ids.
+    ``tails`` are those of the images in ``known_from``, or of the files read before. ``dense`` is
+    the name of the uncompressed model.
     """
 
     rows: Rows
@@ -141,34 +140,36 @@ class Codes:
     _variants: dict[str, str] = field(default_factory=dict)
     _notes: list[str] = field(default_factory=list)
 
-    def variant(self, given: str, where: Place, row: int) -> str:
-        """Return a variant's key as the cache writes it."""
-        if given not in self._variants:
-            ours = DENSE_ID if given == self.dense else given
+    def variant(self, name: str, locate: Locate, row: int) -> str:
+        """Return the id of a variant in the cache."""
+        if name not in self._variants:
+            variant_id = DENSE_ID if name == self.dense else name
             try:
-                self._variants[given] = variant_record(ours, paired=False).variant_id
+                self._variants[name] = variant_record(variant_id, paired=False).variant_id
             except UserError as error:
-                raise UserError(f"{where(row)}: {error}") from None
+                raise UserError(f"{locate(row)}: {error}") from None
             if len(self._variants) > MOST_VARIANTS:
                 raise UserError(
-                    f"{where(row)}: more than {MOST_VARIANTS:,} variants by now; expected a few "
+                    f"{locate(row)}: more than {MOST_VARIANTS:,} variants; expected a few "
                     "ways of compressing, many images each: is this the right column? "
-                    "--map variant_id=THEIRS says which one it is"
+                    "name it with --map variant_id=THEIRS"
                 )
-        return self._variants[given]
+        return self._variants[name]
 
     @property
     def respelled(self) -> dict[str, str]:
-        """Variants whose key is written otherwise than they were given."""
-        return {given: ours for given, ours in self._variants.items() if given != ours}
+        """Variants whose id differs from their name in the files."""
+        return {
+            name: variant_id for name, variant_id in self._variants.items() if name != variant_id
+        }
 
     def fix_paths(self, paths: Sequence[str], known_from: str) -> None:
-        """Know images by the paths of a dataset or sweep, and no others."""
+        """Accept only the image paths of a dataset or sweep."""
         self.known_from, self.tails = known_from, PathTails(paths)
-        self.paths = {path: place for place, path in enumerate(paths)}
+        self.paths = {path: index for index, path in enumerate(paths)}
 
     def begin(self, name: str, first: int) -> None:
-        """Begin a file; ``first`` is what its first row is called."""
+        """Begin a file; ``first`` is the number of its first row in messages."""
         self.rows.begin(name, first)
         if self.known_from is None and self.paths:
             self._keep_note()
@@ -180,28 +181,28 @@ class Codes:
 
     @property
     def notes(self) -> list[str]:
-        """What is to be said of how paths were matched."""
+        """Notes on how paths were matched."""
         now = [] if self.tails is None or not self.tails.note else [self.tails.note]
         return [*self._notes, *now]
 
     def run(self, variant_id: str, seed: int, row: int) -> int:
-        """Return the code of a run; ``row`` is where it stands."""
+        """Return the code of a run; ``row`` is its first row."""
         code = self.runs.setdefault((variant_id, seed), len(self.runs))
         self.first_of_run.setdefault(code, row)
         return code
 
 
-def normalise(
-    block: Block, codes: Codes, first: int, asked: AskedRun | None = None
+def encode_block(
+    block: Block, codes: Codes, first: int, run: RunSpec | None = None
 ) -> tuple[npt.NDArray[np.int32], RowArray, int]:
-    """Run of each row, the rows, and the running number of the first.
+    """Return the run code of each row, the encoded rows, and the number of the first.
 
     Parameters
     ----------
     first : int
-        The running number of the block's first row.
-    asked : tuple, optional
-        Variant and seed of all rows where they are said apart from the columns.
+        Number of the block's first row in all files.
+    run : tuple, optional
+        Variant and seed of all rows, if not in the columns.
 
     Raises
     ------
@@ -210,34 +211,34 @@ def normalise(
     """
     n = len(block[schema.PREDICTION])
 
-    def place(row: int) -> str:
+    def locate(row: int) -> str:
         return codes.rows.where(first + row)
 
     rows: Any = np.empty(n, ROW)
-    rows["place"] = np.arange(n)
-    rows["image"], rows["path"] = _images(block, codes, place, first)
+    rows["index"] = np.arange(n)
+    rows["image"], rows["path"] = _images(block, codes, locate, first)
     rows[schema.LABEL] = -1
     if schema.LABEL in block:
-        rows[schema.LABEL] = codes.classes.encode(block[schema.LABEL], schema.LABEL, place, first)
+        rows[schema.LABEL] = codes.classes.encode(block[schema.LABEL], schema.LABEL, locate, first)
     rows[schema.PREDICTION] = codes.classes.encode(
-        block[schema.PREDICTION], schema.PREDICTION, place, first, is_optional=True
+        block[schema.PREDICTION], schema.PREDICTION, locate, first, is_optional=True
     )
     for name in OPTIONAL:
         if name == schema.TRUE_RANK:
-            rows[name] = optional_ranks(block[name], name, place) if name in block else -1
+            rows[name] = optional_ranks(block[name], name, locate) if name in block else -1
         else:
-            rows[name] = fractions(block[name], name, place) if name in block else np.nan
-    return _runs(block, codes, place, first, asked), rows, first
+            rows[name] = fractions(block[name], name, locate) if name in block else np.nan
+    return _runs(block, codes, locate, first, run), rows, first
 
 
-def _images(block: Block, codes: Codes, place: Place, first: int) -> tuple[Any, Any]:
+def _images(block: Block, codes: Codes, locate: Locate, first: int) -> tuple[Any, Any]:
     if codes.by_path:
         if schema.PATH not in block:
             raise UserError(
-                f"{place(0)}: no column 'path', and other files name images by it; expected the "
+                f"{locate(0)}: no column 'path', and other files name images by it; expected the "
                 "same in every file"
             )
-        return _paths(block[schema.PATH], codes, place), -1
+        return _paths(block[schema.PATH], codes, locate), -1
     if schema.IMAGE_ID not in block and codes.is_by_row:
         start = codes.rows.of_file(first)
         image = np.arange(start, start + len(block[schema.PREDICTION]))
@@ -245,13 +246,13 @@ def _images(block: Block, codes: Codes, place: Place, first: int) -> tuple[Any, 
         return image, -1
     if schema.IMAGE_ID not in block:
         raise UserError(
-            f"{place(0)}: no column 'image_id', and other files name images by it; expected the "
+            f"{locate(0)}: no column 'image_id', and other files name images by it; expected the "
             "same in every file"
         )
-    column = plain(block[schema.IMAGE_ID], schema.IMAGE_ID, place)
+    column = plain(block[schema.IMAGE_ID], schema.IMAGE_ID, locate)
     try:
         image = whole_numbers(
-            column, schema.IMAGE_ID, place, high=HIGHEST_ID, what="the place of the image"
+            column, schema.IMAGE_ID, locate, high=HIGHEST_ID, what="the place of the image"
         )
     except UserError as error:
         if is_text(column):
@@ -261,93 +262,97 @@ def _images(block: Block, codes: Codes, place: Place, first: int) -> tuple[Any, 
     if schema.PATH not in block:
         return image, -1
     codes.has_paths = True
-    return image, _paths(block[schema.PATH], codes, place)
+    return image, _paths(block[schema.PATH], codes, locate)
 
 
-def _paths(column: pa.Array, codes: Codes, place: Place) -> npt.NDArray[np.int32]:
-    places, values = encoded(column, schema.PATH, place)
-    given = [str(value) for value in values]
-    found = image_codes(given, codes, lambda i: place(int(np.argmax(places == i))))
-    return found[places]
+def _paths(column: pa.Array, codes: Codes, locate: Locate) -> npt.NDArray[np.int32]:
+    indices, values = encoded(column, schema.PATH, locate)
+    paths = [str(value) for value in values]
+    codes_of_paths = image_codes(paths, codes, lambda i: locate(int(np.argmax(indices == i))))
+    return codes_of_paths[indices]
 
 
-def image_codes(given: list[str], codes: Codes, where: Place) -> npt.NDArray[np.int32]:
-    """Codes of images named by path, (N,); ``where`` names the place of one for messages.
+def image_codes(paths: list[str], codes: Codes, locate: Locate) -> npt.NDArray[np.int32]:
+    """Return the codes of images named by path, (N,); ``locate`` locates one in messages.
 
     Raises
     ------
     UserError
-        A path is no image of those that are known.
+        A path is not a known image.
     """
     tails, known = codes.tails, codes.paths
     if codes.known_from is None or tails is None:
-        found = []
-        for path in map(as_posix, given):
+        indices = []
+        for path in map(as_posix, paths):
             code = known.get(path)
-            if code is None and tails is not None and (before := tails.place(path)) >= 0:
-                code = before
-            found.append(known.setdefault(path, len(known)) if code is None else code)
-        return np.array(found, np.int32)
-    found = tails.places(given)
-    if -1 in found:
-        bad = found.index(-1)
-        example = next(iter(known), "none")
+            if code is None and tails is not None and (match := tails.index_of(path)) >= 0:
+                code = match
+            indices.append(known.setdefault(path, len(known)) if code is None else code)
+        return np.array(indices, np.int32)
+    indices = tails.indices_of(paths)
+    if -1 in indices:
+        unknown = indices.index(-1)
+        path, example = paths[unknown], next(iter(known), "none")
         raise UserError(
-            f"{where(bad)}: column 'path' is {given[bad]!r:.120}, {tails.why_not(given[bad])} of "
+            f"{locate(unknown)}: column 'path' is {path!r:.120}, {tails.why_not(path)} of "
             f"{codes.known_from}; expected one of its {len(known):,} paths, such as {example!r}"
         )
-    return np.array(found, np.int32)
+    return np.array(indices, np.int32)
 
 
 def _runs(
-    block: Block, codes: Codes, place: Place, first: int, asked: AskedRun | None
+    block: Block, codes: Codes, locate: Locate, first: int, run: RunSpec | None
 ) -> npt.NDArray[np.int32]:
     n = len(block[schema.PREDICTION])
-    variant_id, fixed_seed = asked or (None, None)
+    variant_id, fixed_seed = run or (None, None)
     if variant_id is None:
-        variant, ids = _variants(block, codes, place)
+        variant, ids = _variants(block, codes, locate)
     else:
-        variant, ids = np.zeros(n, np.int32), [codes.variant(variant_id, place, 0)]
+        variant, ids = np.zeros(n, np.int32), [codes.variant(variant_id, locate, 0)]
     if fixed_seed is not None:
         seed = np.full(n, fixed_seed, np.int64)
     elif schema.SEED in block:
         seed = whole_numbers(
-            block[schema.SEED], schema.SEED, place, high=_HIGHEST_SEED, what="a whole number"
+            block[schema.SEED], schema.SEED, locate, high=_HIGHEST_SEED, what="a whole number"
         )
     else:
-        codes.has_seeds &= asked is not None
+        codes.has_seeds &= run is not None
         seed = np.zeros(n, np.int64)
     keys, unique = pd.factorize(variant.astype(np.int64) << 32 | seed)
-    firsts = first_places(keys, len(unique))
-    found = [
+    firsts = first_rows(keys, len(unique))
+    run_codes = [
         codes.run(ids[int(key) >> 32], int(key) & 0xFFFFFFFF, first + int(row))
         for key, row in zip(unique, firsts, strict=True)
     ]
-    return np.array(found, np.int32)[keys]
+    return np.array(run_codes, np.int32)[keys]
 
 
-def _variants(block: Block, codes: Codes, place: Place) -> tuple[npt.NDArray[np.int32], list[str]]:
+def _variants(
+    block: Block, codes: Codes, locate: Locate
+) -> tuple[npt.NDArray[np.int32], list[str]]:
     if schema.VARIANT_ID in block:
-        places, values = encoded(block[schema.VARIANT_ID], schema.VARIANT_ID, place)
-        given = [str(value) for value in values]
+        indices, values = encoded(block[schema.VARIANT_ID], schema.VARIANT_ID, locate)
+        names_given = [str(value) for value in values]
     else:
-        method, names = encoded(block[schema.METHOD], schema.METHOD, place)
+        method, names = encoded(block[schema.METHOD], schema.METHOD, locate)
         levels = np.full(len(method), np.nan)
         if schema.TARGET_SPARSITY in block:
-            levels = optional_numbers(block[schema.TARGET_SPARSITY], schema.TARGET_SPARSITY, place)
+            levels = optional_numbers(block[schema.TARGET_SPARSITY], schema.TARGET_SPARSITY, locate)
         level, distinct = pd.factorize(levels, use_na_sentinel=False)
         pair, pairs = pd.factorize(method.astype(np.int64) * len(distinct) + level)
-        places, given = pair.astype(np.int32), []
+        indices, names_given = pair.astype(np.int32), []
         for i, code in enumerate(pairs.tolist()):
             sparsity = float(distinct[code % len(distinct)])
             try:
-                given.append(
+                names_given.append(
                     joined_id(
                         str(names[code // len(distinct)]),
                         None if np.isnan(sparsity) else round(sparsity, 6),
                     )
                 )
             except UserError as error:
-                raise UserError(f"{place(int(np.argmax(pair == i)))}: {error}") from None
-    rows = first_places(places, len(given)).tolist()
-    return places, [codes.variant(one, place, row) for one, row in zip(given, rows, strict=True)]
+                raise UserError(f"{locate(int(np.argmax(pair == i)))}: {error}") from None
+    rows = first_rows(indices, len(names_given)).tolist()
+    return indices, [
+        codes.variant(one, locate, row) for one, row in zip(names_given, rows, strict=True)
+    ]

@@ -1,4 +1,4 @@
-"""Features of the images, brought along or made of the scores of a dense run."""
+"""Image features, imported from a file or computed from the scores of a dense run."""
 
 import tempfile
 from pathlib import Path
@@ -18,19 +18,19 @@ from analysis.outputs.features import Features, publish_features, reduced
 from analysis.store import SweepFolder
 from analysis.store.features import LARGEST, MOST_COLUMNS
 
-_GIVEN = "given"
+_ABOUT = "given"
 _ROWS = 16_384
 _MOST = 16_384
 _MOST_BYTES = 2**36
 
 
 def open_features(path: Path, n_images: int, option: str = "--features") -> npt.NDArray[Any]:
-    """Open a file of features, unread; its rows are the images in order.
+    """Open a file of features without reading it; its rows are the images in order.
 
     Raises
     ------
     UserError
-        It is damaged, or has another shape or type.
+        The file is damaged or has another shape or type.
     """
     features = read_matrix(path)
     if len(features) != n_images:
@@ -45,20 +45,20 @@ def open_features(path: Path, n_images: int, option: str = "--features") -> npt.
     return features
 
 
-def given_features(
+def imported_features(
     path: Path,
     features: npt.NDArray[Any],
     row: npt.NDArray[np.int64],
     option: str = "--features",
 ) -> Features:
-    """Return features as a sweep keeps them; ``row`` is that of each image by its id.
+    """Convert features for a sweep; ``row`` maps image ids to rows.
 
-    Of more columns than are kept the first principal components are taken.
+    Wider features are reduced to their first principal components.
 
     Raises
     ------
     UserError
-        One is not finite, or is too large for float16.
+        A value is not finite or too large for float16.
     """
     with tempfile.TemporaryDirectory(prefix="lethe-features-") as work:
         shape = (len(row), features.shape[1])
@@ -69,13 +69,13 @@ def given_features(
             else np.lib.format.open_memmap(Path(work) / "rows.npy", "w+", np.float32, shape)
         )
         for start in range(0, len(row), _ROWS):
-            taken = row[start : start + _ROWS]
-            block = features[taken].astype(np.float64)
-            _check(path, block, taken, LARGEST if is_narrow else np.inf, option)
-            kept[start : start + len(taken)] = block
+            rows = row[start : start + _ROWS]
+            block = features[rows].astype(np.float64)
+            _check(path, block, rows, LARGEST if is_narrow else np.inf, option)
+            kept[start : start + len(rows)] = block
         if is_narrow:
-            return Features(kept, _GIVEN)
-        return reduced(kept, f"{_GIVEN}, {MOST_COLUMNS} principal components of {shape[1]:,}")
+            return Features(kept, _ABOUT)
+        return reduced(kept, f"{_ABOUT}, {MOST_COLUMNS} principal components of {shape[1]:,}")
 
 
 def _check(
@@ -85,18 +85,18 @@ def _check(
     largest: float,
     option: str,
 ) -> None:
-    bad = ~(np.abs(block) <= largest) | ~np.isfinite(block)
-    if bad.any():
-        place, column = np.argwhere(bad)[0].tolist()
-        value = block[place, column]
+    invalid = ~(np.abs(block) <= largest) | ~np.isfinite(block)
+    if invalid.any():
+        index, column = np.argwhere(invalid)[0].tolist()
+        value = block[index, column]
         what = f"at most {largest:,.0f}" if np.isfinite(value) else "finite numbers"
         raise UserError(
-            f"{option} {path}, row {int(row[place])}, column {column} is {value:g}; expected {what}"
+            f"{option} {path}, row {int(row[index])}, column {column} is {value:g}; expected {what}"
         )
 
 
 def features_of_scores(read: Read, keys: ImageKeys, images: ImageTable) -> Features | None:
-    """Make features of the logits of the first dense run that came with scores; None without one.
+    """Compute features from the logits of the first dense run with scores; None without one.
 
     Raises
     ------
@@ -108,23 +108,23 @@ def features_of_scores(read: Read, keys: ImageKeys, images: ImageTable) -> Featu
     if not seeds:
         return None
     scored = read.scored[dense[seeds[0]]]
-    place = images.place[keys.of(scored.image)]
+    ids = images.ids[keys.of(scored.image)]
     shape = (len(images.kept), scored.scores.n_classes)
     if 4 * shape[0] * shape[1] > _MOST_BYTES:
         return None
     with tempfile.TemporaryDirectory(prefix="lethe-features-") as work:
         rows = np.lib.format.open_memmap(Path(work) / "rows.npy", "w+", np.float32, shape)
-        rows[:] = np.nan  # of an image that this run says nothing of
+        rows[:] = np.nan  # images that are missing from this run
         start = 0
         for block in scored.scores.blocks():
-            here = place[start : start + len(block)]
+            here = ids[start : start + len(block)]
             rows[here[here >= 0]] = block[here >= 0]
             start += len(block)
         return reduced(rows, f"logits of dense seed {seeds[0]}")
 
 
-def bring_features(folder: SweepFolder, path: Path) -> str:
-    """Keep features from a file with a sweep that is there; say what they are.
+def import_features(folder: SweepFolder, path: Path) -> str:
+    """Import features from a file into a sweep; return their description.
 
     Raises
     ------
@@ -135,6 +135,6 @@ def bring_features(folder: SweepFolder, path: Path) -> str:
         manifest = folder.manifest()
         n_images = folder.read_images([schema.IMAGE_ID]).num_rows
         features = open_features(path, n_images, "--from")
-        found = given_features(path, features, np.arange(n_images), "--from")
+        found = imported_features(path, features, np.arange(n_images), "--from")
         publish_features(folder, manifest, found)
     return found.about

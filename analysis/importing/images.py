@@ -1,4 +1,4 @@
-"""What is known of the images before an import: those of a dataset, or of the sweep it adds to."""
+"""The known images of an import, from a dataset or the sweep to extend, and their table."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -21,18 +21,15 @@ from analysis.store.matching import with_columns
 
 GIVEN_ID = f"{schema.META_PREFIX}{schema.IMAGE_ID}"
 _BLOCK = 1024
-Told = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Known:
-    """Images that are known: class names, the label of each (N,), paths and ids as given.
+    """Known images: class names, labels (N,), paths and ids.
 
-    They are those of a sweep where ``is_sweep``, else of a dataset, and all of them are expected
-    where ``is_fixed``.
-
-    ``parts`` are the splits they come from, in order; none where the sweep has them already.
-    ``ids`` maps the ids of the files to places, where those are not the places themselves.
+    They are of a sweep (``is_sweep``) or of a dataset; all are expected if ``is_fixed``. ``parts``
+    are their splits in order, none for a sweep. ``ids`` are the ids of the files, if not indices.
     """
 
     what: str
@@ -48,7 +45,7 @@ class Known:
 
     @property
     def classes(self) -> KnownClasses:
-        """Its class names and where they come from."""
+        """Their class names and their source."""
         return KnownClasses(self.class_names, self.what, is_sweep=self.is_sweep)
 
     def __len__(self) -> int:
@@ -56,11 +53,11 @@ class Known:
 
     @property
     def tail(self) -> int | None:
-        """Place of the first image of the last split; None where there is one alone."""
+        """Index of the first image of the second split; None without one."""
         return len(self.parts[0]) if len(self.parts) == 2 and not self.is_fixed else None
 
     def test_alone(self, note: str) -> "Known":
-        """Keep the last of two splits."""
+        """Keep only the last split."""
         start = self.tail or 0
         return replace(
             self,
@@ -72,12 +69,12 @@ class Known:
 
 
 def of_dataset(spec: str, split: str | None = None) -> Known:
-    """Open a dataset: one of its splits, or all of it where it was divided here, else both in turn.
+    """Open a dataset: one split, or all images of an unsplit one, else both splits in order.
 
     Raises
     ------
     UserError
-        It cannot be opened.
+        The dataset cannot be opened.
     """
     dataset: Dataset = open_dataset(spec)
     parts = (dataset.train, dataset.test) if dataset.whole is None else (dataset.whole,)
@@ -97,12 +94,12 @@ def of_dataset(spec: str, split: str | None = None) -> Known:
 
 
 def of_sweep(folder: SweepFolder, class_names: list[str]) -> Known:
-    """Read what a sweep knows of its images.
+    """Read the images of a sweep.
 
     Raises
     ------
     CacheError
-        Its images cannot be read.
+        The images cannot be read.
     """
     names = [schema.LABEL, schema.PATH]
     has_ids = GIVEN_ID in folder.image_columns()
@@ -115,19 +112,19 @@ def of_sweep(folder: SweepFolder, class_names: list[str]) -> Known:
 
 def picture_blocks(
     parts: tuple[Split, ...],
-    kept: npt.NDArray[np.int64],
+    keys: npt.NDArray[np.int64],
     label: npt.NDArray[np.int32],
     ids: npt.NDArray[np.int64] | None,
-    told: Told,
+    on_progress: OnProgress,
 ) -> tuple[pa.Schema, Iterator[pa.Table], list[dict[str, str]]]:
-    """Rows of ``images.parquet`` with thumbnails, in blocks; pictures that cannot be shown.
+    """Return layout and blocks of ``images.parquet`` with thumbnails, and unusable images.
 
-    ``label`` is the class id of each that is ``kept``. The list is filled while blocks are taken.
+    ``label`` is the class id of each of ``keys``. The list is filled while blocks are read.
     """
     ends = np.cumsum([len(part) for part in parts])
     starts = [0, *ends[:-1].tolist()]
     chosen = [
-        part.take(kept[(kept >= start) & (kept < end)] - start)
+        part.take(keys[(keys >= start) & (keys < end)] - start)
         for part, start, end in zip(parts, starts, ends.tolist(), strict=True)
     ]
     metadata = _metadata(chosen)
@@ -136,7 +133,7 @@ def picture_blocks(
         metadata = with_columns(metadata, pa.table({GIVEN_ID: pa.array(ids, pa.int64())}))
     layout = schema.images_schema(None if metadata is None else metadata.schema)
     unusable: list[dict[str, str]] = []
-    return layout, _blocks(chosen, label, metadata, layout, unusable, told), unusable
+    return layout, _blocks(chosen, label, metadata, layout, unusable, on_progress), unusable
 
 
 def _metadata(parts: list[Split]) -> pa.Table | None:
@@ -158,7 +155,7 @@ def _blocks(
     metadata: pa.Table | None,
     layout: pa.Schema,
     unusable: list[dict[str, str]],
-    told: Told,
+    on_progress: OnProgress,
 ) -> Iterator[pa.Table]:
     done = 0
     for part in parts:
@@ -179,7 +176,7 @@ def _blocks(
                 taken = metadata.slice(done, len(block))
                 columns |= {name: taken[name].combine_chunks() for name in taken.column_names}
             done += len(block)
-            told(done, len(label))
+            on_progress(done, len(label))
             arrays = [pa.array(columns[field.name], type=field.type) for field in layout]
             yield pa.table(arrays, schema=layout)
 
@@ -194,7 +191,7 @@ def _thumbnails(
             return f"{error}"
 
     with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
-        # Pillow warns of odd EXIF data and of large pictures; what matters comes as an exception.
+        # Pillow warns of odd EXIF data and large images; real errors are exceptions.
         warnings.simplefilter("ignore")
         found = list(pool.map(row, range(len(block))))
     rows: list[dict[str, object]] = []
@@ -209,7 +206,7 @@ def _thumbnails(
 def bare_table(
     label: npt.NDArray[np.int32], paths: list[str] | None, ids: npt.NDArray[np.int64] | None
 ) -> pa.Table:
-    """``images.parquet`` without pictures; ``ids`` are kept beside where they were given again."""
+    """Return ``images.parquet`` without images; ``ids`` are the original ids if renumbered."""
     n = len(label)
     metadata = None if ids is None else pa.schema([pa.field(GIVEN_ID, pa.int64())])
     layout = schema.images_schema(metadata)
@@ -227,12 +224,12 @@ def bare_table(
 
 
 def check_matchable(known: Known, *, by_path: bool) -> None:
-    """Check that images can be found the way the files name them.
+    """Check that images can be matched by the key in the files.
 
     Raises
     ------
     UserError
-        They are named by path and the known images have none.
+        The files have paths and the known images have none.
     """
     if by_path and known.paths is None:
         raise UserError(

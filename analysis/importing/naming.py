@@ -1,4 +1,4 @@
-"""Which column of a file is which of ours: by its name, a usual one, or as ``--map`` says."""
+"""Match the columns of a file to ours, by name, by usual names, or by ``--map``."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -6,23 +6,23 @@ from pathlib import Path
 
 from analysis import schema
 from analysis.errors import UserError
-from analysis.importing.request import COLUMNS, CONFIDENCE_OF, OPTIONAL, REQUIRED, AskedRun
+from analysis.importing.request import COLUMNS, CONFIDENCE_OF, OPTIONAL, REQUIRED, RunSpec
 from analysis.store.path_tails import USUAL_PATHS
 
-# Names that tables of other tools use for columns of ours.
+# Names of our columns in tables of other tools.
 USUAL = {
     schema.PATH: USUAL_PATHS,
     schema.LABEL: ("ground_truth", "truth", "target", "true_label"),
     schema.PREDICTION: ("predicted_class", "predicted_label", "pred"),
     schema.CONFIDENCE: ("predicted_probability", "probability", "score", "conf"),
 }
-# Columns of the predictions and confidences of a run of a wide table, by its place.
+# Predictions and confidences of a run in a wide table, by its index.
 WIDE = "wide {} {}"
 
 
 @dataclass(frozen=True)
 class Naming:
-    """What is said of the columns of an import's files.
+    """Options on the columns of an import's files.
 
     Parameters
     ----------
@@ -31,17 +31,17 @@ class Naming:
     wide : dict
         ``--wide``: the column of each run.
     has_labels : bool
-        Whether labels are known from elsewhere, so that a file need not have them.
+        Whether labels come from elsewhere and files need none.
     """
 
     mapped: dict[str, str] = field(default_factory=dict)
-    wide: dict[AskedRun, str] = field(default_factory=dict)
+    wide: dict[RunSpec, str] = field(default_factory=dict)
     has_labels: bool = False
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """Our columns that a file has, and its names of them; ``understood`` were not said to be."""
+    """Our columns with their names in a file; ``understood`` were matched by usual names."""
 
     columns: dict[str, str]
     understood: dict[str, str]
@@ -56,22 +56,21 @@ def choose_columns(
     has_run: bool = False,
     is_by_row: bool = False,
 ) -> Chosen:
-    """Find our columns among those of a file.
+    """Match the columns of a file to ours.
 
     Parameters
     ----------
     is_wide : bool
-        Whether it has one row an image and a column a model.
+        Whether the file has one row an image and one column a model.
     has_run : bool
-        Whether its run is known without it.
+        Whether its run is known from elsewhere.
     is_by_row : bool
-        Whether its rows can be images in order.
+        Whether its rows may be the images in order.
 
     Raises
     ------
     UserError
-        A column is missing, is there twice, is mapped to a name that is not there, or could be any
-        of several.
+        A column is missing, repeated, mapped to a missing name, or ambiguous.
     """
     unwanted = {schema.PREDICTION, *OPTIONAL} if is_wide else set()
     if is_wide or has_run:
@@ -100,7 +99,7 @@ def choose_columns(
     needed -= {schema.IMAGE_ID} if is_by_row else set()
     missing = _missing(chosen, names, mapped, needed)
     if missing:
-        raise UserError(_lacks(path, missing, names))
+        raise UserError(_missing_message(path, missing, names))
     if schema.VARIANT_ID in chosen:
         chosen.pop(schema.METHOD, None)
         chosen.pop(schema.TARGET_SPARSITY, None)
@@ -133,7 +132,7 @@ def _understood(
             either = " or ".join(f"--map {ours}={name}" for name in free[:3])
             raise UserError(
                 f"{path}: {' and '.join(repr(name) for name in free)} can each be the column "
-                f"'{ours}'; {either} says which one it is"
+                f"'{ours}'; choose one with {either}"
             )
         if free:
             found[ours] = free[0]
@@ -141,15 +140,15 @@ def _understood(
 
 
 def _wide(path: Path, names: Sequence[str], naming: Naming) -> dict[str, str]:
-    lacking = [(run, column) for run, column in naming.wide.items() if column not in names]
-    if lacking:
-        (variant, _), column = lacking[0]
+    missing = [(run, column) for run, column in naming.wide.items() if column not in names]
+    if missing:
+        (variant, _), column = missing[0]
         raise UserError(
             f"{path} has no column '{column}' (--wide {variant}={column}); it has {_listed(names)}"
         )
     found = {}
-    for place, ((variant, _), column) in enumerate(naming.wide.items()):
-        found[WIDE.format(place, schema.PREDICTION)] = column
+    for index, ((variant, _), column) in enumerate(naming.wide.items()):
+        found[WIDE.format(index, schema.PREDICTION)] = column
         mapped = naming.mapped.get(f"{variant}{CONFIDENCE_OF}")
         if mapped is not None and mapped not in names:
             raise UserError(
@@ -159,14 +158,14 @@ def _wide(path: Path, names: Sequence[str], naming: Naming) -> dict[str, str]:
         usual = (mapped, f"{column}{CONFIDENCE_OF}", f"{variant}{CONFIDENCE_OF}")
         confidence = next((one for one in usual if one is not None and one in names), None)
         if confidence is not None:
-            found[WIDE.format(place, schema.CONFIDENCE)] = confidence
+            found[WIDE.format(index, schema.CONFIDENCE)] = confidence
     return found
 
 
 def _missing(
     chosen: dict[str, str], names: Sequence[str], mapped: dict[str, str], needed: Collection[str]
 ) -> list[tuple[str, str]]:
-    """Every column that a file lacks: what it is, and the option that would name it."""
+    """Return the missing columns of a file, with the options that would name them."""
     found = [
         (f"'{theirs}' (--map {ours}={theirs})", "")
         for ours, theirs in mapped.items()
@@ -184,21 +183,21 @@ def _missing(
     return found
 
 
-def _lacks(path: Path, missing: list[tuple[str, str]], names: Sequence[str]) -> str:
+def _missing_message(path: Path, missing: list[tuple[str, str]], names: Sequence[str]) -> str:
     what = [one for one, _ in missing]
     options = [option for _, option in missing if option]
     hints = []
     if options:
-        which = "which one it is" if len(options) == 1 else "which ones they are"
-        hints = [f"{' '.join(options)} says {which}"]
+        which = "it" if len(options) == 1 else "them"
+        hints = [f"{' '.join(options)} names {which}"]
     for ours in REQUIRED:
         if f"'{ours}'" in what and sum(n.lower().startswith(f"{ours}_") for n in names) > 1:
             hints = [
-                f"one column a class is not read: expected one column '{ours}' with class ids or "
-                "names"
+                f"one column per class is not supported: expected one column '{ours}' with class "
+                "ids or names"
             ]
     if what == [f"'{schema.LABEL}'"]:
-        hints.append("--labels FILE or --images SPEC has the labels otherwise")
+        hints.append("--labels FILE or --images SPEC brings the labels")
     if any(one.startswith("'variant_id'") for one in what):
         hints.append(
             "--variant VARIANT=FILE names the run of a file, --wide VARIANT=COLUMN that of a column"

@@ -1,4 +1,4 @@
-"""A first look at a file of predictions: its columns and what stands in them, for a form."""
+"""Preview a file of predictions for the form: its columns and their values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,28 +17,28 @@ _MOST_VALUES = 50
 
 @dataclass(frozen=True)
 class Peek:
-    """Columns of a file, and the different values at its start of those that have few."""
+    """Columns of a file, and the distinct first values of those with few values."""
 
     columns: tuple[str, ...] = ()
     values: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def peek(path: Path) -> Peek:
-    """Look at the start of a file; one of arrays has no columns.
+    """Preview the start of a file; files of arrays have no columns.
 
     Raises
     ------
     UserError
-        It cannot be read.
+        The file cannot be read.
     """
     kind = kind_of(path)
     if kind in ARRAYS:
         return Peek()
     names: list[str] = []
 
-    def choose(given: list[str]) -> dict[str, str]:
-        names[:] = given
-        return {name: name for name in dict.fromkeys(given) if given.count(name) == 1}
+    def choose(columns: list[str]) -> dict[str, str]:
+        names[:] = columns
+        return {name: name for name in dict.fromkeys(columns) if columns.count(name) == 1}
 
     block = next(blocks(path, kind, choose, lambda _: None, _without_lists), {})
     values = {name: found for name, column in block.items() if (found := _few(column, name))}
@@ -46,7 +46,7 @@ def peek(path: Path) -> Peek:
 
 
 def understood(columns: Sequence[str]) -> dict[str, str]:
-    """Say which of ours columns are by their names, where that is one alone."""
+    """Match columns to ours by their usual names, where unambiguous."""
     found: dict[str, str] = {}
     for ours in COLUMNS:
         usual = {ours, *USUAL.get(ours, ())}

@@ -1,4 +1,4 @@
-"""Import from files to cache: read, check, write aside, publish as a whole."""
+"""Import predictions: read and check files, prepare the sweep's files, publish them at once."""
 
 import tempfile
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from analysis.errors import RunError, UserError
 from analysis.importing.classes import Classes
 from analysis.importing.consistency import ImageTable, check_runs, image_table, runs_of
 from analysis.importing.encode import Run
-from analysis.importing.features import features_of_scores, given_features, open_features
+from analysis.importing.features import features_of_scores, imported_features, open_features
 from analysis.importing.image_keys import ImageKeys
 from analysis.importing.images import (
     Known,
@@ -25,9 +25,9 @@ from analysis.importing.reading import Read, read_files, some
 from analysis.importing.record import (
     add_runs,
     fingerprint,
+    interrupted_runs,
     new_manifest,
     note_of_runs,
-    runs_said,
 )
 from analysis.importing.request import ImportConfig
 from analysis.importing.runs import RunWriter, outputs_of
@@ -55,9 +55,9 @@ def _silent(_phase: str, _done: int, _total: int) -> None:
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import did: the manifest, the runs it brought, and what is to be said.
+    """The result of an import: the manifest, the imported runs, and notes.
 
-    The manifest is None where nothing was written (``--check``).
+    The manifest is None if nothing was written (``--check``).
     """
 
     manifest: Manifest | None
@@ -68,16 +68,16 @@ class Imported:
 
 
 def import_predictions(
-    asked: ImportConfig, cache: Cache, *, progress: Progress = _silent
+    config: ImportConfig, cache: Cache, *, progress: Progress = _silent
 ) -> Imported:
-    """Bring predictions made elsewhere into a sweep, a new one or one imported before.
+    """Import predictions of external models into a new or an imported sweep.
 
-    All runs come in, or none: files are made aside and published together.
+    All runs are imported or none: files are prepared aside and published together.
 
     Parameters
     ----------
-    asked : ImportConfig
-        The files, the sweep's name, and how the files are to be read.
+    config : ImportConfig
+        The files, the sweep's name, and options for reading them.
     cache : Cache
         The folder of all sweeps.
     progress : callable
@@ -86,23 +86,23 @@ def import_predictions(
     Raises
     ------
     UserError
-        A file, a row or a value cannot be used; the message names it. The cache is as it was.
+        A file, row or value cannot be used; the message names it. The cache is unchanged.
     RunError
-        The disk refused a file.
+        A file cannot be written.
     """
-    files = sources(asked)
-    folder = cache.sweep(asked.name)
-    given = None if asked.images is None else of_dataset(asked.images, asked.split)
+    files = sources(config)
+    folder = cache.sweep(config.name)
+    known_images = None if config.images is None else of_dataset(config.images, config.split)
     _check_name(folder)
-    if asked.check:
+    if config.check:
         with tempfile.TemporaryDirectory(prefix="lethe-check-") as work:
-            made = SweepFolder(Path(work) / asked.name)
-            return _Import(asked, folder, made, given, progress).run(files)
+            made = SweepFolder(Path(work) / config.name)
+            return _Import(config, folder, made, known_images, progress).run(files)
     try:
         with folder.locked(), aside(folder) as made:
-            return _Import(asked, folder, made, given, progress).run(files)
+            return _Import(config, folder, made, known_images, progress).run(files)
     except OSError as error:
-        raise RunError(f"sweep '{asked.name}' could not be written: {error}") from error
+        raise RunError(f"sweep '{config.name}' could not be written: {error}") from error
     finally:
         remove_empty(folder)
 
@@ -115,38 +115,38 @@ def _check_name(folder: SweepFolder) -> None:
         )
     if is_headless(folder):
         raise UserError(
-            f"{folder.path} holds predictions and no manifest; restore it, remove the folder, or "
+            f"{folder.path} has predictions but no manifest; restore it, remove the folder, or "
             "choose another --name"
         )
 
 
 class _Import:
-    """One import under the sweep's lock."""
+    """One import into a locked sweep."""
 
     def __init__(
         self,
-        asked: ImportConfig,
+        config: ImportConfig,
         folder: SweepFolder,
         made: SweepFolder,
-        given: Known | None,
+        known: Known | None,
         progress: Progress,
     ) -> None:
-        self._asked, self._folder, self._made, self._progress = asked, folder, made, progress
+        self._config, self._folder, self._made, self._progress = config, folder, made, progress
         self._manifest = folder.manifest() if folder.exists else None
-        # Those that an import was killed in bringing may be brought again.
-        self._there = runs_of(self._manifest) - runs_said(folder.cut_off)
-        self._known = given
+        # The runs of an interrupted import may be repeated.
+        self._existing = runs_of(self._manifest) - interrupted_runs(folder.cut_off)
+        self._known = known
         self._notes: list[str] = []
         if self._manifest is not None:
-            self._known = self._known_of_sweep(self._manifest, given)
+            self._known = self._known_of_sweep(self._manifest, known)
 
-    def _known_of_sweep(self, manifest: Manifest, given: Known | None) -> Known:
-        if given is not None:
+    def _known_of_sweep(self, manifest: Manifest, known: Known | None) -> Known:
+        if known is not None:
             before = manifest.dataset.images_fingerprint
-            if before != given.fingerprint:
+            if before != known.fingerprint:
                 was = "without --images" if before is None else "with other images"
                 raise UserError(
-                    f"sweep '{manifest.name}' was imported {was}; leave --images out, or give "
+                    f"sweep '{manifest.name}' was imported {was}; omit --images, or use "
                     "another --name"
                 )
         return of_sweep(self._folder, manifest.class_names)
@@ -155,7 +155,7 @@ class _Import:
         total = sum(source.path.stat().st_size for source in files)
         with closing(Spool(work_file(self._made))) as spool:
             read = read_files(
-                self._asked,
+                self._config,
                 files,
                 self._known,
                 spool,
@@ -163,12 +163,12 @@ class _Import:
                 lambda done: self._progress("reading", min(done, total), total),
             )
             self._note_reading(read)
-            self._notes += check_runs(self._asked, read, self._there)
+            self._notes += check_runs(self._config, read, self._existing)
             self._narrow(read)
             classes = self._classes(read)
             keys = ImageKeys(read, self._known)
             images, notes = image_table(
-                self._asked,
+                self._config,
                 read,
                 keys,
                 classes,
@@ -176,20 +176,20 @@ class _Import:
                 is_new=self._manifest is None,
             )
             self._notes += notes
-            runs = RunWriter(self._asked, self._made, read, keys, classes, images, self._there)
+            runs = RunWriter(self._config, self._made, read, keys, classes, images, self._existing)
             written = runs.write(lambda done, n: self._progress("writing runs", done, n))
             self._notes += runs.notes
             features = self._features(read, keys, images)
-            if self._asked.check:
+            if self._config.check:
                 return Imported(None, list(read.codes.runs), len(images.kept), self._notes,
                                 classes.names)  # fmt: skip
             manifest = self._manifest or self._new_manifest(keys, classes, images)
             manifest.files |= written | features
         runs_read = list(read.codes.runs)
-        add_runs(manifest, runs_read, read.files, paired=self._asked.paired)
+        add_runs(manifest, runs_read, read.files, paired=self._config.paired)
         manifest.left_out += left_out_records(images.left_out)
-        said = [*manifest.dataset.notes, *self._notes]
-        manifest.dataset.notes = list(dict.fromkeys(said))
+        notes_before = [*manifest.dataset.notes, *self._notes]
+        manifest.dataset.notes = list(dict.fromkeys(notes_before))
         publish(self._made, self._folder, manifest, note_of_runs(runs_read))
         return Imported(manifest, runs_read, len(images.kept), self._notes, classes.names)
 
@@ -197,21 +197,21 @@ class _Import:
         notes = self._notes
         for pairs in dict.fromkeys(tuple(one.items()) for one in read.understood.values()):
             taken = ", ".join(f"'{theirs}' as {ours}" for ours, theirs in pairs)
-            notes.append(f"columns taken by their usual names: {taken} (--map says otherwise)")
+            notes.append(f"columns matched by their usual names: {taken} (override with --map)")
         if read.by_row:
             notes.append(f"{some(read.by_row)}: rows name no image; they are the images in order")
         notes += read.codes.notes
         if not read.codes.has_seeds:
-            notes.append("a table has no column 'seed'; its runs are taken as seed 0")
-        for given, ours in read.codes.respelled.items():
-            notes.append(f"variant {given} is written {ours}, as levels are everywhere")
+            notes.append("a table has no column 'seed'; its runs have seed 0")
+        for typed, ours in read.codes.respelled.items():
+            notes.append(f"variant {typed} is stored as {ours}, with two decimals")
         for file, names in list(read.unread.items())[:1]:
             first = ", ".join(f"{name[:40]!r}"[1:-1] for name in names[:6])
             more = f" and {len(names) - 6} more" if len(names) > 6 else ""
-            notes.append(f"columns of {file} that are not read: {first}{more}")
+            notes.append(f"columns of {file} that are ignored: {first}{more}")
 
     def _narrow(self, read: Read) -> None:
-        """Take the last split alone where a dataset has two and the files are of that one."""
+        """Use only the last of two splits if the files have as many images."""
         known = self._known
         if known is None or known.tail is None:
             return
@@ -220,16 +220,16 @@ class _Import:
             return
         if read.n_ids == n_test:
             note = (
-                f"{known.what} has a train and a test split, and as many images are named as the "
-                "test split has: image_id is the place in the test split"
+                f"{known.what} has a train and a test split, and the files name as many images "
+                "as the test split has: image_id is the index in the test split"
             )
             self._known = known.test_alone(note)
             self._notes.append(note)
 
     def _classes(self, read: Read) -> Classes:
-        outputs = outputs_of(self._asked, read)
+        outputs = outputs_of(self._config, read)
         known = None if self._known is None else self._known.classes
-        n = self._asked.n_classes
+        n = self._config.n_classes
         if n is not None and known is not None and n != len(known.names) and outputs.n == n:
             raise UserError(
                 f"{known.source} has {len(known.names)} classes, and --classes {n}; a --classes "
@@ -239,20 +239,24 @@ class _Import:
         if classes.unlabelled:
             self._notes.append(
                 f"{len(classes.unlabelled)} of {len(classes.names):,} class names are predicted "
-                "and no image's label: "
+                "but label no image: "
                 + some([f"{name[:40]!r}" for name in classes.unlabelled])
                 + "; are they spelled as the labels are?"
             )
         if classes.respelled:
-            pairs = [f"{given[:40]!r} as {label[:40]!r}" for given, label in classes.respelled]
-            self._notes.append(f"predicted names taken for labels written otherwise: {some(pairs)}")
+            pairs = [
+                f"{predicted[:40]!r} as {label[:40]!r}" for predicted, label in classes.respelled
+            ]
+            self._notes.append(
+                f"predicted names matched to labels with other spelling: {some(pairs)}"
+            )
         return classes
 
     def _features(self, read: Read, keys: ImageKeys, images: ImageTable) -> dict[str, FileRecord]:
-        """Write the features of the images that are kept: those brought, else of dense scores."""
-        if self._asked.features is None:
+        """Write the features of the kept images: imported ones, else from dense scores."""
+        if self._config.features is None:
             return {} if self._has_features else self._features_of_scores(read, keys, images)
-        path = Path(self._asked.features)
+        path = Path(self._config.features)
         order = read.in_order
         n = len(keys) if order is None else len(order)
         features = open_features(path, n)
@@ -263,12 +267,12 @@ class _Import:
         elif keys.by_path and keys.known is None:
             raise UserError(
                 f"--features {path}: rows are the images in order, and the files name images by "
-                "path; --paths FILE says the path of each row"
+                "path; give the path of each row with --paths FILE"
             )
         taken = row[images.kept]
         if (taken < 0).any():
             raise UserError(f"--features {path} has no row of {keys.name(int(images.kept[0]))}")
-        return self._kept(given_features(path, features, taken))
+        return self._write_features(imported_features(path, features, taken))
 
     @property
     def _has_features(self) -> bool:
@@ -282,18 +286,18 @@ class _Import:
         except UserError as error:
             self._notes.append(f"no features of the images: {error}")
             return {}
-        return {} if found is None else self._kept(found)
+        return {} if found is None else self._write_features(found)
 
-    def _kept(self, found: Features) -> dict[str, FileRecord]:
+    def _write_features(self, found: Features) -> dict[str, FileRecord]:
         return {FEATURES: write_features(self._made, found.values, about=found.about)}
 
     def _new_manifest(self, keys: ImageKeys, classes: Classes, images: ImageTable) -> Manifest:
-        """Write the images of a new sweep, and start its manifest."""
+        """Write the images of a new sweep and begin its manifest."""
         kept, known = images.kept, keys.known
         label, ids = images.label[kept], keys.ids_of(kept)
         paths = keys.paths_of(kept, images.path[kept])
         manifest = new_manifest(
-            self._asked,
+            self._config,
             classes.names,
             fingerprint(
                 classes.names,
@@ -314,7 +318,7 @@ class _Import:
             manifest.left_out += left_out_records(unusable)
             if unusable:
                 self._notes.append(
-                    f"{len(unusable)} pictures cannot be shown; the manifest names them"
+                    f"{len(unusable)} images cannot be shown; the manifest lists them"
                 )
             manifest.dataset.notes = list(known.notes)
         manifest.files[IMAGES] = record

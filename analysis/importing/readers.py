@@ -1,4 +1,4 @@
-"""Read tables of predictions in blocks, whatever their format: only the columns that are needed."""
+"""Read the needed columns of prediction tables of any format, in blocks."""
 
 import gzip
 import io
@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from analysis.errors import UserError
-from analysis.filesystem.headers import GZIP, csv_header, told_in_words
+from analysis.filesystem.headers import GZIP, csv_header, translate_errors
 from analysis.filesystem.regular import open_regular
 from analysis.filesystem.tables import (
     BLOCK_ROWS,
@@ -21,25 +21,25 @@ from analysis.filesystem.tables import (
     parquet_file,
 )
 
-# Names of a file's columns -> our names of those that are read, and theirs.
+# Names of a file's columns -> names of the columns to read, ours to theirs.
 Choose = Callable[[list[str]], dict[str, str]]
-Told = Callable[[int], None]
+OnProgress = Callable[[int], None]
 Block = dict[str, pa.Array]
 
 _BLOCK_BYTES = 8 * 2**20
 _OTHERS = {
-    b"PAR1": "its content is Parquet; give it a name that ends in .parquet",
+    b"PAR1": "its content is Parquet; rename it to end in .parquet",
     b"PK\x03\x04": "its content is a ZIP file, such as a spreadsheet or .npz; save it as CSV, or "
-    "give it its own name",
+    "rename it",
 }
 
 
 def blocks(
-    path: Path, kind: str, choose: Choose, told: Told, flatten: Flatten | None = None
+    path: Path, kind: str, choose: Choose, on_bytes: OnProgress, flatten: Flatten | None = None
 ) -> Iterator[Block]:
-    """Read a file in blocks of columns; ``told`` hears how many of its bytes are read.
+    """Read a file in blocks of columns; ``on_bytes`` receives the number of bytes read.
 
-    ``flatten`` changes the records of JSON lines before they become columns.
+    ``flatten`` converts records of JSON lines before they become columns.
 
     Raises
     ------
@@ -50,17 +50,19 @@ def blocks(
         "csv": _csv, "parquet": _parquet, "json": partial(_json_lines, flatten)
     }  # fmt: skip
     read = readers[kind]
-    with told_in_words(path, kind), open_regular(path) as raw:
+    with translate_errors(path, kind), open_regular(path) as raw:
         start = raw.peek(4)[:4]
         if not start:
             raise UserError(f"{path} is empty")
         if kind != "parquet" and start in _OTHERS:
             raise UserError(f"{path}: {_OTHERS[start]}")
-        yield from read(path, raw, choose, told)
+        yield from read(path, raw, choose, on_bytes)
 
 
 # --- CSV ------------------------------------------------------------------------------------------
-def _csv(path: Path, raw: io.BufferedReader, choose: Choose, told: Told) -> Iterator[Block]:
+def _csv(
+    path: Path, raw: io.BufferedReader, choose: Choose, on_bytes: OnProgress
+) -> Iterator[Block]:
     names, delimiter = csv_header(path, raw)
     chosen = choose(names)
     raw.seek(0)
@@ -78,29 +80,35 @@ def _csv(path: Path, raw: io.BufferedReader, choose: Choose, told: Told) -> Iter
         ),
     )
     for batch in reader:
-        told(raw.tell())
+        on_bytes(raw.tell())
         yield dict(zip(chosen, batch.columns, strict=True))
 
 
 # --- Parquet --------------------------------------------------------------------------------------
-def _parquet(path: Path, raw: io.BufferedReader, choose: Choose, told: Told) -> Iterator[Block]:
+def _parquet(
+    path: Path, raw: io.BufferedReader, choose: Choose, on_bytes: OnProgress
+) -> Iterator[Block]:
     file = parquet_file(path, raw)
     chosen = choose(list(file.schema_arrow.names))
     total = max(file.metadata.num_rows, 1)
     size, done = path.stat().st_size, 0
     for batch in parquet_batches(path, file, list(chosen.values())):
         done += batch.num_rows
-        told(size * done // total)
+        on_bytes(size * done // total)
         yield {ours: batch.column(theirs) for ours, theirs in chosen.items()}
 
 
 # --- JSON lines -----------------------------------------------------------------------------------
 def _json_lines(
-    flatten: Flatten | None, path: Path, raw: io.BufferedReader, choose: Choose, told: Told
+    flatten: Flatten | None,
+    path: Path,
+    raw: io.BufferedReader,
+    choose: Choose,
+    on_bytes: OnProgress,
 ) -> Iterator[Block]:
     unpacked: Any = gzip.GzipFile(fileobj=raw) if raw.peek(2)[:2] == GZIP else raw
     for table in json_tables(path, unpacked, flatten):
-        told(raw.tell())
+        on_bytes(raw.tell())
         if not table.num_rows:
             continue
         chosen = choose(table.column_names)

@@ -1,4 +1,4 @@
-"""The manifest of an imported sweep: started, and extended by the runs of an import."""
+"""Begin the manifest of an imported sweep and add the runs of an import."""
 
 import hashlib
 import platform
@@ -28,7 +28,7 @@ def fingerprint(
     names: list[str],
     images: str,
 ) -> str:
-    """SHA-256 of class names, labels, the images' names and, where there are any, pictures."""
+    """Return the SHA-256 of class names, labels, image names and image fingerprint."""
     digest = hashlib.sha256(
         "\0".join(("imported", images, *class_names)).encode("utf-8", "replace")
     )
@@ -39,17 +39,17 @@ def fingerprint(
 
 
 def new_manifest(
-    asked: ImportConfig,
+    config: ImportConfig,
     class_names: tuple[str, ...],
     data_fingerprint: str,
     known: Known | None,
     n_images: int,
 ) -> Manifest:
-    """Start the manifest of an imported sweep."""
-    dataset = DatasetRecord(asked.images or SPEC, n_train=0, n_test=n_images)
+    """Begin the manifest of an imported sweep."""
+    dataset = DatasetRecord(config.images or SPEC, n_train=0, n_test=n_images)
     dataset.images_fingerprint = None if known is None else known.fingerprint
     return Manifest(
-        name=asked.name,
+        name=config.name,
         dataset=dataset,
         dataset_fingerprint=data_fingerprint,
         class_names=list(class_names),
@@ -61,12 +61,12 @@ def new_manifest(
 def add_runs(
     manifest: Manifest, runs: list[tuple[str, int]], files: list[dict[str, Any]], *, paired: bool
 ) -> None:
-    """Add variants, seeds, runs and the files they came from, in place.
+    """Add variants, seeds, runs and their files to a manifest.
 
     Raises
     ------
     UserError
-        A variant there already is paired with dense where this import's is not, or the reverse.
+        An existing variant is paired with dense and the imported one is not, or the reverse.
     """
     seen = seeds_seen(manifest)
     known = {record.variant_id: record for record in manifest.variants}
@@ -107,10 +107,10 @@ def add_runs(
 
 
 def note_of_runs(runs: list[Run]) -> dict[str, Any]:
-    """Note which runs an import brings, for the one that finishes it where it is killed."""
+    """Return the note of an import's runs, for the process that finishes it after a kill."""
     return {_RUNS: [list(run) for run in runs]}
 
 
-def runs_said(note: dict[str, Any] | None) -> set[Run]:
-    """Runs of an import that was killed while its files were put into the sweep."""
+def interrupted_runs(note: dict[str, Any] | None) -> set[Run]:
+    """Return the runs of an import that was interrupted while publishing."""
     return {(str(variant_id), int(seed)) for variant_id, seed in (note or {}).get(_RUNS, [])}

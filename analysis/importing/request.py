@@ -1,4 +1,4 @@
-"""What an import is asked to do: the options, said once, and how they are written."""
+"""The options of an import and the parsing of their values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,21 +23,21 @@ CONFIDENCE_OF = "_conf"
 SPLITS = ("all", "test", "train")
 _MOST_CLASSES = 1_000_000
 _HIGHEST_SEED = 2**31 - 1
-# A variant and, where it is said, a seed.
-AskedRun = tuple[str, int | None]
+# A variant and an optional seed.
+RunSpec = tuple[str, int | None]
 
 
 @dataclass(frozen=True)
 class ImportConfig:
-    """An import: files, the sweep's name, and how the files are to be read.
+    """An import: files, the sweep's name, and options for reading the files.
 
-    ``columns`` maps our columns to theirs; ``images`` is a dataset SPEC; ``classes`` a file that
-    names the classes in the order of score columns and predicted ids, or their number; ``wide`` and
-    ``variant`` are written ``VARIANT[@SEED]=COLUMN`` and ``VARIANT[@SEED]=FILE``.
+    ``columns`` maps our columns to theirs; ``images`` is a dataset SPEC; ``classes`` is a file of
+    class names in the order of score columns and predicted ids, or their number; ``wide`` has items
+    ``VARIANT[@SEED]=COLUMN``, ``variant`` ``VARIANT[@SEED]=FILE``.
     """
 
     files: tuple[str, ...]
-    name: str = option(help="name of the sweep, new or imported before")
+    name: str = option(help="name of the sweep, new or already imported")
     variant: tuple[str, ...] = option(
         (),
         metavar="VARIANT[@SEED]=FILE",
@@ -47,79 +47,78 @@ class ImportConfig:
     wide: tuple[str, ...] = option(
         (),
         metavar="VARIANT[@SEED]=COLUMN",
-        help="repeatable; the column of a variant's predictions, where the files have one row an "
+        help="repeatable; the column of a variant's predictions, if the files have one row an "
         "image and a column a model; COLUMN_conf or VARIANT_conf is its confidence",
     )
     columns: dict[str, str] = option(
         flag="map",
         kind=list,
         metavar="OURS=THEIRS",
-        help="repeatable; what a column of ours is called in the files, such as label=truth; "
+        help="repeatable; the files' name for one of Lethe's columns, such as label=truth; "
         "confidence= reads none",
         default_factory=dict,
     )
     labels: str | None = option(
         None,
         metavar="FILE",
-        help="true labels in a file of their own: a table with path or image_id and label, or "
-        ".npy or .txt with one an image in order",
+        help="true labels in a separate file: a table with path or image_id and label, or "
+        ".npy or .txt with one label an image in order",
     )
     paths: str | None = option(
         None,
         metavar="FILE",
-        help="a text file with the path of each image, one a line, in the order of .npy and .npz "
+        help="a text file with the paths of the images, one a line, in the order of .npy and .npz "
         "files",
     )
     classes: str | None = option(
         None,
         metavar="FILE|N",
-        help="the classes by name, in the order of score columns and predicted ids: .txt one a "
+        help="names of the classes, in the order of score columns and predicted ids: .txt one a "
         "line, .json a list, {name: id} or a config.json of Hugging Face; or their number alone",
     )
     label_offset: int = option(
         0,
         metavar="N",
-        help="outputs before the first class, such as 1 for a background class",
+        help="number of outputs before the first class, such as 1 for a background class",
         least=0,
     )
     scores: str = option(
         "auto",
         choices=("auto", *KINDS),
-        help="what scores are; auto decides over all rows of a run",
+        help="kind of the scores; auto decides from all rows of a run",
     )
     images: str | None = option(
         None,
         metavar="SPEC",
-        help="the images, such as folder:DIR or parquet:PATH, all of them unsplit; matched by "
-        "path, else by place (default: no pictures)",
+        help="the images, such as folder:DIR or parquet:PATH, of all splits; matched by "
+        "path, else by index (default: no pictures)",
     )
     split: str | None = option(
         None,
         choices=SPLITS,
-        help="which of the images of --images the files are of (default: all; the test split where "
-        "the files name its images alone)",
+        help="the split of --images that the files predict (default: all; the test split if "
+        "the files name only its images)",
     )
     features: str | None = option(
         None,
         metavar="FILE.npy",
-        help="features of the images, (N, D), a row an image in order, kept with the sweep",
+        help="features of the images, (N, D), a row an image in order, stored with the sweep",
     )
     dense: str | None = option(
         None,
         metavar="NAME",
-        help="what the uncompressed model is called among the variants of the files (default: "
-        "dense)",
+        help="name of the uncompressed model among the variants of the files (default: dense)",
     )
     allow_missing: bool = option(
         False,
-        help="leave out of all runs what images a run lacks, and take uneven seeds as they are",
+        help="leave out images that a run lacks from all runs, and allow uneven seeds",
     )
     overwrite: bool = option(False, help="replace runs that the sweep has already")
     paired: bool = option(False, help="seed k of every variant was made from seed k of dense")
     accept_classes: bool = option(
         False, help="import although the order of the classes looks wrong"
     )
-    check: bool = option(False, help="read everything, say what would come in, and write nothing")
+    check: bool = option(False, help="read everything, report the result, and write nothing")
 
     def __post_init__(self) -> None:
         check_options(self)
@@ -137,39 +136,39 @@ class ImportConfig:
 
     @property
     def n_classes(self) -> int | None:
-        """How many classes there are, where ``--classes`` is a number."""
-        given = (self.classes or "").strip()
-        is_number = given.lstrip("+-").isdecimal()
-        return int(given) if is_number and len(given) < 16 else None
+        """Number of classes, if ``--classes`` is a number."""
+        text = (self.classes or "").strip()
+        is_number = text.lstrip("+-").isdecimal()
+        return int(text) if is_number and len(text) < 16 else None
 
     @property
     def class_file(self) -> Path | None:
-        """The file that names the classes, where ``--classes`` is one."""
+        """File of class names, if ``--classes`` is a file."""
         return None if self.classes is None or self.n_classes is not None else Path(self.classes)
 
     @property
-    def wide_runs(self) -> dict[AskedRun, str]:
-        """Column of each run of tables with a column a model."""
+    def wide_runs(self) -> dict[RunSpec, str]:
+        """Column of each run in wide tables."""
         return _runs(self.wide, "wide", "COLUMN")
 
     @property
-    def variant_files(self) -> dict[AskedRun, str]:
-        """File of each run that has one of its own."""
+    def variant_files(self) -> dict[RunSpec, str]:
+        """File of each run with its own file."""
         return _runs(self.variant, "variant", "FILE")
 
 
 def is_ours(name: str) -> bool:
-    """Whether a column, or a part of an .npz file, is one that every import can have."""
+    """Return whether a name is a column or .npz array of any import."""
     return name in (*COLUMNS, *MEMBERS)
 
 
-def run_item(item: str, flag: str, what: str) -> tuple[AskedRun, str]:
-    """Read ``VARIANT[@SEED]=VALUE``.
+def run_item(item: str, flag: str, what: str) -> tuple[RunSpec, str]:
+    """Parse ``VARIANT[@SEED]=VALUE``.
 
     Raises
     ------
     UserError
-        It has another form.
+        The item has another form.
     """
     run, equals, value = item.partition("=")
     variant, at, seed = run.partition("@")
@@ -182,25 +181,25 @@ def run_item(item: str, flag: str, what: str) -> tuple[AskedRun, str]:
     return (variant.strip(), int(seed) if at else None), value
 
 
-def _runs(items: Sequence[str], flag: str, what: str) -> dict[AskedRun, str]:
-    found: dict[AskedRun, str] = {}
+def _runs(items: Sequence[str], flag: str, what: str) -> dict[RunSpec, str]:
+    found: dict[RunSpec, str] = {}
     for item in items:
         run, value = run_item(item, flag, what)
         if run in found:
             raise UserError(
-                f"--{flag} {item}: '{run[0]}' is given twice; another seed is {run[0]}@1={what}"
+                f"--{flag} {item}: '{run[0]}' occurs twice; name another seed {run[0]}@1={what}"
             )
         found[run] = value
     return found
 
 
 def parse_map(items: Sequence[str]) -> dict[str, str]:
-    """Read ``OURS=THEIRS`` items.
+    """Parse ``OURS=THEIRS`` items.
 
     Raises
     ------
     UserError
-        An item has another form, or names no column of ours, or one twice.
+        An item has another form, or names an unknown column or one twice.
     """
     found: dict[str, str] = {}
     for item in items:
@@ -209,7 +208,7 @@ def parse_map(items: Sequence[str]) -> dict[str, str]:
             raise UserError(f"--map {item}: expected OURS=THEIRS, such as --map label=truth")
         if not is_ours(ours) and not ours.endswith(CONFIDENCE_OF):
             raise UserError(
-                f"--map {item}: '{ours}' is no column of ours; expected one of "
+                f"--map {item}: unknown column '{ours}'; expected one of "
                 f"{', '.join((*COLUMNS, *MEMBERS))} before the '='"
             )
         if found.get(ours, theirs) != theirs:

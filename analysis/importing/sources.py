@@ -1,4 +1,4 @@
-"""The files of an import: found, and the format and run of each."""
+"""Find the files of an import with format and run of each."""
 
 import glob
 from collections.abc import Sequence
@@ -7,13 +7,13 @@ from pathlib import Path
 
 from analysis.errors import UserError
 from analysis.filesystem.atomic import exists, is_dir
-from analysis.importing.request import AskedRun, ImportConfig
+from analysis.importing.request import ImportConfig, RunSpec
 
 _KINDS = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".pq": "parquet",
     ".jsonl": "json", ".ndjson": "json", ".json": "json", ".npz": "npz", ".npy": "npy",
 }  # fmt: skip
-# What a file's name may end in; and of these, what may be gzipped as a whole.
+# Supported suffixes of files, and those that may be gzipped.
 SUFFIXES = tuple(_KINDS)
 GZIPPED = tuple(suffix for suffix, kind in _KINDS.items() if kind in ("csv", "json"))
 ARRAYS = ("npz", "npy")
@@ -21,28 +21,28 @@ ARRAYS = ("npz", "npy")
 
 @dataclass(frozen=True)
 class Source:
-    """One file, its format, and its run where ``--variant`` says it."""
+    """One file, its format, and its run from ``--variant``."""
 
     path: Path
     kind: str
-    run: AskedRun | None = None
+    run: RunSpec | None = None
 
     @property
     def is_array(self) -> bool:
-        """Whether it holds arrays, whose images come in order."""
+        """Whether it holds arrays, with the images in order."""
         return self.kind in ARRAYS
 
 
 def sources(config: ImportConfig) -> list[Source]:
-    """Find the files of an import; patterns that no shell has expanded are expanded.
+    """Find the files of an import, expanding patterns.
 
     Raises
     ------
     UserError
-        One is not there, or its name says of no format that can be read.
+        A file is missing or has an unsupported suffix.
     """
     if not config.files and not config.variant:
-        raise UserError("no file is given; expected FILES, or --variant dense=FILE")
+        raise UserError("no files; expected FILES, or --variant dense=FILE")
     found = [Source(path, kind) for path, kind in expand(config.files)]
     for run, file in config.variant_files.items():
         path = Path(file)
@@ -51,22 +51,22 @@ def sources(config: ImportConfig) -> list[Source]:
 
 
 def expand(files: Sequence[str]) -> list[tuple[Path, str]]:
-    """Find the files and the kind of each; patterns that no shell has expanded are expanded.
+    """Find the files and the kind of each, expanding patterns.
 
     Raises
     ------
     UserError
-        One is not there, or its name says of no format that can be read.
+        A file is missing or has an unsupported suffix.
     """
     paths: list[Path] = []
-    for given in files:
-        path = Path(given)
-        if exists(path) or not glob.has_magic(given):
+    for pattern in files:
+        path = Path(pattern)
+        if exists(path) or not glob.has_magic(pattern):
             paths.append(path)
             continue
-        matching = sorted(glob.glob(given, recursive=True))
+        matching = sorted(glob.glob(pattern, recursive=True))
         if not matching:
-            raise UserError(f"{given}: no file matches this pattern")
+            raise UserError(f"{pattern}: no file matches this pattern")
         paths += map(Path, matching)
     known: dict[Path, Path] = {}
     for path in paths:
@@ -75,12 +75,12 @@ def expand(files: Sequence[str]) -> list[tuple[Path, str]]:
 
 
 def kind_of(path: Path) -> str:
-    """Return the format that a file's name says.
+    """Return the format of a file by its suffix.
 
     Raises
     ------
     UserError
-        It is missing, a folder, or of a format that cannot be read.
+        The file is missing, a folder, or of an unsupported format.
     """
     if is_dir(path):
         raise UserError(f"{path} is a folder; name its files, such as '{path}/*.parquet'")

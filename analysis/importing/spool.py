@@ -1,4 +1,4 @@
-"""Rows of numbers put aside on disk by run, and where each of them was read."""
+"""Spool encoded rows to disk by run, and locate each row in its file."""
 
 from bisect import bisect_right
 from pathlib import Path
@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-HEADER = 2  # the first row of data of a file whose row 1 is its header
+HEADER = 2  # the first data row of a file with a header
 FIRST = 1
 
 
 class Rows:
-    """Numbers every row of every file in the order they are read."""
+    """Numbers the rows of all files in reading order."""
 
     def __init__(self) -> None:
         self._names: list[str] = []
@@ -21,47 +21,47 @@ class Rows:
         self.total = 0
 
     def begin(self, name: str, first: int) -> None:
-        """Begin a file; ``first`` is what its first row is called."""
+        """Begin a file; ``first`` is the number of its first row in messages."""
         self._names.append(name)
         self._starts.append(self.total)
         self._firsts.append(first)
 
     def take(self, n: int) -> int:
-        """Number the next rows of the file begun last; return the number of the first."""
+        """Number the next rows of the current file; return the number of the first."""
         start = self.total
         self.total += n
         return start
 
     def of_file(self, row: int) -> int:
-        """Count the rows of a row's file that come before it."""
+        """Return a row's index in its file."""
         return row - self._starts[self._file(row)]
 
     @property
     def n_of_file(self) -> int:
-        """Rows of the file begun last, so far."""
+        """Number of rows of the current file so far."""
         return self.total - self._starts[-1]
 
     def where(self, row: int | np.integer) -> str:
-        """Name file and row."""
+        """Return file and row for messages."""
         number = int(row)
-        place = self._file(number)
-        return f"{self._names[place]}, row {number - self._starts[place] + self._firsts[place]}"
+        file = self._file(number)
+        return f"{self._names[file]}, row {number - self._starts[file] + self._firsts[file]}"
 
     def file(self, row: int) -> str:
-        """Name the file alone."""
+        """Return the file of a row for messages."""
         return self._names[self._file(row)]
 
     def _file(self, row: int) -> int:
         return bisect_right(self._starts, row) - 1
 
 
-# Codes and numbers of one row; ``place`` is its place in the chunk it came in, path -1 without one.
+# Codes and numbers of one row; ``index`` is its index in its chunk, path -1 without one.
 ROW = np.dtype(
     [
         ("image", np.int32),
         ("label", np.int32),
         ("prediction", np.int32),
-        ("place", np.uint32),
+        ("index", np.uint32),
         ("confidence", np.float32),
         ("true_confidence", np.float32),
         ("true_rank", np.int32),
@@ -72,7 +72,7 @@ RowArray = npt.NDArray[np.void]
 
 
 class Spool:
-    """A file of rows, those of a chunk ordered by run; what lies where is kept in memory."""
+    """A file of rows, ordered by run within chunks, with its index in memory."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -85,7 +85,7 @@ class Spool:
         self._file.close()
 
     def add(self, run: npt.NDArray[np.int32], rows: RowArray, first: int) -> None:
-        """Put a chunk aside: the run of each row, the rows, and the number of the first."""
+        """Write a chunk: the run of each row, the rows, and the number of the first."""
         order = np.argsort(run, kind="stable")
         ordered = run[order]
         starts = np.flatnonzero(np.diff(ordered, prepend=-1))
@@ -97,7 +97,7 @@ class Spool:
         self._n += len(rows)
 
     def has(self, run: int) -> bool:
-        """Whether any row is of a run."""
+        """Return whether a run has rows."""
         return run in self._segments
 
     def size(self, run: int) -> int:
@@ -105,7 +105,7 @@ class Spool:
         return sum(n for _, n, _ in self._segments[run])
 
     def read(self, run: int) -> tuple[RowArray, npt.NDArray[np.int64]]:
-        """Rows of a run in the order they were read, and the running number of each."""
+        """Return the rows of a run in reading order, and their numbers."""
         n = self.size(run)
         rows: Any = np.empty(n, ROW)
         number = np.empty(n, np.int64)
@@ -115,8 +115,8 @@ class Spool:
             self._file.seek(start * ROW.itemsize)
             part = buffer[done * ROW.itemsize : (done + count) * ROW.itemsize]
             if self._file.readinto(part) != len(part):
-                raise OSError("the file of rows put aside is shorter than what was written to it")
-            number[done : done + count] = rows["place"][done : done + count]
+                raise OSError("the spool file is shorter than what was written")
+            number[done : done + count] = rows["index"][done : done + count]
             number[done : done + count] += first
             done += count
         return rows, number

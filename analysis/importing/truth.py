@@ -1,4 +1,4 @@
-"""Files beside those of predictions: true labels of their own, and the paths of the images."""
+"""Read separate files of true labels and of image paths."""
 
 import re
 from dataclasses import dataclass
@@ -28,10 +28,10 @@ _PAIR = re.compile(
 
 @dataclass(frozen=True)
 class Truth:
-    """True labels of a file: the code of each, (N,), and what image it is of.
+    """True labels of a file: codes, (N,), and their images.
 
-    ``paths`` or ``ids`` say it; without either labels are in the order of the images. ``first`` is
-    the running number of the first row.
+    Images are given by ``paths`` or ``ids``, else by order. ``first`` is the number of the first
+    row.
     """
 
     path: Path
@@ -47,7 +47,7 @@ def read_truth(path: Path, codes: Codes, mapped: dict[str, str]) -> Truth:
     Raises
     ------
     UserError
-        It cannot be read, or has no labels.
+        The file cannot be read or has no labels.
     """
     kind = kind_of(path)
     if kind == "npz":
@@ -66,7 +66,7 @@ def read_paths(path: Path) -> list[str]:
     Raises
     ------
     UserError
-        It cannot be read, or a line is empty or there twice.
+        The file cannot be read, or a line is empty or repeated.
     """
     lines = _lines(path, "--paths")
     if "" in lines:
@@ -74,7 +74,7 @@ def read_paths(path: Path) -> list[str]:
     if len(set(lines)) < len(lines):
         first = {line: i for i, line in reversed(list(enumerate(lines)))}
         twice = next(i for i, line in enumerate(lines) if first[line] != i)
-        raise UserError(f"--paths {path}: line {twice + 1}, {lines[twice]!r:.120}, is there twice")
+        raise UserError(f"--paths {path}: line {twice + 1}, {lines[twice]!r:.120}, is repeated")
     return lines
 
 
@@ -117,23 +117,23 @@ def _table(path: Path, kind: str, codes: Codes, mapped: dict[str, str]) -> Truth
         n = len(block[schema.LABEL])
         first = codes.rows.take(n)
 
-        def place(row: int, first: int = first) -> str:
+        def locate(row: int, first: int = first) -> str:
             return codes.rows.where(first + row)
 
-        code.append(codes.classes.encode(block[schema.LABEL], schema.LABEL, place, first))
+        code.append(codes.classes.encode(block[schema.LABEL], schema.LABEL, locate, first))
         if is_by_path:
-            places, values = encoded(block[schema.PATH], schema.PATH, place)
-            keys += [f"{values[i]}" for i in places.tolist()]
+            indices, values = encoded(block[schema.PATH], schema.PATH, locate)
+            keys += [f"{values[i]}" for i in indices.tolist()]
         elif schema.IMAGE_ID in block:
             column = block[schema.IMAGE_ID]
             what = "the place of the image"
-            keys.append(whole_numbers(column, schema.IMAGE_ID, place, high=HIGHEST_ID, what=what))
+            keys.append(whole_numbers(column, schema.IMAGE_ID, locate, high=HIGHEST_ID, what=what))
     if not code:
         raise UserError(f"{path} has no row; expected one row an image")
-    every = np.concatenate(code)
+    all_codes = np.concatenate(code)
     if is_by_path:
-        return Truth(path, every, start, keys)
-    return Truth(path, every, start, ids=np.concatenate(keys) if keys else None)
+        return Truth(path, all_codes, start, keys)
+    return Truth(path, all_codes, start, ids=np.concatenate(keys) if keys else None)
 
 
 def _columns(path: Path, names: list[str], mapped: dict[str, str]) -> dict[str, str]:
@@ -146,14 +146,14 @@ def _columns(path: Path, names: list[str], mapped: dict[str, str]) -> dict[str, 
             either = " or ".join(f"--map {ours}={name}" for name in usual)
             raise UserError(
                 f"--labels {path}: {' and '.join(map(repr, usual))} can each be the column "
-                f"'{ours}'; {either} says which one it is"
+                f"'{ours}'; choose one with {either}"
             )
         if usual and usual[0] is not None:
             chosen[ours] = usual[0]
     if schema.LABEL not in chosen:
         raise UserError(
             f"--labels {path} has no column 'label'; it has {', '.join(names[:12]) or 'none'}; "
-            "--map label=THEIRS says which one it is"
+            "name it with --map label=THEIRS"
         )
     if schema.PATH in chosen:
         chosen.pop(schema.IMAGE_ID, None)

@@ -1,1 +1,1 @@
-"""Models: every timm name, and small ones registered with timm's own registry."""
+"""Models: all of timm's, and small ones in timm's registry."""

@@ -1,4 +1,4 @@
-"""``python -m analysis.models [TEXT]``: the names that ``sweep --model`` takes, a line each."""
+"""List the names for ``sweep --model``, one a line: ``python -m analysis.models [TEXT]``."""
 
 import sys
 

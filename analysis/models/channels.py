@@ -1,7 +1,7 @@
-"""Removing channels from a model for good, and removing the same ones again from a new copy.
+"""Remove channels from a model, and the same ones from a new copy.
 
-torch-pruning finds which layers are coupled: a channel goes from the convolution that makes it,
-the norm behind it and every layer that reads it.
+torch-pruning finds the coupled layers: a channel is removed from its convolution, the norm after it
+and every layer that reads it.
 """
 
 import warnings
@@ -27,9 +27,9 @@ class Channels:
     Parameters
     ----------
     model : module
-        Changed in place when channels are removed.
+        The model, changed in place.
     spec : ModelSpec
-        Says the shape of its input.
+        The shape of its input.
     """
 
     def __init__(self, model: nn.Module, spec: ModelSpec) -> None:
@@ -38,12 +38,12 @@ class Channels:
         self.example = torch.zeros(2, spec.channels, *spec.image_size, device=device)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            # Its defaults are shared between instances, and would keep every model alive.
+            # Its defaults are shared between instances and would keep every model alive.
             self._pruner = torch_pruning.pruner.BasePruner(
                 model.eval(),
                 self.example,
                 importance=None,
-                ignored_layers=_kept_whole(model),
+                ignored_layers=_unprunable(model),
                 in_channel_groups={},
                 out_channel_groups={},
                 num_heads={},
@@ -52,17 +52,17 @@ class Channels:
         self._whole = {id(group[0].dep.target.module): size for group, size in self._sizes()}
 
     def remove(self, share: float, scores: Scores) -> bool:
-        """Remove ``round(share * n)`` of each group's first n channels; say whether any went now.
+        """Remove ``round(share * n)`` of each group's original n channels; return whether any was.
 
-        Those of the lowest scores go; the last channel of a group always stays. Where channels lie
-        in blocks (grouped convolutions), the same places of every block go.
+        The lowest scores are removed; one channel of a group always stays. In grouped convolutions
+        the same channels of every block are removed.
 
         Raises
         ------
         RunError
-            The model cannot compute any more: its forward pass fixes a width.
+            The model fails afterwards: its forward pass fixes a width.
         """
-        # All scores first: they are read at places that move as soon as anything is removed.
+        # Compute all scores first: removing channels shifts the indices.
         lowest = [self._lowest(group, size, share, scores) for group, size in self._sizes()]
         for root, handler, places in lowest:
             if places:
@@ -75,7 +75,7 @@ class Channels:
     def _lowest(
         self, group: Any, size: int, share: float, scores: Scores
     ) -> tuple[nn.Module, Any, list[int]]:
-        """Return a group's first layer, how it is cut, and the places of the channels to go."""
+        """Return a group's first layer, its pruning function, and the channels to remove."""
         root, handler = group[0].dep.target.module, group[0].dep.handler
         whole = self._whole.get(id(root), size)
         n_removed = size - max(1, whole - round(share * whole))
@@ -87,18 +87,18 @@ class Channels:
         return root, handler, sorted(i + b * size for b in range(len(blocks)) for i in lowest)
 
     def history(self) -> list[Any]:
-        """What was removed so far, in values of JSON that :meth:`replay` reads."""
+        """Return the removed channels as JSON values for :meth:`replay`."""
         return [
             [name, bool(is_output), [int(place) for place in places]]
             for name, is_output, places in self._graph.pruning_history()
         ]
 
     def replay(self, history: list[Any]) -> None:
-        """Remove from a new copy of the model what another one lost."""
+        """Remove the channels in a history from a new copy of the model."""
         self._graph.load_pruning_history(history)
 
     def _sizes(self) -> Any:
-        """Yield every group whose channels can go, and its number of channels in one block."""
+        """Yield every prunable group and its number of channels per block."""
         for group in self._graph.get_all_groups(
             ignored_layers=self._pruner.ignored_layers, root_module_types=_ROOTS
         ):
@@ -118,10 +118,10 @@ class Channels:
             self.model.train(training)
 
 
-def _kept_whole(model: nn.Module) -> list[nn.Module]:
-    """Layers whose outputs stay: the head, and an attention's queries, keys and values.
+def _unprunable(model: nn.Module) -> list[nn.Module]:
+    """Return the layers whose outputs must stay: the head, and an attention's projections.
 
-    The heads of an attention are read by reshaping to a fixed number and width.
+    Attention reshapes its projections to a fixed number and width of heads.
     """
     kept = head_modules(model)
     for module in model.modules():

@@ -1,4 +1,4 @@
-"""Weights given in a file: read without unpickling anything else, and fitted to a model."""
+"""Read checkpoints without unpickling other objects, and load them into a model."""
 
 import pickle
 import warnings
@@ -21,7 +21,7 @@ _NAMED = 3
 def read_checkpoint(path: str) -> State:
     """Read a state dict from a safetensors file, or from a torch file that holds tensors only.
 
-    A state dict nested under ``state_dict``, ``model_state_dict`` or ``model`` is taken out.
+    A state dict may be nested under ``state_dict``, ``model_state_dict`` or ``model``.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def read_checkpoint(path: str) -> State:
             "code: it is not opened; save model.state_dict() instead, best as safetensors"
         ) from None
     except Exception as error:
-        # A damaged file fails in whatever way its bytes happen to be read.
+        # A damaged file can raise any exception.
         reason = one_line(error)
         raise UserError(f"{where} cannot be read: {reason}") from None
     return _tensors(content, where)
@@ -56,37 +56,41 @@ def _tensors(content: Any, where: str) -> State:
             break
         content = content[nested]
     if not isinstance(content, Mapping) or not content:
-        raise UserError(f"{where} holds no state dict: expected tensors by name")
+        raise UserError(f"{where} has no state dict: expected tensors by name")
     other = [str(key) for key, value in content.items() if not isinstance(value, torch.Tensor)]
     if other:
-        raise UserError(f"{where} holds no state dict: {_first(other)} are no tensors")
+        raise UserError(f"{where} has no state dict: {_first(other)} are not tensors")
     return dict(content)
 
 
 def load_checkpoint(model: nn.Module, state: State, path: str) -> str | None:
-    """Put a state dict into a model; return what could not be used, in words.
+    """Load a state dict into a model; return a remark on unused weights.
 
-    A prefix that all names share (``module.``, ``model.``) is taken off. The head keeps its drawn
-    weights where the file has none, or one of another shape: another number of classes.
+    A common prefix of all names (``module.``, ``model.``) is removed. The head keeps its random
+    weights if the file has none, or one for another number of classes.
 
     Raises
     ------
     UserError
-        Anything else is missing, left over or of another shape; the first few names are given.
+        Other weights are missing, superfluous or of another shape; the message has some names.
     """
-    own = model.state_dict()
-    given = _without_prefix(state, own)
+    expected = model.state_dict()
+    loaded = _without_prefix(state, expected)
     head = _head_names(model)
-    fits = {name: t for name, t in given.items() if name in own and t.shape == own[name].shape}
-    # Counters of batches that old versions of torch did not keep.
-    optional = {name for name in own if name.endswith("num_batches_tracked")}
+    fits = {
+        name: t
+        for name, t in loaded.items()
+        if name in expected and t.shape == expected[name].shape
+    }
+    # Batch counters, missing in files of old versions of torch.
+    optional = {name for name in expected if name.endswith("num_batches_tracked")}
     head_left = {name for name in head if name not in fits}
     if head_left:
-        # A weight alone, beside a drawn bias, would be no head at all.
+        # Load the head completely or not at all.
         fits = {name: t for name, t in fits.items() if name not in head}
-    missing = sorted(own.keys() - given.keys() - head - optional)
-    shaped = sorted((given.keys() & own.keys()) - fits.keys() - head)
-    unknown = sorted(given.keys() - own.keys() - head)
+    missing = sorted(expected.keys() - loaded.keys() - head - optional)
+    shaped = sorted((loaded.keys() & expected.keys()) - fits.keys() - head)
+    unknown = sorted(loaded.keys() - expected.keys() - head)
     for names, what in (
         (missing, "not in the file"),
         (unknown, "not in the model"),
@@ -97,15 +101,15 @@ def load_checkpoint(model: nn.Module, state: State, path: str) -> str | None:
     model.load_state_dict(fits, strict=False)
     if not head_left:
         return None
-    classes = next((len(given[name]) for name in sorted(head_left) if name in given), None)
+    classes = next((len(loaded[name]) for name in sorted(head_left) if name in loaded), None)
     found = "none" if classes is None else f"one of {classes} classes"
     return f"the head is a new one: the checkpoint has {found}"
 
 
 def classes_and_channels(model: nn.Module, state: State) -> tuple[int | None, int | None]:
-    """Classes of the head that a state dict holds, and channels of its first convolution.
+    """Return the classes of a state dict's head and the channels of its first convolution.
 
-    None where the state dict has no tensor of that name.
+    They are None if the state dict lacks the tensor.
 
     Parameters
     ----------
@@ -114,12 +118,12 @@ def classes_and_channels(model: nn.Module, state: State) -> tuple[int | None, in
     state : dict
         The state dict.
     """
-    given = _without_prefix(state, model.state_dict())
-    heads = [given[name] for name in sorted(_head_names(model)) if name in given]
+    tensors = _without_prefix(state, model.state_dict())
+    heads = [tensors[name] for name in sorted(_head_names(model)) if name in tensors]
     classes = next((len(tensor) for tensor in heads if tensor.ndim), None)
     for name, module in model.named_modules():
         if isinstance(module, nn.Conv2d):
-            weight = given.get(f"{name}.weight")
+            weight = tensors.get(f"{name}.weight")
             if weight is None or weight.ndim != 4:
                 return classes, None
             return classes, int(weight.shape[1]) * module.groups

@@ -1,4 +1,4 @@
-"""Making a model by name, and naming its prunable weights."""
+"""Create models by name, with random, pretrained or checkpoint weights."""
 
 import difflib
 import hashlib
@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import nn
 
-import analysis.models.tiny_cnn  # noqa: F401
 from analysis.errors import UserError, one_line
 from analysis.models.checkpoint import load_checkpoint, read_checkpoint
 from analysis.models.geometry import CROP_MODES, INTERPOLATIONS
@@ -21,7 +20,7 @@ timm = import_timm()
 
 
 def model_names() -> list[str]:
-    """Names of all models that can be made, sorted; those registered here are among timm's."""
+    """Return the sorted names of all models."""
     return list(timm.list_models())
 
 
@@ -35,29 +34,29 @@ def resolve(
     pretrained: bool = False,
     checkpoint: str | None = None,
 ) -> ModelSpec:
-    """Find the input size of a model, count its weights, and see that given ones fit.
+    """Resolve the input size of a model, count its weights, and check a checkpoint.
 
-    The size asked for wins; a model for tiny images takes the dataset's own size; any other takes
-    the size it was designed for. With given weights the input is normalized as timm's
-    configuration of the model says, where it says so.
+    ``image_size`` wins; a model for tiny images takes the dataset's native size, any other the size
+    it was designed for. With pretrained or checkpoint weights the input is normalized by timm's
+    configuration of the model, if it has one.
 
     Raises
     ------
     UserError
-        timm knows no model of that name, it cannot be made for such an input, or the weights
-        cannot be had or do not fit.
+        The model is unknown, does not support the input, or the weights are unavailable or do not
+        fit.
     """
     if not timm.is_model(name):
         near = difflib.get_close_matches(name, timm.list_models(), n=3)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         if Path(name).suffix:
-            hint = f"; a file of a model is given with --models dense={name}, and is not trained"
+            hint = f"; a model file is evaluated, not trained: --models dense={name}"
         raise UserError(f"model '{name}': timm has no model of that name{hint}")
-    asked = (image_size, image_size) if image_size else None
-    model = _create(name, n_classes, channels, asked)
+    requested = (image_size, image_size) if image_size else None
+    model = _create(name, n_classes, channels, requested)
     cfg = dict(getattr(model, "pretrained_cfg", None) or {})
     designed = cfg.get("input_size") or (channels, 224, 224)
-    size = asked or (native_size if cfg.get("native_size") else None) or tuple(designed[-2:])
+    size = requested or (native_size if cfg.get("native_size") else None) or tuple(designed[-2:])
     spec = ModelSpec(
         name=name,
         n_classes=n_classes,
@@ -79,7 +78,7 @@ def _with_weights(spec: ModelSpec, cfg: dict[str, Any]) -> ModelSpec:
         mean, std = (_per_channel(data[key], spec.channels) for key in ("mean", "std"))
         spec = replace(spec, mean=mean, std=std)
         if spec.image_size == tuple(data["input_size"][-2:]):
-            # At another size its crop would not be its own.
+            # The crop belongs to the configured size.
             spec = replace(spec, **own_geometry(data))
     digest = None
     if spec.checkpoint is not None:
@@ -88,29 +87,29 @@ def _with_weights(spec: ModelSpec, cfg: dict[str, Any]) -> ModelSpec:
 
 
 def own_geometry(data: dict[str, Any]) -> dict[str, Any]:
-    """Resize mode, crop and interpolation of timm's configuration of a model."""
-    how = str(data.get("interpolation", "bicubic"))
+    """Return resize mode, crop and interpolation of timm's configuration of a model."""
+    interpolation = str(data.get("interpolation", "bicubic"))
     return {
         "resize": CROP_MODES.get(str(data.get("crop_mode", "center")), "crop"),
         "crop_pct": float(data.get("crop_pct") or 1.0),
-        "interpolation": how if how in INTERPOLATIONS else "bilinear",
+        "interpolation": interpolation if interpolation in INTERPOLATIONS else "bilinear",
     }
 
 
 def _per_channel(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
-    # Weights for colour are summed to grey by timm; the input is normalized by the mean.
+    # timm sums colour weights for grey input; normalize by the mean.
     return tuple(values) if len(values) == channels else (sum(values) / len(values),) * channels
 
 
 def start(spec: ModelSpec) -> tuple[nn.Module, str | None]:
-    """Make the model with the weights training starts from; say what of given ones is not used.
+    """Create the model with its initial weights; return a remark on unused weights.
 
-    Drawn weights come from torch's generator: seed it first.
+    Random weights come from torch's generator: seed it first.
 
     Raises
     ------
     UserError
-        The given weights cannot be had, or do not fit.
+        The weights are unavailable or do not fit.
     """
     if spec.pretrained:
         model = _create_pretrained(spec)
@@ -128,24 +127,23 @@ def _create_pretrained(spec: ModelSpec) -> nn.Module:
     try:
         return _create(spec.name, spec.n_classes, spec.channels, spec.image_size, pretrained=True)
     except Exception as error:
-        # Whatever the hub's client raises: offline, no such host, no such file, no such weights.
+        # The hub's client raises many kinds of errors.
         reason = one_line(error)
         raise UserError(
-            f"--pretrained: the weights of '{spec.name}' cannot be had ({reason}); they are "
-            "fetched from the Hugging Face hub once, which needs a network and HF_HUB_OFFLINE "
+            f"--pretrained: the weights of '{spec.name}' are not available ({reason}); they are "
+            "downloaded from the Hugging Face hub once, which needs a network and HF_HUB_OFFLINE "
             "unset; --checkpoint FILE takes weights you have"
         ) from error
 
 
 def create(spec: ModelSpec) -> nn.Module:
-    """Make the model with newly drawn weights, channels last; seed torch's generator first."""
+    """Create the model with random weights, channels last; seed torch's generator first."""
     return _channels_last(_create(spec.name, spec.n_classes, spec.channels, spec.image_size))
 
 
 def _channels_last(model: nn.Module) -> nn.Module:
-    # Not by Tensor.contiguous, which takes depthwise and 1 x 1 weights to be in that layout
-    # already and leaves their convolutions on the slow path (1.6 times a MobileNet's step).
-    # (torch's own types do not know the argument.)
+    # Not Tensor.contiguous, which leaves depthwise and 1 x 1 weights unchanged and their
+    # convolutions slow (1.6 times a MobileNet's step). torch's types lack the argument.
     return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
@@ -161,7 +159,7 @@ def _create(
                 pass
         return timm.create_model(name, **options)
     except (RuntimeError, ValueError, AssertionError, TypeError) as error:
-        raise UserError(f"model '{name}' cannot be made: {error}") from error
+        raise UserError(f"model '{name}' cannot be created: {error}") from error
 
 
 def _check_forward(model: nn.Module, spec: ModelSpec) -> None:
@@ -176,6 +174,56 @@ def _check_forward(model: nn.Module, spec: ModelSpec) -> None:
         ) from error
     if shape != (2, spec.n_classes):
         raise UserError(
-            f"model '{spec.name}' gives outputs of shape {shape} where (2, {spec.n_classes}) was "
-            "expected: it is no plain image classifier"
+            f"model '{spec.name}' has outputs of shape {shape}; expected (2, {spec.n_classes}): "
+            "it is not a plain image classifier"
         )
+
+
+WIDTHS = (16, 32, 64)
+
+
+class TinyCNN(nn.Module):
+    """``tiny_cnn``: three convolutions for images of 8 to 32 pixels, 24 thousand weights.
+
+    Convolution, batch norm and ReLU three times, mean over positions, one linear layer.
+
+    Input (B, in_chans, H, W) of any size from 4 x 4, output (B, num_classes) logits.
+    """
+
+    def __init__(self, num_classes: int = 10, in_chans: int = 1) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        layers: list[nn.Module] = []
+        width = in_chans
+        for i, wider in enumerate(WIDTHS):
+            layers += [
+                nn.Conv2d(width, wider, 3, stride=1 if i == 0 else 2, padding=1, bias=False),
+                nn.BatchNorm2d(wider),
+                nn.ReLU(inplace=True),
+            ]
+            width = wider
+        self.features = nn.Sequential(*layers)
+        self.fc = nn.Linear(width, num_classes)
+
+    def get_classifier(self) -> nn.Module:
+        """Return the classifier head, as timm's models do."""
+        return self.fc
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Return the logits of a batch."""
+        return self.fc(self.features(images).mean((2, 3)))
+
+
+@timm.models.register_model
+def tiny_cnn(pretrained: bool = False, **kwargs: Any) -> TinyCNN:
+    """Create a small convolutional network for tiny images, without pretrained weights."""
+    if pretrained:
+        raise ValueError("tiny_cnn has no pretrained weights")
+    known = {key: kwargs[key] for key in ("num_classes", "in_chans") if key in kwargs}
+    model = TinyCNN(**known)
+    model.pretrained_cfg = {  # type: ignore[assignment]
+        "input_size": (known.get("in_chans", 1), 32, 32),
+        "native_size": True,
+        "classifier": "fc",
+    }
+    return model

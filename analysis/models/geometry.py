@@ -1,4 +1,4 @@
-"""How a picture is brought to the size of a model's input: resized, cropped, squashed or padded."""
+"""Bring images to a model's input size: resize, crop, squash or pad."""
 
 import math
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _FILTERS = {
     "lanczos": Image.Resampling.LANCZOS,
 }
 INTERPOLATIONS = tuple(_FILTERS)
-# What timm calls the ways to resize.
+# timm's names of the resize modes.
 CROP_MODES = {"center": "crop", "squash": "squash", "border": "pad"}
 
 
@@ -48,14 +48,14 @@ class Geometry:
 
     @property
     def key(self) -> str:
-        """Name of files with such pixels."""
+        """Name of files with these pixels."""
         name = f"{self.size[0]}x{self.size[1]}x{self.channels}"
         if (self.resize, self.crop_pct, self.interpolation) == ("crop", None, "bicubic"):
             return name
         return f"{name}-{self.resize}-{self.crop_pct or 0:g}-{self.interpolation}"
 
     def pixels(self, image: Image.Image) -> npt.NDArray[np.uint8]:
-        """Picture as uint8 [C, H, W]."""
+        """Convert an image to uint8 [C, H, W]."""
         picture = self._resized(image.convert("L" if self.channels == 1 else "RGB"))
         pixels = np.asarray(picture)
         return pixels[None] if self.channels == 1 else pixels.transpose(2, 0, 1)
@@ -101,7 +101,7 @@ def _longer_side(picture: Image.Image, to: tuple[int, ...], how: Image.Resamplin
 
 
 def _centre(picture: Image.Image, height: int, width: int) -> Image.Image:
-    """Cut out the centre; what lies outside the picture is black."""
+    """Cut out the centre; pixels outside the image are black."""
     if picture.size == (width, height):
         return picture
     left = round((picture.size[0] - width) / 2.0)

@@ -1,4 +1,4 @@
-"""Weights stored in few bits a piece, and unpacked whenever they are used."""
+"""Pack weights into few bits, unpacked on use."""
 
 from collections.abc import Collection
 
@@ -10,7 +10,7 @@ from analysis.models.weights import layers
 
 
 def pack_weights(model: nn.Module, bits: int, *, but: Collection[str] = ()) -> None:
-    """Replace the weights of all convolutions and linear layers, in place, by packed ones.
+    """Pack the weights of all convolutions and linear layers in place.
 
     Symmetric, one scale an output channel: ``q = round(w / s)`` in ``-m..m`` with
     ``m = 2^(bits - 1) - 1`` and ``s = max |w| / m``; the layer computes with ``q s``. 0 stays 0.
@@ -20,18 +20,18 @@ def pack_weights(model: nn.Module, bits: int, *, but: Collection[str] = ()) -> N
     bits : int
         8, a byte a weight, or 4, two weights a byte.
     but : collection of str
-        Names of layers that are left as they are.
+        Names of layers to leave unchanged.
     """
     for name, module in layers(model).items():
         if name not in but:
             weight = module.get_parameter("weight").requires_grad_(False)
             packed = Packed(weight.shape, bits)
-            # Unsafe: what is stored has another type and shape than the weight it stands for.
+            # Unsafe: the stored tensor has another type and shape than the weight.
             parametrize.register_parametrization(module, "weight", packed, unsafe=True)
 
 
 class Packed(nn.Module):
-    """Between a float weight [outputs, ...] and its integers with a float32 scale an output."""
+    """The parametrization of a float weight [outputs, ...] by integers and a scale per output."""
 
     def __init__(self, shape: torch.Size, bits: int) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class Packed(nn.Module):
         return (quantized if self.bits == 8 else pack_pairs(quantized)), scale
 
     def forward(self, stored: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
-        """Unpack: the weight the layer computes with."""
+        """Unpack the weight."""
         n = self.shape[1:].numel()
         quantized = stored if self.bits == 8 else unpack_pairs(stored, n)
         return (quantized * scale[:, None]).view(self.shape)
@@ -63,7 +63,7 @@ def pack_pairs(values: torch.Tensor) -> torch.Tensor:
 
 
 def unpack_pairs(packed: torch.Tensor, n: int) -> torch.Tensor:
-    """Unpack what :func:`pack_pairs` packed: int8 [rows, n]."""
-    # Shifts of signed bytes carry the sign along: ten times as fast as comparing.
+    """Unpack the result of :func:`pack_pairs`: int8 [rows, n]."""
+    # Shifts of signed bytes keep the sign: ten times as fast as comparing.
     signed = packed.view(torch.int8)
     return torch.stack([(signed << 4) >> 4, signed >> 4], dim=2).flatten(1)[:, :n]

@@ -1,4 +1,4 @@
-"""What a module of torch computes just before its last layer."""
+"""Compute the features of torch modules before their last layer."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ from analysis.stats.features import pooled
 
 _LINEAR = ("Linear", "LinearReLU", "NonDynamicallyQuantizableLinear")
 _MAPS = ("Conv1d", "Conv2d", "Conv3d")
-# Operators of a program, and which of their arguments is what they are given.
+# Operators of a program: index of their input, and whether it is a feature map.
 _OPERATORS = {
     "aten.linear.default": (0, False), "aten.addmm.default": (1, False),
     "aten.mm.default": (0, False), "aten.matmul.default": (0, False),
@@ -23,18 +23,18 @@ Run = Callable[[Array | torch.Tensor], Array]
 
 
 def pre_logits(model: Any, images: torch.Tensor) -> torch.Tensor:
-    """Features before the head, (N, D), of a model of timm's or one with the same two methods."""
+    """Return the features before the head, (N, D), of a model with timm's two methods."""
     found = model.forward_head(model.forward_features(images), pre_logits=True)
     if not isinstance(found, torch.Tensor) or found.ndim < 2 or len(found) != len(images):
-        raise TypeError("forward_head gives no features")
+        raise TypeError("forward_head returns no features")
     return found.flatten(1)
 
 
 def module_features(module: nn.Module, device: str) -> Run | None:
-    """Run a module up to its last layer, (N, D) for N images; None where none can be told.
+    """Return a function that runs a module up to its last layer, (N, D); None if unknown.
 
-    A module with ``forward_features`` and ``forward_head`` says itself where that is; of others it
-    is what the linear layer, or convolution, takes that is called last.
+    With ``forward_features`` and ``forward_head`` these are used; otherwise the features are the
+    input of the last linear layer or convolution called.
     """
     if all(hasattr(module, name) for name in ("forward_features", "forward_head")):
         return _on_arrays(lambda images: pre_logits(module, images), device)
@@ -47,9 +47,9 @@ def module_features(module: nn.Module, device: str) -> Run | None:
 def _hooked(module: nn.Module, layers: list[nn.Module], images: torch.Tensor) -> Any:
     seen: list[tuple[nn.Module, torch.Tensor]] = []
 
-    def note(layer: nn.Module, given: tuple[Any, ...]) -> None:
-        if given and isinstance(given[0], torch.Tensor):
-            seen[:] = [(layer, given[0])]
+    def note(layer: nn.Module, inputs: tuple[Any, ...]) -> None:
+        if inputs and isinstance(inputs[0], torch.Tensor):
+            seen[:] = [(layer, inputs[0])]
 
     hooks = [layer.register_forward_pre_hook(note) for layer in layers]
     try:
@@ -64,16 +64,16 @@ def _hooked(module: nn.Module, layers: list[nn.Module], images: torch.Tensor) ->
 
 
 class _UpTo(torch.fx.Interpreter):
-    """A program run once, with what one of its nodes is given."""
+    """A program run once, recording the input of one of its nodes."""
 
     def __init__(self, module: torch.fx.GraphModule, node: Any, place: int) -> None:
         super().__init__(module)
         self._node, self._place = node, place
-        self.given: Any = None
+        self.recorded: Any = None
 
     def run_node(self, n: Any) -> Any:
         if n is self._node:
-            self.given = self.fetch_args_kwargs_from_env(n)[0][self._place]
+            self.recorded = self.fetch_args_kwargs_from_env(n)[0][self._place]
         return super().run_node(n)
 
 
@@ -86,7 +86,7 @@ def _of_program(module: torch.fx.GraphModule, device: str) -> Run | None:
     def run(images: torch.Tensor) -> Any:
         interpreter = _UpTo(module, nodes[-1], place)
         interpreter.run(images)
-        return interpreter.given, is_map
+        return interpreter.recorded, is_map
 
     return _on_arrays(run, device)
 

@@ -1,4 +1,4 @@
-"""What a model is, in figures: importable without torch."""
+"""The description of a model; importable without torch."""
 
 from dataclasses import dataclass
 
@@ -9,13 +9,12 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """What it takes to make the same model again, and what it is like.
+    """The description of a model, sufficient to recreate it.
 
     ``image_size`` is (height, width) of its input, ``parameters`` counts all weights, ``prunable``
-    those that pruning may remove. ``pretrained`` and ``checkpoint`` say where its first weights
-    come from, ``weights_note`` what of them could not be used, and ``mean`` and ``std``, a channel
-    each, how its input is normalized where they ask for it; so do ``resize``, ``crop_pct`` and
-    ``interpolation`` for how pictures are brought to its size.
+    those that pruning may remove. ``pretrained`` and ``checkpoint`` are the source of its initial
+    weights, ``weights_note`` is a remark on unused ones. ``mean`` and ``std`` per channel,
+    ``resize``, ``crop_pct`` and ``interpolation`` are the preprocessing of these weights.
     """
 
     name: str
@@ -36,7 +35,7 @@ class ModelSpec:
 
     @property
     def geometry(self) -> Geometry:
-        """How pictures become its input."""
+        """Geometry of its input."""
         return Geometry(
             self.image_size, self.channels, self.resize, self.crop_pct, self.interpolation
         )

@@ -1,7 +1,7 @@
-"""Importing timm beside a torchvision built for another torch.
+"""Import timm beside a torchvision built for another torch.
 
-On PyPI torchvision is a CUDA build; beside a CPU-only torch its compiled operators do not load and
-``import timm`` dies, although none of them is needed here.
+torchvision on PyPI is a CUDA build; beside a CPU-only torch its operators do not load and ``import
+timm`` fails, although none of them is needed here.
 """
 
 import importlib
@@ -12,7 +12,7 @@ _LIBRARY: list[Any] = []
 
 
 def import_timm() -> Any:
-    """Import timm; where torchvision's operators alone are missing, declare them and try again."""
+    """Import timm; if only torchvision's operators are missing, declare them and retry."""
     try:
         return importlib.import_module("timm")
     except RuntimeError as error:

@@ -1,11 +1,11 @@
-"""The prunable weights of a model, their sparsity, and what a model takes to store."""
+"""The prunable weights of a model, their sparsity, and the model's stored size."""
 
 import torch
 from torch import nn
 
 
 def head_modules(model: nn.Module) -> list[nn.Module]:
-    """Return the classifier head of a model: mostly one layer, in distilled models two."""
+    """Return the classifier head of a model, one layer, or two in distilled models."""
     find_head = getattr(model, "get_classifier", None)
     head = find_head() if callable(find_head) else None
     heads = head if isinstance(head, tuple | list) else [head]
@@ -13,28 +13,28 @@ def head_modules(model: nn.Module) -> list[nn.Module]:
 
 
 def prunable(model: nn.Module) -> dict[str, nn.Module]:
-    """Modules whose ``weight`` pruning may remove, by name.
+    """Return the modules with a prunable ``weight`` by name.
 
-    All convolutions and linear layers except the classifier head; batch norm and biases stay. The
-    rule is that of Hooker et al. 2019.
+    These are all convolutions and linear layers except the classifier head, without batch norms and
+    biases, as in Hooker et al. 2019.
     """
     kept = {id(module) for top in head_modules(model) for module in top.modules()}
     return {name: module for name, module in layers(model).items() if id(module) not in kept}
 
 
 def layers(model: nn.Module) -> dict[str, nn.Module]:
-    """Convolutions and linear layers of a model by name, the classifier head among them."""
+    """Return the convolutions and linear layers of a model by name, including the head."""
     kinds = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
     return {name: module for name, module in model.named_modules() if isinstance(module, kinds)}
 
 
 def prunable_weights(model: nn.Module) -> dict[str, torch.Tensor]:
-    """Weights that pruning may remove, by module name."""
+    """Return the prunable weights by module name."""
     return {name: module.get_parameter("weight") for name, module in prunable(model).items()}
 
 
 def measured_sparsity(model: nn.Module, dense: int | None = None) -> float:
-    """Sparsity, 0..1: the share of the dense model's prunable weights that are 0 or removed.
+    """Return the sparsity, 0..1: the share of dense prunable weights that are 0 or removed.
 
     Parameters
     ----------
@@ -48,6 +48,6 @@ def measured_sparsity(model: nn.Module, dense: int | None = None) -> float:
 
 
 def stored_bytes(model: nn.Module) -> int:
-    """Bytes of all parameters and buffers as stored."""
+    """Return the bytes of all parameters and buffers as stored."""
     tensors = [*model.parameters(), *model.buffers()]
     return sum(t.numel() * t.element_size() for t in tensors)

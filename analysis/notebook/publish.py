@@ -13,7 +13,7 @@ from analysis.errors import RunError, UserError
 from analysis.execution.local import usable_cores
 from analysis.importing.images import bare_table
 from analysis.importing.pipeline import IMAGES
-from analysis.importing.record import SPEC, add_runs, fingerprint, note_of_runs, runs_said
+from analysis.importing.record import SPEC, add_runs, fingerprint, interrupted_runs, note_of_runs
 from analysis.notebook.given import Labels, Run
 from analysis.notebook.pictures import Pictures
 from analysis.outputs.features import reduced
@@ -65,7 +65,7 @@ def write(
     folder = cache.sweep(name)
     try:
         with folder.locked():
-            old = there(folder) - runs_said(folder.cut_off)
+            old = there(folder) - interrupted_runs(folder.cut_off)
             again = [f"{v}@{s}" for v, s in runs if (v, s) in old]
             if again and not overwrite:
                 raise UserError(

@@ -1,5 +1,5 @@
-"""Shifted images: test images corrupted, or other images of the same classes.
+"""Shifts: corrupted test images, or other images of the same classes.
 
-``parse`` reads what is asked for, ``inputs`` makes the pixels, ``corruptions`` are the 15
-corruptions by name.
+``parse`` reads the options, ``inputs`` makes the pixels, ``corruptions`` has the 15 corruptions by
+name.
 """

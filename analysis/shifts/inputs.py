@@ -1,6 +1,6 @@
-"""Model inputs of shifts: the test images corrupted, or other images of the same classes.
+"""Make the model inputs of shifts: corrupted test images, or other images of the same classes.
 
-Made once for all runs, from the uint8 pixels at the model's input size, like the clean inputs.
+They are made once for all runs from the uint8 pixels at the model's input size.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ from analysis.shifts.corruptions.apply import corrupt
 from analysis.shifts.corruptions.registry import corruption
 
 _BLOCK = 256
-# Below about a second of work, starting processes takes longer than they save.
+# Below about a second of work, processes take longer to start than they save.
 _FEW_VALUES = 20_000_000
 
 
@@ -42,12 +42,12 @@ class Natural:
 
 
 def check_shifts(shifts: Iterable[Shift]) -> None:
-    """Check that every corruption is there.
+    """Check that every corruption is registered.
 
     Raises
     ------
     UserError
-        One is not.
+        A corruption is unknown.
     """
     for shift in shifts:
         if shift.corruption is not None:
@@ -55,17 +55,17 @@ def check_shifts(shifts: Iterable[Shift]) -> None:
 
 
 def open_natural(shift: Shift, dataset: Dataset, *, is_own: bool = False) -> Natural:
-    """Open a natural shift: its test split, or all of it where it has one split alone.
+    """Open a natural shift: its test split, or all images of unsplit data.
 
-    Of the data that the sweep itself is of (``is_own``) it is the test split in any case: the rest
-    was trained on. Classes are matched by name; a part of the sweep's classes will do.
+    Of the sweep's own data (``is_own``) only the test split is used: the rest was trained on.
+    Classes are matched by name; a subset of the sweep's classes suffices.
 
     Raises
     ------
     UserError
-        The data cannot be opened, or have a class that the sweep has not.
+        The data cannot be opened, or have a class that the sweep lacks.
     """
-    # What is white in the sweep's images is white in these.
+    # The same white level as in the sweep's images.
     opened = open_dataset(shift.dataset or "", grey=dataset.grey)
     split = opened.test if opened.whole is None or is_own else opened.whole
     if not len(split):
@@ -78,9 +78,9 @@ def open_natural(shift: Shift, dataset: Dataset, *, is_own: bool = False) -> Nat
             f"--shift {shift.name}={shift.dataset}: {_some(unknown)}: no such class in the sweep's "
             f"data, which have {_some(dataset.class_names)}"
         )
-    own = np.zeros(len(opened.class_names), np.int64)
-    own[used] = [ids[opened.class_names[c]] for c in used]
-    matched = replace(split, labels=own[split.labels])
+    class_ids = np.zeros(len(opened.class_names), np.int64)
+    class_ids[used] = [ids[opened.class_names[c]] for c in used]
+    matched = replace(split, labels=class_ids[split.labels])
     names = "\0".join(opened.class_names[c] for c in used)
     digest = hashlib.sha256(f"{names}\0{split.digest()}".encode("utf-8", "surrogateescape"))
     notes = list(opened.notes)
@@ -103,12 +103,12 @@ def write_natural(
     *,
     progress: Progress,
 ) -> tuple[pa.Table, list[dict[str, str]]]:
-    """Decode a natural shift to ``<name>.npy``; return its table of images and what was left out.
+    """Decode a natural shift to ``<name>.npy``; return its table of images and left-out files.
 
     Raises
     ------
     UserError
-        None of its images can be used.
+        No image can be used.
     """
     folder.mkdir(parents=True, exist_ok=True)
     left_out = list(natural.left_out)
@@ -126,16 +126,16 @@ def write_corrupted(
     n_processes: int,
     progress: Progress,
 ) -> None:
-    """Corrupt the test images once for each of some shifts, to ``<name>.npy``."""
+    """Corrupt the test images once per shift, to ``<name>.npy``."""
     folder.mkdir(parents=True, exist_ok=True)
     source = clean.path(split)
     pixels = np.load(source, mmap_mode="r")
-    with ExitStack() as whole:
+    with ExitStack() as stack:
         targets = {}
         for shift in shifts:
-            labels = whole.enter_context(swapping(folder / f"{shift.name}-labels.npy"))
+            labels = stack.enter_context(swapping(folder / f"{shift.name}-labels.npy"))
             shutil.copyfile(clean.path(f"{split}-labels"), labels)
-            targets[shift.name] = whole.enter_context(swapping(folder / f"{shift.name}.npy"))
+            targets[shift.name] = stack.enter_context(swapping(folder / f"{shift.name}.npy"))
             np.lib.format.open_memmap(targets[shift.name], "w+", np.uint8, pixels.shape)
         blocks = [
             (source, targets[shift.name], shift.corruption, shift.severity, block)
@@ -164,7 +164,7 @@ def _corrupt(
 
 
 def corrupt_block(source: Path, target: Path, name: str, severity: int, block: range) -> None:
-    """Corrupt some images of one file into another."""
+    """Corrupt some images of one file into another file."""
     pixels, corrupted = np.load(source, mmap_mode="r"), np.load(target, mmap_mode="r+")
     for index in block:
         corrupted[index] = corrupt(pixels[index], name, severity)

@@ -1,4 +1,4 @@
-"""Which shifts are asked for: options, corruptions by name and severity, other images by SPEC."""
+"""Parse the shift options: corruptions by name and severity, other images by SPEC."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _ALL = "all"
 
 @dataclass(frozen=True)
 class ShiftOptions:
-    """What every run is predicted on besides the test images, as it is written."""
+    """The options of images to predict besides the test images."""
 
     corruptions: tuple[str, ...] = option(
         (),
@@ -34,15 +34,15 @@ class ShiftOptions:
 
 
 def parse_corruptions(items: Iterable[str]) -> tuple[Shift, ...]:
-    """Read ``NAME[=SEVERITY,…]`` items; ``all`` stands for every corruption.
+    """Parse ``NAME[=SEVERITY,…]`` items; ``all`` stands for every corruption.
 
-    A comma also separates names: ``fog,snow=1,5`` is fog at severity 3, snow at 1 and 5. What is
-    named twice is kept once.
+    A comma also separates names: ``fog,snow=1,5`` is fog at severity 3, snow at 1 and 5.
+    Repetitions are dropped.
 
     Raises
     ------
     UserError
-        There is no such corruption, or a severity is none of 1 to 5.
+        A corruption is unknown, or a severity is not 1 to 5.
     """
     shifts: list[Shift] = []
     for item in items:
@@ -80,16 +80,16 @@ def _severity(text: str, item: str) -> int:
         ) from None
 
 
-def shifts_from(given: dict[str, Any]) -> tuple[Shift, ...]:
-    """Read the shifts that options ask for, corruptions first.
+def shifts_from(options: dict[str, Any]) -> tuple[Shift, ...]:
+    """Parse the shifts in options, corruptions first.
 
     Raises
     ------
     UserError
         A corruption is unknown, or an item has another form.
     """
-    natural = parse_shifts(given.get("shift", ()))
-    if not given.get("corruptions"):
+    natural = parse_shifts(options.get("shift", ()))
+    if not options.get("corruptions"):
         return natural
 
-    return (*parse_corruptions(given["corruptions"]), *natural)
+    return (*parse_corruptions(options["corruptions"]), *natural)

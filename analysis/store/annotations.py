@@ -1,8 +1,8 @@
-"""``annotations/``: the answers of people, a file a study, a line an answer, only ever added to.
+"""``annotations/``: human studies, one append-only file a study, one line an answer.
 
-A line is on the disk before anybody is told that it is saved. What a killed process leaves of one
-is ended by the next writer, and passed over by readers. A lock orders the writers of one machine; a
-cache on another machine cannot be added to line by line, so there studies are only read.
+A line is flushed to disk before it is reported as saved. Readers skip an incomplete line of a
+killed process and the next writer ends it. A lock orders the writers of one machine; remote caches
+do not allow appending, so their studies are read-only.
 """
 
 import os
@@ -23,7 +23,7 @@ from analysis.store.study import (
     Consent,
     Design,
     Invitation,
-    Said,
+    Record,
     Study,
     Undo,
     Withdrawal,
@@ -48,7 +48,7 @@ class Annotations:
 
     @property
     def why_not_writable(self) -> str | None:
-        """Say why nothing can be added here; None where it can."""
+        """Explain why no answers can be added here; None if they can."""
         if isinstance(self.path, RemotePath):
             return (
                 "Answers are added to a file line by line, which a cache on another machine does "
@@ -58,12 +58,12 @@ class Annotations:
         return None
 
     def names(self) -> list[str]:
-        """Name the studies, in the order they were started."""
+        """Return the names of the studies in the order of their start."""
         found = filter(None, map(_NAME.fullmatch, atomic.child_names(self.path)))
         return [f"study-{number}" for number in sorted(int(one[1]) for one in found)]
 
     def stamp(self, name: str) -> str:
-        """Tell one state of a study from another, unread; empty where there is none."""
+        """Return a stamp that changes with the study's file, empty without one."""
         return atomic.stamp(self._file(name))
 
     def read(self, name: str) -> Study:
@@ -72,7 +72,7 @@ class Annotations:
         Raises
         ------
         CacheError
-            There is none of that name, or its first line is damaged.
+            There is no such study, or its first line is damaged.
         """
         return read_study(name, self._content(name), str(self._file(name)))
 
@@ -86,7 +86,7 @@ class Annotations:
             raise atomic.unreadable(path, error) from error
 
     def start(self, design: Design) -> str:
-        """Write the design of a new study, whole or not at all; return the study's name.
+        """Write the design of a new study atomically; return the study's name.
 
         Raises
         ------
@@ -101,20 +101,20 @@ class Annotations:
     def annotate(
         self, name: str, rater: str, image_id: int, category: str, comment: str = ""
     ) -> None:
-        """Add an answer; it is on the disk when this returns.
+        """Add an answer and flush it to disk.
 
         Raises
         ------
         UserError
-            There is no such study any more, or the cache is on another machine.
+            The study no longer exists, or the cache is on another machine.
         RunError
             The disk refused it.
         """
-        said = Annotation(rater, image_id, category, _now(), comment_text(comment))
-        self._append(name, said)
+        annotation = Annotation(rater, image_id, category, _now(), comment_text(comment))
+        self._append(name, annotation)
 
     def consent(self, name: str, rater: str) -> None:
-        """Write down that a rater agrees to the consent text, once.
+        """Record once that a rater agrees to the consent text.
 
         Raises
         ------
@@ -125,12 +125,12 @@ class Annotations:
             self._append(name, Consent(rater, _now()))
 
     def invite(self, name: str, rater: str) -> str:
-        """Give a rater a link of their own, or the one they have; return its token.
+        """Create a rater's own link unless there is one; return its token.
 
         Raises
         ------
         UserError
-            The name cannot be a rater's.
+            The name is not valid.
         RunError
             As :meth:`annotate`.
         """
@@ -139,11 +139,11 @@ class Annotations:
         if rater in study.invitations:
             return study.invitations[rater]
         self._append(name, Invitation(rater, secrets.token_urlsafe(_TOKEN_BYTES), _now()))
-        # The first one counts, should two have been made at once.
+        # If two were created at once, the first one counts.
         return self.read(name).invitations[rater]
 
     def withdraw(self, name: str, rater: str) -> None:
-        """Make a rater's link lead nowhere; answers stand, and another link can be given.
+        """Invalidate a rater's link; answers stay, and a new link can be created.
 
         Raises
         ------
@@ -155,9 +155,9 @@ class Annotations:
             self._append(name, Withdrawal(rater, token, _now()))
 
     def undo(self, name: str, rater: str) -> int | None:
-        """Take back the latest answer of a rater that stands; return its image, None without any.
+        """Undo a rater's latest answer; return its image, None without answers.
 
-        One to an image of practice where there is no other.
+        Practice answers are undone only after all others.
 
         Raises
         ------
@@ -173,14 +173,14 @@ class Annotations:
         return image_id
 
     def adopt(self, other: "Annotations") -> None:
-        """Take over the studies of another sweep of the same images, as new ones where they differ.
+        """Copy the studies of another sweep of the same images.
 
-        A study that both have, to the byte, is taken once.
+        Identical studies are copied once.
         """
-        here = {self._content(name) for name in self.names()}
+        own_contents = {self._content(name) for name in self.names()}
         for name in other.names():
             content = other._content(name)
-            if content in here:
+            if content in own_contents:
                 continue
             if isinstance(self.path, RemotePath):
                 self._add(content)
@@ -189,7 +189,7 @@ class Annotations:
                     self._add(content)
 
     def problems(self) -> list[str]:
-        """Say what is wrong with the studies, a line each; lines that were cut off are not."""
+        """List the problems of the studies, one line each; incomplete lines are none."""
         found = []
         for name in self.names():
             try:
@@ -198,7 +198,7 @@ class Annotations:
                 found.append(f"damaged: {FOLDER}/{name}.jsonl ({error})")
                 continue
             found += [
-                f"damaged: {FOLDER}/{name}.jsonl, line {number} (no answer to an image of the "
+                f"damaged: {FOLDER}/{name}.jsonl, line {number} (not an answer to an image of the "
                 "study; the other lines count)"
                 for number in study.damaged
             ]
@@ -206,14 +206,14 @@ class Annotations:
         others = set(atomic.sizes(self.path)) - expected
         return found + [f"foreign: {FOLDER}/{one} (no study)" for one in sorted(others)]
 
-    # --- how --------------------------------------------------------------------------------
+    # --- files ------------------------------------------------------------------------------
     def _file(self, name: str) -> Location:
         if not _NAME.fullmatch(f"{name}.jsonl"):
             raise CacheError(f"study '{name[:80]}': expected a name such as study-1")
         return self.path / f"{name}.jsonl"
 
     def _add(self, content: bytes) -> str:
-        """Write a new study under the next name that is free: nobody's is ever written over."""
+        """Write a new study under the next free name; never overwrite one."""
         last = self.names()[-1:] or ["study-0"]
         number = int(last[0].removeprefix("study-"))
         while True:
@@ -225,7 +225,7 @@ class Annotations:
             return f"study-{number}"
 
     def remove_if_empty(self) -> None:
-        """Remove the folder where it holds no study and nothing else that is not Lethe's own."""
+        """Remove the folder if it holds only Lethe's lock."""
         if isinstance(self.path, RemotePath) or not is_dir(self.path):
             return
         with self._locked():
@@ -234,15 +234,15 @@ class Annotations:
             (self.path / LOCK).unlink(missing_ok=True)
             self.path.rmdir()
 
-    def _append(self, name: str, said: Said) -> None:
+    def _append(self, name: str, record: Record) -> None:
         path = self._file(name)
         with self._locked():
             assert isinstance(path, Path)
             try:
-                _add_line(path, said.to_line().encode())
+                _add_line(path, record.to_line().encode())
             except FileNotFoundError:
                 raise UserError(
-                    f"{path} is not there any more: the sweep was renamed or removed while it was "
+                    f"{path} no longer exists: the sweep was renamed or removed while it was "
                     "annotated. Open it again."
                 ) from None
             except OSError as error:
@@ -257,7 +257,7 @@ class Annotations:
             raise UserError(why_not or "")
         try:
             if not is_dir(self._sweep):
-                raise UserError(f"{self._sweep} is not there any more; open the sweep again")
+                raise UserError(f"{self._sweep} no longer exists; open the sweep again")
             self.path.mkdir(exist_ok=True)
             lock = filelock.FileLock(self.path / LOCK, timeout=_PATIENCE)
             lock.acquire()
@@ -273,7 +273,7 @@ class Annotations:
 
 
 def _add_line(path: Path, line: bytes) -> None:
-    """Add a line to a file that is there, and see it on the disk."""
+    """Append a line to an existing file and flush it to disk."""
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | getattr(os, "O_BINARY", 0))
     try:
         is_cut_off = False

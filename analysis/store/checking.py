@@ -1,13 +1,13 @@
-"""What is read is what was written: files checked against the manifest, each once a process.
+"""Check the files of a sweep against its manifest: each on first reading, all on ``verify``.
 
-A file of this machine is known by its path, size, time of writing and inode. Large ones are hashed
-in the background, and count as they are until that is done. Of a file on another machine only the
-size is compared: its bytes would have to be fetched whole; ``verify`` does that.
+Local files are identified by path, size, modification time and inode. Large ones are hashed in the
+background and count as valid until then. Of remote files only the size is compared, since hashing
+would download them; ``verify`` does that.
 """
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +15,8 @@ from typing import TypeVar
 
 from analysis.errors import CacheError, DamageError, RunError
 from analysis.filesystem import Location, atomic
+from analysis.filesystem.atomic import links_out, sizes
+from analysis.filesystem.connection import TEMPORARY
 from analysis.store import publishing
 from analysis.store.manifest import FileRecord, Manifest
 
@@ -30,12 +32,12 @@ _owed: dict[str, tuple[str, str, "Future[str]"]] = {}
 
 
 def _identity(path: Path) -> _Identity:
-    said = os.stat(path)
-    return (f"{path}", said.st_size, said.st_mtime_ns, said.st_ino)
+    status = os.stat(path)
+    return (f"{path}", status.st_size, status.st_mtime_ns, status.st_ino)
 
 
 def _hashing(path: Path) -> "Future[str]":
-    """Hash a file that is not known yet: now, or in the background where it is large."""
+    """Hash a new file now, or in the background if it is large."""
     identity = _identity(path)
     with _turn:
         before = _known.get(identity[0])
@@ -72,12 +74,12 @@ def _is_unhashed(path: Location) -> bool:
 
 
 def finish() -> None:
-    """Wait for the large files that were opened in this process and are still being hashed.
+    """Wait until all large files opened in this process are hashed.
 
     Raises
     ------
     DamageError
-        One is not what was written.
+        A file has changed since it was written.
     """
     while _owed:
         path, (sha256, sweep, future) = _owed.popitem()
@@ -87,22 +89,22 @@ def finish() -> None:
 
 def _damaged(path: Location | str, sweep: str) -> DamageError:
     return DamageError(
-        f"{path} is damaged: it is not what was written; 'lethe verify {sweep}' lists what is "
-        "wrong, and the same sweep started again makes the missing runs again"
+        f"{path} is damaged: it has changed since it was written; 'lethe verify {sweep}' lists "
+        "what is wrong, and starting the sweep again makes the missing runs"
     )
 
 
 class Guard:
-    """Lets a sweep's files be read that are what the manifest says.
+    """Reads a sweep's files after checking them against the manifest.
 
     Parameters
     ----------
     sweep : Location
         The sweep's folder.
     read : callable
-        Reads the manifest anew.
+        Reads the current manifest.
     held : Manifest, optional
-        The one that the reader rests on; without it the newest counts.
+        The manifest to check against; the newest one by default.
     """
 
     def __init__(
@@ -114,42 +116,42 @@ class Guard:
         self._large: set[str] = set()
 
     def reading(self, paths: Sequence[Location], read: Callable[[list[Location]], T]) -> T:
-        """Read files, each checked against the manifest first, and see that they stayed the same.
+        """Check files against the manifest, and read them unless they change meanwhile.
 
         Raises
         ------
         DamageError
-            One is missing, or is not what was written.
+            A file is missing or has changed since it was written.
         RunError
-            They were written anew meanwhile.
+            The files were rewritten meanwhile.
         """
         for _ in range(_TRIES):
-            places = self._checked(paths)
-            before = self._states(places)
+            locations = self._checked(paths)
+            before = self._states(locations)
             try:
-                found = read(places)
+                found = read(locations)
             except DamageError:
-                if self._states(places) == before:
+                if self._states(locations) == before:
                     raise
                 continue
-            if self._states(places) == before:
+            if self._states(locations) == before:
                 return found
         raise self._changed()
 
-    def place(self, path: Location) -> Location:
-        """Return where a file lies, after it is checked against the manifest."""
+    def location_of(self, path: Location) -> Location:
+        """Return the current path of a file after checking it against the manifest."""
         return self._checked([path])[0]
 
     def unhashed(self) -> list[str]:
-        """Name the large files that were opened and are still being hashed, sorted.
+        """Return the sorted names of opened large files that are still being hashed.
 
         Raises
         ------
         DamageError
-            One of them turned out not to be what was written.
+            One of them has changed since it was written.
         """
-        places = {name: self._check(self._sweep / name) for name in sorted(self._large)}
-        return [name for name, place in places.items() if _is_unhashed(place)]
+        locations = {name: self._check(self._sweep / name) for name in sorted(self._large)}
+        return [name for name, location in locations.items() if _is_unhashed(location)]
 
     def _checked(self, paths: Sequence[Location]) -> list[Location]:
         if len(paths) < 2:
@@ -159,25 +161,25 @@ class Guard:
 
     def _check(self, path: Location) -> Location:
         relative = atomic.relative(path, self._sweep)
-        place = publishing.current(self._sweep, path)
+        location = publishing.current(self._sweep, path)
         record = self._record(relative)
-        is_known = not isinstance(place, Path) and relative in self._opened
+        is_known = not isinstance(location, Path) and relative in self._opened
         if record is None or (is_known and self._opened[relative] == record.sha256):
-            return place
-        if not self._is_written(place, record):
-            # The reader may have taken a manifest just before another was published.
-            newest = self._anew()
-            place = publishing.current(self._sweep, path)
+            return location
+        if not self._is_written(location, record):
+            # Another manifest may have been published just now.
+            newest = self._reread()
+            location = publishing.current(self._sweep, path)
             record = newest.files.get(relative)
-            if record is None or not self._is_written(place, record):
+            if record is None or not self._is_written(location, record):
                 raise _damaged(path, self._sweep.name)
             self._adopt(newest)
-        if isinstance(place, Path) and record.size > LARGE:
+        if isinstance(location, Path) and record.size > LARGE:
             self._large.add(relative)
             with suppress(FileNotFoundError):
-                _owed[f"{place}"] = (record.sha256, self._sweep.name, _hashing(place))
+                _owed[f"{location}"] = (record.sha256, self._sweep.name, _hashing(location))
         self._opened[relative] = record.sha256
-        return place
+        return location
 
     def _record(self, relative: str) -> FileRecord | None:
         if self._held is not None:
@@ -186,15 +188,15 @@ class Guard:
         if not stamp:
             return None
         if self._newest[0] != stamp:
-            self._newest = (stamp, self._anew().files)
+            self._newest = (stamp, self._reread().files)
         return self._newest[1].get(relative)
 
-    def _anew(self) -> Manifest:
+    def _reread(self) -> Manifest:
         try:
             return self._read()
         except DamageError:
             raise
-        except CacheError:  # it has none: it was removed
+        except CacheError:  # the sweep was removed
             raise self._changed() from None
 
     def _adopt(self, newest: Manifest) -> None:
@@ -212,30 +214,91 @@ class Guard:
 
     def _changed(self) -> RunError:
         return RunError(
-            f"sweep '{self._sweep.name}' was written anew while it was read; open it again"
+            f"sweep '{self._sweep.name}' was rewritten while it was read; open it again"
         )
 
     @staticmethod
-    def _is_written(place: Location, record: FileRecord) -> bool:
+    def _is_written(location: Location, record: FileRecord) -> bool:
         try:
-            if atomic.size(place) != record.size:
+            if atomic.size(location) != record.size:
                 return False
-            if not isinstance(place, Path):
+            if not isinstance(location, Path):
                 return True
-            future = _hashing(place)
-            # Another thread that hashes a small file is waited for.
+            future = _hashing(location)
+            # Wait for another thread that hashes a small file.
             return (record.size > LARGE and not future.done()) or future.result() == record.sha256
         except FileNotFoundError:
-            return True  # whoever reads it says so
+            return True  # reported by the reader
         except OSError as error:
-            raise atomic.unreadable(place, error) from error
+            raise atomic.unreadable(location, error) from error
 
     @staticmethod
-    def _states(places: Iterable[Location]) -> list[object]:
+    def _states(locations: Iterable[Location]) -> list[object]:
         found: list[object] = []
-        for place in places:
+        for location in locations:
             try:
-                found.append(_identity(place) if isinstance(place, Path) else place)
+                found.append(_identity(location) if isinstance(location, Path) else location)
             except OSError:
                 found.append(None)
         return found
+
+
+def problems(
+    folder: Location,
+    present: dict[str, int],
+    manifest: Manifest,
+    done: Collection[str],
+    *,
+    own: Collection[str],
+    ignored: Collection[str],
+) -> list[str]:
+    """List problems, one line each: missing, damaged, unlisted or foreign files, links outside.
+
+    Parameters
+    ----------
+    folder : Location
+        The sweep's folder.
+    present : dict
+        Bytes of each file in it.
+    manifest : Manifest
+        The manifest of the sweep.
+    done : collection of str
+        Files of finished runs.
+    own : collection of str
+        Other files that belong to every sweep.
+    ignored : collection of str
+        Folders to ignore: derived, users' and unpublished files. Partial files of killed processes
+        are ignored too.
+    """
+    found = [f"link: {relative} (leads out of the sweep)" for relative in links_out(folder)]
+    for relative, record in manifest.files.items():
+        if relative not in present:
+            found.append(f"missing: {relative}")
+        elif present[relative] != record.size or _hash_of(folder, relative) != record.sha256:
+            found.append(f"damaged: {relative} (its SHA-256 is not the manifest's)")
+    for relative in done:
+        if relative not in manifest.files:
+            found.append(f"unlisted: {relative} (done, but not in the manifest's files)")
+    for relative in sorted(present.keys() - manifest.files.keys() - set(own)):
+        is_left_over = relative.rpartition("/")[2].startswith(TEMPORARY)
+        if relative.partition("/")[0] not in ignored and not is_left_over:
+            found.append(f"foreign: {relative} (not in the manifest)")
+    return found
+
+
+def _hash_of(folder: Location, relative: str) -> str:
+    path = folder / relative
+    try:
+        return publishing.reading(folder, path, atomic.sha256)
+    except OSError as error:
+        raise atomic.unreadable(path, error) from error
+
+
+def remove_leftovers(folder: Location, *, but: Collection[str] = ()) -> None:
+    """Remove all partial files of killed processes. The folder must be locked.
+
+    ``but`` names subfolders that others may be writing to.
+    """
+    for name in sizes(folder):
+        if name.rpartition("/")[2].startswith(TEMPORARY) and name.partition("/")[0] not in but:
+            (folder / name).unlink(missing_ok=True)

@@ -1,7 +1,7 @@
-"""Tables that can be computed again, kept on disk for as long as what they rest on is the same.
+"""Cached tables that are computed from a sweep, valid as long as their inputs are the same.
 
-Beside each lies the SHA-256 of its bytes, ``<name>.sha256``: a table that is not what was written
-is as good as none, and is computed anew.
+Each has a file ``<name>.sha256`` with the SHA-256 of its bytes: a changed table counts as missing
+and is recomputed.
 """
 
 import hashlib
@@ -29,12 +29,12 @@ _DIGEST = ".sha256"
 
 
 def damaged(derived: Location) -> list[str]:
-    """Name the tables that are not what was written, as seen from the sweep's folder.
+    """Return the paths of damaged tables, relative to the sweep's folder.
 
     Raises
     ------
     RunError
-        One cannot be read.
+        A table cannot be read.
     """
     found = []
     for key in (f"{kind}/{key}" for kind in (TABLES, MAPS) for key in child_names(derived / kind)):
@@ -42,34 +42,34 @@ def damaged(derived: Location) -> list[str]:
             if name.endswith(_TABLE) and not name.startswith(TEMPORARY):
                 path = derived / key / name
                 try:
-                    # One of an older Lethe has no digest, and is made anew without being damaged.
-                    if is_file(_beside(path)) and _written(path) is None:
+                    # A table without digest is of an older Lethe and not damaged.
+                    if is_file(_digest_path(path)) and _intact_content(path) is None:
                         found.append(f"{derived.name}/{key}/{name}")
                 except OSError as error:
                     raise unreadable(path, error) from error
     return found
 
 
-def _written(path: Location) -> bytes | None:
-    """Content of a table; None where it is not there, or not what was written."""
+def _intact_content(path: Location) -> bytes | None:
+    """Return the content of a table; None if it is missing or damaged."""
     try:
-        said = _beside(path).read_text(encoding="ascii").strip()
+        digest = _digest_path(path).read_text(encoding="ascii").strip()
         with locally(path) as here:
             content = here.read_bytes()
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
-    return content if hashlib.sha256(content).hexdigest() == said else None
+    return content if hashlib.sha256(content).hexdigest() == digest else None
 
 
-def _beside(path: Location) -> Location:
+def _digest_path(path: Location) -> Location:
     return path.with_name(path.name.removesuffix(_TABLE) + _DIGEST)
 
 
 class DerivedTables:
-    """``derived/<kind>/<key>/``: ``key`` stands for everything that tables of a kind rest on.
+    """``derived/<kind>/<key>/``: ``key`` identifies all inputs of the tables of a kind.
 
-    A cache that cannot be written to keeps nothing, and says nothing of it. A read-only shelf gives
-    what is there, and is not added to.
+    A cache that cannot be written stores nothing and raises nothing. Read-only, only stored tables
+    are returned.
     """
 
     def __init__(
@@ -80,30 +80,30 @@ class DerivedTables:
         self._folder = self._all / key
 
     def get(self, name: str) -> pa.Table | None:
-        """Read a table; None where it is not there, or not what was written."""
+        """Read a table; None if it is missing or damaged."""
         try:
-            content = _written(self._folder / f"{name}{_TABLE}")
+            content = _intact_content(self._folder / f"{name}{_TABLE}")
             return None if content is None else read_whole(pa.BufferReader(content))
         except (OSError, LetheError, pa.ArrowException):
             return None
 
     def has(self, name: str) -> bool:
-        """Whether a table of that name is there."""
+        """Return whether a table is stored."""
         try:
             return is_file(self._folder / f"{name}{_TABLE}")
         except OSError:
             return False
 
     def put(self, name: str, table: pa.Table) -> None:
-        """Keep a table; those of other keys are of no use any more and are removed."""
+        """Store a table and remove those of other keys."""
         if self.is_read_only:
             return
         try:
             path = self._folder / f"{name}{_TABLE}"
             with replacing(path) as temporary:
                 pq.write_table(table, temporary, compression="zstd")
-                # First: a table without its digest would be no good, a digest alone is no harm.
-                with replacing(_beside(path)) as digest:
+                # The digest first: it is harmless alone, a table without it is not.
+                with replacing(_digest_path(path)) as digest:
                     digest.write_text(f"{sha256(temporary)}\n", encoding="ascii")
             for other in self._all.iterdir():
                 if other.name != self._folder.name:

@@ -1,6 +1,6 @@
-"""``features.parquet``: a few numbers an image in which alike images lie close together.
+"""``features.parquet``: feature vectors in which similar images lie close together.
 
-One row an image, ``image_id`` and float16 ``f0`` and so on; the file says itself what they are of.
+One row an image: ``image_id`` and float16 ``f0``, ``f1``, …; metadata describe their origin.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from analysis.errors import DamageError, UserError
 from analysis.filesystem import Location
 from analysis.filesystem.atomic import readable, replacing
 from analysis.store.manifest import FileRecord, Manifest
-from analysis.store.parquet import check_order, damage_told
+from analysis.store.parquet import check_order, translate_damage
 from analysis.store.sweep_folder import SweepFolder
 
 FEATURES = "features.parquet"
@@ -30,25 +30,25 @@ _IMAGES = "images.parquet"
 def write_features(
     folder: SweepFolder, values: npt.NDArray[np.floating], *, about: str = "given"
 ) -> FileRecord:
-    """Write the features of a sweep's images atomically, as float16; note it in the manifest after.
+    """Write the features of a sweep's images atomically, as float16; return the file's record.
 
     Parameters
     ----------
     folder : SweepFolder
-        The sweep, or the folder in which files of it are made.
+        The sweep, or the folder in which its files are prepared.
     values : array, (N, D)
         A row an image, by ``image_id``; at most 128 columns.
     about : str
-        What they are of, such as "penultimate layer of dense seed 0".
+        Their origin, such as "penultimate layer of dense seed 0".
 
     Raises
     ------
     UserError
-        They have another shape, or one is not finite or too large for float16.
+        The shape is reason, or a value is not finite or too large for float16.
     """
     if values.ndim != 2 or not 1 <= values.shape[1] <= MOST_COLUMNS:
         raise UserError(
-            f"features of shape {values.shape} cannot be kept; expected a row an image and 1 to "
+            f"features of shape {values.shape} cannot be stored; expected a row an image and 1 to "
             f"{MOST_COLUMNS} columns"
         )
     path = folder.path / FEATURES
@@ -68,14 +68,14 @@ def read_features(folder: SweepFolder) -> npt.NDArray[np.float32] | None:
     Raises
     ------
     DamageError
-        The file is missing, is not what was written, or is not of these images.
+        The file is missing, damaged, or of other images.
     """
     found = _read(folder)
     return None if found is None else found[0]
 
 
 def about_features(folder: SweepFolder) -> str | None:
-    """Say what the features of a sweep are of; None where it has none.
+    """Return the description of a sweep's features; None without features.
 
     Raises
     ------
@@ -87,15 +87,15 @@ def about_features(folder: SweepFolder) -> str | None:
 
 
 def features_digest(folder: SweepFolder) -> str | None:
-    """Return the SHA-256 of a sweep's features: what rests on them is keyed by; None without."""
+    """Return the SHA-256 of a sweep's features, the key of derived results; None without."""
     record = folder.manifest().files.get(FEATURES)
     return None if record is None else record.sha256
 
 
 def words_to_make(manifest: Manifest) -> tuple[str, ...]:
-    """Return the words that make or bring the features of a sweep, without the program's name."""
-    given = ("--from", "FILE.npy") if manifest.origin == "imported" else ()
-    return ("features", manifest.name, *given)
+    """Return the command that makes or imports a sweep's features, without program name."""
+    source = ("--from", "FILE.npy") if manifest.origin == "imported" else ()
+    return ("features", manifest.name, *source)
 
 
 def _read(folder: SweepFolder, *, rows: bool = True) -> tuple[npt.NDArray[np.float32], str] | None:
@@ -106,7 +106,7 @@ def _read(folder: SweepFolder, *, rows: bool = True) -> tuple[npt.NDArray[np.flo
     n_images = None if images is None else images.rows
 
     def read(path: Location) -> tuple[npt.NDArray[np.float32], str]:
-        with damage_told(path, folder.name), readable(path) as source:
+        with translate_damage(path, folder.name), readable(path) as source:
             file = pq.ParquetFile(source)
             layout = file.schema_arrow
             n, width = file.metadata.num_rows, len(layout.names) - 1
@@ -114,8 +114,8 @@ def _read(folder: SweepFolder, *, rows: bool = True) -> tuple[npt.NDArray[np.flo
                 raise _unusable(folder, path, f"expected image_id and f0 to f{MOST_COLUMNS - 1}")
             if n_images is not None and n != n_images:
                 raise _unusable(folder, path, f"it has {n:,} rows for {n_images:,} images")
-            said = (layout.metadata or {}).get(_ABOUT, b"given").decode(errors="replace")
-            about = said[:_LONGEST_ABOUT]
+            description = (layout.metadata or {}).get(_ABOUT, b"given").decode(errors="replace")
+            about = description[:_LONGEST_ABOUT]
             values = np.empty((n if rows else 0, width), np.float32)
             start = 0
             for batch in file.iter_batches(_ROWS, use_threads=False) if rows else ():
@@ -125,7 +125,7 @@ def _read(folder: SweepFolder, *, rows: bool = True) -> tuple[npt.NDArray[np.flo
                     values[start : start + len(table), column] = table[f"f{column}"].to_numpy()
                 start += len(table)
             if not np.isfinite(values).all():
-                raise _unusable(folder, path, "some are no finite numbers")
+                raise _unusable(folder, path, "some values are not finite")
             return values, about
 
     path = folder.path / FEATURES
@@ -134,22 +134,22 @@ def _read(folder: SweepFolder, *, rows: bool = True) -> tuple[npt.NDArray[np.flo
     except _UnusableError:
         raise
     except DamageError as error:
-        # What is wrong; to start the sweep again, which helps with runs, does not help here.
-        wrong = str(error).partition("; '")[0]
-        raise _UnusableError(f"{wrong}; {_anew(folder)}") from error
+        # Keep the reason only: starting the sweep again does not remake features.
+        reason = str(error).partition("; '")[0]
+        raise _UnusableError(f"{reason}; {_remedy(folder)}") from error
 
 
 class _UnusableError(DamageError):
-    """What is said of features already names what makes them anew."""
+    """A damage error that names the command to remake the features."""
 
 
 def _unusable(folder: SweepFolder, path: Location, why: str) -> DamageError:
-    return _UnusableError(f"{path} cannot be used: {why}; {_anew(folder)}")
+    return _UnusableError(f"{path} cannot be used: {why}; {_remedy(folder)}")
 
 
-def _anew(folder: SweepFolder) -> str:
+def _remedy(folder: SweepFolder) -> str:
     words = " ".join(words_to_make(folder.manifest()))
-    return f"'python -m analysis {words}' {'brings' if '--from' in words else 'makes'} it anew"
+    return f"'python -m analysis {words}' {'imports' if '--from' in words else 'makes'} it again"
 
 
 def _layout(width: int) -> pa.Schema:
@@ -160,17 +160,15 @@ def _layout(width: int) -> pa.Schema:
 
 def _narrow(values: npt.NDArray[np.floating]) -> Iterator[tuple[int, npt.NDArray[np.float16]]]:
     for start in range(0, len(values), _ROWS):
-        given = values[start : start + _ROWS]
+        rows = values[start : start + _ROWS]
         with np.errstate(over="ignore"):
-            block = given.astype(np.float16)
-        bad = ~np.isfinite(block)
-        if bad.any():
-            row, column = np.argwhere(bad)[0].tolist()
-            what = (
-                f"at most {LARGEST:,.0f}" if np.isfinite(given[row, column]) else "finite numbers"
-            )
+            block = rows.astype(np.float16)
+        invalid = ~np.isfinite(block)
+        if invalid.any():
+            row, column = np.argwhere(invalid)[0].tolist()
+            what = f"at most {LARGEST:,.0f}" if np.isfinite(rows[row, column]) else "finite numbers"
             raise UserError(
-                f"features: row {start + row}, column {column} is {given[row, column]:g}; "
+                f"features: row {start + row}, column {column} is {rows[row, column]:g}; "
                 f"expected {what}"
             )
         yield start, block

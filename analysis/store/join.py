@@ -1,4 +1,4 @@
-"""Joining: columns of a table kept with the test images of a sweep, as ``meta_*``."""
+"""Join columns of a table to the test images of a sweep, as ``meta_*``."""
 
 import pyarrow as pa
 
@@ -6,14 +6,7 @@ from analysis import schema
 from analysis.errors import CacheError
 from analysis.store import SweepFolder
 from analysis.store.joinable import Joinable, as_table
-from analysis.store.matching import (
-    Told,
-    matched,
-    nobody,
-    renamed,
-    target,
-    with_columns,
-)
+from analysis.store.matching import Notify, matched, renamed, silent, target, with_columns
 from analysis.store.transfer import aside, publish
 
 IMAGES = "images.parquet"
@@ -27,38 +20,40 @@ def join(
     overwrite: bool = False,
     columns: dict[str, str] | None = None,
     allow_missing: bool = False,
-    told: Told = nobody,
+    notify: Notify = silent,
 ) -> list[str]:
     """Write the columns of a table into a sweep's images; return their names.
 
-    ``images.parquet`` and its record in the manifest are replaced in one step. Where a join was
-    killed in it, the next one finishes it first, and may bring its columns again.
+    ``images.parquet`` and its record in the manifest are replaced in one step. If a join was killed
+    in it, the next one finishes it first and may repeat its columns.
 
     Parameters
     ----------
     overwrite : bool
-        Replace columns that are there already.
+        Replace existing columns.
     columns : dict, optional
-        What columns of the table become, by what they are called: ``path`` and ``image_id``, which
-        images are matched by, and names of metadata.
+        New names of columns of the table by their names there: ``path`` and ``image_id``, the keys
+        of the images, and names of metadata.
     allow_missing : bool
-        Leave out the rows of other images.
-    told : callable
-        Hears how images were matched, where that is not plain.
+        Leave out rows of other images.
+    notify : callable
+        Receives notes on how images were matched.
 
     Raises
     ------
     UserError
         The table cannot be read or matched, or another process writes to the sweep.
     """
-    given = renamed(as_table(table), columns or {})
+    source = renamed(as_table(table), columns or {})
     with folder.locked():
         again = (folder.cut_off or {}).get(_COLUMNS, [])
         images = folder.read_images()
-        kept = images if overwrite else images.drop_columns(_brought_again(given, again, images))
+        kept = (
+            images if overwrite else images.drop_columns(_repeated_columns(source, again, images))
+        )
         added = matched(
-            given, kept, overwrite=overwrite, sweep=folder.name, allow_missing=allow_missing,
-            told=told,
+            source, kept, overwrite=overwrite, sweep=folder.name, allow_missing=allow_missing,
+            notify=notify,
         )  # fmt: skip
         manifest = folder.manifest()
         with aside(folder) as made:
@@ -67,24 +62,24 @@ def join(
     return list(added.column_names)
 
 
-def _brought_again(given: pa.Table, columns: list[str], images: pa.Table) -> list[str]:
-    """Columns of a join that was cut off which a table brings once more."""
-    brought = {target(column) for column in given.column_names}
-    return [name for name in columns if name in brought and name in images.column_names]
+def _repeated_columns(table: pa.Table, columns: list[str], images: pa.Table) -> list[str]:
+    """Return the columns of an interrupted join that the table has again."""
+    targets = {target(column) for column in table.column_names}
+    return [name for name in columns if name in targets and name in images.column_names]
 
 
 def keep_joined(folder: SweepFolder, images: pa.Table) -> pa.Table:
-    """Add to freshly made images what had been joined to those that lie in the sweep."""
+    """Copy the joined columns of the stored images to newly made ones."""
     try:
         before = folder.read_images([n for n in folder.image_columns() if n != schema.IMAGE])
     except CacheError:
-        # None there yet, or damaged: then what was joined is lost as well.
+        # Missing or damaged, and with them the joined columns.
         return images
-    lost = [
+    joined = [
         name
         for name in before.column_names
         if name.startswith(schema.META_PREFIX) and name not in images.column_names
     ]
     if before.num_rows != images.num_rows:
         return images
-    return with_columns(images, before.select(lost))
+    return with_columns(images, before.select(joined))

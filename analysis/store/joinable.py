@@ -1,4 +1,4 @@
-"""What is to be joined to images, as a table: a frame, a table, or a file of bounded size."""
+"""Read the table to join to images from a frame, a table, or a file of bounded size."""
 
 import gzip
 import io
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from analysis import schema
 from analysis.errors import UserError
-from analysis.filesystem.headers import GZIP, Names, csv_header, told_in_words
+from analysis.filesystem.headers import GZIP, Names, csv_header, translate_errors
 from analysis.filesystem.regular import open_regular
 from analysis.filesystem.tables import (
     MOST_ROWS,
@@ -28,32 +28,32 @@ _SUFFIXES = (".csv", ".parquet", ".jsonl", ".ndjson", ".json")
 _MOST_BYTES = 2**31
 
 
-def as_table(given: Joinable) -> pa.Table:
-    """Read what is to be joined: a frame, a table, or a CSV, Parquet or JSON-lines file.
+def as_table(source: Joinable) -> pa.Table:
+    """Convert a frame, a table, or a CSV, Parquet or JSON-lines file to a table.
 
     Raises
     ------
     UserError
-        It is no such thing, it cannot be read, or it is too large.
+        It is of another kind, cannot be read, or is too large.
     """
-    if isinstance(given, pa.Table):
-        return given
-    if isinstance(given, pd.DataFrame):
-        named = given.index.name in (schema.IMAGE_ID, schema.PATH)
+    if isinstance(source, pa.Table):
+        return source
+    if isinstance(source, pd.DataFrame):
+        named = source.index.name in (schema.IMAGE_ID, schema.PATH)
         try:
             return pa.Table.from_pandas(
-                given.reset_index() if named else given, preserve_index=False
+                source.reset_index() if named else source, preserve_index=False
             )
         except (pa.ArrowException, ValueError) as error:
             raise UserError(f"the frame cannot be joined: {first_line(error)}") from error
-    path = Path(given)
-    # A gzipped file is named after what it holds: labels.csv.gz.
+    path = Path(source)
+    # A gzipped file has two suffixes: labels.csv.gz.
     suffix = (Path(path.stem).suffix if path.suffix == ".gz" else path.suffix).lower()
     if suffix not in _SUFFIXES:
         raise UserError(f"{path}: expected a name that ends in {', '.join(_SUFFIXES)}")
     kind = {".csv": "csv", ".parquet": "parquet"}.get(suffix, "json")
     try:
-        with told_in_words(path, kind), open_regular(path) as raw:
+        with translate_errors(path, kind), open_regular(path) as raw:
             return _read(path, raw, kind)
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file") from None
@@ -81,10 +81,10 @@ def _read(path: Path, raw: io.BufferedReader, kind: str) -> pa.Table:
             )
         return read.rename_columns(list(header))
     tables = list(json_tables(path, bounded, None))
-    n_there = sum(table.num_rows * table.num_columns for table in tables)
+    n_values = sum(table.num_rows * table.num_columns for table in tables)
     names = {name for table in tables for name in table.column_names}
-    check_density(path, sum(table.num_rows for table in tables), len(names), n_there)
-    return _together(path, tables)
+    check_density(path, sum(table.num_rows for table in tables), len(names), n_values)
+    return _concatenated(path, tables)
 
 
 def _parquet(path: Path, raw: io.BufferedReader) -> pa.Table:
@@ -106,8 +106,8 @@ def _parquet(path: Path, raw: io.BufferedReader) -> pa.Table:
     return pa.Table.from_batches(batches)
 
 
-def _together(path: Path, tables: list[pa.Table]) -> pa.Table:
-    """Put blocks of one file together; columns that are not of one kind become text."""
+def _concatenated(path: Path, tables: list[pa.Table]) -> pa.Table:
+    """Concatenate blocks of one file; columns of mixed types become text."""
     if not tables:
         raise UserError(f"{path} is empty; expected JSON lines: one object a line")
     try:
@@ -120,7 +120,7 @@ def _together(path: Path, tables: list[pa.Table]) -> pa.Table:
 
 
 class _Bounded(io.RawIOBase):
-    """Bytes of a file, unpacked, up to a bound."""
+    """The unpacked bytes of a file, up to a limit."""
 
     def __init__(self, path: Path, source: Any) -> None:
         self._path, self._source, self._n = path, source, 0

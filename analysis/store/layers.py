@@ -1,7 +1,7 @@
-"""``layers/<variant_id>.parquet``: which layers of a variant cost the answers of its images.
+"""``layers/<variant_id>.parquet``: the culprit layers of a variant.
 
-A file of the sweep as any other, listed in its manifest. It rests on the predictions of one run and
-of its dense run, and says their SHA-256: where either is another one by now, it counts for nothing.
+The table is listed in the manifest. It holds the SHA-256 of the two prediction files it was
+computed from, of a run and its dense run; if either has changed, the table is stale.
 """
 
 import json
@@ -32,12 +32,12 @@ def _rests_on(
 
 
 def write_layers(folder: SweepFolder, variant_id: str, seed: int, table: pa.Table) -> None:
-    """Keep the table of one variant, in place of an older one. Lock the sweep before."""
+    """Store the table of one variant, replacing an older one. The sweep must be locked."""
     manifest = folder.manifest()
     rests_on = _rests_on(folder, manifest, variant_id, seed)
-    said = {_RESTS_ON: json.dumps({"seed": seed, "files": rests_on}).encode()}
+    metadata = {_RESTS_ON: json.dumps({"seed": seed, "files": rests_on}).encode()}
     content = pa.BufferOutputStream()
-    pq.write_table(table.replace_schema_metadata(said), content, compression="zstd")
+    pq.write_table(table.replace_schema_metadata(metadata), content, compression="zstd")
     with aside(folder) as made:
         record = made.write_bytes(_path(made, variant_id), content.getvalue().to_pybytes())
         record.rows = table.num_rows
@@ -46,12 +46,12 @@ def write_layers(folder: SweepFolder, variant_id: str, seed: int, table: pa.Tabl
 
 
 def read_layers(folder: SweepFolder, manifest: Manifest, variant_id: str) -> pa.Table | None:
-    """Read the table of one variant; None where there is none of the runs as they are now.
+    """Read the table of one variant; None if it is missing or stale.
 
     Raises
     ------
     DamageError
-        It is not what was written.
+        The table is damaged.
     """
     path = _path(folder, variant_id)
     if folder.relative(path) not in manifest.files:
@@ -59,22 +59,22 @@ def read_layers(folder: SweepFolder, manifest: Manifest, variant_id: str) -> pa.
     try:
         table = folder.read_listed(path)
     except DamageError as error:
-        # To start the sweep again, which helps with runs, does not help here.
+        # Starting the sweep again does not remake this table.
         raise DamageError(
             f"{path} is missing or damaged; 'python -m analysis remedy {folder.name} layers "
-            f"--variant {variant_id}' makes it anew"
+            f"--variant {variant_id}' makes it again"
         ) from error
     try:
-        said = json.loads((table.schema.metadata or {}).get(_RESTS_ON, b"{}"))
-        now = _rests_on(folder, manifest, variant_id, int(said["seed"]))
-        is_current = len(now) == 2 and said["files"] == now
+        stored = json.loads((table.schema.metadata or {}).get(_RESTS_ON, b"{}"))
+        current = _rests_on(folder, manifest, variant_id, int(stored["seed"]))
+        is_current = len(current) == 2 and stored["files"] == current
     except (ValueError, KeyError, TypeError):
         return None
     return table if is_current else None
 
 
 def drop_stale(folder: SweepFolder, manifest: Manifest) -> None:
-    """Remove tables that rest on runs that are others by now. Lock the sweep before."""
+    """Remove stale tables. The sweep must be locked."""
     for variant in manifest.variants:
         path = _path(folder, variant.variant_id)
         try:

@@ -1,7 +1,7 @@
-"""Looks at results: seeds that were added once results could be seen, so that tests allow for it.
+"""Looks at results: seeds added after results could be seen, for which tests correct.
 
-Adding seeds until a test is significant finds something where nothing is, so the manifest keeps how
-many seeds were planned, and every time that more were added.
+Adding seeds until a test is significant inflates false positives, so the manifest records the
+planned number of seeds and every later addition.
 """
 
 from datetime import UTC, datetime
@@ -14,36 +14,36 @@ Seeds = dict[str, set[int]]
 
 
 def seeds_seen(manifest: Manifest) -> Seeds:
-    """Return the seeds of every variant whose results could be seen; empty where none could.
+    """Return the seeds of every variant whose results could be seen.
 
-    Those are the variants that all asked runs have ended of, well or not, where those of dense have
-    too. Take it before the manifest is extended, and give it to :func:`note_look` then.
+    Those are the variants whose requested runs have all ended, done or failed, if those of dense
+    have too. Call it before extending the manifest and pass the result to :func:`note_look`.
 
     Parameters
     ----------
     manifest : Manifest
     """
-    asked = _asked(manifest)
+    requested = _requested_seeds(manifest)
     waiting = {v for v, _, run in manifest.all_runs() if run.state == "planned"}
-    ended = {v: seeds for v, seeds in asked.items() if v not in waiting}
-    is_compared = DENSE_ID not in waiting and (len(asked) == 1 or {*ended} != {DENSE_ID})
+    ended = {v: seeds for v, seeds in requested.items() if v not in waiting}
+    is_compared = DENSE_ID not in waiting and (len(requested) == 1 or {*ended} != {DENSE_ID})
     return ended if is_compared else {}
 
 
 def note_look(manifest: Manifest, seen: Seeds) -> None:
-    """Note a look where a variant whose results could be seen has more seeds now, in place.
+    """Record a look in the manifest if a variant whose results could be seen has more seeds now.
 
-    Variants that are new, and runs that were cut off and are made now, are no look. Where a look is
-    under way, its number of seeds is what is asked now.
+    New variants and resumed runs are no look. During a look, its number of seeds is updated to the
+    requested one.
 
     Parameters
     ----------
     manifest : Manifest
-        Extended already; its new runs are not made yet, or have just been imported.
+        The extended manifest; its new runs are not made yet or have just been imported.
     seen : dict
-        What :func:`seeds_seen` gave before.
+        The earlier result of :func:`seeds_seen`.
     """
-    now = _asked(manifest)
+    now = _requested_seeds(manifest)
     compared = [v for v in seen if v != DENSE_ID] or [*seen]
     n_seeds = max((len(seeds) for seeds in now.values()), default=0)
     if any(now.get(v, set()) - seen[v] for v in compared):
@@ -55,7 +55,7 @@ def note_look(manifest: Manifest, seen: Seeds) -> None:
         manifest.looks[-1].seeds = max(n_seeds, manifest.looks[-1].seeds)
 
 
-def _asked(manifest: Manifest) -> Seeds:
+def _requested_seeds(manifest: Manifest) -> Seeds:
     found: Seeds = {}
     for variant_id, seed, run in manifest.all_runs():
         if run.state != "absent":

@@ -1,4 +1,4 @@
-"""Which machines the runs of a sweep were made on: a list in the manifest, and a place in it."""
+"""The machines of a sweep's runs: a list in the manifest, and an index into it."""
 
 from collections import Counter
 
@@ -7,7 +7,7 @@ from analysis.store.records import MachineRecord
 
 
 def place_of(manifest: Manifest, machine: MachineRecord | None) -> int | None:
-    """Return the place of a machine in the manifest's list, at its end where it is new there."""
+    """Return the index of a machine in the manifest's list; append a new machine."""
     if machine is None:
         return None
     if machine not in manifest.machines:
@@ -16,17 +16,17 @@ def place_of(manifest: Manifest, machine: MachineRecord | None) -> int | None:
 
 
 def machine_of(manifest: Manifest, run: RunRecord) -> MachineRecord | None:
-    """Return the machine a run was made on; None where the manifest does not say."""
-    place = run.machine
-    if place is None or not 0 <= place < len(manifest.machines):
+    """Return the machine of a run; None if unknown."""
+    index = run.machine
+    if index is None or not 0 <= index < len(manifest.machines):
         return None
-    return manifest.machines[place]
+    return manifest.machines[index]
 
 
 def runs_by_machine(manifest: Manifest) -> dict[MachineRecord, int]:
-    """Count the runs that are done by the machine they were made on, those unknown left out.
+    """Count the finished runs by machine, without those of unknown machines.
 
-    Two machines of one processor, instruction set, version of torch and device are one here.
+    Machines with equal processor, instruction set, version of torch and device count as one.
     """
     found = (machine_of(manifest, run) for _, _, run in manifest.all_runs() if run.state == "done")
     return dict(Counter(one for one in found if one is not None).most_common())

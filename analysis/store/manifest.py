@@ -1,8 +1,7 @@
-"""The manifest of a sweep: what was asked, how it was made, and the state of every run.
+"""The manifest of a sweep: its request, its provenance, and the state of every run.
 
-The structures say every field and its type; msgspec decodes a file into them, so that a wrong type
-anywhere is one sentence that names the place. What a later Lethe of the same schema version added
-is kept and written back.
+msgspec decodes a file into these structures and reports a wrong type with its place. Fields added
+by a later Lethe of the same schema version are kept and written back.
 """
 
 import re
@@ -14,27 +13,26 @@ import msgspec
 from analysis.config import DENSE_ID
 from analysis.errors import CacheError, DamageError
 from analysis.schema import SCHEMA_VERSION
-from analysis.store.migration import migrated
 from analysis.store.records import Look, MachineRecord, TailRecord
 from analysis.store.sealing import KEY, BrokenSealError, sealed, unsealed
-from analysis.store.unknown import Json, overlaid, unknown_part
+from analysis.store.versions import Json, migrated, overlaid, unknown_part
 
-# What names a folder or a file of the sweep is one name, and leads nowhere else.
+# A folder or file of the sweep is one path component that stays inside it.
 _FOLDER = re.compile(r"(?!\.{1,2}\Z)[^/\\:\x00-\x1f\x7f]{1,255}")
 
-# "absent": an import did not bring it, and nothing will make it.
+# "absent": missing from an import; nothing will make it.
 RunState = Literal["planned", "done", "failed", "absent"]
-# Where the models come from: trained by the sweep, files that were given to it, or elsewhere.
+# Source of the models: trained by the sweep, model files, or imported predictions.
 Origin = Literal["trained", "external", "imported"]
 
 
 class RunRecord(msgspec.Struct):
-    """One run: its state, and what was measured of its model.
+    """One run: its state and the measurements of its model.
 
-    ``sparsity`` is a fraction of the prunable weights, ``size_bytes`` counts weights, scales,
-    zero points and buffers as stored, ``latency_ms`` is the median forward pass of one image on
-    the device and threads named in the manifest, ``compute_dtype`` what its layers compute in.
-    ``machine`` is its place among the manifest's ``machines``, null where that is not known.
+    ``sparsity`` is a fraction of the prunable weights, ``size_bytes`` counts weights, scales, zero
+    points and buffers as stored, ``latency_ms`` is the median forward pass of one image on the
+    device and threads in the manifest, ``compute_dtype`` the type its layers compute in.
+    ``machine`` is its index in the manifest's ``machines``, null if unknown.
     """
 
     state: RunState = "planned"
@@ -49,7 +47,7 @@ class RunRecord(msgspec.Struct):
 
 
 class FileRecord(msgspec.Struct):
-    """One file as it was written: SHA-256 of its bytes, its size and, for a table, its rows."""
+    """One written file: SHA-256 and number of its bytes and, for a table, rows."""
 
     sha256: str
     size: int
@@ -57,7 +55,7 @@ class FileRecord(msgspec.Struct):
 
 
 class VariantRecord(msgspec.Struct):
-    """One variant as the cache knows it."""
+    """One variant."""
 
     variant_id: str
     method: str
@@ -66,7 +64,7 @@ class VariantRecord(msgspec.Struct):
 
 
 class LeftOut(msgspec.Struct, omit_defaults=True):
-    """A file that could not be used, and why; ``split`` is train or test where it is known."""
+    """A file that could not be used, and why; ``split`` is train or test if known."""
 
     file: str
     reason: str
@@ -74,10 +72,10 @@ class LeftOut(msgspec.Struct, omit_defaults=True):
 
 
 class ShiftRecord(msgspec.Struct):
-    """One shift: what it is, and the seeds of each variant that are predicted on it.
+    """One shift, and the seeds of each variant that are predicted on it.
 
-    ``fingerprint`` is that of a natural shift's images, ``n_images`` how many of them are used;
-    ``failed`` maps ``<variant_id>/seed-<k>`` to what went wrong.
+    ``fingerprint`` and ``n_images`` describe a natural shift's images; ``failed`` maps
+    ``<variant_id>/seed-<k>`` to the error.
     """
 
     name: str
@@ -93,7 +91,7 @@ class ShiftRecord(msgspec.Struct):
 
 
 class ExternalModel(msgspec.Struct):
-    """The model file of one run: as it was named, SHA-256 of its bytes, and how it is fed."""
+    """The model file of one run: its name, SHA-256 of its bytes, and its feeding."""
 
     model: str
     sha256: str
@@ -109,9 +107,9 @@ class ImportedFile(msgspec.Struct):
 
 
 class Config(msgspec.Struct):
-    """What was asked: variants, number of seeds and the options that results depend on.
+    """The request: variants, number of seeds and the options that results depend on.
 
-    ``method_files`` maps files of a user's own methods to their SHA-256.
+    ``method_files`` maps files of user methods to their SHA-256.
     """
 
     variants: list[str] = []
@@ -124,7 +122,7 @@ class Config(msgspec.Struct):
 class DatasetRecord(msgspec.Struct):
     """The data: SPEC, number of images, per-channel statistics of the training pixels, notes.
 
-    Where the long tail rotates over seeds, ``tail`` says how, and ``train_counts`` is null.
+    If the long tail rotates over seeds, ``tail`` describes it and ``train_counts`` is null.
     """
 
     spec: str = ""
@@ -154,7 +152,7 @@ class ModelRecord(msgspec.Struct):
 
 
 class DeviceRecord(msgspec.Struct):
-    """What the runs were made on: device, processor, processes and threads."""
+    """The hardware of the runs: device, processor, processes and threads."""
 
     device: str = ""
     machine: str | None = None
@@ -165,11 +163,11 @@ class DeviceRecord(msgspec.Struct):
 
 
 class Manifest(msgspec.Struct):
-    """Everything about a sweep besides its tables; ``class_names`` is in order of class id.
+    """The description of a sweep; ``class_names`` is in order of class id.
 
-    ``models`` maps ``<variant_id>@<seed>`` to the file of an external model, ``imported`` lists
-    the files whose predictions were imported; ``machines`` are those that runs were made on.
-    ``looks`` is empty where no seeds were added after results could be seen, else every look.
+    ``models`` maps ``<variant_id>@<seed>`` to the file of an external model, ``imported`` lists the
+    imported files, ``machines`` those of the runs. ``looks`` is empty if no seeds were added after
+    results could be seen.
     """
 
     name: str
@@ -199,7 +197,7 @@ class Manifest(msgspec.Struct):
     unknown: Json = {}
 
     def run(self, variant_id: str, seed: int) -> RunRecord:
-        """Return the record of one run, made on first use."""
+        """Return the record of one run; create it on first use."""
         return self.runs.setdefault(variant_id, {}).setdefault(str(seed), RunRecord())
 
     def all_runs(self) -> Iterator[tuple[str, int, RunRecord]]:
@@ -214,7 +212,7 @@ class Manifest(msgspec.Struct):
         return sorted(int(seed) for seed, record in runs.items() if record.state == "done")
 
     def is_single(self, variant_id: str) -> bool:
-        """Whether dense and a variant are one run each: a pair of single models (K = 1)."""
+        """Return whether dense and a variant have one run each (K = 1)."""
         return len(self.done_seeds(DENSE_ID)) == 1 == len(self.done_seeds(variant_id))
 
     def shift(self, name: str) -> ShiftRecord:
@@ -246,7 +244,7 @@ class Manifest(msgspec.Struct):
 
     @property
     def n_shifted(self) -> int:
-        """Number of runs times shifts asked."""
+        """Number of requested pairs of run and shift."""
         return len(self.shifts) * self.n_runs
 
     @property
@@ -256,21 +254,21 @@ class Manifest(msgspec.Struct):
 
     @property
     def n_runs(self) -> int:
-        """Number of runs asked; those that an import did not bring do not count."""
+        """Number of requested runs without those missing from an import."""
         return sum(record.state != "absent" for _, _, record in self.all_runs())
 
     @property
     def n_looks(self) -> int:
-        """How often results could be seen before seeds were added, and now; 1 where none were."""
+        """Number of looks at the results, at least 1."""
         return max(1, len(self.looks))
 
     @property
     def is_complete(self) -> bool:
-        """Whether every run asked is done."""
+        """Whether every requested run is done."""
         return self.n_done == self.n_runs
 
     def settle_absent(self) -> None:
-        """Call every run absent that is not done: of what was imported nothing else can come."""
+        """Mark all unfinished runs of an import as absent."""
         for _, _, record in self.all_runs():
             if record.state != "done":
                 record.state = "absent"
@@ -290,7 +288,7 @@ class Manifest(msgspec.Struct):
         raise CacheError(f"sweep '{self.name}' has no variant '{variant_id}'; it has {known}")
 
     def to_json(self) -> str:
-        """Write the manifest as sealed JSON, with what this Lethe does not know of as read."""
+        """Write the manifest as sealed JSON, with unknown fields as they were read."""
         content = msgspec.to_builtins(self)
         whole = sealed(overlaid(content, content.pop("unknown")))
         return msgspec.json.format(msgspec.json.encode(whole), indent=1).decode() + "\n"
@@ -304,13 +302,13 @@ class Manifest(msgspec.Struct):
         text : str
             Content of the file.
         where : str
-            Names its file in messages.
+            Path of the file, for messages.
 
         Raises
         ------
         CacheError
-            The text is no manifest, is not what was written, is of a later schema version, or names
-            a place outside its sweep.
+            The text is not a manifest, is damaged, has a later schema version, or names a path
+            outside its sweep.
         """
         try:
             raw = msgspec.json.decode(text, type=Json)
@@ -328,9 +326,9 @@ class Manifest(msgspec.Struct):
                 f"{SCHEMA_VERSION}: use the Lethe that wrote it, or make the sweep again"
             )
         try:
-            present = migrated(unsealed(raw, _KEYS), version)
-            present.pop("unknown", None)
-            made = msgspec.convert(present, cls)
+            migrated_content = migrated(unsealed(raw, _KEYS), version)
+            migrated_content.pop("unknown", None)
+            made = msgspec.convert(migrated_content, cls)
             _check_content(made)
         except BrokenSealError as error:
             name = where.rpartition("/")[0].rpartition("/")[2] or "SWEEP"
@@ -340,7 +338,7 @@ class Manifest(msgspec.Struct):
             ) from error
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise DamageError(f"{where} is damaged: {error}") from error
-        made.unknown = unknown_part(present, msgspec.to_builtins(made))
+        made.unknown = unknown_part(migrated_content, msgspec.to_builtins(made))
         return made
 
 
@@ -348,38 +346,38 @@ _KEYS = frozenset(Manifest.__struct_fields__)
 
 
 def left_out_records(entries: Iterable[Json]) -> list[LeftOut]:
-    """Return records of files that a reader left out: ``file``, ``reason`` and maybe ``split``."""
+    """Convert entries of left-out files, with ``file``, ``reason`` and maybe ``split``."""
     return msgspec.convert(list(entries), list[LeftOut])
 
 
-class Told(msgspec.Struct):
-    """What the text of a manifest says of itself."""
+class Header(msgspec.Struct):
+    """The schema version and name in the text of a manifest."""
 
     schema_version: int
     name: str = ""
 
 
-def told_version(text: str) -> Told | None:
-    """Return the schema version and the name that a text says; None where it says none."""
+def read_header(text: str) -> Header | None:
+    """Read the schema version and the name in a text; None if it has none."""
     try:
-        return msgspec.json.decode(text, type=Told)
+        return msgspec.json.decode(text, type=Header)
     except (ValueError, RecursionError, msgspec.MsgspecError):
         return None
 
 
 def _check_content(manifest: Manifest) -> None:
-    """See that no name leads out of the sweep's folder, and that every class is counted.
+    """Check that names stay in the sweep's folder and that train counts cover all classes.
 
     Raises
     ------
     ValueError
-        A name does, or the counts are of more or fewer classes.
+        A name leads outside, or the counts cover more or fewer classes.
     """
     tail, n = manifest.dataset.tail, len(manifest.class_names)
     counted = [manifest.dataset.train_counts, *((tail.counts, tail.available) if tail else ())]
     for n_counted in (len(counts) for counts in counted if counts is not None):
         if n_counted != n:
-            raise ValueError(f"train images of {n_counted} classes, and there are {n}")
+            raise ValueError(f"train images of {n_counted} classes where there are {n}")
     folders = [*manifest.runs, *(one.variant_id for one in manifest.variants)]
     for shift in manifest.shifts:
         folders += [shift.name, *shift.done]
@@ -390,4 +388,4 @@ def _check_content(manifest: Manifest) -> None:
             raise ValueError(f"{name!r:.80} cannot be the name of a folder")
     for path in manifest.files:
         if not all(map(_FOLDER.fullmatch, path.split("/"))):
-            raise ValueError(f"{path!r:.80} is no file of the sweep")
+            raise ValueError(f"{path!r:.80} is not a file of the sweep")

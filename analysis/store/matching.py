@@ -1,4 +1,4 @@
-"""Matching: columns of a table brought into the order of the test images, by image or by path."""
+"""Match the rows of a table to the test images, by id or by path."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,68 +12,68 @@ from analysis import schema
 from analysis.errors import UserError
 from analysis.store.path_tails import USUAL_PATHS, PathTails
 
-Told = Callable[[str], None]
+Notify = Callable[[str], None]
 _NAMED = 3
 
 
-def nobody(_: str) -> None:
-    """Hear nothing."""
+def silent(_: str) -> None:
+    """Ignore a note."""
 
 
 def matched(
-    given: pa.Table,
+    table: pa.Table,
     images: pa.Table,
     *,
     overwrite: bool,
     sweep: str,
     allow_missing: bool = False,
-    told: Told = nobody,
+    notify: Notify = silent,
 ) -> pa.Table:
-    """Bring the columns of a table into the order of the images, named ``meta_*``.
+    """Return the columns of a table in the order of the images, named ``meta_*``.
 
     An image without a row gets nulls.
 
     Parameters
     ----------
-    given : Table
-        With a column ``image_id``, or ``path`` or one of its usual names, and at least one other.
+    table : Table
+        A table with ``image_id``, or ``path`` under one of its usual names, and other columns.
     images : Table
-        The sweep's images: ``image_id``, ``path`` and the columns there are already.
+        The sweep's images: ``image_id``, ``path`` and their metadata columns.
     allow_missing : bool
-        Leave out the rows of other images.
-    told : callable
-        Hears how images were matched, where that is not plain.
+        Leave out rows of other images.
+    notify : callable
+        Receives notes on how images were matched.
 
     Raises
     ------
     UserError
-        There is no column to match by or none to add, a row names no image or one twice, or a
-        column is there already.
+        There is no key column or none to add, rows name no image or the same one, or a column
+        exists already.
     """
-    names = given.column_names
+    names = table.column_names
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UserError(f"the table has two columns '{twice[0]}'; rename one")
     key, theirs = _key(names)
     if key != theirs:
-        told(f"the column '{theirs}' is taken as {key} (--map {key}=THEIRS says otherwise)")
+        notify(f"column '{theirs}' is used as {key}; --map {key}=THEIRS names another one")
     columns = [name for name in names if name not in (schema.IMAGE_ID, schema.PATH, theirs)]
     targets = [target(name) for name in columns]
-    _check_columns(given, columns, targets, images, overwrite=overwrite, sweep=sweep)
-    place = _places(given[theirs], images[key], key, sweep, told, allow_missing=allow_missing)
-    taken = given.select(columns).take(pa.array(place, mask=place < 0))
-    return pa.table(dict(zip(targets, taken.columns, strict=True)))
+    _check_columns(table, columns, targets, images, overwrite=overwrite, sweep=sweep)
+    row_of = _rows_of(table[theirs], images[key], key, sweep, notify, allow_missing=allow_missing)
+    rows = table.select(columns).take(pa.array(row_of, mask=row_of < 0))
+    return pa.table(dict(zip(targets, rows.columns, strict=True)))
 
 
-def renamed(given: pa.Table, columns: dict[str, str]) -> pa.Table:
-    """Give columns of a table names of ours, which ``columns`` maps to theirs.
+def renamed(table: pa.Table, columns: dict[str, str]) -> pa.Table:
+    """Rename columns of a table; ``columns`` maps our names to theirs.
 
     Raises
     ------
     UserError
-        The table lacks one of theirs, or has a column of our name beside it.
+        A column is missing, or our name is taken by another column.
     """
-    names = given.column_names
+    names = table.column_names
     for ours, theirs in columns.items():
         if theirs not in names:
             raise UserError(
@@ -85,14 +85,14 @@ def renamed(given: pa.Table, columns: dict[str, str]) -> pa.Table:
                 raise UserError(
                     f"--map {ours}={theirs}: the table has a column '{ours}' already; rename one"
                 )
-            given = given.drop_columns([ours])
-            names = given.column_names
+            table = table.drop_columns([ours])
+            names = table.column_names
     back = {theirs: ours for ours, theirs in columns.items()}
-    return given.rename_columns([back.get(name, name) for name in names])
+    return table.rename_columns([back.get(name, name) for name in names])
 
 
 def _key(names: list[str]) -> tuple[str, str]:
-    """Return the column to match by, and what it is called in the table."""
+    """Return the key column and its name in the table."""
     for key in (schema.IMAGE_ID, schema.PATH):
         if key in names:
             return key, key
@@ -101,7 +101,7 @@ def _key(names: list[str]) -> tuple[str, str]:
         either = " or ".join(f"--map path={name}" for name in usual[:3])
         raise UserError(
             f"{' and '.join(repr(name) for name in usual)} of the table can each be the path of "
-            f"the image; {either} says which one it is"
+            f"the image; choose one with {either}"
         )
     if not usual:
         raise UserError(
@@ -112,7 +112,7 @@ def _key(names: list[str]) -> tuple[str, str]:
 
 
 def with_columns(images: pa.Table, added: pa.Table) -> pa.Table:
-    """Append columns to a table of images; those of the same name are replaced."""
+    """Append columns to a table of images, replacing those of the same name."""
     kept = images.drop_columns([name for name in added.column_names if name in images.column_names])
     for name in added.column_names:
         kept = kept.append_column(name, added[name])
@@ -120,12 +120,12 @@ def with_columns(images: pa.Table, added: pa.Table) -> pa.Table:
 
 
 def target(name: str) -> str:
-    """Name the metadata column that a column of a table becomes."""
+    """Return the name of a column as a metadata column."""
     return name if name.startswith(schema.META_PREFIX) else f"{schema.META_PREFIX}{name}"
 
 
 def _check_columns(
-    given: pa.Table,
+    table: pa.Table,
     columns: list[str],
     targets: list[str],
     images: pa.Table,
@@ -140,9 +140,9 @@ def _check_columns(
             raise UserError(f"two columns of the table would both become '{target}'; rename one")
         if target == schema.META_PREFIX:
             raise UserError("a column of the table has no name; name it")
-        if pa.types.is_nested(given[name].type):
+        if pa.types.is_nested(table[name].type):
             raise UserError(
-                f"column '{name}' holds {given[name].type}; expected text, numbers or booleans"
+                f"column '{name}' holds {table[name].type}; expected text, numbers or booleans"
             )
         if target in images.column_names and not overwrite:
             raise UserError(
@@ -151,29 +151,29 @@ def _check_columns(
             )
 
 
-def _places(
-    given: pa.ChunkedArray,
+def _rows_of(
+    keys: pa.ChunkedArray,
     known: pa.ChunkedArray,
     key: str,
     sweep: str,
-    told: Told,
+    notify: Notify,
     *,
     allow_missing: bool,
 ) -> npt.NDArray[np.int64]:
-    """Row of the table for each image, -1 without one."""
+    """Return the row of the table for each image, -1 without one."""
     if known.null_count == len(known):
         raise UserError(f"the images of sweep '{sweep}' have no {key}; join by {schema.IMAGE_ID}")
     try:
-        values = given.cast(known.type)
+        values = keys.cast(known.type)
     except pa.ArrowException:
         raise UserError(
-            f"column '{key}' holds {given.type}; expected {known.type}, as the sweep has"
-            + ("; names of files are matched with --map path=image_id" if _is_text(given) else "")
+            f"column '{key}' holds {keys.type}; expected {known.type}, as the sweep has"
+            + ("; names of files are matched with --map path=image_id" if _is_text(keys) else "")
         ) from None
     if values.null_count:
         raise UserError(f"{values.null_count} rows of the table have no {key}")
     if key == schema.PATH:
-        values = _by_tail(values, known, told)
+        values = _by_tail(values, known, notify)
     is_known = pc.is_in(values, value_set=known)
     unknown = values.filter(pc.invert(is_known))
     if len(unknown) and not (allow_missing and len(unknown) < len(values)):
@@ -182,24 +182,24 @@ def _places(
             "the rows of other images"
         )
     if len(unknown):
-        told(f"{len(unknown):,} of {len(values):,} rows are of other images: left out")
+        notify(f"left out {len(unknown):,} of {len(values):,} rows, which are of other images")
     counts = pc.value_counts(values)
     repeated = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
     if len(repeated):
         raise UserError(f"more than one row of the table has {key} {_some(repeated)}")
-    place = pc.index_in(known, value_set=values).fill_null(-1)
-    return np.asarray(place.to_numpy(), np.int64)
+    row_of = pc.index_in(known, value_set=values).fill_null(-1)
+    return np.asarray(row_of.to_numpy(), np.int64)
 
 
-def _by_tail(values: pa.ChunkedArray, known: pa.ChunkedArray, told: Told) -> pa.ChunkedArray:
-    """Paths as the images have them, where they are the same but for where they begin."""
+def _by_tail(values: pa.ChunkedArray, known: pa.ChunkedArray, notify: Notify) -> pa.ChunkedArray:
+    """Replace paths by those of the images that share their tail."""
     paths = [path for path in known.to_pylist() if path is not None]
     tails = PathTails(paths)
-    found = tails.places(values.to_pylist())
+    found = tails.indices_of(values.to_pylist())
     if tails.note:
-        told(tails.note)
-    given = values.to_pylist()
-    ours = [paths[place] if place >= 0 else given[row] for row, place in enumerate(found)]
+        notify(tails.note)
+    typed = values.to_pylist()
+    ours = [paths[i] if i >= 0 else typed[row] for row, i in enumerate(found)]
     return pa.chunked_array([pa.array(ours, known.type)])
 
 

@@ -1,4 +1,4 @@
-"""Read the Parquet files of a sweep: populations as arrays, some rows alone, damage by name."""
+"""Read the Parquet files of a sweep: tables, populations as arrays, single rows."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -37,38 +37,38 @@ class Population:
 
     @property
     def n_bytes(self) -> int:
-        """Memory of its columns."""
+        """Bytes of its columns in memory."""
         return sum(values.nbytes for values in self.columns.values())
 
 
 def read_table(path: Location, sweep: str, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read a table, or some of its columns and nothing of the others.
+    """Read a table, or only some of its columns.
 
     Raises
     ------
     CacheError
         The file is missing or damaged.
     """
-    with damage_told(path, sweep), readable(path) as source:
+    with translate_damage(path, sweep), readable(path) as source:
         return read_whole(source, columns)
 
 
 def read_in_order(path: Location, sweep: str, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read a table of one row an image, after a look at whether they are in order.
+    """Read a table with one row an image and check their order.
 
     Raises
     ------
     CacheError
         The file is missing or damaged, or its ``image_id`` are not 0 to N-1.
     """
-    asked = None if columns is None else list(dict.fromkeys([*columns, schema.IMAGE_ID]))
-    table = read_table(path, sweep, asked)
+    requested = None if columns is None else list(dict.fromkeys([*columns, schema.IMAGE_ID]))
+    table = read_table(path, sweep, requested)
     check_order(path, sweep, table)
     return table if columns is None else table.select(list(columns))
 
 
 def check_order(path: Location, sweep: str, table: pa.Table, start: int = 0) -> None:
-    """See that the rows of a table are those of the images, in order.
+    """Check that the rows of a table are those of the images, in order.
 
     Raises
     ------
@@ -86,41 +86,40 @@ def check_order(path: Location, sweep: str, table: pa.Table, start: int = 0) -> 
 def read_whole(source: Any, columns: Sequence[str] | None = None) -> pa.Table:
     """Read a table, or some of its columns, from a path or an open remote file.
 
-    Columns that files of older versions lack are null. A remote file is read by this thread alone:
-    where one of pyarrow's own lets go of an object of Python's while the process is about to end,
-    the process is aborted.
+    Columns missing from older files are null. Remote files are read by this thread alone: a thread
+    of pyarrow that releases a Python object at exit aborts the process.
 
     Raises
     ------
     KeyError, pyarrow.ArrowException
-        It has no such columns, or is damaged.
+        The columns are missing, or the file is damaged.
     """
-    asked = list(columns) if columns else None
-    if asked and not {*schema.NEWER}.isdisjoint(asked):
-        there = pq.read_schema(source).names
-        lacking = [name for name in asked if name in schema.NEWER and name not in there]
-        if lacking:
-            table = read_whole(source, [n for n in asked if n not in lacking] or there[:1])
-            for name in lacking:
+    requested = list(columns) if columns else None
+    if requested and not {*schema.NEWER}.isdisjoint(requested):
+        stored = pq.read_schema(source).names
+        missing = [name for name in requested if name in schema.NEWER and name not in stored]
+        if missing:
+            table = read_whole(source, [n for n in requested if n not in missing] or stored[:1])
+            for name in missing:
                 table = table.append_column(name, pa.nulls(len(table), schema.NEWER[name]))
-            return table.select(asked)
+            return table.select(requested)
     if isinstance(source, Path):
-        return pq.read_table(source, columns=asked, partitioning=None)
-    # A request for each column that is asked for, or a single one for all of them.
-    file = pq.ParquetFile(source if asked else pa.BufferReader(source.read()))
-    table = file.read(asked, use_threads=False)
-    return table.select(asked) if asked else table
+        return pq.read_table(source, columns=requested, partitioning=None)
+    # One request a column, or a single one for the whole file.
+    file = pq.ParquetFile(source if requested else pa.BufferReader(source.read()))
+    table = file.read(requested, use_threads=False)
+    return table.select(requested) if requested else table
 
 
 def column_names(path: Location, sweep: str) -> list[str]:
-    """Name the columns of a table.
+    """Return the column names of a table.
 
     Raises
     ------
     CacheError
         The file is missing or damaged.
     """
-    with damage_told(path, sweep), readable(path) as source:
+    with translate_damage(path, sweep), readable(path) as source:
         return list(pq.read_schema(source).names)
 
 
@@ -129,7 +128,7 @@ def read_stacked(
 ) -> dict[str, npt.NDArray[Any]]:
     """Read columns of K tables of one shape as arrays [K, rows]; nulls become NaN.
 
-    Every table is copied straight into its row, so that a population is in memory once.
+    Every table is copied into its row, so that a population is in memory only once.
 
     Raises
     ------
@@ -138,7 +137,7 @@ def read_stacked(
     """
     if not paths:
         return {}
-    with damage_told(paths[0], sweep), readable(paths[0]) as source:
+    with translate_damage(paths[0], sweep), readable(paths[0]) as source:
         layout = pq.read_schema(source)
     newer = {*schema.NEWER} - {*layout.names}
     kinds = {
@@ -150,8 +149,8 @@ def read_stacked(
     }
     with ThreadPoolExecutor() as pool:
         jobs = ((path, sweep, arrays, k) for k, path in enumerate(paths))
-        unknown = set().union(*pool.map(lambda job: _copy_row(*job), jobs))
-    for name in unknown:  # whole numbers, some of them null: read again as a type that has NaN
+        with_nulls = set().union(*pool.map(lambda job: _copy_row(*job), jobs))
+    for name in with_nulls:  # integers with nulls: read again as float
         arrays[name] = np.stack(
             [read_table(path, sweep, [name])[name].to_numpy().astype(np.float64) for path in paths]
         )
@@ -161,57 +160,57 @@ def read_stacked(
 def read_same_row(
     paths: Sequence[Location], columns: Sequence[str], row: int, sweep: str
 ) -> list[dict[str, Any]]:
-    """Read one row of each of K tables, nothing but the row group it lies in.
+    """Read one row of each of K tables, touching only its row group.
 
     Raises
     ------
     CacheError
         A file is missing or damaged, or is shorter.
     """
-    asked = list(dict.fromkeys([*columns, schema.IMAGE_ID]))
+    requested = list(dict.fromkeys([*columns, schema.IMAGE_ID]))
 
     def read(path: Location) -> dict[str, Any]:
-        with damage_told(path, sweep), readable(path) as source:
+        with translate_damage(path, sweep), readable(path) as source:
             file = pq.ParquetFile(source)
-            place = row
+            offset = row
             for number in range(file.num_row_groups):
                 n_rows = file.metadata.row_group(number).num_rows
-                if place < n_rows:
+                if offset < n_rows:
                     table = file.read_row_group(
-                        number, columns=asked, use_threads=isinstance(path, Path)
-                    ).slice(place, 1)
+                        number, columns=requested, use_threads=isinstance(path, Path)
+                    ).slice(offset, 1)
                     check_order(path, sweep, table, row)
                     return dict(table.select(list(columns)).to_pylist()[0])
-                place -= n_rows
-        raise DamageError(f"{path} has no row {row}; run the same sweep again to make it again")
+                offset -= n_rows
+        raise DamageError(f"{path} has no row {row}; start the sweep again to remake it")
 
     with ThreadPoolExecutor() as pool:
         return list(pool.map(read, paths))
 
 
 def _copy_row(path: Location, sweep: str, arrays: dict[str, npt.NDArray[Any]], k: int) -> set[str]:
-    """Copy columns of a table into row k of arrays; name those that could not hold its nulls."""
+    """Copy columns of a table into row k of arrays; return those that cannot hold its nulls."""
     table = read_in_order(path, sweep, list(arrays))
-    unknown = set()
+    with_nulls = set()
     for name, array in arrays.items():
         if table.num_rows != array.shape[1]:
             raise DamageError(
                 f"{path} has {table.num_rows} rows where the sweep has {array.shape[1]} images; "
-                "run the same sweep again to make it again"
+                "start the sweep again to remake it"
             )
         if table[name].null_count and array.dtype.kind != "f":
-            unknown.add(name)
+            with_nulls.add(name)
             continue
         start = 0
         for chunk in table[name].chunks:
             array[k, start : start + len(chunk)] = chunk.to_numpy(zero_copy_only=False)
             start += len(chunk)
-    return unknown
+    return with_nulls
 
 
 @contextmanager
-def damage_told(path: Location, sweep: str) -> Iterator[None]:
-    """Name the file and what to do about it where it turns out to be missing or damaged."""
+def translate_damage(path: Location, sweep: str) -> Iterator[None]:
+    """Raise DamageError with the file and the next command if it is missing or damaged."""
     try:
         yield
     except (OSError, KeyError, pa.ArrowException) as error:
@@ -221,20 +220,20 @@ def damage_told(path: Location, sweep: str) -> Iterator[None]:
         state = "is missing" if is_missing else "is damaged"
         raise DamageError(
             f"{path} {state}; 'python -m analysis verify {sweep}' lists what is wrong, and "
-            "the same sweep started again makes the missing runs again"
+            "starting the sweep again makes the missing runs"
         ) from error
 
 
 class Rows:
-    """Columns of a file's rows, read by place; only the row groups that hold them are touched.
+    """Random access to rows of a file; only their row groups are read.
 
-    What says where the groups lie is read once for each state of the file. Each reading opens the
-    file again, so that several threads may read at once.
+    The footer is read once per state of the file. Each read opens the file again, so that several
+    threads may read at once.
 
     Parameters
     ----------
-    place : callable
-        Says where the file lies now, after it was checked against the manifest.
+    locate : callable
+        Returns the file's current path after checking it against the manifest.
 
     Raises
     ------
@@ -242,11 +241,11 @@ class Rows:
         The file is missing or damaged.
     """
 
-    def __init__(self, place: Callable[[], Location], sweep: str, columns: Sequence[str]) -> None:
-        self._place = place
+    def __init__(self, locate: Callable[[], Location], sweep: str, columns: Sequence[str]) -> None:
+        self._locate = locate
         self._sweep = sweep
         self._columns = list(columns)
-        self._laid_out = self._layout(place())
+        self._laid_out = self._layout(locate())
 
     def __len__(self) -> int:
         """Number of rows of the file."""
@@ -254,50 +253,50 @@ class Rows:
 
     def _layout(self, path: Location) -> "_Layout":
         state = (path, stamp(path))
-        with damage_told(path, self._sweep), readable(path) as source:
+        with translate_damage(path, self._sweep), readable(path) as source:
             footer = pq.read_metadata(source)
         groups = range(footer.num_row_groups)
         ends = np.cumsum([footer.row_group(group).num_rows for group in groups])
         return _Layout(state, footer, ends)
 
-    def take(self, places: Sequence[int]) -> pa.Table:
-        """Read rows in the order asked; a place may come twice.
+    def take(self, rows: Sequence[int]) -> pa.Table:
+        """Read rows in the given order; rows may repeat.
 
         Raises
         ------
         CacheError
             The file is missing or damaged.
         IndexError
-            A place is not in the file.
+            A row is not in the file.
         """
-        path = self._place()
+        path = self._locate()
         if (path, stamp(path)) != self._laid_out.state:
             self._laid_out = self._layout(path)
         laid_out = self._laid_out
-        wanted = np.asarray(places, np.int64)
+        wanted = np.asarray(rows, np.int64)
         if len(wanted) and not (wanted.min() >= 0 and wanted.max() < len(self)):
-            raise IndexError(f"{path} has {len(self)} rows, not one at each of {places}")
+            raise IndexError(f"{path} has {len(self)} rows, not one at each of {rows}")
         groups, which = np.unique(
             np.searchsorted(laid_out.ends, wanted, side="right"), return_inverse=True
         )
         starts = np.concatenate([[0], laid_out.ends])
         sizes = starts[groups + 1] - starts[groups]
         first = np.concatenate([[0], np.cumsum(sizes)])[:-1]
-        asked = list(dict.fromkeys([*self._columns, schema.IMAGE_ID]))
-        with damage_told(path, self._sweep), readable(path) as source:
+        requested = list(dict.fromkeys([*self._columns, schema.IMAGE_ID]))
+        with translate_damage(path, self._sweep), readable(path) as source:
             file = pq.ParquetFile(source, metadata=laid_out.footer, memory_map=True)
-            is_here = isinstance(path, Path)  # of others see read_whole
-            read = file.read_row_groups(groups.tolist(), columns=asked, use_threads=is_here)
+            is_here = isinstance(path, Path)  # see read_whole
+            read = file.read_row_groups(groups.tolist(), columns=requested, use_threads=is_here)
         for group, start, at in zip(groups, starts[groups], first, strict=True):
             n_rows = laid_out.ends[group] - start
             check_order(path, self._sweep, read.slice(int(at), int(n_rows)), int(start))
-        rows = read.take(pa.array(first[which] + wanted - starts[groups][which]))
-        return rows.select(self._columns)
+        taken = read.take(pa.array(first[which] + wanted - starts[groups][which]))
+        return taken.select(self._columns)
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where the row groups of one state of a file lie."""
+    """The row groups of one state of a file."""
 
     state: tuple[Location, str]
     footer: Any

@@ -1,26 +1,26 @@
-"""Paths of images matched by their tails: other separators, another root, another machine."""
+"""Match image paths by their tails, across separators, roots and machines."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-# Names under which tables of other tools keep the path of an image.
+# Names of the path column in tables of other tools.
 USUAL_PATHS = ("file_name", "filename", "file", "filepath", "image")
 _SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing"}
 _NONE, _SEVERAL = -1, -2
 
 
 def as_posix(path: str) -> str:
-    """Write a path with ``/`` and without ``./`` before it."""
+    """Write a path with ``/`` and without a leading ``./``."""
     return path.replace("\\", "/").removeprefix("./")
 
 
 @dataclass
 class PathTails:
-    """Known paths, found by the longest tail that a given path shares with one of them alone.
+    """Known paths, looked up by the longest tail that a path shares with exactly one of them.
 
-    One of the two must be the whole tail of the other, as where a root was left out or another
-    machine's was written before; or at least folder and file are the same below roots of different
-    names. A train split is never taken for a test split.
+    One of the two must be a tail of the other, as with a missing or another root; or at least
+    folder and file are equal below roots of different names. A train split never matches a test
+    split.
 
     Parameters
     ----------
@@ -36,47 +36,47 @@ class PathTails:
     _parts: list[list[str]] | None = None
 
     def __post_init__(self) -> None:
-        for place, path in enumerate(self.paths):
-            self._exact.setdefault(as_posix(path), place)
+        for index, path in enumerate(self.paths):
+            self._exact.setdefault(as_posix(path), index)
 
-    def place(self, given: str) -> int:
-        """Return the place of a path among the known ones; -1 where it is none of them."""
-        path = as_posix(given)
+    def index_of(self, path_text: str) -> int:
+        """Return the index of a path among the known ones, -1 if there is none."""
+        path = as_posix(path_text)
         found = self._exact.get(path, _NONE)
         if found == _NONE:
             found = max(self._by_tail(path), _NONE)
             if found != _NONE:
                 self.n_by_tail += 1
-                self.example = self.example or (given, self.paths[found])
+                self.example = self.example or (path_text, self.paths[found])
         return found
 
-    def places(self, given: Iterable[str]) -> list[int]:
-        """Return the place of every path."""
-        return [self.place(one) for one in given]
+    def indices_of(self, paths: Iterable[str]) -> list[int]:
+        """Return the index of every path."""
+        return [self.index_of(one) for one in paths]
 
-    def why_not(self, given: str) -> str:
-        """Say in words why a path is none of the known ones."""
-        if self._by_tail(as_posix(given)) == _SEVERAL:
-            return "whose end is that of several images"
+    def why_not(self, path: str) -> str:
+        """Explain why a path matches none of the known ones."""
+        if self._by_tail(as_posix(path)) == _SEVERAL:
+            return "whose tail fits several images"
         return "which is no image"
 
     @property
     def note(self) -> str:
-        """Say by which rule paths were matched; empty where all were the same."""
+        """Describe how paths were matched; empty if all were equal."""
         if self.example is None:
             return ""
-        given, known = self.example
+        typed, known = self.example
         many = "1 path is" if self.n_by_tail == 1 else f"{self.n_by_tail:,} paths are"
-        return f"{many} matched by the longest tail that one image has: {given!r} is {known!r}"
+        return f"{many} matched by the longest tail unique to an image: {typed!r} is {known!r}"
 
     def _by_tail(self, path: str) -> int:
         parts = [part for part in path.split("/") if part]
         deepest = max((len(one) for one in self._known()), default=0)
         for n in range(min(len(parts), deepest), 0, -1):
             tail = "/".join(parts[-n:])
-            whole = self._exact.get(tail)
-            if whole is not None:
-                return whole
+            exact = self._exact.get(tail)
+            if exact is not None:
+                return exact
             found = self._of_length(n).get(tail, _NONE)
             if found == _NONE:
                 continue
@@ -95,12 +95,12 @@ class PathTails:
         return self._parts
 
     def _of_length(self, n: int) -> dict[str, int]:
-        """Known paths by their last ``n`` parts."""
+        """Return the known paths by their last ``n`` parts."""
         if n not in self._tails:
             index: dict[str, int] = {}
-            for place, parts in enumerate(self._known()):
+            for i, parts in enumerate(self._known()):
                 if len(parts) >= n:
                     tail = "/".join(parts[-n:])
-                    index[tail] = _SEVERAL if tail in index else place
+                    index[tail] = _SEVERAL if tail in index else i
             self._tails[n] = index
         return self._tails[n]

@@ -1,4 +1,4 @@
-"""What a study shows its raters besides the images: instructions, consent, categories, practice."""
+"""The protocol of a human study: instructions, consent text, categories, practice images."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -17,17 +17,17 @@ _FEWEST = 2
 
 @dataclass(frozen=True)
 class Protocol:
-    """What raters read and are asked; fixed when the study starts.
+    """The texts, categories and practice images of a study, fixed when it starts.
 
     Attributes
     ----------
     instructions, consent : str
-        Plain text, shown before the first image; nothing is shown where they are empty. Whoever
-        takes part in a study with a consent text agrees to it first.
+        Plain text before the first image; empty for none. Raters must agree to a consent text
+        before they start.
     categories : sequence of Category
-        The answers that can be given; those of Hooker et al. 2019 by default.
+        The possible answers; those of Hooker et al. 2019 by default.
     practice : mapping of int to int
-        Images that each rater judges first and that count for nothing, with their true class.
+        Images that each rater judges first, which do not count, with their true class.
     """
 
     instructions: str = ""
@@ -42,80 +42,79 @@ class Protocol:
 
     @property
     def names(self) -> dict[str, str]:
-        """Names of the categories by their keys, as people read them."""
+        """Displayed names of the categories by key."""
         return {one.key: one.name for one in self.categories}
 
     def to_fields(self) -> dict[str, Any]:
-        """Spell what is not at its default, for the first line of a study."""
-        spelled: dict[str, Any] = {}
+        """Return the fields that differ from their defaults, for the first line of a study."""
+        fields: dict[str, Any] = {}
         if self.instructions:
-            spelled["instructions"] = self.instructions
+            fields["instructions"] = self.instructions
         if self.consent:
-            spelled["consent"] = self.consent
+            fields["consent"] = self.consent
         if tuple(self.categories) != CATEGORIES:
-            spelled["categories"] = [vars(one) for one in self.categories]
+            fields["categories"] = [vars(one) for one in self.categories]
         if self.practice:
-            spelled["practice"] = [list(pair) for pair in sorted(self.practice.items())]
-        return spelled
+            fields["practice"] = [list(pair) for pair in sorted(self.practice.items())]
+        return fields
 
 
-def protocol_of(said: Mapping[str, Any]) -> Protocol:
-    """Read what the first line of a study says of it; older studies say nothing.
+def protocol_of(stored: Mapping[str, Any]) -> Protocol:
+    """Read the protocol in the first line of a study; older studies have defaults.
 
     Raises
     ------
     UserError, ValueError, TypeError, KeyError
-        It is not what a study says.
+        The line has no valid protocol.
     """
-    listed = said.get("categories")
-    made = Protocol(
-        str(said.get("instructions", "")),
-        str(said.get("consent", "")),
-        CATEGORIES
-        if listed is None
-        else tuple(
-            Category(str(one["key"]), str(one["name"]), str(one.get("about", ""))) for one in listed
-        ),
-        {int(image): int(label) for image, label in said.get("practice", ())},
+    listed = stored.get("categories")
+    categories = CATEGORIES if listed is None else tuple(
+        Category(str(one["key"]), str(one["name"]), str(one.get("about", ""))) for one in listed
+    )  # fmt: skip
+    protocol = Protocol(
+        str(stored.get("instructions", "")),
+        str(stored.get("consent", "")),
+        categories,
+        {int(image): int(label) for image, label in stored.get("practice", ())},
     )
-    check_categories(made.categories)
-    return made
+    check_categories(protocol.categories)
+    return protocol
 
 
 def categories_from(text: str) -> tuple[Category, ...]:
     """Read categories from text, one a line: ``KEY = NAME | what it means``; the last is optional.
 
-    Without any text they are the paper's eight.
+    Empty text stands for the eight categories of the paper.
 
     Raises
     ------
     UserError
-        A line is no category, or there are too few or too many.
+        A line is not a category, or there are too few or too many.
     """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
         return CATEGORIES
-    made = []
+    categories = []
     for line in lines:
-        key, is_there, rest = line.partition("=")
+        key, equals, rest = line.partition("=")
         name, _, about = rest.partition("|")
-        if not is_there or not name.strip():
+        if not equals or not name.strip():
             raise UserError(
                 f"category '{line[:60]}': expected KEY = NAME or KEY = NAME | MEANING, such as "
                 "blurred = Blurred | Too blurred to tell"
             )
-        made.append(Category(key.strip(), name.strip(), about.strip()))
-    check_categories(made)
-    return tuple(made)
+        categories.append(Category(key.strip(), name.strip(), about.strip()))
+    check_categories(categories)
+    return tuple(categories)
 
 
 def check_categories(categories: Sequence[Category]) -> None:
-    """See that answers can be told apart, and read.
+    """Check that categories are distinct and readable.
 
     Raises
     ------
     UserError
-        They cannot.
+        They are not.
     """
     if not _FEWEST <= len(categories) <= MAX_CATEGORIES:
         raise UserError(
@@ -130,26 +129,25 @@ def check_categories(categories: Sequence[Category]) -> None:
                 f"hyphens, and not {NO_MAJORITY}"
             )
         if keys.count(one.key) > 1:
-            raise UserError(f"category key '{one.key}' is there twice: expected a key once")
+            raise UserError(f"category key '{one.key}' occurs twice; expected unique keys")
         for what, text, most in (("name", one.name, _MAX_NAME), ("meaning", one.about, _MAX_ABOUT)):
             if len(text) > most or not text.isprintable():
                 raise UserError(
-                    f"{what} of category '{one.key}': expected at most {most} characters that can "
-                    "be seen"
+                    f"{what} of category '{one.key}': expected at most {most} visible characters"
                 )
 
 
 def plain_text(what: str, text: str) -> str:
-    """Return a text for raters as it is stored.
+    """Normalize a text for raters.
 
     Raises
     ------
     UserError
-        It is too long, or holds characters that cannot be seen.
+        The text is too long or has invisible characters.
     """
     tidy = "\n".join(line.rstrip() for line in text.strip().splitlines())
     if len(tidy) > MAX_TEXT:
         raise UserError(f"{what}: expected at most {MAX_TEXT:,} characters, got {len(tidy):,}")
     if not tidy.replace("\n", "").replace("\t", "").isprintable():
-        raise UserError(f"{what}: expected characters that can be seen")
+        raise UserError(f"{what}: expected visible characters")
     return tidy

@@ -1,12 +1,12 @@
-"""Several files of a sweep replaced, or all of them removed, in one step for whoever reads.
+"""Replace several files of a sweep, or remove all, in one step for readers.
 
-New files are written into ``.publishing`` of the sweep, by the names they will have, and the
-manifest last: from then on it is the sweep's, and a file that lies there stands for the one of the
-same name outside. Then every file is moved to its place, the manifest last. A process that is
-killed on the way leaves the sweep as it was or as it will be; whoever next writes to it moves what
-is left, and who may only read reads the files where they are.
+New files are written to ``.publishing`` in the sweep under their final names, the manifest last:
+from then on it is the sweep's manifest, and files there replace those of the same name outside.
+Then every file is moved to its place, the manifest last. A process killed on the way leaves the
+sweep in its old or its new state; the next writer moves the remaining files, and readers read them
+where they are.
 
-A sweep is removed by its manifest, beside a note that says so; the next writer removes the rest.
+Removing a sweep deletes its manifest and leaves a note; the next writer removes the rest.
 """
 
 import errno
@@ -43,41 +43,41 @@ T = TypeVar("T")
 
 
 def is_committed(sweep: Location) -> bool:
-    """Whether files are published that are not all at their places yet."""
+    """Return whether published files are not yet moved to their places."""
     return is_file(sweep / FOLDER / MANIFEST)
 
 
 def exists(sweep: Location) -> bool:
-    """Whether a sweep is there: it has a manifest."""
+    """Return whether a sweep exists, that is has a manifest."""
     return is_file(sweep / MANIFEST) or is_committed(sweep)
 
 
 def is_cut_off(sweep: Location) -> bool:
-    """Whether a process was killed while it published files of a sweep, or removed it."""
+    """Return whether publishing or removing a sweep was interrupted."""
     return is_committed(sweep) or is_removed(sweep)
 
 
 def is_removed(sweep: Location) -> bool:
-    """Whether a sweep was removed, and some of its files are still there."""
+    """Return whether a sweep was removed but files of it remain."""
     return is_file(sweep / REMOVED) and not exists(sweep)
 
 
 def current(sweep: Location, path: Location) -> Location:
-    """Return where the present content of one of a sweep's files lies."""
+    """Return the current path of a sweep's file."""
     if is_committed(sweep):
-        beside = sweep / FOLDER / relative(path, sweep)
-        if is_file(beside):
-            return beside
+        published = sweep / FOLDER / relative(path, sweep)
+        if is_file(published):
+            return published
     return path
 
 
 def reading(sweep: Location, path: Location, read: Callable[[Location], T]) -> T:
-    """Read one of a sweep's files where it lies, also while it is being moved to its place.
+    """Read a sweep's file, also while it is being moved to its place.
 
     Raises
     ------
     FileNotFoundError
-        There is no such file.
+        The file does not exist.
     """
     place = current(sweep, path)
     if place == path:
@@ -89,12 +89,12 @@ def reading(sweep: Location, path: Location, read: Callable[[Location], T]) -> T
 
 
 def read_manifest(sweep: Location) -> str:
-    """Return the text of the manifest that counts.
+    """Return the text of the current manifest.
 
     Raises
     ------
     FileNotFoundError
-        There is none.
+        There is no manifest.
     """
     try:
         return (sweep / FOLDER / MANIFEST).read_text(encoding="utf-8")
@@ -103,29 +103,29 @@ def read_manifest(sweep: Location) -> str:
 
 
 def manifest_path(sweep: Location) -> Location:
-    """Return where the manifest that counts lies."""
+    """Return the path of the current manifest."""
     return sweep / FOLDER / MANIFEST if is_committed(sweep) else sweep / MANIFEST
 
 
 def all_sizes(sweep: Location) -> dict[str, int]:
-    """Bytes of every file of a sweep by its name, those on their way as if they had arrived."""
-    there = sizes(sweep)
+    """Return the bytes of every file of a sweep, with published files at their final names."""
+    raw = sizes(sweep)
     start = f"{FOLDER}/"
-    found = {name: size for name, size in there.items() if not name.startswith(start)}
-    if f"{start}{MANIFEST}" in there:
-        found |= {name.removeprefix(start): there[start + name] for name in _published(there)}
+    found = {name: size for name, size in raw.items() if not name.startswith(start)}
+    if f"{start}{MANIFEST}" in raw:
+        found |= {name.removeprefix(start): raw[start + name] for name in _published(raw)}
     return found
 
 
-def _published(there: dict[str, int]) -> list[str]:
-    """Names of the files that are to be moved, without the manifest."""
-    names = (name.removeprefix(f"{FOLDER}/") for name in there if name.startswith(f"{FOLDER}/"))
+def _published(raw: dict[str, int]) -> list[str]:
+    """Return the names of the files to move, without the manifest."""
+    names = (name.removeprefix(f"{FOLDER}/") for name in raw if name.startswith(f"{FOLDER}/"))
     others = (MANIFEST, _NOTE)
     return sorted(name for name in names if name not in others and not name.startswith(TEMPORARY))
 
 
 def commit(sweep: Location, made: Path, manifest: str, note: Note) -> None:
-    """Publish files that were made in a folder, then move them. Lock the sweep before."""
+    """Publish the files prepared in a folder. The sweep must be locked."""
     place = sweep / FOLDER
     if isinstance(place, Path):
         _flush_all(place)
@@ -140,7 +140,7 @@ def commit(sweep: Location, made: Path, manifest: str, note: Note) -> None:
 
 
 def _flush_all(place: Path) -> None:
-    """See on the disk what is to be published, before the manifest that says so is there."""
+    """Flush the files to publish to disk, before their manifest exists."""
     names = [name for name in sizes(place) if not name.startswith(TEMPORARY)]
     for name in names:
         flush(place / name)
@@ -148,7 +148,7 @@ def _flush_all(place: Path) -> None:
 
 
 def _flush_folders(top: Location, names: Iterable[str]) -> None:
-    """See on the disk which files lie in the folders below one, and in itself."""
+    """Flush a folder and those below it that hold the files."""
     if isinstance(top, Path):
         for folder in {above for name in names for above in (top / name).parents} | {top}:
             if folder.is_relative_to(top):
@@ -161,7 +161,7 @@ def _write(path: Location, text: str) -> None:
 
 
 def finish(sweep: Location) -> Note | None:
-    """Finish what a process was killed in; say what was published so. Lock the sweep before."""
+    """Finish an interrupted change; return its note. The sweep must be locked."""
     note = None
     if is_committed(sweep):
         note = _read_note(sweep)
@@ -173,7 +173,7 @@ def finish(sweep: Location) -> Note | None:
         _flush_folders(sweep, ())
     elif is_removed(sweep):
         discard(sweep)
-    (sweep / REMOVED).unlink(missing_ok=True)  # beside a manifest: it was not to be, after all
+    (sweep / REMOVED).unlink(missing_ok=True)  # beside a manifest it does not count
     clear(sweep)
     return note
 
@@ -187,7 +187,7 @@ def _read_note(sweep: Location) -> Note:
 
 
 def clear(sweep: Location) -> None:
-    """Remove what was made to be published and never was, or is at its place by now."""
+    """Remove leftovers in the publishing folder."""
     remove_tree(sweep / FOLDER, missing_ok=True)
 
 
@@ -204,14 +204,14 @@ def _move(source: Location, target: Location) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        # The folder is a link to another disk: a file appears there whole in two steps.
+        # The folder links to another disk: copy, then replace atomically.
         with replacing(target) as temporary:
             shutil.copyfile(source, temporary)
         source.unlink()
 
 
 def take_away(sweep: Location) -> None:
-    """Remove a sweep: its manifest first, then the rest. Lock it before."""
+    """Remove a sweep, its manifest first. The sweep must be locked."""
     _write(sweep / REMOVED, "This sweep was removed; its files may be deleted.\n")
     (sweep / FOLDER / MANIFEST).unlink(missing_ok=True)
     (sweep / MANIFEST).unlink(missing_ok=True)
@@ -220,7 +220,7 @@ def take_away(sweep: Location) -> None:
 
 
 def discard(sweep: Location) -> None:
-    """Delete the files of a removed sweep; what people answered stays, and so does the folder."""
+    """Delete the files of a removed sweep except annotations."""
     for name in child_names(sweep):
         if name not in (ANNOTATIONS, REMOVED, LOCK, LEASE):
             _remove(sweep / name)

@@ -1,10 +1,10 @@
-"""Parts of the manifest that say under what conditions runs were made: data, machines, looks."""
+"""Parts of the manifest on the conditions of its runs: rotated tails, machines, looks."""
 
 import msgspec
 
 
 class TailRecord(msgspec.Struct):
-    """A long tail that rotates over seeds: train images a class of seed 0, and to draw from.
+    """A long tail that rotates over seeds: train images per class of seed 0, and available ones.
 
     Seed k trains on ``min(counts[(c - k) mod C], available[c])`` images of class c.
     """
@@ -14,10 +14,10 @@ class TailRecord(msgspec.Struct):
 
 
 class MachineRecord(msgspec.Struct, frozen=True):
-    """What the arithmetic of a run depends on besides its seed.
+    """The machine of a run, on which its arithmetic depends.
 
-    ``cpu`` is the processor's name, ``capability`` the instruction set that torch takes on it,
-    ``torch`` its version, ``gpu`` the name of the device where it was not the CPU.
+    ``cpu`` is the processor's name, ``capability`` the instruction set that torch uses on it,
+    ``torch`` its version, ``gpu`` the name of the device if not the CPU.
     """
 
     cpu: str
@@ -33,7 +33,7 @@ class MachineRecord(msgspec.Struct, frozen=True):
 
 
 class Look(msgspec.Struct):
-    """One look at results: the number of seeds that it was planned to have, and when it began."""
+    """One look at results: its planned number of seeds and its start."""
 
     seeds: int
     time: str

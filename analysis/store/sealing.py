@@ -1,7 +1,7 @@
-"""What is kept as JSON holds the SHA-256 of its own content: a flipped bit is not another answer.
+"""Seal JSON objects with the SHA-256 of their content, so that damage is detected.
 
-The content counts and not how it is laid out, so that other blanks or another order of keys are no
-damage. What was written before this was so has no such key, and is taken as it is.
+The digest ignores white space and the order of keys. Objects without the key, of older versions,
+are accepted.
 """
 
 import hashlib
@@ -9,44 +9,43 @@ import re
 
 import msgspec
 
-from analysis.store.unknown import Json
+from analysis.store.versions import Json
 
 KEY = "content_sha256"
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.IGNORECASE)
 
 
 class BrokenSealError(ValueError):
-    """The content is not what its SHA-256 was taken of."""
+    """The content does not match its SHA-256."""
 
 
 def sealed(content: Json) -> Json:
-    """Return an object with the SHA-256 of its content before it."""
+    """Return an object with the SHA-256 of its content as first key."""
     rest = {key: value for key, value in content.items() if key != KEY}
     return {KEY: _sha256(rest)} | rest
 
 
 def unsealed(raw: Json, known: frozenset[str]) -> Json:
-    """Return an object as it was before it was sealed, or one that never was.
+    """Check the seal of an object, if it has one, and return it without.
 
     Parameters
     ----------
     raw : dict
-        As it was decoded; it is not changed.
+        The decoded object; it is not changed.
     known : frozenset of str
-        Its other keys. One that is not among them and holds a SHA-256 is the seal, its own name
-        damaged.
+        Its other keys. Another key with a SHA-256 is a seal whose name is damaged.
 
     Raises
     ------
     BrokenSealError
-        The content is another one than was sealed.
+        The content does not match the seal.
     """
     rest = {key: value for key, value in raw.items() if key != KEY}
     if KEY not in raw:
         if any(_is_sha256(value) for key, value in rest.items() if key not in known):
-            raise BrokenSealError(f"what held its SHA-256 is not called '{KEY}'")
+            raise BrokenSealError(f"the key of its SHA-256 is not '{KEY}'")
     elif raw[KEY] != _sha256(rest):
-        raise BrokenSealError("its content is not what its SHA-256 was taken of")
+        raise BrokenSealError("its content does not match its SHA-256")
     return rest
 
 
@@ -58,5 +57,5 @@ def _sha256(content: Json) -> str:
     try:
         text = msgspec.json.encode(content, order="deterministic")
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise BrokenSealError(f"it holds what JSON cannot: {error}") from error
+        raise BrokenSealError(f"it holds values that JSON cannot: {error}") from error
     return hashlib.sha256(text).hexdigest()

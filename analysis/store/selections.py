@@ -1,7 +1,7 @@
-"""Images that were selected, as an address spells them.
+"""Encode selected images in an address.
 
-Up to so many are spelled as they are, ``3-7,12``; of more the list lies in ``marks/selections``
-under a key made of it, and the address has the key: it opens the same images for everybody.
+Short selections are written as ranges, ``3-7,12``. Longer lists are stored in ``marks/selections``
+under a hash of their content, which is the address's key.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ Ids = npt.NDArray[np.int64]
 
 
 def spelled(image_ids: Sequence[int] | npt.NDArray[np.integer]) -> str:
-    """Spell images as rising ranges, ``3-7,12``."""
+    """Write image ids as ascending ranges, ``3-7,12``."""
     ids = np.unique(np.asarray(image_ids, np.int64))
     if not len(ids):
         return ""
@@ -38,7 +38,7 @@ def spelled(image_ids: Sequence[int] | npt.NDArray[np.integer]) -> str:
 
 
 def read_ids(text: str, n_images: int) -> Ids | None:
-    """Read images that are spelled as ranges; None where they are none of so many."""
+    """Parse ranges of image ids; None if they are invalid for ``n_images``."""
     found = []
     for part in text.split(","):
         ends = _PART.fullmatch(part)
@@ -52,13 +52,13 @@ def read_ids(text: str, n_images: int) -> Ids | None:
 
 
 class Selections:
-    """The long selections of one sweep."""
+    """The stored selections of one sweep."""
 
     def __init__(self, sweep: Location) -> None:
         self._folder = sweep / FOLDER / _FOLDER
 
     def read(self, text: str, n_images: int) -> Ids | None:
-        """Read images from an address: spelled, or under a key; None where it names none.
+        """Read the images of an address, as ranges or by key; None if it has none.
 
         Raises
         ------
@@ -69,20 +69,20 @@ class Selections:
             return read_ids(text, n_images) if len(text) <= _LONGEST else None
         path = self._folder / f"{text[1:]}.txt"
         try:
-            kept = path.read_text(encoding="ascii")
+            stored = path.read_text(encoding="ascii")
         except FileNotFoundError:
             return None
         except UnicodeDecodeError as error:
             raise DamageError(f"{path} is damaged: select the images again") from error
         except OSError as error:
             raise atomic.unreadable(path, error) from error
-        ids = read_ids(kept, n_images) if key_of(kept) == text else None
+        ids = read_ids(stored, n_images) if key_of(stored) == text else None
         if ids is None:
             raise DamageError(f"{path} is damaged: select the images again")
         return ids
 
     def keep(self, image_ids: Sequence[int] | npt.NDArray[np.integer]) -> str:
-        """Return what an address says for images; a long list is kept, the oldest make room.
+        """Return the address text of images; store a long list and drop the oldest ones.
 
         Raises
         ------
@@ -108,5 +108,5 @@ class Selections:
 
 
 def key_of(text: str) -> str:
-    """Return the key of a list as it is spelled."""
+    """Return the key of a list in its written form."""
     return f"~{hashlib.sha256(text.encode()).hexdigest()[:16]}"

@@ -1,4 +1,4 @@
-"""The folder of one sweep: names of its files, writing them whole, reading and verifying them."""
+"""The folder of one sweep: its file names, atomic writing, checked reading, verification."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,9 +17,9 @@ from analysis.filesystem.atomic import is_file, replacing, sha256
 from analysis.store import publishing, tags
 from analysis.store.annotations import FOLDER as ANNOTATIONS
 from analysis.store.annotations import Annotations
-from analysis.store.checking import Guard
+from analysis.store.checking import Guard, problems, remove_leftovers
 from analysis.store.derived import damaged
-from analysis.store.manifest import FileRecord, Manifest, told_version
+from analysis.store.manifest import FileRecord, Manifest, read_header
 from analysis.store.parquet import (
     Population,
     Rows,
@@ -29,7 +29,6 @@ from analysis.store.parquet import (
     read_stacked,
     read_table,
 )
-from analysis.store.verifying import problems, remove_leftovers
 
 MANIFEST = publishing.MANIFEST
 PREDICTIONS = "predictions"
@@ -41,7 +40,7 @@ T = TypeVar("T")
 
 
 class SweepFolder:
-    """One sweep of the cache, ``cache/<sweep>/``; of a read-only one nothing derived is kept."""
+    """One sweep of the cache, ``cache/<sweep>/``; a read-only one stores no derived tables."""
 
     def __init__(
         self, path: Location, *, is_read_only: bool = False, held: Manifest | None = None
@@ -56,11 +55,11 @@ class SweepFolder:
     # --- names ------------------------------------------------------------------------------
     @property
     def derived(self) -> Location:
-        """The folder of what can be computed again."""
+        """The folder of derived, recomputable files."""
         return self.path / _DERIVED
 
     def images_path(self, shift: str | None = None) -> Location:
-        """Return the file of the test images, or of those of a natural shift."""
+        """Return the file of the test images or of a natural shift's images."""
         return self._of(shift) / _IMAGES
 
     def prediction_path(self, variant_id: str, seed: int, *, shift: str | None = None) -> Location:
@@ -76,16 +75,16 @@ class SweepFolder:
 
     @property
     def annotations(self) -> Annotations:
-        """The studies of people."""
+        """The human studies."""
         return Annotations(self.path)
 
     @property
     def marks(self) -> tags.Marks:
-        """The tags and views that people keep."""
+        """The tags, slices and views of users."""
         return tags.Marks(self.path)
 
     def relative(self, path: Location) -> str:
-        """Name a file of the sweep the way the manifest does."""
+        """Return the name of a file in the manifest."""
         return atomic.relative(path, self.path)
 
     # --- manifest ---------------------------------------------------------------------------
@@ -95,41 +94,41 @@ class SweepFolder:
         return publishing.exists(self.path)
 
     def stamp(self) -> str:
-        """Tell one state of the sweep from another, unread; empty where it has no manifest."""
+        """Return a stamp that changes with the manifest, empty without one."""
         try:
             return atomic.stamp(publishing.manifest_path(self.path))
         except LetheError as error:
-            return f"{error}"  # whoever reads it is told
+            return f"{error}"  # reported by the reader
 
     def manifest_text(self) -> str:
-        """Return the manifest's text: what every cache of derived results is keyed by."""
+        """Return the manifest's text, the key of all derived results."""
         try:
             return publishing.read_manifest(self.path)
         except FileNotFoundError:
-            raise CacheError(f"{self.path} holds no {MANIFEST}: it is no sweep") from None
+            raise CacheError(f"{self.path} has no {MANIFEST}: it is not a sweep") from None
         except UnicodeDecodeError as error:
             raise DamageError(f"{self.path / MANIFEST} is damaged: {error}") from error
         except OSError as error:
             raise atomic.unreadable(self.path / MANIFEST, error) from error
 
     def manifest(self) -> Manifest:
-        """Read the manifest; the sweep is called what its folder is called."""
+        """Read the manifest; the sweep's name is that of its folder."""
         read = Manifest.from_json(self.manifest_text(), str(self.path / MANIFEST))
         read.name = self.name
         return read
 
     def resting_on(self, manifest: Manifest) -> "SweepFolder":
-        """Return the folder for a reader of one manifest: files of a later one are refused."""
+        """Return the folder for a reader of one manifest, which refuses files of a later one."""
         return SweepFolder(self.path, is_read_only=self.is_read_only, held=manifest)
 
     def write_manifest(self, manifest: Manifest) -> None:
-        """Write the manifest atomically, stamped with the time."""
+        """Write the manifest atomically, with the time."""
         self.stamp_manifest(manifest)
         with replacing(self.path / MANIFEST) as temporary:
             temporary.write_text(manifest.to_json(), encoding="utf-8")
 
     def stamp_manifest(self, manifest: Manifest) -> None:
-        """Note when a manifest was made, and that it is changed now."""
+        """Set the manifest's times of creation and change."""
         if self._check_held is not None:
             self._check_held()
         manifest.updated = datetime.now(UTC).isoformat(timespec="seconds")
@@ -141,7 +140,7 @@ class SweepFolder:
         return _write_table(self.images_path(shift), table, schema.IMAGE_ROW_GROUP)
 
     def write_images_in_blocks(self, layout: pa.Schema, blocks: Iterable[pa.Table]) -> FileRecord:
-        """Write ``images.parquet`` atomically, block after block."""
+        """Write ``images.parquet`` atomically, block by block."""
         with replacing(self.images_path()) as temporary:
             options: dict[str, Any] = {"compression": "zstd", "write_statistics": [schema.IMAGE_ID]}
             with pq.ParquetWriter(temporary, layout, **options) as writer:
@@ -160,7 +159,7 @@ class SweepFolder:
         *,
         shift: str | None = None,
     ) -> FileRecord:
-        """Write one run's predictions atomically, with what was measured of its model."""
+        """Write one run's predictions atomically, with the measurements of its model."""
         metadata = {_RUN_METADATA: json.dumps(measured, sort_keys=True).encode()}
         return _write_table(
             self.prediction_path(variant_id, seed, shift=shift),
@@ -174,13 +173,13 @@ class SweepFolder:
             return _record(temporary)
 
     def record(self, path: Location, rows: int | None = None) -> FileRecord:
-        """Describe a file as it lies there."""
+        """Return the record of an existing file."""
         return _record(path, rows)
 
     def adopt(
         self, variant_id: str, seed: int, *, shift: str | None = None
     ) -> tuple[FileRecord, dict[str, Any]] | None:
-        """Describe a finished run that the manifest does not know yet; None where there is none."""
+        """Return record and measurements of an unlisted run; None without its file."""
         path = self.prediction_path(variant_id, seed, shift=shift)
         if not is_file(path):
             return None
@@ -201,23 +200,23 @@ class SweepFolder:
         return self._guard.reading([path], lambda at: read_in_order(at[0], self.name, columns))
 
     def read_listed(self, path: Location) -> pa.Table:
-        """Read a table of the sweep that is none of predictions or images."""
+        """Read another table of the sweep than predictions and images."""
         return self._guard.reading([path], lambda at: read_table(at[0], self.name))
 
     def image_rows(self, columns: Sequence[str]) -> Rows:
-        """Open columns of ``images.parquet`` to read single images from, by ``image_id``."""
-        return Rows(lambda: self._guard.place(self.images_path()), self.name, columns)
+        """Open columns of ``images.parquet`` for random access by ``image_id``."""
+        return Rows(lambda: self._guard.location_of(self.images_path()), self.name, columns)
 
     def image_columns(self) -> list[str]:
-        """Name the columns of ``images.parquet``."""
+        """Return the column names of ``images.parquet``."""
         return self._guard.reading([self.images_path()], lambda at: column_names(at[0], self.name))
 
     def read_checked(self, path: Location, read: Callable[[Location], T]) -> T:
-        """Read one of the sweep's files, after it is checked against the manifest."""
+        """Check a file against the manifest, then read it."""
         return self._guard.reading([path], lambda at: read(at[0]))
 
     def unhashed(self) -> list[str]:
-        """Name the large files that were opened and are still checked against the manifest."""
+        """Return the opened large files that are still being checked against the manifest."""
         return self._guard.unhashed()
 
     def read_population(
@@ -234,36 +233,33 @@ class SweepFolder:
         Raises
         ------
         CacheError
-            A file is missing, damaged, or has not one row an image.
+            A file is missing, damaged, or has not one row per image.
         """
         paths = [self.prediction_path(variant_id, seed, shift=shift) for seed in seeds]
         arrays = self._guard.reading(
-            paths, lambda places: read_stacked(places, columns, n_images, self.name)
+            paths, lambda locations: read_stacked(locations, columns, n_images, self.name)
         )
         return Population(variant_id, tuple(seeds), arrays)
 
     def read_image_of_runs(
         self, runs: Sequence[tuple[str, int]], columns: Sequence[str], image_id: int
     ) -> list[dict[str, Any]]:
-        """Read columns of one image from runs, each a variant and a seed: one mapping a run.
+        """Read columns of one image from (variant, seed) runs, one mapping a run.
 
         Raises
         ------
         CacheError
-            A file is missing or damaged, or has no such image.
+            A file is missing or damaged, or lacks the image.
         """
         paths = [self.prediction_path(variant_id, seed) for variant_id, seed in runs]
         return self._guard.reading(
-            paths, lambda places: read_same_row(places, columns, image_id, self.name)
+            paths, lambda locations: read_same_row(locations, columns, image_id, self.name)
         )
 
     # --- housekeeping -----------------------------------------------------------------------
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the sweep for writing.
-
-        What a killed process began to publish is finished first, and what it left half-written is
-        removed.
+        """Lock the sweep for writing; finish interrupted changes and remove partial files.
 
         Raises
         ------
@@ -275,63 +271,57 @@ class SweepFolder:
             try:
                 self.cut_off = publishing.finish(self.path)
                 remove_leftovers(self.path, but=(_DERIVED, ANNOTATIONS, tags.FOLDER))
-                self._bring_up_to_date()
+                self._update_manifest()
                 yield
             finally:
                 self._check_held = None
 
-    def _bring_up_to_date(self) -> None:
-        """Rewrite the manifest of an older schema version, or one of a folder renamed since.
-
-        One that is damaged stays as it is.
-        """
+    def _update_manifest(self) -> None:
+        """Rewrite a manifest of an older schema version or another name; leave a damaged one."""
         with suppress(CacheError):
-            said = told_version(self.manifest_text())
-            if said is not None and (
-                said.schema_version < schema.SCHEMA_VERSION or said.name != self.name
+            header = read_header(self.manifest_text())
+            if header is not None and (
+                header.schema_version < schema.SCHEMA_VERSION or header.name != self.name
             ):
-                present = self.manifest()
+                current = self.manifest()
                 with replacing(self.path / MANIFEST) as temporary:
-                    temporary.write_text(present.to_json(), encoding="utf-8")
+                    temporary.write_text(current.to_json(), encoding="utf-8")
 
     def was_called(self, name: str) -> bool:
-        """Whether the manifest still has the name that the folder had before."""
-        said = told_version(self.manifest_text())
-        return said is not None and said.name == name != self.name
+        """Return whether the manifest still has the folder's former name."""
+        header = read_header(self.manifest_text())
+        return header is not None and header.name == name != self.name
 
     @property
     def is_running(self) -> bool:
-        """Whether a process holds the sweep for writing now."""
+        """Whether a process holds the write lock now."""
         return lock.is_held(self.path)
 
     def verify(self) -> list[str]:
-        """Compare every file with the manifest; return what is wrong, a line each."""
+        """Compare every file with the manifest; return the problems, one line each."""
         manifest = self.manifest()
-        done, cut_off = set[str](), set[str]()
+        done, not_recorded = set[str](), set[str]()
         for variant_id, seed, run in manifest.all_runs():
             path = self.relative(self.prediction_path(variant_id, seed))
             if run.state == "done":
                 done.add(path)
             else:
-                # Written before the manifest said so: the same sweep started again takes them in.
-                cut_off |= {path, self.relative(self.weights_path(variant_id, seed))}
+                # Written but not in the manifest yet: starting the sweep again adopts them.
+                not_recorded |= {path, self.relative(self.weights_path(variant_id, seed))}
             for shift in manifest.shifts:
                 path = self.relative(self.prediction_path(variant_id, seed, shift=shift.name))
-                (done if seed in shift.done.get(variant_id, ()) else cut_off).add(path)
-        own = {MANIFEST, lock.LOCK, lock.LEASE, publishing.REMOVED} | cut_off
-        beside = (_DERIVED, ANNOTATIONS, tags.FOLDER, publishing.FOLDER)
-        found = problems(self.path, self.sizes(), manifest, sorted(done), own=own, beside=beside)
+                (done if seed in shift.done.get(variant_id, ()) else not_recorded).add(path)
+        own = {MANIFEST, lock.LOCK, lock.LEASE, publishing.REMOVED} | not_recorded
+        ignored = (_DERIVED, ANNOTATIONS, tags.FOLDER, publishing.FOLDER)
+        found = problems(self.path, self.sizes(), manifest, sorted(done), own=own, ignored=ignored)
         found += [
-            f"damaged: {name} (not what was written; it is computed anew when it is next asked for)"
+            f"damaged: {name} (changed since it was written; it is recomputed when next needed)"
             for name in damaged(self.derived)
         ]
         return found + self.annotations.problems()
 
     def sizes(self) -> dict[str, int]:
-        """Bytes of every file of the sweep, by its name in the manifest.
-
-        Below a link to another disk those count that the manifest names.
-        """
+        """Return the bytes of every file by name; below links only of listed files."""
         found = publishing.all_sizes(self.path)
         if isinstance(self.path, Path) and any(one.is_symlink() for one in self.path.iterdir()):
             with suppress(CacheError):
@@ -343,7 +333,7 @@ class SweepFolder:
 
 def _write_table(path: Location, table: pa.Table, row_group: int = schema.ROW_GROUP) -> FileRecord:
     with replacing(path) as temporary:
-        # Statistics of every column would make the footer of many small groups long to read.
+        # Statistics of every column would enlarge the footer of many small groups.
         pq.write_table(
             table,
             temporary,

@@ -1,4 +1,4 @@
-"""Tables as files: CSV, Parquet and JSON, the same bytes from the command line and the screen."""
+"""Write tables as CSV, Parquet and JSON, with equal bytes from command line and dashboard."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -31,12 +31,12 @@ def to_csv(frame: pd.DataFrame) -> str:
 
 
 def write_table(frame: pd.DataFrame, path: str | Path) -> None:
-    """Write a frame to ``.csv``, ``.parquet`` or ``.json`` (records), whole or not at all.
+    """Write a frame to ``.csv``, ``.parquet`` or ``.json`` (records) atomically.
 
     Raises
     ------
     UserError
-        The suffix is another one, or the folder does not exist.
+        The suffix is unknown, or the folder does not exist.
     RunError
         The disk refused it.
     """

@@ -1,7 +1,7 @@
-"""``marks/``: what people keep of a sweep: tags, named slices, saved views; no run touches it.
+"""``marks/``: users' tags, named slices and saved views of a sweep.
 
-One small file, replaced atomically. A lock orders the writers of one machine; in a cache on another
-machine, of two who write at the same moment the later stays.
+One small file, replaced atomically. A lock orders the writers of one machine; in a remote cache the
+last writer wins.
 """
 
 import json
@@ -28,7 +28,7 @@ _NO_IMAGE = 2**63
 
 @dataclass
 class Marked:
-    """Image ids of each tag and slice, rising, and the address parameters of each saved view."""
+    """Ascending image ids of each tag and slice, and address parameters of each saved view."""
 
     tags: dict[str, list[int]] = field(default_factory=dict)
     slices: dict[str, list[int]] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class Marks:
         self._path = self._folder / _FILE
 
     def stamp(self) -> str:
-        """Tell one state from another, unread; empty where nothing was ever kept."""
+        """Return a stamp that changes with the file, empty without one."""
         return atomic.stamp(self._path)
 
     def read(self) -> Marked:
@@ -61,7 +61,7 @@ class Marks:
             read = unsealed(json.loads(self._path.read_text(encoding="utf-8")), _KEYS)
             return Marked(
                 _ids(read["tags"]),
-                _ids(read.get("slices", {})),  # files of before have none
+                _ids(read.get("slices", {})),  # missing from older files
                 {
                     str(view): {str(name): list(map(str, values)) for name, values in rule.items()}
                     for view, rule in read["views"].items()
@@ -85,26 +85,26 @@ class Marks:
             ) from error
 
     def tag(self, name: str, image_ids: Iterable[int]) -> str:
-        """Give images a tag; return its name as it is kept.
+        """Tag images; return the tag's normalized name.
 
         Raises
         ------
         UserError
-            The name is empty, too long, or holds what cannot be written.
+            The name is empty, too long, or has control characters.
         RunError
             The disk refused it.
         """
-        kept = checked_name(name, "tag")
+        stored_name = checked_name(name, "tag")
         added = {int(one) for one in image_ids}
 
         def change(marked: Marked) -> None:
-            marked.tags[kept] = sorted(added.union(marked.tags.get(kept, ())))
+            marked.tags[stored_name] = sorted(added.union(marked.tags.get(stored_name, ())))
 
         self._change(change)
-        return kept
+        return stored_name
 
     def untag(self, name: str, image_ids: Iterable[int]) -> None:
-        """Take a tag from images; one that no image has any more is gone.
+        """Remove a tag from images; a tag without images disappears.
 
         Raises
         ------
@@ -121,7 +121,7 @@ class Marks:
         self._change(change)
 
     def save_slice(self, name: str, image_ids: Iterable[int]) -> str:
-        """Keep images under a name, in place of those that had it; return it as it is kept.
+        """Store images as a named slice, replacing one; return its normalized name.
 
         Raises
         ------
@@ -130,15 +130,15 @@ class Marks:
         RunError
             The disk refused it.
         """
-        kept = checked_name(name, "slice")
+        stored_name = checked_name(name, "slice")
         ids = sorted({int(one) for one in image_ids})
         if not ids:
-            raise UserError(f"slice '{kept}' would have no image; select some first")
-        self._change(lambda marked: marked.slices.update({kept: ids}))
-        return kept
+            raise UserError(f"slice '{stored_name}' would have no image; select some first")
+        self._change(lambda marked: marked.slices.update({stored_name: ids}))
+        return stored_name
 
     def forget_slice(self, name: str) -> None:
-        """Drop a slice; its images are as they were.
+        """Delete a slice.
 
         Raises
         ------
@@ -148,23 +148,23 @@ class Marks:
         self._change(lambda marked: marked.slices.pop(name, None))
 
     def save_view(self, name: str, rule: Mapping[str, Sequence[str]]) -> str:
-        """Keep the rule of a view, its address parameters; return its name as it is kept.
+        """Store the address parameters of a view; return its normalized name.
 
         Raises
         ------
         UserError, RunError
             As :meth:`tag`.
         """
-        kept = checked_name(name, "view")
+        stored_name = checked_name(name, "view")
 
         def change(marked: Marked) -> None:
-            marked.views[kept] = {one: list(values) for one, values in rule.items()}
+            marked.views[stored_name] = {one: list(values) for one, values in rule.items()}
 
         self._change(change)
-        return kept
+        return stored_name
 
     def forget_view(self, name: str) -> None:
-        """Drop a saved view; the images it showed are as they were.
+        """Delete a saved view.
 
         Raises
         ------
@@ -174,7 +174,7 @@ class Marks:
         self._change(lambda marked: marked.views.pop(name, None))
 
     def adopt(self, other: "Marks") -> None:
-        """Take over what is kept of another sweep of the same images; own slices and views stay.
+        """Merge the marks of another sweep of the same images; own slices and views win.
 
         Raises
         ------
@@ -221,23 +221,23 @@ class Marks:
 def _ids(read: Mapping[Any, Any]) -> dict[str, list[int]]:
     found = {str(name): sorted(map(int, ids)) for name, ids in read.items()}
     if any(abs(one) >= _NO_IMAGE for ids in found.values() for one in ids):
-        raise ValueError("a number that is no image's")
+        raise ValueError("a number that is not an image id")
     return found
 
 
 def checked_name(name: str, what: str) -> str:
-    """Return the name of a tag, slice or view without blanks around it and of one line.
+    """Normalize the name of a tag, slice or view.
 
     Raises
     ------
     UserError
-        It is empty, too long, or holds control characters.
+        The name is empty, too long, or has control characters.
     """
-    kept = " ".join(unicodedata.normalize("NFC", name).split())
-    if not kept:
+    normalized = " ".join(unicodedata.normalize("NFC", name).split())
+    if not normalized:
         raise UserError(f"a {what} needs a name")
-    if len(kept) > LONGEST:
-        raise UserError(f"the name of a {what} has {len(kept)} characters; at most {LONGEST}")
-    if any(unicodedata.category(one) in ("Cc", "Cs") for one in kept):
+    if len(normalized) > LONGEST:
+        raise UserError(f"the name of a {what} has {len(normalized)} characters; at most {LONGEST}")
+    if any(unicodedata.category(one) in ("Cc", "Cs") for one in normalized):
         raise UserError(f"the name of a {what} holds control characters")
-    return kept
+    return normalized

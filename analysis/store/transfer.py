@@ -1,4 +1,4 @@
-"""Rename, build and remove a sweep, and publish files that were written aside, all or none."""
+"""The folder of sweeps: find, rename, build and remove sweeps, and publish prepared files."""
 
 import functools
 import os
@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from analysis.config import check_sweep_name, is_sweep_name
 from analysis.errors import RunError, UserError
-from analysis.filesystem import Location, RemotePath
+from analysis.filesystem import Location, RemotePath, location
 from analysis.filesystem.atomic import child_names, exists, flush, flush_folder, remove_tree
 from analysis.filesystem.connection import TEMPORARY, is_object_store
 from analysis.filesystem.copies import working_folder
@@ -21,11 +22,10 @@ from analysis.store.sweep_folder import PREDICTIONS, SweepFolder
 
 
 def rename(source: SweepFolder, target: SweepFolder) -> None:
-    """Give a sweep's folder another name, and its manifest after it.
+    """Rename a sweep's folder and its manifest.
 
-    A sweep is called what its folder is called, so that the folder's new name is all that readers
-    wait for. An object store has no folders to rename: there the files are copied, the manifest
-    last, and only then are the old ones removed.
+    A sweep's name is that of its folder, so readers need only the folder's new name. In an object
+    store, which cannot rename folders, the files are copied, the manifest last, and then removed.
 
     Raises
     ------
@@ -43,14 +43,14 @@ def rename(source: SweepFolder, target: SweepFolder) -> None:
         return
     _check_free(target)
     with source.locked():
-        pass  # what was cut off in it is finished
+        pass  # finishes interrupted changes
     _rename_folder(source.path, target.path)
     with target.locked():
-        pass  # its manifest is called what its folder is
+        pass  # updates the manifest's name
 
 
 def finish_rename(source: SweepFolder, target: SweepFolder) -> bool:
-    """Finish a renaming that was cut off after the sweep had its new name; say whether it was."""
+    """Finish a renaming that was interrupted late; return whether there was one."""
     if not target.exists:
         return False
     if not source.exists:
@@ -79,7 +79,7 @@ def _is_copy(source: SweepFolder, target: SweepFolder) -> bool:
 
 @contextmanager
 def building(target: SweepFolder) -> Iterator[SweepFolder]:
-    """Give a folder to put a new sweep into, its manifest last; nothing is left of a failure.
+    """Yield a folder for building a new sweep, its manifest last; remove it on failure.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def building(target: SweepFolder) -> Iterator[SweepFolder]:
 
 
 def _remove_cut_off(target: Path) -> None:
-    """Remove what processes that were killed have built for the same name."""
+    """Remove folders that killed processes were building for the same name."""
     for name in child_names(target.parent):
         if name.startswith(TEMPORARY) and name.partition("-")[2].partition("-")[2] == target.name:
             aside = target.parent / name
@@ -126,9 +126,9 @@ def copy_files(source: SweepFolder, target: SweepFolder, names: Iterable[str]) -
     Raises
     ------
     UserError
-        One is missing.
+        A file is missing.
     RunError
-        One cannot be read, or the disk refused it.
+        A file cannot be read or written.
     """
     for name in names:
         try:
@@ -170,23 +170,22 @@ def _rename_folder(source: Location, target: Location) -> None:
 
 
 def _check_free(target: SweepFolder) -> None:
-    """See that nothing has the name, besides what a copying that was killed has left."""
+    """Check that a name is free, apart from leftovers of a killed copy."""
     if isinstance(target.path, RemotePath):
-        there = child_names(target.path)
-        is_taken = bool(there) and (target.exists or LEASE not in there)
+        names = child_names(target.path)
+        is_taken = bool(names) and (target.exists or LEASE not in names)
     else:
         is_taken = exists(target.path)
     if is_taken:
         raise UserError(
-            f"'{target.name}' is there already in {target.path.parent}; choose another name"
+            f"'{target.name}' exists already in {target.path.parent}; choose another name"
         )
 
 
 def remove(sweep: SweepFolder) -> Location | None:
-    """Delete a sweep: its manifest first, so that nobody takes the rest for a sweep.
+    """Delete a sweep, its manifest first; return the folder of its annotations, None without.
 
-    What people annotated cannot be made again: it stays where it is, for a sweep of the same name
-    and images. Return its folder, None where there is none.
+    Annotations cannot be remade: they stay for a sweep of the same name and images.
     """
     try:
         with sweep.locked():
@@ -200,10 +199,9 @@ def remove(sweep: SweepFolder) -> Location | None:
 
 @contextmanager
 def aside(folder: SweepFolder) -> Iterator[SweepFolder]:
-    """Give a folder of this machine to make files of a sweep in; it is removed at the end.
+    """Yield a temporary local folder for preparing files of a sweep.
 
-    What a failure has left half-published stays there: whoever next writes to the sweep does the
-    rest.
+    After a failure, partly published files stay for the next writer to finish.
     """
     if isinstance(folder.path, RemotePath):
         with working_folder() as here:
@@ -218,26 +216,26 @@ def aside(folder: SweepFolder) -> Iterator[SweepFolder]:
 
 
 def work_file(made: SweepFolder, name: str = "") -> Path:
-    """Return where what is needed meanwhile may lie, beside the files that are made."""
+    """Return the path of a temporary work file beside the prepared files."""
     return Path(str(made.path)) / f"{TEMPORARY}work{name}"
 
 
 def publish(
     made: SweepFolder, folder: SweepFolder, manifest: Manifest, note: Note | None = None
 ) -> None:
-    """Put what was made aside into its sweep, in one step for readers. Lock the sweep before.
+    """Publish prepared files to their sweep in one step. The sweep must be locked.
 
     Parameters
     ----------
     note : dict, optional
-        What the one who finishes after a kill is to know.
+        Information for the process that finishes an interrupted publication.
     """
     folder.stamp_manifest(manifest)
     publishing.commit(folder.path, Path(str(made.path)), manifest.to_json(), note or {})
 
 
 def is_headless(folder: SweepFolder) -> bool:
-    """Whether predictions lie there without a manifest that says of what."""
+    """Return whether a folder has predictions without a manifest."""
     return (
         not folder.exists
         and PREDICTIONS in child_names(folder.path)
@@ -246,7 +244,7 @@ def is_headless(folder: SweepFolder) -> bool:
 
 
 def remove_empty(folder: SweepFolder) -> None:
-    """Remove what locking a sweep has made that never came to be; what else lies there stays."""
+    """Remove the folder of a sweep without manifest if locking alone created it."""
     if isinstance(folder.path, RemotePath) or folder.exists:
         return
     if set(child_names(folder.path)) - {LOCK, ANNOTATIONS}:
@@ -254,3 +252,57 @@ def remove_empty(folder: SweepFolder) -> None:
     with suppress(OSError):
         (folder.path / LOCK).unlink(missing_ok=True)
         folder.path.rmdir()
+
+
+class Cache:
+    """The folder of sweeps, a path or an fsspec URL."""
+
+    def __init__(self, root: str | Location) -> None:
+        self.root = location(root)
+
+    def sweep(self, name: str) -> SweepFolder:
+        """Return a sweep's folder, which need not exist."""
+        return SweepFolder(self.root / check_sweep_name(name))
+
+    def existing(self, name: str) -> SweepFolder:
+        """Return the folder of a sweep that must exist.
+
+        Raises
+        ------
+        UserError
+            There is no such sweep; the message lists the existing ones.
+        """
+        sweep = self.sweep(name)
+        if not sweep.exists:
+            known = ", ".join(self.names()) or "none yet; 'python -m analysis demo' makes one"
+            raise UserError(f"no sweep '{name}' in {self.root}; it has: {known}")
+        return sweep
+
+    def names(self) -> list[str]:
+        """Return the sorted names of the sweeps; folders with other names do not count."""
+        return [name for name in self._folders() if self._is_sweep(name)]
+
+    def _is_sweep(self, name: str) -> bool:
+        try:
+            return self.sweep(name).exists
+        except RunError:
+            return True  # unknown: opening it raises the error, and the list stays available
+
+    def headless(self) -> list[str]:
+        """Return the sorted names of folders with predictions but no manifest."""
+        others = set(self._folders()) - set(self.names())
+        return [name for name in sorted(others) if is_headless(self.sweep(name))]
+
+    def _folders(self) -> list[str]:
+        return [name for name in child_names(self.root) if is_sweep_name(name)]
+
+    def rename(self, old: str, new: str) -> None:
+        """Rename a sweep."""
+        if not finish_rename(self.sweep(old), self.sweep(new)):
+            rename(self.existing(old), self.sweep(new))
+
+    def remove(self, name: str) -> Location | None:
+        """Delete a sweep's files except its annotations; return their folder."""
+        sweep = self.sweep(name)
+        is_cut_off = publishing.is_removed(sweep.path)
+        return remove(sweep if is_cut_off else self.existing(name))

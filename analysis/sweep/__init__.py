@@ -1,7 +1,7 @@
-"""Running sweeps: one engine for models that are trained here and for those made elsewhere.
+"""Running sweeps: one engine for models trained here and for external models.
 
-``run`` leads from a ``source`` of models (``trained``, ``external``) to a finished sweep;
-``scheduler`` sends its jobs to the workers (``tasks``, ``worker``), ``shifts`` predicts shifted
-images, ``record`` keeps the manifest. ``plan`` and ``estimate`` say what a sweep will do,
-``command`` which command makes it, and ``merge`` joins two.
+``run`` turns a ``source`` of models (``trained``, ``external``) into a finished sweep;
+``scheduler`` sends jobs to the workers (``tasks``, ``worker``), ``shifts`` predicts shifted images,
+``record`` keeps the manifest. ``plan`` lists the runs, ``estimate`` their cost, ``command`` writes
+the command of a sweep, and ``merge`` joins two sweeps.
 """

@@ -1,4 +1,4 @@
-"""A finished sweep opened again, as it was made: its models in workers, its images decoded."""
+"""Reopen a finished sweep with its models in workers and its images decoded."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,23 +13,23 @@ from analysis.sweep.source import ModelSource, SweepData
 
 
 @contextmanager
-def opened_again(
+def reopened(
     source: ModelSource, cache: Cache, before: Manifest, *, progress: Progress
 ) -> Iterator[Pool]:
-    """Give the pool in which the models of a sweep can be run again; its folder is locked.
+    """Yield a pool that can run the models of a finished sweep; lock the sweep's folder.
 
     Parameters
     ----------
     source : ModelSource
     cache : Cache
-        Where the sweep lies.
+        The cache that holds the sweep.
     before : Manifest
-        The sweep's, as it was read.
+        The manifest of the sweep.
 
     Raises
     ------
     UserError
-        Its data or its models are not there, or are others; or another process writes to it.
+        Its data or models are missing or have changed, or another process writes to it.
     """
     folder = cache.existing(source.name)
     source.check(before)

@@ -1,4 +1,4 @@
-"""The command that makes a sweep, from its manifest or from options: to make, resume, extend it."""
+"""Write the command that makes, resumes or extends a sweep, from its manifest or its options."""
 
 import re
 import shlex
@@ -9,20 +9,20 @@ from analysis.config import DENSE_ID, Sweep, Training
 from analysis.options import options_of
 from analysis.store.manifest import Manifest
 
-# Lists whose values follow their option at once.
+# List options whose values all follow one flag.
 _TOGETHER = ("mean", "std")
 _LEVEL = re.compile(r"(.+)-(\d+\.\d+)")
 
 
 def sweep_command(manifest: Manifest, *more: str) -> str:
-    """Write the command of a sweep, options at their default left out, with some more at its end.
+    """Write the command that makes a sweep without default options; append the words ``more``.
 
-    What was imported, or made by an unknown Lethe, has no options: then only what is known stands.
+    Imported sweeps and those of an unknown Lethe have no options: only what is known is written.
     """
     return written([*sweep_words(manifest), *more])
 
 
-def _words_of_given(manifest: Manifest) -> list[str]:
+def _external_words(manifest: Manifest) -> list[str]:
     options = {k: v for k, v in manifest.config.options.items() if k != "model"}
     lists = {name: options.pop(name, None) or [] for name in _TOGETHER}
     words = option_words({"name": manifest.name} | options)
@@ -33,7 +33,7 @@ def _words_of_given(manifest: Manifest) -> list[str]:
 
 
 def written(words: Iterable[str]) -> str:
-    """Write the words of a command, verb first, as a line for a shell."""
+    """Quote the words of a command, verb first, for a shell."""
     return shlex.join(["python", "-m", "analysis", *words])
 
 
@@ -44,12 +44,12 @@ _NAMED = re.compile(
 
 
 def naming_cache(text: str, cache: str) -> str:
-    """Return a message whose commands name the cache they mean, so that they work when pasted.
+    """Add ``--cache`` to the commands in a message, so that they work when pasted.
 
     Parameters
     ----------
     text : str
-        A message, with commands in it or without.
+        A message, with or without commands.
     cache : str
         Folder or address of the cache.
     """
@@ -57,38 +57,42 @@ def naming_cache(text: str, cache: str) -> str:
 
 
 def sweep_words(manifest: Manifest) -> list[str]:
-    """Words of the command of a sweep, without its shifts; verb first, not quoted."""
+    """Return the unquoted words of the command of a sweep, verb first, without its shifts."""
     options = manifest.config.options
     if manifest.origin == "external":
-        return _words_of_given(manifest)
-    given = {"name": manifest.name} | {k: options[k] for k in ("dataset", "model") if k in options}
-    given["variants"] = [
-        as_asked(record.variant_id) for record in manifest.variants if record.variant_id != DENSE_ID
+        return _external_words(manifest)
+    words = {"name": manifest.name} | {k: options[k] for k in ("dataset", "model") if k in options}
+    words["variants"] = [
+        variant_option(record.variant_id)
+        for record in manifest.variants
+        if record.variant_id != DENSE_ID
     ]
-    given["seeds"] = len(manifest.seeds)
-    held = options | options.get("training", {})
-    given |= {
-        one.name: held[one.name]
-        for one in options_of(Sweep, Training)
-        if one.name in held and one.name not in given and held[one.name] != one.default
+    words["seeds"] = len(manifest.seeds)
+    stored = options | options.get("training", {})
+    words |= {
+        option.name: stored[option.name]
+        for option in options_of(Sweep, Training)
+        if option.name in stored
+        and option.name not in words
+        and stored[option.name] != option.default
     }
-    given["method_file"] = list(manifest.config.method_files)
-    return option_words(given)
+    words["method_file"] = list(manifest.config.method_files)
+    return option_words(words)
 
 
 def extending(
     manifest: Manifest, seeds: int, variants: Iterable[str], corruptions: Iterable[str]
 ) -> list[str]:
-    """Words of the command that adds to a trained sweep what it does not have yet.
+    """Return the words of the command that extends a trained sweep.
 
     Parameters
     ----------
     manifest : Manifest
-        Of the sweep.
+        Manifest of the sweep.
     seeds : int
-        How many seeds it is to have.
+        Total number of seeds.
     variants, corruptions : iterables of str
-        More of them, as the options take them.
+        Values to add, in the syntax of the options.
     """
     return [
         *sweep_words(manifest),
@@ -100,7 +104,7 @@ def extending(
 
 
 def shift_words(manifest: Manifest) -> list[str]:
-    """Words that ask for the shifts of a sweep."""
+    """Return the options that name the shifts of a sweep."""
     return [
         word
         for shift in manifest.shifts
@@ -112,14 +116,14 @@ def shift_words(manifest: Manifest) -> list[str]:
     ]
 
 
-def option_words(given: dict[str, Any]) -> list[str]:
-    """Words of ``sweep`` with options by their names; what is None, False or empty is left out.
+def option_words(options: dict[str, Any]) -> list[str]:
+    """Return the words of ``sweep`` with these options; None, False and empty values are left out.
 
-    A list repeats its option. A value that begins with ``-`` is tied to its option by ``=``, so
-    that it is never taken for an option itself.
+    A list repeats its option. A value that begins with ``-`` is joined to its option by ``=``, so
+    that it is not parsed as an option.
     """
     words = ["sweep"]
-    for name, value in given.items():
+    for name, value in options.items():
         if value is True:
             words.append(_option(name))
         elif isinstance(value, list):
@@ -138,6 +142,6 @@ def _option(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def as_asked(variant_id: str) -> str:
-    """Write ``magnitude-0.90+int8-static`` as it is asked for: ``magnitude=0.90+int8-static``."""
+def variant_option(variant_id: str) -> str:
+    """Convert a variant id to option syntax: ``magnitude=0.90+int8-static``."""
     return "+".join(_LEVEL.sub(r"\1=\2", step) for step in variant_id.split("+"))

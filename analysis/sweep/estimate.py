@@ -1,4 +1,4 @@
-"""Estimate a sweep before it runs: its missing runs, and the time, memory and disk they take."""
+"""Estimate the missing runs of a sweep and the time, memory and disk they take."""
 
 import tempfile
 import time
@@ -39,10 +39,10 @@ _MEGABYTE = 1e6
 
 @dataclass(frozen=True)
 class Data:
-    """Number of images, what decoding them takes, and what they take on disk, bytes.
+    """Number of images, seconds to decode them, and bytes on disk.
 
-    ``corrupting`` are the seconds that corrupting all test images takes, every shift asked,
-    ``shifted`` the bytes of the shifted ones.
+    ``corrupting``: seconds to corrupt all test images for every shift; ``shifted``: bytes of the
+    shifted images.
     """
 
     n_train: int
@@ -56,7 +56,7 @@ class Data:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Seconds by what they are spent on, and bytes."""
+    """Estimated seconds by phase, and bytes of memory and disk."""
 
     starting: float
     decoding: float
@@ -69,7 +69,7 @@ class Estimate:
 
     @property
     def seconds(self) -> float:
-        """Seconds altogether."""
+        """Total seconds."""
         return self.starting + self.decoding + self.training + self.evaluation + self.shifts
 
     def __str__(self) -> str:
@@ -93,15 +93,14 @@ def estimate(
     n_workers: int,
     shifted: Sequence[Run] = (),
 ) -> Estimate:
-    """Estimate the runs that are to do.
+    """Estimate the cost of the missing runs.
 
-    ``shifted`` names a run once for every shift it is to be predicted on. A run takes its steps and
-    the prediction of all test images; one that is distilled predicts its batches with the dense
-    model too, one that is quantized the test images with the model it is made from. They share
-    ``n_workers`` workers, and no run is cut in two.
+    ``shifted`` names a run once for every shift to predict. A run takes its training steps and the
+    prediction of all test images; a distilled run also predicts its batches with the dense model, a
+    quantized run the test images with its base model. Runs share ``n_workers`` workers; no run is
+    split.
     """
     steps = [training_steps(training, variant, data.n_train) for variant, _ in todo]
-    # A run that is distilled predicts every batch with its dense model too.
     taught = sum(taught_steps(training, variant, data.n_train) for variant, _ in todo)
     teaching = taught * min(training.batch_size, data.n_train) * trial.image
     evaluation = [data.n_test * trial.image * _n_predictions(run) + trial.latency for run in todo]
@@ -123,24 +122,24 @@ def estimate(
 
 
 def _n_predictions(run: Run) -> int:
-    """How often a run predicts the images: a quantized one with what it is made from too."""
+    """Return the predictions per image: a quantized run also predicts with its base model."""
     return 1 + (quantization(run[0]) is not None)
 
 
 def _rounds(n_runs: int, n_workers: int) -> float:
-    """Share of all work that is done one after another: the last round may be half empty."""
+    """Return the sequential share of all work; the last round may be half empty."""
     return -(-n_runs // n_workers) / n_runs if n_runs else 0.0
 
 
 def duration(seconds: float) -> str:
-    """Duration in words: 0.4 s, 35 s, 12 min, 3.5 h."""
+    """Format a duration: 0.4 s, 35 s, 12 min, 3.5 h."""
     if seconds < 90:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def size(n_bytes: float) -> str:
-    """Size in words: 0.2 MB, 35 MB, 1.4 GB."""
+    """Format a size: 0.2 MB, 35 MB, 1.4 GB."""
     megabytes = n_bytes / _MEGABYTE
     if megabytes < 1000:
         return f"{megabytes:.1f} MB" if megabytes < 10 else f"{megabytes:.0f} MB"
@@ -154,8 +153,8 @@ _CORRUPTED_IMAGES = 4
 def describe(sweep: Sweep, cache: Cache, machine: Machine) -> str:
     """Describe a sweep without writing anything to the cache.
 
-    The model is tried out on drawn pixels in all workers at once, as in the sweep, and some images
-    are decoded.
+    The model is timed on random pixels in all workers at once, as in the sweep; some images are
+    decoded.
     """
     check_data(sweep)
     folder = cache.sweep(sweep.name)
@@ -189,7 +188,7 @@ def describe(sweep: Sweep, cache: Cache, machine: Machine) -> str:
         f"input {size}\n"
         f"variants: {variants}\n"
         f"{f'shifts: {len(shifted)} predictions of a run on a shift{chr(10)}' * bool(shifted)}"
-        f"{_what_seeds_tell(sweep.seeds, dataset.test.labels)}\n"
+        f"{_detectable_sentence(sweep.seeds, dataset.test.labels)}\n"
         f"measured: {1000 * trial.step:.1f} ms a training step on {device}, {n_workers} at a time\n"
         f"{expected}"
     )
@@ -198,18 +197,18 @@ def describe(sweep: Sweep, cache: Cache, machine: Machine) -> str:
 _RECALL = 0.9
 
 
-def _what_seeds_tell(n_seeds: int, labels: npt.NDArray[np.int64]) -> str:
-    """Say what difference of a class so many seeds tell, if runs differ as drawn answers would."""
+def _detectable_sentence(n_seeds: int, labels: npt.NDArray[np.int64]) -> str:
+    """Say what difference in a class's recall these seeds detect, under binomial variation."""
     sizes = np.bincount(labels)
     middle = int(np.median(sizes[sizes > 0]))
     if n_seeds < 2:
-        return "seeds: one tells nothing of other seeds; it takes two, better ten"
+        return "seeds: one seed shows no variation between seeds; use at least two, better ten"
     variance = np.array([_RECALL * (1 - _RECALL) / middle])
-    tells = detectable_difference(variance, n_seeds, variance, n_seeds)[0]
+    detectable = detectable_difference(variance, n_seeds, variance, n_seeds)[0]
     return (
-        f"seeds: {n_seeds} seeds tell {100 * tells:.1f} points of the recall of a class of "
-        f"{middle:,} images (80 % power, if answers vary as chance at {100 * _RECALL:.0f} % recall "
-        "would; 'plan SWEEP' says it from runs)"
+        f"seeds: {n_seeds} seeds detect {100 * detectable:.1f} points of recall in a class of "
+        f"{middle:,} images (80 % power, for binomial variation at {100 * _RECALL:.0f} % recall; "
+        "'plan SWEEP' computes it from runs)"
     )
 
 
@@ -224,7 +223,7 @@ def _mean(trials: list[Profile]) -> Profile:
 
 
 def _try_data(dataset: Dataset, geometry: Geometry, shifts: tuple[Shift, ...]) -> Data:
-    """Decode a few images of either split, and take all others to be like them."""
+    """Time decoding on a few images of each split and extrapolate to all."""
     n_train, n_test = len(dataset.train), len(dataset.test)
     few = dataset.limited(min(n_train, _TRIED_IMAGES), min(n_test, _TRIED_IMAGES))
     n_few = len(few.train) + len(few.test)
@@ -247,7 +246,7 @@ def _try_data(dataset: Dataset, geometry: Geometry, shifts: tuple[Shift, ...]) -
 
 
 def _seconds_of_corrupting(pixels: npt.NDArray[np.uint8], shifts: tuple[Shift, ...]) -> float:
-    """Time corrupting one image by all corruptions asked."""
+    """Return the seconds that all requested corruptions of one image take."""
     few = [np.array(one) for one in pixels[:_CORRUPTED_IMAGES]]
     started = time.perf_counter()
     for shift in shifts:

@@ -1,4 +1,4 @@
-"""Models that were trained elsewhere and are evaluated here, a file a run."""
+"""The model source of a sweep of external models: one file a run, evaluated here."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -25,7 +25,7 @@ from analysis.shifts.inputs import Natural, write_corrupted, write_natural
 from analysis.store import SweepFolder
 from analysis.store.manifest import ExternalModel, Manifest, ModelRecord, left_out_records
 from analysis.sweep import tasks
-from analysis.sweep.checks import check_top1, checked_order, notes_of_runs
+from analysis.sweep.examine import check_top1, checked_order, notes_of_runs
 from analysis.sweep.fitting import Fitting, answer_of
 from analysis.sweep.record import (
     check_origin,
@@ -34,7 +34,7 @@ from analysis.sweep.record import (
     describe_machine,
     differing_options,
 )
-from analysis.sweep.source import Key, Lacking, SweepData, Workplace
+from analysis.sweep.source import Key, Missing, SweepData, Workplace
 from analysis.training.messages import Layer, LayerAnswer, RunResult, ShiftResult
 
 _PIXELS = "external"
@@ -42,10 +42,10 @@ _SAMPLE = 128
 
 
 class ExternalSource:
-    """A sweep whose runs are files of models: each is tried with some images, then evaluated.
+    """A sweep whose runs are external models: each is tried on some images, then evaluated.
 
-    Runs are compared with the dense run of their seed, image by image, where they are paired or
-    there is one run a variant.
+    Runs are compared image by image with the dense run of their seed if they are paired or each
+    variant has one run.
     """
 
     def __init__(
@@ -80,11 +80,11 @@ class ExternalSource:
             check_same_options(before, differing_options(before, self._config.options()))
             known = [_key(run) for run in before.models]
             if before.dataset.selection is None and self._split is None:
-                self._split = "test"  # made when the rest of unsplit images was kept for training
+                self._split = "test"  # made when unsplit images were partly kept for training
         check_even([*known, *(model.key for model in self._config.models)])
 
     def select(self, dataset: Dataset) -> Dataset:
-        """Take the images to evaluate as the test split, and say which they are."""
+        """Select the images to evaluate as the test split, and report which they are."""
         chosen, words = dataset.audited(self._split)
         chosen = chosen.limited(self._config.train_limit, self._config.test_limit)
         self._selection = f"{len(chosen.test):,} of {dataset.n_images:,} images: {words}"
@@ -93,7 +93,7 @@ class ExternalSource:
 
     @contextmanager
     def pool(self, root: Any) -> Iterator[Pool]:
-        """Open workers on this machine, no more than there are cores."""
+        """Open workers on this machine, at most one a core."""
         n_workers = min(self._n_processes, max(2, len(self._config.models)))
         with self._open, tasks.pool(n_workers, device=self._config.device) as pool:
             yield pool
@@ -108,7 +108,7 @@ class ExternalSource:
         self._fitting.start(pool)
 
     def resolve(self, pool: Pool, dataset: Dataset, before: Manifest | None) -> None:
-        """Wait for what each model takes and gives; try other feedings of the dense one."""
+        """Wait for the signature of each model; try other preprocessings of the dense one."""
         fits = self._fitting.fits(pool)
         if before is not None:
             _check_same_files(before, fits)
@@ -125,8 +125,8 @@ class ExternalSource:
                 self._say(found.sentence)
             else:
                 self._note(
-                    f"{found.sentence}. Give these options with another --name, for a sweep keeps "
-                    "how it was fed; 'doctor' tries more images"
+                    f"{found.sentence}. Use these options with another --name: a sweep keeps "
+                    "its preprocessing; 'doctor' tries more images"
                 )
 
     def _note(self, text: str) -> None:
@@ -134,7 +134,7 @@ class ExternalSource:
         self._warn(f"warning: {text}")
 
     def _new_dense(self, before: Manifest | None) -> list[Fit]:
-        """Return the dense models whose run is not done."""
+        """Return the dense models without a finished run."""
         done = set() if before is None else {*before.done_seeds(DENSE_ID)}
         return [fit for (name, seed), fit in self._fits.items()
                 if name == DENSE_ID and seed not in done]  # fmt: skip
@@ -143,7 +143,7 @@ class ExternalSource:
     def inputs(
         self, folder: SweepFolder, data: SweepData, progress: Progress
     ) -> Iterator[pa.Table]:
-        """Decode the images once for every size that a model takes."""
+        """Decode the images once per input size of the models."""
         with _folder_for_pixels(folder) as here:
             images, left_out = self._decoded(data.dataset, here, progress)
             self._clean = here
@@ -155,26 +155,26 @@ class ExternalSource:
     def _decoded(
         self, dataset: Dataset, work: Path, progress: Progress
     ) -> tuple[pa.Table, list[dict[str, str]]]:
-        """Decode the test images, labels as classes of the sweep, and list what was left out."""
+        """Decode the test images, with labels as classes of the sweep; list the images left out."""
         test = replace(dataset.test, labels=self._fitting.label(dataset.test.labels))
         images: Any = None
         left_out = list(dataset.left_out)
         for name, fit in {fit.pixels: fit for fit in self._fits.values()}.items():
-            gone: list[dict[str, str]] = []
+            left_out_here: list[dict[str, str]] = []
             rows: list[dict[str, Any]] | None = [] if images is None else None
-            kept = write_split(test, name, fit.geometry, work, gone, rows, progress)
+            kept = write_split(test, name, fit.geometry, work, left_out_here, rows, progress)
             if rows is not None:
                 images = image_table(test.take(kept), rows)
-                left_out += [{**one, "split": "test"} for one in gone]
+                left_out += [{**one, "split": "test"} for one in left_out_here]
         return images, left_out
 
     def examine(self, pool: Pool, before: Manifest | None) -> None:
-        """Check the order of the classes, and the accuracy of dense that is known, on all images.
+        """Check the class order and the known accuracy of dense on all images.
 
         Raises
         ------
         UserError
-            The outputs are in another order than the classes, or the accuracy is another one.
+            The outputs are in another order than the classes, or the accuracy differs.
         """
         dense = self._new_dense(before)
         running = [tasks.submit(pool, "dense_predictions", self._context, fit) for fit in dense]
@@ -195,12 +195,12 @@ class ExternalSource:
             check_top1(float(np.mean(shares)), len(label), self._config.outputs.dense_top1)
 
     def describe(self, manifest: Manifest, n_workers: int) -> None:
-        """Write variants, seeds, model files and data into the manifest.
+        """Record variants, seeds, model files and data in the manifest.
 
         Raises
         ------
         UserError
-            The file of a model is another one than the sweep was made with.
+            The file of a model differs from the one the sweep was made with.
         """
         fits, is_paired = list(self._fits.values()), self._config.paired
         _check_same_files(manifest, fits)
@@ -216,7 +216,7 @@ class ExternalSource:
         manifest.seeds = sorted({*manifest.seeds, *(fit.key[1] for fit in fits)})
         manifest.models |= {
             fit.signature.model.run: ExternalModel(
-                fit.signature.model.given, fit.signature.sha256, fit.sentence
+                fit.signature.model.source, fit.signature.sha256, fit.sentence
             )
             for fit in fits
         }
@@ -236,14 +236,14 @@ class ExternalSource:
         dense = {fit.key[1]: fit for fit in fits if fit.key[0] == DENSE_ID}
         self._dense = dense if is_paired or len(manifest.seeds) == 1 else {}
 
-    def asked(self, manifest: Manifest) -> Sequence[Key]:
-        """List the runs of the models that are named now, dense ones first."""
+    def requested(self, manifest: Manifest) -> Sequence[Key]:
+        """List the runs of the requested models, dense ones first."""
         return sorted(self._fits, key=lambda run: run[0] != DENSE_ID)
 
-    def todo(self, workplace: Workplace, lacking: Lacking) -> Sequence[Key]:
-        """List the runs that are not done."""
+    def todo(self, workplace: Workplace, missing: Missing) -> Sequence[Key]:
+        """List the unfinished runs."""
         manifest = workplace.manifest
-        return [run for run in self.asked(manifest) if manifest.run(*run).state != "done"]
+        return [run for run in self.requested(manifest) if manifest.run(*run).state != "done"]
 
     def needs(self, run: Key) -> set[Key | None]:
         """Name the dense run, whose outputs are kept for those compared with it."""
@@ -262,16 +262,16 @@ class ExternalSource:
         return None if run[0] == DENSE_ID else self._dense.get(run[1])
 
     def finished(self, workplace: Workplace) -> None:
-        """Warn where a dense model is hardly better than chance, and of images without answer."""
+        """Warn of dense models near chance and of images without an answer."""
         folder, manifest = workplace.folder, workplace.manifest
-        notes = notes_of_runs(folder, manifest, self.asked(manifest))
+        notes = notes_of_runs(folder, manifest, self.requested(manifest))
         for note in notes:
             self._warn(f"warning: {note}")
         manifest.dataset.notes = list(dict.fromkeys([*manifest.dataset.notes, *notes]))
         folder.write_manifest(manifest)
 
     def submit_features(self, pool: Pool, manifest: Manifest) -> "Future[Features] | None":
-        """Run a dense model up to its last layer, where its format allows it."""
+        """Compute the features of a dense model before its last layer, if its format allows it."""
         seeds = [k for k in manifest.done_seeds(DENSE_ID) if (DENSE_ID, k) in self._fits]
         if not seeds:
             return None
@@ -279,9 +279,9 @@ class ExternalSource:
         return tasks.submit(pool, "features_of_model_file", self._context, fit)
 
     def shift_bytes(self, n_images: int) -> int:
-        """Return the bytes of images at every size that is taken."""
+        """Return the bytes of the images at all input sizes."""
         sizes = {
-            fit.pixels: fit.way.channels * fit.way.size[0] * fit.way.size[1]
+            fit.pixels: fit.form.channels * fit.form.size[0] * fit.form.size[1]
             for fit in self._fits.values()
         }
         return n_images * sum(sizes.values())
@@ -289,7 +289,7 @@ class ExternalSource:
     def write_corrupted(
         self, shifts: Sequence[Shift], runs: Sequence[Key], folder: Path, progress: Progress
     ) -> None:
-        """Write the pixels of corruptions, drawn at every size that is taken."""
+        """Write the pixels of corruptions at every input size."""
         for name in self._sizes(runs):
             write_corrupted(
                 shifts, Arrays(self._clean), folder / name, split=name,
@@ -299,17 +299,17 @@ class ExternalSource:
     def write_natural(
         self, name: str, natural: Natural, runs: Sequence[Key], folder: Path, progress: Progress
     ) -> tuple[pa.Table, list[dict[str, str]]]:
-        """Write the pixels of a natural shift at every size that is taken; its images once."""
+        """Write the pixels of a natural shift at every input size; its images once."""
         split = replace(natural.split, labels=self._fitting.label(natural.split.labels))
         matched = replace(natural, split=split)
         written = [
-            write_natural(name, matched, fit.geometry, folder / place, progress=progress)
-            for place, fit in self._sizes(runs).items()
+            write_natural(name, matched, fit.geometry, folder / size, progress=progress)
+            for size, fit in self._sizes(runs).items()
         ]
         return written[0]
 
     def _sizes(self, runs: Sequence[Key]) -> dict[str, Fit]:
-        """Return a model of every size that runs and their baselines take; of all without runs."""
+        """Return one model per input size of the runs and their baselines, or of all models."""
         models = [fit for run in runs for fit in (self._fits[run], self._baseline(run)) if fit]
         return {fit.pixels: fit for fit in models or self._fits.values()}
 
@@ -327,18 +327,18 @@ class ExternalSource:
         return tasks.submit(pool, "shift_model_file", *arguments)
 
     def layers(self, pool: Pool, run: Key) -> "Future[list[Layer]]":
-        """List in a worker the layers of a quantized file that can be put back to float."""
+        """List the layers of a quantized file that can be restored to float, in a worker."""
         dense, fit = (self._fits[(name, run[1])] for name in (DENSE_ID, run[0]))
         models = dense.signature.model, fit.signature.model
         return tasks.submit(pool, "layers_of_pair", *models)
 
     def with_float(self, pool: Pool, run: Key, names: tuple[str, ...]) -> "Future[LayerAnswer]":
-        """Predict the test images in a worker, with some layers of a file in float."""
+        """Predict the test images with some layers of a file in float, in a worker."""
         dense, fit = (self._fits[(name, run[1])] for name in (DENSE_ID, run[0]))
         return tasks.submit(pool, "answer_of_pair", self._context, fit, dense, names)
 
     def to_quantize(self, pool: Pool, run: Key) -> None:
-        """Take nothing: the float file is the user's own."""
+        """Return None: the float file is the user's own."""
 
 
 def _key(run: str) -> Key:
@@ -352,14 +352,14 @@ def _check_same_files(manifest: Manifest, fits: Sequence[Fit]) -> None:
         before = manifest.models.get(model.run)
         if before is not None and before.sha256 != fit.signature.sha256:
             raise UserError(
-                f"{model.label} is another model than sweep '{manifest.name}' was made with "
+                f"{model.label} is not the model that sweep '{manifest.name}' was made with "
                 f"({before.model}; their SHA-256 differ): give another --name"
             )
 
 
 @contextmanager
 def _folder_for_pixels(folder: SweepFolder) -> Iterator[Path]:
-    """Give a folder for decoded pixels: beside the sweep where that is on this machine."""
+    """Yield a folder for decoded pixels, beside the sweep if that is on this machine."""
     place = folder.derived.absolute() / _PIXELS
     if not isinstance(place, Path):
         with working_folder() as here:

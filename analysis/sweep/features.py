@@ -1,4 +1,4 @@
-"""The last step of a sweep: features of its images, of one dense run."""
+"""Compute the image features of a sweep from one dense run, its last step."""
 
 from collections.abc import Callable
 
@@ -8,15 +8,15 @@ from analysis.errors import UserError, one_line
 from analysis.outputs.features import publish_features
 from analysis.store import Cache
 from analysis.store.features import FEATURES
-from analysis.sweep.again import opened_again
+from analysis.sweep.again import reopened
 from analysis.sweep.command import written
 from analysis.sweep.source import ModelSource, Workplace
 
 _PHASE = "features"
 
 
-def keep_features(source: ModelSource, work: Workplace, warn: Callable[[str], None]) -> None:
-    """Make the features of a sweep that has none; a failure is a warning, and the sweep is done."""
+def ensure_features(source: ModelSource, work: Workplace, warn: Callable[[str], None]) -> None:
+    """Compute the features of a sweep that has none; warn on failure."""
     folder, manifest = work.folder, work.manifest
     if FEATURES in manifest.files:
         return
@@ -40,22 +40,22 @@ def _make(source: ModelSource, work: Workplace) -> str | None:
 
 
 def make_features(source: ModelSource, cache: Cache, *, progress: Progress) -> str:
-    """Make the features of a sweep that is there, anew; say what they are of.
+    """Recompute the features of a finished sweep; return their description.
 
     Raises
     ------
     UserError
-        Its data or its dense model are not there, or are others; or another process writes to it.
+        Its data or dense model are missing or have changed, or another process writes to it.
     RunError
-        The model fails.
+        The model failed.
     """
     folder = cache.existing(source.name)
     before = folder.manifest()
-    with opened_again(source, cache, before, progress=progress) as pool:
+    with reopened(source, cache, before, progress=progress) as pool:
         about = _make(source, Workplace(pool, folder, folder.manifest(), progress))
     if about is None:
         raise UserError(
-            f"sweep '{source.name}' has no '{DENSE_ID}' run that is done; 'python -m analysis show "
+            f"sweep '{source.name}' has no finished '{DENSE_ID}' run; 'python -m analysis show "
             f"{source.name}' lists its runs"
         )
     return about

@@ -1,7 +1,7 @@
-"""Find out what external models take and give: opened, fed as they will be, tried on some images.
+"""Fit external models to the data: open them, choose preprocessing and output, try some images.
 
-Used by a sweep of them and by ``doctor``. What is decided is decided here, in the main process;
-workers open and run the models.
+Used by sweeps of external models and by ``doctor``. The main process decides; workers open and run
+the models.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ from analysis.external.fit import (
     Trial,
     all_scores_of,
     choose_output,
-    names_given,
+    read_output_names,
     scores_of,
     space_of,
 )
@@ -46,12 +46,12 @@ _STATISTICS_SAMPLE = 10_000
 
 
 def answer_of(future: "Future[T]", label: str) -> T:
-    """Wait for what a worker found of a model; where it failed, say of which.
+    """Wait for a worker's result on a model; name the model if it failed.
 
     Raises
     ------
     RunError
-        The model ended its worker, or took too long.
+        The model ended its worker or timed out.
     """
     try:
         return future.result()
@@ -60,7 +60,7 @@ def answer_of(future: "Future[T]", label: str) -> T:
 
 
 class Fitting:
-    """The models of one sweep, tried; ``sample`` are the images that they are tried on.
+    """The external models of one sweep and the ``sample`` of images they are tried on.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class Fitting:
     dataset : Dataset
         Its test split holds the images to evaluate.
     folder : Path
-        Where decoded pictures are kept while this is used.
+        Temporary folder for decoded images.
     n_sample : int
         Images to try the models on.
     say, warn : callable
@@ -81,7 +81,7 @@ class Fitting:
     ) -> None:  # fmt: skip
         self._config, self._dataset = config, dataset
         self._say, self._warn, self._progress = say, warn, progress
-        self._given = names_given(config.outputs)
+        self._output_names = read_output_names(config.outputs)
         needed = Needed(
             len(dataset.class_names), dataset.channels, dataset.native_size,
             config.feeding.input_size, device=config.device, time_limit=config.time_limit,
@@ -99,14 +99,14 @@ class Fitting:
         self._first: Fit | None = None
 
     def start(self, pool: Pool) -> None:
-        """Send every model to a worker, to be opened."""
+        """Submit every model to a worker to be opened."""
         self._looking = [
             tasks.submit(pool, "look_at", model, self.needed[model.key])
             for model in self._config.models
         ]
 
     def fits(self, pool: Pool) -> list[Fit]:
-        """Wait for what each model takes and gives, and say it.
+        """Wait for the signature of each model, try it, and report its input and output.
 
         Raises
         ------
@@ -123,10 +123,10 @@ class Fitting:
         others = [one for one in signatures if one.model.variant_id != DENSE_ID]
         found: dict[Key, Fit] = {}
         for group in (dense, others):
-            ways = [self._ways(one, _dense_of(one, found)) for one in group]
+            forms = [self._forms(one, _dense_of(one, found)) for one in group]
             trying = [
                 tasks.submit(pool, "try_model", one, self.needed[one.model.key], some, self.sample)
-                for one, some in zip(group, ways, strict=True)
+                for one, some in zip(group, forms, strict=True)
             ]
             for signature, tried in zip(group, trying, strict=True):
                 trial: Trial = answer_of(tried, signature.model.label)
@@ -143,19 +143,19 @@ class Fitting:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Classes of the sweep."""
+        """Names of the sweep's classes."""
         if self._config.outputs.only_labelled:
             return tuple(self._dataset.class_names)
         return self.space.names
 
     def label(self, class_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Classes of the sweep of those of the dataset, by id."""
+        """Convert class ids of the dataset to class ids of the sweep."""
         if self._config.outputs.only_labelled:
             return class_ids
         return np.asarray(self.space.of_class, np.int64)[class_ids]
 
     def diagnose(self, pool: Pool, fit: Fit, n: int) -> Diagnosis:
-        """Try the likely mistakes of feeding a dense model on some of the sample's images."""
+        """Try likely preprocessing mistakes of a dense model on some of the sample's images."""
         label = self.label(self.sample.label)
         done = 0
 
@@ -176,9 +176,9 @@ class Fitting:
 
         native = self._dataset.native_size
         doctor = Doctor(
-            fit.signature.model.label, fit.signature, fit.way, fit.decided, right,
+            fit.signature.model.label, fit.signature, fit.form, fit.decided, right,
             min(n, self.sample.n), of_dataset=self._of_sample(fit.geometry),
-            are_resized=native is None or native != fit.way.size or bool(fit.feeding.crop_pct),
+            are_resized=native is None or native != fit.form.size or bool(fit.feeding.crop_pct),
             outputs=self._other_outputs(fit),
             by_chance=_by_chance(label[: min(n, self.sample.n)]),
         )  # fmt: skip
@@ -187,11 +187,11 @@ class Fitting:
         return found
 
     def predictions(self, fit: Fit) -> npt.NDArray[np.int64]:
-        """What a model predicts of the sample, fed as in use, (n,)."""
+        """Return the model's predictions on the sample with its preprocessing, (n,)."""
         return predictions(scores_of(fit, self._trials[fit.key].outputs[fit.output], self.sample.n))
 
     def _other_outputs(self, fit: Fit) -> list[str]:
-        """Outputs of the same width as the one in use."""
+        """Return the other outputs with the width of the chosen one."""
         outputs = self._trials[fit.key].outputs
         tables = {name: as_table(one, self.sample.n) for name, one in outputs.items()}
         return [
@@ -202,20 +202,20 @@ class Fitting:
             and (1 if table.ndim == 1 else table.shape[1]) == fit.width
         ]
 
-    def _ways(self, signature: Signature, dense: Fit | None) -> list[tuple[object, Decided]]:
-        size = None if dense is None else dense.way.size
+    def _forms(self, signature: Signature, dense: Fit | None) -> list[tuple[object, Decided]]:
+        size = None if dense is None else dense.form.size
         feeding = self._config.feeding
         try:
-            ways = inputs_of(
+            forms = inputs_of(
                 signature, self.needed[signature.model.key], layout=feeding.layout, size=size
             )
         except ValueError as error:
             raise UserError(f"{signature.model.label}: {error}") from None
         decided = None if dense is None else dense.decided
-        return [(way, decide(signature, way, feeding, self._of_training, decided)) for way in ways]
+        return [(one, decide(signature, one, feeding, self._of_training, decided)) for one in forms]
 
     def _of_training(self, geometry: Geometry) -> tuple[Numbers, Numbers]:
-        """Mean and standard deviation of training pixels; of all where there are none."""
+        """Return mean and standard deviation of the training pixels (without any: of all)."""
         if geometry.key not in self._statistics:
             dataset = self._dataset
             split = dataset.train if len(dataset.train) else dataset.test
@@ -227,9 +227,9 @@ class Fitting:
         return self._statistics[geometry.key]
 
     def _of_sample(self, geometry: Geometry) -> tuple[Numbers, Numbers]:
-        """Mean and standard deviation of training pixels where they are known, else of the sample.
+        """Return mean and standard deviation of training pixels if known, else of the sample.
 
-        To find them takes decoding thousands of pictures, which a model that says its own spares.
+        Those of training decode thousands of images, which a model with its own statistics avoids.
         """
         if geometry.key in self._statistics:
             return self._statistics[geometry.key]
@@ -238,47 +238,47 @@ class Fitting:
         return tuple(mean.tolist()), tuple(np.maximum(std, 1e-3).tolist())
 
     def _fit(self, signature: Signature, trial: Trial) -> Fit:
-        """Choose the output with the scores, and which of them are the classes of the sweep."""
-        asked, label, n = self._config.outputs, signature.model.label, self.sample.n
+        """Choose the output with the scores and map its columns to the sweep's classes."""
+        outputs, label, n = self._config.outputs, signature.model.label, self.sample.n
         names, own = self._dataset.class_names, signature.class_names
-        offset = asked.label_offset
-        expected = {len(self._given) or len(own) or len(names), len(names) + offset}
-        if self._given:
-            expected = {len(self._given), len(self._given) + offset}
+        offset = outputs.label_offset
+        expected = {len(self._output_names) or len(own) or len(names), len(names) + offset}
+        if self._output_names:
+            expected = {len(self._output_names), len(self._output_names) + offset}
         if len(names) == 2:
             expected.add(1)
         preferred = None if self._first is None else self._first.output
         output = choose_output(
-            label, trial.outputs, n, asked, expected, self._accuracies(trial, own), preferred
+            label, trial.outputs, n, outputs, expected, self._accuracies(trial, own), preferred
         )
         table = as_table(trial.outputs[output], n)
         assert table is not None  # choose_output takes no other
         notes: list[str] = []
-        if table.ndim == 1 or asked.scores == "labels":
+        if table.ndim == 1 or outputs.scores == "labels":
             return self._fit_of_labels(signature, trial, output, table, notes)
         width = table.shape[1]
-        space = space_of(label, names, width, asked, self._given, own)
+        space = space_of(label, names, width, outputs, self._output_names, own)
         if self._first is None:
             self.space = space
         columns = self._columns(label, space, own)
         fit = Fit(
-            signature, trial.way, trial.decided, output, len(trial.outputs), width, columns,
-            len(self.class_names), asked.scores, "logits", tuple(notes),
+            signature, trial.form, trial.decided, output, len(trial.outputs), width, columns,
+            len(self.class_names), outputs.scores, "logits", tuple(notes),
         )  # fmt: skip
         scores = all_scores_of(fit, trial.outputs[output], n)
         if not np.isfinite(scores).any():
             notes.append(
-                "no output is finite on the images it was tried on; other --pixels or --normalize?"
+                "no output is finite on the sample images; try another --pixels or --normalize"
             )
-        run = run_scores(scores, asked.scores, name=f"{label}: its scores")
+        run = run_scores(scores, outputs.scores, name=f"{label}: its scores")
         kind = run.kind
         if run.grid is not None:
             notes.append(run.grid.words(kind))
-        batch = trial.way.batch
+        batch = trial.form.batch
         if signature.is_batch_dependent:
             filled = "" if batch in (None, 1) else f", its batch of {batch} filled with copies"
             notes.append(
-                "its scales are found for a whole batch at run time, so that a prediction depends "
+                "its scales are computed per batch at run time, so that a prediction depends "
                 f"on the images beside it: it is run one image at a time{filled}"
             )
         return replace(fit, kind=kind, notes=tuple(notes))
@@ -286,32 +286,34 @@ class Fitting:
     def _fit_of_labels(
         self, signature: Signature, trial: Trial, output: str, table: Array, notes: list[str]
     ) -> Fit:
-        asked, names = self._config.outputs, self._dataset.class_names
+        outputs, names = self._config.outputs, self._dataset.class_names
         if table.ndim == 2:
             raise UserError(
                 f"{signature.model.label}: --scores labels: output '{output}' holds "
                 f"{table.shape[1]} scores an image; expected whole numbers [N]"
             )
-        n = max(len(self._given), len(signature.class_names), len(names) + asked.label_offset)
+        n = max(
+            len(self._output_names), len(signature.class_names), len(names) + outputs.label_offset
+        )
         if self._first is None:
             self.space = space_of(
-                signature.model.label, names, n, asked, self._given, signature.class_names
+                signature.model.label, names, n, outputs, self._output_names, signature.class_names
             )
         n_classes = len(self.class_names)
         outside = table[(table < 0) | (table >= n_classes)]
         if len(outside):
             raise UserError(
-                f"{signature.model.label}: output '{output}' gives the label {outside[0]}, and "
+                f"{signature.model.label}: output '{output}' returns the label {outside[0]}, but "
                 f"there are {n_classes} classes, from 0 to {n_classes - 1}; --classes FILE names "
                 "all of them, --label-offset 1 where the first is a background class"
             )
         return Fit(
-            signature, trial.way, trial.decided, output, len(trial.outputs), 1, None, n_classes,
+            signature, trial.form, trial.decided, output, len(trial.outputs), 1, None, n_classes,
             "labels", "labels", tuple(notes),
         )  # fmt: skip
 
     def _columns(self, label: str, space: LabelSpace, own: Sequence[str]) -> tuple[int, ...] | None:
-        """Which scores of a model are the classes of the sweep, in their order."""
+        """Return the score columns that are the sweep's classes, in order; None if all are."""
         if self._config.outputs.only_labelled:
             return space.of_class
         n = len(self.space.names)
@@ -323,27 +325,27 @@ class Fitting:
         if space.of_class == self.space.of_class:
             return None
         if len(space.of_class) == n:  # every output is a class of the images
-            place = dict(zip(self.space.of_class, space.of_class, strict=True))
-            return tuple(place[i] for i in range(n))
-        index = {plain(name): place for place, name in enumerate(space.names)}
-        places = [index.get(plain(name)) for name in self.space.names]
-        if None in places:
+            column = dict(zip(self.space.of_class, space.of_class, strict=True))
+            return tuple(column[i] for i in range(n))
+        index = {plain(name): column for column, name in enumerate(space.names)}
+        columns = [index.get(plain(name)) for name in self.space.names]
+        if None in columns:
             raise UserError(
-                f"{label} calls its outputs otherwise than dense does, such as "
+                f"{label} names its outputs differently from dense, such as "
                 f"{own[0]!r:.40}; --classes FILE names the outputs of all models"
             )
-        return tuple(place for place in places if place is not None)
+        return tuple(column for column in columns if column is not None)
 
     def _accuracies(self, trial: Trial, own: Sequence[str]) -> dict[str, float]:
-        """Share of the images that each output is right on, where its width fits the classes."""
+        """Return the accuracy of each output whose width fits the classes."""
         found = {}
-        names, asked = self._dataset.class_names, self._config.outputs
+        names, outputs = self._dataset.class_names, self._config.outputs
         for name, output in trial.outputs.items():
             table = as_table(output, self.sample.n)
             if table is None or table.ndim != 2:
                 continue
             try:
-                space = space_of("", names, table.shape[1], asked, self._given, own)
+                space = space_of("", names, table.shape[1], outputs, self._output_names, own)
             except UserError:
                 continue
             best = np.where(np.isfinite(table), table, -np.inf).argmax(axis=1)
@@ -352,26 +354,26 @@ class Fitting:
         return found
 
     def _compare(self, fit: Fit, dense: Fit | None) -> None:
-        """Warn of what a model is fed otherwise than the dense one."""
+        """Warn where a model's preprocessing differs from that of the dense model."""
         if dense is None:
             return
         signature = fit.signature
         found = differences(fit.decided, dense.decided, takes_integers=signature.takes_integers)
         if found:
-            note = f"{signature.model.label} is fed otherwise than dense: {'; '.join(found)}"
+            note = f"{signature.model.label} has other preprocessing than dense: {'; '.join(found)}"
             self.notes.append(note)
             self._warn(f"warning: {note}")
 
 
 def _by_chance(label: npt.NDArray[np.int64]) -> float:
-    """Images of the largest class, with three standard errors of their number."""
+    """Return the size of the largest class plus three standard errors."""
     n = len(label)
     share = float(np.bincount(label).max()) / n
     return n * share + 3 * float(np.sqrt(n * share * (1 - share)))
 
 
 def _dense_of(signature: Signature, fits: dict[Key, Fit]) -> Fit | None:
-    """Find the dense model of the same seed, else the first one."""
+    """Return the dense model of the same seed, else the first one."""
     if signature.model.variant_id == DENSE_ID:
         return None
     dense = {key[1]: fit for key, fit in fits.items() if key[0] == DENSE_ID}

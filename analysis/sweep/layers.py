@@ -1,7 +1,7 @@
-"""Culprit layers: put one layer of a compressed run back to float at a time, in the workers.
+"""Rank culprit layers: restore single layers of a compressed run to float, in the workers.
 
-At most as many evaluations as there are layers, and four: of the whole compressed model, and of the
-two, three and four layers that give back most, together.
+Each layer takes one evaluation; four more evaluate the compressed model itself and the best two,
+three and four layers together.
 """
 
 import json
@@ -23,7 +23,7 @@ from analysis.stats.layers import MOST_TOGETHER, Answer, layer_rows, ranked, ran
 from analysis.store import Cache, SweepFolder
 from analysis.store.layers import write_layers
 from analysis.store.manifest import Manifest
-from analysis.sweep.again import opened_again
+from analysis.sweep.again import reopened
 from analysis.sweep.external import ExternalSource
 from analysis.sweep.source import Key
 from analysis.sweep.trained import TrainedSource
@@ -36,9 +36,9 @@ _BETWEEN = " + "
 
 @dataclass(frozen=True)
 class Culprits:
-    """What was found: the table, and the float graph with its calibration images where it is there.
+    """The table of layers, and the float graph with its calibration images if requested.
 
-    ``note`` is what is to be said of it besides; empty without.
+    ``note`` is a remark to print, or empty.
     """
 
     table: pd.DataFrame
@@ -48,7 +48,7 @@ class Culprits:
 
 
 def chosen_seed(manifest: Manifest, variant_id: str, seed: int | None) -> int:
-    """Return the run to look at: the one asked for, else that of the lowest seed.
+    """Return the requested seed, else the lowest with finished runs of both variants.
 
     Raises
     ------
@@ -58,8 +58,8 @@ def chosen_seed(manifest: Manifest, variant_id: str, seed: int | None) -> int:
     manifest.variant(variant_id)
     if manifest.origin == "imported":
         raise UserError(
-            f"sweep '{manifest.name}' was imported: it has predictions and no models, whose layers "
-            "could be put back; evaluate the models with 'sweep --models dense=NET.onnx "
+            f"sweep '{manifest.name}' was imported: it has predictions but no models whose layers "
+            "could be restored; evaluate the models with 'sweep --models dense=NET.onnx "
             "int8=NET-int8.onnx'"
         )
     if variant_id == DENSE_ID:
@@ -71,7 +71,7 @@ def chosen_seed(manifest: Manifest, variant_id: str, seed: int | None) -> int:
     if not both:
         raise UserError(
             f"sweep '{manifest.name}' has no finished run of '{variant_id}' beside one of dense; "
-            "start the sweep again to make what is missing"
+            "start the sweep again to make the missing runs"
         )
     if seed is not None and seed not in both:
         raise UserError(f"--seed {seed}: expected one of {', '.join(map(str, both))}")
@@ -87,26 +87,26 @@ def culprit_layers(
     progress: Progress,
     wants_graph: bool = False,
 ) -> Culprits:
-    """Find which layers of a variant cost the answers of its images; keep the table in the sweep.
+    """Rank the layers of a variant by the forgotten images they cost; store the table in the sweep.
 
     Parameters
     ----------
     source : TrainedSource or ExternalSource
-        The models of the sweep as they were made.
+        The models of the sweep.
     cache : Cache
     variant_id : str
     seed : int, optional
-        The run to look at; that of the lowest seed by default.
+        The seed of the run; the lowest by default.
     progress : callable
         Takes a phase, the number done and the total.
     wants_graph : bool
-        Whether the float graph and the calibration images are to be returned.
+        Whether to return the float graph and the calibration images.
 
     Raises
     ------
     UserError
-        The variant is not made from the dense weights, its layers cannot be told apart, or it
-        forgot too few images to rank them.
+        The variant is not made from the dense weights, its layers cannot be matched, or it forgot
+        too few images to rank them.
     """
     folder = cache.existing(source.name)
     before = folder.manifest()
@@ -115,14 +115,14 @@ def culprit_layers(
     n = int(_forgotten(folder, run, label).sum())
     hint = _other_seeds(folder, before, run, label) if n < 2 else ""
     check_forgotten(run, n, len(label), hint)
-    with opened_again(source, cache, before, progress=progress) as pool:
+    with reopened(source, cache, before, progress=progress) as pool:
         stored = [
             folder.read_population(one, [schema.PREDICTION], [run[1]], len(label)).prediction[0]
             for one in (DENSE_ID, variant_id)
         ]
         layers = source.layers(pool, run).result()
         if not layers:
-            raise UserError(f"variant '{variant_id}' has no layer that could be put back")
+            raise UserError(f"variant '{variant_id}' has no layer to restore to float")
         found = judge(
             run,
             layers,
@@ -137,14 +137,14 @@ def culprit_layers(
         graph, calibration = future.result() if future is not None else (None, None)
     changed = int((found.prediction != stored[1]).sum())
     note = (
-        f"made again here, '{variant_id}' answers {changed:,} of {len(label):,} images otherwise "
-        "than when the sweep was made: another machine or library rounds otherwise"
+        f"recomputed here, '{variant_id}' predicts {changed:,} of {len(label):,} images "
+        "differently from the sweep: another machine or library rounds differently"
     )
     return Culprits(frame, graph, calibration, note if changed else "")
 
 
 def check_forgotten(run: Key, n: int, n_images: int, hint: str = "") -> None:
-    """Check that images can be halved into those that rank layers and those that show them.
+    """Check that enough images are forgotten to rank layers on one half and test the other.
 
     Raises
     ------
@@ -155,12 +155,12 @@ def check_forgotten(run: Key, n: int, n_images: int, hint: str = "") -> None:
         instead = hint or "compress further, or give more test images"
         raise UserError(
             f"'{run[0]}', seed {run[1]}, forgot {n} of {n_images:,} images; layers are ranked on "
-            f"one half of those and shown on the other, which takes two: {instead}"
+            f"one half of those and evaluated on the other, which takes two: {instead}"
         )
 
 
 def _other_seeds(folder: SweepFolder, manifest: Manifest, run: Key, label: Any) -> str:
-    """Name the run that forgot most, where that is enough; empty without."""
+    """Name the run that forgot most, if it forgot enough; else return an empty string."""
     seeds = sorted({*manifest.done_seeds(DENSE_ID)} & {*manifest.done_seeds(run[0])})
     n = {seed: int(_forgotten(folder, (run[0], seed), label).sum()) for seed in seeds}
     best = max(n, key=lambda seed: n[seed])
@@ -177,7 +177,7 @@ def _forgotten(folder: SweepFolder, run: Key, label: Any) -> npt.NDArray[np.bool
 
 @dataclass(frozen=True)
 class Judged:
-    """The table of the layers, and what the compressed model itself answers now, (N,)."""
+    """The table of the layers and the current predictions of the compressed model, (N,)."""
 
     table: pd.DataFrame
     prediction: npt.NDArray[np.int64]
@@ -192,7 +192,7 @@ def judge(
     *,
     progress: Progress,
 ) -> Judged:
-    """Evaluate the compressed model, every layer in float, and the best of them together.
+    """Evaluate the compressed model, with each layer in float, and with the best ones together.
 
     Parameters
     ----------
@@ -202,42 +202,42 @@ def judge(
     evaluate : callable
         Starts an evaluation with some layers in float.
     label, dense : integer arrays, shape (N,)
-        True classes, and what the dense model answers.
+        True classes and predictions of the dense model.
     progress : callable
         Takes a phase, the number done and the total.
 
     Raises
     ------
     UserError
-        Fewer than two images are forgotten: one to rank layers by, and one to show them on.
+        Fewer than two images are forgotten: one to rank layers on and one to evaluate on.
     """
     most = min(MOST_TOGETHER, len(layers))
     total, done = len(layers) + most, 0
     progress(_PHASE, done, total)
 
-    def ended(futures: Sequence["Future[LayerAnswer]"]) -> list[LayerAnswer]:
+    def collect(futures: Sequence["Future[LayerAnswer]"]) -> list[LayerAnswer]:
         nonlocal done
         for _ in as_completed(futures):
             done += 1
             progress(_PHASE, done, total)
         return [one.result() for one in futures]
 
-    whole = ended([evaluate(())])[0]
-    dense_right, right = dense == label, whole.prediction == label
+    compressed = collect([evaluate(())])[0]
+    dense_right, right = dense == label, compressed.prediction == label
     forgotten = dense_right & ~right
     check_forgotten(run, int(forgotten.sum()), len(label))
     half = ranking_half(forgotten)
 
-    def answered(sets: Sequence[tuple[str, ...]]) -> list[Answer]:
-        found = ended([evaluate(one) for one in sets])
+    def evaluate_all(sets: Sequence[tuple[str, ...]]) -> list[Answer]:
+        results = collect([evaluate(one) for one in sets])
         return [
-            Answer(names, one.prediction == label, one.size_bytes - whole.size_bytes)
-            for names, one in zip(sets, found, strict=True)
+            Answer(names, one.prediction == label, one.size_bytes - compressed.size_bytes)
+            for names, one in zip(sets, results, strict=True)
         ]
 
-    singles = answered([(one.name,) for one in layers])
+    singles = evaluate_all([(one.name,) for one in layers])
     order = [singles[i].layers[0] for i in ranked(singles, dense_right, right, half)]
-    together = answered([tuple(order[:k]) for k in range(2, most + 1)])
+    together = evaluate_all([tuple(order[:k]) for k in range(2, most + 1)])
     by_name = {one.layers[0]: one for one in singles}
     answers = [*(by_name[name] for name in order), *together]
     rows = layer_rows(answers, dense_right, right, half)
@@ -251,4 +251,4 @@ def judge(
     rows["nodes"] = [
         json.dumps([nodes[name] for name in one.layers], ensure_ascii=False) for one in answers
     ]
-    return Judged(rows[list(schema.LAYERS_COLUMNS)], whole.prediction)
+    return Judged(rows[list(schema.LAYERS_COLUMNS)], compressed.prediction)

@@ -1,4 +1,4 @@
-"""Merging two sweeps: the runs of one sweep that were made on two machines."""
+"""Merge two sweeps whose runs were made on two machines."""
 
 from copy import deepcopy
 
@@ -16,17 +16,15 @@ from analysis.sweep.record import MADE, describe_config, differing_options
 
 
 def merge(cache: Cache, first: str, second: str, name: str) -> Manifest:
-    """Merge two sweeps of the same data, model and options into a new one; both stay as they are.
+    """Merge two sweeps of the same data, model and options into a new one; both stay unchanged.
 
-    A run that both have is taken from the first; its predictions must be the same bytes. Metadata
-    columns that were joined to either are joined to the new one. It takes over the studies of both:
-    they are of the same images.
+    A run in both is taken from the first; its predictions must be the same bytes. The new sweep has
+    the joined metadata columns and the studies of both.
 
     Raises
     ------
     UserError
-        The two are not of one sweep, a run or a metadata column of theirs differs, or the new name
-        is taken.
+        Data, origin or options, a run or a metadata column differ, or the new name is taken.
     """
     one, other = cache.existing(first), cache.existing(second)
     with building(cache.sweep(name)) as target:
@@ -64,7 +62,7 @@ def _check_same(kept: Manifest, added: Manifest) -> None:
 
 
 def _with_metadata_of_both(one: SweepFolder, other: SweepFolder) -> pa.Table | None:
-    """Images of the first with the metadata of the second; None where that adds nothing."""
+    """Return the images of the first with the metadata of the second; None if nothing is added."""
     names = [
         name
         for name in other.image_columns()
@@ -127,8 +125,8 @@ def _why_they_differ(kept: Manifest, added: Manifest) -> str:
     if ours is None or theirs is None or ours == theirs:
         return ""
     return (
-        f"; the first was made on {ours}, the second on {theirs}, which round otherwise: make both "
-        "on one kind of machine"
+        f"; the first was made on {ours}, the second on {theirs}, which round differently: "
+        "make both on one kind of machine"
     )
 
 

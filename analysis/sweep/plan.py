@@ -1,4 +1,4 @@
-"""The plan of a sweep: the runs it asks for, and those of them that are missing."""
+"""The plan of a sweep: its requested runs and the missing ones."""
 
 from analysis.compression.registry import (
     check_variant,
@@ -18,20 +18,21 @@ from analysis.store.manifest import Manifest
 Run = tuple[Variant, int]
 
 
-def asked_variants(sweep: Sweep) -> tuple[Variant, ...]:
-    """Variants of a sweep, and the pruned ones that a combined one starts from.
+def requested_variants(sweep: Sweep) -> tuple[Variant, ...]:
+    """Return the variants of a sweep and the pruned ones that combined variants start from.
 
     Raises
     ------
     UserError
-        A variant does not fit the registered methods, or a file of methods cannot be used.
+        A variant does not fit the registered methods, or a method file cannot be used.
     """
     load_files(sweep.method_files)
     variants: list[Variant] = []
+    can_prune = sweep.training.epochs > 0 or sweep.training.from_dense
     for variant in sweep.variants:
         check_variant(variant)
         variants += [trained_part(variant), variant]
-        if not trained_part(variant).is_dense and not _can_prune(sweep.training):
+        if not trained_part(variant).is_dense and not can_prune:
             raise UserError(
                 f"variant '{variant.variant_id}': --epochs 0 leaves no training to prune in; add "
                 "--schedule oneshot or finetune"
@@ -46,12 +47,12 @@ def asked_variants(sweep: Sweep) -> tuple[Variant, ...]:
 
 
 def check_layers(variant: Variant, training: Training) -> None:
-    """Check that a variant is made of the dense weights, so that single layers can be put back.
+    """Check that a variant is made from the dense weights, so that layers can be restored.
 
     Raises
     ------
     UserError
-        It is not, or its method cannot leave single layers as they are.
+        It is not, or its method cannot skip single layers.
     """
     able = ", ".join(name for name, one in methods().items() if one.keeps_layers)
     expected = f"expected {able} by itself, or weights pruned under --schedule oneshot"
@@ -59,7 +60,7 @@ def check_layers(variant: Variant, training: Training) -> None:
     if variant.is_dense:
         reason = "it is the float model itself"
     elif found is None and training.schedule != "oneshot":
-        reason = "it is trained after or while it is pruned, so that its weights are its own"
+        reason = "it is trained during or after pruning, so that its weights are its own"
     elif found is None and method(base.steps[0].method).removes == "channels":
         reason = "its layers have fewer channels than those of dense"
     elif found is not None and not base.is_dense:
@@ -69,35 +70,31 @@ def check_layers(variant: Variant, training: Training) -> None:
     else:
         return
     raise UserError(
-        f"variant '{variant.variant_id}': no layer of it can be put back to float: {reason}; "
+        f"variant '{variant.variant_id}': its layers cannot be restored to float: {reason}; "
         f"{expected}"
     )
 
 
 def check_data(sweep: Sweep) -> None:
-    """Check of the data what can be told before they are looked at.
+    """Check data options that need no access to the data.
 
     Raises
     ------
     UserError
-        The long tail is to be rotated of a dataset that has none.
+        Rotation is requested of a dataset without a long tail.
     """
     if sweep.rotate_tail:
         check_tail(sweep.dataset)
 
 
 def selected(sweep: Sweep, dataset: Dataset) -> Dataset:
-    """Take the images of a dataset that a sweep trains on and evaluates."""
+    """Select the images of a dataset that a sweep trains on and evaluates."""
     limited = dataset.limited(sweep.train_limit, sweep.test_limit)
     return rotated(limited) if sweep.rotate_tail else limited
 
 
-def _can_prune(training: Training) -> bool:
-    return training.epochs > 0 or training.from_dense
-
-
 def training_steps(training: Training, variant: Variant, n_images: int) -> int:
-    """Number of training steps of one run of a variant; 0 where nothing is trained."""
+    """Return the number of training steps of one run of a variant, 0 without training."""
     if quantization(variant) is not None:
         return 0
     epochs = training.epochs
@@ -108,7 +105,7 @@ def training_steps(training: Training, variant: Variant, n_images: int) -> int:
 
 
 def taught_steps(training: Training, variant: Variant, n_images: int) -> int:
-    """Steps of a run in which the dense model answers too, to distill from; 0 without."""
+    """Return the number of distilled steps of a run of a variant, 0 without distillation."""
     steps = training_steps(training, variant, n_images)
     if variant.is_dense or not training.distill:
         return 0
@@ -116,18 +113,18 @@ def taught_steps(training: Training, variant: Variant, n_images: int) -> int:
 
 
 def planned(manifest: Manifest | None, sweep: Sweep) -> list[Run]:
-    """Runs that are asked and not done, variant by variant."""
+    """Return the requested runs that are not done, variant by variant."""
     done = {} if manifest is None else {v: manifest.done_seeds(v) for v in manifest.runs}
     return [
         (variant, seed)
-        for variant in asked_variants(sweep)
+        for variant in requested_variants(sweep)
         for seed in range(sweep.seeds)
         if seed not in done.get(variant.variant_id, [])
     ]
 
 
 def open_shifts(shifts: tuple[Shift, ...], dataset: Dataset, spec: str) -> dict[str, Natural]:
-    """Check the shifts of a sweep over a dataset of that SPEC; open those with images of their own.
+    """Check the shifts of a sweep over the dataset ``spec``; open its natural shifts.
 
     Raises
     ------
@@ -143,11 +140,11 @@ def open_shifts(shifts: tuple[Shift, ...], dataset: Dataset, spec: str) -> dict[
 
 
 def planned_on_shifts(manifest: Manifest | None, sweep: Sweep) -> list[Run]:
-    """Runs to predict on shifts, each once for every shift it is not predicted on yet."""
+    """Return the runs to predict on shifts, each once per missing shift."""
     known = set() if manifest is None else {shift.name for shift in manifest.shifts}
     missing = []
     for shift in sweep.shifts:
-        for variant in asked_variants(sweep):
+        for variant in requested_variants(sweep):
             done: list[int] = []
             if manifest is not None and shift.name in known:
                 done = manifest.shifted_seeds(shift.name, variant.variant_id)
@@ -156,7 +153,7 @@ def planned_on_shifts(manifest: Manifest | None, sweep: Sweep) -> list[Run]:
 
 
 def demo_sweep() -> Sweep:
-    """Describe the sweep named ``demo``."""
+    """Return the sweep named ``demo``."""
     return Sweep(
         name="demo",
         dataset="digits-longtail",

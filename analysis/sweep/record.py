@@ -1,4 +1,4 @@
-"""Keep the manifest of a sweep: begin it, check what is asked, note what runs come to."""
+"""Keep the manifest of a sweep: begin it, check new requests against it, record results."""
 
 import platform
 import subprocess
@@ -31,7 +31,7 @@ _LIBRARIES = (
     "torch-pruning",
 )  # fmt: skip
 MADE = {"trained": "trained here", "external": "made of external models", "imported": "imported"}
-# What each kind of sweep is extended with.
+# The command that extends each kind of sweep.
 _EXTENDED = {
     "trained": "sweep --model", "external": "sweep --models", "imported": "import",
 }  # fmt: skip
@@ -48,12 +48,12 @@ def new_manifest(name: str, data: SweepData) -> Manifest:
 
 
 def check_origin(manifest: Manifest, origin: Origin, name: str) -> None:
-    """Check that the models of a sweep in the cache come from where those asked for do.
+    """Check that the origin of a sweep in the cache is the requested one.
 
     Raises
     ------
     UserError
-        They do not, so that the sweep cannot be resumed or extended like this.
+        It is another one: this command cannot resume or extend the sweep.
     """
     if manifest.origin != origin:
         raise UserError(
@@ -63,31 +63,31 @@ def check_origin(manifest: Manifest, origin: Origin, name: str) -> None:
 
 
 def check_same_options(manifest: Manifest, different: tuple[str, Any, Any] | None) -> None:
-    """Refuse a sweep with an option that results depend on and that differs.
+    """Refuse a sweep whose options differ in one that results depend on.
 
     Raises
     ------
     UserError
-        There is one; the message names it with both values.
+        An option differs; the message has both values.
     """
     if different is not None:
         key, before, now = different
-        left, right = _said(key, before), _said(key, now)
+        left, right = _with_option(key, before), _with_option(key, now)
         raise UserError(
             f"sweep '{manifest.name}' was made {left}, and this is {right}; repeat its options, "
             f"give another --name, or remove it first: 'remove {manifest.name}'"
         )
 
 
-def _said(key: str, value: Any) -> str:
+def _with_option(key: str, value: Any) -> str:
     return f"without {key}" if value is None else f"with {key} = {value}"
 
 
 def differing_options(manifest: Manifest, now: dict[str, Any]) -> tuple[str, Any, Any] | None:
-    """Return the first option that a sweep was made with another value of, and both values.
+    """Return the first option that differs from the sweep's, with both values.
 
-    An option newer than a sweep was at its default when the sweep was made. The dataset is compared
-    by its fingerprint instead: machines may keep it in different places.
+    Options newer than the sweep count as their default. The dataset is compared by fingerprint
+    instead: machines may keep it in different places.
     """
     plain: dict[str, Any] = {}
     if manifest.origin == "trained":
@@ -105,7 +105,7 @@ def _flat(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_fingerprint(manifest: Manifest, fingerprint: str) -> None:
-    """Check that the data are those the sweep was made with.
+    """Check that the data are the sweep's.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def check_fingerprint(manifest: Manifest, fingerprint: str) -> None:
 def describe_config(
     manifest: Manifest, options: dict[str, Any], method_files: dict[str, str] | None = None
 ) -> None:
-    """Write into the manifest what was asked altogether; files of methods by their SHA-256."""
+    """Record all requested variants, seeds, shifts and options; method files by their SHA-256."""
     config = manifest.config
     config.variants = [record.variant_id for record in manifest.variants]
     config.seeds = len(manifest.seeds)
@@ -138,13 +138,13 @@ def describe_config(
 def describe_machine(
     manifest: Manifest, device: str, n_workers: int, *, engine: str | None = None
 ) -> None:
-    """Write into the manifest what the runs are made on, and with which libraries."""
+    """Record the device, the machine and the library versions."""
     manifest.device = DeviceRecord(device, platform.machine(), n_workers, 1, 1, engine)
     manifest.versions = library_versions(_LIBRARIES)
 
 
 def library_versions(names: Iterable[str]) -> dict[str, str]:
-    """Return the versions of those libraries that are installed, and of Python."""
+    """Return the versions of the installed libraries among ``names`` and of Python."""
     found = {}
     for name in names:
         try:
@@ -155,7 +155,7 @@ def library_versions(names: Iterable[str]) -> dict[str, str]:
 
 
 def git_commit() -> str | None:
-    """Return the commit of the checkout that this runs from; None where it runs installed."""
+    """Return the commit of the source checkout in use; None for an installed package."""
     root = Path(__file__).parents[2]
     words = ["git", "rev-parse", "--show-toplevel", "HEAD"]
     try:
@@ -171,7 +171,7 @@ def git_commit() -> str | None:
 def record_run(
     folder: SweepFolder, manifest: Manifest, run: Key, future: "Future[RunResult]"
 ) -> None:
-    """Note what a run came to, done or failed, and write the manifest."""
+    """Record the result of a run, done or failed, and write the manifest."""
     record = manifest.run(*run)
     try:
         outcome = future.result()
@@ -194,7 +194,7 @@ def record_shifted(
     names: tuple[str, ...],
     future: "Future[ShiftResult]",
 ) -> None:
-    """Note what predicting a run on some shifts came to, done or failed, and write the manifest."""
+    """Record the shifted predictions of a run, done or failed, and write the manifest."""
     variant_id, seed = run
     try:
         shifted = future.result()
@@ -212,12 +212,12 @@ def record_shifted(
 
 
 def new_shifts(manifest: Manifest, shifts: Iterable[Shift]) -> list[ShiftRecord]:
-    """Records of the shifts that the manifest does not know yet.
+    """Return records of the shifts that are not in the manifest yet.
 
     Raises
     ------
     UserError
-        One has the name of another shift.
+        A shift has the name of another one.
     """
     known = {record.name: record for record in manifest.shifts}
     new = []
@@ -227,14 +227,14 @@ def new_shifts(manifest: Manifest, shifts: Iterable[Shift]) -> list[ShiftRecord]
             new.append(ShiftRecord(shift.name, shift.corruption, shift.severity, shift.dataset))
         elif (record.corruption, record.severity) != (shift.corruption, shift.severity):
             raise UserError(
-                f"sweep '{manifest.name}' has another shift called '{shift.name}'; give this one "
+                f"sweep '{manifest.name}' has another shift named '{shift.name}'; give this one "
                 "another name"
             )
     return new
 
 
 def check_shift_fingerprints(manifest: Manifest, fingerprints: dict[str, str]) -> None:
-    """Check that natural shifts are of the images they were made with, or note those of new ones.
+    """Check the images of natural shifts by fingerprint; record those of new shifts.
 
     Raises
     ------
@@ -252,7 +252,7 @@ def check_shift_fingerprints(manifest: Manifest, fingerprints: dict[str, str]) -
 
 
 def has_images(folder: SweepFolder, manifest: Manifest, shift: str) -> bool:
-    """Whether the images of a natural shift are in the sweep."""
+    """Return whether the images of a natural shift are in the sweep."""
     return folder.relative(folder.images_path(shift)) in manifest.files
 
 
@@ -264,7 +264,7 @@ def keep_images(
     left_out: list[dict[str, str]],
     notes: Iterable[str],
 ) -> None:
-    """Write the images of a natural shift, and note them in the manifest."""
+    """Write the images of a natural shift and record them in the manifest."""
     path = folder.relative(folder.images_path(shift))
     manifest.files[path] = folder.write_images(images, shift=shift)
     record = manifest.shift(shift)
@@ -275,17 +275,17 @@ def keep_images(
 
 
 def reconcile_shift(
-    folder: SweepFolder, manifest: Manifest, shift: ShiftRecord, there: dict[str, int]
+    folder: SweepFolder, manifest: Manifest, shift: ShiftRecord, stored: dict[str, int]
 ) -> None:
-    """Adopt or drop the predictions on a shift; a run that is made again is predicted again."""
+    """Adopt or drop the predictions on a shift; drop those of unfinished runs."""
     shift.done = {}
     for variant_id, seed, run in manifest.all_runs():
         path = folder.prediction_path(variant_id, seed, shift=shift.name)
         relative = folder.relative(path)
         record = manifest.files.pop(relative, None)
-        if run.state != "done" or relative not in there:
+        if run.state != "done" or relative not in stored:
             continue
-        if record is None or record.size != there[relative]:
+        if record is None or record.size != stored[relative]:
             adopted = folder.adopt(variant_id, seed, shift=shift.name)
             record = adopted[0] if adopted is not None else None
         if record is not None:
@@ -295,29 +295,29 @@ def reconcile_shift(
 
 
 def reconcile(folder: SweepFolder, manifest: Manifest) -> None:
-    """Make the manifest agree with the files: adopt finished runs, drop those without a file."""
-    there = folder.sizes()
+    """Reconcile the manifest with the files: adopt finished runs, drop those without a file."""
+    stored = folder.sizes()
     for variant_id, seed, run in manifest.all_runs():
         relative = folder.relative(folder.prediction_path(variant_id, seed))
         record = manifest.files.get(relative)
-        if record is not None and there.get(relative) == record.size:
+        if record is not None and stored.get(relative) == record.size:
             continue
         manifest.files.pop(relative, None)
-        adopted = folder.adopt(variant_id, seed) if relative in there else None
+        adopted = folder.adopt(variant_id, seed) if relative in stored else None
         weights = folder.weights_path(variant_id, seed)
         if adopted is None:
             run.state, run.error = "planned", None
-            # They are written anew before the run is noted, for those that start from it.
+            # Weights are rewritten before their run is recorded, for runs that start from them.
             manifest.files.pop(folder.relative(weights), None)
             continue
         manifest.files[relative], measured = adopted
         for key, value in measured.items():
             setattr(run, key, value)
-        run.state, run.machine = "done", None  # the file does not say where it was made
-        if folder.relative(weights) in there:
+        run.state, run.machine = "done", None  # the file has no machine
+        if folder.relative(weights) in stored:
             manifest.files[folder.relative(weights)] = folder.record(weights)
     for shift in manifest.shifts:
-        reconcile_shift(folder, manifest, shift, there)
-    for relative in [r for r, f in manifest.files.items() if there.get(r) != f.size]:
+        reconcile_shift(folder, manifest, shift, stored)
+    for relative in [r for r, f in manifest.files.items() if stored.get(r) != f.size]:
         del manifest.files[relative]
     drop_stale(folder, manifest)

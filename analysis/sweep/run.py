@@ -1,8 +1,8 @@
-"""Run a sweep: what is asked minus what exists goes to worker processes.
+"""Run a sweep: send the requested runs that are missing to worker processes.
 
-One way for trained and external models: check, open the data, resolve the models in a worker,
-lock, decode the images, reconcile the manifest with the files, make the runs, predict the shifts,
-keep features of the images.
+The same steps for trained and external models: check, open the data, resolve the models in a
+worker, lock, decode the images, reconcile the manifest with the files, make the runs, predict the
+shifts, compute features of the images.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ from analysis.store.looks import note_look, seeds_seen
 from analysis.store.manifest import Manifest
 from analysis.store.transfer import aside, publish, remove_empty
 from analysis.sweep.external import ExternalSource
-from analysis.sweep.features import keep_features
+from analysis.sweep.features import ensure_features
 from analysis.sweep.plan import open_shifts
 from analysis.sweep.record import (
     check_fingerprint,
@@ -28,7 +28,7 @@ from analysis.sweep.record import (
     reconcile,
 )
 from analysis.sweep.scheduler import make_runs
-from analysis.sweep.shifts import lacking_shifts, predict_shifts
+from analysis.sweep.shifts import missing_shifts, predict_shifts
 from analysis.sweep.source import ModelSource, SweepData, Workplace
 from analysis.sweep.trained import TrainedSource
 
@@ -37,7 +37,7 @@ def _silent(_phase: str, _done: int, _total: int) -> None:
     pass
 
 
-def _unsaid(_line: str) -> None:
+def _ignore(_line: str) -> None:
     pass
 
 
@@ -50,12 +50,12 @@ def run_sweep(
     engine: str = "local",
     scheduler: str | None = None,
     progress: Progress = _silent,
-    warn: Callable[[str], None] = _unsaid,
+    warn: Callable[[str], None] = _ignore,
 ) -> Manifest:
-    """Train, compress and predict what of a sweep is not done yet; return its manifest.
+    """Train, compress and predict the missing runs of a sweep; return its manifest.
 
-    The same sweep again resumes; more seeds, variants or shifts extend it. A run that fails is
-    recorded with its error and the rest goes on. Shifts come last, from the weights that are kept.
+    Repeating a sweep resumes it; more seeds, variants or shifts extend it. A failed run is recorded
+    with its error and the others go on. Shifts come last, from the stored weights.
 
     Parameters
     ----------
@@ -66,9 +66,9 @@ def run_sweep(
     n_workers : int, optional
         Worker processes; one a core by default.
     device : {"auto", "cpu", "cuda", "mps"}
-        What to train on.
+        The device to train on.
     engine, scheduler : str
-        ``local`` for processes here, ``dask`` for a cluster and its scheduler's address.
+        ``local`` for processes here, ``dask`` for a cluster, with its scheduler's address.
     progress, warn : callable
         Take a phase with the number done and the total; a warning.
 
@@ -76,7 +76,7 @@ def run_sweep(
     ------
     UserError
         The dataset, the model or a variant cannot be used, a training option differs from that of
-        the sweep in the cache, or another process is writing to it.
+        the sweep in the cache, or another process writes to it.
     RunError
         The machine failed before the runs began.
     """
@@ -93,18 +93,18 @@ def run_external_models(
     n_workers: int | None = None,
     dry_run: bool = False,
     progress: Progress = _silent,
-    say: Callable[[str], None] = _unsaid,
-    warn: Callable[[str], None] = _unsaid,
+    say: Callable[[str], None] = _ignore,
+    warn: Callable[[str], None] = _ignore,
 ) -> Manifest | None:
-    """Evaluate what of a sweep of external models is not done yet; return its manifest.
+    """Evaluate the missing runs of a sweep of external models; return its manifest.
 
-    Every model is tried on some images first, and ``say`` takes what each takes and gives: one
-    that cannot be used ends everything before a file is written. A dry run ends there.
+    Every model is tried on some images first and its input and output are reported to ``say``: one
+    unusable model ends the sweep before a file is written. A dry run ends there.
 
     Parameters
     ----------
     config : ExternalModelsConfig
-        The models, their dataset, and how images become their input.
+        The models, their dataset and their preprocessing.
     cache : Cache
         The folder of all sweeps.
     n_workers : int, optional
@@ -125,8 +125,8 @@ def run_external_models(
 
 
 @contextmanager
-def _whole(folder: SweepFolder) -> Iterator[None]:
-    """Leave nothing of a sweep that ended before its manifest was written."""
+def _removed_if_empty(folder: SweepFolder) -> Iterator[None]:
+    """Remove a sweep folder in which no manifest was written."""
     try:
         yield
     finally:
@@ -139,9 +139,9 @@ def run(
     *,
     dry_run: bool = False,
     progress: Progress = _silent,
-    warn: Callable[[str], None] = _unsaid,
+    warn: Callable[[str], None] = _ignore,
 ) -> Manifest | None:
-    """Run what of a source's sweep is not done yet; None after a dry run."""
+    """Run the missing runs of a source's sweep; return its manifest, None after a dry run."""
     folder = cache.sweep(source.name)
     before = folder.manifest() if folder.exists else None
     source.check(before)
@@ -158,7 +158,7 @@ def run(
         if dry_run:
             return None
         with (
-            _whole(folder),
+            _removed_if_empty(folder),
             folder.locked(),
             source.inputs(folder, data, progress) as images,
         ):
@@ -177,8 +177,8 @@ def run(
                 manifest.files["images.parquet"] = record
                 publish(made, folder, manifest)
             work = Workplace(pool, folder, manifest, progress)
-            make_runs(source, work, lacking_shifts(source, work))
+            make_runs(source, work, missing_shifts(source, work))
             source.finished(work)
             predict_shifts(source, work, data)
-            keep_features(source, work, warn)
+            ensure_features(source, work, warn)
     return manifest

@@ -1,4 +1,4 @@
-"""Send jobs to a pool as soon as what they wait for is finished, and record what they come to."""
+"""Schedule the jobs of a sweep on a pool by their dependencies and record their results."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from analysis.errors import RunError
 from analysis.sweep.record import record_run, record_shifted
-from analysis.sweep.source import Key, Lacking, ModelSource, Workplace
+from analysis.sweep.source import Key, Missing, ModelSource, Workplace
 
 Job = TypeVar("Job", bound=Hashable)
 
@@ -19,20 +19,20 @@ def run_all(
     finished: Callable[[Job, "Future[Any]"], None],
     started: Mapping["Future[Any]", Job] | None = None,
 ) -> None:
-    """Run jobs, each once everything that it needs among them is finished, well or not.
+    """Run jobs, each once the jobs it needs have finished or failed.
 
     Parameters
     ----------
     jobs
-        In the order in which they are sent where several could be.
+        In the order of submission among jobs that are ready.
     needs
-        What a job waits for; what is not among the jobs is taken as finished.
+        Returns the jobs that a job waits for; others count as finished.
     submit
-        Sends a job to a worker.
+        Submits a job to a worker.
     finished
-        Takes every job and its future, in this process, in the order in which they end.
+        Receives every job and its future in this process, in order of completion.
     started
-        Jobs that are under way already.
+        Jobs that are running already.
     """
     running: dict[Future[Any], Job] = dict(started or {})
     waiting = list(jobs)
@@ -48,17 +48,17 @@ def run_all(
             unfinished.discard(job)
 
 
-def make_runs(source: ModelSource, work: Workplace, lacking: Lacking) -> None:
-    """Make every run that is not done, and those whose weights the shifts will need.
+def make_runs(source: ModelSource, work: Workplace, missing: Missing) -> None:
+    """Make every missing run, and those whose lost weights the shifts need.
 
     Raises
     ------
     RunError
-        What the runs share cannot be made.
+        The shared graph cannot be exported.
     """
     manifest = work.manifest
 
-    def tell() -> None:
+    def report() -> None:
         work.progress("runs", manifest.n_done, manifest.n_runs)
 
     def finished(run: Key | None, future: "Future[Any]") -> None:
@@ -66,11 +66,11 @@ def make_runs(source: ModelSource, work: Workplace, lacking: Lacking) -> None:
             _check_shared(future)
         else:
             record_run(work.folder, manifest, run, future)
-            tell()
+            report()
 
-    tell()
-    todo = source.todo(work, lacking)
-    shared = source.shared_step(work.pool, [*todo, *lacking])
+    report()
+    todo = source.todo(work, missing)
+    shared = source.shared_step(work.pool, [*todo, *missing])
     run_all(
         list[Key | None](todo),
         needs=lambda run: set() if run is None else source.needs(run),
@@ -80,22 +80,22 @@ def make_runs(source: ModelSource, work: Workplace, lacking: Lacking) -> None:
     )
 
 
-def predict_shifted(source: ModelSource, work: Workplace, lacking: Lacking, arrays: Any) -> None:
-    """Predict finished runs on shifts whose pixels are there, each on those named."""
+def predict_shifted(source: ModelSource, work: Workplace, missing: Missing, arrays: Any) -> None:
+    """Predict finished runs on their missing shifts, from decoded pixels."""
     manifest = work.manifest
 
-    def tell() -> None:
+    def report() -> None:
         work.progress("shifted runs", manifest.n_shifted_done, manifest.n_shifted)
 
     def finished(run: Key, future: "Future[Any]") -> None:
-        record_shifted(work.folder, manifest, run, lacking[run], future)
-        tell()
+        record_shifted(work.folder, manifest, run, missing[run], future)
+        report()
 
-    tell()
+    report()
     run_all(
-        list(lacking),
+        list(missing),
         needs=source.shift_needs,
-        submit=lambda run: source.submit_shift(work.pool, run, arrays, lacking[run]),
+        submit=lambda run: source.submit_shift(work.pool, run, arrays, missing[run]),
         finished=finished,
     )
 

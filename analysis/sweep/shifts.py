@@ -1,4 +1,4 @@
-"""Predict the runs of a sweep on its shifts, once the runs themselves are done."""
+"""Predict the finished runs of a sweep on its shifts."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,36 +9,36 @@ from analysis.filesystem.atomic import remove_tree
 from analysis.filesystem.copies import share, working_folder
 from analysis.sweep.record import has_images, keep_images
 from analysis.sweep.scheduler import predict_shifted
-from analysis.sweep.source import Key, Lacking, ModelSource, SweepData, Workplace
+from analysis.sweep.source import Key, Missing, ModelSource, SweepData, Workplace
 
-# Pixels that lie under derived/ at a time: 50,000 colour images of 224 pixels are 7.5e9 bytes.
+# Limit of pixels under derived/: 50,000 colour images of 224 pixels are 7.5e9 bytes.
 _BATCH_BYTES = 8_000_000_000
 _FOLDER = "shifted"
 
 
-def lacking_shifts(source: ModelSource, work: Workplace) -> dict[Key, tuple[str, ...]]:
-    """Return the finished runs asked for, and the shifts they are not predicted on yet."""
+def missing_shifts(source: ModelSource, work: Workplace) -> dict[Key, tuple[str, ...]]:
+    """Return the requested finished runs and the shifts they are not predicted on yet."""
     manifest = work.manifest
     done = {shift.name: manifest.shift(shift.name).done for shift in source.shifts}
-    lacking = {
+    missing = {
         (variant_id, seed): tuple(
             name for name, runs in done.items() if seed not in runs.get(variant_id, [])
         )
-        for variant_id, seed in source.asked(manifest)
+        for variant_id, seed in source.requested(manifest)
         if manifest.run(variant_id, seed).state == "done"
     }
-    return {run: names for run, names in lacking.items() if names}
+    return {run: names for run, names in missing.items() if names}
 
 
 def predict_shifts(source: ModelSource, work: Workplace, data: SweepData) -> None:
-    """Predict every finished run on every shift that it lacks, a batch of shifts at a time.
+    """Predict every finished run on its missing shifts, one batch of shifts at a time.
 
     Raises
     ------
     UserError
         No image of a natural shift can be used.
     """
-    todo = lacking_shifts(source, work)
+    todo = missing_shifts(source, work)
     missing = {name for names in todo.values() for name in names}
     missing |= {name for name in data.natural if not has_images(work.folder, work.manifest, name)}
     wanted = [shift for shift in source.shifts if shift.name in missing]
@@ -56,7 +56,7 @@ def predict_shifts(source: ModelSource, work: Workplace, data: SweepData) -> Non
 def _batches(
     source: ModelSource, shifts: Sequence[Shift], data: SweepData
 ) -> Iterator[list[Shift]]:
-    """Yield shifts in order, as many together as there is room for."""
+    """Yield shifts in order, in batches of limited size."""
     batch: list[Shift] = []
     filled = 0
     for shift in shifts:
@@ -73,18 +73,18 @@ def _batches(
 
 
 def _pixels(
-    source: ModelSource, work: Workplace, batch: Sequence[Shift], data: SweepData, lacking: Lacking
+    source: ModelSource, work: Workplace, batch: Sequence[Shift], data: SweepData, missing: Missing
 ) -> Arrays:
-    """Write the pixels of a batch to where every worker finds them."""
+    """Write the pixels of a batch to a place that every worker can read."""
 
     def write(folder: Path) -> None:
         corrupted = [shift for shift in batch if shift.corruption is not None]
         if corrupted:
-            source.write_corrupted(corrupted, list(lacking), folder, work.progress)
+            source.write_corrupted(corrupted, list(missing), folder, work.progress)
         for shift in batch:
             natural = data.natural.get(shift.name)
             if natural is not None:
-                runs = [run for run, names in lacking.items() if shift.name in names]
+                runs = [run for run, names in missing.items() if shift.name in names]
                 images, left_out = source.write_natural(
                     shift.name, natural, runs, folder, work.progress
                 )

@@ -1,8 +1,8 @@
-"""Where the models of a sweep come from: the one question on which sweeps differ.
+"""The protocol of model sources, the one respect in which sweeps differ.
 
-``TrainedSource`` trains and compresses models here, ``ExternalSource`` evaluates files made
-elsewhere. The engine (``run``, ``scheduler``, ``shifts``) asks a source for its runs, what each
-must wait for and how a worker makes it, and never which of the two it is.
+``TrainedSource`` trains and compresses models, ``ExternalSource`` evaluates model files. The engine
+(``run``, ``scheduler``, ``shifts``) asks a source for its runs, their dependencies and their jobs,
+and never which of the two it is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,12 +28,12 @@ from analysis.training.messages import RunResult, ShiftResult
 # A run by its variant_id and seed.
 Key = tuple[str, int]
 # Names of shifts by run.
-Lacking = Mapping[Key, tuple[str, ...]]
+Missing = Mapping[Key, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
 class SweepData:
-    """The data of a sweep, opened: the dataset, its fingerprint and its natural shifts."""
+    """The opened dataset of a sweep, its fingerprint and its natural shifts."""
 
     dataset: Dataset
     fingerprint: str
@@ -42,7 +42,7 @@ class SweepData:
 
 @dataclass(frozen=True)
 class Workplace:
-    """What the steps of one sweep share while it runs."""
+    """The state that the steps of a running sweep share."""
 
     pool: Pool
     folder: SweepFolder
@@ -51,7 +51,7 @@ class Workplace:
 
 
 class ModelSource(Protocol):
-    """The models of one sweep, and how its runs are made from them."""
+    """The models of one sweep and the jobs that make its runs."""
 
     name: str
     dataset: str
@@ -64,91 +64,88 @@ class ModelSource(Protocol):
         Raises
         ------
         UserError
-            It was made in another way or with other options, or this sweep cannot be made at all.
+            Its origin or options differ, or this sweep cannot be made at all.
         """
 
     def select(self, dataset: Dataset) -> Dataset:
-        """Take the images that are trained on and evaluated."""
+        """Select the images to train on and to evaluate."""
 
     def pool(self, root: Any) -> AbstractContextManager[Pool]:
         """Open the workers; ``root`` is the cache, which all of them must see."""
 
     def start(self, pool: Pool, dataset: Dataset) -> None:
-        """Begin to find out in a worker what the models are."""
+        """Start resolving the models in a worker."""
 
     def resolve(self, pool: Pool, dataset: Dataset, before: Manifest | None) -> None:
-        """Wait for what the models are.
+        """Wait for the resolved models.
 
         Raises
         ------
         UserError
-            One cannot be used, or is another one than that of the sweep in the cache.
+            A model cannot be used, or differs from that of the sweep in the cache.
         """
 
     def inputs(
         self, folder: SweepFolder, data: SweepData, progress: Progress
     ) -> AbstractContextManager[pa.Table]:
-        """Decode the images to where every worker finds them; give the table of test images."""
+        """Decode the images to a place every worker can read; yield the table of test images."""
 
     def examine(self, pool: Pool, before: Manifest | None) -> None:
-        """Look at all images with what the others are compared with, before anything is written.
+        """Check the baseline models on all images before anything is written.
 
         Raises
         ------
         UserError
-            The numbers would be of another question than is asked.
+            The measurements would be wrong, as with classes in another order.
         """
 
     def describe(self, manifest: Manifest, n_workers: int) -> None:
-        """Write into the manifest which variants, seeds, models and data this sweep is of."""
+        """Record variants, seeds, models and data in the manifest."""
 
-    def todo(self, workplace: Workplace, lacking: Lacking) -> Sequence[Key]:
-        """List the runs to make: those not done, and those whose lost weights are needed."""
+    def todo(self, workplace: Workplace, missing: Missing) -> Sequence[Key]:
+        """List the runs to make: unfinished ones and those whose lost weights are needed."""
 
-    def asked(self, manifest: Manifest) -> Sequence[Key]:
-        """List the runs that this sweep asks for, whether they are done or not."""
+    def requested(self, manifest: Manifest) -> Sequence[Key]:
+        """List the requested runs, finished or not."""
 
     def needs(self, run: Key) -> set[Key | None]:
-        """Name what must be finished before a run; None is what ``shared_step`` makes."""
+        """Return the runs that must finish before a run; None stands for the shared step."""
 
     def shared_step(self, pool: Pool, runs: Sequence[Key]) -> "Future[None] | None":
-        """Start what some of these runs share and wait for, where there is such a thing."""
+        """Start the step that these runs share and wait for; None if there is none."""
 
     def submit(self, pool: Pool, run: Key) -> "Future[RunResult]":
-        """Send a run to a worker."""
+        """Submit a run to a worker."""
 
     def finished(self, workplace: Workplace) -> None:
-        """Look at the finished runs once, and note in the manifest what is suspicious."""
+        """Check the finished runs and record suspicious ones in the manifest."""
 
     def submit_features(self, pool: Pool, manifest: Manifest) -> "Future[Features] | None":
-        """Send the features of the images, of the first dense run that is done, to a worker.
-
-        None where there is none.
-        """
+        """Submit the image features of the first finished dense run; None without such a run."""
 
     def shift_bytes(self, n_images: int) -> int:
-        """Return what the pixels of so many images of a shift take on disk, bytes."""
+        """Return the bytes on disk of the pixels of so many shifted images."""
 
     def write_corrupted(
         self, shifts: Sequence[Shift], runs: Sequence[Key], folder: Path, progress: Progress
     ) -> None:
-        """Write the pixels of corruptions, all at once, for some runs."""
+        """Write the pixels of several corruptions for some runs."""
 
     def write_natural(
         self, name: str, natural: Natural, runs: Sequence[Key], folder: Path, progress: Progress
     ) -> tuple[pa.Table, list[dict[str, str]]]:
-        """Write the pixels of a natural shift for some runs; return its images, files left out."""
+        """Write the pixels of a natural shift for some runs; return images and files left out."""
 
     def shift_needs(self, run: Key) -> set[Key]:
-        """Name the runs whose prediction of a shift must be finished before this one's."""
+        """Return the runs whose shifted predictions must finish before this run's."""
 
     def submit_shift(
         self, pool: Pool, run: Key, arrays: Arrays, names: tuple[str, ...]
     ) -> "Future[ShiftResult]":
-        """Send the prediction of a finished run on some shifts to a worker."""
+        """Submit the prediction of a finished run on some shifts."""
 
 
 def remove_shared(folder: SweepFolder, *names: str) -> None:
-    """Remove what runs shared while a sweep ran."""
+    """Remove temporary files that runs shared."""
     for name in names:
         remove_tree(folder.derived / name, missing_ok=True)

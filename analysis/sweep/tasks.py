@@ -1,4 +1,4 @@
-"""The jobs a pool can be given, and the pool a sweep runs on.
+"""The worker pool of a sweep and the submission of jobs to it.
 
 The main process never imports torch; jobs are looked up in the worker by name.
 """
@@ -16,6 +16,7 @@ from analysis.execution import Pool
 from analysis.execution.dask import cluster_pool
 from analysis.execution.gpus import bind_own_gpu
 from analysis.execution.local import local_pool, usable_cores
+from analysis.external.options import OVERDUE
 from analysis.filesystem import Location
 
 ENGINES = ("local", "dask")
@@ -38,7 +39,7 @@ def pool(
     Raises
     ------
     UserError
-        There is no such engine, or it cannot be used.
+        The engine is unknown or cannot be used.
     """
     if engine not in ENGINES:
         raise UserError(f"--engine {engine}: expected {' or '.join(ENGINES)}")
@@ -52,22 +53,23 @@ def pool(
             yield opened
     else:
         n_workers = min(n_workers, max(1, n_jobs or n_workers))
-        with local_pool(n_workers, _start, (os.getpid(), device != "cpu")) as opened_here:
+        arguments = (os.getpid(), device != "cpu")
+        with local_pool(n_workers, _start, arguments, overdue=OVERDUE) as opened_here:
             yield opened_here
 
 
 def submit(pool: Pool, job: str, *arguments: Any) -> "Future[Any]":
-    """Send a job of :mod:`analysis.sweep.worker`, by its name, to a worker."""
+    """Submit a job of :mod:`analysis.sweep.worker` by name."""
     return pool.submit(_call, job, *arguments)
 
 
 def n_processes(n_workers: int | None) -> int:
-    """Return how many processes work on this machine: those asked for, else one a core."""
+    """Return the number of worker processes: ``n_workers``, else one a core."""
     return n_workers or usable_cores()
 
 
 def _start(parent: int, has_gpu: bool) -> None:
-    # Registered first, so called last: to take torch down in good order would cost a second.
+    # Registered first, so called last: an orderly shutdown of torch would cost a second.
     atexit.register(os._exit, 0)
     if has_gpu:
         bind_own_gpu()
@@ -77,7 +79,7 @@ def _start(parent: int, has_gpu: bool) -> None:
 
 
 def _start_on_cluster(has_gpu: bool) -> None:
-    # Dask ends its workers itself; the parent of one may be a shell that has gone long ago.
+    # Dask ends its workers itself; their parent may be a shell that ended long ago.
     if has_gpu:
         bind_own_gpu()
     from analysis.sweep import worker

@@ -1,4 +1,4 @@
-"""Models that the sweep trains and compresses itself."""
+"""The model source of a sweep whose models are trained and compressed here."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
@@ -11,9 +11,9 @@ from typing import Any
 import pyarrow as pa
 
 from analysis.compression.registry import (
-    asked_sparsity,
     needs_graph,
     quantization,
+    target_sparsity_of,
     trained_part,
 )
 from analysis.config import DENSE, Shift, Sweep
@@ -37,7 +37,7 @@ from analysis.store.manifest import (
 )
 from analysis.store.records import TailRecord
 from analysis.sweep import tasks
-from analysis.sweep.plan import asked_variants, check_data, check_layers, selected
+from analysis.sweep.plan import check_data, check_layers, requested_variants, selected
 from analysis.sweep.record import (
     check_origin,
     check_same_options,
@@ -46,14 +46,14 @@ from analysis.sweep.record import (
     differing_options,
     git_commit,
 )
-from analysis.sweep.source import Key, Lacking, SweepData, Workplace, remove_shared
+from analysis.sweep.source import Key, Missing, SweepData, Workplace, remove_shared
 from analysis.training.messages import Layer, LayerAnswer, RunContext, RunResult, ShiftResult
 
 _INPUTS = "inputs"
 
 
 class TrainedSource:
-    """A sweep whose runs are trained, pruned and quantized by the workers."""
+    """A sweep whose workers train, prune and quantize its runs."""
 
     def __init__(
         self, sweep: Sweep, n_workers: int | None, device: str, engine: str, scheduler: str | None
@@ -62,7 +62,7 @@ class TrainedSource:
         self.max_value: float | None = None
         check_data(sweep)
         self._sweep = sweep
-        self._variants = {one.variant_id: one for one in asked_variants(sweep)}
+        self._variants = {one.variant_id: one for one in requested_variants(sweep)}
         self._n_workers, self._device = n_workers, device
         self._engine, self._scheduler = engine, scheduler
         self._resolving: Future[tuple[ModelSpec, str]]
@@ -77,12 +77,12 @@ class TrainedSource:
             check_same_options(before, differing_options(before, self._sweep.options()))
 
     def select(self, dataset: Dataset) -> Dataset:
-        """Take at most so many images of either split, and let the long tail rotate if asked."""
+        """Limit the images of each split and rotate the long tail, as the sweep requests."""
         return selected(self._sweep, dataset)
 
     @contextmanager
     def pool(self, root: Any) -> Iterator[Pool]:
-        """Open workers here or on a cluster, no more than there are runs."""
+        """Open workers here or on a cluster, at most one a run."""
         if isinstance(root, RemotePath):
             check_seen_by_others(root.url, str(root))
         with tasks.pool(
@@ -106,7 +106,7 @@ class TrainedSource:
         """Wait for the model and the device."""
         spec, self._device = self._resolving.result()
         if before is not None and before.model.weights and before.model.geometry is None:
-            # Made before a pretrained model had a crop of its own: its other runs must be alike.
+            # Older than the pretrained models' own crop: all runs must be alike.
             spec = replace(spec, resize="crop", crop_pct=None, interpolation="bicubic")
         self._spec = spec
 
@@ -134,15 +134,15 @@ class TrainedSource:
         return replace(prepared, inputs=replace(prepared.inputs, shared=shared))
 
     def examine(self, pool: Pool, before: Manifest | None) -> None:
-        """Find nothing suspicious: what is trained here is fed what it was trained on."""
+        """Do nothing: trained models have the preprocessing of their training."""
 
     def describe(self, manifest: Manifest, n_workers: int) -> None:
-        """Write variants, options, data and model into the manifest.
+        """Record variants, options, data and model in the manifest.
 
         Raises
         ------
         UserError
-            The checkpoint is not the one the sweep was made with.
+            The checkpoint has changed since the sweep was made.
         """
         sweep, spec, prepared = self._sweep, self._spec, self._prepared
         if manifest.model.name and manifest.model.weights_sha256 != spec.weights_sha256:
@@ -176,32 +176,32 @@ class TrainedSource:
         describe_machine(manifest, self._device, n_workers, engine=self._engine)
         manifest.git_commit = git_commit()
 
-    def asked(self, manifest: Manifest) -> Sequence[Key]:
+    def requested(self, manifest: Manifest) -> Sequence[Key]:
         """List every variant with every seed."""
         return [(name, seed) for name in self._variants for seed in range(self._sweep.seeds)]
 
-    def todo(self, workplace: Workplace, lacking: Lacking) -> Sequence[Key]:
-        """List runs that are not done, before them those whose lost weights are needed now."""
+    def todo(self, workplace: Workplace, missing: Missing) -> Sequence[Key]:
+        """List unfinished runs, after those whose lost weights are needed."""
         manifest, folder = workplace.manifest, workplace.folder
-        todo = [run for run in self.asked(manifest) if manifest.run(*run).state != "done"]
-        gone: list[Key] = []
+        todo = [run for run in self.requested(manifest) if manifest.run(*run).state != "done"]
+        lost: list[Key] = []
 
-        def note_gone(bases: set[Key]) -> None:
-            gone.extend(
+        def note_lost(bases: set[Key]) -> None:
+            lost.extend(
                 base
                 for base in sorted(bases)
-                if base not in todo and base not in gone and not is_file(folder.weights_path(*base))
+                if base not in todo and base not in lost and not is_file(folder.weights_path(*base))
             )
 
-        for run in lacking:
+        for run in missing:
             variant, seed = self._variants[run[0]], run[1]
-            note_gone({(trained_part(variant).variant_id, seed)} | self._dense_of(run))
-        for run in chain(todo, gone):  # what is gone can itself start from what is gone
-            note_gone(self._bases(run))
-        return sorted(gone) + todo
+            note_lost({(trained_part(variant).variant_id, seed)} | self._dense_of(run))
+        for run in chain(todo, lost):  # a lost run can start from another lost run
+            note_lost(self._bases(run))
+        return sorted(lost) + todo
 
     def needs(self, run: Key) -> set[Key | None]:
-        """Name the run that this one starts from, and (None) the graph that it shares."""
+        """Return the runs that this one starts from, and None for the shared graph."""
         shared: set[Key | None] = {None} if needs_graph(self._variants[run[0]]) else set()
         return shared | self._bases(run)
 
@@ -213,7 +213,7 @@ class TrainedSource:
         return bases
 
     def _dense_of(self, run: Key) -> set[Key]:
-        """Name the dense run that a pruned one is tied to."""
+        """Return the dense run that a pruned one is paired with."""
         is_tied = self._sweep.training.pairs_runs and not self._variants[run[0]].is_dense
         return {(DENSE.variant_id, run[1])} if is_tied else set()
 
@@ -231,7 +231,7 @@ class TrainedSource:
         """Add nothing."""
 
     def submit_features(self, pool: Pool, manifest: Manifest) -> "Future[Features] | None":
-        """Run a dense model up to its last layer."""
+        """Compute the features of a dense model before its last layer."""
         seeds = manifest.done_seeds(DENSE.variant_id)
         if not seeds:
             return None
@@ -256,23 +256,23 @@ class TrainedSource:
         return write_natural(name, natural, self._spec.geometry, folder, progress=progress)
 
     def shift_needs(self, run: Key) -> set[Key]:
-        """Name nothing: the weights of every run are there."""
+        """Return no run: the weights of every run are stored."""
         return set()
 
     def submit_shift(
         self, pool: Pool, run: Key, arrays: Arrays, names: tuple[str, ...]
     ) -> "Future[ShiftResult]":
-        """Predict a run on shifts, from its weights."""
+        """Predict a run on shifts from its stored weights."""
         variant = self._variants[run[0]]
         return tasks.submit(pool, "predict_shifted", self._context, variant, run[1], arrays, names)
 
     def layers(self, pool: Pool, run: Key) -> "Future[list[Layer]]":
-        """List in a worker the layers of a run that can be put back to float.
+        """List the layers of a run that can be restored to float, in a worker.
 
         Raises
         ------
         UserError
-            It is not made of the dense weights, layer by layer.
+            The run is not made from the dense weights, layer by layer.
         """
         variant = self._variants[run[0]]
         check_layers(variant, self._sweep.training)
@@ -281,12 +281,12 @@ class TrainedSource:
         return tasks.submit(pool, "layers_of_run", self._context, variant, run[1])
 
     def with_float(self, pool: Pool, run: Key, names: tuple[str, ...]) -> "Future[LayerAnswer]":
-        """Predict the test images in a worker, with some layers of a run in float."""
+        """Predict the test images with some layers of a run in float, in a worker."""
         variant = self._variants[run[0]]
         return tasks.submit(pool, "answer_with_float", self._context, variant, run[1], names)
 
     def to_quantize(self, pool: Pool, run: Key) -> "Future[tuple[bytes, Any]] | None":
-        """Take in a worker the float graph of a run and its calibration images; None without."""
+        """Return the float graph of a run and its calibration images, in a worker; None without."""
         variant = self._variants[run[0]]
         if not needs_graph(variant):
             return None
@@ -294,16 +294,16 @@ class TrainedSource:
 
 
 def describe_sweep(manifest: Manifest, sweep: Sweep) -> None:
-    """Write what is asked of a sweep into its manifest: variants, seeds, options and pairing."""
+    """Record the requested variants, seeds, options and pairing of a sweep in its manifest."""
     known = {record.variant_id for record in manifest.variants}
-    for variant in asked_variants(sweep):
+    for variant in requested_variants(sweep):
         if variant.variant_id not in known:
             pairs = trained_part(variant).is_dense or sweep.training.pairs_runs
             manifest.variants.append(
                 VariantRecord(
                     variant.variant_id,
                     variant.method,
-                    asked_sparsity(variant),
+                    target_sparsity_of(variant),
                     paired=pairs and not variant.is_dense,
                 )
             )

@@ -1,7 +1,7 @@
-"""What a worker process does: resolve the model, export its graph, train, quantize, shift.
+"""The jobs of a worker process: resolve the model, export its graph, train, quantize, shift.
 
-Each job writes its own files through the store and returns what the manifest needs. A job depends
-on nothing but its arguments, so the result is the same whichever worker runs it.
+Each job writes its own files through the store and returns its results for the manifest. A job
+depends only on its arguments, so that the result is the same in every worker.
 """
 
 import logging
@@ -71,36 +71,36 @@ __all__ = [
 
 
 def start_worker(parent: int) -> None:
-    """Set a worker process up: one thread, and an end when its parent has gone."""
+    """Set up a worker process: one thread, ended with its parent."""
     use_one_thread()
     end_with(parent)
 
 
 def use_one_thread() -> None:
-    """Set up what a run's result and its speed depend on in whatever process it is made."""
+    """Set one thread and the log levels, on which results and speed depend."""
     torch.set_num_threads(1)
     logging.getLogger().setLevel(logging.ERROR)
     logging.getLogger("analysis").setLevel(logging.WARNING)
 
 
-def resolve_device(asked: str) -> str:
+def resolve_device(requested: str) -> str:
     """Return the device a sweep runs on: ``auto`` takes CUDA, then MPS, then the CPU.
 
     Raises
     ------
     RunError
-        The device asked for is not there.
+        The requested device is not available.
     """
-    there = {
+    is_available = {
         "cpu": True,
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
     }
-    if asked == "auto":
-        return next(device for device in ("cuda", "mps", "cpu") if there[device])
-    if not there.get(asked, False):
-        raise RunError(f"device '{asked}' is not there; --device auto takes what is")
-    return asked
+    if requested == "auto":
+        return next(device for device in ("cuda", "mps", "cpu") if is_available[device])
+    if not is_available.get(requested, False):
+        raise RunError(f"device '{requested}' is not available; use --device auto")
+    return requested
 
 
 def resolve_model(
@@ -111,7 +111,7 @@ def resolve_model(
     Raises
     ------
     UserError
-        The model cannot be made, or given weights cannot be used.
+        The model cannot be created, or its checkpoint cannot be used.
     """
     spec = resolve(
         sweep.model,
@@ -124,7 +124,7 @@ def resolve_model(
     )
     if spec.weights_note and sweep.training.epochs == 0:
         raise UserError(
-            f"the model cannot be taken as it is, {spec.weights_note} where the data have "
+            f"the model cannot be used untrained, {spec.weights_note} where the data have "
             f"{n_classes}; train it with --epochs"
         )
     _check_float_layers(sweep, spec)
@@ -132,9 +132,9 @@ def resolve_model(
 
 
 def _check_float_layers(sweep: Sweep, spec: ModelSpec) -> None:
-    asked = [(one.variant_id, layer) for one in sweep.variants for layer in one.float_layers]
-    known = list(layers(create(spec))) if asked else []
-    for variant_id, layer in asked:
+    float_layers = [(one.variant_id, layer) for one in sweep.variants for layer in one.float_layers]
+    known = list(layers(create(spec))) if float_layers else []
+    for variant_id, layer in float_layers:
         if layer not in known:
             near = ", ".join(get_close_matches(layer, known, 5) or known[:5])
             raise UserError(
@@ -144,7 +144,7 @@ def _check_float_layers(sweep: Sweep, spec: ModelSpec) -> None:
 
 
 def compute_run(context: RunContext, variant: Variant, seed: int) -> RunResult:
-    """Make one run: quantize it where its variant ends with a method after training, else train."""
+    """Make one run: quantize it if its variant ends with quantization, else train it."""
     load_files(context.sweep.method_files)
     work = train_run if quantization(variant) is None else quantize_run
     return replace(work(context, variant, seed), machine=this_machine(context.device))
@@ -159,20 +159,20 @@ def predict_shifted(
 
 
 def features_of_trained(context: RunContext, seed: int) -> Features:
-    """Features of all test images, of a dense run that was trained here."""
+    """Compute the features of all test images from a trained dense run."""
     return features_of_run(context, seed)
 
 
 def features_of_model_file(context: tuple[Any, ...], fit: Fit) -> Features:
-    """Features of all test images, of an external model."""
+    """Compute the features of all test images from an external model."""
     return features_of(ExternalContext(*context), fit)
 
 
 def evaluate_model_file(context: tuple[Any, ...], fit: Fit, dense: Fit | None) -> RunResult:
     """Predict all test images with an external model; ``context`` fills ``ExternalContext``."""
-    given = ExternalContext(*context)
-    machine = this_machine(given.needed[fit.key].device)
-    return replace(evaluate(given, fit, dense), machine=machine)
+    external = ExternalContext(*context)
+    machine = this_machine(external.needed[fit.key].device)
+    return replace(evaluate(external, fit, dense), machine=machine)
 
 
 def dense_predictions(context: tuple[Any, ...], fit: Fit) -> npt.NDArray[np.int64]:

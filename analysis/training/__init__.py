@@ -1,1 +1,1 @@
-"""Training one run: the loop, pruning while it trains, restoring weights, predicting, measuring."""
+"""Train, prune, restore, predict and measure single runs."""

@@ -1,4 +1,4 @@
-"""A compressed run with some of its layers put back to float, one evaluation at a time."""
+"""Evaluate a compressed run with some of its layers restored to float."""
 
 from dataclasses import replace
 from functools import lru_cache
@@ -26,7 +26,7 @@ _FLOAT_BYTES = 4
 
 
 def layers_of_run(context: RunContext, variant: Variant, seed: int) -> list[Layer]:
-    """List the layers of a compressed run that can be put back to float, in their order."""
+    """List the layers of a compressed run that can be restored to float, in order."""
     if quantization(variant) is None:
         return [Layer(name) for name in prunable(load_run(context, variant, seed))]
     trained = _to_quantize(context, trained_part(variant), seed)[0]
@@ -41,35 +41,35 @@ def layers_of_run(context: RunContext, variant: Variant, seed: int) -> list[Laye
 
 @lru_cache(maxsize=1)
 def _to_quantize(context: RunContext, variant: Variant, seed: int) -> tuple[Trained, Any]:
-    """Keep the model, its graph and its calibration from one evaluation to the next."""
+    """Cache the model, its graph and its calibration between evaluations."""
     return to_quantize(context, variant, seed)
 
 
 def answer_with_float(
     context: RunContext, variant: Variant, seed: int, names: tuple[str, ...]
 ) -> LayerAnswer:
-    """Predict all test images with a compressed run of which some layers are float again.
+    """Predict all test images with a compressed run after restoring some layers to float.
 
-    A layer of a pruned run gets the weights of the dense run of its seed; those that come back
-    count four bytes each, since a file of weights without noughts would hold them.
+    A layer of a pruned run gets the weights of the dense run of its seed; each restored nonzero
+    weight counts four bytes, as in a sparse file.
     """
     pixels = pixels_of(context.inputs, "test")
     method = quantization(variant)
     if method is None:
         model = load_run(context, variant, seed)
-        n_bytes = _FLOAT_BYTES * _put_back(model, load_run(context, DENSE, seed), names)
+        n_bytes = _FLOAT_BYTES * _restore_layers(model, load_run(context, DENSE, seed), names)
         model.to(context.device)
         logits = predict(model, pixels, normalizer_of(context, context.device))
         return LayerAnswer(predictions(logits), n_bytes)
     trained, calibration = _to_quantize(context, trained_part(variant), seed)
-    kept = replace(trained, float_layers=(*variant.float_layers, *names))
-    compressed = method.work(kept, calibration)
+    with_float = replace(trained, float_layers=(*variant.float_layers, *names))
+    compressed = method.work(with_float, calibration)
     logits = logits_of_compressed(compressed, pixels, normalizer_of(context, "cpu"))
     return LayerAnswer(predictions(np.asarray(logits)), compressed.size_bytes)
 
 
-def _put_back(pruned: nn.Module, dense: nn.Module, names: tuple[str, ...]) -> int:
-    """Give layers of a pruned model the dense weights; return how many weights are not 0 then."""
+def _restore_layers(pruned: nn.Module, dense: nn.Module, names: tuple[str, ...]) -> int:
+    """Restore dense weights of layers of a pruned model; return the number of nonzero weights."""
     ours, theirs = layers(pruned), layers(dense)
     for name in names:
         ours[name].load_state_dict(theirs[name].state_dict())

@@ -1,4 +1,4 @@
-"""Train a model, with gradual pruning on the way, and share the first phase of paired runs."""
+"""The training loop, with gradual pruning, distillation and the shared phase of paired runs."""
 
 import hashlib
 import logging
@@ -31,7 +31,7 @@ _DIGEST = hashlib.sha256().digest_size
 
 @dataclass(frozen=True)
 class Shared:
-    """Random states at a phase's end: of its epoch's start (the images' order), and of its step."""
+    """Random states at the end of a phase: of its epoch's start (image order) and of its step."""
 
     epoch: torch.Tensor
     step: torch.Tensor
@@ -39,11 +39,10 @@ class Shared:
 
 @dataclass(frozen=True)
 class SharedPhase:
-    """A seed's training up to ``step``, written once by its dense run, read by its pruned runs.
+    """A seed's training up to ``step``, written by its dense run and read by its pruned runs.
 
-    A pruned run that does not find it trains those steps itself, to the same bytes. So does one on
-    another ``machine`` than wrote it, in words: rounding differs there, and the phase is not the
-    one that it would have trained.
+    A pruned run that does not find it trains those steps itself, to the same bytes. So does a run
+    on another ``machine`` than the writer's, where rounding differs.
     """
 
     path: Location
@@ -53,7 +52,7 @@ class SharedPhase:
     def write(
         self, model: nn.Module, optimizer: torch.optim.Optimizer, epoch_random: torch.Tensor
     ) -> None:
-        """Keep weights, buffers, momentum and random states before this step."""
+        """Write weights, buffers, momentum and random states before this step."""
         tensors = {_MODEL + name: t.contiguous() for name, t in model.state_dict().items()}
         for name, parameter in model.named_parameters():
             momentum = optimizer.state.get(parameter, {}).get("momentum_buffer")
@@ -66,22 +65,20 @@ class SharedPhase:
             temporary.write_bytes(hashlib.sha256(content).digest() + content)
 
     def read(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> Shared | None:
-        """Put a model and its optimizer where the dense run was; None where nothing fits."""
+        """Load model and optimizer from the dense run's phase; return None if it cannot be used."""
         try:
-            written = self.path.read_bytes()
+            content_with_digest = self.path.read_bytes()
         except FileNotFoundError:
             return None
-        digest, content = written[:_DIGEST], written[_DIGEST:]
+        digest, content = content_with_digest[:_DIGEST], content_with_digest[_DIGEST:]
         if hashlib.sha256(content).digest() != digest:
-            _log.warning(
-                "%s is not what was written; the first phase is trained again", self.path.name
-            )
+            _log.warning("%s is damaged; the first phase is trained again", self.path.name)
             return None
         tensors = load(content)
         if bytes(tensors[_MACHINE].tolist()) != self.machine.encode():
             _log.warning(
                 "%s: the first phase was trained on another machine than this one (%s), where "
-                "numbers are rounded otherwise; it is trained again here",
+                "rounding differs; it is trained again here",
                 self.path.name, self.machine,
             )  # fmt: skip
             return None
@@ -92,9 +89,9 @@ class SharedPhase:
         for name, parameter in model.named_parameters():
             momentum = tensors.get(_MOMENTUM + _unmasked(name))
             if momentum is not None:
-                # As the parameter lies in memory: the fused step takes both as they lie.
-                own = torch.empty_like(parameter).copy_(momentum)
-                optimizer.state[parameter]["momentum_buffer"] = own
+                # In the parameter's memory layout, as the fused step requires.
+                copy = torch.empty_like(parameter).copy_(momentum)
+                optimizer.state[parameter]["momentum_buffer"] = copy
         return Shared(tensors[_EPOCH_RANDOM], tensors[_STEP_RANDOM])
 
 
@@ -106,10 +103,10 @@ _CACHED = 2_500_000  # input values
 
 
 def stream(scope: str, seed: int) -> int:
-    """Random stream of a run, 63 bits: SHA-256 of its scope and seed.
+    """Return the random stream of a run, 63 bits of the SHA-256 of its scope and seed.
 
-    The scope is the variant's id, so that every (variant, seed) is drawn by itself; paired runs
-    share the scope ``dense``.
+    The scope is the variant's id, so that every (variant, seed) is independent; paired runs share
+    the scope ``dense``.
     """
     digest = hashlib.sha256(f"{scope}/{seed}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
@@ -124,9 +121,9 @@ class Normalizer:
         self.scale = 1 / (torch.tensor(std, device=device) * 255)
 
     def __call__(self, pixels: npt.NDArray[np.uint8]) -> torch.Tensor:
-        """Return the batch as the model takes it."""
-        # Through NHWC, since with one channel torch cannot tell the two layouts apart, and
-        # convolutions then take the slower one (1.5 times the time of a training step).
+        """Return the normalized batch."""
+        # Through NHWC: with one channel torch cannot distinguish the layouts, and convolutions use
+        # the slower one (1.5 times the time of a training step).
         last = torch.from_numpy(np.array(pixels.transpose(0, 2, 3, 1), order="C"))
         last = last.to(self.device, torch.float32)
         return ((last - self.mean) * self.scale).permute(0, 3, 1, 2)
@@ -134,28 +131,28 @@ class Normalizer:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a model is trained on: pixels uint8 [N, C, H, W], class ids [N], how they are fed."""
+    """Training data: pixels, uint8 [N, C, H, W], class ids [N], and their normalization."""
 
     pixels: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.int64]
     normalize: Normalizer
 
     def batch(self, chosen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Inputs and class ids of the chosen images, on the device."""
-        places = chosen.numpy()
-        targets = torch.from_numpy(self.labels[places]).to(self.normalize.device)
-        return self.normalize(self.pixels[places]), targets
+        """Return inputs and class ids of the chosen images on the device."""
+        indices = chosen.numpy()
+        targets = torch.from_numpy(self.labels[indices]).to(self.normalize.device)
+        return self.normalize(self.pixels[indices]), targets
 
 
 class GradualPruning:
-    """A pruning driven by the training steps: it goes on where the schedule has an update."""
+    """Pruning during training, at the updates of a schedule."""
 
     def __init__(self, pruning: Pruning, schedule: CubicSchedule) -> None:
         self.pruning = pruning
         self.schedule = schedule
 
     def step(self, step: int) -> bool:
-        """Prune as the schedule says of this step; say whether parameters were replaced."""
+        """Prune if the step is an update; return whether parameters were replaced."""
         if not self.schedule.is_update(step):
             return False
         return self.pruning.prune(self.schedule.sparsity(step))
@@ -163,7 +160,7 @@ class GradualPruning:
 
 @dataclass(frozen=True)
 class Teacher:
-    """The dense model that a pruned one is held to, from a training step on, and by what weight.
+    """The dense model to distill a pruned one from, with weight and first training step.
 
     The loss is then ``(1 - w) CE + w KL(dense || pruned)``, the divergence at temperature 1, a mean
     over the images of a batch. The dense model is in evaluation mode and is not trained.
@@ -176,25 +173,25 @@ class Teacher:
     def loss(
         self, step: int, plain: torch.Tensor, logits: torch.Tensor, inputs: torch.Tensor
     ) -> torch.Tensor:
-        """Mix the divergence into the loss of a batch."""
+        """Add the divergence to the loss of a batch."""
         if step < self.first_step:
             return plain
         with torch.no_grad():
-            wanted = self.model.eval()(inputs).log_softmax(1)
+            target = self.model.eval()(inputs).log_softmax(1)
         divergence = nn.functional.kl_div(
-            logits.log_softmax(1), wanted, log_target=True, reduction="batchmean"
+            logits.log_softmax(1), target, log_target=True, reduction="batchmean"
         )
         return (1 - self.weight) * plain + self.weight * divergence
 
 
 def n_steps(options: Training, n_images: int) -> int:
-    """Number of training steps: an incomplete last batch of an epoch is left out."""
+    """Return the number of training steps, without an epoch's incomplete last batch."""
     return options.epochs * (n_images // min(options.batch_size, n_images))
 
 
 def train(
     model: nn.Module,
-    lessons: TrainingData,
+    data: TrainingData,
     options: Training,
     *,
     gradual: GradualPruning | None = None,
@@ -203,13 +200,13 @@ def train(
 ) -> None:
     """Train a model in place: SGD with Nesterov momentum, linear warm-up, then cosine to 0.
 
-    Weight decay falls on weights alone, not on biases and norms. With ``gradual`` the model is
-    pruned on the way; where that removes channels the momentum starts again. Images are drawn
-    without replacement within an epoch from torch's generator: seed it first. A shared ``phase`` is
-    written by a dense run, and skipped by a pruned one that finds it. A ``teacher`` is the dense
-    model that a pruned one is distilled from.
+    Weight decay applies to weights, not to biases and norms. ``gradual`` prunes the model during
+    training; removing channels resets the momentum. Images are drawn without replacement within an
+    epoch from torch's generator: seed it first. A shared ``phase`` is written by a dense run and
+    skipped by a pruned one that finds it. A ``teacher`` is the dense model to distill a pruned one
+    from.
     """
-    n_images = len(lessons.labels)
+    n_images = len(data.labels)
     batch = min(options.batch_size, n_images)
     total = n_steps(options, n_images)
     optimizer, warmup = _optimizer(model, options), max(1, round(options.warmup * total))
@@ -235,7 +232,7 @@ def train(
             for group in optimizer.param_groups:
                 group["lr"] = options.lr * rate(step, total, warmup)
             optimizer.zero_grad(set_to_none=True)
-            inputs, targets = lessons.batch(chosen)
+            inputs, targets = data.batch(chosen)
             logits = model(inputs)
             loss = loss_function(logits, targets)
             if teacher is not None:
@@ -248,13 +245,12 @@ def train(
 
 
 def mean_gradients(
-    model: nn.Module, lessons: TrainingData, options: Training, generator: torch.Generator
+    model: nn.Module, data: TrainingData, options: Training, generator: torch.Generator
 ) -> dict[str, torch.Tensor]:
-    """Mean absolute gradient of the training loss for every prunable weight, over a few batches.
+    """Return the mean absolute gradient of the loss per prunable weight, over a few batches.
 
     The batches are drawn from the generator; norms and dropout are in evaluation mode, so that
-    looking changes neither their state nor the random numbers of training. For a masked weight it
-    is 0.
+    neither their state nor the random numbers of training change. It is 0 for masked weights.
     """
     modules = prunable(model)
     names = {
@@ -267,9 +263,9 @@ def mean_gradients(
     was_training = model.training
     model.eval()
     for _ in range(options.gradient_batches):
-        size = min(options.batch_size, len(lessons.labels))
-        chosen = torch.randperm(len(lessons.labels), generator=generator)[:size]
-        inputs, targets = lessons.batch(chosen)
+        size = min(options.batch_size, len(data.labels))
+        chosen = torch.randperm(len(data.labels), generator=generator)[:size]
+        inputs, targets = data.batch(chosen)
         with torch.enable_grad():
             loss = loss_function(model(inputs), targets)
             gradients = torch.autograd.grad(loss, weights, materialize_grads=True)
@@ -282,7 +278,7 @@ def mean_gradients(
 
 
 def rate(step: int, total: int, warmup: int) -> float:
-    """Share of the learning rate at a step: linear warm-up, then a half cosine to 0."""
+    """Return the share of the learning rate at a step: linear warm-up, then half cosine to 0."""
     if step < warmup:
         return (step + 1) / warmup
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
@@ -302,7 +298,7 @@ def _optimizer(model: nn.Module, options: Training) -> torch.optim.Optimizer:
 def predict(
     model: nn.Module, pixels: npt.NDArray[np.uint8], normalize: Normalizer
 ) -> npt.NDArray[np.float32]:
-    """Logits of all images, shape (N, C)."""
+    """Return the logits of all images, shape (N, C)."""
     model.eval()
     with torch.inference_mode():
         parts = [
@@ -317,8 +313,8 @@ def evaluation_batches(
 ) -> Iterator[npt.NDArray[np.uint8]]:
     """Cut pixels [N, C, H, W] into batches of at most 256.
 
-    On a CPU they are smaller where images are large, so that activations stay in its caches: at 224
-    pixels 16 images take 2.6 ms each of a MobileNet, and 256 images 6.2 ms each.
+    On a CPU batches of large images are smaller, so that activations stay in its caches: at 224
+    pixels a MobileNet takes 2.6 ms per image in batches of 16, and 6.2 ms in batches of 256.
     """
     size = 256
     if device == "cpu":

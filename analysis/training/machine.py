@@ -1,4 +1,4 @@
-"""What this machine computes with, as far as the bytes of a run depend on it."""
+"""Describe this machine as far as the bytes of a run depend on it."""
 
 import platform
 from functools import cache
@@ -13,12 +13,12 @@ _CPUINFO = Path("/proc/cpuinfo")
 
 @cache
 def this_machine(device: str) -> MachineRecord:
-    """Describe the processor of this process, torch, and the device where it is not the CPU.
+    """Describe processor, torch, and the device if it is not the CPU.
 
     Parameters
     ----------
     device : {"cpu", "cuda", "mps"}
-        What runs are made on.
+        The device of the runs.
     """
     gpu = None
     if device != "cpu":
@@ -30,22 +30,22 @@ def this_machine(device: str) -> MachineRecord:
 
 
 def cpu_name(cpuinfo: Path = _CPUINFO) -> str:
-    """Name the processor; with its family and model, since virtual machines hide its name.
+    """Return the processor's name with family and model, since virtual machines hide the name.
 
     Parameters
     ----------
     cpuinfo : Path
-        Where Linux says it; elsewhere it is what Python knows.
+        Linux's description; on other systems Python's is used.
     """
     try:
         lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         lines = []
-    said: dict[str, str] = {}
+    entries: dict[str, str] = {}
     for line in lines:
         key, _, value = line.partition(":")
-        said.setdefault(key.strip(), value.strip())
-    name = said.get("model name") or platform.processor() or platform.machine() or "unknown"
-    if "cpu family" in said and "model" in said:
-        name += f" (family {said['cpu family']}, model {said['model']})"
+        entries.setdefault(key.strip(), value.strip())
+    name = entries.get("model name") or platform.processor() or platform.machine() or "unknown"
+    if "cpu family" in entries and "model" in entries:
+        name += f" (family {entries['cpu family']}, model {entries['model']})"
     return name

@@ -1,4 +1,4 @@
-"""What goes to a worker and comes back, importable without torch: a run, a model tried out."""
+"""Messages to and from workers, importable without torch."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ from analysis.store.records import MachineRecord
 
 @dataclass(frozen=True)
 class RunContext:
-    """What all runs of a sweep share; small enough to send along with each."""
+    """The shared context of a sweep's runs, small enough to send with each."""
 
     sweep: Sweep
     folder: Location
@@ -33,9 +33,9 @@ class RunContext:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a finished run leaves for the manifest: measured figures and files by relative path.
+    """The result of a run for the manifest: measurements and files by relative path.
 
-    ``machine`` is what it was made on; the worker adds it.
+    ``machine`` is added by the worker.
     """
 
     variant_id: str
@@ -49,7 +49,7 @@ class RunResult:
 
 @dataclass(frozen=True)
 class ShiftResult:
-    """What predicting a run on shifts leaves: those done, what went wrong on others, and files."""
+    """The result of predicting shifts: those done, the errors of others, and files."""
 
     done: tuple[str, ...]
     failed: dict[str, str]
@@ -58,11 +58,11 @@ class ShiftResult:
 
 @dataclass(frozen=True)
 class Profile:
-    """What was measured of a model in a worker, all workers busy at once.
+    """Measurements of a model in a worker while all workers are busy.
 
-    ``step`` and ``image`` are seconds of a training step and of the prediction of one image,
-    ``latency`` those of measuring a run's latency; ``weights`` the bytes of a run's weights,
-    ``memory`` those of the worker at its largest.
+    ``step`` and ``image`` are seconds per training step and per predicted image, ``latency``
+    seconds to measure a run's latency; ``weights`` are the bytes of a run's weights, ``memory`` the
+    worker's peak memory.
     """
 
     step: float
@@ -74,9 +74,9 @@ class Profile:
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer that can be put back to float: its name, and that of its node in the ONNX graph.
+    """A layer that can be restored to float: its name and its node in the ONNX graph.
 
-    ``node`` is empty where the model has no graph, or its graph names no nodes.
+    ``node`` is empty if the model has no graph or no node names.
     """
 
     name: str
@@ -85,7 +85,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class LayerAnswer:
-    """What a model says with some layers in float: a class an image, (N,), and bytes as stored."""
+    """Predictions of a model with some layers in float, (N,), and its stored bytes."""
 
     prediction: npt.NDArray[np.int64]
     size_bytes: int

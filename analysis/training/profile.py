@@ -1,4 +1,4 @@
-"""Time a model: its median forward pass, and a few steps and predictions on drawn pixels."""
+"""Time a model: its median forward pass, training steps and predictions on random pixels."""
 
 import resource
 import sys
@@ -19,7 +19,7 @@ from analysis.models.spec import ModelSpec
 from analysis.models.weights import stored_bytes
 from analysis.training.loop import GradualPruning, Normalizer, TrainingData, predict, train
 from analysis.training.messages import Profile
-from analysis.training.pruning import start
+from analysis.training.pruning import start_pruning
 
 _SECONDS = 1.5
 _FEW, _MANY = 3, 300
@@ -29,7 +29,7 @@ _PASSES = 30
 
 
 def median_latency(forward: Callable[[Any], Any], images: Any) -> float:
-    """Median time of a forward pass, ms, after one to warm up: 30 of them, or 0.25 s."""
+    """Return the median time of a forward pass, ms, over 30 passes or 0.25 s, after a warm-up."""
     times: list[float] = []
     begun = time.perf_counter()
     with torch.inference_mode():
@@ -44,7 +44,7 @@ def median_latency(forward: Callable[[Any], Any], images: Any) -> float:
 
 
 def _wait_for_device(images: Any) -> None:
-    """Wait for a device that works on its own."""
+    """Synchronize an asynchronous device."""
     if isinstance(images, torch.Tensor) and images.is_cuda:
         torch.cuda.synchronize()
 
@@ -57,16 +57,16 @@ def profile_model(sweep: Sweep, spec: ModelSpec, device: str) -> Profile:
     pixels = generator.integers(0, 256, shape, dtype=np.uint8)
     normalize = Normalizer((0.5,) * spec.channels, (0.5,) * spec.channels, device)
     labels = np.resize(np.arange(spec.n_classes), batch)
-    lessons = TrainingData(pixels[:batch], labels, normalize)
+    data = TrainingData(pixels[:batch], labels, normalize)
     model = create(spec).to(device)
     step = 0.0
     if sweep.training.epochs:
-        pruning = start(model, method("magnitude"), spec, {})
+        pruning = start_pruning(model, method("magnitude"), spec, {})
         options = replace(sweep.training, epochs=1, schedule="gradual")
         gradual = GradualPruning(pruning, CubicSchedule(0.5, 0, 10**9, options.prune_every))
-        train(model, lessons, options, gradual=gradual)
+        train(model, data, options, gradual=gradual)
         step = _seconds_each(
-            lambda n: train(model, lessons, replace(options, epochs=n), gradual=gradual)
+            lambda n: train(model, data, replace(options, epochs=n), gradual=gradual)
         )
         pruning.finish()
     predict(model, pixels[:2], normalize)
@@ -80,7 +80,7 @@ def profile_model(sweep: Sweep, spec: ModelSpec, device: str) -> Profile:
 
 
 def _seconds_each(work: Callable[[int], None]) -> float:
-    """Time repetitions of some work, enough of them to mean something."""
+    """Time enough repetitions of some work for a stable mean."""
     started = time.perf_counter()
     work(_FEW)
     each = (time.perf_counter() - started) / _FEW
@@ -91,7 +91,7 @@ def _seconds_each(work: Callable[[int], None]) -> float:
 
 
 def _peak_memory() -> int:
-    """Bytes of this process at its largest, and of its share of a GPU."""
+    """Return the peak memory of this process and of its share of a GPU, bytes."""
     unit = 1 if sys.platform == "darwin" else 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     return peak + (torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0)

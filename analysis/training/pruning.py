@@ -1,4 +1,4 @@
-"""Pruning a model while it is trained: by masks that can come and go, or by removing channels."""
+"""Prune a model during training, by masks or by removing channels."""
 
 import json
 from collections.abc import Callable
@@ -18,22 +18,22 @@ HISTORY = "removed_channels"
 
 
 class Pruning(Protocol):
-    """A model being pruned; what is asked of it never falls."""
+    """A model being pruned, to rising sparsity."""
 
     def prune(self, sparsity: float) -> bool:
-        """Prune to a sparsity; say whether parameters were replaced by smaller ones."""
+        """Prune to a sparsity; return whether parameters were replaced by smaller ones."""
         ...
 
     def finish(self) -> dict[str, str]:
-        """Make it final; return what the weights alone do not say of the model's shape."""
+        """Make the pruning permanent; return what is needed to rebuild the model's shape."""
         ...
 
 
 class MaskPruning:
-    """Masks on the prunable weights, made again from all weights whenever it is asked.
+    """Masks on the prunable weights, recomputed from all weights at each update.
 
-    A masked weight keeps its value beneath the mask, as in the code of Hooker et al. 2019, so it
-    can come back when its neighbours shrink.
+    A masked weight keeps its value, as in the code of Hooker et al. 2019, so that it can return
+    when its neighbours shrink.
     """
 
     def __init__(self, model: nn.Module, method: Method, sources: Sources) -> None:
@@ -45,59 +45,59 @@ class MaskPruning:
             _Mask.apply(module, "weight")
 
     def prune(self, sparsity: float) -> bool:
-        """Make the masks again."""
+        """Recompute the masks."""
         weights = {
             name: module.get_parameter("weight_orig") for name, module in self.modules.items()
         }
-        given = {need: self.sources[need](self.model) for need in self.method.needs}
-        for name, mask in self.method.work(weights, sparsity, **given).items():
+        inputs = {need: self.sources[need](self.model) for need in self.method.needs}
+        for name, mask in self.method.work(weights, sparsity, **inputs).items():
             self.modules[name].get_buffer("weight_mask").copy_(mask)
         return False
 
     def finish(self) -> dict[str, str]:
-        """Put the masked weights in place for good."""
+        """Make the masks permanent."""
         for module in self.modules.values():
             prune.remove(module, "weight")
         return {}
 
 
 class _Mask(prune.Identity):
-    """A mask of ones to begin with, whose masked weight lies in memory as the weight does."""
+    """A mask, initially ones, whose masked weight keeps the weight's memory layout."""
 
     def apply_mask(self, module: nn.Module) -> torch.Tensor:
         """Return ``weight_orig * weight_mask``."""
         masked: torch.Tensor = super().apply_mask(module)
         if masked.stride() == module.get_parameter("weight_orig").stride():
             return masked
-        # A product of depthwise or 1 x 1 weights forgets that they are channels last, and the
-        # convolution then takes the slow path.
+        # A product of depthwise or 1 x 1 weights loses the channels-last layout, which makes
+        # convolutions slow.
         return masked.clone(memory_format=torch.channels_last)
 
 
 class ChannelPruning:
-    """Channels removed for good, a few at a time; ``sparsity`` is their share."""
+    """Permanent removal of channels in steps; ``sparsity`` is their share."""
 
     def __init__(self, model: nn.Module, method: Method, spec: ModelSpec) -> None:
         self.method = method
         self.channels = Channels(model, spec)
 
     def prune(self, sparsity: float) -> bool:
-        """Remove channels up to this share of every group's first number."""
+        """Remove channels up to this share of every group's original number."""
         return self.channels.remove(sparsity, self.method.work)
 
     def finish(self) -> dict[str, str]:
-        """Return which channels went: a copy of the model has to lose them to take the weights."""
+        """Return the removed channels, which a copy must lose before it loads the weights."""
         return {HISTORY: json.dumps(self.channels.history())}
 
 
-def start(model: nn.Module, method: Method, spec: ModelSpec, sources: Sources) -> Pruning:
-    """Start pruning a model by a method of training."""
+def start_pruning(model: nn.Module, method: Method, spec: ModelSpec, sources: Sources) -> Pruning:
+    """Start pruning a model with a method."""
     if method.removes == "channels":
         return ChannelPruning(model, method, spec)
     return MaskPruning(model, method, sources)
 
 
 def reshape(model: nn.Module, spec: ModelSpec, notes: dict[str, str]) -> None:
-    """Give a new model the shape of a pruned one, from what :meth:`Pruning.finish` returned."""
+    """Give a new model the shape of a pruned one, from the result of :meth:`Pruning.finish`."""
     if HISTORY in notes:
         Channels(model, spec).replay(json.loads(notes[HISTORY]))

@@ -1,4 +1,4 @@
-"""A finished run made again from what is kept of it: its weights, quantized again where it was."""
+"""Restore a finished run from its stored weights and quantize it again if needed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -28,17 +28,17 @@ GRAPH = "graph.onnx"
 
 @dataclass(frozen=True)
 class RestoredRun:
-    """A finished run that predicts again: pixels [N, C, H, W] -> logits [N, classes].
+    """A restored run: pixels [N, C, H, W] -> logits [N, classes].
 
-    ``of_dense`` gives those of the dense run it is paired with; None where it is not paired.
+    ``of_dense`` predicts with the dense run it is paired with, or is None.
     """
 
     of_run: Callable[[Any], Logits]
     of_dense: Callable[[Any], Logits] | None
 
 
-def ready(context: RunContext, variant: Variant, seed: int) -> RestoredRun:
-    """Make a finished run again from its saved weights, quantized as it was, to predict more."""
+def restore_run(context: RunContext, variant: Variant, seed: int) -> RestoredRun:
+    """Restore a finished run from its weights, quantized again if needed, for predictions."""
     if quantization(variant) is None:
         model = load_run(context, variant, seed).to(context.device)
         normalize = normalizer_of(context, context.device)
@@ -55,24 +55,24 @@ def ready(context: RunContext, variant: Variant, seed: int) -> RestoredRun:
 
 
 def quantized(context: RunContext, variant: Variant, seed: int) -> tuple[nn.Module, Compressed]:
-    """Quantize the trained run of a variant; return that run's model too."""
+    """Quantize the trained run of a variant; return its float model too."""
     quantize = quantization(variant)
     if quantize is None:
         raise RunError(f"'{variant.variant_id}' has no method after training")
     trained, calibration = to_quantize(context, trained_part(variant), seed)
-    kept = replace(trained, float_layers=variant.float_layers)
-    compressed: Compressed = quantize.work(kept, calibration)
+    with_layers = replace(trained, float_layers=variant.float_layers)
+    compressed: Compressed = quantize.work(with_layers, calibration)
     return trained.model, compressed
 
 
 def to_quantize(context: RunContext, variant: Variant, seed: int) -> tuple[Trained, Any]:
-    """Load a trained run as a method after training is given it, with its calibration images."""
+    """Load a trained run for quantization, with its calibration images."""
     from analysis.compression.onnx_export import onnx_model
 
     model = load_run(context, variant, seed)
-    trained = Trained(
-        model, cache(lambda: onnx_model(model, context.spec, _graph(context))), context.device
-    )
+    graph = context.store.derived / GRAPH
+    exported = cache(lambda: onnx_model(model, context.spec, graph.read_bytes()))
+    trained = Trained(model, exported, context.device)
     return trained, _calibration(context, seed, normalizer_of(context, "cpu"))
 
 
@@ -89,7 +89,7 @@ def logits_of_compressed(compressed: Compressed, pixels: Any, normalize: Normali
 def prediction_of_dense(
     context: RunContext, variant: Variant, seed: int, base: nn.Module
 ) -> Callable[[Any], Logits] | None:
-    """Prediction of the dense run that a run is paired with; ``base`` is what it was made from."""
+    """Return a predictor with the paired dense run; ``base`` is the run's float model."""
     is_quantized = quantization(variant) is not None
     if is_quantized and trained_part(variant).is_dense:
         dense = base
@@ -101,12 +101,12 @@ def prediction_of_dense(
 
 
 def load_run(context: RunContext, variant: Variant, seed: int) -> nn.Module:
-    """Make the model of a trained run again from its weights, on the CPU, in evaluation mode.
+    """Load the model of a trained run from its weights, on the CPU, in evaluation mode.
 
     Raises
     ------
     RunError
-        The weights are missing, or are not what was written.
+        The weights are missing or damaged.
     """
     path = context.store.weights_path(variant.variant_id, seed)
     model = create(context.spec)
@@ -120,8 +120,8 @@ def load_run(context: RunContext, variant: Variant, seed: int) -> nn.Module:
         ) from None
     except DamageError:
         raise RunError(
-            f"{path} is damaged: it is not what was written; delete it and start the same sweep "
-            "again, which trains that run again"
+            f"{path} is damaged: it has changed since it was written; delete it and start the "
+            "sweep again, which retrains that run"
         ) from None
     except LetheError:
         raise
@@ -137,19 +137,19 @@ def _weights(path: Location) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def normalizer_of(context: RunContext, device: str) -> Normalizer:
-    """Normalize as the model expects, or as the training pixels say."""
+    """Return the model's own normalization, else that of the training pixels."""
     spec, inputs = context.spec, context.inputs
     return Normalizer(spec.mean or inputs.mean, spec.std or inputs.std, device)
 
 
 @cache
 def pixels_of(inputs: Inputs, split: str) -> Any:
-    """Model inputs of a split, mapped once in a process."""
+    """Return the model inputs of a split, memory-mapped once per process."""
     return inputs.pixels(split)
 
 
 def train_split(inputs: Inputs, seed: int) -> tuple[Any, Any]:
-    """Model inputs and class ids that the runs of a seed are trained on, dense or not."""
+    """Return the training inputs and class ids of a seed's runs."""
     pixels, labels = pixels_of(inputs, "train"), inputs.labels("train")
     if inputs.tail is None:
         return pixels, labels
@@ -162,7 +162,3 @@ def _calibration(context: RunContext, seed: int, normalize: Normalizer) -> Any:
     size = min(max(context.sweep.calibration_images, len(np.unique(labels))), len(labels))
     chosen = stratified_sample(labels, size)
     return normalize(pixels[chosen]).contiguous().numpy()
-
-
-def _graph(context: RunContext) -> bytes:
-    return (context.store.derived / GRAPH).read_bytes()

@@ -1,9 +1,8 @@
-"""Make one run.
+"""Make one run: train and prune, or quantize; predict, measure, write; predict shifts."""
 
-Train and prune or quantize, predict, measure, write; later predict it on shifts.
-"""
-
+import math
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,21 +10,26 @@ import torch
 from safetensors.torch import save as save_weights
 from torch import nn
 
-from analysis.compression.registry import asked_sparsity, method
-from analysis.config import DENSE, DENSE_ID, Variant
+from analysis.compression.masking import CubicSchedule
+from analysis.compression.registry import Method, method, target_sparsity_of
+from analysis.config import DENSE, DENSE_ID, Training, Variant
 from analysis.datasets.preprocess import Arrays
 from analysis.errors import LetheError, RunError, one_line
 from analysis.models.factory import create, start
 from analysis.models.penultimate import module_features
+from analysis.models.spec import ModelSpec
 from analysis.models.weights import measured_sparsity, stored_bytes
 from analysis.outputs.features import Features, gathered
 from analysis.outputs.prediction import prediction_table
 from analysis.store.manifest import FileRecord
 from analysis.training.loop import (
+    GradualPruning,
     Normalizer,
     SharedPhase,
+    Teacher,
     TrainingData,
     evaluation_batches,
+    mean_gradients,
     n_steps,
     predict,
     stream,
@@ -34,6 +38,7 @@ from analysis.training.loop import (
 from analysis.training.machine import this_machine
 from analysis.training.messages import RunContext, RunResult, ShiftResult
 from analysis.training.profile import median_latency
+from analysis.training.pruning import Pruning, start_pruning
 from analysis.training.restore import (
     GRAPH,
     load_run,
@@ -42,16 +47,15 @@ from analysis.training.restore import (
     pixels_of,
     prediction_of_dense,
     quantized,
-    ready,
+    restore_run,
     train_split,
 )
-from analysis.training.schedules import prune_run
 
 
 def export_shared_graph(context: RunContext) -> None:
-    """Export the model's graph once for the whole sweep."""
+    """Export the model's graph once for the sweep."""
     from analysis.compression.onnx_export import (
-        export_graph,  # half a second that pruning alone need not wait
+        export_graph,  # half a second, not needed for pruning
     )
 
     torch.manual_seed(0)
@@ -60,7 +64,7 @@ def export_shared_graph(context: RunContext) -> None:
 
 
 def train_run(context: RunContext, variant: Variant, seed: int) -> RunResult:
-    """Train one run, by itself on its own random stream, and write its predictions and weights."""
+    """Train one run on its own random stream, and write its predictions and weights."""
     started = time.perf_counter()
     normalize = normalizer_of(context, context.device)
     model, notes = _trained_model(context, variant, seed, normalize)
@@ -88,10 +92,10 @@ def train_run(context: RunContext, variant: Variant, seed: int) -> RunResult:
 def _trained_model(
     context: RunContext, variant: Variant, seed: int, normalize: Normalizer
 ) -> tuple[nn.Module, dict[str, str]]:
-    """Train a dense or pruned model; return it with what its weights do not say of its shape."""
+    """Train a dense or pruned model; return it with the notes to rebuild its shape."""
     options, spec = context.sweep.training, context.spec
-    lessons = TrainingData(*train_split(context.inputs, seed), normalize)
-    dense = None  # before the seed: a model draws weights when it is made
+    data = TrainingData(*train_split(context.inputs, seed), normalize)
+    dense = None  # before the seed: creating a model draws weights
     if options.distill and not variant.is_dense:
         dense = load_run(context, DENSE, seed).to(context.device)
     torch.manual_seed(stream(DENSE_ID if options.paired else variant.variant_id, seed))
@@ -99,21 +103,21 @@ def _trained_model(
         model = start(spec)[0].to(context.device)
     else:
         model = load_run(context, DENSE, seed).to(context.device)
-    phase = _shared_phase(context, seed, len(lessons.labels))
+    phase = _shared_phase(context, seed, len(data.labels))
     if variant.is_dense:
-        train(model, lessons, options, phase=phase)
+        train(model, data, options, phase=phase)
         return model, {}
-    own = stream(f"{variant.variant_id}/pruning", seed)
-    pruning, sparsity = method(variant.steps[0].method), asked_sparsity(variant) or 0.0
+    own_stream = stream(f"{variant.variant_id}/pruning", seed)
+    pruning, sparsity = method(variant.steps[0].method), target_sparsity_of(variant) or 0.0
     return model, prune_run(
-        model, spec, pruning, sparsity, lessons, options, stream=own, phase=phase, dense=dense
+        model, spec, pruning, sparsity, data, options, stream=own_stream, phase=phase, dense=dense
     )
 
 
 def _shared_phase(context: RunContext, seed: int, n_images: int) -> SharedPhase | None:
-    """Find where a seed's runs share their first phase: paired, gradual, and on the CPU.
+    """Return the first phase shared by a seed's runs: paired, gradual, and on the CPU.
 
-    Elsewhere the device has random states of its own.
+    Other devices have their own random states.
     """
     options = context.sweep.training
     if not (options.paired and options.schedule == "gradual" and context.device == "cpu"):
@@ -124,7 +128,7 @@ def _shared_phase(context: RunContext, seed: int, n_images: int) -> SharedPhase 
 
 
 def quantize_run(context: RunContext, variant: Variant, seed: int) -> RunResult:
-    """Quantize the trained run a variant starts from, and write the predictions."""
+    """Quantize the trained run that a variant starts from, and write its predictions."""
     started = time.perf_counter()
     model, compressed = quantized(context, variant, seed)
     normalize = normalizer_of(context, "cpu")
@@ -136,7 +140,7 @@ def quantize_run(context: RunContext, variant: Variant, seed: int) -> RunResult:
         dense_logits=None if of_dense is None else of_dense(pixels),
     )
     measured = {
-        # What rounds to 0 on the way is not called pruned.
+        # Values rounded to 0 are not pruned.
         "sparsity": measured_sparsity(model, context.spec.prunable),
         "weight_bits": compressed.weight_bits,
         "size_bytes": compressed.size_bytes,
@@ -168,12 +172,12 @@ def _one_image(context: RunContext, normalize: Normalizer) -> torch.Tensor:
 
 
 def features_of_run(context: RunContext, seed: int) -> Features:
-    """Features of all test images: what a dense run computes before its last layer.
+    """Compute the features of all test images: a dense run's penultimate layer.
 
     Raises
     ------
     RunError
-        Its weights are missing, or its last layer cannot be told.
+        The weights are missing, or the last layer is unknown.
     """
     model = load_run(context, DENSE, seed).to(context.device)
     run = module_features(model, context.device)
@@ -190,11 +194,11 @@ def features_of_run(context: RunContext, seed: int) -> Features:
 def shift_run(
     context: RunContext, variant: Variant, seed: int, arrays: Arrays, names: tuple[str, ...]
 ) -> ShiftResult:
-    """Predict one run on every shift named, and write each shift's predictions as they are there.
+    """Predict one run on the named shifts and write each shift's predictions.
 
-    A shift on which that fails leaves the others alone.
+    A failed shift does not affect the others.
     """
-    store, logits = context.store, ready(context, variant, seed)
+    store, logits = context.store, restore_run(context, variant, seed)
     files: dict[str, FileRecord] = {}
     done, failed = [], {}
     for name in names:
@@ -210,3 +214,115 @@ def shift_run(
         files[store.relative(path)] = record
         done.append(name)
     return ShiftResult(tuple(done), failed, files)
+
+
+# Every removal of channels traces the model and resets the momentum.
+_CHANNEL_REMOVALS = 8
+
+
+def prune_run(
+    model: nn.Module,
+    spec: ModelSpec,
+    method: Method,
+    sparsity: float,
+    data: TrainingData,
+    options: Training,
+    *,
+    stream: int,
+    phase: SharedPhase | None = None,
+    dense: nn.Module | None = None,
+) -> dict[str, str]:
+    """Prune a model in place by the schedule of the options.
+
+    ``gradual`` prunes during training; ``finetune`` prunes in steps and retrains after each;
+    ``oneshot`` prunes once without training. The latter two take a trained model.
+
+    Parameters
+    ----------
+    stream : int
+        Random stream of the method, independent of that of training.
+    phase : SharedPhase, optional
+        The phase before the first pruning shared by a seed's runs, for ``gradual``.
+    dense : Module, optional
+        The dense model of the seed, on the device, to distill from if the options request it.
+
+    Returns
+    -------
+    dict
+        The notes to rebuild the pruned model's shape.
+    """
+    pruning = start_pruning(
+        model,
+        method,
+        spec,
+        {
+            # Both start from the same state at every update.
+            "generator": lambda _: torch.Generator().manual_seed(stream),
+            "gradients": lambda pruned: mean_gradients(
+                pruned, data, options, torch.Generator().manual_seed(stream)
+            ),
+        },
+    )
+    teacher = _teacher(dense, options, n_steps(options, len(data.labels)))
+    if options.schedule == "gradual":
+        _gradual(model, method, pruning, sparsity, data, options, phase, teacher)
+    elif options.schedule == "finetune":
+        _finetune(model, pruning, sparsity, data, options, teacher)
+    else:
+        pruning.prune(sparsity)
+    model.eval()
+    return pruning.finish()
+
+
+def _teacher(dense: nn.Module | None, options: Training, total: int) -> Teacher | None:
+    """Return the teacher of a distilled run; None without distillation."""
+    if dense is None or not options.distill:
+        return None
+    return Teacher(dense, options.distill, options.first_taught(total))
+
+
+def _gradual(
+    model: nn.Module,
+    method: Method,
+    pruning: Pruning,
+    sparsity: float,
+    data: TrainingData,
+    options: Training,
+    phase: SharedPhase | None,
+    teacher: Teacher | None,
+) -> None:
+    """Prune on the cubic schedule during training (Zhu and Gupta 2017, as in Hooker et al. 2019).
+
+    Channels are removed on the same schedule, in at most eight removals.
+    """
+    total = n_steps(options, len(data.labels))
+    begin, end = options.first_pruning(total), round(options.prune_end * total)
+    every = options.prune_every
+    if method.removes == "channels":
+        every = max(every, math.ceil((end - begin) / (_CHANNEL_REMOVALS - 1)))
+    schedule = CubicSchedule(sparsity, begin, max(begin, end), every)
+    gradual = GradualPruning(pruning, schedule)
+    train(model, data, options, gradual=gradual, phase=phase, teacher=teacher)
+
+
+def _finetune(
+    model: nn.Module,
+    pruning: Pruning,
+    sparsity: float,
+    data: TrainingData,
+    options: Training,
+    teacher: Teacher | None,
+) -> None:
+    """Remove the same share of the remaining weights in every step, and retrain after it.
+
+    After step i of n the sparsity is ``1 - (1 - s)^(i / n)`` (iterative pruning, Han et al. 2015).
+    """
+    retraining = replace(options, epochs=options.finetune_epochs, lr=options.finetune_lr)
+    for level in finetune_levels(sparsity, options.finetune_steps):
+        pruning.prune(level)
+        train(model, data, retraining, teacher=teacher)
+
+
+def finetune_levels(sparsity: float, steps: int) -> list[float]:
+    """Return the sparsity after each step, rising exactly to the target."""
+    return [1 - (1 - sparsity) ** (i / steps) for i in range(1, steps)] + [sparsity]

@@ -1,5 +1,6 @@
-"""Whether the statistics keep what they promise: ``python -m benchmarks calibration``.
+"""Calibration of the statistical tests and intervals: ``python -m benchmarks calibration``.
 
-``classes`` simulates recalls and compares the tests with what they ask; ``images`` simulates votes
-and compares the noise floor and the intervals over images with the truth.
+``classes`` simulates recalls and compares error rates of the tests with their nominal levels;
+``images`` simulates votes and compares the noise floor and the intervals over images with the
+truth.
 """

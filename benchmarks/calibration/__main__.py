@@ -1,4 +1,4 @@
-"""Print the calibration table; ten minutes on one core as it is."""
+"""Print the calibration table (ten minutes on one core by default)."""
 
 import argparse
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from benchmarks.calibration.rows import Row
 
 SIMULATIONS = 600
 _HEAD = ("figure", "setting", "asked", "found", "95 % interval")
-# Simulations of each part, as a multiple of what is asked for: cheap ones take more.
+# Simulations of each part, as a multiple of --simulations: cheap parts run more.
 _PARTS: tuple[tuple[Callable[[int], list[Row]], float], ...] = (
     (classes.size_of_the_test, 10),
     (classes.false_discoveries_and_coverage, 2.5),
@@ -30,17 +30,17 @@ _PARTS: tuple[tuple[Callable[[int], list[Row]], float], ...] = (
 
 
 def main() -> None:
-    """Run every simulation and print what was asked and what was found, as Markdown."""
+    """Run every simulation and print its nominal and its observed rate, as Markdown."""
     parser = argparse.ArgumentParser(prog="calibration", description=__doc__)
     parser.add_argument(
         "--simulations", type=int, default=SIMULATIONS, metavar="N",
-        help=f"more is surer and takes longer in proportion (default {SIMULATIONS})",
+        help=f"simulations of each part; time grows in proportion (default {SIMULATIONS})",
     )  # fmt: skip
-    asked: int = parser.parse_args().simulations
+    n_simulations: int = parser.parse_args().simulations
     print(f"| {' | '.join(_HEAD)} |")
     print(f"| {' | '.join(('---',) * 3 + ('---:',) * 2)} |")
     for part, times in tqdm(_PARTS, desc="simulating", disable=None):
-        for one in part(max(4, round(times * asked))):
+        for one in part(max(4, round(times * n_simulations))):
             print(f"| {' | '.join(one.cells())} |", flush=True)
 
 

@@ -1,4 +1,4 @@
-"""Whether a sweep without effects breaches a budget on its largest class."""
+"""False breaches of budgets in sweeps without any effect."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -18,34 +18,34 @@ JUDGES = (*TESTED, "point", "assured")
 
 
 class _Sweep:
-    """What a limit on classes reads of the results of a sweep."""
+    """The part of a sweep's results that a limit on classes reads."""
 
     def __init__(self, classes: pd.DataFrame) -> None:
         self._classes = classes
 
     def classes(self) -> pd.DataFrame:
-        """Classes of all variants."""
+        """Return the table of classes of all variants."""
         return self._classes
 
 
 class _Shifted:
-    """What a limit under shifts reads of the results of a sweep."""
+    """The part of a sweep's results that a limit under shifts reads."""
 
     def __init__(self, table: pd.DataFrame) -> None:
         self._table = table
 
     def robustness(self) -> pd.DataFrame:
-        """Robustness of all variants."""
+        """Return the table of robustness of all variants."""
         return self._table
 
 
 def breaches(tests: Sequence[TwoWay], n_images: Counts) -> dict[str, bool]:
-    """Whether any variant has a class that breaches ``recall_drop = 0``, by each judge."""
+    """Return by judge whether a class of any variant breaches ``recall_drop = 0``."""
     n = len(n_images)
-    whole = pd.concat(
+    table = pd.concat(
         pd.DataFrame(
             {
-                # One name for all, so that all are judged at once.
+                # One name, so that all variants are judged at once.
                 schema.VARIANT_ID: "any",
                 schema.CLASS_NAME: np.arange(n).astype(str),
                 "n_images": n_images,
@@ -59,30 +59,30 @@ def breaches(tests: Sequence[TwoWay], n_images: Counts) -> dict[str, bool]:
         )
         for test in tests
     )
-    whole["q_sweep"] = benjamini_hochberg(whole["p_two_way"].to_numpy(np.float64))
-    sweep = cast(Any, _Sweep(whole))
-    found = dict.fromkeys(JUDGES, False)
-    for one in of_classes(sweep, "any", None):
-        _judge(found, one)
-    return found
+    table["q_sweep"] = benjamini_hochberg(table["p_two_way"].to_numpy(np.float64))
+    sweep = cast(Any, _Sweep(table))
+    breached = dict.fromkeys(JUDGES, False)
+    for measured in of_classes(sweep, "any", None):
+        _judge(breached, measured)
+    return breached
 
 
-def asked_of(judge: str) -> str:
-    """Say what false breaches a judge promises: one that tests nothing promises nothing."""
+def promised_rate(judge: str) -> str:
+    """Return the rate of false breaches that a judge promises; without a test it has none."""
     return "at most .05" if judge in TESTED else "not promised"
 
 
-def _judge(found: dict[str, bool], one: Measured) -> None:
-    """Note what a limit of 0 on this number would be breached by."""
-    found["significant"] |= one.floor > 0
-    found["p"] |= one.value > 0 and one.p <= ALPHA
-    found["q"] |= one.value > 0 and one.q <= ALPHA
-    found["point"] |= one.value > 0
-    found["assured"] |= one.high > 0
+def _judge(breached: dict[str, bool], measured: Measured) -> None:
+    """Record which judges see a breach of a limit of 0 in this number."""
+    breached["significant"] |= measured.floor > 0
+    breached["p"] |= measured.value > 0 and measured.p <= ALPHA
+    breached["q"] |= measured.value > 0 and measured.q <= ALPHA
+    breached["point"] |= measured.value > 0
+    breached["assured"] |= measured.high > 0
 
 
 def shift_breaches(table: pd.DataFrame) -> dict[str, bool]:
-    """Whether any variant breaches ``robustness_drop = 0`` under any shift, by each judge.
+    """Return by judge whether any variant breaches ``robustness_drop = 0`` under any shift.
 
     Parameters
     ----------
@@ -90,8 +90,8 @@ def shift_breaches(table: pd.DataFrame) -> dict[str, bool]:
         Robustness of all variants of a sweep.
     """
     sweep = cast(Any, _Shifted(table))
-    found = dict.fromkeys(JUDGES, False)
+    breached = dict.fromkeys(JUDGES, False)
     for variant_id in table[schema.VARIANT_ID].unique():
-        for one in of_shifts(sweep, variant_id):
-            _judge(found, one)
-    return found
+        for measured in of_shifts(sweep, variant_id):
+            _judge(breached, measured)
+    return breached

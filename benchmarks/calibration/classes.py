@@ -20,19 +20,19 @@ _IMAGES_OF_A_CLASS = 100
 
 @dataclass(frozen=True)
 class Drawn:
-    """Recalls [K, S, C] and accuracies [K, S] of one population in S simulations."""
+    """Simulated recalls [K, S, C] and accuracies [K, S] of one population in S simulations."""
 
     recall: Floats
     accuracy: Floats
 
     @property
     def shifted(self) -> Floats:
-        """Every run shifted by its own accuracy, [K, S * C]."""
+        """Recalls less each run's own accuracy, [K, S * C]."""
         return (self.recall - self.accuracy[:, :, None]).reshape(len(self.recall), -1)
 
     @property
     def shifted_by_mean(self) -> Floats:
-        """Every run shifted by the population's mean accuracy, [K, S * C]."""
+        """Recalls less the population's mean accuracy, [K, S * C]."""
         mean = self.accuracy.mean(axis=0)[:, None]
         return (self.recall - mean).reshape(len(self.recall), -1)
 
@@ -46,9 +46,9 @@ def draw(
 ) -> Drawn:
     """Draw one population of K runs in S simulations over C classes of 100 images each.
 
-    Recalls lie from .6 to .9. Every run has an effect of its own on each class (standard deviation
-    .05 in logits) and, where ``common`` is above 0, one on all classes at once; ``effect`` [C] is
-    what compression adds to recall. Images are drawn binomially.
+    Recalls range from .6 to .9. Every run has a random effect on each class (standard deviation .05
+    in logits) and, with ``common`` above 0, one on all classes together; ``effect`` [C] is added to
+    recall by compression. Correct images are binomial.
     """
     base = logit(np.linspace(0.6, 0.9, shape[2]))
     run = generator.normal(0, common, (*shape[:2], 1)) if common else 0.0
@@ -58,7 +58,7 @@ def draw(
 
 
 def size_of_the_test(n_simulations: int, *, runs: int = 10) -> list[Row]:
-    """Share of impacted classes where both populations are dense, and the reference rule's."""
+    """Rate the class test and the reference rule where both populations are dense."""
     rows = []
     for n_classes in (2, 10, 100):
         for common in (0.0, COMMON_SPREAD):
@@ -78,10 +78,10 @@ def size_of_the_test(n_simulations: int, *, runs: int = 10) -> list[Row]:
 
 
 def mixed_effects(n_classes: int) -> Floats:
-    """Effects on recall: half of the classes none, a quarter up and a quarter down by 2 to 6 %.
+    """Return effects on recall: half of the classes 0, a quarter up, a quarter down by 2 to 6 %.
 
-    They add up to 0, so that overall accuracy stays and D is the effect itself: the nulls are the
-    classes with D = 0.
+    They sum to 0, so that overall accuracy stays and D is the effect: null classes are those with D
+    = 0.
     """
     strength = np.linspace(0.02, 0.06, n_classes // 4)
     effect = np.concatenate([strength, -strength, np.zeros(n_classes - 2 * len(strength))])
@@ -91,7 +91,7 @@ def mixed_effects(n_classes: int) -> Floats:
 def false_discoveries_and_coverage(
     n_simulations: int, *, n_classes: int = 100, runs: int = 10
 ) -> list[Row]:
-    """BH's false discovery rate, Holm's chance of any, and coverage of D under mixed effects."""
+    """Rate BH's false discoveries, Holm's any, and the coverage of D under mixed effects."""
     effect, rows = mixed_effects(n_classes), []
     for common in (0.0, COMMON_SPREAD):
         generator = np.random.default_rng([3, int(common > 0)])
@@ -121,7 +121,7 @@ def false_discoveries_and_coverage(
 
 
 def power_of_the_note(n_simulations: int) -> list[Row]:
-    """How often the |D| of the power note is detected, at the spreads it is computed from."""
+    """Rate how often the |D| of the power note is detected, at the spreads of its formula."""
     rows = []
     for runs in (3, 5, 10, 30):
         generator = np.random.default_rng([4, runs])

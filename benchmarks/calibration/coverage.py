@@ -1,4 +1,4 @@
-"""Coverage where seeds and images are both drawn again: classes, the long tail, the excess."""
+"""Coverage over both seeds and images: of classes, the long tail and the excess."""
 
 from collections.abc import Sequence
 
@@ -33,19 +33,19 @@ _N_TRAIN = 5000
 
 
 def pairs_of(world: World, k: int) -> tuple[Rows, Rows] | None:
-    """Rows that belong together; None where nothing is paired."""
+    """Return the paired rows of the populations; None where runs are independent."""
     return (np.arange(k), np.arange(k)) if world.paired else None
 
 
 def class_test(world: World, label: Counts, dense: Bools, variant: Bools) -> TwoWay:
-    """Two-way test of the normalized delta of every class."""
+    """Test the normalized delta of every class, over seeds and images."""
     found = changes(dense, variant, label, world.n_classes, pairs_of(world, len(dense)))
     shifted = (recalls(y, world) - y.mean(axis=1, keepdims=True) for y in (dense, variant))
     return normalized_change(found, *shifted)
 
 
 def harmed(n_classes: int, n_images: int | tuple[int, int], *, paired: bool) -> World:
-    """A world in which rare classes are harmed most."""
+    """Return a world in which rare classes are harmed most."""
     harm = np.linspace(0.05, 0.6, n_classes)
     return World(levels(n_classes), sizes_of(n_classes, n_images), harm, paired)
 
@@ -59,7 +59,7 @@ def classes_and_tail(
         (10, (200, 15)),
     ),
 ) -> list[Row]:
-    """Coverage of D of every class and of the slope over training images."""
+    """Rate the coverage of D of every class and of the slope over training images."""
     rows: list[Row] = []
     for n_classes, n_images in shapes:
         for paired in (False, True):
@@ -76,7 +76,7 @@ def classes_and_tail(
                     dense, variant = (m > 0 for m in populations(world, images, generator, k))
                     test = class_test(world, images.label, dense, variant)
                     truth = world.normalized_change
-                    # An interval that is not made covers nothing.
+                    # A missing interval covers nothing.
                     covered[s] = ((test.low <= truth) & (truth <= test.high)).mean()
                     found = long_tail(
                         dense, variant, images.label, counts, counts, pairs_of(world, k)
@@ -91,14 +91,14 @@ def classes_and_tail(
 
 
 def _attribute(images: Images) -> Counts:
-    """An attribute: 0 rare and of hard images, 1 and 2 of any."""
+    """Return an attribute: 0 on a few hard images, 1 and 2 on any."""
     hard = images.ease < -1
     place = np.arange(len(hard))
     return np.where(hard & (place % 3 == 0), 0, 1 + (place % 5 < 2)).astype(np.int64)
 
 
 def true_excess(world: World, k: int, n_draws: int) -> tuple[float, Floats, Floats]:
-    """Excess, risk differences and contrasts of halves of k // 2 runs, from many draws."""
+    """Estimate the true excess, risk differences and contrasts of halves of k // 2 runs."""
     generator = np.random.default_rng([11, k, int(world.paired)])
     half = k // 2
     totals = np.zeros((n_draws, 2, 3))
@@ -114,7 +114,7 @@ def true_excess(world: World, k: int, n_draws: int) -> tuple[float, Floats, Floa
         change = (first != third).astype(np.float64) - (first != second)
         code = _attribute(images)
         totals[r] = np.bincount(code, change, 3), np.bincount(code, minlength=3)
-    # Intervals are of a ratio of sums whose sizes vary: the truth is the ratio of the means.
+    # The intervals estimate a ratio of sums: the truth is the ratio of their means.
     sums, sizes = totals.mean(axis=0)
     others = (sums.sum() - sums) / (sizes.sum() - sizes)
     return float(sums.sum() / sizes.sum()), sums / sizes, sums / sizes - others
@@ -123,13 +123,13 @@ def true_excess(world: World, k: int, n_draws: int) -> tuple[float, Floats, Floa
 def excess_of(
     world: World, votes: list[Votes], label: Counts, code: Counts, n_groups: int
 ) -> tuple[Groups, Groups, tuple[float, float, float]]:
-    """Excess of all images, that of groups of them, and that over images alone."""
+    """Return the excess of all images, of groups, and over images alone."""
     dense, variant = votes
     floor = noise_floor(dense, None, label)
     seeds = tuple(range(len(dense)))
     of_seeds = {"dense_seeds": seeds, "variant_seeds": seeds, "paired": world.paired}
     if floor is None:
-        raise ValueError("no halves of so few runs")
+        raise ValueError("too few runs for halves")
     half = half_population_frequency(floor, variant, None, **of_seeds)  # type: ignore[arg-type]
     found = jackknife(
         DenseHalves((dense, None), floor.sample),
@@ -137,7 +137,7 @@ def excess_of(
         **of_seeds,  # type: ignore[arg-type]
     )
     if half is None:
-        raise ValueError("no halves of so few runs")
+        raise ValueError("too few runs for halves")
     whole = group_excess(half, floor.frequency, found, np.zeros(len(code), np.int64), 1)
     groups = group_excess(half, floor.frequency, found, code, n_groups)
     return whole, groups, excess_over_images(half, floor.frequency)
@@ -155,7 +155,7 @@ def excesses(
     n_truth: int = 3000,
     exchanges: int = 199,
 ) -> list[Row]:
-    """Coverage of the excess, of risk differences and contrasts; and what the seed test finds."""
+    """Rate the coverage of excess, risk differences and contrasts, and the seed test's power."""
     rows = []
     for paired in (False, True):
         for k in runs:

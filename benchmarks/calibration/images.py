@@ -1,4 +1,4 @@
-"""Simulated votes: the noise floor, and the intervals over images of excess and attributes."""
+"""Simulated votes: the noise floor, and intervals over images for excess and attributes."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Images:
-    """Images drawn again: how easily each is mistaken (a logit), for what, and its attribute."""
+    """Simulated images: label, class confused with, difficulty (a logit) and attribute."""
 
     label: Votes
     mistaken_for: Votes
@@ -32,7 +32,7 @@ class Images:
     code: npt.NDArray[np.int64]
 
     def votes(self, generator: np.random.Generator, run: Floats, *, harm: float = 0.0) -> Votes:
-        """Predictions [K, N] of K runs; their effects ``run`` [K] and ``harm`` are in logits."""
+        """Return predictions [K, N] of K runs; effects ``run`` [K] and ``harm`` are in logits."""
         p = 1 / (1 + np.exp(-(self.difficulty + harm + run[:, None])))
         wrong = generator.random((len(run), len(self.label))) < p
         return np.where(wrong, self.mistaken_for, self.label).astype(np.int16)
@@ -49,7 +49,7 @@ def draw_images(generator: np.random.Generator, n: int) -> Images:
 
 
 def noise_floor_predicts(n_simulations: int, *, n_images: int = 1000) -> list[Row]:
-    """The floor of K = 10 dense runs against the PIE share of two fresh populations of 5."""
+    """Compare the floor of K = 10 dense runs with the PIE share of two fresh populations of 5."""
     rows = []
     for common in (0.0, COMMON_SPREAD):
         generator = np.random.default_rng([5, int(common > 0)])
@@ -74,11 +74,11 @@ def noise_floor_predicts(n_simulations: int, *, n_images: int = 1000) -> list[Ro
 
 
 def intervals_over_images(n_simulations: int, *, n_images: int = 1000) -> list[Row]:
-    """Coverage of the 95 % intervals of PIE excess, over-representation and its difference.
+    """Rate the coverage of intervals of PIE excess, over-representation and its difference.
 
-    The intervals speak of other images and of the seeds as they are. So images are drawn again and
-    the effects of the runs kept, in sets of 100 simulations; the truth is the mean of a set. The
-    last rows draw the runs again as well, which the intervals do not promise to hold.
+    The intervals generalize to other images with the same seeds. So images are redrawn and run
+    effects kept, in sets of 100 simulations; the truth is the mean of a set. The last rows redraw
+    the runs too, which the intervals do not promise to cover.
     """
     rows = []
     for common, sets in ((0.0, 1), (COMMON_SPREAD, max(1, n_simulations // 100))):
@@ -108,9 +108,9 @@ def intervals_over_images(n_simulations: int, *, n_images: int = 1000) -> list[R
 
 
 def excess_of_nothing(n_simulations: int, *, n_images: int = 1000) -> list[Row]:
-    """How often the interval of the PIE excess leaves out 0 where both populations are dense."""
+    """Rate how often the interval of the PIE excess excludes 0 where both populations are dense."""
     rows = []
-    for common, asked in ((0.0, ".05"), (COMMON_SPREAD, "not promised")):
+    for common, promised in ((0.0, ".05"), (COMMON_SPREAD, "not promised")):
         generator = np.random.default_rng([8, int(common > 0)])
         flags = []
         for _ in range(n_simulations):
@@ -118,12 +118,12 @@ def excess_of_nothing(n_simulations: int, *, n_images: int = 1000) -> list[Row]:
             _, low, high = _one(generator, n_images, runs, harm=0.0, n_resamples=1).excess
             flags.append(low > 0 or high < 0)
         setting = f"K = {_RUNS}, N = {n_images}, {_seeds(common)}"
-        rows.append(row("A/A excess intervals without 0", setting, asked, flags))
+        rows.append(row("A/A excess intervals without 0", setting, promised, flags))
     return rows
 
 
 def seed_test_of_nothing(n_simulations: int, *, n_images: int = 1000) -> list[Row]:
-    """How often the permutation test over seeds rejects where both populations are dense."""
+    """Rate how often the permutation test over seeds rejects where both populations are dense."""
     rows = []
     for common in (0.0, COMMON_SPREAD):
         generator = np.random.default_rng([9, int(common > 0)])
@@ -142,7 +142,7 @@ def seed_test_of_nothing(n_simulations: int, *, n_images: int = 1000) -> list[Ro
 
 @dataclass(frozen=True)
 class _Simulated:
-    """Estimates with their intervals, (estimate, low, high), and what the truth is summed from."""
+    """Estimates with intervals, (estimate, low, high), and counts that the truth is summed from."""
 
     excess: tuple[float, float, float]
     over: Floats
@@ -184,7 +184,7 @@ def _one(
 
 
 def _covered(drawn: list[_Simulated]) -> dict[str, Bools]:
-    """Which intervals hold the truth that the simulations together give."""
+    """Return which intervals cover the truth, the mean over all simulations."""
     excess = np.array([one.excess for one in drawn])
     found = {"PIE excess": _holds(excess, float(excess[:, 0].mean()))}
     everywhere, pies, half, aa = (

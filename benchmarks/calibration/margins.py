@@ -19,7 +19,7 @@ _C = 10
 def world_at_the_margin(
     n_images: int, *, loss: float = LOSS, worst: int = 1, runs_vary: bool = True, paired: bool
 ) -> World:
-    """Compression takes exactly ``loss`` from the classes that are worst, from others nothing."""
+    """Return a world where the ``worst`` classes lose exactly ``loss``, the others nothing."""
     spread = 0.1 if runs_vary else 0.0
     harm = np.zeros(_C)
     plain = World(levels(_C), np.full(_C, n_images), harm, paired, common=spread, own=spread)
@@ -53,12 +53,12 @@ def false_passes(
     runs: Sequence[int] = (1, 5, 10, 30),
     sizes: Sequence[int] = (20, 100, 500),
 ) -> list[Row]:
-    """How often no class seems to lose more than d, and how often the worst is named as safe."""
+    """Rate how often no class seems to lose more than d, and the worst is named as safe."""
     rows = []
     for paired in (False, True):
         for n_images in sizes:
             for k in runs:
-                # One pair of models is judged for other images: its runs are as they are.
+                # The claim on a single pair of models is over images alone: its runs do not vary.
                 world = world_at_the_margin(n_images, runs_vary=k > 1, paired=paired)
                 worst = int(np.argmin(world.change))
                 generator = np.random.default_rng([30, int(paired), n_images, k])

@@ -1,4 +1,4 @@
-"""Budgets under shifts: how often one without any effect is breached."""
+"""False breaches of budgets under shifts, without any effect."""
 
 from collections.abc import Sequence
 
@@ -6,20 +6,20 @@ import numpy as np
 import pandas as pd
 
 from analysis.stats.robustness import RunAccuracy, robustness, with_q
-from benchmarks.calibration.budgets import JUDGES, asked_of, shift_breaches
+from benchmarks.calibration.budgets import JUDGES, promised_rate, shift_breaches
 from benchmarks.calibration.coverage import pairs_of
 from benchmarks.calibration.rows import Row, row
 from benchmarks.calibration.sweeps import VARIANTS, without_effect
 from benchmarks.calibration.worlds import Floats, populations, words
 
-_SHIFTS = (0.3, 0.6, 0.9, 1.2, 1.5)  # taken off every margin
-_NOISE = 0.3  # of one shift on one image, alike for all runs
+_SHIFTS = (0.3, 0.6, 0.9, 1.2, 1.5)  # subtracted from every margin
+_NOISE = 0.3  # of a shift on an image, the same in all runs
 
 
 def breaches_of_nothing(
     n_simulations: int, *, runs: Sequence[int] = (5, 10, 30), n_images: int = 60
 ) -> list[Row]:
-    """``robustness_drop = 0`` in a sweep of 7 variants under 5 shifts, none unlike dense."""
+    """Rate breaches of ``robustness_drop = 0`` by 7 variants under 5 shifts, all like dense."""
     rows = []
     for paired in (False, True):
         world = without_effect(10, n_images, paired=paired)
@@ -55,7 +55,7 @@ def breaches_of_nothing(
                     f"robustness_drop = 0 breached by {judge}, {VARIANTS[0]} A/A variants, "
                     f"{len(_SHIFTS)} shifts",
                     words(world, k),
-                    asked_of(judge),
+                    promised_rate(judge),
                     flags,
                 )
                 for judge, flags in breached.items()

@@ -1,4 +1,4 @@
-"""Whole sweeps of variants without any effect: how often something is found in one."""
+"""False findings in sweeps whose variants have no effect."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import numpy as np
 from analysis.stats.multiple import benjamini_hochberg, holm
 from analysis.stats.seed_test import seed_test
 from analysis.stats.spread import spread
-from benchmarks.calibration.budgets import JUDGES, asked_of, breaches
+from benchmarks.calibration.budgets import JUDGES, breaches, promised_rate
 from benchmarks.calibration.coverage import ALPHA, class_test, excess_of, pairs_of
 from benchmarks.calibration.rows import Row, row
 from benchmarks.calibration.worlds import World, levels, populations, words
@@ -16,7 +16,7 @@ VARIANTS = (7, 12)
 
 
 def without_effect(n_classes: int, n_images: int, *, paired: bool) -> World:
-    """A world in which compression harms nothing."""
+    """Return a world in which compression has no effect."""
     sizes = np.full(n_classes, n_images)
     return World(levels(n_classes), sizes, np.zeros(n_classes), paired)
 
@@ -27,7 +27,7 @@ def classes_of_nothing(
     shapes: Sequence[tuple[int, int]] = ((10, 100), (100, 20)),
     runs: Sequence[int] = (5, 10, 30),
 ) -> list[Row]:
-    """Any class at q <= .05 in a sweep of 7 or 12 variants, none of which differs from dense."""
+    """Rate any class at q <= .05 in a sweep of 7 or 12 variants, all like dense."""
     rows = []
     most = max(VARIANTS)
     for n_classes, n_images in shapes:
@@ -57,16 +57,16 @@ def classes_of_nothing(
                         any_q[j, s] = (q[:n] <= ALPHA).any()
                         any_sweep[j, s] = (benjamini_hochberg(p[:n].ravel()) <= ALPHA).any()
                 setting = words(world, k)
-                asked = "at most .05"
+                promised = "at most .05"
                 rows += [
-                    row("A/A classes at p_two_way <= .05", setting, asked, size),
-                    row("A/A variants whose classes differ by Q", setting, asked, q_test),
+                    row("A/A classes at p_two_way <= .05", setting, promised, size),
+                    row("A/A variants whose classes differ by Q", setting, promised, q_test),
                 ]
                 rows += [
                     row(
                         f"recall_drop = 0 breached by {judge}, {VARIANTS[0]} A/A variants",
                         setting,
-                        asked_of(judge),
+                        promised_rate(judge),
                         flags,
                     )
                     for judge, flags in breached.items()
@@ -75,7 +75,7 @@ def classes_of_nothing(
                     of_n = f"<= .05, {n} A/A variants"
                     rows += [
                         row(f"any class at q_two_way {of_n}", setting, "not promised", any_q[j]),
-                        row(f"any class at q_sweep {of_n}", setting, asked, any_sweep[j]),
+                        row(f"any class at q_sweep {of_n}", setting, promised, any_sweep[j]),
                     ]
     return rows
 
@@ -87,7 +87,7 @@ def seeds_of_nothing(
     n_images: int = 30,
     exchanges: int = 399,
 ) -> list[Row]:
-    """Any variant at Holm's p <= .05 by the test over seeds, where none differs from dense."""
+    """Rate any variant at Holm's p <= .05 by the test over seeds, all variants like dense."""
     rows = []
     for paired in (False, True):
         world = without_effect(10, n_images, paired=paired)
@@ -119,7 +119,7 @@ def seeds_of_nothing(
 def excess_of_nothing(
     n_simulations: int, *, runs: Sequence[int] = (5, 10, 30), n_images: int = 60
 ) -> list[Row]:
-    """The interval of the PIE excess where compression does nothing."""
+    """Rate how often the interval of the PIE excess excludes 0 without an effect."""
     rows = []
     for paired in (False, True):
         world = without_effect(10, n_images, paired=paired)

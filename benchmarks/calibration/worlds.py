@@ -1,4 +1,4 @@
-"""A simulated world in which images, runs and what compression takes are all drawn again."""
+"""Simulated populations in which images, runs and effects of compression are all random."""
 
 from dataclasses import dataclass
 
@@ -16,13 +16,13 @@ _IMAGES, _RUNS, _COPY, _FAR = 1.2, 0.6, 0.2, -1.2
 
 @dataclass(frozen=True)
 class World:
-    """What runs are right on: a latent margin, right where it is above 0.
+    """Parameters of latent margins: a run is right on an image where its margin is above 0.
 
     The margin of a run on an image is the sum of the class's level, the image's ease (standard
-    deviation 1.2), an effect of the run on all images (``common``) and on each class (``own``),
-    noise of the run on the image (.6), and noise of the compression (.2, in dense runs too, so that
-    both are alike without harm). Harm is taken off: of each image drawn about ``harm`` [C] with
-    ``harm_spread``. ``paired`` variants have the dense runs' own margins but for their noise.
+    deviation 1.2), effects of the run on all images (``common``) and on each class (``own``), noise
+    of the run on the image (.6), and noise of the compression (.2, in dense runs too, so that both
+    agree without harm). Harm is subtracted: normal by image around ``harm`` [C] with
+    ``harm_spread``. ``paired`` variants share the dense runs' margins except for the last noise.
     """
 
     recall: Floats
@@ -45,7 +45,7 @@ class World:
 
     @property
     def level(self) -> Floats:
-        """Mean margin of dense runs by class, (C,)."""
+        """Mean margin of dense runs by class, (C,), from their recall."""
         return np.asarray(ndtri(self.recall) * self._spread)
 
     @property
@@ -60,7 +60,7 @@ class World:
         return self.change - float((self.change * self.n_images).sum() / self.n_images.sum())
 
     def images(self, generator: np.random.Generator) -> "Images":
-        """Draw images: of each class as many as the world says."""
+        """Draw ``n_images`` images of each class."""
         label = np.repeat(np.arange(self.n_classes), self.n_images)
         n = len(label)
         of_class = self.harm[label]
@@ -73,7 +73,7 @@ class World:
 
 @dataclass(frozen=True)
 class Images:
-    """Images drawn: true classes, margin of a mean run, ease, harm, and what they are taken for."""
+    """Simulated images: labels, margin of a mean run, ease, harm, and classes confused with."""
 
     label: Counts
     margin: Floats
@@ -82,55 +82,55 @@ class Images:
     mistaken: Votes
 
     def votes(self, margin: Floats) -> Votes:
-        """Predictions [K, N]: far below 0 an image is taken for its second mistaken class."""
+        """Return predictions [K, N]; far below 0 they are the second class confused with."""
         wrong = np.where(margin > _FAR, self.mistaken[0], self.mistaken[1])
         return np.where(margin > 0, self.label, wrong).astype(np.int16)
 
 
 def originals(world: World, images: Images, generator: np.random.Generator, k: int) -> Floats:
-    """Margins [K, N] of k trainings, before the noise of a copy."""
+    """Draw margins [K, N] of k trainings, before the noise of compression."""
     own = generator.normal(0, world.own, (k, world.n_classes))[:, images.label]
     common = generator.normal(0, world.common, (k, 1))
     return images.margin + own + common + generator.normal(0, _RUNS, (k, len(images.label)))
 
 
 def copies(margin: Floats, generator: np.random.Generator) -> Floats:
-    """Margins of runs made from originals, [K, N]."""
+    """Add the noise of compression to the margins of trainings, [K, N]."""
     return margin + generator.normal(0, _COPY, margin.shape)
 
 
 def populations(
     world: World, images: Images, generator: np.random.Generator, k: int, n_variants: int = 1
 ) -> list[Floats]:
-    """Margins [K, N] of k dense runs and of those of each variant."""
+    """Draw margins [K, N] of k dense runs and of each variant's."""
     first = originals(world, images, generator, k)
-    found = [copies(first, generator)]
+    margins = [copies(first, generator)]
     for _ in range(n_variants):
-        made = first if world.paired else originals(world, images, generator, k)
-        found.append(copies(made, generator) - images.harm)
-    return found
+        base = first if world.paired else originals(world, images, generator, k)
+        margins.append(copies(base, generator) - images.harm)
+    return margins
 
 
 def recalls(right: Bools, world: World) -> Floats:
-    """Recall of each run and class, [K, C]."""
+    """Return the recall of each run and class, [K, C]."""
     ends = np.cumsum(world.n_images)
     sums = np.cumsum(right, axis=1, dtype=np.int64)[:, ends - 1]
     return np.diff(sums, axis=1, prepend=0) / world.n_images
 
 
 def sizes_of(n_classes: int, n_images: int | tuple[int, int]) -> Counts:
-    """Images of each class: all alike, or from few to many."""
+    """Return the number of images of each class: constant, or geometric from few to many."""
     few, many = (n_images, n_images) if isinstance(n_images, int) else n_images
     return np.round(np.geomspace(few, many, n_classes)).astype(np.int64)
 
 
 def levels(n_classes: int) -> Floats:
-    """Recalls of dense runs that lie from .6 to .95."""
+    """Return recalls of dense runs, evenly from .6 to .95."""
     return np.linspace(0.6, 0.95, n_classes)
 
 
 def words(world: World, k: int) -> str:
-    """Name a setting in the words of the table."""
+    """Describe a setting for the table."""
     sizes = np.unique(world.n_images)
     n = str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
     kind = "paired" if world.paired else "independent"

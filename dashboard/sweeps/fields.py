@@ -12,7 +12,7 @@ from analysis.cli.sweep import sweep_from
 from analysis.config import SEVERITIES, Machine, Sweep, Training
 from analysis.options import option_named
 from analysis.sweep.command import option_words
-from analysis.sweep.plan import asked_variants, check_data
+from analysis.sweep.plan import check_data, requested_variants
 from dashboard import state
 from dashboard.text import plain
 
@@ -57,7 +57,7 @@ def checked(options: dict[str, Any]) -> Sweep:
         What the command line would say of them before it looks at the data.
     """
     sweep = sweep_from(options)
-    asked_variants(sweep)
+    requested_variants(sweep)
     check_data(sweep)
     return sweep
 

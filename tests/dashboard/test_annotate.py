@@ -333,4 +333,4 @@ def test_a_damaged_study_is_told_in_words(folder, study, open_page):
     (folder.path / "annotations" / f"{study}.jsonl").write_text("{")
     app = open_page("annotate")
     assert len(app.error) == 1
-    assert "which images were drawn" in told(app)
+    assert "does not list the drawn images" in told(app)

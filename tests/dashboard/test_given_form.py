@@ -133,7 +133,7 @@ def test_what_doctor_advises_fills_the_fields_in(advised, expected):
         ({"models": "int8=net.onnx"}, "none is 'dense'"),
         ({"models": "dense=net.safetensors"}, "expected a file .onnx"),
         ({"models": "--config=/etc/passwd"}, "--models --config=/etc/passwd"),
-        ({"models": "dense=a.onnx\ndense=b.onnx"}, "given twice"),
+        ({"models": "dense=a.onnx\ndense=b.onnx"}, "occurs twice"),
         ({"name": "../out"}, "sweep name"),
         ({"normalize": "own", "mean": "half", "std": "1"}, "--mean: expected numbers"),
         ({"normalize": "own", "mean": "0.5", "std": ""}, "one is missing"),

@@ -127,7 +127,7 @@ def test_a_damaged_table_of_layers_is_told_with_its_command(tmp_path, open_page)
     path.write_bytes(b"torn")
     folder.write_manifest(manifest)
     app = open_page("remedies")
-    assert "remedy made layers --variant int8-static' makes it anew" in said(app)
+    assert "remedy made layers --variant int8-static' makes it again" in said(app)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_a_damaged_table_of_layers_is_told_with_its_command(tmp_path, open_page)
         (not_of_one_seed, ["remedy", "cascade"], 2, "no run of the variant has a dense run"),
         (nothing_forgotten, ["remedy", "cascade"], 0, "nothing to get back"),
         (nothing_forgotten, ["forecast"], 0, "no image is one, or all are"),
-        (damaged_features, ["slices"], 3, "features made' makes it anew"),
+        (damaged_features, ["slices"], 3, "features made' makes it again"),
         (damaged_features, ["forecast"], 0, "Doubt of the dense runs ranks"),
     ],
 )  # fmt: skip

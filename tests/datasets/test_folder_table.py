@@ -59,9 +59,9 @@ def test_rows_without_a_file_and_files_without_a_row_are_said(tmp_path: Path) ->
     assert (ages["a/0.png"], ages["a/1.png"]) == (1, 3)
     assert all(pd.isna(age) for path, age in ages.items() if path > "a/1.png")
     assert _reasons(dataset) == {
-        "gone.png": "labels.csv, row 3: names no file that can be used",
+        "gone.png": "labels.csv, row 3: names no usable file",
         "a/0.png": "labels.csv, row 5: a second row of this file",
-        "labels.csv": "labels.csv, row 6: names no file that can be used",
+        "labels.csv": "labels.csv, row 6: names no usable file",
     }
     assert dataset.notes == ("6 files have no row in labels.csv: a/2.png, a/3.png, b/0.png, …",)
 
@@ -82,7 +82,7 @@ def test_without_class_folders_the_label_column_says_the_classes(tmp_path: Path)
     assert list(dataset.train.metadata) == ["meta_age"]
     assert _reasons(dataset) == {
         "images/8.png": "has no label in labels.csv",
-        "images/x.png": "labels.csv, row 10: names no file that can be used",
+        "images/x.png": "labels.csv, row 10: names no usable file",
     }
 
 
@@ -111,10 +111,10 @@ def test_each_split_may_have_its_own_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "no table that can be used: No columns"),
-        (b"name,age\nx,1\n", "none of its columns is called path, file_name"),
-        (b"path,age\na/0.png,1,2,3\n", "no table that can be used"),
-        (b"path,age\n\xff\xfe,1\n", "no table that can be used"),
+        (b"", "not a usable table: No columns"),
+        (b"name,age\nx,1\n", "none of its columns is path, file_name"),
+        (b"path,age\na/0.png,1,2,3\n", "not a usable table"),
+        (b"path,age\n\xff\xfe,1\n", "not a usable table"),
     ],
 )
 def test_a_table_that_cannot_be_used_is_left_out_and_the_images_are_not(
@@ -130,7 +130,7 @@ def test_a_table_that_cannot_be_used_is_left_out_and_the_images_are_not(
 def test_without_classes_the_message_names_the_table_that_was_no_use(tmp_path: Path) -> None:
     root = _tree(tmp_path, "0.png", "1.png")
     (root / "labels.csv").write_text("name,label\n0.png,a\n1.png,b\n")
-    with pytest.raises(UserError, match=r"labels.csv is no table that can be used"):
+    with pytest.raises(UserError, match=r"labels.csv is not a usable table"):
         open_dataset(f"folder:{root}")
 
 

@@ -80,7 +80,7 @@ def test_a_scale_that_is_given_wins(tmp_path: Path) -> None:
     folder(tmp_path, "png16", [4_000, 1_000])
     dataset = open_dataset(f"folder:{tmp_path}", max_value=8_000)
     assert sorted(brightest(dataset).values()) == [32, 32, 128, 128]
-    assert "divided by 8,000 (as --max-value says" in dataset.notes[0]
+    assert "divided by 8,000 (from --max-value;" in dataset.notes[0]
     assert dataset.fingerprint() != open_dataset(f"folder:{tmp_path}").fingerprint()
     for wrong in (0, -1, float("nan"), float("inf")):
         with pytest.raises(UserError, match="--max-value"):
@@ -96,7 +96,7 @@ def test_images_of_8_bits_keep_theirs_and_that_is_said(tmp_path: Path) -> None:
     found = brightest(dataset)
     assert found["a/plain.png"] == 240
     assert found["a/0.png"] == round(255 * 4_000 / 4_095)
-    assert "2 of 6 files looked at are of 8 bits" in dataset.notes[1]
+    assert "2 of 6 sampled files have 8 bits" in dataset.notes[1]
 
 
 def test_floats_beside_whole_numbers_have_a_scale_of_their_own(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_a_kind_cannot_be_registered_twice() -> None:
     ("spec", "message"),
     [
         ("nope", "unknown kind 'nope'"),
-        ("folder:", "nothing stands after the colon"),
+        ("folder:", "a place is missing after the colon"),
         ("folder", "needs a folder"),
         ("folder:/there/is/none", "no such folder"),
         ("fashion-mnist:/there/is/none", "no such folder"),
@@ -91,7 +91,7 @@ def test_a_truncated_idx_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_the_idx_files_says_which_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="holds no train-images-idx3-ubyte"):
+    with pytest.raises(UserError, match="has no train-images-idx3-ubyte"):
         open_dataset(f"fashion-mnist:{tmp_path}")
 
 
@@ -221,7 +221,7 @@ def test_a_limit_is_stratified_and_always_the_same() -> None:
     assert len(dataset.train) == 200
     assert np.bincount(dataset.test.labels).tolist() == pytest.approx([10] * 10, abs=1)
     assert dataset.fingerprint() == again.fingerprint()
-    with pytest.raises(UserError, match="at least 10 needed"):
+    with pytest.raises(UserError, match="expected at least 10"):
         open_dataset("digits").limited(5, None)
 
 

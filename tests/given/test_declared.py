@@ -169,13 +169,13 @@ def test_an_onnx_file_says_how_it_is_fed(tmp_path: Path) -> None:
         json.dumps({"size": {"height": 8, "width": 8}, "image_mean": [0.5], "image_std": [0.5]})
     )
     loaded = opened(file)
-    assert (loaded.class_names, loaded.said_by) == (tuple(names), "preprocessor_config.json")
-    assert (loaded.says.size, loaded.says.mean) == ((8, 8), (0.5,))
+    assert (loaded.class_names, loaded.declared_in) == (tuple(names), "preprocessor_config.json")
+    assert (loaded.declared.size, loaded.declared.mean) == ((8, 8), (0.5,))
     own = with_metadata(file, names=str(dict(enumerate("abcdefghij"))), mean="[0.1]", std="[0.2]")
     loaded = opened(own)
     assert loaded.class_names == tuple("abcdefghij")
-    assert (loaded.says.mean, loaded.says.size) == ((0.1,), (8, 8))
-    assert loaded.said_by == "its metadata and preprocessor_config.json"
+    assert (loaded.declared.mean, loaded.declared.size) == ((0.1,), (8, 8))
+    assert loaded.declared_in == "its metadata and preprocessor_config.json"
     # Another model's files: as many names as it has no outputs.
     (tmp_path / "config.json").write_text(json.dumps({"id2label": {"0": "cat", "1": "dog"}}))
     assert opened(write_linear(tmp_path / "b.onnx")).class_names == ()
@@ -183,9 +183,9 @@ def test_an_onnx_file_says_how_it_is_fed(tmp_path: Path) -> None:
     (tmp_path / "blobs").mkdir()
     target = write_linear(tmp_path / "blobs" / "a1b2.onnx")
     (tmp_path / "link.onnx").symlink_to(target)
-    assert opened(tmp_path / "link.onnx").says.mean == (0.5,)
+    assert opened(tmp_path / "link.onnx").declared.mean == (0.5,)
     (tmp_path / "onnx").mkdir()
-    assert opened(write_linear(tmp_path / "onnx" / "model.onnx")).says.mean == (0.5,)
+    assert opened(write_linear(tmp_path / "onnx" / "model.onnx")).declared.mean == (0.5,)
 
 
 def test_scales_found_as_it_runs_make_answers_depend_on_the_batch(tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ def test_a_model_of_timm_keeps_its_own_classes_and_transform(tmp_path: Path) -> 
             truth = model(torch.from_numpy(fed)).numpy()
         np.testing.assert_allclose(loaded.run(fed)["0"], truth, atol=1e-4)
         assert loaded.shape == (None, 3, None, None)
-        says = loaded.says
+        says = loaded.declared
         assert (says.size, says.resize, says.crop_pct, says.interpolation) == (
             (224, 224), "crop", 0.875, "bicubic",
         )  # fmt: skip

@@ -12,7 +12,7 @@ from torch import nn
 
 from analysis.cli.main import main
 from analysis.external.model import Needed
-from analysis.external.onnx_features import before_last
+from analysis.external.onnx import before_last
 from analysis.external.registry import open_model
 from analysis.external.spec import parse_models
 from analysis.models.penultimate import module_features
@@ -162,7 +162,7 @@ def test_a_sweep_of_models_has_features_of_dense(capsys: pytest.CaptureFixture[s
 
 @pytest.mark.usefixtures("models", "in_this_process")
 def test_logits_where_the_model_shows_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("analysis.external.onnx_features.before_last", lambda *_: None)
+    monkeypatch.setattr("analysis.external.onnx.before_last", lambda *_: None)
     assert sweep(*BOTH) == 0
     folder = Cache("cache").sweep("mine")
     assert about_features(folder) == "logits of dense seed 0"

@@ -17,13 +17,13 @@ WAY = Input("NCHW", None, 3, (8, 8))
 
 
 def signature(
-    says: Feeding | None = None, dtype: str = "float32",
+    declared: Feeding | None = None, dtype: str = "float32",
     quantization: tuple[float, int] | None = None,
 ) -> Signature:  # fmt: skip
     model = ModelFile("dense", 0, "onnx", "net.onnx")
-    said = "" if says is None else "config.json"
+    said = "" if declared is None else "config.json"
     return Signature(model, "", Figures(), (None, 3, 8, 8), dtype, quantization,
-                     says or Feeding(), said, (), False, ())  # fmt: skip
+                     declared or Feeding(), said, (), False, ())  # fmt: skip
 
 
 def decided(one: Signature, options: FeedingOptions | None = None, dense=None):

@@ -12,10 +12,9 @@ import pytest
 import torch
 
 from analysis.errors import UserError
-from analysis.external.exporting import _LINES
 from analysis.external.model import Loaded
 from analysis.external.registry import open_model
-from analysis.external.spec import parse_models
+from analysis.external.spec import _LINES, parse_models
 from tests.given.nets import NEEDED, Small, prototypes, write_linear, write_onnx, write_pt2
 from tests.given.other_formats import (
     PROCESSOR,
@@ -48,7 +47,7 @@ def scores(loaded: Loaded, fed: np.ndarray) -> np.ndarray:
 def test_a_tflite_model_of_floats(tmp_path: Path) -> None:
     loaded = opened(write_tflite(tmp_path / "a.tflite"))
     assert (loaded.shape, loaded.dtype, loaded.quantization) == ((None, 8, 8, 1), "float32", None)
-    assert loaded.says.pixels is None
+    assert loaded.declared.pixels is None
     for n in (5, 1, 3):
         fed = (images(n) / 255).astype(np.float32)
         np.testing.assert_allclose(scores(loaded, fed), expected(images(n)), atol=1e-5)
@@ -63,7 +62,7 @@ def test_a_tflite_model_of_floats(tmp_path: Path) -> None:
 def test_integers_of_tflite_are_scores_again(tmp_path: Path) -> None:
     loaded = opened(write_tflite(tmp_path / "a.tflite", kind="int8"))
     assert (loaded.dtype, loaded.quantization) == ("int8", (pytest.approx(1 / 255), -128))
-    assert (loaded.says.pixels, loaded.said_by) == ("0..1", "the scale of its input")
+    assert (loaded.declared.pixels, loaded.declared_in) == ("0..1", "the scale of its input")
     found = scores(loaded, (images().astype(int) - 128).astype(np.int8))
     assert found.dtype == np.float32
     # Steps of 0.1: rounding the output and the weights moves a score by no more than some steps.
@@ -84,7 +83,7 @@ def test_a_scale_says_which_pixels_are_meant(
 ) -> None:
     file = write_tflite(tmp_path / "a.tflite", kind="int8", scale=scale, zero_point=zero_point)
     loaded = opened(file)
-    assert loaded.says.pixels == pixels
+    assert loaded.declared.pixels == pixels
     assert loaded.quantization == (pytest.approx(scale), zero_point)
 
 
@@ -99,8 +98,8 @@ def test_metadata_of_tflite(tmp_path: Path) -> None:
     ):  # fmt: skip
         data = normalization(mean, std)
         loaded = opened(write_tflite(tmp_path / "a.tflite", metadata=data, labels=names + "\n"))
-        found = loaded.says
-        assert loaded.said_by == "the model's metadata"
+        found = loaded.declared
+        assert loaded.declared_in == "the model's metadata"
         assert loaded.class_names == tuple(f"digit {i}" for i in range(10))
         assert found.pixels == says[2]
         if says[0] is None:
@@ -164,12 +163,12 @@ def test_what_openvino_says_of_its_input(tmp_path: Path) -> None:
             "labels": names}  # fmt: skip
     loaded = opened(write_openvino(tmp_path / "a.xml", said))
     assert loaded.class_names == tuple(names.split())
-    says = loaded.says
+    says = loaded.declared
     assert (says.channels, says.resize) == ("rgb", "pad")
     assert says.mean == pytest.approx((0.485, 0.456, 0.406))
     assert says.std == pytest.approx((0.229, 0.224, 0.225))
     said |= {"embedded_processing": "True", "reverse_input_channels": "False"}
-    says = opened(write_openvino(tmp_path / "b.xml", said)).says
+    says = opened(write_openvino(tmp_path / "b.xml", said)).declared
     assert (says.mean, says.pixels, says.channels) == (None, "0..255", "bgr")
     last = opened(write_openvino(tmp_path / "c.xml", layout="NHWC"))
     assert last.shape == (None, 8, 8, 1)
@@ -180,8 +179,8 @@ def test_a_hugging_face_folder(tmp_path: Path) -> None:
     model = write_vit(tmp_path / "vit", names, PROCESSOR)
     loaded = opened(tmp_path / "vit")
     assert loaded.class_names == tuple(names)
-    assert (loaded.shape, loaded.said_by) == ((None, 3, None, None), "preprocessor_config.json")
-    says = loaded.says
+    assert (loaded.shape, loaded.declared_in) == ((None, 3, None, None), "preprocessor_config.json")
+    says = loaded.declared
     assert (says.size, says.resize, says.crop_pct, says.interpolation) == (
         (8, 8), "squash", 1.0, "bilinear",
     )  # fmt: skip
@@ -193,7 +192,7 @@ def test_a_hugging_face_folder(tmp_path: Path) -> None:
     bare = tmp_path / "bare"
     write_vit(bare, [f"LABEL_{i}" for i in range(10)])
     loaded = opened(bare)
-    assert (loaded.class_names, loaded.says.size) == ((), (8, 8))
+    assert (loaded.class_names, loaded.declared.size) == ((), (8, 8))
 
 
 def test_a_hugging_face_folder_that_cannot_be_used(tmp_path: Path) -> None:
@@ -260,7 +259,7 @@ def test_options_of_a_runtime_are_checked(tmp_path: Path) -> None:
         ((("graph_optimization_level", "none"),), "expected disable_all, basic, extended"),
         ((("intra_op_num_threads", "0"),), "expected a number of threads"),
         ((("optimized_model_filepath", "/tmp/x"),), "has no such option here; expected one of"),
-        ((("execution_mode", "parallel"),) * 2, "given twice"),
+        ((("execution_mode", "parallel"),) * 2, "occurs twice"),
     ):
         with pytest.raises(UserError, match=words):
             opened(net, session_options=options)

@@ -147,7 +147,7 @@ def test_files_whose_layers_cannot_be_told_apart_are_refused(folder: Path, tmp_p
             drawn = torch.randn(*tensor.dims).numpy()
             tensor.CopyFrom(numpy_helper.from_array(drawn, tensor.name))
     onnx.save(other, tmp_path / "net.onnx")
-    with pytest.raises(UserError, match=r"does not have the weights of .*net\.onnx, rounded"):
+    with pytest.raises(UserError, match=r"does not have the rounded weights of .*net\.onnx"):
         layers_of_pair(*parse_models([f"dense={tmp_path / 'net.onnx'}",
                                       f"int8={folder / 'int8.onnx'}"]))  # fmt: skip
     with pytest.raises(UserError, match=r"no layer between QuantizeLinear.*QuantFormat.QDQ"):
@@ -168,7 +168,9 @@ def test_files_whose_layers_cannot_be_told_apart_are_refused(folder: Path, tmp_p
 
 
 def test_a_pair_in_another_format_is_told_how_to_get_there(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"in ONNX files alone; export the float model to ONNX"):
+    with pytest.raises(
+        UserError, match=r"only layers of ONNX files can be restored; export the float model"
+    ):
         layers_of_pair(*parse_models([f"dense={tmp_path / 'a.tflite'}",
                                       f"int8={tmp_path / 'b.tflite'}"]))  # fmt: skip
 

@@ -141,7 +141,7 @@ def test_an_exported_module_cannot_be_put_into_evaluation_mode(
     vars(module)["net"] = program.module
     monkeypatch.setitem(sys.modules, "exported_maker", module)
     fit = tried("dense=exported_maker:net")
-    assert "run in the mode it was exported in" in fit.signature.notes[1]
+    assert "run in the mode of its export" in fit.signature.notes[1]
     assert fit.signature.figures.weight_bits == 32
 
 

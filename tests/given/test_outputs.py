@@ -88,7 +88,7 @@ def test_an_output_that_is_not_there_is_refused_with_those_that_are(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert sweep(*BOTH, "--output", "logits") == 2
-    assert "it gives 'scores' float32 [N, 10]" in capsys.readouterr().err
+    assert "it has 'scores' float32 [N, 10]" in capsys.readouterr().err
     assert left_in(Path("cache")) == []
 
 
@@ -248,7 +248,7 @@ def test_doctor_names_the_value_range_and_says_nothing_of_a_right_feeding(
 def test_a_value_range_is_typed_as_it_is_documented() -> None:
     assert sweep_with("--pixels", "-1..1") == 0
     notes = Cache("cache").sweep("range").manifest().models["dense@0"].input
-    assert "pixels scaled to -1..1 (as asked)" in notes
+    assert "pixels scaled to -1..1 (by option)" in notes
 
 
 def sweep_with(*words: str) -> int:

@@ -38,7 +38,7 @@ def test_two_models_and_the_same_as_imported_scores(
     said = capsys.readouterr().out
     assert (
         "dense=net.onnx: float32 [N, 1, 8, 8], centre crop, bicubic (by default), pixels scaled to "
-        "0..1 (as asked), outputs 10 logits\n" in said
+        "0..1 (by option), outputs 10 logits\n" in said
     )
     assert "mine: 2 of 2 runs done" in said
     folder = Cache("cache").sweep("mine")
@@ -108,7 +108,7 @@ def test_a_sweep_that_was_cut_off_goes_on(
     before = prediction_digests(folder)
     write_linear(Path("slim.onnx"), noise=0.4)
     assert sweep(*BOTH) == 2
-    assert "slim=slim.onnx is another model than sweep 'mine' was made with" in (
+    assert "slim=slim.onnx is not the model that sweep 'mine' was made with" in (
         capsys.readouterr().err
     )
     assert prediction_digests(folder) == before
@@ -247,7 +247,7 @@ def test_from_a_file(capsys: pytest.CaptureFixture[str]) -> None:
     ("words", "expected"),
     [
         (("--models", "slim=net.onnx"), "none is 'dense'"),
-        (("--models", "dense=net.onnx", "dense=slim.onnx"), "dense@0 is given twice"),
+        (("--models", "dense=net.onnx", "dense=slim.onnx"), "dense@0 occurs twice"),
         (("--models", "dense=net.onnx", "slim@3=slim.onnx"), "dense has no seed 3"),
         (("--models", "dense=net.onnx", "slim=gone.onnx"), "slim=gone.onnx: there is no such file"),
         ((*BOTH, "--variants", "int8-static"), "--variants does not go with --models"),
@@ -256,8 +256,8 @@ def test_from_a_file(capsys: pytest.CaptureFixture[str]) -> None:
         ((*BOTH, "--corruptions", "rain"), "unknown corruption"),
         ((*BOTH, "--device", "mps"), "run on cpu or cuda"),
         ((*BOTH, "--engine", "dask"), "run on this machine"),
-        ((*BOTH, "--input-size", "9"), "--input-size 9 cannot be had"),
-        ((*BOTH, "--mean", "0.5"), "--normalize does not go with"),
+        ((*BOTH, "--input-size", "9"), "--input-size 9 is not possible"),
+        ((*BOTH, "--mean", "0.5"), "--normalize excludes --mean"),
         ((), "--normalize is for external models"),
     ],
 )

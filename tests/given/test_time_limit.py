@@ -10,8 +10,8 @@ from onnx import TensorProto, helper
 
 from analysis.errors import RunError
 from analysis.execution.local import local_pool
+from analysis.external.evaluate import ended_after, timed
 from analysis.external.model import Loaded
-from analysis.external.time_limit import ended_after, timed
 from analysis.store import Cache
 from tests.given.nets import sweep, write_linear
 
@@ -103,11 +103,11 @@ def _nothing(*_: object) -> None:
 
 
 def test_a_worker_that_is_overdue_is_ended_once_and_not_tried_again() -> None:
-    with local_pool(1, _nothing, ()) as pool:
+    with local_pool(1, _nothing, (), overdue="over a limit of 1 s") as pool:
         others = pool.submit(_in_time)
         hanging = pool.submit(_hang, 0.2)
         after = pool.submit(_in_time)
-        with pytest.raises(RunError, match="longer than --time-limit"):
+        with pytest.raises(RunError, match="over a limit of 1 s"):
             hanging.result()
         assert [others.result(), after.result()] == ["in time", "in time"]
 

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from analysis.datasets.preprocess import Arrays
 from analysis.errors import UserError
-from analysis.external.evaluate import ExternalContext, _predicted
+from analysis.external.evaluate import ExternalContext, _reopen, _run
 from analysis.external.fit import Fit
 from analysis.external.options import FeedingOptions
 from analysis.external.registry import formats
@@ -29,7 +29,8 @@ def pixels(n: int = 70) -> np.ndarray:
 
 
 def predicted(fit: Fit, folder: Path, images: np.ndarray) -> np.ndarray:
-    scores = _predicted(ExternalContext(folder, Arrays(folder), {fit.key: NEEDED}), fit, images)
+    context = ExternalContext(folder, Arrays(folder), {fit.key: NEEDED})
+    scores = _run(_reopen(context, fit), fit, images)
     return run_scores(scores).logits(0, len(images))
 
 
@@ -49,7 +50,7 @@ def test_a_model_predicts_what_the_module_does(
     elif kind.startswith("pt2"):
         batch = 3 if kind == "pt2-fixed" else None
         fit = tried(f"dense={write_pt2(module, tmp_path / 'a.pt2', batch=batch)}")
-        assert fit.way.batch == batch
+        assert fit.form.batch == batch
     else:
         monkeypatch.chdir(tmp_path)
         made = (
@@ -63,7 +64,7 @@ def test_a_model_predicts_what_the_module_does(
         )
         fit = tried(f"dense={name}:net")
         assert "ran the code" in fit.signature.notes[0]
-    assert (fit.way.layout, fit.way.channels, fit.way.size) == ("NCHW", 1, (8, 8))
+    assert (fit.form.layout, fit.form.channels, fit.form.size) == ("NCHW", 1, (8, 8))
     assert fit.kind == "logits"
     images = pixels()
     expected = predict(module, images, Normalizer((0.0,), (1.0,), "cpu"))
@@ -214,7 +215,7 @@ def test_what_cannot_be_used_is_named_in_one_line(
         "wide.onnx": "does not take float32",
         "five.onnx": "expected images of 1 or 3 channels",
         "two.onnx": "expected one input, the images; it has 2: a, b",
-        "unknown.onnx": "ONNX Runtime does not take it",
+        "unknown.onnx": "ONNX Runtime rejects it",
         "integers.onnx": "its scores are whole numbers, int64 from 0 to 1, and no probabilities",
         "nowhere_at_all:net": "module 'nowhere_at_all' cannot be imported",
         "broken_maker:net": "the function fails: no weights here",
@@ -268,7 +269,7 @@ def test_pickles_are_not_opened(tmp_path: Path) -> None:
         (["../up=a.onnx"], "variant '../up'"),
         (["dense@x=a.onnx"], "'x' is no seed"),
         (["dense@-1=a.onnx"], "'-1' is no seed"),
-        (["dense=a.pth"], "weights alone do not say"),
+        (["dense=a.pth"], "weights alone do not name"),
         (["dense=a.h5"], "TFLiteConverter"),
         (["dense=timm:"], "a name is missing"),
         (["magnitude-90.0=a.onnx"], "a level is a fraction"),

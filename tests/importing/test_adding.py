@@ -259,7 +259,7 @@ def test_predictions_without_a_manifest_are_not_written_over(
     (Path(str(folder.path)) / "manifest.json").unlink()
     before = contents(folder)
     message = refused(capsys, cache, write(table(), tmp_path / "t.csv"))
-    assert "holds predictions and no manifest" in message
+    assert "has predictions but no manifest" in message
     assert contents(folder) == before
 
 

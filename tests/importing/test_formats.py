@@ -167,7 +167,7 @@ def test_columns_are_renamed(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     options = ("--map", "label=truth", "--map", "prediction=pred")
     folder = imported(tmp_path / "cache", write(frame, tmp_path / "t.csv"), options=options)
     check(predictions(folder))
-    assert "columns of t.csv that are not read: label" in capsys.readouterr().out
+    assert "columns of t.csv that are ignored: label" in capsys.readouterr().out
 
 
 def test_parts_of_npz_are_renamed(tmp_path: Path) -> None:
@@ -211,7 +211,7 @@ def test_a_missing_seed_is_taken_as_0_and_said(
     frame = table(tuple(run for run in RUNS if run[1] == 0)).drop(columns="seed")
     folder = imported(tmp_path / "cache", write(frame, tmp_path / "t.csv"))
     assert folder.manifest().seeds == [0]
-    assert "taken as seed 0" in capsys.readouterr().out
+    assert "its runs have seed 0" in capsys.readouterr().out
 
 
 def test_levels_are_written_as_everywhere(
@@ -219,7 +219,7 @@ def test_levels_are_written_as_everywhere(
 ) -> None:
     frame = table().replace("magnitude-0.90", "magnitude-0.9")
     check(predictions(imported(tmp_path / "cache", write(frame, tmp_path / "t.csv"))))
-    assert "magnitude-0.9 is written magnitude-0.90" in capsys.readouterr().out
+    assert "magnitude-0.9 is stored as magnitude-0.90" in capsys.readouterr().out
 
 
 def test_variants_of_other_peoples_names(tmp_path: Path) -> None:

@@ -168,7 +168,7 @@ def test_a_picture_that_cannot_be_shown_keeps_its_predictions(
     assert [row["image"] is None for row in images] == [i == 1 for i in range(12)]
     (entry,) = folder.manifest().left_out
     assert entry.file == names[1]
-    assert "1 pictures cannot be shown" in capsys.readouterr().out
+    assert "1 images cannot be shown" in capsys.readouterr().out
 
 
 def test_later_imports_name_the_same_pictures(

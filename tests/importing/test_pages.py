@@ -89,7 +89,7 @@ def test_the_table_of_the_docs_is_imported_as_they_say(
     assert main(shlex.split(command[1].replace("\\\n", " "))) == 0
     folder = Cache("cache").existing("mine")
     assert folder.manifest().class_names == ["cat", "dog"]
-    assert "taken as seed 0" in capsys.readouterr().out
+    assert "its runs have seed 0" in capsys.readouterr().out
 
 
 def test_the_script_of_the_docs_predicts_what_is_imported(

@@ -75,7 +75,7 @@ def refused(
         (HEAD.replace("label", "actual") + "0,0,0,dense,0\n", "has no column 'label'; it has"),
         (
             HEAD.replace("label", "Label,truth") + "0,0,0,0,dense,0\n",
-            "'Label' and 'truth' can each be the column 'label'; --map label=Label or --map label=",
+            "'Label' and 'truth' can each be the column 'label'; choose one with --map label=Label",
         ),
         ("image_id,label_0,label_1,seed,variant_id,prediction\n0,1,0,0,dense,0\n", "one column"),
         (HEAD.replace("seed", "label") + "0,0,0,dense,0\n", "two columns 'label'"),
@@ -98,13 +98,13 @@ def test_all_missing_columns_are_named_at_once(
     assert (
         "t.csv has no columns 'label', 'prediction', 'image_id' or 'path' and 'variant_id' (or "
         "'method' and 'target_sparsity'); it has picture, actual, guess; --map label=THEIRS --map "
-        "prediction=THEIRS --map image_id=THEIRS --map variant_id=THEIRS says which ones they are; "
+        "prediction=THEIRS --map image_id=THEIRS --map variant_id=THEIRS names them; "
         "--variant VARIANT=FILE names the run of a file"
     ) in message
     options = ("--map", "label=truth", "--map", "prediction=guess", "--map", "path=picture")
     message = refused(capsys, tmp_path / "cache", path, options=options)
     assert "has no columns 'truth' (--map label=truth) and 'variant_id' (or" in message
-    assert "it has picture, actual, guess; --map variant_id=THEIRS says which one it is" in message
+    assert "it has picture, actual, guess; --map variant_id=THEIRS names it" in message
 
 
 @pytest.mark.parametrize(
@@ -283,13 +283,13 @@ def test_names_that_are_no_label_are_said(
     assert main(["import", path, "--name", "mine", "--cache", str(tmp_path / "cache")]) == 0
     said = capsys.readouterr().out
     assert "imported 1 run of 1 variant on 2 images of 3 classes; 1 run in" in said
-    assert "1 of 3 class names are predicted and no image's label: 'hound'" in said
+    assert "1 of 3 class names are predicted but label no image: 'hound'" in said
 
 
 def test_names_of_npz_say_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cache = tmp_path / "cache"
     message = refused(capsys, cache, _scores(tmp_path, "dense.npz"))
-    assert "expected a name like magnitude-0.90__seed-0.npz" in message
+    assert "expected a name with the run, such as magnitude-0.90__seed-0.npz" in message
     assert "variant_id '..x'" in refused(capsys, cache, _scores(tmp_path, "..x__seed-0.npz"))
 
 
@@ -302,7 +302,7 @@ def test_npz_that_says_more_than_it_holds(
         size = len(header).to_bytes(2, "little")
         archive.writestr("logits.npy", b"\x93NUMPY\x01\x00" + size + header)
         archive.writestr("labels.npy", b"")
-    assert "does not have as many bytes" in refused(capsys, tmp_path / "cache", str(path))
+    assert "but another number of bytes" in refused(capsys, tmp_path / "cache", str(path))
 
 
 def test_files_that_are_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -336,7 +336,7 @@ def test_text_that_is_cut_off_or_no_text(
     ("options", "expected"),
     [
         (("--map", "label"), "expected OURS=THEIRS"),
-        (("--map", "lable=truth"), "'lable' is no column of ours"),
+        (("--map", "lable=truth"), "unknown column 'lable'"),
         (("--map", "label=a", "--map", "label=b"), "mapped to 'a' already"),
         (("--map", "label=truth"), "has no column 'truth'"),
         (("--classes", "0"), "--classes 0"),

@@ -63,7 +63,7 @@ def test_probabilities_are_seen_whatever_they_are_called(
     p = softmax(logits())
     found = dense(imported(tmp_path / "cache", npz(tmp_path, **{member: p})))
     assert np.allclose(found["confidence"], p.max(axis=1), atol=1e-6)
-    said = "taken as probabilities (--scores logits takes them as logits)"
+    said = "used as probabilities (--scores logits uses them as logits)"
     assert (said in capsys.readouterr().out) == (member == "logits")
     path = npz(tmp_path, **{member: p})
     words = (path, "--scores", "logits", "--overwrite")
@@ -94,7 +94,7 @@ def test_quantized_probabilities_are_made_to_sum_to_1(
     found = dense(imported(tmp_path / "cache", npz(tmp_path, logits=p)))
     assert np.allclose(found["confidence"], p.max(axis=1) / p.sum(axis=1), atol=1e-6)
     said = capsys.readouterr().out
-    assert "come in steps" in said
+    assert "are quantized" in said
     zeros = int((p[np.arange(N), LABEL] == 0).sum())
     assert ("probability of 0 in dense, seed 0" in said) == bool(zeros)
 
@@ -400,7 +400,7 @@ def test_paths_that_do_not_fit(
     lines = paths.read_text().splitlines()
     for changed, expected in (
         (lines[:-1], "60 rows, and --paths"),
-        ([*lines[:-1], lines[0]], "is there twice"),
+        ([*lines[:-1], lines[0]], "is repeated"),
         ([*lines[:-1], "two/none.png"], "which is no image of"),
         ([*lines[:-1], ""], "59 lines"),
     ):

@@ -336,7 +336,7 @@ def test_what_is_called_dense(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     frame = pd.concat([one("dense").assign(variant_id="fp32"), one("int8").assign(variant_id="q")])
     frame = frame.assign(label=[CLASSES[i % 3] for i in range(N)] * 2)
     path = write(frame, tmp_path / "t.csv")
-    assert "--dense NAME says which" in refused(capsys, tmp_path / "cache", path)
+    assert "name it with --dense NAME" in refused(capsys, tmp_path / "cache", path)
     folder = run(tmp_path / "cache", path, "--dense", "fp32")
     assert [one.variant_id for one in folder.manifest().variants] == ["dense", "q"]
 
@@ -347,7 +347,7 @@ def test_paths_that_cannot_be_told_apart(
     images = ("--images", f"folder:{pictures}")
     path = write(wide(prefix=""), tmp_path / "wide.csv")
     message = refused(capsys, tmp_path / "cache", path, *WIDE, *images)
-    assert "'zero/0000.png', whose end is that of several images" in message
+    assert "'zero/0000.png', whose tail fits several images" in message
     folder = run(tmp_path / "cache", path, *WIDE, *images, "--split", "test")
     assert found(folder) == expected()
 
@@ -389,14 +389,14 @@ def test_check_says_what_would_come_in_and_writes_nothing(
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ((), "no file is given"),
+        ((), "no files; expected FILES"),
         (("--variant", "dense"), "expected VARIANT[@SEED]=FILE"),
         (("--variant", "dense@x=a.csv"), "expected VARIANT[@SEED]=FILE"),
-        (("--variant", "dense=a.csv", "--variant", "dense=b.csv"), "'dense' is given twice"),
+        (("--variant", "dense=a.csv", "--variant", "dense=b.csv"), "'dense' occurs twice"),
         (("t.csv", "--wide", "dense"), "expected VARIANT[@SEED]=COLUMN"),
         (("t.csv", "--wide", "dense=none"), "t.csv has no column 'none' (--wide dense=none)"),
         (("t.csv", "--wide", "dense=fp32", "--map", "int8_conf=x"), "no --wide int8=COLUMN"),
-        (("t.csv", "--paths", "p.txt", *WIDE), "expected with .npy or .npz"),
+        (("t.csv", "--paths", "p.txt", *WIDE), "goes with .npy or .npz"),
         (("t.csv", "--split", "test", *WIDE), "expected with --images"),
         (("t.csv", "--classes", "none.txt", *WIDE), "--classes none.txt: there is no such file"),
         (("t.csv", "--features", "none.npy", *WIDE), "none.npy"),

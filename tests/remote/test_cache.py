@@ -18,7 +18,7 @@ from analysis.cli.main import main
 from analysis.config import parse_variants
 from analysis.errors import CacheError, UserError
 from analysis.execution import dask
-from analysis.filesystem import RemotePath, lease
+from analysis.filesystem import RemotePath, lock
 from analysis.store import Cache, SweepFolder
 from analysis.sweep.merge import merge
 from analysis.sweep.run import run_sweep
@@ -35,7 +35,7 @@ needs_dask = pytest.mark.skipif(
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lease, "_SETTLE", 0.1)
+    monkeypatch.setattr(lock, "_SETTLE", 0.1)
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_a_sweep_is_renamed_whole_but_not_over_another(made: SweepFolder) -> Non
     assert renamed.verify() == []
     assert renamed.sizes().keys() == before.keys()
     (cache.root / "taken" / "something").write_bytes(b"")
-    with pytest.raises(UserError, match="'taken' is there already"):
+    with pytest.raises(UserError, match="'taken' exists already"):
         cache.rename("renamed", "taken")
     assert cache.existing("renamed").verify() == []
 
@@ -238,7 +238,7 @@ def test_two_sweeps_of_one_name_at_once_are_refused(
 
 def test_a_cache_of_one_process_cannot_be_swept_into(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sweep", "--dataset", "digits", "--cache", "memory://mine"]) == 2
-    assert "seen by this process alone" in capsys.readouterr().err
+    assert "visible only to this process" in capsys.readouterr().err
 
 
 def test_paired_runs_share_their_first_phase_at_a_url_too(

@@ -70,7 +70,7 @@ def test_files_that_are_not_what_was_shared_are_refused(
     shared = _shared(root)
     (shared.remote / "test.npy").write_bytes(b"something else")
     other = _other_machine(tmp_path, monkeypatch)
-    with pytest.raises(RunError, match="does not hold the model inputs"):
+    with pytest.raises(RunError, match="does not have the model inputs"):
         shared.here()
     assert not [path for path in other.rglob("*") if path.is_dir() and path.parent != other]
 

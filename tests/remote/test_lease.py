@@ -11,15 +11,15 @@ import time
 import pytest
 
 from analysis.errors import RunError, UserError
-from analysis.filesystem import RemotePath, lease
-from analysis.filesystem.lease import STALE, Lease, holder
+from analysis.filesystem import RemotePath, lock
+from analysis.filesystem.lock import STALE, Lease, holder
 from analysis.store import Cache
 from tests.synthetic import make_sweep
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lease, "_SETTLE", 0.1)
+    monkeypatch.setattr(lock, "_SETTLE", 0.1)
 
 
 def _left(path: RemotePath, **changes: object) -> None:
@@ -98,7 +98,7 @@ def test_a_fresh_lease_of_another_machine_is_respected(root: RemotePath) -> None
 def test_a_lease_is_kept_fresh_and_a_lost_one_is_noticed_and_left_alone(
     root: RemotePath, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lease, "REFRESH", 0.05)
+    monkeypatch.setattr(lock, "REFRESH", 0.05)
     mine = Lease(root / ".lease", "sweep 'made'")
     mine.acquire()
     before = holder(root / ".lease")
@@ -115,7 +115,7 @@ def test_a_lease_is_kept_fresh_and_a_lost_one_is_noticed_and_left_alone(
 
 
 def test_a_sweep_whose_lease_was_lost_writes_no_manifest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lease, "REFRESH", 0.05)
+    monkeypatch.setattr(lock, "REFRESH", 0.05)
     make_sweep(RemotePath("memory://lost"), "made", n_images=20, seeds=1, variants=())
     folder = Cache("memory://lost").sweep("made")
     manifest = folder.manifest()

@@ -189,7 +189,7 @@ def _status_and_error(cache: str, *before: str) -> tuple[int, str]:
     ("url", "message"),
     [
         ("s3://bucket/cache", "s3://bucket/cache needs another package: Install s3fs"),
-        ("nonsense://x", "fsspec knows no protocol 'nonsense'"),
+        ("nonsense://x", "unknown protocol 'nonsense' of fsspec"),
         ("simplecache::s3://bucket", "expected one fsspec URL, not a chain"),
     ],
 )

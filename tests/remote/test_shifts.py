@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from analysis.config import parse_shifts, parse_variants
-from analysis.filesystem import lease
+from analysis.filesystem import lock
 from analysis.results import SweepResults
 from analysis.shifts.parse import parse_corruptions
 from analysis.store import Cache, SweepFolder
@@ -28,7 +28,7 @@ def bytes_of(folder: SweepFolder) -> dict[str, bytes]:
 def test_a_cluster_at_a_url_gives_the_bytes_of_processes_in_a_folder(
     ftp_server: tuple[str, Path], tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lease, "_SETTLE", 0.1)
+    monkeypatch.setattr(lock, "_SETTLE", 0.1)
     workers = tmp_path / "workers"  # They have another temporary folder, as on another machine.
     workers.mkdir()
     monkeypatch.setenv("TMPDIR", str(workers))

@@ -1,4 +1,4 @@
-"""Corrupting the pixels of one image: its random numbers come from the image itself."""
+"""Corrupt one image, with random numbers seeded by the image itself."""
 
 import hashlib
 
@@ -11,11 +11,11 @@ Pixels = npt.NDArray[np.uint8]
 
 
 def corrupt(pixels: Pixels, name: str, severity: int) -> Pixels:
-    """One image under a corruption, rounded to whole levels.
+    """Corrupt one image, rounded to whole levels.
 
     The random numbers are drawn from a generator seeded with the SHA-256 of the corruption's name,
-    the image's shape and its pixels. So an image is corrupted alike in every run, worker, order and
-    subset of the data; and all severities share their draws, only stronger.
+    the image's shape and its pixels. So an image is corrupted equally in every run, worker, order
+    and subset of the data, and all severities share their draws.
 
     Parameters
     ----------

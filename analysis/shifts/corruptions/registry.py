@@ -1,4 +1,4 @@
-"""The corruptions by name; their files are found, not listed."""
+"""The registry of corruptions; their files are discovered, not listed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Work = Callable[[Picture, int, np.random.Generator], Picture]
 class Corruption:
     """A registered corruption: ``work(picture [H, W, C] in 0..1, severity 1..5, generator)``.
 
-    What it returns has the same shape; values outside of 0..1 are cut afterwards.
+    The result has the same shape; values outside 0..1 are clipped afterwards.
     """
 
     name: str
@@ -37,12 +37,12 @@ def register(name: str, *, summary: str) -> Callable[[Work], Work]:
     name : str
         Its name on the command line.
     summary : str
-        What it does to an image, in a few words.
+        Its effect on an image, in a few words.
 
     Raises
     ------
     ValueError
-        The name is taken.
+        The name is registered already.
     """
 
     def add(work: Work) -> Work:
@@ -64,7 +64,7 @@ def corruption(name: str) -> Corruption:
     Raises
     ------
     UserError
-        There is none of that name; the message lists those there are.
+        The name is unknown; the message lists the known ones.
     """
     known = corruptions()
     if name not in known:

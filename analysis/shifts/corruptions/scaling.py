@@ -1,4 +1,4 @@
-"""Parameters for 224 pixels at other sizes, and kernels as fine as a fraction of a pixel."""
+"""Scale parameters for 224 pixels to other sizes, and blur with subpixel kernels."""
 
 import numpy as np
 import numpy.typing as npt
@@ -11,27 +11,27 @@ FloatArray = npt.NDArray[np.float64]
 
 
 def length_scale(picture: Picture) -> float:
-    """Shorter side of an image over 224: what lengths in pixels are multiplied by."""
+    """Return the shorter side of an image over 224, the factor of lengths in pixels."""
     return min(picture.shape[:2]) / _REFERENCE
 
 
 def amplitude_scale(picture: Picture) -> float:
-    """Square root of the length scale: what the strength of noise per pixel is multiplied by.
+    """Return the square root of the length scale, the factor of noise per pixel.
 
-    Noise unchanged would bury a small image, in which a pixel shows more; noise averaged as an
-    image is when it shrinks would vanish. This is the geometric mean of the two, and at 32 pixels
-    close to what the same authors chose for CIFAR-10-C.
+    Unchanged noise would dominate a small image, whose pixels show more; noise averaged with
+    shrinking would vanish. This is the geometric mean of the two, and at 32 pixels close to the
+    authors' choice for CIFAR-10-C.
     """
     return float(np.sqrt(length_scale(picture)))
 
 
 def kernel_of(dy: FloatArray, dx: FloatArray, weight: FloatArray) -> FloatArray:
-    """Blur kernel that averages an image over shifts by fractions of a pixel (bilinear).
+    """Return a blur kernel that averages an image over subpixel shifts (bilinear).
 
     Parameters
     ----------
     dy, dx, weight : float arrays, shape (n,)
-        Shifts in pixels and how much each counts.
+        Shifts in pixels and their weights.
     """
     radius = int(np.ceil(max(np.abs(dy).max(), np.abs(dx).max()))) + 1
     kernel = np.zeros((2 * radius + 1, 2 * radius + 1))
@@ -44,12 +44,12 @@ def kernel_of(dy: FloatArray, dx: FloatArray, weight: FloatArray) -> FloatArray:
 
 
 def blurred(picture: Picture, kernel: FloatArray) -> Picture:
-    """Convolve every channel with a kernel, the image mirrored at its edges."""
+    """Convolve every channel with a kernel, mirroring the image at its edges."""
     return np.asarray(ndimage.convolve(picture, kernel[:, :, None], mode="reflect"))
 
 
 def gaussian_kernel(sigma: float) -> FloatArray:
-    """Isotropic Gaussian blur of any sigma, also one far below a pixel."""
+    """Return an isotropic Gaussian kernel of any sigma, also far below a pixel."""
     node = np.linspace(-3, 3, 25)
     dy, dx = np.meshgrid(node, node, indexing="ij")
     weight = np.exp(-(dy**2 + dx**2) / 2)
@@ -57,7 +57,7 @@ def gaussian_kernel(sigma: float) -> FloatArray:
 
 
 def line_kernel(radius: float, sigma: float, angle: float) -> FloatArray:
-    """Blur along a line through the pixel: weights ``exp(-t^2 / (2 sigma^2))`` for |t| <= radius.
+    """Return the kernel of a line: weights ``exp(-t^2 / (2 sigma^2))`` for |t| <= radius.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def line_kernel(radius: float, sigma: float, angle: float) -> FloatArray:
 
 
 def sampled(picture: Picture, row: FloatArray, column: FloatArray) -> Picture:
-    """Picture at fractional places [H, W] (bilinear), mirrored at its edges."""
+    """Sample an image at fractional positions [H, W] (bilinear), mirrored at its edges."""
     channels = [
         ndimage.map_coordinates(picture[:, :, c], [row, column], order=1, mode="mirror")
         for c in range(picture.shape[2])
@@ -80,7 +80,7 @@ def sampled(picture: Picture, row: FloatArray, column: FloatArray) -> Picture:
 
 
 def grid(picture: Picture) -> tuple[FloatArray, FloatArray]:
-    """Row and column of every pixel, [H, W] each."""
+    """Return row and column of every pixel, [H, W] each."""
     row, column = np.mgrid[: picture.shape[0], : picture.shape[1]]
     return row.astype(np.float64), column.astype(np.float64)
 
@@ -88,7 +88,7 @@ def grid(picture: Picture) -> tuple[FloatArray, FloatArray]:
 def fractal(
     shape: tuple[int, ...], decay: float, generator: np.random.Generator, *, ridged: bool = False
 ) -> FloatArray:
-    """Random clouds [H, W] in 0..1: octaves of smooth noise, each finer and fainter.
+    """Return random clouds [H, W] in 0..1: octaves of smooth noise, each finer and fainter.
 
     Octave k is uniform noise on a grid of 2^k + 1 cells a side, interpolated to all pixels
     (bilinear) and weighted by ``decay^-k``; the last one is about as fine as the pixels. ``ridged``
