@@ -17,7 +17,7 @@ from analysis.results import SweepResults
 from analysis.stats.classes import ALPHA
 from analysis.stats.multiple import holm
 from analysis.stats.pairs import paired_rows
-from analysis.stats.t_tests import paired, welch
+from analysis.stats.two_sample import paired, welch
 
 _NOTHING = 1e-12
 _OF_RUNS = {"top1_drop": ("top1", -1), "top5_drop": ("top5", -1), "ece_increase": ("ece", 1)}

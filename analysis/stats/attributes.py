@@ -10,7 +10,7 @@ import pandas as pd
 from analysis import schema
 from analysis.stats.excess import Groups
 from analysis.stats.multiple import benjamini_hochberg
-from analysis.stats.rank_tests import mann_whitney, van_elteren
+from analysis.stats.two_sample import mann_whitney, van_elteren
 from analysis.stats.votes import BoolArray, FloatArray, IntArray
 
 RESAMPLES = 1000

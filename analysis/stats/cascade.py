@@ -57,10 +57,9 @@ def cascade_table(
     -------
     DataFrame
         Columns ``schema.CASCADE_COLUMNS``, a row a share. ``threshold`` is the mean over runs (null
-        where none or all are sent),
-        ``share_sent_found`` the share that is sent on the test half: more than asked for where many
-        answers are equally certain. ``mean_latency_ms`` and ``mean_bytes_read`` are those of the
-        compressed model plus the found share of dense.
+        where none or all are sent), ``share_sent_found`` the share that is sent on the test half:
+        more than ``share_sent`` where many answers are equally certain. ``mean_latency_ms`` and
+        ``mean_bytes_read`` are those of the compressed model plus that share of dense.
 
     Notes
     -----

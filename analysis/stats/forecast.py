@@ -1,4 +1,4 @@
-"""Which images compression will cost, ranked from dense runs alone; how well that is known."""
+"""Forecast of the images that compression forgets, from dense runs alone, and its skill."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ _NORMAL = 1.959963984540054
 
 
 def halves_of_images(n: int) -> BoolArray:
-    """Which of N images choose, the others judge: a fixed random half, bool (N,).
+    """Draw the half of N images that chooses, a fixed random one, bool (N,); the others judge.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Scalars of a variant beside the same scalars that seeds alone make: half against half."""
+"""Scalars of a variant beside those that seeds alone make: half of the runs against half."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class Runs:
     n_train: IntArray | None
 
     def half(self, rows: Rows, modal: IntArray) -> Half:
-        """Return some of the runs.
+        """Select runs.
 
         Parameters
         ----------

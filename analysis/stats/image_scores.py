@@ -1,7 +1,7 @@
-"""Scores of how doubtful an image is, from models that know nothing of compression.
+"""Scores of how doubtful an image is, from dense runs alone.
 
-All are larger where an image is harder: less certain, less typical, its label less likely, its
-class rarer in training.
+All are larger for harder images: less certain, less typical, with a less likely label or a class
+that is rarer in training.
 """
 
 from dataclasses import dataclass
@@ -77,7 +77,7 @@ def runs_scores(
 def label_suspicion(
     prediction: IntArray, confidence: FloatArray, true_confidence: FloatArray, label: IntArray
 ) -> FloatArray:
-    """Whether one run suspects each label, 0 or 1, shape (N,): confident learning.
+    """Label suspicion by one run, 0 or 1, shape (N,): confident learning.
 
     With ``t_j`` the mean confidence in class j over the images labelled j: 1 where another class
     than the label is predicted with a confidence above its own t. NaN where nothing is known.

@@ -135,7 +135,7 @@ class Jackknife:
 
     ``moved`` holds, of each population of runs (of both together where they are paired), an array
     [K, n]: the mean over the splits of ``half_i - floor_i`` without that run, less that with all.
-    ``floors`` has the moves of ``floor_i`` alone, where they were asked for.
+    ``floors`` has the moves of ``floor_i`` alone, or is None.
     """
 
     moved: tuple[FloatArray, ...]

@@ -251,7 +251,7 @@ WORDS: dict[SingleOrder, str] = {
 
 
 def single_order(images: pd.DataFrame) -> tuple[SingleOrder, npt.NDArray[np.float64]]:
-    """Say what images are sorted by, and how large that is, the largest first, NaN last.
+    """Return the name and the values of the key to sort images by, largest first, NaN last.
 
     ``dense_true_confidence - true_confidence``, -1..1; where that is not known of any image, the
     confidence of dense in what it predicts, 0..1: what it was surest of comes first. Where no

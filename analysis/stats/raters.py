@@ -57,7 +57,7 @@ def cohen_kappa(
     -------
     Agreement
         ``coefficient`` is None where no image was rated by both, and where both gave one and the
-        same category to all: ``p_e`` is 1 then and nothing can be said beyond chance. Resamples in
+        same category to all: ``p_e`` is 1 then, and agreement beyond chance undefined. Resamples in
         which that happens are left out.
 
     Notes
@@ -100,8 +100,7 @@ def krippendorff_alpha(
     ----------
     ratings : integer array, shape (R, I)
         Category that each rater gave to each image, 0..C-1; -1 where none was given. Any number of
-        raters, each with any images; images with fewer than two ratings say nothing of agreement
-        and are left out.
+        raters, each with any images; images with fewer than two ratings are left out.
     n_resamples : int
         Bootstrap resamples of the images, from a fixed random seed, for the percentile interval.
     n_categories : int
@@ -111,7 +110,7 @@ def krippendorff_alpha(
     -------
     Agreement
         ``coefficient`` is None where no image has two ratings, and where all ratings are of one
-        category (D_e = 0): without variation nothing can be said. Resamples in which that happens
+        category (D_e = 0): without variation alpha is undefined. Resamples in which that happens
         are left out.
 
     Notes
@@ -299,9 +298,9 @@ def draw_study(
         PIEs of the variant and of one split of the dense runs; ``aa_pie`` None where the dense runs
         cannot be split.
     usable : callable
-        Tells which of some images can be shown; asked of no more than it takes.
+        Returns which of some image ids can be shown; called with no more of them than needed.
     seed : int
-        Of the drawing: the same gives the same images.
+        Random seed of the draw.
     size : int
         Images of the study.
     """
@@ -336,7 +335,7 @@ def draw_practice(
     taken : sequence of int
         Images of the study.
     usable : callable
-        Tells which of some images can be shown.
+        Returns which of some image ids can be shown.
     size : int
         Images to draw; fewer where there are fewer.
     seed : int
@@ -366,12 +365,12 @@ def rater_order(images: Sequence[int], *, seed: int, rater: str) -> Ids:
 
 
 def _some(generator: np.random.Generator, ids: IntArray, size: int, usable: Usable) -> Ids:
-    """Draw ``size`` of the ids that are usable, or all; asked in the order of the drawing."""
+    """Draw ``size`` of the ids that are usable, or all of these."""
     order = generator.permutation(ids).astype(np.int64)
     found: list[int] = []
     for start in range(0, len(order), size):
-        asked = order[start : start + size]
-        found += asked[usable(asked)].tolist()
+        batch = order[start : start + size]
+        found += batch[usable(batch)].tolist()
         if len(found) >= size:
             break
     return np.sort(np.array(found[:size], np.int64))

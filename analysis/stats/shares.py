@@ -10,8 +10,8 @@ _Z = 1.959963984540054
 def wilson(count: IntArray | FloatArray, n: float) -> tuple[FloatArray, FloatArray]:
     """95 % interval of a share ``count / n``, 0..1, by Wilson's score; shapes of ``count``.
 
-    ``(p + z^2/2n +- z sqrt(p (1 - p)/n + z^2/4n^2)) / (1 + z^2/n)``: it stays within 0..1 and says
-    something where ``count`` is 0 or n. NaN where n is 0. Source: Wilson 1927.
+    ``(p + z^2/2n +- z sqrt(p (1 - p)/n + z^2/4n^2)) / (1 + z^2/n)``: it stays within 0..1 and has
+    a width where ``count`` is 0 or n. NaN where n is 0. Source: Wilson 1927.
 
     Parameters
     ----------
