@@ -63,9 +63,9 @@ def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
 def run_report(options: argparse.Namespace, cache: Cache) -> int:
     """Write the report and say where it lies and what is missing."""
     from analysis.report import write_report
-    from analysis.report.asked import Asked, chosen_sections
+    from analysis.report.contents import Contents, chosen_sections
 
-    asked = Asked(
+    contents = Contents(
         sections=chosen_sections(options.section),
         budget=read_budget(options.budget) if options.budget else None,
         has_details=options.details,
@@ -80,7 +80,7 @@ def run_report(options: argparse.Namespace, cache: Cache) -> int:
             overwrite=options.overwrite,
             progress=bars,
             preset=preset_of(options),
-            asked=asked,
+            contents=contents,
         )
     print(
         f"{written.page}: {size(written.n_bytes)}, {written.n_figures} figures, "
