@@ -1,4 +1,4 @@
-"""Verbs that write results: export, figure, share, report, check."""
+"""Verbs that write results: ``export``, ``figure``, ``share`` and ``check``."""
 
 import argparse
 import sys
@@ -13,7 +13,7 @@ import pandas as pd
 from analysis.budgets import FORMATS, check, is_held, read_budget, written
 from analysis.cli.console import ProgressBars, tell, write_data
 from analysis.cli.options import add_options, preset_of
-from analysis.cli.remedy_layers import missing
+from analysis.cli.remedy import missing
 from analysis.errors import UserError
 from analysis.export import Chosen, choose, formats, share, sharing_format, wording_of
 from analysis.export.selection import POPULATIONS
@@ -29,8 +29,8 @@ from analysis.store.tabular import to_csv, write_table
 _CHECK_ABOUT = """\
 Compare a sweep with a budget in TOML: overall top-1 drop, the largest drop of a class, PIEs \
 beyond seed noise, gaps of subgroups, size. Exit status 0: within the budget; 1: a breach, or a \
-limit that could not be tested; 2: the budget or the sweep cannot be used. docs/ci.md says what a \
-budget holds."""
+limit that could not be tested; 2: the budget or the sweep cannot be used. docs/ci.md describes \
+budgets."""
 
 
 def _add_check(verbs: Any, common: argparse.ArgumentParser) -> None:
@@ -42,21 +42,19 @@ def _add_check(verbs: Any, common: argparse.ArgumentParser) -> None:
         description=_CHECK_ABOUT,
     )
     parser.add_argument("sweep", metavar="SWEEP")
-    parser.add_argument("--budget", metavar="FILE.toml", required=True, help="docs/ci.md says how")
+    parser.add_argument("--budget", metavar="FILE.toml", required=True, help="see docs/ci.md")
     parser.add_argument(
-        "--variant", metavar="ID", action="append", help="this variant alone (repeatable)"
+        "--variant", metavar="ID", action="append", help="only this variant (repeatable)"
     )
     parser.add_argument(
         "--ties", choices=TIE_RULES, default="confidence", help="how tied modal labels are broken"
     )
-    parser.add_argument(
-        "--format", choices=FORMATS, default="text", help="how the table is written"
-    )
+    parser.add_argument("--format", choices=FORMATS, default="text", help="format of the table")
     parser.set_defaults(run=run_check)
 
 
 def run_check(options: argparse.Namespace, cache: Cache) -> int:
-    """Print the table of limits; 1 where the budget is not held."""
+    """Print the table of limits; return 1 if the budget is not met."""
     budget = read_budget(options.budget)
     results = SweepResults(cache.existing(options.sweep), ties=options.ties)
     verdicts = check(results, budget, options.variant)
@@ -69,7 +67,7 @@ def _add_export(verbs: Any, common: argparse.ArgumentParser) -> None:
     export = verbs.add_parser("export", parents=[common], help="write a table of a sweep")
     export.add_argument("sweep", metavar="SWEEP")
     export.add_argument("table", metavar="TABLE", choices=list(TABLES), help=", ".join(TABLES))
-    export.add_argument("--variant", metavar="ID", help="the rows of one variant alone")
+    export.add_argument("--variant", metavar="ID", help="only the rows of one variant")
     export.add_argument(
         "--ties", choices=TIE_RULES, default="confidence", help="how tied modal labels are broken"
     )
@@ -81,7 +79,7 @@ def _add_export(verbs: Any, common: argparse.ArgumentParser) -> None:
         metavar="ATTRIBUTE[,ATTRIBUTE]",
         help="attributes, attribute-deciles, attribute-pairs, numeric-attributes, subgroups: one "
         "attribute alone; attributes, subgroups: several for the intersections of their values "
-        "(default: every attribute by itself)",
+        "(default: every attribute on its own)",
     )
     export.add_argument(
         "--positive",
@@ -141,8 +139,7 @@ def _table(results: SweepResults, options: argparse.Namespace) -> pd.DataFrame:
 
 
 _FIGURE_ABOUT = """\
-Draw one figure of a sweep as it stands in its report. Without a name the figures there are get \
-listed, one a line."""
+Draw one figure of a sweep as in its report. Without a name, list all figures, one a line."""
 
 
 def _add_figure(verbs: Any, common: argparse.ArgumentParser) -> None:
@@ -155,10 +152,10 @@ def _add_figure(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out",
         metavar="FILE",
-        help="NAME.svg, .png, .pdf, .html, .json, or .csv for what it draws (default: FIGURE.svg)",
+        help="NAME.svg, .png, .pdf, .html, .json, or .csv for its data (default: FIGURE.svg)",
     )
     parser.add_argument(
-        "--variant", metavar="ID", action="append", help="this variant alone (repeatable)"
+        "--variant", metavar="ID", action="append", help="only this variant (repeatable)"
     )
     parser.add_argument(
         "--ties", choices=TIE_RULES, default="confidence", help="how tied modal labels are broken"
@@ -168,7 +165,7 @@ def _add_figure(verbs: Any, common: argparse.ArgumentParser) -> None:
 
 
 def run_figure(options: argparse.Namespace, cache: Cache) -> int:
-    """Draw one figure into a file, or list those there are."""
+    """Draw one figure into a file, or list all figures."""
     from analysis.figures.drawn import drawn_data
     from analysis.figures.files import FORMATS as PICTURES
     from analysis.figures.files import csv_bytes, figure_bytes
@@ -212,9 +209,9 @@ def run_figure(options: argparse.Namespace, cache: Cache) -> int:
 
 
 _SHARE_ABOUT = """\
-Set images of a sweep out for other tools: PIEs by falling vote distance, of single models (one \
-run a variant) by falling confidence lost in the true class, or those named. The file or folder \
-appears whole or not at all."""
+Export images of a sweep for other tools: PIEs by falling vote distance, for single models (one \
+run a variant) by falling confidence lost in the true class, or named images. The file or folder \
+is written completely or not at all."""
 
 
 def _add_share(verbs: Any, common: argparse.ArgumentParser) -> None:
@@ -235,18 +232,18 @@ def _add_share(verbs: Any, common: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--population", choices=POPULATIONS, help="which images (default: pies)")
     parser.add_argument(
-        "--kind", choices=KINDS, action="append", help="this kind of PIE (repeatable)"
+        "--kind", choices=KINDS, action="append", help="only this kind of PIE (repeatable)"
     )
     parser.add_argument(
         "--class", dest="classes", metavar="NAME", action="append",
-        help="images of this true class (repeatable)",
+        help="only images of this true class (repeatable)",
     )  # fmt: skip
     parser.add_argument(
         "--images", metavar="ID[,ID]", help="these images in this order instead, by image_id"
     )
-    parser.add_argument("--limit", metavar="N", type=int, help="the first N of them alone")
+    parser.add_argument("--limit", metavar="N", type=int, help="only the first N of them")
     parser.add_argument(
-        "--per-class", metavar="N", type=int, help="the first N of each true class alone"
+        "--per-class", metavar="N", type=int, help="only the first N of each true class"
     )
     add_options(parser, FigurePreset)
     parser.add_argument(
@@ -260,7 +257,7 @@ def _add_share(verbs: Any, common: argparse.ArgumentParser) -> None:
 
 
 def run_share(options: argparse.Namespace, cache: Cache) -> int:
-    """Write the images and say what was written."""
+    """Write the images and describe them."""
     results = SweepResults(cache.existing(options.sweep), ties=options.ties)
     variant_id = options.variant or results.default_variant()
     if variant_id is None:
@@ -283,7 +280,7 @@ def run_share(options: argparse.Namespace, cache: Cache) -> int:
 def _chosen(
     options: argparse.Namespace, results: SweepResults, variant_id: str
 ) -> tuple[npt.NDArray[np.int64], str]:
-    """Image ids in order, and how they were chosen."""
+    """Return image ids in order, and a description of the choice."""
     if options.limit is not None and options.limit < 1:
         raise UserError(f"--limit {options.limit}: expected 1 or more")
     each = options.per_class
@@ -298,7 +295,7 @@ def _chosen(
             )
         image_ids, words = _named(options.images), "image by image"
     else:
-        # The variant is checked before its table is asked for.
+        # Check the variant before its table is computed.
         Chosen(results, variant_id, np.empty(0, np.int64))
         rule: dict[str, Any] = {"population": population, "kinds": kinds, "classes": classes}
         image_ids = choose(results, variant_id, **rule, per_class=each)

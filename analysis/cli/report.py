@@ -1,4 +1,4 @@
-"""The verb that writes a report."""
+"""The verb ``report``, which writes a report."""
 
 import argparse
 import sys
@@ -37,31 +37,33 @@ def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--title", help="heading of the page (default: after the sweep)")
     parser.add_argument(
-        "--variant", metavar="ID", action="append", help="this variant alone (repeatable)"
+        "--variant", metavar="ID", action="append", help="only this variant (repeatable)"
     )
     parser.add_argument(
         "--ties", choices=TIE_RULES, default="confidence", help="how tied modal labels are broken"
     )
     parser.add_argument(
-        "--overwrite", action="store_true", help="also into a folder with other files, which stay"
+        "--overwrite",
+        action="store_true",
+        help="accept a folder with other files, which stay",
     )
     add_options(parser, FigurePreset)
     parser.add_argument(
         "--section", metavar="NAME", action="append",
-        help=f"this section alone, after the verdict (repeatable): {', '.join(SECTIONS)}",
+        help=f"only this section, after the verdict (repeatable): {', '.join(SECTIONS)}",
     )  # fmt: skip
     parser.add_argument(
-        "--budget", metavar="FILE", help="limits that the verdict holds the sweep against (TOML)"
+        "--budget", metavar="FILE", help="limits that the verdict checks the sweep against (TOML)"
     )
     parser.add_argument(
         "--details", action="store_true",
-        help="also what is left out: names of raters, times, paths of this machine",
+        help="include private details: names of raters, times, paths of this machine",
     )  # fmt: skip
     parser.set_defaults(run=run_report)
 
 
 def run_report(options: argparse.Namespace, cache: Cache) -> int:
-    """Write the report and say where it lies and what is missing."""
+    """Write the report; print its path, size and omissions."""
     from analysis.report import write_report
     from analysis.report.contents import Contents, chosen_sections
 
