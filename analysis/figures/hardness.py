@@ -44,12 +44,12 @@ def pie_accuracy_info(summary: pd.DataFrame) -> PieAccuracyInfo:
     variants = variants.assign(dense_top1_mean=dense_top1.iloc[0] if len(dense_top1) else None)
     points = []
     for place, row in enumerate(variants.to_dict("records")):
-        found = [("A/A PIEs", "dense", row["dense_top1_on_aa_pies"])]
+        values = [("A/A PIEs", "dense", row["dense_top1_on_aa_pies"])]
         for images, (dense, variant, _, _) in _ACCURACY_SETS.items():
-            found += [(images, "dense", row[dense]), (images, "variant", row[variant])]
+            values += [(images, "dense", row[dense]), (images, "variant", row[variant])]
         points += [
             (row[schema.VARIANT_ID], place, images, population, float(value))
-            for images, population, value in found
+            for images, population, value in values
             if not pd.isna(value)
         ]
     columns = [schema.VARIANT_ID, "place", "images", "population", "accuracy"]

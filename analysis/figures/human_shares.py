@@ -1,4 +1,4 @@
-"""What people said of PIEs, of A/A PIEs and of non-PIEs of the same classes."""
+"""Shares of human labels among PIEs, A/A PIEs and non-PIEs of the same classes."""
 
 import pandas as pd
 import plotly.graph_objects as go

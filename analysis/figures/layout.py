@@ -1,4 +1,4 @@
-"""The words around a figure and the room they need, at the width that it is drawn at."""
+"""The texts around a figure, and the room they need at its width."""
 
 import html
 import re
@@ -44,7 +44,7 @@ _NUMBER = re.compile(r"[-+−]?[\d.,]+( ?%)?")
 
 @dataclass(frozen=True)
 class Words:
-    """The words around a figure: ``title`` says the quantity, ``x`` and ``y`` the units.
+    """The texts around a figure: ``title`` names the quantity, ``x`` and ``y`` the units.
 
     ``title`` is escaped already; ``subtitle`` and ``note`` are plain text and are escaped here.
     """
@@ -65,7 +65,7 @@ def compose(
     top_labels: int = 0,
     bottom_labels: int = 24,
 ) -> go.Figure:
-    """Give a figure its words and margins, with room for each so that none covers another.
+    """Add the texts and margins of a figure, so that none covers another.
 
     What it takes to lay it out at another width is kept in ``layout.meta`` for :func:`fit`.
 
@@ -107,7 +107,7 @@ def fit(
     note: bool = True,
     smallest: int = _NOTE,
 ) -> go.Figure:
-    """Return a copy of a composed figure, laid out anew for a width; of any other, of that width.
+    """Return a copy of a figure for another width; a composed one is laid out again.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def words_of(figure: go.Figure) -> dict[str, str]:
 
 
 def bare(figure: go.Figure) -> go.Figure:
-    """Return a copy without the words around it, for a page that writes and wraps them itself.
+    """Return a copy without the texts around it, for a page that writes them itself.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def bare(figure: go.Figure) -> go.Figure:
 
 
 def _laid_out(figure: go.Figure, width: float, *, smallest: int = _NOTE) -> go.Figure:
-    """Set words, margins and height for a width."""
+    """Set texts, margins and height for a width."""
     meta = dict(figure.layout.meta)
     words, rows = Words(**meta["words"]), meta["rows"]
     room = width - 2 * _EDGE
@@ -224,7 +224,7 @@ def _heading(head: list[str], lines: list[str], size: int) -> dict[str, Any]:
 
 
 def _within(labels: list[str], width: float) -> list[str]:
-    """Cut escaped labels further, so that the longest leaves the plot its room."""
+    """Cut escaped labels further, so that the longest leaves room for the plot."""
     if label_width(labels) <= width:
         return labels
     plain = [html.unescape(label) for label in labels]
@@ -246,7 +246,7 @@ def _name_axes(figure: go.Figure, titles: list[str], width: float) -> int:
 
 
 def _turned(figure: go.Figure, width: float) -> int:
-    """Keep labels at places of their own apart: of numbers some are left out, names are turned.
+    """Keep tick labels apart: leave some numbers out, rotate names.
 
     Returns the height that turned names take beyond one line.
     """
@@ -271,7 +271,7 @@ def _turned(figure: go.Figure, width: float) -> int:
 
 
 def _spanned(axis: Any, n: int) -> float:
-    """Into how many steps between its labels the axis would be divided."""
+    """Number of steps between labels that the axis would have."""
     if not axis.range or n < 2:
         return n
     step = (axis.tickvals[-1] - axis.tickvals[0]) / (n - 1)
@@ -279,7 +279,7 @@ def _spanned(axis: Any, n: int) -> float:
 
 
 def _enlarge(figure: go.Figure, smallest: int) -> None:
-    """Bring letters that are smaller than the smallest allowed to its size."""
+    """Enlarge letters to the smallest size allowed."""
     for one in (*figure.layout.annotations, figure.layout.xaxis, figure.layout.yaxis):
         letters = one.font if hasattr(one, "font") else one.tickfont
         if letters.size is not None and letters.size < smallest:
@@ -287,7 +287,7 @@ def _enlarge(figure: go.Figure, smallest: int) -> None:
 
 
 def empty(words: Words, reason: str) -> go.Figure:
-    """Return a figure without data: its title, its axes and a line that says why.
+    """Return a figure without data: its title, its axes and a line with the reason.
 
     Parameters
     ----------
@@ -310,7 +310,7 @@ def empty(words: Words, reason: str) -> go.Figure:
 
 
 def _name_rows(figure: go.Figure, labels: list[str], height: int) -> None:
-    """Name rows from the top, as many as there is room for; classes of one name stay apart."""
+    """Label rows from the top, as many as there is room for; classes of one name stay apart."""
     step = _step(len(labels), height)
     figure.update_yaxes(
         tickvals=list(range(0, len(labels), step)),
@@ -322,7 +322,7 @@ def _name_rows(figure: go.Figure, labels: list[str], height: int) -> None:
 
 
 def _step(n: int, height: int) -> int:
-    """Of how many rows one is named, so that the names stay apart."""
+    """Label every n-th row, so that the names stay apart: return n."""
     return -(-n * 14 // height)
 
 

@@ -1,4 +1,4 @@
-"""Not worse by more than d: what loss of recall is ruled out for each class."""
+"""Non-inferiority: upper bounds of the loss of recall of each class."""
 
 import pandas as pd
 import plotly.graph_objects as go

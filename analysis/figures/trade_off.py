@@ -1,4 +1,4 @@
-"""What compression buys and costs: size, accuracy and forgotten images, with the Pareto front."""
+"""Trade-off of size, accuracy and forgotten images, with the Pareto front."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ from analysis.figures import layout, theme
 
 
 def is_undominated(costs: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """Tell of each model whether no other is at least as good in everything and better in one.
+    """Find the Pareto front: models that no other matches in everything and beats in one.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class TradeOffInfo:
 
 
 def usual_cost(summary: pd.DataFrame) -> str:
-    """Say which cost tells the variants apart: size, or the weights kept.
+    """Return the cost in which the variants differ: size, or the weights kept.
 
     Pruned weights are stored with their zeros, so most pruned variants are as large as dense; where
     fewer sizes than shares of weights differ, the weights kept are what compression buys.
