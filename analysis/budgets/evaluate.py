@@ -69,7 +69,7 @@ def check(
     for name in (*budget.variants, *(variant_ids or ())):
         manifest.variant(name)
         if name == DENSE_ID:
-            raise UserError("'dense' is what the budget is compared with; name another variant")
+            raise UserError("'dense' is the baseline of the budget; name a compressed variant")
     if DENSE_ID not in results.variant_ids:
         raise UserError(f"sweep '{manifest.name}' has no dense run done, so nothing can be checked")
     variants = variant_ids or [v.variant_id for v in manifest.variants if v.variant_id != DENSE_ID]

@@ -66,7 +66,7 @@ def _add_cache_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
                 "--results", action="store_true", help="the summary of all variants, as Markdown"
             )
         parser.set_defaults(run=run)
-    rename = verbs.add_parser("rename", parents=[common], help="give a sweep another name")
+    rename = verbs.add_parser("rename", parents=[common], help="rename a sweep")
     rename.add_argument("sweep", metavar="SWEEP")
     rename.add_argument("new", metavar="NEW")
     rename.set_defaults(run=run_rename)
@@ -165,7 +165,7 @@ def run_show(options: argparse.Namespace, cache: Cache) -> int:
 
 
 def run_rename(options: argparse.Namespace, cache: Cache) -> int:
-    """Give a sweep another name."""
+    """Rename a sweep."""
     cache.rename(options.sweep, options.new)
     return 0
 
@@ -214,7 +214,7 @@ def _finish(folder: SweepFolder) -> None:
 _ABOUT = """\
 Join the columns of a table to the test images of a sweep, as meta_* columns: labels of people, \
 attributes, places. Rows are matched by the column image_id, or by path (also \
-called file_name, filename, file, filepath or image) where there is none, by the longest tail that \
+called file_name, filename, file, filepath or image) if there is none, by the longest tail that \
 one image has; images without a row get no value. The columns can then be filtered by, exported \
 and compared: python -m analysis export SWEEP attributes."""
 

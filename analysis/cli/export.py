@@ -1,4 +1,4 @@
-"""Verbs that write results: ``export``, ``figure``, ``share`` and ``check``."""
+"""Verbs that write results: ``export``, ``figure``, ``share``, ``report`` and ``check``."""
 
 import argparse
 import sys
@@ -12,7 +12,8 @@ import pandas as pd
 
 from analysis.budgets import FORMATS, check, is_held, read_budget, written
 from analysis.cli.console import ProgressBars, tell, write_data
-from analysis.cli.options import add_options, preset_of
+from analysis.cli.next_steps import default_cache
+from analysis.cli.options import add_options, add_ties, preset_of
 from analysis.cli.remedy import missing
 from analysis.errors import UserError
 from analysis.export import Chosen, choose, formats, share, sharing_format, wording_of
@@ -20,11 +21,12 @@ from analysis.export.selection import POPULATIONS
 from analysis.figures.preset import FigurePreset
 from analysis.filesystem.atomic import replacing
 from analysis.presentation.formatting import count, size
+from analysis.presentation.sections import SECTIONS
 from analysis.results import TABLES, SweepResults
 from analysis.stats.pie import KINDS
-from analysis.stats.votes import TIE_RULES
 from analysis.store import Cache
 from analysis.store.tabular import to_csv, write_table
+from analysis.sweep.command import naming_cache
 
 _CHECK_ABOUT = """\
 Compare a sweep with a budget in TOML: overall top-1 drop, the largest drop of a class, PIEs \
@@ -46,9 +48,7 @@ def _add_check(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--variant", metavar="ID", action="append", help="only this variant (repeatable)"
     )
-    parser.add_argument(
-        "--ties", choices=TIE_RULES, default="confidence", help="how tied modal labels are broken"
-    )
+    add_ties(parser)
     parser.add_argument("--format", choices=FORMATS, default="text", help="format of the table")
     parser.set_defaults(run=run_check)
 
@@ -68,9 +68,7 @@ def _add_export(verbs: Any, common: argparse.ArgumentParser) -> None:
     export.add_argument("sweep", metavar="SWEEP")
     export.add_argument("table", metavar="TABLE", choices=list(TABLES), help=", ".join(TABLES))
     export.add_argument("--variant", metavar="ID", help="only the rows of one variant")
-    export.add_argument(
-        "--ties", choices=TIE_RULES, default="confidence", help="how tied modal labels are broken"
-    )
+    add_ties(export)
     export.add_argument(
         "--out", metavar="FILE", help=".csv, .parquet or .json (default: CSV to standard output)"
     )
@@ -157,9 +155,7 @@ def _add_figure(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--variant", metavar="ID", action="append", help="only this variant (repeatable)"
     )
-    parser.add_argument(
-        "--ties", choices=TIE_RULES, default="confidence", help="how tied modal labels are broken"
-    )
+    add_ties(parser)
     add_options(parser, FigurePreset)
     parser.set_defaults(run=run_figure)
 
@@ -246,9 +242,7 @@ def _add_share(verbs: Any, common: argparse.ArgumentParser) -> None:
         "--per-class", metavar="N", type=int, help="only the first N of each true class"
     )
     add_options(parser, FigurePreset)
-    parser.add_argument(
-        "--ties", choices=TIE_RULES, default="confidence", help="how tied modal labels are broken"
-    )
+    add_ties(parser)
     parser.add_argument(
         "--out", metavar="FILE|DIR", required=True,
         help="a file with the format's suffix; of formats with several files .zip or a new folder",
@@ -315,7 +309,82 @@ def _named(text: str) -> npt.NDArray[np.int64]:
         raise UserError(f"--images {text[:80]}: expected image ids such as 3,17,4") from None
 
 
+_REPORT_ABOUT = """\
+Write a sweep as one self-contained HTML page that opens offline and prints (index.html), every \
+figure as PNG, SVG and PDF (figures/) and every table as CSV (tables/). The page begins with a \
+verdict; names of raters, times and paths of this machine are left out."""
+
+
+def _add_report(verbs: Any, common: argparse.ArgumentParser) -> None:
+    """Add the verb to the parser."""
+    parser = verbs.add_parser(
+        "report",
+        parents=[common],
+        help="one HTML page, every figure as a file, every table as CSV",
+        description=_REPORT_ABOUT,
+    )
+    parser.add_argument("sweep", metavar="SWEEP")
+    parser.add_argument(
+        "--out", metavar="DIR", required=True, help="a new or empty folder, or an earlier report's"
+    )
+    parser.add_argument("--title", help="heading of the page (default: after the sweep)")
+    parser.add_argument(
+        "--variant", metavar="ID", action="append", help="only this variant (repeatable)"
+    )
+    add_ties(parser)
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="accept a folder with other files, which stay",
+    )
+    add_options(parser, FigurePreset)
+    parser.add_argument(
+        "--section", metavar="NAME", action="append",
+        help=f"only this section, after the verdict (repeatable): {', '.join(SECTIONS)}",
+    )  # fmt: skip
+    parser.add_argument(
+        "--budget", metavar="FILE", help="limits that the verdict checks the sweep against (TOML)"
+    )
+    parser.add_argument(
+        "--details", action="store_true",
+        help="include private details: names of raters, times, paths of this machine",
+    )  # fmt: skip
+    parser.set_defaults(run=run_report)
+
+
+def run_report(options: argparse.Namespace, cache: Cache) -> int:
+    """Write the report; print its path, size and omissions."""
+    from analysis.report import write_report
+    from analysis.report.contents import Contents, chosen_sections
+
+    contents = Contents(
+        sections=chosen_sections(options.section),
+        budget=read_budget(options.budget) if options.budget else None,
+        has_details=options.details,
+    )
+    results = SweepResults(cache.existing(options.sweep), ties=options.ties)
+    with ProgressBars(sys.stderr) as bars:
+        written = write_report(
+            results,
+            Path(options.out),
+            title=options.title,
+            variant_ids=options.variant,
+            overwrite=options.overwrite,
+            progress=bars,
+            preset=preset_of(options),
+            contents=contents,
+        )
+    print(
+        f"{written.page}: {size(written.n_bytes)}, {written.n_figures} figures, "
+        f"{written.n_tables} tables"
+    )
+    is_usual = options.cache == default_cache()
+    for note in written.notes:
+        print(f"note: {note if is_usual else naming_cache(note, options.cache)}")
+    return 0
+
+
 def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
     """Add the verbs to the parser."""
-    for add in (_add_export, _add_figure, _add_share, _add_check):
+    for add in (_add_export, _add_figure, _add_share, _add_report, _add_check):
         add(verbs, common)

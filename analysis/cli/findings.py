@@ -9,6 +9,7 @@ import pandas as pd
 from analysis import schema
 from analysis.cli.console import tell
 from analysis.cli.next_steps import with_cache
+from analysis.cli.options import add_ties
 from analysis.errors import UserError
 from analysis.presentation.formatting import count, one_line, percent, shortened
 from analysis.presentation.plans import plan_sentence, plan_text
@@ -16,7 +17,6 @@ from analysis.presentation.why_findings import forecast_sentence, scores_sentenc
 from analysis.presentation.why_missing import no_forecast, no_scores, no_slices
 from analysis.results import SweepResults
 from analysis.stats.forecast import SHARES
-from analysis.stats.votes import TIE_RULES
 from analysis.store import Cache
 from analysis.store.features import features_digest, words_to_make
 from analysis.store.tabular import write_table
@@ -49,12 +49,7 @@ def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
         parser = verbs.add_parser(name, parents=[common], help=text, description=about)
         parser.add_argument("sweep", metavar="SWEEP")
         parser.add_argument("--variant", metavar="ID", help="one variant (default: all)")
-        parser.add_argument(
-            "--ties",
-            choices=TIE_RULES,
-            default="confidence",
-            help="how tied modal labels are broken",
-        )
+        add_ties(parser)
         parser.add_argument(
             "--out", metavar="FILE", help="also write the table: .csv, .parquet or .json"
         )

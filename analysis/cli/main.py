@@ -19,7 +19,6 @@ from analysis.cli import (
     import_predictions,
     next_steps,
     remedy,
-    report,
     sweep,
 )
 from analysis.errors import LetheError, RunError
@@ -51,7 +50,6 @@ def build_parser(
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     groups = (
         sweep, external_models, import_predictions, features, findings, remedy, cache, export,
-        report,
     )  # fmt: skip
     for group in groups:
         group.add_verbs(verbs, common)

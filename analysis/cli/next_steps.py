@@ -38,7 +38,7 @@ def to_look_at(manifest: Manifest, cache: Cache, program: str) -> str | None:
     cache : Cache
         Cache of the sweep.
     program : str
-        The program as it was called.
+        Name of the program, as it was called.
     """
     done = {variant_id for variant_id, _, run in manifest.all_runs() if run.state == "done"}
     if not done:

@@ -8,6 +8,7 @@ from typing import Any
 from analysis.figures.preset import FigurePreset
 from analysis.filesystem.regular import read_toml
 from analysis.options import Written, check_types, options_of
+from analysis.stats.votes import TIE_RULES
 
 
 def add_options(
@@ -34,6 +35,13 @@ def add_options(
             default=argparse.SUPPRESS, **_form(one),
             **({"required": True} if one.name in required else {}),
         )  # fmt: skip
+
+
+def add_ties(parser: argparse.ArgumentParser) -> None:
+    """Add the option for the tie rule."""
+    parser.add_argument(
+        "--ties", choices=TIE_RULES, default="confidence", help="how tied modal labels are broken"
+    )
 
 
 def _form(one: Written) -> dict[str, Any]:

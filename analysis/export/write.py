@@ -137,7 +137,7 @@ def _put(folder: Path, name: str, content: bytes) -> str:
 def _new_folder(out: Path) -> Iterator[Path]:
     """Yield a temporary folder that becomes ``out`` at the end."""
     if exists(out) and (not is_dir(out) or any(out.iterdir())):
-        raise UserError(f"--out {out} is there already; name a new folder, or a file FILE{_ZIP}")
+        raise UserError(f"--out {out} exists already; name a new folder, or a file FILE{_ZIP}")
     if not out.name:
         raise UserError(f"--out {out}: name the folder itself")
     with folders.filled(out) as aside:

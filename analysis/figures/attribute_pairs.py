@@ -34,7 +34,7 @@ def attribute_pairs(rows: pd.DataFrame, *, note: str = "") -> go.Figure:
     Returns
     -------
     Figure
-        ``customdata`` of every marker begins with attribute and value as they are in the data.
+        ``customdata`` of every marker begins with the unescaped attribute and value.
 
     Raises
     ------

@@ -121,7 +121,7 @@ def class_heatmap(classes: pd.DataFrame, *, value: str | None = None, note: str 
     Returns
     -------
     Figure
-        ``customdata`` of every cell begins with class name and variant as they are in the data.
+        ``customdata`` of every cell begins with the unescaped class name and variant.
     """
     info = class_heatmap_info(classes, value=value)
     quantity = _NAMES.get(info.value, info.value.replace("_", " ").capitalize())

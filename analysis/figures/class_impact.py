@@ -157,7 +157,7 @@ def class_impact(
     Returns
     -------
     Figure
-        ``customdata`` of bars and markers begins with the class name as it is in the data.
+        ``customdata`` of bars and markers begins with the unescaped class name.
     """
     info = class_impact_info(classes, rule=rule, sort=sort, top=top)
     title = f"{_TITLE}, {layout.short(info.variant_id, _NAME)}" if info.variant_id else _TITLE

@@ -28,7 +28,7 @@ def human_shares(shares: pd.DataFrame, *, note: str = "") -> go.Figure:
     Returns
     -------
     Figure
-        ``customdata`` of every marker begins with category and group as they are in the data.
+        ``customdata`` of every marker begins with the unescaped category and group.
 
     Raises
     ------

@@ -42,7 +42,7 @@ def culprit_layers(rows: pd.DataFrame, *, note: str = "") -> go.Figure:
     Returns
     -------
     Figure
-        ``customdata`` of every marker begins with the layer as it is in the data.
+        ``customdata`` of every marker begins with the unescaped layer.
 
     Raises
     ------

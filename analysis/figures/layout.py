@@ -112,7 +112,7 @@ def fit(
     Parameters
     ----------
     figure : Figure
-        Left as it is.
+        Not modified.
     width : float
         Pixels, at letters of 12 px.
     title, subtitle, note : bool
@@ -150,7 +150,7 @@ def bare(figure: go.Figure) -> go.Figure:
     Parameters
     ----------
     figure : Figure
-        Left as it is.
+        Not modified.
     """
     made = fit(figure, _NARROW, title=False, subtitle=False, note=False)
     if made.layout.meta:

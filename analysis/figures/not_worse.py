@@ -40,7 +40,7 @@ def not_worse(classes: pd.DataFrame, *, margin: float = 0.02, note: str = "") ->
     Returns
     -------
     Figure
-        ``customdata`` of every marker begins with the class name as it is in the data.
+        ``customdata`` of every marker begins with the unescaped class name.
     """
     variant_id = str(classes[schema.VARIANT_ID].iloc[0]) if len(classes) else ""
     title = f"{_TITLE}, {layout.short(variant_id, _NAME)}" if variant_id else _TITLE

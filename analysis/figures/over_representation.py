@@ -60,7 +60,7 @@ def over_representation(attributes: pd.DataFrame, *, note: str = "") -> go.Figur
     Returns
     -------
     Figure
-        ``customdata`` of every marker begins with attribute and value as they are in the data.
+        ``customdata`` of every marker begins with the unescaped attribute and value.
     """
     info = over_representation_info(attributes)
     title = f"{_TITLE}, {layout.short(info.variant_id, _NAME)}" if info.variant_id else _TITLE

@@ -39,7 +39,7 @@ def risk_difference(rows: pd.DataFrame, *, note: str = "") -> go.Figure:
     Returns
     -------
     Figure
-        ``customdata`` of every marker begins with attribute and value as they are in the data.
+        ``customdata`` of every marker begins with the unescaped attribute and value.
 
     Raises
     ------

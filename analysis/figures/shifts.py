@@ -192,7 +192,7 @@ def robustness_heatmap(table: pd.DataFrame, *, metric: str = "top1", note: str =
     Returns
     -------
     Figure
-        ``customdata`` of every cell begins with shift and variant as they are in the data.
+        ``customdata`` of every cell begins with the unescaped shift and variant.
     """
     info = robustness_info(table, metric=metric)
     title = f"{_NAMES[metric]} kept under shifts, against dense"
@@ -274,7 +274,7 @@ def shift_pairs_info(table: pd.DataFrame, clean: pd.DataFrame) -> ShiftGrid:
     table : DataFrame
         The shift-pairs table.
     clean : DataFrame
-        The pairs table: the test images as they are, as a first row ``clean`` without q.
+        The pairs table: the clean test images, as a first row ``clean`` without q.
     """
     first = clean[clean[schema.VARIANT_ID].isin(table[schema.VARIANT_ID])]
     rows = pd.concat([first.assign(**{schema.SHIFT: CLEAN}), table], ignore_index=True)
@@ -285,7 +285,7 @@ def shift_pairs_heatmap(table: pd.DataFrame, clean: pd.DataFrame, *, note: str =
     """Draw shift x variant: top-1 accuracy minus that of dense, of one model each.
 
     Marks as in :func:`robustness_heatmap`, of McNemar's exact test over images. The first row are
-    the test images as they are.
+    the clean test images.
 
     Parameters
     ----------
@@ -299,7 +299,7 @@ def shift_pairs_heatmap(table: pd.DataFrame, clean: pd.DataFrame, *, note: str =
     Returns
     -------
     Figure
-        ``customdata`` of every cell begins with shift and variant as they are in the data.
+        ``customdata`` of every cell begins with the unescaped shift and variant.
     """
     title = "Top-1 accuracy under shifts, minus that of dense"
     if table.empty:

@@ -138,7 +138,7 @@ def dress(figure: go.Figure, ground: Ground) -> go.Figure:
     Parameters
     ----------
     figure : Figure
-        Left as it is.
+        Not modified.
     ground : {"white", "light", "dark"}
         What the figure stands on.
     """

@@ -65,7 +65,7 @@ def gathered(
             rows[start : start + len(part)] = part
             start += len(part)
         if rows is None or start != n_images:
-            raise RunError(f"features of {start:,} images where there are {n_images:,}")
+            raise RunError(f"features of {start:,} images instead of {n_images:,}")
         return reduced(rows, about)
 
 

@@ -27,7 +27,7 @@ def of_classes(
     classes : DataFrame
         Its rows of the classes table.
     spread_p : float
-        p of the Q test that the classes differ; NaN where it is not known.
+        p of the Q test that the classes differ; NaN if unknown.
     has_seeds : bool
         Whether other seeds are in the tests; with one run a variant they are not.
     alpha : float

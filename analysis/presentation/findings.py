@@ -193,7 +193,7 @@ def beyond_noise(variants: pd.DataFrame, *, alpha: float = ALPHA, is_pending: bo
     """Name the variants that make more or fewer PIEs than seeds alone, for other seeds.
 
     A finding rests on the permutation test over runs, Holm-corrected over the variants; intervals
-    of the excess, over runs and images, stand beside it.
+    of the excess, over runs and images, are shown beside it.
 
     Parameters
     ----------

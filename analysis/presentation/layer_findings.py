@@ -51,7 +51,7 @@ def layers_sentence(table: pd.DataFrame) -> str:
     )
     if best["k"] > 1:
         sentence += f"; {_restored(best)}"
-    return f"{sentence}. The intervals are over other images, of these models as they are."
+    return f"{sentence}. The intervals are over other images, for these models."
 
 
 def _restored(row: Any) -> str:

@@ -98,8 +98,7 @@ def _excess_cell(row: dict[Any, Any]) -> str:
 
 PAIR_HELP = {
     "Top-1, points": "Change of top-1 accuracy against dense, in percentage points.",
-    "95 % interval": "Of that change, over images, with these two models as they are (Bonett and "
-    "Price 2012).",
+    "95 % interval": "Of that change, over images, with these two models (Bonett and Price 2012).",
     "McNemar's p": "Exact test over the images that flip, for each model on its own.",
     "To wrong": "Images that dense is right on and the model is not.",
     "To right": "Images that the model is right on and dense is not.",

@@ -124,12 +124,12 @@ class ClassTables:
         return None if counts is None else counts.mean(axis=0)
 
     def train_counts(self, variant_id: str) -> IntArray | None:
-        """Training images of each class and run, [K, C]; None where they are not known."""
+        """Training images of each class and run, [K, C]; None if unknown."""
         seeds = self._source.population(variant_id).seeds
         return train_counts_by_seed(self._source.manifest, seeds)
 
     def long_tail(self, variant_id: str) -> LongTail | None:
-        """Slope of the change of recall on training images; None where they are not known."""
+        """Slope of the change of recall on training images; None if unknown."""
         dense, variant = self.train_counts(DENSE_ID), self.train_counts(variant_id)
         if dense is None or variant is None:
             return None

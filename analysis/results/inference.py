@@ -259,7 +259,7 @@ class SeedInference:
         return Jackknife(tuple(parts))
 
     def _moves(self, variant_id: str) -> pd.DataFrame:
-        """One row an image, one column a run; no column where there are too few runs."""
+        """One row an image, one column a run; no column with too few runs."""
         dense, variant = self._variants.both(variant_id)
         moves = jackknife(
             self._dense,

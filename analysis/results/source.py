@@ -88,7 +88,7 @@ class Source:
         self.manifest.variant(variant_id)
         if variant_id == DENSE_ID:
             raise CacheError(
-                "'dense' is what the other variants are compared with and has no such table; "
+                "'dense' is the baseline of the other variants and has no such table; "
                 f"choose among {', '.join(self.compressed_ids) or 'none yet'}"
             )
         return [variant_id]

@@ -71,8 +71,8 @@ _ALL = (
     Table("seed-test", "One row a variant: whether it has more PIEs than other seeds would make."),
     Table("halves", "One row a variant and scalar (CEV, impacted classes, …): of a half of its "
           "runs, and what seeds alone make of it between halves of the dense runs."),
-    Table("plan", "One row a variant and class, one of all images first: what its seeds and images "
-          "tell, and how many a difference of 2 points takes."),
+    Table("plan", "One row a variant and class, one of all images first: differences "
+          "that its seeds and images detect, and how many a difference of 2 points takes."),
     Table("pairs", "One row a variant of one single model (K = 1): change of accuracy, McNemar's "
           "test, flips."),
     Table("shift-pairs", "One row a variant of one single model (K = 1) and shift: the pair on its "

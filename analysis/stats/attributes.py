@@ -137,7 +137,7 @@ def attribute_table(
     makes; ``half_over_representation`` that of the PIEs of variant halves, like for like with
     them, and ``difference`` the last minus the A/A one. A group whose risk doubled has a
     difference near 0 where all groups' risks rose alike.
-    Their intervals are 95 % bootstrap intervals over images; the seeds are taken as they are.
+    Their intervals are 95 % bootstrap intervals over images; the seeds are fixed.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def attribute_table(
         ``n_missing``.
     pie : bool array, shape (N,)
     halves : HalfPies or None
-        None where there are too few runs: the columns that rest on it are null.
+        None with too few runs; its columns are null.
     excess : Groups or None
         Excess of the images of each value; None likewise.
     variant_id : str
@@ -301,7 +301,7 @@ def numeric_row(
         NaN where an image has no value: left out, and counted in ``n_missing``.
     label, pie : arrays, shape (N,)
     halves : HalfPies or None
-        None where there are too few runs: the columns that rest on it are null.
+        None with too few runs; its columns are null.
     is_more : bool
         Whether the interval of the excess lies above 0; else nothing is added for certain.
     variant_id : str

@@ -83,7 +83,7 @@ def class_recall(
 
 @dataclass(frozen=True)
 class LossBounds:
-    """One-sided upper bounds of the loss of recall of each class, (C,); NaN where there is none.
+    """One-sided upper bounds of the loss of recall of each class, (C,); NaN without one.
 
     ``upper`` is at .05: *no class loses more than d* where every one is at most d. ``named`` is at
     .05 / C: each class whose bound is at most d may be named as safe.

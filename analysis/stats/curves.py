@@ -84,7 +84,7 @@ def curve_row(summary: dict[str, Any], metric: str, per_run: Any) -> dict[str, A
     summary
         The variant's summary row.
     per_run : array, shape (K,)
-        The metric of each run, NaN where it is unknown.
+        The metric of each run, NaN if unknown.
     metric : str
         Name of the metric.
     """

@@ -23,7 +23,7 @@ def excess_over_images(half: FloatArray, floor: FloatArray) -> tuple[float, floa
     Returns
     -------
     excess, low, high : float
-        Shares, -1..1. The interval is that of drawing images; the seeds are taken as they are.
+        Shares, -1..1. The interval is that of drawing images; the seeds are fixed.
     """
     difference = half - floor
     excess = float(difference.mean())

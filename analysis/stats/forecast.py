@@ -119,7 +119,7 @@ def skill(doubt: FloatArray, event: FloatArray) -> Skill:
     Notes
     -----
     The interval of the AUROC is DeLong's, by its influence function; that of the average precision
-    is the percentile interval of 200 resamples of the images. The runs are taken as they are.
+    is the percentile interval of 200 resamples of the images. The runs are fixed.
     """
     known = ~np.isnan(doubt) & ~np.isnan(event)
     score, happened = doubt[known], event[known]

@@ -15,7 +15,7 @@ NEIGHBOUR = 10
 
 @dataclass(frozen=True)
 class Score:
-    """A score by its name in tables, and what an image with a large one is called."""
+    """A score: its name in tables, and an adjective for images with a large one."""
 
     name: str
     word: str

@@ -251,7 +251,7 @@ class _Chunk:
         *,
         of_floor: bool = False,
     ) -> FloatArray:
-        """Move of the excess where runs of one side are deleted, [K, m]; others are as they are.
+        """Move of the excess where runs of one side are deleted, [K, m]; others are unchanged.
 
         With ``of_floor`` that of the noise floor alone.
         """

@@ -79,11 +79,11 @@ def layer_rows(
     """Count the images that each answer regains, among those that did not rank the layers.
 
     ``forgotten_restored`` is the share of the forgotten images that are answered right again, with
-    Wilson's 95 % interval: over other images of the kind, with these models as they are.
+    Wilson's 95 % interval: over other images of the kind, for these models.
     ``n_restored`` of ``n_forgotten`` are the images; ``top1``, ``dense_top1`` and
     ``compressed_top1`` accuracies; ``to_right`` and ``to_wrong`` images on which the answer differs
     in being right from the compressed model, with McNemar's exact p and, over the rows,
-    Benjamini-Hochberg's q; ``ranking_restored`` of ``ranking_forgotten`` what it was ranked by.
+    Benjamini-Hochberg's q; ``ranking_restored`` of ``ranking_forgotten`` on the ranking half.
 
     Parameters
     ----------

@@ -301,7 +301,7 @@ def pie_stability(
     Parameters
     ----------
     dense, variant : (prediction, confidence), arrays of shapes (K_dense, N) and (K_t, N)
-        Confidences may be None, or NaN where they are not known.
+        Confidences may be None, or NaN if unknown.
     paired : bool
         Whether equal seeds tie the runs: then a seed that both populations have is drawn for both
         together, and the others on their own.

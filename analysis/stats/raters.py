@@ -42,7 +42,7 @@ def cohen_kappa(
     r"""Cohen's kappa of two raters, at most 1: ``(p_o - p_e) / (1 - p_e)``.
 
     ``p_o`` is the share of images to which both gave the same category, ``p_e = sum_c a_c b_c``
-    with the shares a_c, b_c of category c in what each of the two gave.
+    with the shares a_c, b_c of category c among the answers of each of the two.
 
     Parameters
     ----------
@@ -264,7 +264,7 @@ class Sample:
     """Image ids of each group, ascending; an image may be in two.
 
     ``n_pies`` and ``n_aa_pies`` is how many there are at all, ``n_unmatched`` how many drawn PIEs
-    have no non-PIE of their class left to stand beside them.
+    have no matched non-PIE of their class left.
     """
 
     pie: Ids

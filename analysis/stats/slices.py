@@ -17,7 +17,7 @@ from analysis.stats.two_way import TwoWay
 from analysis.stats.votes import BoolArray, FloatArray, IntArray
 
 TESTED = 10
-# Candidates that hardly stood out where they were chosen cost the others power.
+# Candidates that hardly stood out on the choosing half would cost the others power.
 MIN_T = 1.0
 MIN_IMAGES = 10
 LEVEL = 0.05

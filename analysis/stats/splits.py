@@ -30,7 +30,7 @@ def make_splits(k: int, n_splits: int | None = None) -> list[Split]:
     """Halves of floor(K / 2) of K seeds; one seed is left out where K is odd.
 
     All distinct ones where there are at most 200 (126 at K = 10), else 60 random ones from a fixed
-    random seed. Which half is A is drawn. Empty for K < 2, where there is nothing to split.
+    random seed. Which half is A is random. Empty for K < 2.
 
     Parameters
     ----------

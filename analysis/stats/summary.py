@@ -33,7 +33,7 @@ class VariantResults:
     ``entropy`` [N] is the vote entropy of the dense runs, ``kl_from_dense`` the mean over images
     and paired runs in nats, None where nothing is paired. ``tied_with_truth`` [N] says where the
     true class shares the top score of the variant's only run; None with several. ``long_tail``
-    is None where there are too few runs, or no training counts.
+    is None with too few runs, or no training counts.
     """
 
     images: pd.DataFrame

@@ -14,7 +14,7 @@ _NO_DIFFERENCE = 1e-12
 
 @dataclass(frozen=True)
 class TTest:
-    """A test a class, arrays of shape (C,): NaN where it is not defined.
+    """A test a class, arrays of shape (C,): NaN if undefined.
 
     ``difference`` is the mean of the first sample minus that of the second, ``low`` and ``high``
     its 95 % interval; ``degenerate`` marks p = 0 without any variance.

@@ -23,8 +23,8 @@ class Variances:
     ``seeds`` is the variance over runs (NaN with one run a side: seeds are not in it then),
     ``seeds_df`` the sum over populations of its share squared over its degrees of freedom,
     ``images`` that over images, ``images_df`` the degrees of freedom of ``images``, and ``both``
-    what the first two both count. ``at_least_seeds``: whether the total is never below ``seeds``
-    either, as it is never below ``images``.
+    the part that the first two share. ``at_least_seeds``: whether the total is never below
+    ``seeds`` either, as it is never below ``images``.
     """
 
     seeds: FloatArray
@@ -58,7 +58,7 @@ class Variances:
 
 @dataclass(frozen=True)
 class TwoWay:
-    """A test over runs and images, arrays of one shape; NaN where it is not defined.
+    """A test over runs and images, arrays of one shape; NaN if undefined.
 
     ``se`` is the standard error of ``difference``, ``low`` and ``high`` its 95 % interval.
     """

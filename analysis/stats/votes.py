@@ -49,7 +49,7 @@ def modal(
     prediction : integer array, shape (K, N)
         Predicted class of K runs on N images.
     confidence : float array, shape (K, N), optional
-        Softmax probability of the predicted class, 0..1; NaN where it is not known.
+        Softmax probability of the predicted class, 0..1; NaN if unknown.
     ties : {"confidence", "reference", "exclude"}
         Among tied classes, ``confidence`` and ``exclude`` take the one with the larger sum of the
         confidences of the runs that predict it (float64; within 1e-6 relative counts as equal),
@@ -94,7 +94,7 @@ def modal(
 def is_contested(*populations: IntArray) -> BoolArray:
     """Whether the runs of populations, arrays [K, N], disagree on an image, shape (N,).
 
-    On most images they do not, and what is counted of votes is known there without counting.
+    On most images they do not, and their counts of votes are known without counting.
     """
     first = populations[0][0]
     contested = np.zeros(first.shape, np.bool_)
@@ -233,7 +233,7 @@ def drawn_modal(
     Parameters
     ----------
     prediction, confidence : arrays, shape (K, n)
-        Confidences may be None, or NaN where they are not known.
+        Confidences may be None, or NaN if unknown.
     drawn : float array, shape (K, R)
         How often each run is in each draw, whole numbers: 0 or 1 for halves, counts for resamples
         with replacement.

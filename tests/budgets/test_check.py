@@ -429,7 +429,7 @@ def test_names_of_the_data_are_written_as_they_are(
         ("[default]\nclasses.fox = 0.1", "unknown class 'fox'; expected one of ant, bee"),
         ("[default]\nsubgroup_gap = {attribute='age', max=0.1}", "no attribute 'age'"),
         ("[variant.int4]\ntop1_drop = 0.1", "no variant 'int4'"),
-        ("[variant.dense]\ntop1_drop = 0.1", "'dense' is what the budget is compared with"),
+        ("[variant.dense]\ntop1_drop = 0.1", "'dense' is the baseline of the budget"),
         ("[variant.'magnitude-0.90']\ntop1_drop = 0.1", "no rule for any variant"),
     ],
 )
