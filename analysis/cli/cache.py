@@ -172,9 +172,9 @@ def run_rename(options: argparse.Namespace, cache: Cache) -> int:
 
 def run_remove(options: argparse.Namespace, cache: Cache) -> int:
     """Delete a sweep."""
-    kept = cache.remove(options.sweep)
-    if kept is not None:
-        print(f"{options.sweep}: removed; annotations were kept in {kept}")
+    folder = cache.remove(options.sweep)
+    if folder is not None:
+        print(f"{options.sweep}: removed; annotations were kept in {folder}")
     return 0
 
 

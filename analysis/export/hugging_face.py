@@ -65,16 +65,16 @@ def hugging_face(chosen: Chosen) -> Files:
     rows = _plain(chosen.table)
     content = pictures(chosen.results, chosen.image_ids)
     starts = range(0, len(chosen), _SHARD)
-    kept = 0
+    n_rows = 0
     for number, start in enumerate(starts):
         table = _shard(rows.slice(start, _SHARD), content, chosen.class_names)
-        kept += table.num_rows
+        n_rows += table.num_rows
         buffer = io.BytesIO()
         pq.write_table(table, buffer, row_group_size=_ROW_GROUP)
         yield f"data/test-{number:05d}-of-{len(starts):05d}.parquet", buffer.getvalue()
-    if not kept:
+    if not n_rows:
         raise UserError(NO_PICTURE)
-    yield "README.md", _card(chosen, rows.schema, len(chosen) - kept).encode()
+    yield "README.md", _card(chosen, rows.schema, len(chosen) - n_rows).encode()
 
 
 def _plain(table: pd.DataFrame) -> pa.Table:

@@ -57,14 +57,14 @@ def choose(
     columns = [schema.LABEL, "is_pie", "kind", "vote_distance"]
     is_single = results.manifest.is_single(variant_id)
     table = results.images(variant_id, columns=columns + list(COLUMNS) * is_single)
-    kept = np.ones(len(table), bool)
+    selected = np.ones(len(table), bool)
     if population != "all":
-        kept &= table["is_pie"].to_numpy(bool) == (population == "pies")
+        selected &= table["is_pie"].to_numpy(bool) == (population == "pies")
     if kinds:
-        kept &= table["kind"].isin(list(kinds)).to_numpy()
+        selected &= table["kind"].isin(list(kinds)).to_numpy()
     if classes:
-        kept &= table[schema.LABEL].isin([names.index(name) for name in classes]).to_numpy()
-    (ids,) = np.nonzero(kept)
+        selected &= table[schema.LABEL].isin([names.index(name) for name in classes]).to_numpy()
+    (ids,) = np.nonzero(selected)
     distance = table["vote_distance"].to_numpy()
     keys = [single_order(table)[1], distance] if is_single else [distance]
     ids = ids[np.lexsort([-key[ids] for key in keys])].astype(np.int64)

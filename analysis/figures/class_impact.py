@@ -33,7 +33,7 @@ _ABOUT = {
 _CROWDED = 110
 _SMALLEST = 1e-300
 _DELTA = "normalized_recall_delta"
-# The change that is drawn as a bar, where the other one has the marker and the interval.
+# The change drawn as a bar; the other one has the marker and the interval.
 _OTHER = {_DELTA: "recall_delta", "recall_delta": _DELTA}
 _TITLE = "Change of recall by class"
 _NAME = 40

@@ -215,7 +215,7 @@ def _draw_dense(figure: go.Figure, info: MetricCurveInfo) -> None:
             y0=low, y1=high, fillcolor=theme.faded(theme.DENSE_COLOR, 0.22), line_width=0,
             layer="below",
         )  # fmt: skip
-    # A trace as wide as the axis, so that the reference stands in the legend and can be hovered.
+    # A trace as wide as the axis, so that the reference has a legend entry and a hover text.
     figure.add_scatter(
         x=[-1, 0, 2], y=[mean] * 3, mode="lines", name="dense", hovertemplate=_hover(info, "dense"),
         customdata=_custom(info, info.dense) * 3,

@@ -58,10 +58,10 @@ def figure_bytes(
     if format == "json":
         return str(dress(figure, "white").to_json()).encode()
     if format == "html":
-        whole = dress(_fitted(figure, preset), "white")
+        fitted = dress(_fitted(figure, preset), "white")
         if preset == SCREEN and figure.layout.width is None:
-            whole.update_layout(width=None)
-        html = whole.to_html(include_plotlyjs=True, full_html=True, include_mathjax=False)
+            fitted.update_layout(width=None)
+        html = fitted.to_html(include_plotlyjs=True, full_html=True, include_mathjax=False)
         return str(html).encode()
     svg, width, height = _drawn(figure, preset)
     return picture_bytes(svg, format, width, height, preset, has_font=has_font)
@@ -88,9 +88,9 @@ def figure_pictures(figure: go.Figure, preset: FigurePreset = SCREEN) -> dict[Pi
 
 def _drawn(figure: go.Figure, preset: FigurePreset) -> tuple[str, float, float]:
     """Draw a figure as SVG, and return its size under the preset."""
-    whole = dress(_fitted(figure, preset), "white")
-    width, height = whole.layout.width, whole.layout.height or _HEIGHT
-    drawn = browser.browser.svg(whole, width, height).decode()
+    fitted = dress(_fitted(figure, preset), "white")
+    width, height = fitted.layout.width, fitted.layout.height or _HEIGHT
+    drawn = browser.browser.svg(fitted, width, height).decode()
     return drawn, width * preset.scale, height * preset.scale
 
 

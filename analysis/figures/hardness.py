@@ -122,7 +122,7 @@ def _connect(figure: go.Figure, info: PieAccuracyInfo) -> None:
                     "y0": y, "y1": y, "line": {"color": theme.GREY, "width": 1}, "layer": "below",
                 }
             )  # fmt: skip
-    # All at once: added one by one, each is checked with all before it.
+    # All at once, since each addition checks all traces before it.
     figure.update_layout(shapes=[*figure.layout.shapes, *lines])
 
 

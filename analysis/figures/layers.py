@@ -16,7 +16,7 @@ _X, _Y = "Bytes added", "Forgotten images restored (%)"
 _NAME, _LONG = 40, 24
 _SETS, _SINGLES = "the best together", "one layer"
 _WIDE, _HIGH, _LINE, _POINT, _LETTERS, _MARGIN = 700.0, 330.0, 15.0, 5.0, 11, 30.0
-# On which side of its point a name stands, tried in this order.
+# Sides of a point for its name, tried in this order.
 _SIDES = {
     "middle right": (1, 0), "middle left": (-1, 0), "top center": (0, -1), "bottom center": (0, 1),
     "top right": (1, -1), "bottom right": (1, 1), "top left": (-1, -1), "bottom left": (-1, 1),
@@ -61,7 +61,7 @@ def culprit_layers(rows: pd.DataFrame, *, note: str = "") -> go.Figure:
     singles = known[known["k"] == 1]
     sets = known[(known["k"] > 1) | (known["rank"] == 1)].sort_values("k", kind="stable")
     places = _Places(known)
-    # Sets first: where there is no room for a name, it is that of a single layer.
+    # Sets first, so that names without room are those of single layers.
     for_sets = [places.put(row, _set_label(row)) for row in sets.to_dict("records")]
     for_singles = [places.put(row, _label(row)) for row in singles.to_dict("records")]
     _add(figure, singles, _SINGLES, theme.BLUE, "circle", for_singles)

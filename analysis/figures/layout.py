@@ -32,10 +32,10 @@ _LINE, _NOTE_LINE = 16, 14
 _NOTE = 10
 WIDTH = 900
 _EDGE = 14
-# What stands beside each name of a legend: its mark and the space around it.
+# Room beside each name of a legend: its mark and the space around it.
 _KEY = 46
 _RIGHT = 24
-# Of a narrow figure the names of rows take less than half, and its height follows the width.
+# In a narrow figure, names of rows take less than half, and the height follows the width.
 _MOST_NAMES = 0.42
 _SHAPE, _LOWEST = 0.62, 190
 _NARROW, _PHONE = 640, 390
@@ -67,7 +67,7 @@ def compose(
 ) -> go.Figure:
     """Add the texts and margins of a figure, so that none covers another.
 
-    What it takes to lay it out at another width is kept in ``layout.meta`` for :func:`fit`.
+    Data for another width are stored in ``layout.meta`` for :func:`fit`.
 
     Parameters
     ----------
@@ -116,9 +116,9 @@ def fit(
     width : float
         Pixels, at letters of 12 px.
     title, subtitle, note : bool
-        What of the words around it is drawn.
+        Which of the texts around it are drawn.
     smallest : int
-        Size that smaller letters are brought to, pixels.
+        Smallest size of letters, to which smaller ones are enlarged, pixels.
     """
     fitted = go.Figure(figure)
     fitted.update_layout(width=round(width))
@@ -133,7 +133,7 @@ def fit(
 
 
 def words_of(figure: go.Figure) -> dict[str, str]:
-    """Return title (escaped), subtitle and note of a composed figure; empty of another.
+    """Return title (escaped), subtitle and note of a composed figure; empty for others.
 
     Parameters
     ----------
@@ -152,15 +152,15 @@ def bare(figure: go.Figure) -> go.Figure:
     figure : Figure
         Not modified.
     """
-    made = fit(figure, _NARROW, title=False, subtitle=False, note=False)
-    if made.layout.meta:
-        # The page may be a phone's: the titles of the axes are broken for that.
-        meta = dict(made.layout.meta)
+    copy = fit(figure, _NARROW, title=False, subtitle=False, note=False)
+    if copy.layout.meta:
+        # The page may be narrow, as on a phone: wrap the titles of the axes.
+        meta = dict(copy.layout.meta)
         titles = [meta["words"]["x"], *meta["panels"]]
-        more = _name_axes(made, titles, _PHONE - made.layout.margin.l - _RIGHT) - 1
-        bottom = made.layout.margin.b + _LINE * max(more, 0)
-        made.update_layout(margin_b=bottom, height=made.layout.height + _LINE * max(more, 0))
-    return made.update_layout(width=None)
+        more = _name_axes(copy, titles, _PHONE - copy.layout.margin.l - _RIGHT) - 1
+        bottom = copy.layout.margin.b + _LINE * max(more, 0)
+        copy.update_layout(margin_b=bottom, height=copy.layout.height + _LINE * max(more, 0))
+    return copy.update_layout(width=None)
 
 
 def _laid_out(figure: go.Figure, width: float, *, smallest: int = _NOTE) -> go.Figure:
@@ -212,7 +212,7 @@ def _laid_out(figure: go.Figure, width: float, *, smallest: int = _NOTE) -> go.F
 
 
 def _heading(head: list[str], lines: list[str], size: int) -> dict[str, Any]:
-    # Plotly sets the middle of several lines where it would set one.
+    # Plotly centres several lines at the position of one.
     down = _EDGE + round(0.65 * size) * max(len(head) - 1, 0)
     made: dict[str, Any] = {
         "text": "<br>".join(map(escape, head)), "x": 0, "xanchor": "left", "xref": "container",
@@ -248,7 +248,7 @@ def _name_axes(figure: go.Figure, titles: list[str], width: float) -> int:
 def _turned(figure: go.Figure, width: float) -> int:
     """Keep tick labels apart: leave some numbers out, rotate names.
 
-    Returns the height that turned names take beyond one line.
+    Returns the extra height of rotated names.
     """
     more = 0
     for axis in figure.select_xaxes():
@@ -294,7 +294,7 @@ def empty(words: Words, reason: str) -> go.Figure:
     words : Words
         Title and axes.
     reason : str
-        Why nothing is drawn, plain text.
+        Reason for the empty figure, plain text.
     """
     figure = go.Figure()
     compose(figure, words, plot_height=220)

@@ -15,7 +15,7 @@ from analysis.figures.curves import metric_curve
 
 ALPHA = 0.05
 FloatArray = npt.NDArray[np.float64]
-# Symbol, fill and edge: apart without colour, and seen on a light and on a dark legend.
+# Symbol, fill and edge: distinct without colour, visible on light and dark legends.
 _MARKS = {
     "p ≤ 0.05 alone": ("circle", "#FFFFFF", "#111111"),
     "q ≤ 0.05": ("diamond", "#111111", "#FFFFFF"),
@@ -124,7 +124,7 @@ def shift_heatmap(info: ShiftGrid, words: layout.Words, hover: str) -> go.Figure
 def _mark(figure: go.Figure, where: npt.NDArray[np.bool_], name: str) -> None:
     symbol, fill, edge = _MARKS[name]
     y, x = np.nonzero(where)
-    # The legend names both marks, also one that no cell has.
+    # The legend shows both marks, even without such a cell.
     figure.add_scatter(
         x=x if len(x) else [None], y=y if len(y) else [None], mode="markers", name=name,
         hoverinfo="skip",

@@ -6,7 +6,7 @@ from zlib import crc32
 import plotly.graph_objects as go
 
 Ground = Literal["white", "light", "dark"]
-# The font that files carry with them comes first; a page that has none falls back.
+# The font that is embedded in files comes first; pages without it fall back.
 FAMILY = "Inter, Arial, Helvetica, sans-serif"
 
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"

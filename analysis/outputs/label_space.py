@@ -184,16 +184,16 @@ def _matched(
     places = [_places(name, index) for name in class_names]
     if not any(places) and all(name.isdecimal() and int(name) < len(names) for name in class_names):
         places = [[int(name)] for name in class_names]  # folders named by class ids
-    lacking = [name for name, found in zip(class_names, places, strict=True) if not found]
+    lacking = [name for name, options in zip(class_names, places, strict=True) if not options]
     if lacking:
         raise UserError(_unmatched(lacking, names, source, subject))
-    taken = {found[0] for found in places if len(found) == 1}
+    taken = {options[0] for options in places if len(options) == 1}
     chosen: list[int] = []
-    for class_id, found in enumerate(places):
-        free = [place for place in found if place not in taken] or found
-        if len(found) == 1:
-            free = found
-        elif class_id in found and len(class_names) == len(names):
+    for class_id, options in enumerate(places):
+        free = [place for place in options if place not in taken] or options
+        if len(options) == 1:
+            free = options
+        elif class_id in options and len(class_names) == len(names):
             free = [class_id]
         elif len(free) > 1:
             free = [place for place in free if names[place] == class_names[class_id]] or free
@@ -242,8 +242,8 @@ def _places(name: str, index: tuple[dict[str, list[int]], dict[str, list[int]]])
         words += [part for part in name.split(",") if part]
         words += [word for one in _synset_of(name) for word in (one, *_of_synset(one))]
     words = [plain(word) for word in words]
-    found = [places[word] for places in index for word in words if word in places]
-    return next((one for one in found if len(one) == 1), found[0] if found else [])
+    candidates = [places[word] for places in index for word in words if word in places]
+    return next((one for one in candidates if len(one) == 1), candidates[0] if candidates else [])
 
 
 def _of_synset(synset: str) -> list[str]:
@@ -253,8 +253,8 @@ def _of_synset(synset: str) -> list[str]:
 
 
 def _synset_of(name: str) -> list[str]:
-    found = _by_description().get(plain(name))
-    return [found] if found else []
+    synset = _by_description().get(plain(name))
+    return [synset] if synset else []
 
 
 @cache
@@ -314,8 +314,8 @@ def _some(names: Sequence[str]) -> str:
 def _distinct(names: Sequence[str]) -> tuple[str, ...]:
     """Add their position to repeated names."""
     seen: set[str] = set()
-    found = []
+    distinct = []
     for place, name in enumerate(names):
-        found.append(f"{name} ({place})" if name in seen else name)
+        distinct.append(f"{name} ({place})" if name in seen else name)
         seen.add(name)
-    return tuple(found)
+    return tuple(distinct)

@@ -111,10 +111,10 @@ def _el2n(
     p: npt.NDArray[np.float64], rows: npt.NDArray[Any], label: Labels
 ) -> npt.NDArray[np.float64]:
     """Distance from the true answer; ``p`` is modified and restored, which saves a copy."""
-    kept = p[rows, label]
+    true_p = p[rows, label]
     p[rows, label] -= 1.0
     distance = np.linalg.norm(p, axis=1)
-    p[rows, label] = kept
+    p[rows, label] = true_p
     return np.asarray(distance)
 
 

@@ -216,7 +216,7 @@ def beyond_noise(variants: pd.DataFrame, *, alpha: float = ALPHA, is_pending: bo
     start = f"Between halves of the dense runs, seeds alone make {floor} of the images PIEs"
     p_more, p_fewer = (known[name].astype(float) for name in ("seed_p_holm", "seed_p_fewer_holm"))
     more, fewer = p_more <= alpha, p_fewer <= alpha
-    # Beside each variant stands the p of the side on which it lies.
+    # Show the p of the side on which a variant lies.
     p = p_more.where(more | ~fewer & (known["pie_excess"].astype(float) >= 0), p_fewer)
     over = known["pie_excess_low"].astype(float) > 0
     under = known["pie_excess_high"].astype(float) < 0

@@ -50,9 +50,9 @@ def pairing(manifest: Manifest) -> str:
     n_of = {len(seeds) for seeds in done.values() if seeds}
     if n_dense != 1 or n_of != {1}:
         return manifest.pairing
-    made = [one.variant_id for one in manifest.variants if one.paired and one.variant_id in done]
+    paired = [one.variant_id for one in manifest.variants if one.paired and one.variant_id in done]
     return "one run a variant: each model is compared with the dense one image by image" + (
-        f"; made from the dense one: {', '.join(made)}" if made else ""
+        f"; made from the dense one: {', '.join(paired)}" if paired else ""
     )
 
 

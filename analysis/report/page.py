@@ -316,13 +316,13 @@ def _seed_tests(scope: Scope) -> list[dict[str, str]]:
     excess = scope.summary.set_index("variant_id")
     rows = []
     for row in scope.seed_tests.to_dict("records"):
-        one = excess.loc[row["variant_id"]]
-        low, high = one["pie_excess_low"], one["pie_excess_high"]
+        summary = excess.loc[row["variant_id"]]
+        low, high = summary["pie_excess_low"], summary["pie_excess_high"]
         rows.append(
             {
                 "variant": str(row["variant_id"]),
-                "half": percent(one["pie_share_half"]),
-                "excess": points(one["pie_excess"]),
+                "half": percent(summary["pie_share_half"]),
+                "excess": points(summary["pie_excess"]),
                 "interval": "–" if is_missing(low) else f"{points(low)} to {points(high)}",
                 "share": percent(row["pie_share"]),
                 "exchanged": percent(row["exchanged_pie_share"]),

@@ -263,14 +263,14 @@ class ResultCache:
         always: bool = False,
     ) -> pd.DataFrame:
         """Return a table of one variant, computed once; see :meth:`Source.derived_table`."""
-        found = self.once(
+        table = self.once(
             what,
             variant_id,
             lambda: self._source.derived_table(f"{what}-{variant_id}", compute, always=always),
         )
         if self._source.can_store and self._source.is_large:
             self._evict((what, variant_id))
-        return found
+        return table
 
     def take(self, other: "ResultCache", names: Collection[str]) -> None:
         """Copy values of some names from the cache of the same sweep."""
@@ -282,7 +282,7 @@ class ResultCache:
 
     def _evict(self, newest: tuple[str, str]) -> None:
         """Drop tables that are on disk too, oldest first, once they fill too much memory."""
-        # Measured once: a page asks for the same tables many times.
+        # Measured once, since a page needs the same tables many times.
         for key, value in self._values.items():
             if key not in self._sizes and isinstance(value, pd.DataFrame):
                 self._sizes[key] = int(value.memory_usage().sum())

@@ -107,5 +107,5 @@ _ALL = (
           "Krippendorff's alpha."),
 )  # fmt: skip
 TABLES: dict[str, Table] = {table.name: table for table in _ALL}
-# Those whose names and columns other programs rely on.
+# Tables whose names and columns other programs rely on.
 CONTRACT_TABLES = tuple(table.name for table in _ALL if table.is_contract)

@@ -194,7 +194,7 @@ def attribute_table(
         table["half_over_representation"], table["aa_over_representation"] = half, aa
         table["aa_ci_low"], table["aa_ci_high"] = interval(aa, both.drawn[:, 1])
         table["difference"] = difference
-        # A value that neither set has differs by 0 in every resample, which is no knowledge.
+        # A value in neither set differs by 0 in every resample, which carries no information.
         table["difference_low"], table["difference_high"] = interval(
             np.where(half + aa > 0, 1.0, np.nan), both.drawn[:, 0] - both.drawn[:, 1]
         )
@@ -338,8 +338,8 @@ def numeric_row(
         chosen = x[halves.sample]
         here = ~np.isnan(chosen)
         names = ("half_mean", "aa_mean", "difference", "difference_low", "difference_high")
-        found = mean_difference(chosen[here], halves.variant[here], halves.aa[here])
-        row |= dict(zip(names, found, strict=True))
+        means = mean_difference(chosen[here], halves.variant[here], halves.aa[here])
+        row |= dict(zip(names, means, strict=True))
         weight = (halves.variant - halves.aa)[here].astype(np.float64)
         if is_more and weight.sum() > 0:
             row["added_mean"] = float((chosen[here] * weight).sum() / weight.sum())

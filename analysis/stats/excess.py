@@ -157,6 +157,6 @@ class _Side:
             k = len(part)
             share = (k - 1) / k * ((part - part.mean(axis=0)) ** 2).sum(axis=0)
             seeds, terms = seeds + share, terms + share**2 / (k - 1)
-        # Without a jackknife there is no test at all: the seeds would not be in it.
+        # Without a jackknife there is no test, since it would ignore the seeds.
         df = np.where(has_runs, self.n - 1.0, 0.0)
         return Variances(seeds, terms, within / n, df, self.noise / n**2, at_least_seeds=False)

@@ -62,12 +62,12 @@ def reduce_features(values: Values, most: int = 128) -> npt.NDArray[np.float32]:
     axes = directions @ inner[:, order]
     places = np.abs(axes).argmax(axis=0)
     axes *= np.sign(axes[places, np.arange(len(order))]) / np.sqrt(largest)
-    found = np.empty((len(values), len(order)), np.float32)
+    reduced = np.empty((len(values), len(order)), np.float32)
     start = 0
     for block in rows.centred():
-        found[start : start + len(block)] = block @ axes.astype(np.float32)
+        reduced[start : start + len(block)] = block @ axes.astype(np.float32)
         start += len(block)
-    return found
+    return reduced
 
 
 def pooled(values: npt.NDArray[Any], *, is_map: bool) -> npt.NDArray[np.float32]:

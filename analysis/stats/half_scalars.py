@@ -80,8 +80,8 @@ def half_scalars(
     dict
         A value of each of ``SCALARS``; NaN if undefined.
     """
-    found = changes(before.correct, after.correct, label, len(class_names), None)
-    classes = class_table("", list(class_names), before.recall, after.recall, found)
+    of_images = changes(before.correct, after.correct, label, len(class_names), None)
+    classes = class_table("", list(class_names), before.recall, after.recall, of_images)
     slope = None
     if before.n_train is not None and after.n_train is not None:
         slope = long_tail(before.correct, after.correct, label, before.n_train, after.n_train, None)

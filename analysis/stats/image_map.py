@@ -73,14 +73,14 @@ def image_map(
     if len(chosen) == n:
         on_progress(100, 100)
         return _within(placed)
-    found = np.empty((n, 2), np.float32)
-    found[chosen] = placed
+    positions = np.empty((n, 2), np.float32)
+    positions[chosen] = placed
     rest = np.setdiff1d(np.arange(n), chosen)
     for start in range(0, len(rest), _BLOCK):
         here = rest[start : start + _BLOCK]
-        found[here] = _among(rows[here], rows[chosen], placed)
+        positions[here] = _among(rows[here], rows[chosen], placed)
         on_progress(share + int((100 - share) * (start + len(here)) / len(rest)), 100)
-    return _within(found)
+    return _within(positions)
 
 
 def _laid_out(rows: Map, features: Map, on_progress: Callable[[float], None]) -> Map:
@@ -108,11 +108,11 @@ def _first_two(features: Map) -> Map:
     _, axes = np.linalg.eigh(centred.T @ centred)
     axes = axes[:, ::-1][:, :2]
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
-    found = np.zeros((len(centred), 2))
-    found[:, : axes.shape[1]] = centred @ axes
-    found *= 10 / max(float(np.abs(found).max()), 1e-12)
-    noise = np.random.default_rng(_SEED).normal(scale=1e-3, size=found.shape)
-    return np.asarray(found + noise, np.float32)
+    positions = np.zeros((len(centred), 2))
+    positions[:, : axes.shape[1]] = centred @ axes
+    positions *= 10 / max(float(np.abs(positions).max()), 1e-12)
+    noise = np.random.default_rng(_SEED).normal(scale=1e-3, size=positions.shape)
+    return np.asarray(positions + noise, np.float32)
 
 
 def _among(rows: Map, others: Map, placed: Map) -> Map:
@@ -171,7 +171,7 @@ def nearest_images(
     k = min(k, len(rows) - 1)
     if k < 1:
         return np.empty(0, np.int64), np.empty(0, np.float32)
-    found = np.argpartition(-likeness, k - 1)[:k]
+    nearest = np.argpartition(-likeness, k - 1)[:k]
     # Equally near ones come in the order of their ids.
-    found = found[np.lexsort((found, -likeness[found]))]
-    return found.astype(np.int64), likeness[found]
+    nearest = nearest[np.lexsort((nearest, -likeness[nearest]))]
+    return nearest.astype(np.int64), likeness[nearest]

@@ -120,9 +120,9 @@ def atypicality(features: FloatArray, label: IntArray) -> FloatArray:
     Source: the inverse of the trust score of Jiang et al. 2018, of the label instead of the
     prediction.
     """
-    from sklearn.neighbors import NearestNeighbors  # takes longer to import than most pages to draw
+    from sklearn.neighbors import NearestNeighbors  # takes long to import
 
-    found = np.full(len(label), np.nan)
+    ratio = np.full(len(label), np.nan)
     values = np.asarray(features, np.float32)
     n_all = len(label)
     for one in np.unique(label):
@@ -137,6 +137,6 @@ def atypicality(features: FloatArray, label: IntArray) -> FloatArray:
         outside = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(values[others])
         far = outside.kneighbors(values[own])[0][:, -1]
         with np.errstate(divide="ignore", invalid="ignore"):
-            found[own] = np.where(far > 0, near / far, np.where(near > 0, np.inf, 1.0))
-    largest = found[np.isfinite(found)].max(initial=1.0)
-    return np.where(np.isinf(found), largest, found)
+            ratio[own] = np.where(far > 0, near / far, np.where(near > 0, np.inf, 1.0))
+    largest = ratio[np.isfinite(ratio)].max(initial=1.0)
+    return np.where(np.isinf(ratio), largest, ratio)

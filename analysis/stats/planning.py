@@ -99,8 +99,8 @@ def seeds_needed(variance: FloatArray, difference: float, *, is_paired: bool) ->
     # The largest variance that K seeds are enough for; it grows with K.
     enough = k * difference**2 / (stdtrit(df, 0.975) + stdtrit(df, 0.8)) ** 2
     place = np.searchsorted(enough, np.nan_to_num(variance) * (1 - 1e-12))
-    found = np.where(place < len(k), k[np.minimum(place, len(k) - 1)], np.inf)
-    return np.where(np.isnan(variance), np.nan, found)
+    seeds = np.where(place < len(k), k[np.minimum(place, len(k) - 1)], np.inf)
+    return np.where(np.isnan(variance), np.nan, seeds)
 
 
 def image_floor(images: FloatArray, both: FloatArray) -> FloatArray:
@@ -137,18 +137,18 @@ def alpha_at_look(look: int) -> float:
 def _detected_noncentrality(df: FloatArray, power: float) -> FloatArray:
     """Noncentrality that is found with this power, NaN where df is, shape of df."""
     known = ~np.isnan(df)
-    found = np.full(df.shape, np.nan)
+    noncentrality = np.full(df.shape, np.nan)
     if known.sum() <= _SMOOTH:
-        found[known] = _solve_noncentrality(df[known], power)
-        return found
+        noncentrality[known] = _solve_noncentrality(df[known], power)
+        return noncentrality
     # It is a smooth function of 1 / df, so a polynomial through few solutions gives all others.
     inverse = 1 / df[known]
     domain = [inverse.min(), max(inverse.max(), inverse.min() + 1e-9)]
     curve = np.polynomial.Chebyshev.interpolate(
         lambda u: _solve_noncentrality(1 / u, power), _SMOOTH - 1, domain
     )
-    found[known] = curve(inverse)
-    return found
+    noncentrality[known] = curve(inverse)
+    return noncentrality
 
 
 def _solve_noncentrality(df: FloatArray, power: float) -> FloatArray:

@@ -16,7 +16,7 @@ MISSING = -1
 RESAMPLES = 1000
 _PRACTICE = 1
 _RANDOM_SEED = 20191113
-# Rounding alone: an expected disagreement below this is none.
+# Below this, an expected disagreement is a rounding error.
 _NOTHING = 1e-12
 
 
@@ -122,7 +122,7 @@ def krippendorff_alpha(
     votes = votes[votes.sum(axis=1) >= 2]
     if not len(votes):
         return Agreement(0, None, None, None, None)
-    # Images of equal votes are exchangeable: a resample says how many there are of each such kind.
+    # Images of equal votes are exchangeable: a resample is the number of images of each kind.
     kinds, counts = np.unique(votes, axis=0, return_counts=True)
     n = len(votes)
     generator = np.random.default_rng([_RANDOM_SEED, n])
@@ -367,10 +367,10 @@ def rater_order(images: Sequence[int], *, seed: int, rater: str) -> Ids:
 def _some(generator: np.random.Generator, ids: IntArray, size: int, usable: Usable) -> Ids:
     """Draw ``size`` of the ids that are usable, or all of these."""
     order = generator.permutation(ids).astype(np.int64)
-    found: list[int] = []
+    drawn: list[int] = []
     for start in range(0, len(order), size):
         batch = order[start : start + size]
-        found += batch[usable(batch)].tolist()
-        if len(found) >= size:
+        drawn += batch[usable(batch)].tolist()
+        if len(drawn) >= size:
             break
-    return np.sort(np.array(found[:size], np.int64))
+    return np.sort(np.array(drawn[:size], np.int64))

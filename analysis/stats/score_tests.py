@@ -111,7 +111,7 @@ def auc_test(
         seeds = terms = both = 0.0
         for moved, floors in zip(moves.moved, moves.floors, strict=True):
             k = len(moved)
-            # What the deleted run moves on each image, of the difference of the two AUC.
+            # Effect of the deleted run on each image, on the difference of the two AUC.
             part = moved[:, known] * of_half.of_weight
             part = part + floors[:, known] * (of_half.of_weight - of_floor.of_weight)
             total = part.sum(axis=1) / n

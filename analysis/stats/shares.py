@@ -26,7 +26,7 @@ def wilson(count: IntArray | FloatArray, n: float) -> tuple[FloatArray, FloatArr
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)
     margin = _Z * np.sqrt(p * (1 - p) / n + z2 / (4 * n**2)) / (1 + z2 / n)
     low, high = np.clip(centre - margin, 0, 1), np.clip(centre + margin, 0, 1)
-    # What rounding leaves of nothing and of everything.
+    # Remove rounding errors at 0 and n.
     return np.where(count == 0, 0.0, low), np.where(count == n, 1.0, high)
 
 

@@ -226,7 +226,7 @@ class _Half:
         return cls(images, half[images], floor[images], Jackknife(moved))
 
     def tested(self, partition: Partition) -> Groups:
-        # Images in none of the groups are among the others all the same.
+        # Images in none of the groups still count as others.
         n, code = len(partition.names), partition.code[self.images]
         code = np.where(code >= 0, code, n)
         return group_excess(self.half, self.floor, self.moves, code, n + 1)

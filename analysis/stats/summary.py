@@ -146,12 +146,12 @@ def class_scalars(classes: pd.DataFrame) -> dict[str, Any]:
     for name, column in _IMPACTED.items():
         if classes[column].notna().any():
             columns[name] = int(impacted(classes, column).sum())
-    found = spread(
+    deltas = spread(
         classes["normalized_recall_delta"].to_numpy(np.float64),
         classes["se_two_way"].to_numpy(np.float64),
         classes["n_images"].to_numpy(np.int64),
     )
-    columns["class_spread"], columns["class_spread_p"] = np.sqrt(found.variance), found.p
+    columns["class_spread"], columns["class_spread_p"] = np.sqrt(deltas.variance), deltas.p
     return columns
 
 
@@ -224,9 +224,9 @@ def with_inference(summary: pd.DataFrame, inference: pd.DataFrame) -> pd.DataFra
     inference : DataFrame
         ``variant_id pie_excess_low pie_excess_high seed_p seed_p_holm`` of some variants.
     """
-    found = inference.set_index(schema.VARIANT_ID).reindex(summary[schema.VARIANT_ID])
-    columns: dict[str, Any] = {name: found[name].to_numpy() for name in found.columns}
-    is_more = found["pie_excess_low"].to_numpy(np.float64) > 0
+    rows = inference.set_index(schema.VARIANT_ID).reindex(summary[schema.VARIANT_ID])
+    columns: dict[str, Any] = {name: rows[name].to_numpy() for name in rows.columns}
+    is_more = rows["pie_excess_low"].to_numpy(np.float64) > 0
     half, floor = (
         summary[name].to_numpy(np.float64) for name in ("pie_share_half", "noise_floor_share")
     )

@@ -50,10 +50,10 @@ class Variances:
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             terms = np.nan_to_num(self.seeds_df) + self.images**2 / self.images_df
-        found = np.full(np.shape(terms), np.nan)
+        df = np.full(np.shape(terms), np.nan)
         with np.errstate(all="ignore"):
-            np.divide(self.total**2, terms, out=found, where=terms > 0)
-        return np.maximum(found, 1.0)
+            np.divide(self.total**2, terms, out=df, where=terms > 0)
+        return np.maximum(df, 1.0)
 
 
 @dataclass(frozen=True)
@@ -127,15 +127,15 @@ class Changes:
         n = np.maximum(self.n_images, 1)
         centre = np.bincount(self.label, weights=self.mean, minlength=n_classes) / n
         squares = (self.mean - centre[self.label]) ** 2
-        found = np.bincount(self.label, weights=squares, minlength=n_classes)
+        variance = np.bincount(self.label, weights=squares, minlength=n_classes)
         overall = float(self.mean.var(ddof=1)) if len(self.mean) > 1 else 0.0
-        return np.where(self.n_images > 1, found / np.maximum(self.n_images - 1, 1), overall)
+        return np.where(self.n_images > 1, variance / np.maximum(self.n_images - 1, 1), overall)
 
     @property
     def noise_of_class(self) -> FloatArray:
         """Sum of ``noise`` over the images of each class, (C,)."""
-        found = np.bincount(self.label, weights=self.noise, minlength=len(self.n_images))
-        return found.astype(np.float64)
+        total = np.bincount(self.label, weights=self.noise, minlength=len(self.n_images))
+        return total.astype(np.float64)
 
 
 def changes(

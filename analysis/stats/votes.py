@@ -297,7 +297,7 @@ def _count(
     for number, of_image in enumerate(classes):
         voted = (prediction == of_image) & (of_image != NO_ANSWER)
         votes = (voted.T.astype(np.float32) @ weight).astype(count)
-        # Where no run of a draw answers there is no vote, and the label stays -1.
+        # If no run of a draw answers, there is no vote, and the label stays -1.
         more, equal = votes > best, (votes == best) & (votes > 0)
         tied = (tied & ~more) | equal
         np.copyto(winner, np.int16(number), where=more | equal if ties == "reference" else more)
@@ -333,7 +333,7 @@ def _most_confident_drawn(
     largest = total.max(axis=0)
     largest -= EQUAL * np.abs(largest)
     winner = np.zeros(most.shape, np.int16)
-    # The smallest class last, so that it stands where several are equal.
+    # The smallest class last, so that it wins ties.
     for number in reversed(range(len(classes))):
         np.copyto(winner, np.int16(number), where=total[number] >= largest)
     return winner
