@@ -13,7 +13,7 @@ from analysis.export.write import write_zip
 from analysis.presentation.formatting import size
 from analysis.presentation.sections import SECTIONS
 from analysis.report import write_report
-from analysis.report.asked import Asked, View
+from analysis.report.contents import Contents, View
 from analysis.results import SweepResults
 from dashboard import figure_preset, state
 from dashboard.context import Context
@@ -79,7 +79,7 @@ def _offer(context: Context, view: View | None, key: str, usual: tuple[str, ...]
         st.caption(plain(f"{note}."))
 
 
-def _options(view: View | None, key: str, usual: tuple[str, ...]) -> Asked:
+def _options(view: View | None, key: str, usual: tuple[str, ...]) -> Contents:
     sections = st.multiselect(
         "Sections", list(SECTIONS), list(usual), format_func=SECTIONS.__getitem__,
         key=f"{key}-sections", help="After the verdict, which always stands first.",
@@ -92,7 +92,7 @@ def _options(view: View | None, key: str, usual: tuple[str, ...]) -> Asked:
         "Names of raters, times and paths of this machine", key=f"{key}-details",
         help="Left out otherwise, so that the report can be passed on.",
     )  # fmt: skip
-    return Asked(
+    return Contents(
         tuple(one for one in SECTIONS if one in sections),
         None if budget is None else _budget(budget.getvalue()),
         view,
@@ -110,7 +110,7 @@ def _budget(content: bytes) -> Budget:
             raise UserError(str(error).replace(str(path), "budget.toml")) from error
 
 
-def _make(context: Context, options: Asked, key: str) -> dict[str, Any] | None:
+def _make(context: Context, options: Contents, key: str) -> dict[str, Any] | None:
     """Write the report aside and keep its ZIP; show the reason where that fails."""
     bar = st.progress(0.0, "Computing the tables")
 
@@ -130,7 +130,7 @@ def _make(context: Context, options: Asked, key: str) -> dict[str, Any] | None:
                 variant_ids=None if options.view is None else [context.variant],
                 progress=progress,
                 preset=figure_preset.current(),
-                asked=options,
+                contents=options,
             )
             with tempfile.TemporaryFile() as file:
                 write_zip(_files(out), file, compress=True)
@@ -158,7 +158,7 @@ def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
             yield path.relative_to(folder).as_posix(), path.read_bytes()
 
 
-def _identity(context: Context, options: Asked) -> tuple[object, ...]:
+def _identity(context: Context, options: Contents) -> tuple[object, ...]:
     manifest = context.manifest
     return (
         str(context.results.folder.path), context.results.ties, manifest.updated, manifest.n_done,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from analysis.cli.external_models import asked_from
+from analysis.cli.external_models import config_from
 from analysis.external.options import (
     NORMALIZATIONS,
     ExternalModelsConfig,
@@ -77,7 +77,7 @@ def checked(options: dict[str, Any]) -> str:
         What the command line would say before it looks at data and models; or a model is code,
         which this dashboard does not run.
     """
-    name = asked_from(options).name
+    name = config_from(options).name
     trust.check(words(options))
     return name
 
