@@ -57,11 +57,15 @@ def forked_pool(
 
 
 def forked_cluster(n_workers: int, device: str) -> Any:
-    """Open the Dask cluster that a sweep makes; its workers get nothing that the test has set."""
+    """Open the Dask cluster that a sweep makes, with the environment of now."""
     import dask as settings
 
     _start_server()
-    with settings.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
+    changes = {
+        "distributed.worker.multiprocessing-method": "forkserver",
+        "distributed.nanny.environ": dict(os.environ),
+    }
+    with settings.config.set(changes):
         return spawned_cluster(n_workers, device)
 
 

@@ -165,7 +165,9 @@ def test_every_verb_takes_a_url(made: SweepFolder, capsys: pytest.CaptureFixture
 
 
 # --- sweeps -------------------------------------------------------------------------------------
-@pytest.mark.parametrize("engine", ["local", pytest.param("dask", marks=needs_dask)])
+@pytest.mark.parametrize(
+    "engine", ["local", pytest.param("dask", marks=[needs_dask, pytest.mark.spawned])]
+)
 def test_a_sweep_at_a_url_makes_the_same_predictions(
     engine: str,
     swept: SweepFolder,

@@ -25,6 +25,7 @@ def bytes_of(folder: SweepFolder) -> dict[str, bytes]:
 
 
 @needs_dask
+@pytest.mark.spawned
 def test_a_cluster_at_a_url_gives_the_bytes_of_processes_in_a_folder(
     ftp_server: tuple[str, Path], tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
