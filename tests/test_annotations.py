@@ -307,7 +307,7 @@ def test_removing_a_sweep_keeps_what_people_annotated(folder, study, capsys):
     kept.annotate(study, "Ann", kept.read(study).images[0], "none")
     cache = str(folder.path.parent)
     assert main(["remove", "made", "--cache", cache]) == 0
-    assert "was kept in" in capsys.readouterr().out
+    assert "were kept in" in capsys.readouterr().out
     assert Cache(cache).names() == Cache(cache).headless() == []
     assert os.listdir(folder.path) == ["annotations"]
     again = make_sweep(cache)

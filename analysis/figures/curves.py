@@ -27,7 +27,7 @@ _LONGEST = 40
 _UNITS = {"size_bytes": ("MB", 1e-6, ",.3~f"), "latency_ms": ("ms", 1.0, ",.3~f")}
 _PERCENT = ("%", 1.0, ".3~%")
 _X = "Measured sparsity (share of the prunable weights)"
-_X_TARGET = "Sparsity, or its target where it was not measured (share of the prunable weights)"
+_X_TARGET = "Sparsity, target if not measured (share of the prunable weights)"
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,8 @@ def place(tmp_path_factory):
         "description": "100 % class ant", "typical_images": "1 2", "n_tested": 2,
     }  # fmt: skip
     rows = pd.DataFrame([row, row | {"slice": "class/1", "name": LONG, "description": LONG}])
-    kept = SweepResults(Cache(root).existing(folder.name))._slices._variants.kept
-    kept.shelved("slices", VARIANT, lambda: rows[list(schema.SLICES_COLUMNS)], always=True)
+    cache = SweepResults(Cache(root).existing(folder.name))._slices._variants.cache
+    cache.table("slices", VARIANT, lambda: rows[list(schema.SLICES_COLUMNS)], always=True)
     return root
 
 

@@ -39,8 +39,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "typical_images": [str(i) for i in range(N)], "n_tested": N,
         }
     )[list(schema.SLICES_COLUMNS)]  # fmt: skip
-    kept = SweepResults(Cache(root).existing("made"))._slices._variants.kept
-    kept.shelved("slices", VARIANT, lambda: rows, always=True)
+    cache = SweepResults(Cache(root).existing("made"))._slices._variants.cache
+    cache.table("slices", VARIANT, lambda: rows, always=True)
     assert len(SweepResults(Cache(root).existing("made")).slices(VARIANT)) == N
     return root
 
