@@ -8,7 +8,7 @@ import pytest
 from analysis import schema
 from analysis.cli.main import main
 from analysis.report import write_report
-from analysis.report.asked import Asked
+from analysis.report.contents import Contents
 from analysis.results import SweepResults
 from analysis.store import Cache
 from tests.dashboard.browsing import TILE
@@ -88,8 +88,8 @@ def test_a_table_of_slices_holds_no_formula(cache: Path, tmp_path: Path) -> None
 
 def test_a_report_names_the_first_slice_as_text(cache: Path, tmp_path: Path) -> None:
     results = SweepResults(Cache(cache).existing("made"))
-    asked = Asked(sections=("found", "remedies"))
-    made = write_report(results, tmp_path / "out", asked=asked).page
+    contents = Contents(sections=("found", "remedies"))
+    made = write_report(results, tmp_path / "out", contents=contents).page
     html = made.read_text(encoding="utf-8")
     assert "&lt;script&gt;window.struck" in html
     assert "<script>window.struck" not in html
