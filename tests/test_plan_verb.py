@@ -92,7 +92,7 @@ def test_a_difference_that_is_none_is_refused(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--class", "fox"), "there is no such class; there: ant, bee, cat, dog, eel"),
+        (("--class", "fox"), "no such class; there: ant, bee, cat, dog, eel"),
         (("--variant", "int4"), "no variant 'int4'"),
     ],
 )

@@ -257,7 +257,7 @@ def _images(block: Block, codes: Codes, locate: Locate, first: int) -> tuple[Any
     except UserError as error:
         if is_text(column):
             raise UserError(f"{error}; names of images are read with --map path=image_id") from None
-        raise UserError(f"{error}; ids that are no places: --map path=image_id") from None
+        raise UserError(f"{error}; ids that are not indices: --map path=image_id") from None
     codes.highest_id = max(codes.highest_id, int(image.max()))
     if schema.PATH not in block:
         return image, -1
