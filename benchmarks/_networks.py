@@ -19,7 +19,7 @@ from analysis.external.model import Feeding, Figures
 from analysis.external.options import FeedingOptions
 from analysis.external.signature import Input, Signature
 from analysis.external.spec import ModelFile
-from analysis.models.factory import timm
+from analysis.models.library import import_timm
 
 _BATCH = 32
 
@@ -118,7 +118,7 @@ def trained(network: Network, data: Data, n_classes: int) -> nn.Module:
     decision = decided(network, network.right, statistics_of(data))
     images = torch.from_numpy(inputs(network, decision, data.train))
     label = torch.from_numpy(data.train_label)
-    model = timm.create_model(network.architecture, num_classes=n_classes, in_chans=3)
+    model = import_timm().create_model(network.architecture, num_classes=n_classes, in_chans=3)
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=1e-2)
     n_steps = network.epochs * (len(images) // _BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=n_steps + 1)

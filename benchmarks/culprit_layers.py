@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from analysis.cli.main import main as lethe
-from analysis.cli.remedy_layers import source_of
+from analysis.cli.remedy import source_of
 from analysis.results import load_sweep
 from analysis.store import Cache
 from analysis.sweep import layers as layers_of_sweep

@@ -22,7 +22,7 @@ from analysis.datasets import open_dataset
 from analysis.execution import Pool
 from analysis.external.options import ExternalModelsConfig, FeedingOptions, OutputOptions
 from analysis.external.spec import parse_models
-from analysis.models.factory import timm
+from analysis.models.library import import_timm
 from analysis.sweep import tasks
 from analysis.sweep.examine import examine
 from benchmarks import _networks as networks
@@ -180,7 +180,7 @@ def examined(  # type: ignore[no-untyped-def]
 def timed(spec: str, work: Path) -> float:
     """Time doctor on an untrained network of a mobile's size, in seconds."""
     n = len(open_dataset(spec).class_names)
-    model = timm.create_model("mobilenetv2_100", num_classes=n).eval()
+    model = import_timm().create_model("mobilenetv2_100", num_classes=n).eval()
     path = networks.write(model, 224, work / "mobile.onnx")
     started = time.perf_counter()
     examined(spec, path, FeedingOptions(named="imagenet", crop_pct=0.875))

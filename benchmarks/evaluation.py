@@ -84,7 +84,7 @@ def _validate_alone(folder: Path, n_models: int, n_loaders: int) -> None:
     import torch
     from torch.utils.data import DataLoader
 
-    from analysis.models.torchvision_shim import import_timm
+    from analysis.models.library import import_timm
 
     timm = import_timm()
     from torchvision import datasets, transforms

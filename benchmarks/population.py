@@ -144,7 +144,7 @@ def _examples(split: Any, kind: str, size: int) -> Any:
     import torch
     from torch.utils.data import Dataset, TensorDataset
 
-    from analysis.models.torchvision_shim import import_timm
+    from analysis.models.library import import_timm
 
     import_timm()
     from torchvision import transforms
@@ -175,7 +175,7 @@ def _plain_loop(name: str, kind: str, n: int, size: int, epochs: int, train_limi
 
     from analysis.compression.masking import CubicSchedule
     from analysis.datasets import open_dataset
-    from analysis.models.torchvision_shim import import_timm
+    from analysis.models.library import import_timm
     from analysis.models.weights import prunable
 
     timm = import_timm()

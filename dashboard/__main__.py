@@ -1,4 +1,4 @@
-"""``python -m dashboard``: the app on this machine, and the demo sweep beside it where asked."""
+"""``python -m dashboard``: run the app on this machine, with ``--demo`` make the demo sweep."""
 
 import argparse
 import errno
@@ -103,7 +103,7 @@ def _stop(*_: Any) -> None:
 
 @contextmanager
 def _sweeps_beside(cache: str, *, with_demo: bool) -> Iterator[None]:
-    """Make the demo sweep while the app runs, where asked; end with the app what it started."""
+    """Make the demo sweep with ``--demo`` while the app runs; stop it when the app ends."""
     from dashboard.sweeps import launch
 
     if with_demo:

@@ -31,9 +31,7 @@ def main() -> None:
     st.logo(str(HERE / "logo.svg"), size="large")
     page = st.navigation(pages.all_pages(_draw), position="top")
     state.arrive(page.url_path)
-    state.tell_again()
     page.run()
-    state.told()
 
 
 def _draw(name: str) -> None:

@@ -24,6 +24,6 @@ def typed(words: Iterable[str]) -> str:
     words : iterable of str
         Such as ``("verify", "demo")``.
     """
-    given = list(words)
+    words = list(words)
     # Before what takes everything that follows, such as the models of a sweep.
-    return written([given[0], "--cache", cache_name(), *given[1:]])
+    return written([words[0], "--cache", cache_name(), *words[1:]])

@@ -106,8 +106,8 @@ def current() -> Context:
 
 def _asks_for_numbers(params: dict[str, list[str]]) -> bool:
     """Whether an address sorts by metadata, or has a range of some."""
-    asked = [*params.get("sort", ()), *params.get("range", ())]
-    return any(one.startswith(META_PREFIX) for one in asked)
+    keys = [*params.get("sort", ()), *params.get("range", ())]
+    return any(one.startswith(META_PREFIX) for one in keys)
 
 
 def methods_of(opened: SweepResults) -> Methods:
@@ -116,9 +116,9 @@ def methods_of(opened: SweepResults) -> Methods:
     return methods((one.variant_id, one.method, one.target_sparsity) for one in records)
 
 
-def tie_rule(asked: list[str]) -> TieRule:
-    """Return the tie rule asked for, the default where it is none."""
-    return next((rule for rule in TIE_RULES if [rule] == asked[-1:]), TIE_RULES[0])
+def tie_rule(values: list[str]) -> TieRule:
+    """Return the tie rule that the address names, else the default."""
+    return next((rule for rule in TIE_RULES if [rule] == values[-1:]), TIE_RULES[0])
 
 
 def default_sweep(states: list[data.SweepState]) -> str | None:
@@ -132,15 +132,15 @@ def default_sweep(states: list[data.SweepState]) -> str | None:
     return states[0].name if states else None
 
 
-def choose_sweep(asked: list[str], states: list[data.SweepState]) -> tuple[str, list[str]]:
-    """Return the sweep to open, and a note where the one asked for is not there."""
+def choose_sweep(values: list[str], states: list[data.SweepState]) -> tuple[str, list[str]]:
+    """Return the sweep to open, and a note where the one that the address names is missing."""
     default = default_sweep(states)
     if default is None:
         raise EmptyCacheError(f"The cache {data.cache_root()} holds no sweep yet.")
-    if not asked or asked[-1] in {one.name for one in states}:
-        name, notes = (asked[-1] if asked else default), []
+    if not values or values[-1] in {one.name for one in states}:
+        name, notes = (values[-1] if values else default), []
     else:
-        name, notes = default, [f"sweep={asked[-1][:80]} is not in the cache: showing {default}."]
+        name, notes = default, [f"sweep={values[-1][:80]} is not in the cache: showing {default}."]
     problem = next(one.problem for one in states if one.name == name)
     if problem is not None:
         raise LetheError(problem)

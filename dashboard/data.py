@@ -55,7 +55,7 @@ class SweepState:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every run asked is done."""
+        """Whether every requested run is done."""
         return self.problem is None and 0 < self.n_runs == self.n_done
 
 
@@ -72,7 +72,7 @@ def sweep_states() -> list[SweepState]:
 
 @st.cache_data(max_entries=4, ttl=2.0, show_spinner=False)
 def _recent_states(url: str) -> list[SweepState]:
-    """States of a remote cache, asked for once where one page asks several times."""
+    """States of a remote cache, read once for all parts of a page."""
     return _states(location(url))
 
 
@@ -101,7 +101,7 @@ def manifest(folder: SweepFolder) -> Manifest:
 
 
 def results(name: str, ties: TieRule) -> SweepResults:
-    """Open a sweep under one tie rule; its tables are computed when they are asked for."""
+    """Open a sweep under one tie rule; its tables are computed on first use."""
     folder = folder_of(name)
     return _results(address(folder.path), ties, folder.stamp())
 

@@ -30,7 +30,7 @@ def panel(
     label: str = "Export",
     variant_id: str | None = None,
 ) -> None:
-    """Offer images in every format, each made only when it is asked for.
+    """Offer images in every format, each made only when it is downloaded.
 
     Parameters
     ----------

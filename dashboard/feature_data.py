@@ -48,7 +48,7 @@ def keep_selected(opened: SweepResults, image_ids: npt.NDArray[np.integer]) -> s
     else:
         permissions.check("keep a selection")
         text = Selections(opened.folder.path).keep(image_ids)
-    _selected_ids.clear()  # it may have been asked for before it was there
+    _selected_ids.clear()  # it may have been read before it existed
     return text
 
 

@@ -218,7 +218,7 @@ def file_name(context: Context, *parts: str) -> str:
 
 
 def download_buttons(drawn: "go.Figure", table: pd.DataFrame, stem: str) -> None:
-    """Offer a figure in every format, what it draws, and its table; each made when asked for."""
+    """Offer a figure in every format, what it draws, and its table; each made when downloaded."""
     why_not, preset = missing_browser(), figure_preset.current()
     for format, mime in PICTURES.items():
         st.download_button(
@@ -260,7 +260,7 @@ def units_bytes(drawn: "go.Figure") -> bytes:
 
 
 def csv_button(table: pd.DataFrame, stem: str, *, label: str = "CSV") -> None:
-    """Offer a table as CSV, made only when it is asked for."""
+    """Offer a table as CSV, made only when it is downloaded."""
     st.download_button(
         label,
         partial(csv_bytes, table),

@@ -51,7 +51,7 @@ def controls() -> None:
     """Draw every part of the preset; one that cannot be used is refused in words."""
     now = current()
     with st.container(horizontal=True, vertical_alignment="bottom", key="figure-preset"):
-        given: dict[str, Any] = {
+        values: dict[str, Any] = {
             "width": st.text_input(
                 "Width", now.width, help=_tip("figure_width"), key="preset-width", width=120
             ),
@@ -65,9 +65,9 @@ def controls() -> None:
         }  # fmt: skip
         for name, label in _WORDS.items():
             is_shown = st.checkbox(label, not getattr(now, name), key=f"preset-{name}")
-            given[name] = not is_shown
+            values[name] = not is_shown
     try:
-        state.remember(_MEMORY, FigurePreset(**given | {"width": given["width"].strip()}))
+        state.remember(_MEMORY, FigurePreset(**values | {"width": values["width"].strip()}))
     except UserError as problem:
         st.error(plain(str(problem).removeprefix("--")), icon=":material/error:")
     st.caption(

@@ -1,4 +1,4 @@
-"""What a first visitor is told: what Lethe is, and three ways in."""
+"""The page for a first visitor: what Lethe is, and three ways in."""
 
 import streamlit as st
 

@@ -18,7 +18,7 @@ _ANY_ADDRESS = "any-address"
 
 
 def known(address: str, public_host: str | None, allowed: Iterable[str]) -> tuple[str, ...]:
-    """Names that the server was told to be, of this machine first.
+    """Host names configured for the server, those of this machine first.
 
     Where it listens at every address, each number of an address is one: it names no other site.
 
@@ -56,7 +56,7 @@ def declare(names: Iterable[str]) -> None:
 
 
 def declared() -> tuple[str, ...]:
-    """Return the names that are known; empty where nobody has said."""
+    """Return the names that are known; empty where none is configured."""
     return tuple(filter(None, os.environ.get(_HOSTS, "").split(",")))
 
 
@@ -69,7 +69,7 @@ def host_of(header: str) -> str:
 
 
 def is_known(header: str | None) -> bool:
-    """Whether a Host header names this server; nothing is known where nobody has said."""
+    """Whether a Host header names this server; unknown where none is configured."""
     names = declared()
     if not names:
         return True

@@ -66,8 +66,8 @@ def open_on_curve(context: Context, point: Point) -> None:
     ours = summary[summary[schema.VARIANT_ID].isin(ids) & (summary[schema.METHOD] == method)]
     if ours.empty:
         return
-    asked = ours[schema.TARGET_SPARSITY].astype(float)
-    distance = (ours[schema.SPARSITY].astype(float).fillna(asked) - sparsity).abs()
+    target = ours[schema.TARGET_SPARSITY].astype(float)
+    distance = (ours[schema.SPARSITY].astype(float).fillna(target) - sparsity).abs()
     nearest = ours[schema.VARIANT_ID].iloc[int(distance.fillna(0).to_numpy().argmin())]
     open_gallery(context, variant=str(nearest))
 

@@ -12,7 +12,7 @@ _ALONE = "LETHE_ALONE"
 def declare(*, read_only: bool, alone: bool = False) -> None:
     """Say for the whole server whether it is read-only, and whether only this machine reaches it.
 
-    A server of which nobody has said the latter is taken for one that others reach.
+    A server for which the latter is not configured is taken for one that others reach.
     """
     os.environ[_READ_ONLY] = "1" if read_only else ""
     os.environ[_ALONE] = "1" if alone else ""

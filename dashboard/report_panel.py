@@ -1,4 +1,4 @@
-"""Reports as ZIP: of the whole sweep, or of the images of a view; made when they are asked for."""
+"""Reports as ZIP: of the whole sweep, or of the images of a view; made on request."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from analysis.export.write import write_zip
 from analysis.presentation.formatting import size
 from analysis.presentation.sections import SECTIONS
 from analysis.report import write_report
-from analysis.report.asked import Asked, View
+from analysis.report.contents import Contents, View
 from analysis.results import SweepResults
 from dashboard import figure_preset, state
 from dashboard.context import Context
@@ -55,15 +55,15 @@ def _offer(context: Context, view: View | None, key: str, usual: tuple[str, ...]
     if why_not is not None:
         st.info(f"{why_not} The report is made without them.", icon=":material/info:")
     try:
-        asked = _asked(view, key, usual)
+        options = _options(view, key, usual)
     except UserError as error:
         st.error(plain(error), icon=":material/error:")
         return
     made = state.recall(key)
     if st.button("Make the report", icon=":material/description:", key=f"{key}-make"):
-        made = _make(context, asked, key)
+        made = _make(context, options, key)
     # One of another sweep or tie rule, or of runs before the latest, is not this one.
-    if made is None or made["of"] != _identity(context, asked):
+    if made is None or made["of"] != _identity(context, options):
         return
     st.download_button(
         f"Download the report ({size(len(made['content']))})",
@@ -79,7 +79,7 @@ def _offer(context: Context, view: View | None, key: str, usual: tuple[str, ...]
         st.caption(plain(f"{note}."))
 
 
-def _asked(view: View | None, key: str, usual: tuple[str, ...]) -> Asked:
+def _options(view: View | None, key: str, usual: tuple[str, ...]) -> Contents:
     sections = st.multiselect(
         "Sections", list(SECTIONS), list(usual), format_func=SECTIONS.__getitem__,
         key=f"{key}-sections", help="After the verdict, which always stands first.",
@@ -92,7 +92,7 @@ def _asked(view: View | None, key: str, usual: tuple[str, ...]) -> Asked:
         "Names of raters, times and paths of this machine", key=f"{key}-details",
         help="Left out otherwise, so that the report can be passed on.",
     )  # fmt: skip
-    return Asked(
+    return Contents(
         tuple(one for one in SECTIONS if one in sections),
         None if budget is None else _budget(budget.getvalue()),
         view,
@@ -110,8 +110,8 @@ def _budget(content: bytes) -> Budget:
             raise UserError(str(error).replace(str(path), "budget.toml")) from error
 
 
-def _make(context: Context, asked: Asked, key: str) -> dict[str, Any] | None:
-    """Write the report aside and keep its ZIP; what stands in the way is told."""
+def _make(context: Context, options: Contents, key: str) -> dict[str, Any] | None:
+    """Write the report aside and keep its ZIP; show the reason where that fails."""
     bar = st.progress(0.0, "Computing the tables")
 
     def progress(phase: str, done: int, total: int) -> None:
@@ -127,10 +127,10 @@ def _make(context: Context, asked: Asked, key: str) -> dict[str, Any] | None:
             written = write_report(
                 own,
                 out,
-                variant_ids=None if asked.view is None else [context.variant],
+                variant_ids=None if options.view is None else [context.variant],
                 progress=progress,
                 preset=figure_preset.current(),
-                asked=asked,
+                contents=options,
             )
             with tempfile.TemporaryFile() as file:
                 write_zip(_files(out), file, compress=True)
@@ -142,7 +142,7 @@ def _make(context: Context, asked: Asked, key: str) -> dict[str, Any] | None:
     finally:
         bar.empty()
     made = {
-        "of": _identity(context, asked),
+        "of": _identity(context, options),
         "content": content,
         "n_figures": written.n_figures,
         "n_tables": written.n_tables,
@@ -158,9 +158,9 @@ def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
             yield path.relative_to(folder).as_posix(), path.read_bytes()
 
 
-def _identity(context: Context, asked: Asked) -> tuple[object, ...]:
+def _identity(context: Context, options: Contents) -> tuple[object, ...]:
     manifest = context.manifest
     return (
         str(context.results.folder.path), context.results.ties, manifest.updated, manifest.n_done,
-        figure_preset.current(), asked, context.variant if asked.view else None,
+        figure_preset.current(), options, context.variant if options.view else None,
     )  # fmt: skip

@@ -102,7 +102,7 @@ def _slowed(receive: Receive) -> Receive:
 
 @asynccontextmanager
 async def _lifespan(_: Any) -> AsyncIterator[None]:
-    """Open the browser once the server answers, where that was asked for.
+    """Open the browser once the server answers, unless it runs headless.
 
     Meanwhile what the pages import is imported, so that who comes first waits for none of it.
     """
@@ -119,7 +119,7 @@ async def _lifespan(_: Any) -> AsyncIterator[None]:
 
 def _import_pages() -> None:
     for name in ("dashboard.shell", *(f"dashboard.views.{name}" for name in pages.NAMES)):
-        # What is wrong with it is told by the page, to whoever opens it.
+        # The page reports what is wrong with it to whoever opens it.
         with suppress(Exception):
             import_module(name)
 

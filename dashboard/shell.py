@@ -160,9 +160,10 @@ def _draw(manifest: Manifest, *, is_stopping: bool) -> None:
     with st.expander("Progress of each variant"):
         for variant in manifest.variants:
             done = len(manifest.done_seeds(variant.variant_id))
-            asked = max(len(manifest.seeds), 1)
+            requested = max(len(manifest.seeds), 1)
             st.progress(
-                min(done / asked, 1.0), text=plain(f"{variant.variant_id}: {done} of {asked}")
+                min(done / requested, 1.0),
+                text=plain(f"{variant.variant_id}: {done} of {requested}"),
             )
 
 
@@ -207,8 +208,10 @@ def _controls() -> None:
     states = {one.name: one for one in data.sweep_states()}
     if not states:
         return
-    asked = state.params().get("sweep", [])
-    name = asked[-1] if asked and asked[-1] in states else context.default_sweep([*states.values()])
+    values = state.params().get("sweep", [])
+    name = (
+        values[-1] if values and values[-1] in states else context.default_sweep([*states.values()])
+    )
     rule = context.tie_rule(state.params().get("ties", []))
     # Filters name classes and variants of one sweep: another sweep starts without them.
     selection, default = Selection(sweep=name, ties=rule), None
@@ -274,7 +277,7 @@ def _still_comparing() -> None:
 
 
 def _context_or_none() -> context.Context | None:
-    """Open the sweep; what is wrong with it is told by the page, once."""
+    """Open the sweep; the page reports once what is wrong with it."""
     try:
         return context.current()
     except Exception:

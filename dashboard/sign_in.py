@@ -1,6 +1,6 @@
 """Signing in through an OIDC provider: off unless ``[auth]`` stands in Streamlit's secrets.
 
-What the secrets say is read once, when it is first asked: taking the file away while the server
+The secrets are read once, on first use: taking the file away while the server
 runs opens nothing.
 """
 
@@ -126,7 +126,7 @@ def _providers() -> list[str]:
 
 
 def _claims() -> Mapping[str, Any]:
-    """What the provider said of who looks."""
+    """Claims of the identity provider about the visitor."""
     return st.user.to_dict()
 
 

@@ -15,7 +15,6 @@ from dashboard.selection import Selection, changed, to_params
 _CARRIED = "carried"
 _DECIMAL = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4})?", re.ASCII)
 _PAGE = "page"
-_UNTOLD = "fields-untold"
 _IMAGE_PAGE = "image"
 # Each of them names the variant: what an address says by one is not mixed with another.
 _NAMING = ("variant", "method", "sparsity")
@@ -135,8 +134,8 @@ def local(name: str, default: Any, options: Sequence[Any] | None = None) -> dict
 
 def _kept(key: str, name: str, default: Any) -> None:
     value, rest = st.session_state[key], {n: v for n, v in params().items() if n != name}
-    asked = {} if value in (None, "", default) else {name: [str(value)]}
-    st.query_params.from_dict(rest | asked)
+    own = {} if value in (None, "", default) else {name: [str(value)]}
+    st.query_params.from_dict(rest | own)
 
 
 def put_local(name: str, value: str) -> None:
@@ -149,24 +148,43 @@ def field(form: str, name: str, default: Any) -> str:
     key = f"{form}-{name}"
     if key not in st.session_state:
         st.session_state[key] = recall(key, default)
-        st.session_state.setdefault(_UNTOLD, set()).add(key)
     return key
 
 
-def tell_again() -> None:
-    """Fill fields in again whose first run was cut off; for use before any is drawn.
+def text(form: str, name: str, default: str = "") -> dict[str, Any]:
+    """Return the arguments of a field of text.
 
-    What a run says to the browser is dropped where the next one begins at once. A field that was
-    filled in by the code alone would then show, and be taken for, the smallest value it can have.
+    What is set from here reaches the browser once, and not at all where the next run begins before
+    it is sent: the field would then show, and be taken for, what its widget begins with. So every
+    widget of a form begins with what its field holds.
     """
-    for key in st.session_state.get(_UNTOLD, ()):
-        if key in st.session_state:
-            st.session_state[key] = st.session_state[key]
+    key = field(form, name, default)
+    return {"key": key, "value": st.session_state[key] or ""}
 
 
-def told() -> None:
-    """Note that a page was drawn to its end, and what it filled in is in the browser."""
-    st.session_state.pop(_UNTOLD, None)
+def choice(form: str, name: str, options: Sequence[Any], default: Any) -> dict[str, Any]:
+    """Return the arguments of a field in which one option is chosen; see :func:`text`."""
+    key = field(form, name, default)
+    held = st.session_state[key]
+    return {"key": key, "index": options.index(held) if held in options else 0}
+
+
+def choices(
+    form: str, name: str, options: Sequence[Any], default: Sequence[Any] = ()
+) -> dict[str, Any]:
+    """Return the arguments of a field in which several options are chosen; see :func:`text`."""
+    key = field(form, name, list(default))
+    held = st.session_state[key] or []
+    return {"key": key, "default": [one for one in held if one in options]}
+
+
+def amount(
+    form: str, name: str, default: float | None, *, least: float | None = None
+) -> dict[str, Any]:
+    """Return the arguments of a field of a number, or a tick; see :func:`text`."""
+    key = field(form, name, default)
+    held = st.session_state[key]
+    return {"key": key, "value": held if held is None or least is None else max(held, least)}
 
 
 def fill(form: str, name: str, value: Any) -> None:

@@ -32,11 +32,11 @@ class UploadLimit:
         if not is_upload or _PLACE not in scope["path"]:
             await self._app(scope, receive, send)
             return
-        said = Headers(scope=scope).get("content-length", "")
-        if not said.isdecimal():
+        length = Headers(scope=scope).get("content-length", "")
+        if not length.isdecimal():
             await _refused(411, "an upload has to say its length")(scope, receive, send)
             return
-        size = int(said)
+        size = int(length)
         if held() + self._coming + size > self._most:
             text = (
                 f"the files that visitors have uploaded may take {self._most // 2**20:,} MB "

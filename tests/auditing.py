@@ -9,7 +9,7 @@ from PIL import Image
 from torch import nn
 from torch.utils.data import Dataset, TensorDataset
 
-from analysis.notebook.found import Audit
+from analysis.notebook.result import Audit
 
 
 def scores(seed: int = 0, n: int = 60, n_classes: int = 4) -> tuple[np.ndarray, np.ndarray]:

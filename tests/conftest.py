@@ -17,7 +17,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from analysis.config import Sweep, Training, parse_variants
-from analysis.execution import local
+from analysis.execution import dask, local
 from analysis.store import Cache, SweepFolder
 from tests import workers
 from tests.gate import Gate
@@ -55,6 +55,7 @@ def _quick_workers() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         if workers.IS_POSSIBLE:
             patch.setattr(local, "ProcessPoolExecutor", workers.forked_pool)
+            patch.setattr(dask, "_local_cluster", workers.forked_cluster)
         yield
 
 
@@ -74,6 +75,7 @@ def _packages_read_once() -> Iterator[None]:
 def _spawned(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.node.get_closest_marker("spawned") is not None:
         monkeypatch.setattr(local, "ProcessPoolExecutor", ProcessPoolExecutor)
+        monkeypatch.setattr(dask, "_local_cluster", workers.spawned_cluster)
 
 
 def small_sweep(name: str = "small", **changes: object) -> Sweep:

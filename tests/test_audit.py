@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from analysis.errors import UserError
 from analysis.importing import ImportConfig, import_predictions
-from analysis.notebook import found as served
+from analysis.notebook import result as served
 from analysis.notebook.audit import audit
 from analysis.results import load_sweep
 from analysis.store import Cache
@@ -132,7 +132,7 @@ def test_models_over_a_loader_are_given_back_as_they_were(tmp_path: Path) -> Non
         given = {"dense": dense.eval()(images), "int8": other(images)}
     same = audit(given, labels=labels, cache=tmp_path, name="same")
     pd.testing.assert_frame_equal(found.runs(), same.runs(), rtol=1e-4)
-    assert any("the numbers that the models saw" in note for note in found.notes)
+    assert any("thumbnails show the inputs of the models" in note for note in found.notes)
     assert tiles(found)[0].size == (8, 8)
 
 
@@ -220,10 +220,10 @@ def test_outputs_of_every_form(tmp_path: Path) -> None:
         ({"labels": np.full(60, -1)}, r"-1 is no class"),
         ({"labels": np.full(60, 0.5)}, "no whole numbers"),
         ({"labels": np.eye(60)}, "single-label"),
-        ({"labels": ["ant"] * 60}, r"class_names=\[…\] says which is which"),
+        ({"labels": ["ant"] * 60}, r"class_names=\[…\] gives their order"),
         ({"class_names": ["a", "b"]}, r"2 names \(a, b…\), and the models have 4 scores"),
         ({"class_names": ["a", "b", "b", "c"]}, "'b' twice"),
-        ({"images": np.zeros((3, 8, 8))}, "3 are given, and 60 labels"),
+        ({"images": np.zeros((3, 8, 8))}, "3 images for 60 labels"),
         ({"images": ["gone.png"] * 60}, "no such file"),
         ({"images": np.zeros((60, 2, 3, 4, 5))}, "is no image"),
         ({"images": "folder"}, "a folder is audited with --dataset"),
@@ -252,7 +252,7 @@ def test_what_cannot_be_used_is_said_in_one_line(
 @pytest.mark.parametrize(
     ("loader", "words"),
     [
-        ([], "gave no batch; a generator can be iterated once"),
+        ([], "has no batch; a generator can be iterated only once"),
         (3, "cannot be iterated"),
         ([torch.zeros(2, 3)], "batch 0 of the loader is Tensor; expected"),
         ([{"image": torch.zeros(2, 3)}], "has image; expected 'pixel_values' and 'labels'"),
@@ -298,7 +298,7 @@ def test_a_sweep_that_was_trained_is_left_alone(tmp_path: Path) -> None:
     manifest = found.manifest
     manifest.origin = "trained"
     found.folder.write_manifest(manifest)
-    with pytest.raises(UserError, match="was trained; audit"):
+    with pytest.raises(UserError, match="was trained; give audit"):
         audit({"other": given["int8"]}, labels=labels, cache=tmp_path)
 
 

@@ -27,7 +27,7 @@ from analysis.sweep.run import run_sweep
 from tests.conftest import digest, prediction_digests, small_sweep
 
 ROOT = Path(__file__).parent.parent
-pytestmark = [pytest.mark.timeout(150), pytest.mark.spawned]
+pytestmark = pytest.mark.timeout(150)
 needs_dask = pytest.mark.skipif(
     importlib.util.find_spec("distributed") is None, reason="the extra 'dask' is not installed"
 )
@@ -58,6 +58,7 @@ def _exit() -> None:
     sys.exit(0)
 
 
+@pytest.mark.spawned
 def test_a_job_whose_worker_dies_is_made_by_another(tmp_path: Path) -> None:
     with local_pool(2, _nothing, ()) as pool:
         assert pool.submit(_die_once, tmp_path / "marker").result() == "done"
@@ -106,6 +107,7 @@ def two_gpus(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
 
 
+@pytest.mark.spawned
 @pytest.mark.usefixtures("two_gpus")
 def test_local_workers_are_spread_over_the_gpus() -> None:
     with local_pool(3, _own_gpu, ()) as pool:
@@ -114,6 +116,7 @@ def test_local_workers_are_spread_over_the_gpus() -> None:
 
 
 @needs_dask
+@pytest.mark.spawned
 @pytest.mark.usefixtures("two_gpus")
 def test_a_cluster_made_here_has_a_worker_a_gpu_and_listens_on_loopback_alone(
     tmp_path: Path,
@@ -303,7 +306,13 @@ def _with_a_death(tmp_path: Path, engine: str) -> tuple[Manifest, SweepFolder, i
     return manifest, cache.sweep("small"), killer.killed
 
 
-@pytest.mark.parametrize("engine", ["local", pytest.param("dask", marks=needs_dask)])
+@pytest.mark.parametrize(
+    "engine",
+    [
+        pytest.param("local", marks=pytest.mark.spawned),
+        pytest.param("dask", marks=needs_dask),
+    ],
+)
 def test_a_sweep_whose_worker_is_killed_ends_with_the_same_bytes(
     engine: str, swept: SweepFolder, tmp_path: Path
 ) -> None:

@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.presentation.findings import findings
-from analysis.presentation.noise_findings import PENDING
+from analysis.presentation.findings import PENDING, findings
 from analysis.results import SweepResults
 from analysis.stats.multiple import holm
 from analysis.stats.planning import alpha_at_look
@@ -126,8 +125,8 @@ def test_a_control_is_held_against_seed_noise_like_any_variant():
         (0.2, 0.1, 0.3, 0.2, 0.8, "outside it by the interval, but not by the test over", "0.2"),
         (-0.2, -0.3, -0.1, 0.8, 0.2, "outside it by the interval, but not by the test over", "0.2"),
         (-0.2, -0.3, -0.1, 0.99, 0.01, "fewer, for other seeds: ", "0.01"),
-        (0.1, -0.1, 0.3, 0.2, 0.8, "none of 1 variant is told from that", None),
-        (-0.1, -0.3, 0.1, 0.8, 0.2, "none of 1 variant is told from that", None),
+        (0.1, -0.1, 0.3, 0.2, 0.8, "none of 1 variant differs from that significantly", None),
+        (-0.1, -0.3, 0.1, 0.8, 0.2, "none of 1 variant differs from that significantly", None),
     ],
 )
 def test_more_and_fewer_both_take_the_test_over_seeds_and_say_its_p(
@@ -152,12 +151,12 @@ def test_the_tests_are_corrected_over_the_variants_by_holm():
     p = [0.02, 0.03, 0.6]
     rows = [variant(f"magnitude-0.{i}", seed_p=one, pie_excess_low=-0.1) for i, one in enumerate(p)]
     assert holm(np.array(p)).min() > 0.05 > min(p)
-    assert "none of 3 variants is told from that" in noise(summary(*rows))
+    assert "none of 3 variants differs from that significantly" in noise(summary(*rows))
     rows[0]["seed_p"] = 0.01
     told = noise(summary(*rows))
     assert "magnitude-0.0 (" in told
     assert "p = 0.03)" in told
-    assert "2 other variants are not told from it" in told
+    assert "2 other variants do not differ from it significantly" in told
     assert "Holm over the variants of the sweep" in told
 
 
@@ -221,10 +220,10 @@ def of_classes(frame, of_classes, **options):
 
 def test_no_class_is_said_plainly_with_what_could_have_been_told():
     told = of_classes(summary(), classes((0.01, 0.5)))
-    assert "no class out of 2 is told to have moved against overall accuracy" in told
+    assert "no class out of 2 moved significantly against overall accuracy" in told
     assert "for other seeds and other images, at q ≤ 0.05" in told
     assert "By the paper's rule (p ≤ 0.05, other seeds, these images) 1 did, where 0.1 do" in told
-    assert "so many seeds tell 1.2 points (80 % power)" in told
+    assert "so many seeds detect 1.2 points (80 % power)" in told
     assert "so many images no less than 3.4" in told
 
 
@@ -264,7 +263,7 @@ def test_what_loss_is_ruled_out_is_said_with_the_class_of_the_largest_bound():
     (partly,) = [
         one for one in said(None, classes(loss_upper=[0.03, None])) if "loses more than" in one
     ]
-    assert "no class (1 with too few images to say left out) loses more than 3.0 points" in partly
+    assert "no class (1 with too few images left out) loses more than 3.0 points" in partly
     assert not [
         one for one in said(None, classes(loss_upper=[None, None])) if "loses more than" in one
     ]
@@ -275,7 +274,7 @@ def test_what_loss_is_ruled_out_is_said_with_the_class_of_the_largest_bound():
     [
         (0.024, 0.002, "rare classes lose more: +2.4 points"),
         (-0.024, 0.002, "frequent classes lose more: -2.4 points"),
-        (0.024, 0.2, "rare classes are not told to lose more or less than frequent ones"),
+        (0.024, 0.2, "rare classes lose neither significantly more nor less than frequent ones"),
     ],
 )
 def test_the_long_tail_is_told_with_either_sign(slope, p, words):

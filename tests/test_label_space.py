@@ -31,7 +31,7 @@ def test_without_names_classes_are_outputs_in_their_order() -> None:
 def test_a_synset_is_its_class_and_one_of_two_cranes_is_asked_for() -> None:
     names = ["tench", "goldfish", "crane", "harvester", "crane"]
     assert label_space(["n01443537"], 5, names=names, source="x").of_class == (1,)
-    with pytest.raises(UserError, match=r"2 and 4.*alike"):
+    with pytest.raises(UserError, match=r"2 and 4.*one name"):
         label_space(["crane", "tench"], 5, names=names, source="x")
     synsets = ["n01440764", "n01443537", "n01484850"]
     found = label_space(["goldfish", "tench, Tinca tinca"], 3, names=synsets, source="x")
@@ -77,7 +77,7 @@ def test_names_are_read_from_lines(tmp_path: Path) -> None:
     [
         ("a.json", "{", "expected a JSON list"), ("a.json", '{"0": "a", "2": "b"}', "output 1"),
         ("a.json", "3", "no list of names"), ("a.txt", "a\n\nb\n", "line 2 is empty"),
-        ("a.txt", "", "names no class"), ("gone.txt", None, "no such file"),
+        ("a.txt", "", "has no class name"), ("gone.txt", None, "no such file"),
         ("a.json", '{"a": 0, "b": 0}', "output 0"),
     ],
 )  # fmt: skip

@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 from analysis.errors import UserError
 from analysis.models.checkpoint import read_checkpoint
 from analysis.models.factory import create, resolve, start
+from analysis.models.library import import_timm
 from analysis.models.spec import ModelSpec
-from analysis.models.torchvision_shim import import_timm
 
 timm = import_timm()
 

@@ -87,10 +87,10 @@ def test_models_without_dense_say_how_it_is_named():
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("sweep folder:pictures", "images are given as --dataset folder:pictures"),
-        ("sweep pictures", "a folder of images is given as --dataset folder:pictures"),
-        ("sweep --dataset digits net.onnx", "a model is given as --models dense=net.onnx"),
-        ("sweep --dataset digits int8=net.onnx", "a model is given as --models int8=net.onnx"),
+        ("sweep folder:pictures", "for images, type --dataset folder:pictures"),
+        ("sweep pictures", "for a folder of images, type --dataset folder:pictures"),
+        ("sweep --dataset digits net.onnx", "for a model, type --models dense=net.onnx"),
+        ("sweep --dataset digits int8=net.onnx", "for a model, type --models int8=net.onnx"),
         ("dashboard", "'python -m dashboard' opens it"),
         ("show", "'python -m analysis list' names the sweeps"),
         ("export pair", "'python -m analysis export --help' names the tables"),
@@ -137,4 +137,4 @@ def test_a_finished_sweep_says_what_to_type_next(tmp_path, monkeypatch):
     monkeypatch.setenv("LETHE_CACHE", f"{tmp_path / 'my sweeps'}")
     assert "--cache" not in to_look_at(manifest, cache, "lethe")
     manifest.variants = manifest.variants[:1]
-    assert "no compressed model is there yet" in to_look_at(manifest, cache, "lethe")
+    assert "there is no compressed model yet" in to_look_at(manifest, cache, "lethe")

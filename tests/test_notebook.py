@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from analysis.notebook import found
+from analysis.notebook import result
 
 NOTEBOOK = Path(__file__).parents[1] / "docs" / "audit.ipynb"
 
@@ -35,7 +35,7 @@ def test_every_cell_of_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.Mon
         for source in cells():
             last = run(source, names)
     finally:
-        found.stop()
+        result.stop()
     assert "http://127.0.0.1:" in last._repr_html_()
     summary = names["found"].summary().set_index("variant_id")
     assert summary.top1_mean["dense"] > 0.85

@@ -1,4 +1,4 @@
-"""The verb ``plan``: what seeds and images tell, and what a difference takes, in words."""
+"""The verb ``plan``: differences that seeds and images detect, and what a difference takes."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def test_every_variant_has_a_sentence_and_a_table(
     for variant_id, rows in plan.groupby("variant_id"):
         top1 = rows.to_dict("records")[0]
         assert (
-            f"{variant_id}, top-1 of all images: 4 seeds tell {100 * top1['detectable']:.1f}"
+            f"{variant_id}, top-1 of all images: 4 seeds detect {100 * top1['detectable']:.1f}"
             in (said)
         )
         assert plan_sentence(top1) in said
@@ -56,7 +56,7 @@ def test_one_class_of_one_variant_is_one_sentence(
 ) -> None:
     assert run(cache, "--class", "bee", "--variant", PRUNED) == 0
     said = capsys.readouterr().out
-    assert said.startswith(f"{PRUNED}, class “bee”: 4 seeds tell ")
+    assert said.startswith(f"{PRUNED}, class “bee”: 4 seeds detect ")
     assert len(said.splitlines()) == 1
 
 
@@ -70,7 +70,7 @@ def test_the_difference_asked_for_is_what_is_planned(
         row = _opened(cache).plan(PRUNED, difference=d / 100).iloc[1]
         assert f"{d:g} points take {seeds_text(row['seeds_needed'])}" in said
         is_floor = row["image_floor"] > d / 100
-        assert ("but no number of seeds tells less than" in said) == is_floor
+        assert ("but no number of seeds detects less than" in said) == is_floor
         assert (f"it takes about {int(row['images_needed']):,}." in said) == is_floor
         needed[d] = row["seeds_needed"]
     assert needed[0.5] > needed[2.0] > needed[50.0] == 2
@@ -92,7 +92,7 @@ def test_a_difference_that_is_none_is_refused(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--class", "fox"), "no such class; there: ant, bee, cat, dog, eel"),
+        (("--class", "fox"), "there is no such class; choose among ant, bee, cat, dog, eel"),
         (("--variant", "int4"), "no variant 'int4'"),
     ],
 )

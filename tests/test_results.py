@@ -273,7 +273,7 @@ def test_an_unknown_variant_is_named_with_those_there_are(results, table):
     "table", ["images", "pies", "classes", "stability", "attributes", "subgroups"]
 )
 def test_dense_is_what_others_are_held_against(results, table):
-    with pytest.raises(CacheError, match=r"'dense' is what .* choose among magnitude-0.50"):
+    with pytest.raises(CacheError, match=r"'dense' is the baseline .* choose among magnitude-0.50"):
         results.table(table, "dense")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.cli.external_models import asked_from
+from analysis.cli.external_models import config_from
 from analysis.cli.main import main
 from analysis.config import Sweep, Training, parse_variants
 from analysis.datasets.rotation import train_counts_by_seed
@@ -119,4 +119,4 @@ def test_paired_runs_of_a_rotated_tail_share_their_first_phase(tmp_path: Path) -
 
 def test_external_models_take_no_rotation() -> None:
     with pytest.raises(UserError, match="--rotate-tail does not go with --models"):
-        asked_from({"dataset": _TAIL, "models": ["dense=a.onnx"], "rotate_tail": True})
+        config_from({"dataset": _TAIL, "models": ["dense=a.onnx"], "rotate_tail": True})

@@ -76,7 +76,7 @@ def test_logits_of_no_known_scale_are_refused_with_the_way_on(given):
         run_scores(given)
     run = run_scores(given, "logits")
     assert run.kind == "logits"
-    assert "logits of scale 1, as asked" in notes_of(run, LABEL)[0]
+    assert "logits of scale 1, as requested" in notes_of(run, LABEL)[0]
 
 
 def test_one_row_that_is_no_softmax_decides():
@@ -125,7 +125,7 @@ def test_import_refuses_logits_and_takes_them_as_asked(tmp_path: Path, capsys):
     assert main(words) == 2
     assert "--scores logits takes the numbers as logits" in capsys.readouterr().err
     assert main([*words, "--scores", "logits"]) == 0
-    assert "logits of scale 1, as asked" in capsys.readouterr().out
+    assert "logits of scale 1, as requested" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("softmax", [True, False])

@@ -1,7 +1,7 @@
 """Worker processes of sweeps for tests: forked from one that has imported what takes seconds.
 
 They are processes all the same, that can be killed and share nothing with the test. The product
-spawns its own again; so do the tests that start it as a command, and those marked ``spawned``.
+spawns its own; so do the tests that start it as a command, and those marked ``spawned``.
 """
 
 import contextlib
@@ -16,6 +16,8 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 from unittest import mock
+
+from analysis.execution.dask import _local_cluster as spawned_cluster
 
 _TEMPORARY = tempfile.gettempdir()
 _ENVIRONMENT = dict(os.environ)
@@ -44,7 +46,26 @@ def forked_pool(
     initargs: tuple[Any, ...],
 ) -> ProcessPoolExecutor:
     """Open what ``ProcessPoolExecutor`` would, with the environment of now."""
-    context = multiprocessing.get_context("forkserver")
+    _start_server()
+    arguments = (dict(os.environ), os.getpid(), initializer, initargs)
+    return ProcessPoolExecutor(
+        n_workers,
+        mp_context=multiprocessing.get_context("forkserver"),
+        initializer=_set_up,
+        initargs=arguments,
+    )
+
+
+def forked_cluster(n_workers: int, device: str) -> Any:
+    """Open the Dask cluster that a sweep makes; its workers get nothing that the test has set."""
+    import dask as settings
+
+    _start_server()
+    with settings.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
+        return spawned_cluster(n_workers, device)
+
+
+def _start_server() -> None:
     with (
         contextlib.chdir(ROOT),
         mock.patch("tempfile.tempdir", _TEMPORARY),
@@ -54,10 +75,6 @@ def forked_pool(
         # the test that starts it, so it gets nothing of what that test set.
         multiprocessing.set_forkserver_preload([__name__ + "_preloaded"])
         multiprocessing.forkserver.ensure_running()
-    arguments = (dict(os.environ), os.getpid(), initializer, initargs)
-    return ProcessPoolExecutor(
-        n_workers, mp_context=context, initializer=_set_up, initargs=arguments
-    )
 
 
 def preload() -> None:

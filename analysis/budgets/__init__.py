@@ -1,7 +1,7 @@
-"""Budgets: what compression may cost at most; ``check`` is the gate for CI.
+"""Budgets: limits of what compression may cost; ``check`` is the gate for CI.
 
-``budget`` reads the file, ``evaluate`` takes the numbers from the tables and judges them,
-``render`` writes the outcome as text, Markdown or JSON.
+``budget`` reads the file, ``measure`` takes the numbers from the tables, ``evaluate`` compares them
+with the limits, ``render`` formats the outcome as text, Markdown or JSON.
 """
 
 from analysis.budgets.budget import Budget, read_budget

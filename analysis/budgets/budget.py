@@ -1,6 +1,6 @@
-"""Read a budget from TOML: its limits, each with a number, a direction and how it is judged.
+"""Budgets in TOML: limits, each with a maximum and a rule for comparing it.
 
-Whatever is not understood is refused, so that no typo passes.
+Unknown keys and values are refused, so that no typo passes.
 """
 
 import sys
@@ -13,12 +13,12 @@ from analysis.errors import UserError
 from analysis.filesystem.regular import read_toml
 
 Judge: TypeAlias = Literal["point", "significant", "assured", "p", "q", "seeds", "bound"]
-"""Which number is compared with the maximum.
+"""The number that is compared with the maximum.
 
 ``point``: the estimate; ``significant``: the lower end of its 95 % interval; ``assured``: the
 upper; ``p``, ``q``: the estimate of a class where p or q <= 0.05; ``seeds``: the estimate where the
-permutation test over runs has p <= 0.05; ``bound``: a one-sided 95 % upper bound. Where the largest
-of many classes is judged, ``significant``, ``p`` and ``q`` are corrected for how many there are.
+permutation test over runs has p <= 0.05; ``bound``: a one-sided 95 % upper bound. For the
+largest of many classes, ``significant``, ``p`` and ``q`` are corrected for their number.
 """
 _INTERVAL: tuple[Judge, ...] = ("point", "significant", "assured")
 _CLASS: tuple[Judge, ...] = (*_INTERVAL, "p", "q")
@@ -26,7 +26,7 @@ _CLASS: tuple[Judge, ...] = (*_INTERVAL, "p", "q")
 
 @dataclass(frozen=True)
 class Rule:
-    """A kind of limit: how it can be judged, the default first, and in what it is measured.
+    """A kind of limit: ways to judge it, the default first, and its unit.
 
     ``unit`` is ``points`` (a difference of fractions), ``share`` (a fraction) or ``bytes``.
     """
@@ -53,7 +53,7 @@ RULES = {
 
 @dataclass(frozen=True)
 class Subgroups:
-    """Which rise of which rate over which subgroups; ``change`` relative is a fraction of dense."""
+    """A rise of a rate over subgroups; relative ``change`` is a fraction of dense."""
 
     by: tuple[str, ...]
     rate: Literal["both", "fpr", "fnr"] = "both"
@@ -64,9 +64,9 @@ class Subgroups:
 
 @dataclass(frozen=True)
 class Limit:
-    """The largest value that is within the budget; fractions 0..1, or bytes.
+    """The largest value within the budget; fractions 0..1, or bytes.
 
-    ``is_named``, of ``not_worse``: each class is to be named as safe, not all of them at once.
+    ``is_named`` for ``not_worse``: each class is shown safe by itself, not only all jointly.
     """
 
     rule: str
@@ -85,9 +85,9 @@ _Parsed = dict[tuple[str, str | None], list[Limit]]
 
 @dataclass(frozen=True)
 class Budget:
-    """Limits for every variant, what single variants have instead, and what is untested.
+    """Default limits, and those of single variants that replace them.
 
-    ``allow_untested``: whether a limit that cannot be judged passes.
+    ``allow_untested``: whether a limit that cannot be tested passes.
     """
 
     default: _Parsed
@@ -95,7 +95,7 @@ class Budget:
     allow_untested: bool = False
 
     def limits(self, variant_id: str) -> list[Limit]:
-        """Limits of one variant: the default's, each replaced by the variant's own."""
+        """Return the limits of one variant: the defaults, unless replaced by its own."""
         merged = self.default | self.variants.get(variant_id, {})
         return [limit for limits in merged.values() for limit in limits]
 
@@ -106,7 +106,7 @@ def read_budget(path: str | Path) -> Budget:
     Raises
     ------
     UserError
-        The file cannot be read, holds no rule, or a key or value is not understood.
+        The file cannot be read, has no rule, or has an unknown key or value.
     """
     path = Path(path)
     raw = read_toml("--budget", path)
@@ -116,7 +116,7 @@ def read_budget(path: str | Path) -> Budget:
     default = reader.table(raw.get("default", {}), "default")
     if NOT_WORSE in raw:
         if NOT_WORSE in default:
-            reader.refuse(f"both [{NOT_WORSE}] and default.{NOT_WORSE} are there; expected one")
+            reader.refuse(f"both [{NOT_WORSE}] and default.{NOT_WORSE} are given; expected one")
         default[NOT_WORSE] = raw[NOT_WORSE]
     budget = Budget(
         reader.rules(default, "default"),
@@ -124,7 +124,9 @@ def read_budget(path: str | Path) -> Budget:
         reader.typed(raw.get("allow_untested", False), bool, "allow_untested"),
     )
     if not any(any(parsed.values()) for parsed in (budget.default, *budget.variants.values())):
-        reader.refuse(f'it holds no rule; in [default] or [variant."ID"]: {", ".join(RULES)}')
+        reader.refuse(
+            f'it has no rule; expected in [default] or [variant."ID"]: {", ".join(RULES)}'
+        )
     return budget
 
 
@@ -154,26 +156,26 @@ class _Reader:
         table = self.table(value, where)
         self.know(table, tuple(RULES), f"[{where}]")
         parsed: _Parsed = {}
-        for rule, given in table.items():
+        for rule, entry in table.items():
             at = f"{where}.{rule}"
-            if rule == "classes" and given is not False:
-                for name, limit in self.table(given, at).items():
+            if rule == "classes" and entry is not False:
+                for name, limit in self.table(entry, at).items():
                     parsed[rule, name] = self.limit(rule, limit, f'{at}."{name}"', name)
-            elif rule == NOT_WORSE and given is not False:
-                parsed[rule, None] = [self.not_worse(given, rule if where == "default" else at)]
-            elif rule == "subgroup_gap" and given is not False:
-                tables = [given] if isinstance(given, dict) else self.typed(given, list, at)
+            elif rule == NOT_WORSE and entry is not False:
+                parsed[rule, None] = [self.not_worse(entry, rule if where == "default" else at)]
+            elif rule == "subgroup_gap" and entry is not False:
+                tables = [entry] if isinstance(entry, dict) else self.typed(entry, list, at)
                 parsed[rule, None] = [self.subgroup_gap(one, at) for one in tables]
             else:
-                parsed[rule, None] = self.limit(rule, given, at)
+                parsed[rule, None] = self.limit(rule, entry, at)
         return parsed
 
     def limit(
-        self, rule: str, given: Any, where: str, class_name: str | None = None
+        self, rule: str, entry: Any, where: str, class_name: str | None = None
     ) -> list[Limit]:
-        if given is False:  # switched off
+        if entry is False:  # switched off
             return []
-        table = given if isinstance(given, dict) else {"max": given}
+        table = entry if isinstance(entry, dict) else {"max": entry}
         self.know(table, ("max", "judge"), where)
         maximum, judge = self.maximum(rule, table, where), self.judge(rule, table, where)
         return [Limit(rule, maximum, judge, class_name)]
@@ -183,7 +185,7 @@ class _Reader:
             self.refuse(f"{where} has no max")
         value, unit = table["max"], RULES[rule].unit
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        # Compared as it is: a whole number of hundreds of digits is no float.
+        # Compared before conversion: a whole number of hundreds of digits is no float.
         if not is_number or not -_LARGEST <= value <= _LARGEST:
             self.refuse(f"{where} is {value!r:.80}; expected a number")
         if unit != "bytes" and abs(value) > 1 and table.get("change") != "relative":

@@ -1,4 +1,4 @@
-"""Judge a sweep by a budget: one verdict a limit and variant."""
+"""Evaluation of a sweep against a budget: one verdict per limit and variant."""
 
 import math
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ _ROUNDING = 1e-12
 _NAMED = 3
 _TAKES = "that needs at least two runs of dense and of the variant, and some that differ"
 _WHY_UNTESTED = {
-    "point": "it is not known",
+    "point": "the value is unknown",
     "significant": f"no interval: {_TAKES}",
     "assured": f"no interval: {_TAKES}",
     "p": f"no test: {_TAKES}",
@@ -29,10 +29,10 @@ _WHY_UNTESTED = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one limit for one variant; numbers are NaN where they are unknown.
+    """The verdict on one limit for one variant; unknown numbers are NaN.
 
-    ``bound`` is the one-sided 95 % upper bound that ``not_worse`` judges. ``where`` names the class
-    or subgroup of the number, ``note`` what else is to be said.
+    ``bound`` is the one-sided 95 % upper bound of ``not_worse``. ``where`` names the class or
+    subgroup of the number; ``note`` explains the verdict.
     """
 
     variant_id: str
@@ -49,7 +49,7 @@ class Verdict:
 def check(
     results: SweepResults, budget: Budget, variant_ids: Sequence[str] | None = None
 ) -> list[Verdict]:
-    """Compare variants, all by default, with a budget; breaches first, then what is untested.
+    """Compare variants with a budget; breaches come first, then untested limits.
 
     Parameters
     ----------
@@ -58,24 +58,24 @@ def check(
     budget : Budget
         The limits, from :func:`read_budget`.
     variant_ids : sequence of str, optional
-        The variants to judge; all compressed ones by default.
+        The variants to check; all compressed ones by default.
 
     Raises
     ------
     UserError
-        A variant, class or attribute is not there, no limit applies, or there are no dense runs.
+        A variant, class or attribute does not exist, no limit applies, or there is no dense run.
     """
     manifest = results.manifest
     for name in (*budget.variants, *(variant_ids or ())):
         manifest.variant(name)
         if name == DENSE_ID:
-            raise UserError("'dense' is what the budget is compared with; name another variant")
+            raise UserError("'dense' is the baseline of the budget; name a compressed variant")
     if DENSE_ID not in results.variant_ids:
         raise UserError(f"sweep '{manifest.name}' has no dense run done, so nothing can be checked")
-    asked = variant_ids or [v.variant_id for v in manifest.variants if v.variant_id != DENSE_ID]
+    variants = variant_ids or [v.variant_id for v in manifest.variants if v.variant_id != DENSE_ID]
     verdicts = [
         _verdict(results, variant_id, limit)
-        for variant_id in dict.fromkeys(asked)
+        for variant_id in dict.fromkeys(variants)
         for limit in budget.limits(variant_id)
     ]
     if not verdicts:
@@ -84,7 +84,7 @@ def check(
 
 
 def is_held(verdicts: Sequence[Verdict], budget: Budget) -> bool:
-    """Whether nothing breaches the budget; what is untested does unless the budget allows it."""
+    """Whether nothing breaches the budget; untested limits do unless the budget allows them."""
     refused = {"breach"} if budget.allow_untested else {"breach", "untested"}
     return not any(one.verdict in refused for one in verdicts)
 
@@ -136,7 +136,7 @@ def _verdict(results: SweepResults, variant_id: str, limit: Limit) -> Verdict:
 
 
 def _excess(one: Measured, limit: Limit) -> float:
-    """How far a number lies above its limit, judged as the limit says; NaN where it cannot be."""
+    """Return how far a number exceeds its limit, by the limit's rule; NaN if untested."""
     if limit.judge == "bound":
         return one.bound - limit.max
     if limit.judge == "significant":
@@ -166,7 +166,7 @@ def _upper(one: Measured) -> float:
 
 
 def _bound(one: Measured, limit: Limit) -> str:
-    """Say what loss is ruled out, where that is what is judged."""
+    """Describe the loss that is ruled out, for a limit on bounds."""
     if limit.rule != NOT_WORSE:
         return ""
     level = "one class of all" if limit.is_named else "all classes"

@@ -1,4 +1,4 @@
-"""Measure what a limit names in the tables of a sweep."""
+"""Measurements of the quantities of limits, from the tables of a sweep."""
 
 import math
 from collections.abc import Hashable, Mapping
@@ -17,7 +17,7 @@ from analysis.results import SweepResults
 from analysis.stats.classes import ALPHA
 from analysis.stats.multiple import holm
 from analysis.stats.pairs import paired_rows
-from analysis.stats.t_tests import paired, welch
+from analysis.stats.two_sample import paired, welch
 
 _NOTHING = 1e-12
 _OF_RUNS = {"top1_drop": ("top1", -1), "top5_drop": ("top5", -1), "ece_increase": ("ece", 1)}
@@ -25,11 +25,11 @@ _OF_RUNS = {"top1_drop": ("top1", -1), "top5_drop": ("top5", -1), "ece_increase"
 
 @dataclass(frozen=True)
 class Measured:
-    """One number, larger is worse, and what is known of it; NaN where nothing is.
+    """A number, of which larger is worse, with its uncertainty; unknown values are NaN.
 
     ``low`` and ``high`` are a 95 % interval; ``p`` and ``q`` those of a class, ``seed_p`` the
-    one-sided p of the permutation test over runs. ``floor`` is what the number is significantly
-    above, where many are judged at once; ``bound`` its one-sided 95 % upper bound.
+    one-sided p of the permutation test over runs. ``floor`` is the value that it
+    significantly exceeds, corrected for many; ``bound`` its one-sided 95 % upper bound.
     """
 
     value: float
@@ -44,7 +44,7 @@ class Measured:
 
 
 def measure(results: SweepResults, variant_id: str, limit: Limit) -> list[Measured]:
-    """Measure what a limit names, of one variant; several numbers where any of them may breach it.
+    """Measure the quantity of a limit for one variant; several numbers if any may breach it.
 
     Raises
     ------
@@ -76,10 +76,10 @@ def measure(results: SweepResults, variant_id: str, limit: Limit) -> list[Measur
 
 
 def _of_runs(results: SweepResults, variant_id: str, metric: str, sign: int) -> Measured:
-    """Change of a mean over runs, with Welch's interval, the paired one where seeds tie the runs.
+    """Change of a mean over runs, with Welch's interval, or the paired one for paired runs.
 
-    Paired runs whose partner is missing are left out of both. Of single models top-1 has the
-    interval over images.
+    Paired runs whose partner is missing are left out. For single models the interval of top-1 is
+    over images.
     """
     pair = results.pairs(variant_id) if metric == "top1" else pd.DataFrame()
     if len(pair):
@@ -101,8 +101,8 @@ def _of_runs(results: SweepResults, variant_id: str, metric: str, sign: int) -> 
 def of_classes(results: SweepResults, variant_id: str, name: str | None) -> list[Measured]:
     """Excess gap of every class, or of one: -D with its interval over runs and images.
 
-    Of one class p is its own. Of the largest of all, p and the floor are corrected over all tests
-    of the sweep (Holm, Bonferroni), as q is (Benjamini-Hochberg).
+    For one class p is uncorrected. For the largest of all, p and the floor are corrected over all
+    tests of the sweep (Holm, Bonferroni), as q is (Benjamini-Hochberg).
 
     Parameters
     ----------
@@ -111,22 +111,22 @@ def of_classes(results: SweepResults, variant_id: str, name: str | None) -> list
     variant_id : str
         The variant.
     name : str, optional
-        The class; all without it.
+        The class; all by default.
 
     Raises
     ------
     UserError
         The sweep has no such class.
     """
-    whole = results.classes()
-    whole = whole.assign(holm_sweep=holm(whole["p_two_way"].to_numpy(np.float64)))
-    n_tests = max(int(whole["p_two_way"].notna().sum()), 1)
-    classes = whole[whole[schema.VARIANT_ID] == variant_id]
+    table = results.classes()
+    table = table.assign(holm_sweep=holm(table["p_two_way"].to_numpy(np.float64)))
+    n_tests = max(int(table["p_two_way"].notna().sum()), 1)
+    classes = table[table[schema.VARIANT_ID] == variant_id]
     if name is not None:
         check_class(results, name)
         classes = classes[classes[schema.CLASS_NAME] == name]
     many = name is None
-    found = []
+    losses = []
     for row in classes.to_dict("records"):
         if not row["n_images"] and many:
             continue
@@ -134,10 +134,10 @@ def of_classes(results: SweepResults, variant_id: str, name: str | None) -> list
         loss = -number(row["normalized_recall_delta"])
         where = str(row[schema.CLASS_NAME])
         if math.isnan(margin) and abs(loss) < _NOTHING and row["n_images"] > 1:
-            # Nothing changed, of which there is no interval, and nothing that could be significant.
-            found.append(Measured(loss, p=1.0, q=1.0, where=where, floor=loss))
+            # Nothing changed, so there is no interval and nothing can be significant.
+            losses.append(Measured(loss, p=1.0, q=1.0, where=where, floor=loss))
             continue
-        found.append(
+        losses.append(
             Measured(
                 loss,
                 -number(row["ci_high_two_way"]),
@@ -148,7 +148,7 @@ def of_classes(results: SweepResults, variant_id: str, name: str | None) -> list
                 floor=loss - margin * number(row["se_two_way"]) if many else math.nan,
             )
         )
-    return found
+    return losses
 
 
 def of_losses(results: SweepResults, variant_id: str, *, is_named: bool) -> list[Measured]:
@@ -161,7 +161,7 @@ def of_losses(results: SweepResults, variant_id: str, *, is_named: bool) -> list
     variant_id : str
         The variant.
     is_named : bool
-        Whether each class is to be named as safe: bounds at .05 / C.
+        Whether each class is to be shown safe by itself: bounds at .05 / C.
     """
     column = "loss_upper_named" if is_named else "loss_upper"
     classes = results.classes(variant_id)
@@ -176,23 +176,23 @@ def of_losses(results: SweepResults, variant_id: str, *, is_named: bool) -> list
 
 
 def check_class(results: SweepResults, name: str) -> None:
-    """See that a class is there.
+    """Check that a class exists.
 
     Raises
     ------
     UserError
-        It is not; the message lists those that are.
+        It does not exist; the message lists the classes.
     """
     names = results.class_names
     if name not in names:
         shown = ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
-        raise UserError(f"the budget names a class '{name}' that is not there; there: {shown}")
+        raise UserError(f"the budget names an unknown class '{name}'; expected one of {shown}")
 
 
 def of_shifts(results: SweepResults, variant_id: str) -> list[Measured]:
-    """Share of its clean top-1 accuracy that a variant keeps less than dense, under every shift.
+    """Relative top-1 accuracy under every shift, dense minus variant.
 
-    The largest is judged: p and the floor are corrected over all variants and shifts of the sweep
+    The largest counts: p and the floor are corrected over all variants and shifts of the sweep
     (Holm, Bonferroni), as q is (Benjamini-Hochberg).
 
     Parameters
@@ -221,38 +221,38 @@ def of_shifts(results: SweepResults, variant_id: str) -> list[Measured]:
 
 
 def _above(row: Mapping[Hashable, Any], n_tests: int) -> float:
-    """What a loss under one of many shifts is significantly above; NaN without an interval."""
+    """Value that a loss under one of many shifts significantly exceeds; NaN without an interval."""
     loss, half = -number(row["difference"]), (number(row["ci_high"]) - number(row["ci_low"])) / 2
     return loss - half * _margin(row["df"], n_tests) / _margin(row["df"], 1)
 
 
 def _margin(df: Any, n_tests: int) -> float:
-    """Standard errors to either side of an interval that holds for so many at once (Bonferroni)."""
+    """Half width, in standard errors, of an interval for so many tests at once (Bonferroni)."""
     return float(stdtrit(number(df), 1 - ALPHA / 2 / n_tests))
 
 
 def _turned(row: Mapping[Hashable, Any], name: str, **known: Any) -> Measured:
-    """A loss from a signed change and its interval: both turned around."""
+    """Turn a signed change and its interval into a loss."""
     low, high = -number(row["ci_high"]), -number(row["ci_low"])
     return Measured(-number(row[name]), low, high, **known)
 
 
-def _of_subgroups(results: SweepResults, variant_id: str, asked: Subgroups) -> list[Measured]:
+def _of_subgroups(results: SweepResults, variant_id: str, subgroups: Subgroups) -> list[Measured]:
     """Rise of FPR and FNR within every subgroup."""
-    table = results.subgroups(variant_id, by=asked.by, positive=asked.positive)
-    found = []
+    table = results.subgroups(variant_id, by=subgroups.by, positive=subgroups.positive)
+    rises = []
     for rate, counted in (("fpr", "n_negative"), ("fnr", "n_positive")):
-        if asked.rate not in ("both", rate):
+        if subgroups.rate not in ("both", rate):
             continue
-        rows = table[table[counted] >= asked.min_images]
-        rise = rows[f"{rate}_change"] if asked.change == "relative" else _rise(rows, rate)
-        found += [
+        rows = table[table[counted] >= subgroups.min_images]
+        rise = rows[f"{rate}_change"] if subgroups.change == "relative" else _rise(rows, rate)
+        rises += [
             Measured(number(value), where=f"{rate.upper()} of {class_name}, {attribute} = {one}")
             for value, class_name, attribute, one in zip(
                 rise, rows[schema.CLASS_NAME], rows["attribute"], rows["value"], strict=True
             )
         ]
-    return found
+    return rises
 
 
 def _rise(rows: pd.DataFrame, rate: str) -> pd.Series:
@@ -260,5 +260,5 @@ def _rise(rows: pd.DataFrame, rate: str) -> pd.Series:
 
 
 def number(value: Any) -> float:
-    """Return a number of a table, NaN where it is null."""
+    """Return a number of a table, NaN for null."""
     return math.nan if value is None or pd.isna(value) else float(value)

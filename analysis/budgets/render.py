@@ -1,4 +1,4 @@
-"""Saying the outcome of a check: a table for the terminal, one for a pull request, or JSON."""
+"""Formatting of the outcome of a check: text for a terminal, Markdown, or JSON."""
 
 import json
 import math
@@ -8,7 +8,7 @@ from typing import Any
 
 from analysis.budgets.budget import RULES, Budget, Limit
 from analysis.budgets.evaluate import Verdict, is_held
-from analysis.presentation import formatting
+from analysis.presentation.formatting import one_line
 
 FORMATS = ("text", "markdown", "json")
 HEADER = ("verdict", "variant", "rule", "measured", "budget", "95 % interval", "judge", "note")
@@ -16,19 +16,19 @@ _MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~&@$])")
 
 
 def written(verdicts: Sequence[Verdict], budget: Budget, *, sweep: str, format: str) -> str:
-    """Write the outcome of a check, as ``text``, ``markdown`` or ``json``.
+    """Format the outcome of a check as ``text``, ``markdown`` or ``json``.
 
     Raises
     ------
     ValueError
-        The format is another one.
+        The format is unknown.
     """
     if format not in FORMATS:
         raise ValueError(f"format must be one of {', '.join(FORMATS)}, not {format!r}")
     if format == "json":
         return _json(verdicts, budget, sweep)
-    rows = [tuple(map(_one_line, cells(one, budget))) for one in verdicts]
-    outcome = _outcome(verdicts, budget, _one_line(sweep))
+    rows = [tuple(map(one_line, cells(one, budget))) for one in verdicts]
+    outcome = _outcome(verdicts, budget, one_line(sweep))
     if format == "markdown":
         marked = [HEADER, ("---",) * len(HEADER), *(tuple(map(_plain, row)) for row in rows)]
         table = "\n".join(f"| {' | '.join(cells)} |" for cells in marked)
@@ -53,14 +53,14 @@ def _outcome(verdicts: Sequence[Verdict], budget: Budget, sweep: str) -> str:
 
 
 def cells(one: Verdict, budget: Budget) -> tuple[str, ...]:
-    """Write one limit as the cells of a row: verdict, variant, rule, measured, budget, ….
+    """Format one limit as the cells of a row: verdict, variant, rule, measured, budget, ….
 
     Parameters
     ----------
     one : Verdict
-        What became of the limit.
+        The verdict on the limit.
     budget : Budget
-        The whole budget, which says whether what cannot be tested passes.
+        The whole budget, with the setting for untested limits.
     """
     limit = one.limit
     interval = "" if math.isnan(one.low) else f"{100 * one.low:+.2f} to {100 * one.high:+.2f}"
@@ -91,12 +91,8 @@ def _value(value: float, limit: Limit) -> str:
     return f"{round(100 * value, 2) + 0.0:.2f} {'%' if is_share else 'points'}"
 
 
-def _one_line(text: str) -> str:
-    return formatting.one_line(text)
-
-
 def _plain(text: str) -> str:
-    """Write text so that Markdown, HTML in it included, shows it as it is."""
+    """Escape text so that Markdown shows it literally, HTML included."""
     return _MARKUP.sub(r"\\\1", text)
 
 

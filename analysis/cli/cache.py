@@ -16,14 +16,14 @@ from analysis.store.manifest import Manifest
 
 
 def keep_tables(cache: Cache, name: str, progress: Callable[[str, int, int], None]) -> None:
-    """Compute and keep what the first look at a sweep would wait for."""
+    """Compute and store tables that the first visitor of a sweep would wait for."""
     from analysis.results import SweepResults
 
     SweepResults(cache.existing(name)).keep_tables(progress)
 
 
 def tell_pairing(cache: Cache, name: str) -> None:
-    """Say where runs that are taken as independent look made from each other."""
+    """Warn of runs that are taken as independent and look made from each other."""
     from analysis.presentation.pair_findings import pairing_hints
     from analysis.results import SweepResults
 
@@ -37,14 +37,14 @@ _ROOT = Path(__file__).parents[2]
 def _add_bench(verbs: Any, common: argparse.ArgumentParser) -> None:
     """Add the verb to the parser."""
     bench = verbs.add_parser("bench", parents=[common], help="run the project's own benchmarks")
-    bench.add_argument("names", nargs="*", metavar="NAME", help="some of them alone")
+    bench.add_argument("names", nargs="*", metavar="NAME", help="only these")
     bench.set_defaults(run=run_bench)
 
 
 def run_bench(options: argparse.Namespace, _: Cache) -> int:
     """Run the benchmarks from the project's folder."""
     if not (_ROOT / "benchmarks").is_dir():
-        raise UserError("the benchmarks lie in the project's repository; run this from a clone")
+        raise UserError("the benchmarks are in the project's repository; run this from a clone")
     return subprocess.run(
         [sys.executable, "-m", "benchmarks", *options.names], cwd=_ROOT, check=False
     ).returncode
@@ -52,11 +52,11 @@ def run_bench(options: argparse.Namespace, _: Cache) -> int:
 
 def _add_cache_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
     """Add the verbs to the parser."""
-    listing = verbs.add_parser("list", parents=[common], help="name the sweeps of the cache")
+    listing = verbs.add_parser("list", parents=[common], help="list the sweeps of the cache")
     listing.set_defaults(run=run_list)
     for verb, run, text in (
-        ("show", run_show, "how complete a sweep is, how large, how it was made"),
-        ("remove", run_remove, "delete a sweep and its files; what people annotated stays"),
+        ("show", run_show, "print the state, size and provenance of a sweep"),
+        ("remove", run_remove, "delete a sweep and its files; annotations stay"),
         ("verify", run_verify, "compare every file of a sweep with its manifest"),
     ):
         parser = verbs.add_parser(verb, parents=[common], help=text)
@@ -66,7 +66,7 @@ def _add_cache_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
                 "--results", action="store_true", help="the summary of all variants, as Markdown"
             )
         parser.set_defaults(run=run)
-    rename = verbs.add_parser("rename", parents=[common], help="give a sweep another name")
+    rename = verbs.add_parser("rename", parents=[common], help="rename a sweep")
     rename.add_argument("sweep", metavar="SWEEP")
     rename.add_argument("new", metavar="NEW")
     rename.set_defaults(run=run_rename)
@@ -80,7 +80,7 @@ def _add_cache_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
 
 
 def run_list(_: argparse.Namespace, cache: Cache) -> int:
-    """Print a line a sweep."""
+    """Print one line per sweep."""
     names = cache.names()
     if not names:
         print(f"no sweep in {cache.root}; 'python -m analysis demo' makes one")
@@ -103,7 +103,7 @@ def _line(folder: SweepFolder, manifest: Manifest) -> str:
 
 
 def run_show(options: argparse.Namespace, cache: Cache) -> int:
-    """Print what a sweep is, or what it found."""
+    """Print the description of a sweep, or its results."""
     from analysis.datasets.rotation import ROTATED
     from analysis.presentation.evaluated import (
         images_sentence,
@@ -133,10 +133,10 @@ def run_show(options: argparse.Namespace, cache: Cache) -> int:
         f"dataset: {dataset.spec}, {split}{dataset.n_test} {kind}, "
         f"{len(manifest.class_names)} classes"
     )
-    if said := images_sentence(manifest):
-        print(f"images: {said}")
-    for given in manifest.models.values():
-        print(f"model {given.input}; SHA-256 {given.sha256[:12]}")
+    if images := images_sentence(manifest):
+        print(f"images: {images}")
+    for record in manifest.models.values():
+        print(f"model {record.input}; SHA-256 {record.sha256[:12]}")
     if model.parameters and manifest.origin != "external":
         size = " x ".join(str(side) for side in model.image_size or [])
         print(f"model: {model.name}, {model.parameters:,} parameters, input {size}")
@@ -153,8 +153,8 @@ def run_show(options: argparse.Namespace, cache: Cache) -> int:
         print(f"  {variant.variant_id}: {done} of {len(manifest.seeds)} runs", *failed, sep="; ")
     for shift in manifest.shifts:
         done = sum(len(manifest.shifted_seeds(shift.name, v.variant_id)) for v in manifest.variants)
-        made = "" if shift.dataset is None else f" ({shift.dataset}, {shift.n_images} images)"
-        print(f"  shift {shift.name}{made}: {done} of {manifest.n_runs} runs")
+        source = "" if shift.dataset is None else f" ({shift.dataset}, {shift.n_images} images)"
+        print(f"  shift {shift.name}{source}: {done} of {manifest.n_runs} runs")
     for note in note_sentences(manifest):
         print(f"note: {note}")
     if manifest.left_out:
@@ -165,16 +165,16 @@ def run_show(options: argparse.Namespace, cache: Cache) -> int:
 
 
 def run_rename(options: argparse.Namespace, cache: Cache) -> int:
-    """Give a sweep another name."""
+    """Rename a sweep."""
     cache.rename(options.sweep, options.new)
     return 0
 
 
 def run_remove(options: argparse.Namespace, cache: Cache) -> int:
     """Delete a sweep."""
-    kept = cache.remove(options.sweep)
-    if kept is not None:
-        print(f"{options.sweep}: removed; what people annotated was kept in {kept}")
+    folder = cache.remove(options.sweep)
+    if folder is not None:
+        print(f"{options.sweep}: removed; annotations were kept in {folder}")
     return 0
 
 
@@ -193,7 +193,7 @@ def run_merge(options: argparse.Namespace, cache: Cache) -> int:
 
 
 def run_verify(options: argparse.Namespace, cache: Cache) -> int:
-    """Print what is wrong with a sweep's files; 1 where anything is."""
+    """Print the problems of a sweep's files; return 1 if there are any."""
     folder = cache.existing(options.sweep)
     _finish(folder)
     problems = folder.verify()
@@ -205,16 +205,16 @@ def run_verify(options: argparse.Namespace, cache: Cache) -> int:
 
 
 def _finish(folder: SweepFolder) -> None:
-    """Finish what a process was killed in while it put files into the sweep."""
+    """Finish a change of files that a killed process had begun."""
     if publishing.is_committed(folder.path):
-        with suppress(LetheError), folder.locked():  # who may only read, reads them where they are
+        with suppress(LetheError), folder.locked():  # without write access, files are read in place
             print(f"{folder.name}: finished a change that was cut off")
 
 
 _ABOUT = """\
-Bring the columns of a table to the test images of a sweep, as meta_* columns: labels of people, \
-attributes, where a picture was taken. Rows are matched by the column image_id, or by path (also \
-called file_name, filename, file, filepath or image) where there is none, by the longest tail that \
+Join the columns of a table to the test images of a sweep, as meta_* columns: labels of people, \
+attributes, places. Rows are matched by the column image_id, or by path (also \
+called file_name, filename, file, filepath or image) if there is none, by the longest tail that \
 one image has; images without a row get no value. The columns can then be filtered by, exported \
 and compared: python -m analysis export SWEEP attributes."""
 
@@ -224,7 +224,7 @@ def _add_join(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser = verbs.add_parser(
         "join",
         parents=[common],
-        help="bring columns of a table to the images, by image_id or path",
+        help="join columns of a table to the images, by image_id or path",
         description=_ABOUT,
     )
     parser.add_argument("sweep", metavar="SWEEP")
@@ -233,15 +233,13 @@ def _add_join(verbs: Any, common: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--map", action="append", default=[], metavar="OURS=THEIRS",
-        help="repeatable; what the column path or image_id is called in the file, or what one of "
-        "its columns becomes: weather=Wetter makes meta_weather",
+        help="repeatable; the name in the file of the column path or image_id, or of another "
+        "column: weather=Wetter makes meta_weather",
     )  # fmt: skip
     parser.add_argument(
         "--allow-missing", action="store_true", help="leave out the rows of other images"
     )
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace meta_* columns that are there already"
-    )
+    parser.add_argument("--overwrite", action="store_true", help="replace existing meta_* columns")
     parser.set_defaults(run=run_join)
 
 
@@ -263,15 +261,15 @@ def run_join(options: argparse.Namespace, cache: Cache) -> int:
 
 
 def _join_columns(items: list[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
+    columns: dict[str, str] = {}
     for item in items:
         ours, _, theirs = item.partition("=")
         if not ours.strip() or not theirs:
             raise UserError(f"--map {item}: expected OURS=THEIRS, such as --map path=file_name")
-        if ours in found or theirs in found.values():
+        if ours in columns or theirs in columns.values():
             raise UserError(f"--map {item}: '{ours}' or '{theirs}' is mapped already")
-        found[ours] = theirs
-    return found
+        columns[ours] = theirs
+    return columns
 
 
 def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:

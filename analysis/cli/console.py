@@ -1,4 +1,4 @@
-"""The terminal: progress bars, and output in which text of the data stays text."""
+"""The terminal: progress bars, and output that escapes control characters of data text."""
 
 import sys
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from analysis.presentation.formatting import visible
 
 
 class ProgressBars:
-    """One bar a phase; called with (phase, done, total). Silent where the stream is no terminal."""
+    """One bar a phase; called with (phase, done, total). Silent unless the stream is a terminal."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
@@ -26,26 +26,26 @@ class ProgressBars:
             self.bar.close()
 
     def __call__(self, phase: str, done: int, total: int) -> None:
-        """Show that ``done`` of ``total`` are done."""
+        """Update the bar of a phase."""
         if not self.stream.isatty():
             return
         if phase != self.phase:
             if self.bar is not None:
                 self.bar.close()
             self.phase = phase
-            # What an earlier start had done must not count into the speed.
+            # Work of an earlier start must not count into the speed.
             self.bar = tqdm(desc=phase, total=total, initial=done, file=self.stream, leave=True)
         self.bar.update(done - self.bar.n)
 
 
 class _Guarded:
-    """A stream that writes out what a terminal would obey."""
+    """A stream that escapes what a terminal would obey."""
 
     def __init__(self, stream: Any) -> None:
         self.stream = stream
 
     def write(self, text: str) -> int:
-        """Write text, control characters as their names."""
+        """Write text with control characters escaped."""
         return int(self.stream.write(visible(text)))
 
     def __getattr__(self, name: str) -> Any:
@@ -54,19 +54,19 @@ class _Guarded:
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Guard everything that is printed to standard output."""
+    """Escape control characters in everything printed to standard output."""
     stream, guard = sys.stdout, _Guarded(sys.stdout)
     sys.stdout = guard
     try:
         yield
     finally:
-        # Left alone where a broken pipe was closed meanwhile.
+        # A broken pipe may have replaced it meanwhile.
         if sys.stdout is guard:
             sys.stdout = stream
 
 
 def write_data(text: str) -> None:
-    """Write a table to standard output: to the byte into a file or pipe, guarded on a terminal."""
+    """Write a table to standard output: exactly into a file or pipe, escaped on a terminal."""
     out = sys.stdout
     exact = out.stream if isinstance(out, _Guarded) and not out.isatty() else out
     exact.write(text)

@@ -1,4 +1,4 @@
-"""Verbs that write results: export, figure, share, report, check."""
+"""Verbs that write results: ``export``, ``figure``, ``share``, ``report`` and ``check``."""
 
 import argparse
 import sys
@@ -12,25 +12,27 @@ import pandas as pd
 
 from analysis.budgets import FORMATS, check, is_held, read_budget, written
 from analysis.cli.console import ProgressBars, tell, write_data
-from analysis.cli.options import add_options, preset_of
-from analysis.cli.remedy_layers import missing
+from analysis.cli.next_steps import default_cache
+from analysis.cli.options import add_options, add_ties, preset_of
+from analysis.cli.remedy import missing
 from analysis.errors import UserError
 from analysis.export import Chosen, choose, formats, share, sharing_format, wording_of
 from analysis.export.selection import POPULATIONS
 from analysis.figures.preset import FigurePreset
 from analysis.filesystem.atomic import replacing
 from analysis.presentation.formatting import count, size
+from analysis.presentation.sections import SECTIONS
 from analysis.results import TABLES, SweepResults
 from analysis.stats.pie import KINDS
-from analysis.stats.votes import TIE_RULES
 from analysis.store import Cache
 from analysis.store.tabular import to_csv, write_table
+from analysis.sweep.command import naming_cache
 
 _CHECK_ABOUT = """\
 Compare a sweep with a budget in TOML: overall top-1 drop, the largest drop of a class, PIEs \
 beyond seed noise, gaps of subgroups, size. Exit status 0: within the budget; 1: a breach, or a \
-limit that could not be tested; 2: the budget or the sweep cannot be used. docs/ci.md says what a \
-budget holds."""
+limit that could not be tested; 2: the budget or the sweep cannot be used. docs/ci.md describes \
+budgets."""
 
 
 def _add_check(verbs: Any, common: argparse.ArgumentParser) -> None:
@@ -42,21 +44,17 @@ def _add_check(verbs: Any, common: argparse.ArgumentParser) -> None:
         description=_CHECK_ABOUT,
     )
     parser.add_argument("sweep", metavar="SWEEP")
-    parser.add_argument("--budget", metavar="FILE.toml", required=True, help="docs/ci.md says how")
+    parser.add_argument("--budget", metavar="FILE.toml", required=True, help="see docs/ci.md")
     parser.add_argument(
-        "--variant", metavar="ID", action="append", help="this variant alone (repeatable)"
+        "--variant", metavar="ID", action="append", help="only this variant (repeatable)"
     )
-    parser.add_argument(
-        "--ties", choices=TIE_RULES, default="confidence", help="how tied modal labels are broken"
-    )
-    parser.add_argument(
-        "--format", choices=FORMATS, default="text", help="how the table is written"
-    )
+    add_ties(parser)
+    parser.add_argument("--format", choices=FORMATS, default="text", help="format of the table")
     parser.set_defaults(run=run_check)
 
 
 def run_check(options: argparse.Namespace, cache: Cache) -> int:
-    """Print the table of limits; 1 where the budget is not held."""
+    """Print the table of limits; return 1 if the budget is not met."""
     budget = read_budget(options.budget)
     results = SweepResults(cache.existing(options.sweep), ties=options.ties)
     verdicts = check(results, budget, options.variant)
@@ -69,10 +67,8 @@ def _add_export(verbs: Any, common: argparse.ArgumentParser) -> None:
     export = verbs.add_parser("export", parents=[common], help="write a table of a sweep")
     export.add_argument("sweep", metavar="SWEEP")
     export.add_argument("table", metavar="TABLE", choices=list(TABLES), help=", ".join(TABLES))
-    export.add_argument("--variant", metavar="ID", help="the rows of one variant alone")
-    export.add_argument(
-        "--ties", choices=TIE_RULES, default="confidence", help="how tied modal labels are broken"
-    )
+    export.add_argument("--variant", metavar="ID", help="only the rows of one variant")
+    add_ties(export)
     export.add_argument(
         "--out", metavar="FILE", help=".csv, .parquet or .json (default: CSV to standard output)"
     )
@@ -81,7 +77,7 @@ def _add_export(verbs: Any, common: argparse.ArgumentParser) -> None:
         metavar="ATTRIBUTE[,ATTRIBUTE]",
         help="attributes, attribute-deciles, attribute-pairs, numeric-attributes, subgroups: one "
         "attribute alone; attributes, subgroups: several for the intersections of their values "
-        "(default: every attribute by itself)",
+        "(default: every attribute on its own)",
     )
     export.add_argument(
         "--positive",
@@ -141,8 +137,7 @@ def _table(results: SweepResults, options: argparse.Namespace) -> pd.DataFrame:
 
 
 _FIGURE_ABOUT = """\
-Draw one figure of a sweep as it stands in its report. Without a name the figures there are get \
-listed, one a line."""
+Draw one figure of a sweep as in its report. Without a name, list all figures, one a line."""
 
 
 def _add_figure(verbs: Any, common: argparse.ArgumentParser) -> None:
@@ -155,20 +150,18 @@ def _add_figure(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out",
         metavar="FILE",
-        help="NAME.svg, .png, .pdf, .html, .json, or .csv for what it draws (default: FIGURE.svg)",
+        help="NAME.svg, .png, .pdf, .html, .json, or .csv for its data (default: FIGURE.svg)",
     )
     parser.add_argument(
-        "--variant", metavar="ID", action="append", help="this variant alone (repeatable)"
+        "--variant", metavar="ID", action="append", help="only this variant (repeatable)"
     )
-    parser.add_argument(
-        "--ties", choices=TIE_RULES, default="confidence", help="how tied modal labels are broken"
-    )
+    add_ties(parser)
     add_options(parser, FigurePreset)
     parser.set_defaults(run=run_figure)
 
 
 def run_figure(options: argparse.Namespace, cache: Cache) -> int:
-    """Draw one figure into a file, or list those there are."""
+    """Draw one figure into a file, or list all figures."""
     from analysis.figures.drawn import drawn_data
     from analysis.figures.files import FORMATS as PICTURES
     from analysis.figures.files import csv_bytes, figure_bytes
@@ -212,9 +205,9 @@ def run_figure(options: argparse.Namespace, cache: Cache) -> int:
 
 
 _SHARE_ABOUT = """\
-Set images of a sweep out for other tools: PIEs by falling vote distance, of single models (one \
-run a variant) by falling confidence lost in the true class, or those named. The file or folder \
-appears whole or not at all."""
+Export images of a sweep for other tools: PIEs by falling vote distance, for single models (one \
+run a variant) by falling confidence lost in the true class, or named images. The file or folder \
+is written completely or not at all."""
 
 
 def _add_share(verbs: Any, common: argparse.ArgumentParser) -> None:
@@ -235,23 +228,21 @@ def _add_share(verbs: Any, common: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--population", choices=POPULATIONS, help="which images (default: pies)")
     parser.add_argument(
-        "--kind", choices=KINDS, action="append", help="this kind of PIE (repeatable)"
+        "--kind", choices=KINDS, action="append", help="only this kind of PIE (repeatable)"
     )
     parser.add_argument(
         "--class", dest="classes", metavar="NAME", action="append",
-        help="images of this true class (repeatable)",
+        help="only images of this true class (repeatable)",
     )  # fmt: skip
     parser.add_argument(
         "--images", metavar="ID[,ID]", help="these images in this order instead, by image_id"
     )
-    parser.add_argument("--limit", metavar="N", type=int, help="the first N of them alone")
+    parser.add_argument("--limit", metavar="N", type=int, help="only the first N of them")
     parser.add_argument(
-        "--per-class", metavar="N", type=int, help="the first N of each true class alone"
+        "--per-class", metavar="N", type=int, help="only the first N of each true class"
     )
     add_options(parser, FigurePreset)
-    parser.add_argument(
-        "--ties", choices=TIE_RULES, default="confidence", help="how tied modal labels are broken"
-    )
+    add_ties(parser)
     parser.add_argument(
         "--out", metavar="FILE|DIR", required=True,
         help="a file with the format's suffix; of formats with several files .zip or a new folder",
@@ -260,7 +251,7 @@ def _add_share(verbs: Any, common: argparse.ArgumentParser) -> None:
 
 
 def run_share(options: argparse.Namespace, cache: Cache) -> int:
-    """Write the images and say what was written."""
+    """Write the images and describe them."""
     results = SweepResults(cache.existing(options.sweep), ties=options.ties)
     variant_id = options.variant or results.default_variant()
     if variant_id is None:
@@ -283,7 +274,7 @@ def run_share(options: argparse.Namespace, cache: Cache) -> int:
 def _chosen(
     options: argparse.Namespace, results: SweepResults, variant_id: str
 ) -> tuple[npt.NDArray[np.int64], str]:
-    """Image ids in order, and how they were chosen."""
+    """Return image ids in order, and a description of the choice."""
     if options.limit is not None and options.limit < 1:
         raise UserError(f"--limit {options.limit}: expected 1 or more")
     each = options.per_class
@@ -298,7 +289,7 @@ def _chosen(
             )
         image_ids, words = _named(options.images), "image by image"
     else:
-        # The variant is checked before its table is asked for.
+        # Check the variant before its table is computed.
         Chosen(results, variant_id, np.empty(0, np.int64))
         rule: dict[str, Any] = {"population": population, "kinds": kinds, "classes": classes}
         image_ids = choose(results, variant_id, **rule, per_class=each)
@@ -318,7 +309,82 @@ def _named(text: str) -> npt.NDArray[np.int64]:
         raise UserError(f"--images {text[:80]}: expected image ids such as 3,17,4") from None
 
 
+_REPORT_ABOUT = """\
+Write a sweep as one self-contained HTML page that opens offline and prints (index.html), every \
+figure as PNG, SVG and PDF (figures/) and every table as CSV (tables/). The page begins with a \
+verdict; names of raters, times and paths of this machine are left out."""
+
+
+def _add_report(verbs: Any, common: argparse.ArgumentParser) -> None:
+    """Add the verb to the parser."""
+    parser = verbs.add_parser(
+        "report",
+        parents=[common],
+        help="one HTML page, every figure as a file, every table as CSV",
+        description=_REPORT_ABOUT,
+    )
+    parser.add_argument("sweep", metavar="SWEEP")
+    parser.add_argument(
+        "--out", metavar="DIR", required=True, help="a new or empty folder, or an earlier report's"
+    )
+    parser.add_argument("--title", help="heading of the page (default: after the sweep)")
+    parser.add_argument(
+        "--variant", metavar="ID", action="append", help="only this variant (repeatable)"
+    )
+    add_ties(parser)
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="accept a folder with other files, which stay",
+    )
+    add_options(parser, FigurePreset)
+    parser.add_argument(
+        "--section", metavar="NAME", action="append",
+        help=f"only this section, after the verdict (repeatable): {', '.join(SECTIONS)}",
+    )  # fmt: skip
+    parser.add_argument(
+        "--budget", metavar="FILE", help="limits that the verdict checks the sweep against (TOML)"
+    )
+    parser.add_argument(
+        "--details", action="store_true",
+        help="include private details: names of raters, times, paths of this machine",
+    )  # fmt: skip
+    parser.set_defaults(run=run_report)
+
+
+def run_report(options: argparse.Namespace, cache: Cache) -> int:
+    """Write the report; print its path, size and omissions."""
+    from analysis.report import write_report
+    from analysis.report.contents import Contents, chosen_sections
+
+    contents = Contents(
+        sections=chosen_sections(options.section),
+        budget=read_budget(options.budget) if options.budget else None,
+        has_details=options.details,
+    )
+    results = SweepResults(cache.existing(options.sweep), ties=options.ties)
+    with ProgressBars(sys.stderr) as bars:
+        written = write_report(
+            results,
+            Path(options.out),
+            title=options.title,
+            variant_ids=options.variant,
+            overwrite=options.overwrite,
+            progress=bars,
+            preset=preset_of(options),
+            contents=contents,
+        )
+    print(
+        f"{written.page}: {size(written.n_bytes)}, {written.n_figures} figures, "
+        f"{written.n_tables} tables"
+    )
+    is_usual = options.cache == default_cache()
+    for note in written.notes:
+        print(f"note: {note if is_usual else naming_cache(note, options.cache)}")
+    return 0
+
+
 def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
     """Add the verbs to the parser."""
-    for add in (_add_export, _add_figure, _add_share, _add_check):
+    for add in (_add_export, _add_figure, _add_share, _add_report, _add_check):
         add(verbs, common)

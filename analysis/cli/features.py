@@ -1,4 +1,4 @@
-"""``features``: a few numbers an image in which alike ones lie close together; ``map``: of them."""
+"""The verbs ``features``, which computes image features, and ``map``, which lays images out."""
 
 import argparse
 import contextlib
@@ -20,16 +20,15 @@ from analysis.store.features import FEATURES, about_features, read_features
 from analysis.store.manifest import Manifest
 
 _ABOUT = """\
-Make the features of a sweep's images: what one dense model, that of the lowest seed, computes \
-before its last layer, reduced to at most 128 principal components; the logits of a model whose \
-format does not show more. The page Map, nearest neighbours and slices rest on them. A sweep makes \
-them itself as its last step; this makes them for one that has none, or anew. Of a sweep that was \
-imported, --from FILE.npy brings them."""
+Compute the features of a sweep's images: the input of the last layer of one dense model, that of \
+the lowest seed, reduced to at most 128 principal components; or its logits, if its format exposes \
+no more. The page Map, nearest neighbours and slices need them. A sweep computes them as its last \
+step; this verb computes or replaces them. For an imported sweep, --from FILE.npy adds them."""
 
 
 _ABOUT_MAP = """\
-Lay the images out in two dimensions by UMAP, so that those with alike features lie close \
-together, and keep that under derived/. The page Map does the same when it is first opened."""
+Lay the images out in two dimensions by UMAP, so that those with similar features lie close \
+together, and store the map under derived/. The page Map does the same when it is first opened."""
 
 
 def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
@@ -37,19 +36,19 @@ def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser = verbs.add_parser(
         "features",
         parents=[common],
-        help="make the features of a sweep's images, which its map is drawn from",
+        help="compute the features of a sweep's images, which its map needs",
         description=_ABOUT,
     )
     parser.add_argument("sweep", metavar="SWEEP")
     parser.add_argument(
-        "--from", dest="given", metavar="FILE.npy", type=Path,
-        help="take features of your own, (N, D), a row an image by image_id",
+        "--from", dest="source", metavar="FILE.npy", type=Path,
+        help="use features of your own, (N, D), a row an image by image_id",
     )  # fmt: skip
     parser.add_argument(
         "--out", metavar="FILE.npy", type=Path,
-        help="write those of the sweep to a file, float32; makes them only where it has none",
+        help="write the features to a file, float32; computed only if the sweep has none",
     )  # fmt: skip
-    parser.add_argument("--device", default="auto", help="what a model runs on (default: auto)")
+    parser.add_argument("--device", default="auto", help="device of the model (default: auto)")
     parser.set_defaults(run=run_features)
     drawn = verbs.add_parser(
         "map",
@@ -60,19 +59,19 @@ def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
     drawn.add_argument("sweep", metavar="SWEEP")
     drawn.add_argument(
         "--out", metavar="FILE.csv", type=Path,
-        help="write it too: image_id, x and y, both from 0 to 1",
+        help="also write it: image_id, x and y, both from 0 to 1",
     )  # fmt: skip
     drawn.add_argument("--steps", action="store_true", help=argparse.SUPPRESS)
     drawn.set_defaults(run=run_map)
 
 
 def run_features(options: argparse.Namespace, cache: Cache) -> int:
-    """Make, bring or write features."""
+    """Compute, import or write features."""
     folder = cache.existing(options.sweep)
-    if options.given is not None:
+    if options.source is not None:
         from analysis.importing.features import import_features
 
-        import_features(folder, options.given)
+        import_features(folder, options.source)
     elif options.out is None or FEATURES not in folder.manifest().files:
         _make(folder, cache, options)
     values = read_features(folder)
@@ -99,7 +98,7 @@ def _make(folder: SweepFolder, cache: Cache, options: argparse.Namespace) -> Non
     if manifest.origin == "imported":
         command = with_cache(f"{options.program} features {folder.name} --from FILE.npy", cache)
         raise UserError(
-            f"sweep '{folder.name}' was imported, and its model is not here; '{command}' brings "
+            f"sweep '{folder.name}' was imported without its model; '{command}' adds "
             "features, a row an image"
         )
     from analysis.sweep.features import make_features
@@ -125,13 +124,13 @@ def _of_models(manifest: Manifest, device: str, bars: Callable[[str, int, int], 
     words = sweep_words(manifest)[1:]
     models = words.index("--models") + 1
     seeds = manifest.done_seeds(DENSE_ID)
-    # An option of one variant alone would be of none without its model.
+    # An option for one variant would apply to none without its model.
     if seeds and not any(":" in one.partition("=")[0] for one in _session_options(manifest)):
         run = f"{DENSE_ID}@{seeds[0]}="
         words = words[:models] + [one for one in words[models:] if one.startswith(run)]
-    # The model was evaluated, so it ends: how long it may take was said there.
-    given = options_of_words(words) | {"device": device, "time_limit": 0.0}
-    config = external_models.asked_from(given)
+    # The model was evaluated within the sweep's time limit, so none is needed here.
+    options = options_of_words(words) | {"device": device, "time_limit": 0.0}
+    config = external_models.config_from(options)
     return ExternalSource(
         config, 1, progress=bars, say=lambda line: None, warn=lambda line: tell(f"lethe: {line}")
     )
@@ -149,16 +148,16 @@ def run_map(options: argparse.Namespace, cache: Cache) -> int:
 
     if options.out is not None and options.out.suffix != ".csv":
         raise UserError(f"--out {options.out}: expected a file .csv")
-    folder, said = cache.existing(options.sweep), sys.stdout
+    folder, out = cache.existing(options.sweep), sys.stdout
     with ProgressBars(sys.stderr) as bars:
 
-        def told(done: int, total: int) -> None:
+        def on_progress(done: int, total: int) -> None:
             bars("map", done, total)
             if options.steps:
-                print(f"map {done}/{total}", file=said, flush=True)
+                print(f"map {done}/{total}", file=out, flush=True)
 
-        with contextlib.redirect_stdout(io.StringIO()):  # what the library prints of its steps
-            placed = make_map(folder, told)
+        with contextlib.redirect_stdout(io.StringIO()):  # the library prints its steps
+            placed = make_map(folder, on_progress)
     print(f"{folder.name}: a map of {len(placed):,} images")
     if options.out is not None:
         table = pd.DataFrame({"image_id": range(len(placed)), "x": placed[:, 0], "y": placed[:, 1]})

@@ -1,4 +1,4 @@
-"""``import``: predictions made elsewhere become a sweep."""
+"""The verb ``import``, which turns predictions made elsewhere into a sweep."""
 
 import argparse
 import sys
@@ -13,14 +13,14 @@ from analysis.presentation.formatting import many, most_common
 from analysis.store import Cache
 
 _ABOUT = """\
-Bring predictions made elsewhere into the cache, to be looked at like any other sweep. Tables \
+Import predictions made elsewhere into the cache, as a sweep like any other. Tables \
 (CSV, Parquet, JSON lines; text gzipped or not) have one row an image and run, with the columns \
 image_id or path, label, seed, variant_id (or method and target_sparsity) and prediction, and may \
 have confidence, true_confidence and true_rank; usual names such as file_name and ground_truth are \
 understood. --wide takes tables with a column a model, --variant a file a model: also .npy, and \
 the JSON lines of Hugging Face pipelines. Or .npz files, one a run, named \
 <variant_id>__seed-<k>.npz, with logits or probabilities (N, C) and labels (N,). One variant must \
-be 'dense', the uncompressed model. All runs come in, or none. docs/importing.md has worked \
+be 'dense', the uncompressed model. All runs are imported, or none. docs/importing.md has worked \
 examples."""
 
 
@@ -29,7 +29,7 @@ def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser = verbs.add_parser(
         "import",
         parents=[common],
-        help="bring predictions made elsewhere: CSV, Parquet, JSON lines, .npz, .npy",
+        help="import predictions made elsewhere: CSV, Parquet, JSON lines, .npz, .npy",
         description=_ABOUT,
     )
     parser.add_argument(
@@ -72,14 +72,14 @@ def run_import(options: argparse.Namespace, cache: Cache) -> int:
 
 
 def import_config(files: tuple[str, ...], options: dict[str, Any]) -> ImportConfig:
-    """Return an import from its files and options as they are written.
+    """Build the configuration of an import from its files and options.
 
     Raises
     ------
     UserError
         An option cannot be used.
     """
-    given = fields_of(options, ImportConfig)
+    fields = fields_of(options, ImportConfig)
     for name in ("variant", "wide"):
-        given[name] = tuple(given.get(name, ()))
-    return ImportConfig(files, columns=parse_map(given.pop("map", [])), **given)
+        fields[name] = tuple(fields.get(name, ()))
+    return ImportConfig(files, columns=parse_map(fields.pop("map", [])), **fields)

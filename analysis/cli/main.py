@@ -1,4 +1,4 @@
-"""Parsing a command and turning failures into one message and an exit status."""
+"""The command line: parse a command, run its verb, turn failures into a message and a status."""
 
 import argparse
 import os
@@ -15,13 +15,11 @@ from analysis.cli import (
     export,
     external_models,
     features,
+    findings,
     import_predictions,
     next_steps,
-    plan,
     remedy,
-    report,
     sweep,
-    why,
 )
 from analysis.errors import LetheError, RunError
 from analysis.store import Cache, checking
@@ -35,7 +33,7 @@ _DISK_FULL = 28
 def build_parser(
     program: str = _PROGRAM, beside: Mapping[str, str] | None = None
 ) -> argparse.ArgumentParser:
-    """Build the parser of all verbs, for a program that may have others ``beside`` to list."""
+    """Build the parser of all verbs; ``beside`` lists further verbs of the program."""
     parser = next_steps.Parser(
         prog=program,
         description="Lethe: see what a compressed vision model forgot.",
@@ -51,8 +49,7 @@ def build_parser(
     common.add_argument("--verbose", action="store_true", help="show the traceback of a failure")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     groups = (
-        sweep, external_models, import_predictions, features, why, remedy, cache, export, report,
-        plan,
+        sweep, external_models, import_predictions, features, findings, remedy, cache, export,
     )  # fmt: skip
     for group in groups:
         group.add_verbs(verbs, common)
@@ -68,22 +65,22 @@ def main(
 ) -> int:
     """Run a verb; return 0 done, 1 damage or breach, 2 unusable input, 3 failed run or machine."""
     parser = build_parser(program, beside)
-    options = parser.parse_args(_tied(sys.argv[1:] if arguments is None else arguments))
+    options = parser.parse_args(_joined(sys.argv[1:] if arguments is None else arguments))
     options.program = program
     signal.signal(signal.SIGTERM, _stop)
     with console.guarded():
         return _run(options)
 
 
-def _tied(words: Sequence[str]) -> list[str]:
-    """Tie the value range -1..1 to its option, which argparse takes for an option itself."""
-    found: list[str] = []
+def _joined(words: Sequence[str]) -> list[str]:
+    """Join the value range -1..1 to ``--pixels``, since argparse takes it for an option itself."""
+    joined: list[str] = []
     for word in words:
-        if word == "-1..1" and found and found[-1] == "--pixels":
-            found[-1] = f"--pixels={word}"
+        if word == "-1..1" and joined and joined[-1] == "--pixels":
+            joined[-1] = f"--pixels={word}"
         else:
-            found.append(word)
-    return found
+            joined.append(word)
+    return joined
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -104,7 +101,7 @@ def _run(options: argparse.Namespace) -> int:
         reason = f"the disk is full{where}" if error.errno == _DISK_FULL else f"{error}"
         return _fail(RunError(reason), options, RunError.exit_status)
     except Exception as error:
-        # 1 is an answer, of ``check`` and ``verify``; a fault of Lethe's own is none.
+        # Status 1 is the answer of ``check`` and ``verify``; a fault of Lethe itself is none.
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         hint = "" if options.verbose else "; --verbose shows where"
         problem = RunError(f"this is a fault of Lethe itself: {what}{hint}")
@@ -114,10 +111,10 @@ def _run(options: argparse.Namespace) -> int:
 def _fail(error: Exception, options: argparse.Namespace, status: int) -> int:
     if options.verbose:
         console.tell(traceback.format_exc().rstrip())
-    said = str(error)
+    message = str(error)
     if options.cache != next_steps.default_cache():
-        said = naming_cache(said, options.cache)
-    _say(f"error: {said}")
+        message = naming_cache(message, options.cache)
+    _say(f"error: {message}")
     return status
 
 

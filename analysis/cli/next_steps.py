@@ -1,4 +1,4 @@
-"""What to type next: after a sweep is made, and after words that no verb takes."""
+"""Suggested commands: after a sweep is made, and after options that no verb has."""
 
 import argparse
 import os
@@ -18,27 +18,27 @@ _STRAY = re.compile(r"unrecognized arguments: (.+)")
 
 
 def default_cache() -> str:
-    """Return the folder of the sweeps where none is said."""
+    """Return the default folder of the sweeps."""
     return os.environ.get(_VARIABLE) or _CACHE
 
 
 def tell_next(manifest: Manifest, cache: Cache, program: str) -> None:
-    """Print what to type next."""
-    said = to_look_at(manifest, cache, program)
-    if said is not None:
-        print(f"{manifest.name}: {said}")
+    """Print the commands to type next."""
+    commands = to_look_at(manifest, cache, program)
+    if commands is not None:
+        print(f"{manifest.name}: {commands}")
 
 
 def to_look_at(manifest: Manifest, cache: Cache, program: str) -> str | None:
-    """Write the commands that show what a sweep found, as they are pasted; None without a run.
+    """Write the commands that show the results of a sweep, to paste; None without a finished run.
 
     Parameters
     ----------
     manifest : Manifest
     cache : Cache
-        Where it lies.
+        Cache of the sweep.
     program : str
-        What the program was called as.
+        Name of the program, as it was called.
     """
     done = {variant_id for variant_id, _, run in manifest.all_runs() if run.state == "done"}
     if not done:
@@ -49,15 +49,15 @@ def to_look_at(manifest: Manifest, cache: Cache, program: str) -> str | None:
             if manifest.origin == "external"
             else "the same command with more variants compares them"
         )
-        return f"no compressed model is there yet: {more}"
+        return f"there is no compressed model yet: {more}"
     where = with_cache("", cache)
     show = f"{program} show {shlex.quote(manifest.name)} --results{where}"
-    # A line each, so that they can be pasted.
-    return f"what was found, and the images:\n    {show}\n    {_dashboard(program)}{where}"
+    # One line each, so that they can be pasted.
+    return f"results and images:\n    {show}\n    {_dashboard(program)}{where}"
 
 
 def with_cache(command: str, cache: Cache) -> str:
-    """Write a command with the cache it means, where that is not the default one."""
+    """Add the option that names the cache to a command, unless it is the default one."""
     if f"{cache.root}" == default_cache():
         return command
     return f"{command} --cache {shlex.quote(f'{cache.root}')}"
@@ -68,17 +68,17 @@ def _dashboard(program: str) -> str:
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors say how what was meant is typed."""
+    """A parser whose errors suggest the option or command that was meant."""
 
     def error(self, message: str) -> NoReturn:
-        """End with a message, and how to go on where that can be told."""
+        """Exit with a message and, if possible, a suggestion."""
         super().error(f"{message}{_hint(message, self.prog)}")
 
 
 def _hint(message: str, program: str) -> str:
     stray = _STRAY.fullmatch(message)
     if stray is not None:
-        return "".join(f"; {one}" for one in map(_meant, stray[1].split()) if one)
+        return "".join(f"; {one}" for one in map(_suggestion, stray[1].split()) if one)
     if "invalid choice: 'dashboard'" in message:
         return f"; '{_dashboard(program)}' opens it"
     if "required" in message and "SWEEP" in message:
@@ -88,14 +88,14 @@ def _hint(message: str, program: str) -> str:
     return ""
 
 
-def _meant(word: str) -> str:
-    """Say how a dataset or a model that stands alone is given."""
+def _suggestion(word: str) -> str:
+    """Suggest the option for a dataset or a model without one."""
     if word.startswith("-"):
         return ""
     name, equals, model = word.partition("=")
     if Path(model or word).suffix.lower() in _MODELS:
-        given = f"{name}={model}" if equals else f"dense={word}"
-        return f"a model is given as --models {given}"
+        value = f"{name}={model}" if equals else f"dense={word}"
+        return f"for a model, type --models {value}"
     if word.startswith(("folder:", "cifar10:", "parquet:", "hf:", "fashion-mnist:")):
-        return f"images are given as --dataset {word}"
-    return f"a folder of images is given as --dataset folder:{word}" if Path(word).is_dir() else ""
+        return f"for images, type --dataset {word}"
+    return f"for a folder of images, type --dataset folder:{word}" if Path(word).is_dir() else ""

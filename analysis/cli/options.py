@@ -1,4 +1,4 @@
-"""The options of dataclasses as those of a parser and as the keys of a configuration file."""
+"""Options of dataclasses, as arguments of a parser and as keys of a configuration file."""
 
 import argparse
 from collections.abc import Container
@@ -8,6 +8,7 @@ from typing import Any
 from analysis.figures.preset import FigurePreset
 from analysis.filesystem.regular import read_toml
 from analysis.options import Written, check_types, options_of
+from analysis.stats.votes import TIE_RULES
 
 
 def add_options(
@@ -16,10 +17,10 @@ def add_options(
     required: tuple[str, ...] = (),
     only: Container[str] | None = None,
 ) -> None:
-    """Add the options of some dataclasses to a parser, each under its group's heading.
+    """Add the options of some dataclasses to a parser, each under the heading of its group.
 
-    What is not given is absent from the parsed options, so that a file's value or the field's
-    default can stand for it. ``only`` names the options to add; all of them without.
+    Options left out are absent from the parsed options, so that a file's value or the field's
+    default applies. ``only`` names the options to add, by default all.
     """
     groups: dict[str, Any] = {"": parser}
     for one in options_of(*classes):
@@ -36,6 +37,13 @@ def add_options(
         )  # fmt: skip
 
 
+def add_ties(parser: argparse.ArgumentParser) -> None:
+    """Add the option for the tie rule."""
+    parser.add_argument(
+        "--ties", choices=TIE_RULES, default="confidence", help="how tied modal labels are broken"
+    )
+
+
 def _form(one: Written) -> dict[str, Any]:
     if one.kind is bool:
         return {"action": "store_true"}
@@ -49,36 +57,36 @@ def _form(one: Written) -> dict[str, Any]:
     return {"type": one.kind, "metavar": one.metavar}
 
 
-def with_config(given: dict[str, Any], *classes: type) -> dict[str, Any]:
-    """Return the options of the file ``config`` with those given over them.
+def with_config(options: dict[str, Any], *classes: type) -> dict[str, Any]:
+    """Merge options with those in the file ``config``, which they override.
 
     Raises
     ------
     UserError
         The file cannot be read, or has an option that is unknown or of the wrong type.
     """
-    if "config" not in given:
-        return given
-    path = Path(given["config"])
-    read = read_toml("--config", path)
-    options = {key.replace("-", "_"): value for key, value in read.items()}
-    check_types(options, {one.name: one for one in options_of(*classes)}, f"--config {path}")
-    return options | given
+    if "config" not in options:
+        return options
+    path = Path(options["config"])
+    content = read_toml("--config", path)
+    in_file = {key.replace("-", "_"): value for key, value in content.items()}
+    check_types(in_file, {one.name: one for one in options_of(*classes)}, f"--config {path}")
+    return in_file | options
 
 
-def fields_of(given: dict[str, Any], owner: type) -> dict[str, Any]:
-    """Return those options that a dataclass holds as they are written."""
+def fields_of(options: dict[str, Any], owner: type) -> dict[str, Any]:
+    """Select the options that are fields of a dataclass."""
     names = {one.name for one in options_of(owner)}
-    return {name: value for name, value in given.items() if name in names}
+    return {name: value for name, value in options.items() if name in names}
 
 
 def preset_of(options: argparse.Namespace) -> FigurePreset:
-    """Return how figures are set; what was not given is as usual.
+    """Return the size and style of figures from options, with defaults for missing ones.
 
     Parameters
     ----------
     options : Namespace
-        Parsed, of a verb that draws figures.
+        Parsed options of a verb that draws figures.
     """
-    given = fields_of(vars(options), FigurePreset)
-    return FigurePreset(**{"width" if k == "figure_width" else k: v for k, v in given.items()})
+    fields = fields_of(vars(options), FigurePreset)
+    return FigurePreset(**{"width" if k == "figure_width" else k: v for k, v in fields.items()})

@@ -1,4 +1,4 @@
-"""``demo`` and ``sweep``: from options to a sweep that runs."""
+"""Verbs that make sweeps: ``demo`` and ``sweep``."""
 
 import argparse
 import sys
@@ -35,50 +35,51 @@ _OWN = (
 )  # fmt: skip
 
 
-def sweep_from(given: dict[str, Any]) -> Sweep:
-    """Build a sweep from options, those left out at their defaults.
+def sweep_from(options: dict[str, Any]) -> Sweep:
+    """Build a sweep from options, with defaults for missing ones.
 
     Raises
     ------
     UserError
         The dataset is missing or a value is out of range.
     """
-    dataset = given.get("dataset")
+    dataset = options.get("dataset")
     if not dataset:
         raise UserError("--dataset is missing: such as --dataset digits or --dataset folder:DIR")
-    model = given.get("model", "tiny_cnn")
-    training = fields_of(given, Training)
-    seeds = given.get("seeds", 10)
-    if training.get("schedule") == "oneshot" and (given.get("pretrained") or "checkpoint" in given):
-        # One pretrained model, not trained on unless that is asked: one dense run.
+    model = options.get("model", "tiny_cnn")
+    training = fields_of(options, Training)
+    seeds = options.get("seeds", 10)
+    is_pretrained = options.get("pretrained") or "checkpoint" in options
+    if training.get("schedule") == "oneshot" and is_pretrained:
+        # By default one pretrained model is not trained further, so there is one dense run.
         training.setdefault("epochs", 0)
-        seeds = given.get("seeds", 10 if training["epochs"] else 1)
+        seeds = options.get("seeds", 10 if training["epochs"] else 1)
     return Sweep(
-        name=given.get("name") or default_name(dataset, model),
+        name=options.get("name") or default_name(dataset, model),
         dataset=dataset,
         model=model,
-        variants=parse_variants(given.get("variants", [])),
+        variants=parse_variants(options.get("variants", [])),
         seeds=seeds,
         training=Training(**training),
-        method_files=tuple(given.get("methods", ())),
-        shifts=shifts_from(given),
-        **{name: given[name] for name in _OWN if name in given},
+        method_files=tuple(options.get("methods", ())),
+        shifts=shifts_from(options),
+        **{name: options[name] for name in _OWN if name in options},
     )
 
 
-def read_config(given: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of ``sweep`` in the file that ``--config`` names, those given over them.
+def read_config(options: dict[str, Any]) -> dict[str, Any]:
+    """Merge the options of ``sweep`` with those in the file of ``--config``, which they override.
 
     Raises
     ------
     UserError
         The file cannot be read, or has an option that is unknown or of the wrong type.
     """
-    return with_config(given, *_CLASSES)
+    return with_config(options, *_CLASSES)
 
 
 def options_of_words(words: Sequence[str]) -> dict[str, Any]:
-    """Read the options of ``sweep`` as they are typed."""
+    """Parse words of the command line as options of ``sweep``."""
     parser = argparse.ArgumentParser(argument_default=argparse.SUPPRESS)
     add_options(parser, *_CLASSES)
     return vars(parser.parse_args(words))
@@ -101,7 +102,7 @@ def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
         argument_default=argparse.SUPPRESS,
     )
     sweep.add_argument("--config", metavar="FILE.toml", help="the same options, from a file")
-    sweep.add_argument("--dry-run", action="store_true", help="say what would be done, and stop")
+    sweep.add_argument("--dry-run", action="store_true", help="print what would be done, and stop")
     add_options(sweep, *_CLASSES)
     sweep.set_defaults(run=run_sweep_verb)
 
@@ -116,17 +117,17 @@ def run_demo(options: argparse.Namespace, cache: Cache) -> int:
 
 def run_sweep_verb(options: argparse.Namespace, cache: Cache) -> int:
     """Make, resume or extend a sweep."""
-    given = read_config(vars(options))
-    if external_models.is_asked(given):
-        manifest = external_models.run(given, cache)
+    values = read_config(vars(options))
+    if external_models.has_models(values):
+        manifest = external_models.run(values, cache)
         if manifest is None:
             return 0
         status = _report(manifest, cache)
         tell_pairing(cache, manifest.name)
         tell_next(manifest, cache, options.program)
         return status
-    sweep, machine = sweep_from(given), Machine(**fields_of(given, Machine))
-    if given.get("dry_run"):
+    sweep, machine = sweep_from(values), Machine(**fields_of(values, Machine))
+    if values.get("dry_run"):
         from analysis.sweep.estimate import describe
 
         print(describe(sweep, cache, machine))
@@ -177,7 +178,7 @@ def _report(manifest: Manifest, cache: Cache) -> int:
 
 
 def _report_shifts(manifest: Manifest) -> bool:
-    """Say how far the shifts are; return whether a run failed on one."""
+    """Print the progress of the shifts; return whether a run failed on one."""
     if manifest.shifts:
         print(
             f"{manifest.name}: {manifest.n_shifted_done} of {manifest.n_shifted} predictions of "

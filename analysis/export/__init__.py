@@ -1,8 +1,8 @@
-"""Images of a sweep in the formats of other tools.
+"""Export of images in the formats of other tools.
 
-``selection`` says which images, what is known of them and reads their pictures; every format is a
-file of its own that registers itself in ``registry``, and ``write`` puts its files into a folder, a
-ZIP or a single file, whole or not at all.
+``selection`` selects images, their table and pictures; each format is a file that registers itself
+in ``registry``, and ``write`` writes its files into a folder, a ZIP or a single file, completely or
+not at all.
 """
 
 from analysis.export.registry import Format, formats, sharing_format

@@ -1,4 +1,4 @@
-"""``zip``: the pictures as stored, a table of what is known of them, and a note on both."""
+"""The format ``zip``: the pictures as stored, a table of results, and a note on both."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from analysis.store.tabular import to_csv
 _ABOUT = """\
 {facts}
 
-images/     the pictures as they lie in the cache: thumbnails of at most {px} pixels, named by
+images/     the pictures as stored in the cache: thumbnails of at most {px} pixels, named by
             image_id
 images.csv  one row an image, in the order chosen. file is empty where the cache holds no picture
             ({missing}). label, dense_modal_label and modal_label are class ids; the columns
@@ -28,12 +28,12 @@ images.csv  one row an image, in the order chosen. file is empty where the cache
     shape="folder",
     suffix=".zip",
     mime="application/zip",
-    about="The pictures as they lie in the cache, one row of a CSV each, and a note of what they "
-    "are.",
+    about="The pictures as stored in the cache, one row of a CSV each, and a note that explains "
+    "them.",
 )
 def archive(chosen: Chosen) -> Files:
-    """Give the pictures, then ``images.csv`` and ``README.txt``."""
-    # In the order of the file they are read from; the table keeps the order chosen.
+    """Yield the pictures, then ``images.csv`` and ``README.txt``."""
+    # Read in the order of their file; the table keeps the chosen order.
     files: dict[int, str] = {}
     for image_id, content in pictures(chosen.results, np.sort(chosen.image_ids)):
         if content is not None:

@@ -1,4 +1,4 @@
-"""What a cascade leaves behind: its table, its thresholds, and lines of Python that run it."""
+"""Files of a cascade: its table, its thresholds, and a Python script that applies them."""
 
 import json
 from pathlib import Path
@@ -26,22 +26,22 @@ import numpy as np
 import onnxruntime
 
 files, share = sys.argv[1:4], float((sys.argv[4:] or ["0.1"])[0])
-told = json.loads((Path(__file__).parent / "cascade.json").read_text("utf-8"))
-threshold = next(one["threshold"] for one in told["thresholds"] if one["share_sent"] == share)
+cascade = json.loads((Path(__file__).parent / "cascade.json").read_text("utf-8"))
+threshold = next(one["threshold"] for one in cascade["thresholds"] if one["share_sent"] == share)
 images = np.load(files[2])
 dense, compressed = (onnxruntime.InferenceSession(path) for path in files[:2])
 
 
 def scores(session, batch):
-    found = session.run(None, {session.get_inputs()[0].name: batch})[0].astype(np.float64)
-    if (found < 0).any() or abs(found.sum(axis=1) - 1).max() > 0.02:  # logits
-        found = np.exp(found - found.max(axis=1, keepdims=True))
-    return found / found.sum(axis=1, keepdims=True)
+    output = session.run(None, {session.get_inputs()[0].name: batch})[0].astype(np.float64)
+    if (output < 0).any() or abs(output.sum(axis=1) - 1).max() > 0.02:  # logits
+        output = np.exp(output - output.max(axis=1, keepdims=True))
+    return output / output.sum(axis=1, keepdims=True)
 
 
 answer = scores(compressed, images)
 largest = np.sort(answer, axis=1)
-certainty = largest[:, -1] - (largest[:, -2] if told["measure"] == "margin" else 0)
+certainty = largest[:, -1] - (largest[:, -2] if cascade["measure"] == "margin" else 0)
 sent = certainty <= threshold
 if sent.any():
     answer[sent] = scores(dense, images[sent])
@@ -51,14 +51,14 @@ print(f"{sent.mean():.1%} of the answers came from the dense model", file=sys.st
 
 
 def cascade_contents(table: pd.DataFrame, measure: str) -> dict[str, str]:
-    """Return what is taken away of the cascade of one variant: text by file name.
+    """Return the files of the cascade of one variant: text by file name.
 
     Parameters
     ----------
     table : DataFrame
         The cascade table of one variant.
     measure : {"margin", "confidence"}
-        What the thresholds are of.
+        Measure of the thresholds.
     """
     thresholds = [
         {
@@ -68,10 +68,10 @@ def cascade_contents(table: pd.DataFrame, measure: str) -> dict[str, str]:
             "top1": _number(row["top1"]),
         }
         for row in table.to_dict("records")
-        # Nothing and everything have no threshold, nor has a share of less than one image.
+        # Shares of 0 and 1 have no threshold, nor has a share of less than one image.
         if not pd.isna(row["threshold"])
     ]
-    told = {
+    content = {
         "variant_id": str(table["variant_id"].iloc[0]),
         "measure": measure,
         "send": f"to the dense model where the {measure} of the compressed one is at most this",
@@ -79,7 +79,7 @@ def cascade_contents(table: pd.DataFrame, measure: str) -> dict[str, str]:
     }
     return {
         TABLE: to_csv(table),
-        THRESHOLDS: json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
+        THRESHOLDS: json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
         SCRIPT: _PYTHON,
     }
 
@@ -92,9 +92,9 @@ def write_cascade(table: pd.DataFrame, folder: Path, measure: str) -> list[Path]
     table : DataFrame
         The cascade table of one variant.
     folder : Path
-        Made where it is not there.
+        Created if missing.
     measure : {"margin", "confidence"}
-        What the thresholds are of.
+        Measure of the thresholds.
 
     Raises
     ------

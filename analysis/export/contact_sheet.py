@@ -1,4 +1,4 @@
-"""Contact sheets as PNG and PDF: pictures in rows with what both populations predict, for A4."""
+"""Contact sheets as PNG and PDF for A4: pictures in rows, with the predictions of both sides."""
 
 import importlib.util
 import io
@@ -22,7 +22,7 @@ from analysis.presentation.formatting import class_name, count, is_missing, perc
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 _REGULAR, _BOLD = 400, 650
-# A font that is on every machine with the requirements comes first, so that sheets look alike.
+# A font that comes with the requirements is preferred, so that sheets look the same everywhere.
 _SHIPPED = ("streamlit", "static/static/media/SourceSansVF-Upright*")
 _INSTALLED = ("DejaVuSans.ttf", "LiberationSans-Regular.ttf", "Arial.ttf", "Helvetica.ttc")
 _NO_LETTER = "\U0010ffff"
@@ -30,12 +30,12 @@ _NO_LETTER = "\U0010ffff"
 
 @cache
 def font(size: int, *, bold: bool = False) -> Font:
-    """Return the sheet's font; without any other the one that Pillow brings, of few letters."""
+    """Return the sheet's font; by default the one of Pillow, which has few letters."""
     shipped = _shipped()
     if shipped is not None:
-        found = ImageFont.truetype(shipped, size)
-        found.set_variation_by_axes([_BOLD if bold else _REGULAR])
-        return found
+        letters = ImageFont.truetype(shipped, size)
+        letters.set_variation_by_axes([_BOLD if bold else _REGULAR])
+        return letters
     for name in _INSTALLED:
         try:
             return ImageFont.truetype(name, size)
@@ -46,7 +46,7 @@ def font(size: int, *, bold: bool = False) -> Font:
 
 @cache
 def _shipped() -> str | None:
-    """Find the font among the files of a requirement, which is not imported for it."""
+    """Find the font among the files of a requirement, without importing it."""
     package, pattern = _SHIPPED
     about = importlib.util.find_spec(package)
     if about is None or about.origin is None:
@@ -62,7 +62,7 @@ def _shipped() -> str | None:
 
 @cache
 def can_draw(character: str) -> bool:
-    """Whether the font has a character, told by its differing from what stands for none."""
+    """Whether the font has a character: its glyph differs from that of missing characters."""
     if character.isspace():
         return True
     sample = font(20)
@@ -70,10 +70,10 @@ def can_draw(character: str) -> bool:
 
 
 def class_text(name: str, class_id: int) -> str:
-    """Return a class name as the sheet can draw it.
+    """Return a class name with only the letters that the font has.
 
-    A name with letters that the font lacks gets its class number, ``#3``, in front of what is left
-    of it, so that two names never look alike for want of letters.
+    If some are missing, the class number, ``#3``, stands in front, so that two names never look
+    alike.
     """
     line = one_line(name)
     left = "".join(filter(can_draw, line))
@@ -83,12 +83,12 @@ def class_text(name: str, class_id: int) -> str:
 
 
 def text(value: str) -> str:
-    """Return other text as the sheet can draw it, ``?`` for each letter that the font lacks."""
+    """Replace each letter that the font lacks by ``?``."""
     return "".join(one if can_draw(one) else "?" for one in one_line(value))
 
 
 def cut(value: str, letters: Font, width: float) -> str:
-    """Cut text where it is wider than the room there is, with an ellipsis."""
+    """Cut text that is too wide, with an ellipsis."""
     if letters.getlength(value) <= width:
         return value
     mark = "…" if can_draw("…") else "..."
@@ -103,7 +103,7 @@ def cut(value: str, letters: Font, width: float) -> str:
 
 
 def cut_pair(one: str, other: str, between: str, letters: Font, width: float) -> str:
-    """Join two texts, cutting them where both do not fit; a short one leaves its room."""
+    """Join two texts, cutting them if both do not fit; a short one leaves its room to the other."""
     room = width - letters.getlength(between)
     wide, narrow = letters.getlength(one), letters.getlength(other)
     if wide + narrow > room:
@@ -127,7 +127,7 @@ _MARKS = {"forgotten": "▼", "recovered": "▲", "changed": "◆", "": "○"}
 
 @dataclass(frozen=True)
 class _Sheet:
-    """What all pages of a sheet have in common."""
+    """Content of all pages of a sheet."""
 
     chosen: Chosen
     rows: list[dict[str, Any]]
@@ -135,9 +135,9 @@ class _Sheet:
 
     @property
     def has_numbers(self) -> bool:
-        """Whether a class is given by its number for want of letters."""
-        asked = {row[c] for row in self.rows for c in (schema.LABEL, *_MODAL)}
-        return any(not all(map(can_draw, self.chosen.class_names[c])) for c in asked)
+        """Whether a class is shown by its number because of missing letters."""
+        classes = {row[c] for row in self.rows for c in (schema.LABEL, *_MODAL)}
+        return any(not all(map(can_draw, self.chosen.class_names[c])) for c in classes)
 
     @property
     def has_ties(self) -> bool:
@@ -154,13 +154,13 @@ def n_pages(n_images: int) -> int:
 
 
 def pages(chosen: Chosen) -> Iterator[Image.Image]:
-    """Draw a sheet as A4 pages of 36 pictures, 200 dots an inch."""
+    """Draw a sheet as A4 pages of 36 pictures, 200 dots per inch."""
     n = COLUMNS * ROWS
     return _drawn(chosen, n, A4[1], n_pages(len(chosen)))
 
 
 def long_page(chosen: Chosen) -> Image.Image:
-    """Draw a sheet as one picture as wide as an A4 page and as long as it takes."""
+    """Draw a sheet as one picture, as wide as an A4 page and as long as needed."""
     height = _TOP + -(-len(chosen) // COLUMNS) * _TILE + _BOTTOM
     return next(_drawn(chosen, len(chosen), height, 1))
 
@@ -192,7 +192,7 @@ def _head(draw: ImageDraw.ImageDraw, sheet: _Sheet) -> None:
     draw.text((_MARGIN, 128), cut(words, font(25), width), _INK, font(25))
     shares = f"; share of runs that agree with it, dense {_arrow()} variant"
     legend = (
-        f"Below each: true label and image_id; {chosen.said} of dense {_arrow()} of the "
+        f"Below each: true label and image_id; {chosen.answer_name} of dense {_arrow()} of the "
         f"variant; kind of PIE{'' if chosen.is_single else shares}."
     )
     draw.text((_MARGIN, 164), cut(legend, font(21), width), _QUIET, font(21))
@@ -218,7 +218,7 @@ def _foot(draw: ImageDraw.ImageDraw, sheet: _Sheet, height: int, number: int, to
 def _picture(
     page: Image.Image, draw: ImageDraw.ImageDraw, content: bytes | None, x: int, y: int
 ) -> None:
-    """Paste a picture centred in its square: enlarged in whole pixels where it is small."""
+    """Paste a picture centred in its square; a small one is enlarged by a whole factor."""
     shown = _scaled(content)
     if shown is None:
         draw.rectangle((x, y, x + _SIDE - 1, y + _SIDE - 1), "#F3F3F3", _FAINT)
@@ -227,7 +227,7 @@ def _picture(
         return
     left, top = x + (_SIDE - shown.width) // 2, y + (_SIDE - shown.height) // 2
     page.paste(shown, (left, top))
-    # A white picture has an edge too.
+    # An edge shows white pictures too.
     draw.rectangle((left - 1, top - 1, left + shown.width, top + shown.height), None, _FAINT)
 
 
@@ -268,8 +268,8 @@ def _words(draw: ImageDraw.ImageDraw, sheet: _Sheet, row: dict[str, Any], x: int
     mark = f"{_MARKS[kind]} " if can_draw(_MARKS[kind]) else ""
     tied = "*" if row["tied"] or row["dense_tied"] else ""
     draw.text((x, y + 2 * _LINE), mark, KIND_COLORS.get(kind, _QUIET), plain)
-    said = f"{kind or 'no PIE'}{tied}"
-    draw.text((x + plain.getlength(mark), y + 2 * _LINE), said, _INK, plain)
+    words = f"{kind or 'no PIE'}{tied}"
+    draw.text((x + plain.getlength(mark), y + 2 * _LINE), words, _INK, plain)
     if sheet.chosen.is_single:
         return
     agreed = f"{percent(row['dense_agreement'], 0)[:-2]} {_arrow()} {percent(row['agreement'], 0)}"
@@ -296,7 +296,7 @@ _PNG_MOST, _PDF_MOST = 240, 2_000
     "pages",
 )
 def png(chosen: Chosen) -> Files:
-    """Give one PNG."""
+    """Yield one PNG."""
     buffer = io.BytesIO()
     long_page(chosen).save(buffer, "PNG", dpi=(DPI, DPI))
     yield "contact-sheet.png", buffer.getvalue()
@@ -314,15 +314,15 @@ def png(chosen: Chosen) -> Files:
     why="nobody reads more pages than that; choose fewer, or the ZIP, which has no limit",
 )
 def pdf(chosen: Chosen) -> Files:
-    """Give one PDF."""
+    """Yield one PDF."""
     manifest = chosen.results.manifest
     title = f"{manifest.name}, {chosen.variant_id}"
-    made = picture_pdf(pages(chosen), dpi=DPI, title=title, made=_date(manifest.updated))
-    yield "contact-sheet.pdf", made
+    content = picture_pdf(pages(chosen), dpi=DPI, title=title, created=_date(manifest.updated))
+    yield "contact-sheet.pdf", content
 
 
 def _date(updated: str) -> str:
-    """Write the cache's date, so that the same images give the same bytes."""
+    """Format the date of the cache, so that the same images give the same bytes."""
     try:
         return f"{datetime.fromisoformat(updated).astimezone(UTC):D:%Y%m%d%H%M%SZ}"
     except ValueError:

@@ -1,4 +1,4 @@
-"""``fiftyone``: a folder that FiftyOne imports as ``fo.types.FiftyOneDataset``."""
+"""The format ``fiftyone``: a folder that FiftyOne imports as ``fo.types.FiftyOneDataset``."""
 
 import json
 import math
@@ -39,15 +39,15 @@ variant). Tags: pie or non-pie, the kind of PIE (forgotten, recovered, changed),
     mime="application/zip",
     needs_pictures=True,
     about="A folder for fo.Dataset.from_dir(dataset_type=fo.types.FiftyOneDataset): pictures, "
-    "ground truth, what dense and the variant say as Classification labels, kinds as tags.",
+    "ground truth, answers of dense and the variant as Classification labels, kinds as tags.",
 )
 def fiftyone(chosen: Chosen) -> Files:
-    """Give the pictures under ``data/``, then ``samples.json``, ``metadata.json``, a note.
+    """Yield the pictures under ``data/``, then ``samples.json``, ``metadata.json``, a note.
 
     Notes
     -----
-    Written without FiftyOne, in the form that has no database identifiers: FiftyOne takes it for
-    that where ``metadata.json`` names no version, and makes the identifiers itself.
+    Written without FiftyOne, in the form without database identifiers: FiftyOne creates them itself
+    if ``metadata.json`` names no version.
     """
     files: dict[int, str] = {}
     for image_id, content in pictures(chosen.results, np.sort(chosen.image_ids)):
@@ -77,7 +77,7 @@ def fiftyone(chosen: Chosen) -> Files:
 
 
 def field_name(text: str) -> str:
-    """Return a name that FiftyOne takes for a field: letters, digits and underscores."""
+    """Return a valid name of a FiftyOne field: letters, digits and underscores."""
     name = re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_")
     return f"variant_{name}" if not name[:1].isalpha() or name in _TAKEN else name
 
@@ -108,21 +108,21 @@ def _samples(chosen: Chosen, files: dict[int, str], field: str) -> list[dict[str
 
 
 def _distinct(names: list[str]) -> list[str]:
-    """Number the names that others have already, and that would be one field."""
-    made: list[str] = []
+    """Number repeated names, so that each is a field of its own."""
+    distinct: list[str] = []
     for name in names:
-        found, n = name, 2
-        while found in made:
-            found, n = f"{name}_{n}", n + 1
-        made.append(found)
-    return made
+        field, n = name, 2
+        while field in distinct:
+            field, n = f"{name}_{n}", n + 1
+        distinct.append(field)
+    return distinct
 
 
 def _mean_confidence(chosen: Chosen) -> list[float]:
-    """Mean confidence of the variant's runs in what they predict; NaN where it is not known."""
+    """Mean confidence of the variant's runs in their predictions; NaN if unknown."""
     known = chosen.results.population(chosen.variant_id)[schema.CONFIDENCE]
-    found: list[float] = known[:, chosen.image_ids].astype(np.float64).mean(axis=0).tolist()
-    return found
+    mean: list[float] = known[:, chosen.image_ids].astype(np.float64).mean(axis=0).tolist()
+    return mean
 
 
 def _tags(row: dict[str, Any]) -> list[str]:
@@ -139,7 +139,7 @@ def _label(name: str, confidence: Any) -> dict[str, Any]:
 
 
 def _scalar(value: Any) -> Any:
-    """Return a value as JSON has it: whole number, number, truth or text; None where unknown."""
+    """Convert a value to a JSON type: whole number, number, boolean or text; None if unknown."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float):

@@ -1,4 +1,4 @@
-"""``hugging-face``: Parquet files in Hugging Face's image layout, with a dataset card."""
+"""The format ``hugging-face``: Parquet in Hugging Face's image layout, with a dataset card."""
 
 import io
 import json
@@ -36,15 +36,15 @@ dataset_info:
 
 # {heading}
 
-Test images that were chosen from a sweep of Lethe, with what dense and compressed classifiers say
-of them. `load_dataset` reads this folder as it is.
+Test images chosen from a sweep of Lethe, with the answers of dense and compressed classifiers.
+`load_dataset` reads this folder.
 
 | what | value |
 | --- | --- |
 {facts}
 
 `label` is the true class, `dense_modal_label` the (most frequent) prediction of the dense models,
-`modal_label` that of the variant's. `is_pie` says that the two differ; `kind` is `forgotten` (dense
+`modal_label` that of the variant's. `is_pie`: the two differ; `kind` is `forgotten` (dense
 right, variant wrong), `recovered` (the reverse) or `changed` (both wrong). Shares, agreements and
 confidences are 0 to 1. The pictures are thumbnails of at most {px} pixels. {missing}
 """
@@ -61,24 +61,24 @@ confidences are 0 to 1. The pictures are thumbnails of at most {px} pixels. {mis
     "and the hub read, and Lethe's own parquet:DIR.",
 )
 def hugging_face(chosen: Chosen) -> Files:
-    """Give the Parquet files, 5,000 images each, then ``README.md``."""
+    """Yield the Parquet files, 5,000 images each, then ``README.md``."""
     rows = _plain(chosen.table)
     content = pictures(chosen.results, chosen.image_ids)
     starts = range(0, len(chosen), _SHARD)
-    kept = 0
+    n_rows = 0
     for number, start in enumerate(starts):
         table = _shard(rows.slice(start, _SHARD), content, chosen.class_names)
-        kept += table.num_rows
+        n_rows += table.num_rows
         buffer = io.BytesIO()
         pq.write_table(table, buffer, row_group_size=_ROW_GROUP)
         yield f"data/test-{number:05d}-of-{len(starts):05d}.parquet", buffer.getvalue()
-    if not kept:
+    if not n_rows:
         raise UserError(NO_PICTURE)
-    yield "README.md", _card(chosen, rows.schema, len(chosen) - kept).encode()
+    yield "README.md", _card(chosen, rows.schema, len(chosen) - n_rows).encode()
 
 
 def _plain(table: pd.DataFrame) -> pa.Table:
-    """Columns of types that the format names; the path of the source under a name of its own."""
+    """Convert columns to types that the format knows, and rename the path of the source."""
     table = table.drop(columns=list(_LEFT_OUT)).rename(columns={schema.PATH: "source_path"})
     arrow = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
     for i, field in enumerate(arrow.schema):
@@ -106,7 +106,7 @@ def _type_of(field: pa.Field) -> pa.DataType | None:
 def _shard(
     rows: pa.Table, content: Iterator[tuple[int, bytes | None]], class_names: list[str]
 ) -> pa.Table:
-    """Put the next pictures before their rows; a row without one is left out."""
+    """Add the next pictures to their rows; a row without one is left out."""
     taken = [next(content) for _ in range(rows.num_rows)]
     images = [
         {"bytes": picture, "path": file_of(image_id, picture)}

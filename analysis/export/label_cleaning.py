@@ -1,4 +1,4 @@
-"""``label-cleaning``: given labels beside those that the dense models suggest, worst first."""
+"""The format ``label-cleaning``: labels beside those that dense models suggest, worst first."""
 
 import numpy as np
 import pandas as pd
@@ -20,15 +20,15 @@ from analysis.store.tabular import to_csv
     "given_label, predicted_label, label_quality, is_label_issue.",
 )
 def label_cleaning(chosen: Chosen) -> Files:
-    """Give one CSV."""
+    """Yield one CSV file."""
     yield "label-cleaning.csv", to_csv(label_table(chosen)).encode()
 
 
 def label_table(chosen: Chosen) -> pd.DataFrame:
-    """One row an image: how far the dense models bear its given label out, the worst first.
+    """One row an image: how far the dense models confirm its given label, the worst first.
 
-    Only dense models count, so that a label is not doubted for what compression forgot. The images
-    are test images, which no model was trained on.
+    Only dense models count, so that compression casts no doubt on a label. The images are test
+    images, which no model was trained on.
 
     Returns
     -------
@@ -38,10 +38,10 @@ def label_table(chosen: Chosen) -> pd.DataFrame:
         ``given_label``, ``predicted_label``: class names; the second is the dense modal label,
         ``argmax_c n[i,c,dense]``. ``given_class_id``, ``predicted_class_id``: their ids.
         ``label_quality``: self-confidence, the mean over the dense runs of the probability of the
-        given label, 0..1; where that is not known, the share of dense runs that predict the
-        given label; ``label_quality_source`` says which (``confidence`` or ``votes``).
-        ``is_label_issue``: the dense modal label is another one than the given.
-        ``suggested_label``: the dense modal label there, else empty.
+        given label, 0..1; if unknown, the share of dense runs that predict the
+        given label; ``label_quality_source`` is ``confidence`` or ``votes``.
+        ``is_label_issue``: the dense modal label differs from the given label.
+        ``suggested_label``: the dense modal label of an issue, else empty.
         ``predicted_share``: share of dense runs that predict it, 0..1. ``predicted_confidence``:
         mean confidence of the dense runs in it, over those that predict it; null where not known.
 
@@ -54,7 +54,7 @@ def label_table(chosen: Chosen) -> pd.DataFrame:
     known = table["dense_true_confidence"].to_numpy(np.float64)
     quality = np.where(np.isnan(known), table["dense_accuracy"].to_numpy(np.float64), known)
     issue = table["dense_modal_label"].to_numpy() != table[schema.LABEL].to_numpy()
-    made = pd.DataFrame(
+    rows = pd.DataFrame(
         {
             schema.IMAGE_ID: table[schema.IMAGE_ID],
             "given_label": table["label_name"],
@@ -70,20 +70,20 @@ def label_table(chosen: Chosen) -> pd.DataFrame:
             schema.PATH: table[schema.PATH],
         }
     )
-    made = made.sort_values(
+    rows = rows.sort_values(
         ["label_quality", "predicted_share", schema.IMAGE_ID],
         ascending=[True, False, True],
         ignore_index=True,
     )
-    made.insert(1, "rank", np.arange(1, len(made) + 1))
-    return made
+    rows.insert(1, "rank", np.arange(1, len(rows) + 1))
+    return rows
 
 
 def _confidence_in_modal(chosen: Chosen) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
     """Mean confidence of the dense runs that predict the dense modal label, (n,)."""
     dense = chosen.results.population(DENSE_ID)
     modal = chosen.table["dense_modal_label"].to_numpy()
-    says = dense.prediction[:, chosen.image_ids] == modal
+    agrees = dense.prediction[:, chosen.image_ids] == modal
     sure = dense[schema.CONFIDENCE][:, chosen.image_ids].astype(np.float64)
-    found = (np.where(says, sure, 0.0).sum(axis=0)) / np.maximum(says.sum(axis=0), 1)
-    return np.asarray(found, np.float64)
+    mean = np.where(agrees, sure, 0.0).sum(axis=0) / np.maximum(agrees.sum(axis=0), 1)
+    return np.asarray(mean, np.float64)

@@ -1,6 +1,6 @@
-"""What culprit layers leave behind: lists for quantizers, lines of Python that use them, the table.
+"""Files of culprit layers: lists for quantizers, a Python script that uses them, the table.
 
-Names of layers are those of other people's graphs: they stand in JSON and CSV, never in code.
+Names of layers come from other people's graphs: they are written to JSON and CSV, never to code.
 """
 
 import io
@@ -68,14 +68,14 @@ def write_layer_lists(
     graph: bytes | None = None,
     calibration: npt.NDArray[Any] | None = None,
 ) -> list[Path]:
-    """Write the table, and where the layers have nodes, the lists and the Python that uses them.
+    """Write the table and, if the layers have nodes, the lists and the script that uses them.
 
     Parameters
     ----------
     table : DataFrame
         The layers table of one variant.
     folder : Path
-        Made where it is not there; other files in it stay.
+        Created if missing; other files in it stay.
     graph, calibration
         The float ONNX graph that was quantized, and its calibration images, to quantize again.
 

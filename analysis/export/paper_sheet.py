@@ -1,7 +1,7 @@
-"""A contact sheet as a figure for a paper: a row a class, below each picture what is said of it.
+"""Contact sheets as figures for a paper: a row a class, both predictions below each picture.
 
-An SVG whose words are text in the font of the figures, at the size that the preset says; PNG and
-PDF are drawn from it by the browser that draws the figures.
+An SVG with text in the font of the figures, at the size of the preset; PNG and PDF are drawn from
+it by the browser that draws the figures.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ MOST = 400
 
 @dataclass(frozen=True)
 class _Grid:
-    """Where pictures stand: ``columns`` a row, each ``side`` wide, right of ``left`` pixels."""
+    """Layout of pictures: ``columns`` a row, each ``side`` wide, right of ``left`` pixels."""
 
     width: float
     left: float
@@ -47,9 +47,9 @@ def sheet_svg(chosen: Chosen, preset: FigurePreset = SCREEN) -> tuple[str, float
     Parameters
     ----------
     chosen : Chosen
-        The images; those of one class stand together, classes in the order they come in.
+        The images, grouped by class; classes in the order of their first image.
     preset : FigurePreset
-        Its width, size of letters, and which of the words around it are drawn.
+        Width, size of letters, and which texts around it are drawn.
 
     Returns
     -------
@@ -87,7 +87,7 @@ def sheet_svg(chosen: Chosen, preset: FigurePreset = SCREEN) -> tuple[str, float
 
 
 def _grid(width: float, labels: list[str], groups: list[tuple[Any, list[Any]]]) -> _Grid:
-    """Give the longest row its pictures side by side, as large as there is room for."""
+    """Lay out the longest row, with pictures as large as possible."""
     left = min(text_width(labels) + 16, _MOST_NAMES * width)
     longest = max((len(of) for _, of in groups), default=1)
     room = width - left - _EDGE
@@ -98,7 +98,7 @@ def _grid(width: float, labels: list[str], groups: list[tuple[Any, list[Any]]]) 
 
 
 def _head(chosen: Chosen, preset: FigurePreset, width: float) -> tuple[list[str], float]:
-    """Return the words above, and where the first row begins."""
+    """Return the texts above, and the top of the first row."""
     drawn: list[str] = []
     y, room = _EDGE, width - 2 * _EDGE
     if not preset.no_title:
@@ -109,7 +109,8 @@ def _head(chosen: Chosen, preset: FigurePreset, width: float) -> tuple[list[str]
     if not preset.no_subtitle:
         words = (
             f"{count(len(chosen))} images, {chosen.words or 'as chosen'}. Left: true class; below "
-            f"each: {chosen.said} of dense, → of the variant; ▼ forgotten ▲ recovered ◆ changed."
+            f"each: {chosen.answer_name} of dense, → of the variant; ▼ forgotten ▲ recovered "
+            "◆ changed."
         )
         for line in wrapped(words, room):
             y += _LINE
@@ -155,15 +156,15 @@ def _fitting(name: str, width: float) -> str:
     return cut(name, most)
 
 
-def _made(chosen: Chosen, format: Literal["png", "svg", "pdf"]) -> bytes:
+def _content(chosen: Chosen, format: Literal["png", "svg", "pdf"]) -> bytes:
     preset = chosen.preset
     svg, width, height = sheet_svg(chosen, preset)
     return picture_bytes(svg, format, width * preset.scale, height * preset.scale, preset)
 
 
 _ABOUT = (
-    "A figure for a paper, as wide as the figures are set: a row a class, below each picture what "
-    f"dense and the variant say. {count(MOST)} images at most."
+    "A figure for a paper, as wide as the figures are set: a row a class, below each picture "
+    f"the answers of dense and of the variant. {count(MOST)} images at most."
 )
 _WHY = "a figure with more pictures cannot be read; choose fewer, such as some of each class"
 
@@ -173,8 +174,8 @@ _WHY = "a figure with more pictures cannot be read; choose fewer, such as some o
     mime="image/svg+xml", about=_ABOUT, most=MOST, why=_WHY,
 )  # fmt: skip
 def svg(chosen: Chosen) -> Files:
-    """Give one SVG, with its font."""
-    yield "contact-sheet.svg", _made(chosen, "svg")
+    """Yield one SVG, with its font."""
+    yield "contact-sheet.svg", _content(chosen, "svg")
 
 
 @register(
@@ -182,8 +183,8 @@ def svg(chosen: Chosen) -> Files:
     mime="application/pdf", about=_ABOUT, most=MOST, why=_WHY,
 )  # fmt: skip
 def pdf(chosen: Chosen) -> Files:
-    """Give one PDF of one page."""
-    yield "contact-sheet.pdf", _made(chosen, "pdf")
+    """Yield one PDF of one page."""
+    yield "contact-sheet.pdf", _content(chosen, "pdf")
 
 
 @register(
@@ -191,5 +192,5 @@ def pdf(chosen: Chosen) -> Files:
     mime="image/png", about=_ABOUT, most=MOST, why=_WHY,
 )  # fmt: skip
 def png(chosen: Chosen) -> Files:
-    """Give one PNG."""
-    yield "contact-sheet.png", _made(chosen, "png")
+    """Yield one PNG."""
+    yield "contact-sheet.png", _content(chosen, "png")

@@ -1,4 +1,4 @@
-"""A PDF whose pages are pictures, written page after page."""
+"""Writer of a PDF whose pages are pictures, page after page."""
 
 import io
 from collections.abc import Iterable
@@ -11,16 +11,15 @@ _POINTS = 72
 _QUALITY = 92
 
 
-def picture_pdf(pages: Iterable[Image.Image], *, dpi: int, title: str, made: str = "") -> bytes:
-    """Return a PDF with a page for each picture, in its size at ``dpi`` dots an inch.
+def picture_pdf(pages: Iterable[Image.Image], *, dpi: int, title: str, created: str = "") -> bytes:
+    """Return a PDF with a page for each picture, in its size at ``dpi`` dots per inch.
 
-    Pages are encoded as they come, so that one of them is in memory at a time; the same pages give
-    the same bytes.
+    Only one page is in memory at a time; the same pages give the same bytes.
 
     Parameters
     ----------
-    made
-        Date as PDF writes it (``D:20261122120000Z``); none where it is empty.
+    created
+        Date in the form of PDF (``D:20261122120000Z``); empty for none.
     """
     buffer = io.BytesIO(b"%PDF-1.5\n%\xe2\xe3\xcf\xd3\n")
     buffer.seek(0, io.SEEK_END)
@@ -42,7 +41,7 @@ def picture_pdf(pages: Iterable[Image.Image], *, dpi: int, title: str, made: str
     refs = b" ".join(b"%d 0 R" % kid for kid in kids)
     write(_CATALOG, b"<< /Type /Catalog /Pages %d 0 R >>" % _PAGES)
     write(_PAGES, b"<< /Type /Pages /Kids [%s] /Count %d >>" % (refs, len(kids)))
-    date = b" /CreationDate (%s)" % made.encode("ascii") if made else b""
+    date = b" /CreationDate (%s)" % created.encode("ascii") if created else b""
     write(_INFO, b"<< /Title %s /Producer (Lethe)%s >>" % (_text(title), date))
     start, size = buffer.tell(), len(places) + 1
     buffer.write(b"xref\n0 %d\n0000000000 65535 f \n" % size)
@@ -65,7 +64,7 @@ def _page(number: int, width: float, height: float) -> bytes:
 
 def _picture(page: Image.Image) -> bytes:
     encoded = io.BytesIO()
-    # Colour is kept at full resolution: letters and hard edges of pixels show it.
+    # Full colour resolution, which letters and hard edges of pixels need.
     page.convert("RGB").save(encoded, "JPEG", quality=_QUALITY, subsampling=0)
     content = encoded.getvalue()
     head = (
@@ -76,5 +75,5 @@ def _picture(page: Image.Image) -> bytes:
 
 
 def _text(text: str) -> bytes:
-    """Write text as PDF has it: UTF-16 in hexadecimal, in which nothing can end it."""
+    """Encode text for PDF: UTF-16 in hexadecimal, which needs no escapes."""
     return b"<FEFF%s>" % text.encode("utf-16-be", "replace").hex().upper().encode()

@@ -1,4 +1,4 @@
-"""The formats by name; their files are found, not listed."""
+"""Registry of the export formats, whose modules are discovered."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,10 +16,9 @@ Shape = Literal["file", "folder"]
 class Format:
     """A registered format.
 
-    ``files`` gives names and contents, one after the other: a single one where the shape is
-    ``file``; else those of a folder, which a browser gets as a ZIP. ``most`` is the largest number
-    of images it takes, ``why`` the reason in words; one that ``needs_pictures`` leaves images
-    without a picture out.
+    ``files`` yields names and contents: a single one if the shape is ``file``, else those of a
+    folder, which a browser downloads as a ZIP. ``most`` is the largest number of images, ``why``
+    the reason in words; a format that ``needs_pictures`` leaves images without a picture out.
     """
 
     name: str
@@ -49,7 +48,7 @@ def register(
     why: str = "",
     needs_pictures: bool = False,
 ) -> Callable[[Callable[[Chosen], Files]], Callable[[Chosen], Files]]:
-    """Register a function that gives the files of chosen images.
+    """Register a function that yields the files of chosen images.
 
     Parameters
     ----------
@@ -60,11 +59,11 @@ def register(
     suffix, mime : str
         Of its file.
     about : str
-        What it is for, in one sentence.
+        Its purpose, in one sentence.
     most : int, optional
-        Images that it holds at most; ``why`` says why.
+        Largest number of images; ``why`` gives the reason.
     needs_pictures : bool
-        Whether it is of no use without pictures.
+        Whether it is useless without pictures.
 
     Raises
     ------
@@ -73,8 +72,8 @@ def register(
     """
 
     def add(files: Callable[[Chosen], Files]) -> Callable[[Chosen], Files]:
-        made = Format(name, title, shape, suffix, mime, about, files, most, why, needs_pictures)
-        _FORMATS.add(name, made)
+        one = Format(name, title, shape, suffix, mime, about, files, most, why, needs_pictures)
+        _FORMATS.add(name, one)
         return files
 
     return add
@@ -91,7 +90,7 @@ def sharing_format(name: str) -> Format:
     Raises
     ------
     UserError
-        There is none of that name; the message lists those there are.
+        There is no format of that name; the message lists all.
     """
     known = formats()
     if name not in known:

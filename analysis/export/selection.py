@@ -1,4 +1,4 @@
-"""Choose images by population, kind and class, with what is known of each and its picture."""
+"""Selection of images by population, kind and class, with their table and pictures."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -33,11 +33,11 @@ def choose(
 ) -> npt.NDArray[np.int64]:
     """Return the ids of images by falling vote distance, equal ones in order of image id.
 
-    Of single models, whose PIEs all have the same distance, by :func:`single_order`: those that
-    lost the most confidence in the true class come first.
+    For single models, whose PIEs all have the same distance, by :func:`single_order`: the largest
+    loss of confidence in the true class first.
 
-    AND across the arguments, OR within one; ``classes`` are names of the true class. Of each true
-    class the first ``per_class`` are kept.
+    Conditions are ANDed across the arguments, ORed within one; ``classes`` are names of the true
+    class. The first ``per_class`` images of each true class are kept.
 
     Raises
     ------
@@ -45,26 +45,26 @@ def choose(
         There is no such population, kind or class.
     """
     names = results.class_names
-    for what, asked, known in (
+    for what, requested, known in (
         ("population", [population], list(POPULATIONS)),
         ("kind", kinds, list(KINDS)),
         ("class", classes, names),
     ):
-        unknown = [one for one in asked if one not in known]
+        unknown = [one for one in requested if one not in known]
         if unknown:
-            there = ", ".join(known[:20]) + (", …" if len(known) > 20 else "")
-            raise UserError(f"no {what} '{unknown[0]}'; expected {there}")
+            shown = ", ".join(known[:20]) + (", …" if len(known) > 20 else "")
+            raise UserError(f"no {what} '{unknown[0]}'; expected {shown}")
     columns = [schema.LABEL, "is_pie", "kind", "vote_distance"]
     is_single = results.manifest.is_single(variant_id)
     table = results.images(variant_id, columns=columns + list(COLUMNS) * is_single)
-    kept = np.ones(len(table), bool)
+    selected = np.ones(len(table), bool)
     if population != "all":
-        kept &= table["is_pie"].to_numpy(bool) == (population == "pies")
+        selected &= table["is_pie"].to_numpy(bool) == (population == "pies")
     if kinds:
-        kept &= table["kind"].isin(list(kinds)).to_numpy()
+        selected &= table["kind"].isin(list(kinds)).to_numpy()
     if classes:
-        kept &= table[schema.LABEL].isin([names.index(name) for name in classes]).to_numpy()
-    (ids,) = np.nonzero(kept)
+        selected &= table[schema.LABEL].isin([names.index(name) for name in classes]).to_numpy()
+    (ids,) = np.nonzero(selected)
     distance = table["vote_distance"].to_numpy()
     keys = [single_order(table)[1], distance] if is_single else [distance]
     ids = ids[np.lexsort([-key[ids] for key in keys])].astype(np.int64)
@@ -76,13 +76,13 @@ def choose(
 def first_of_each(
     image_ids: npt.NDArray[np.int64], label: npt.NDArray[np.integer], most: int
 ) -> npt.NDArray[np.int64]:
-    """Return the first images of each true class, ``label`` (N,), in the order given."""
+    """Return the first images of each true class, ``label`` (N,), without reordering."""
     labels = label[image_ids]
     return image_ids[pd.Series(labels).groupby(labels).cumcount().to_numpy() < most]
 
 
 def order_of(results: SweepResults, variant_id: str) -> str:
-    """Say in words in which order images are chosen."""
+    """Describe the order of chosen images in words."""
     if not results.manifest.is_single(variant_id):
         return "by falling vote distance"
     return WORDS[single_order(results.images(variant_id, columns=COLUMNS))[0]]
@@ -91,7 +91,7 @@ def order_of(results: SweepResults, variant_id: str) -> str:
 def wording_of(
     *, population: str = "pies", kinds: Sequence[str] = (), classes: Sequence[str] = ()
 ) -> str:
-    """Say in a line how images were chosen."""
+    """Describe a choice of images in a line."""
     parts = [POPULATIONS[population]]
     if kinds:
         parts.append(f"kind {' or '.join(kinds)}")
@@ -109,14 +109,14 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class Chosen:
-    """Images of a sweep in the order given, beside one variant.
+    """Chosen images of a sweep, in order, for one variant.
 
-    ``words`` says in a line how they were chosen, ``preset`` how a figure of them is set.
+    ``words`` describes the choice in a line, ``preset`` the style of a figure of them.
 
     Raises
     ------
     UserError
-        An image is not there, or is named twice.
+        An image does not exist, or is named twice.
     CacheError
         There is no such variant, or it is dense itself.
     """
@@ -151,12 +151,12 @@ class Chosen:
 
     @property
     def is_single(self) -> bool:
-        """Whether dense and the variant are one model each, so that nothing is voted."""
+        """Whether dense and the variant are one model each, without votes."""
         return self.results.manifest.is_single(self.variant_id)
 
     @property
-    def said(self) -> str:
-        """Name what either side says of an image."""
+    def answer_name(self) -> str:
+        """Name the answer of either side for an image: prediction or modal label."""
         return "prediction" if self.is_single else "modal label"
 
     @property
@@ -178,14 +178,14 @@ class Chosen:
 
     @property
     def footnote(self) -> str:
-        """Sweep, variant, runs, tie rule and date of the cache, as the figures have it."""
+        """Sweep, variant, runs, tie rule and date of the cache, as in figures."""
         manifest = self.results.manifest
         k = len(manifest.done_seeds(self.variant_id))
         return footnote(manifest.name, manifest.updated, k, self.results.ties, self.variant_id)
 
     @property
     def facts(self) -> dict[str, str]:
-        """What the images are, as names and values."""
+        """Description of the images, as names and values."""
         manifest = self.results.manifest
         seeds = [len(manifest.done_seeds(v)) for v in (DENSE_ID, self.variant_id)]
         return {
@@ -201,7 +201,7 @@ class Chosen:
         }
 
 
-NO_PICTURE = "none of the chosen images has a picture in the cache; the ZIP takes them"
+NO_PICTURE = "none of the chosen images has a picture in the cache; the format zip takes them"
 _BATCH, _PART, _GLANCE = 4_096, 256, 32
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", 0, "png"),
@@ -217,10 +217,10 @@ _SIGNATURES = (
 def pictures(
     results: SweepResults, image_ids: npt.NDArray[np.int64]
 ) -> Iterator[tuple[int, bytes | None]]:
-    """Give image ids and encoded pictures as stored, in the order asked; None where there is none.
+    """Yield image ids and encoded pictures as stored, in the order of ``image_ids``, or None.
 
-    They are read in batches, each batch in parts that lie near each other in the file, so that
-    memory stays small in any order; by ascending id each part of the file is read once.
+    Batches are read in parts that are close to each other in the file, so that memory stays small
+    in any order; by ascending id each part of the file is read once.
     """
     rows = results.folder.image_rows([schema.IMAGE])
     for start in range(0, len(image_ids), _BATCH):
@@ -236,7 +236,7 @@ def pictures(
 
 
 def has_pictures(results: SweepResults, image_ids: npt.NDArray[np.int64]) -> bool:
-    """Whether any image has a picture; mostly told by the first few."""
+    """Whether any image has a picture; mostly the first few decide."""
     return any(
         content is not None
         for part in (image_ids[:_GLANCE], image_ids[_GLANCE:])
@@ -245,7 +245,7 @@ def has_pictures(results: SweepResults, image_ids: npt.NDArray[np.int64]) -> boo
 
 
 def suffix_of(content: bytes) -> str:
-    """Name the format of a picture by its first bytes; ``bin`` where it is no known one."""
+    """Name the format of a picture by its first bytes; ``bin`` if unknown."""
     for signature, place, suffix in _SIGNATURES:
         if content[place : place + len(signature)] == signature:
             return suffix
@@ -253,5 +253,5 @@ def suffix_of(content: bytes) -> str:
 
 
 def file_of(image_id: int, content: bytes) -> str:
-    """Name the file of a picture; nothing from the data is in it."""
+    """Name the file of a picture, without any text from the data."""
     return f"{image_id:06d}.{suffix_of(content)}"

@@ -1,4 +1,4 @@
-"""Put the files of a format in their place: a file, a ZIP or a folder, whole or not at all."""
+"""Writing the files of a format: a file, a ZIP or a folder, completely or not at all."""
 
 import tempfile
 import zipfile
@@ -20,7 +20,7 @@ def write_zip(
 ) -> list[str]:
     """Write names and contents as a ZIP, one after the other; return the names.
 
-    Pictures are compressed already, so that ``compress`` is for text.
+    ``compress`` is for text, since pictures are compressed already.
     """
     how = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
     names = []
@@ -39,9 +39,9 @@ _SPOOLED = 64 * 2**20
 
 
 def refusal(one: Format, n_images: int) -> str | None:
-    """Say why a format cannot take that many images; None where it can."""
+    """Explain why a format cannot hold that many images; None if it can."""
     if not n_images:
-        return "no image is chosen, so there is nothing to set out"
+        return "no image is chosen, so there is nothing to export"
     if one.most is not None and n_images > one.most:
         return (
             f"{one.title} takes {count(one.most)} images at most and {count(n_images)} are "
@@ -53,7 +53,7 @@ def refusal(one: Format, n_images: int) -> str | None:
 def share(
     chosen: Chosen, one: Format, out: str | Path, *, progress: Progress | None = None
 ) -> list[str]:
-    """Write chosen images in a format to a file, or to a new folder or a ZIP; name what was made.
+    """Write chosen images in a format to a file, a new folder or a ZIP; return the file names.
 
     Parameters
     ----------
@@ -66,9 +66,9 @@ def share(
     Raises
     ------
     UserError
-        There are no images, too many, or the place cannot be used.
+        There are no images, too many, or ``out`` cannot be used.
     RunError
-        The disk refused it; nothing is half-written.
+        The disk refused it; no partial file remains.
     """
     _check(chosen, one)
     out = Path(out)
@@ -94,7 +94,7 @@ def share(
 
 
 def share_bytes(chosen: Chosen, one: Format) -> bytes:
-    """Return chosen images in a format as the bytes of one file, a ZIP where there are several.
+    """Return chosen images in a format as the bytes of one file, a ZIP if there are several.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def share_bytes(chosen: Chosen, one: Format) -> bytes:
     _check(chosen, one)
     if one.shape == "file":
         return next(content for _, content in one.files(chosen))
-    # On disk beyond some size: what is sent must be in memory, but only once.
+    # On disk beyond some size, since the result must be in memory, but only once.
     with tempfile.SpooledTemporaryFile(max_size=_SPOOLED) as file:
         write_zip(one.files(chosen), file)
         file.seek(0)
@@ -135,10 +135,10 @@ def _put(folder: Path, name: str, content: bytes) -> str:
 
 @contextmanager
 def _new_folder(out: Path) -> Iterator[Path]:
-    """Give a folder to write into that takes the place of ``out`` at the end."""
+    """Yield a temporary folder that becomes ``out`` at the end."""
     if exists(out) and (not is_dir(out) or any(out.iterdir())):
-        raise UserError(f"--out {out} is there already; name a new folder, or a file FILE{_ZIP}")
+        raise UserError(f"--out {out} exists already; name a new folder, or a file FILE{_ZIP}")
     if not out.name:
-        raise UserError(f"--out {out}: name a folder, not where it lies")
+        raise UserError(f"--out {out}: name the folder itself")
     with folders.filled(out) as aside:
         yield aside

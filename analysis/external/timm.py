@@ -16,8 +16,8 @@ from analysis.external.session import session_options
 from analysis.external.torch_modules import figures_of_module, runner, to_device
 from analysis.models.checkpoint import classes_and_channels, read_checkpoint
 from analysis.models.factory import create, resolve, start
+from analysis.models.library import import_timm
 from analysis.models.penultimate import module_features
-from analysis.models.torchvision_shim import import_timm
 
 
 @register("timm")

@@ -9,16 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.ao.quantization.fx._decomposed  # operators of PT2E programs
-from torch.export.passes import move_to_device_pass
-from torch.export.pt2_archive._package import PT2ArchiveReader, load_pt2
-from torch.export.pt2_archive.constants import (
-    AOTINDUCTOR_DIR,
-    CONSTANTS_DIR,
-    CUSTOM_OBJ_FILENAME_PREFIX,
-    OPAQUE_OBJ_FILENAME_PREFIX,
-    WEIGHTS_DIR,
-)
 
 from analysis.errors import UserError, one_line
 from analysis.external.files import read_regular
@@ -30,7 +20,6 @@ from analysis.models.penultimate import module_features
 
 # torch also unpickles example inputs and objects of any class.
 _EXAMPLES = "data/sample_inputs/"
-_OBJECTS = (CUSTOM_OBJ_FILENAME_PREFIX, OPAQUE_OBJ_FILENAME_PREFIX)
 
 
 @register("exported")
@@ -43,6 +32,9 @@ def open_exported(where: str, needed: Needed) -> Loaded:
         The file is missing, of another kind, holds pickled objects besides tensors, or takes more
         than one input.
     """
+    # torch.export takes seconds to import: all openers are imported, and most are not used.
+    from torch.export.pt2_archive._package import load_pt2
+
     session_options(needed.session_options, {}, "a program of torch.export")
     content = read_regular(Path(where))
     try:
@@ -80,6 +72,8 @@ def open_exported(where: str, needed: Needed) -> Loaded:
 def _on_device(program: Any, device: str) -> Any:
     """Create the module; tensors that the program creates must be moved within it."""
     if device != "cpu":
+        from torch.export.passes import move_to_device_pass
+
         check_device(device)
         program = move_to_device_pass(program, device)
     return program.module()
@@ -99,22 +93,27 @@ def _check_archive(content: bytes) -> None:
     _PickledError
         The archive holds other objects.
     """
+    from torch.export.pt2_archive import constants
+    from torch.export.pt2_archive._package import PT2ArchiveReader
+
+    objects = (constants.CUSTOM_OBJ_FILENAME_PREFIX, constants.OPAQUE_OBJ_FILENAME_PREFIX)
     with PT2ArchiveReader(io.BytesIO(content)) as archive:
         names = archive.get_file_names()
-        if any(name.startswith(AOTINDUCTOR_DIR) for name in names):
+        if any(name.startswith(constants.AOTINDUCTOR_DIR) for name in names):
             raise _PickledError
         pickled = {
             name
             for name in names
-            if name.startswith((WEIGHTS_DIR, CONSTANTS_DIR, _EXAMPLES)) and name.endswith(".pt")
+            if name.startswith((constants.WEIGHTS_DIR, constants.CONSTANTS_DIR, _EXAMPLES))
+            and name.endswith(".pt")
         }
-        for folder, config in ((WEIGHTS_DIR, "_weights_config.json"),
-                               (CONSTANTS_DIR, "_constants_config.json")):  # fmt: skip
+        for folder, config in ((constants.WEIGHTS_DIR, "_weights_config.json"),
+                               (constants.CONSTANTS_DIR, "_constants_config.json")):  # fmt: skip
             for name in names:
                 if not name.endswith(config):
                     continue
                 for one in json.loads(archive.read_string(name))["config"].values():
-                    if one["path_name"].startswith(_OBJECTS):
+                    if one["path_name"].startswith(objects):
                         raise _PickledError
                     if one["use_pickle"]:
                         pickled.add(os.path.join(folder, one["path_name"]))  # as torch joins them

@@ -1,1 +1,1 @@
-"""Figures: frame in, plotly figure out; the screen and the exported report draw the same ones."""
+"""Figures: a frame in, a Plotly figure out, the same ones for the screen and the report."""

@@ -1,4 +1,4 @@
-"""Change of accuracy within every value of the metadata: one pair of models, a row a value."""
+"""Change of accuracy on each value of the metadata, for one pair of models."""
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -34,7 +34,7 @@ def attribute_pairs(rows: pd.DataFrame, *, note: str = "") -> go.Figure:
     Returns
     -------
     Figure
-        ``customdata`` of every marker begins with attribute and value as they are in the data.
+        ``customdata`` of every marker begins with the unescaped attribute and value.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def attribute_pairs(rows: pd.DataFrame, *, note: str = "") -> go.Figure:
 
 
 def sign_of(rows: pd.DataFrame) -> pd.Series:
-    """Say of each row whether accuracy on the value was lost, gained, or neither significantly.
+    """Classify each row: accuracy on the value was lost, gained, or neither significantly.
 
     Parameters
     ----------

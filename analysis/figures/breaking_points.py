@@ -1,4 +1,4 @@
-"""Breaking points: from which sparsity on images are PIEs for good."""
+"""Breaking points: the smallest sparsity from which on images are PIEs."""
 
 from dataclasses import dataclass
 
@@ -41,7 +41,7 @@ def breaking_points_info(images: pd.DataFrame) -> BreakingPointsInfo:
 
 
 def breaking_points(images: pd.DataFrame, *, note: str = "") -> go.Figure:
-    """Draw how many images break at each sparsity: are PIEs there and at every larger one tested.
+    """Draw the number of images that break at each sparsity: PIEs there and at all larger ones.
 
     Parameters
     ----------

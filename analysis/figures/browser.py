@@ -1,4 +1,4 @@
-"""The browser that draws figures: Plotly's SVG, and pictures of any SVG."""
+"""A browser session that renders figures as SVG, and any SVG as PNG or PDF."""
 
 import asyncio
 import atexit
@@ -24,7 +24,7 @@ _NO_BROWSER = (
     "('apt install chromium', 'brew install --cask chromium', or run 'plotly_get_chrome'), or set "
     "BROWSER_PATH to its program; HTML and JSON work without"
 )
-# Nothing is fetched for a picture, whatever stands in it.
+# A picture can load nothing from the network, whatever it contains.
 _PAGE = """<!DOCTYPE html><html><head><meta charset="utf-8"><meta http-equiv=\
 "Content-Security-Policy" content="default-src 'none'; img-src data:; font-src data:; \
 style-src 'unsafe-inline'"><style>{font}html,body{{margin:0;padding:0;background:#fff}}\
@@ -38,16 +38,16 @@ class FigureExportError(LetheError):
 
 @cache
 def font_face() -> str:
-    """Return the style sheet that carries the font of the figures."""
+    """Return the style sheet that embeds the font of the figures."""
     content = base64.b64encode(_FONT.read_bytes()).decode("ascii")
     return f'@font-face{{font-family:"Inter";src:url(data:font/woff2;base64,{content})}}'
 
 
 class Browser:
-    """One browser a process, started when the first picture is asked for and kept for the next.
+    """One browser per process, started for the first picture and kept for the next.
 
-    It lives on an event loop of its own, so that any thread may ask, a failure comes back as an
-    error instead of a wait without end, and one that died is started again.
+    It runs on an event loop of its own, so that any thread can use it, failures raise instead of
+    blocking forever, and a browser that died is restarted.
     """
 
     def __init__(self) -> None:
@@ -77,18 +77,18 @@ class Browser:
         Parameters
         ----------
         svg : str
-            Markup of the picture, as large as said.
+            Markup of the picture, of that size.
         format : {"png", "pdf"}
-            What is given back.
+            Format of the result.
         width, height : float
             Its size, CSS pixels.
         scale : float
-            Dots a pixel of a PNG.
+            Dots per pixel of a PNG.
         """
         page = _PAGE.format(font=font_face(), width=width, height=height, svg=svg)
 
         async def pictured(kaleido: Any) -> bytes:
-            # One tab for all pictures: each is a new document of it.
+            # All pictures share one tab, each as a new document.
             self._tab = self._tab or await kaleido.create_tab(url="")
             return await _drawn(self._tab, page, format, width, height, scale)
 
@@ -111,9 +111,9 @@ class Browser:
                 except Exception as error:
                     self._close()
                     if fresh or attempt == 2:
-                        said = str(error) or type(error).__name__
+                        reason = str(error) or type(error).__name__
                         raise FigureExportError(
-                            f"the browser could not draw the figure: {said.splitlines()[0]}"
+                            f"the browser could not draw the figure: {reason.splitlines()[0]}"
                         ) from error
         raise AssertionError("unreachable")
 
@@ -131,7 +131,7 @@ class Browser:
         from kaleido import Kaleido
 
         class Kept(Kaleido):
-            """Plotly's page stays as it is for the next figure; reading it again takes longer."""
+            """Keep Plotly's page loaded for the next figure, which is faster than reloading it."""
 
             async def _return_kaleido_tab(self, tab: Any) -> None:
                 await self.tabs_ready.put(tab)
@@ -154,7 +154,7 @@ class Browser:
             raise FigureExportError(_NO_BROWSER) from None
 
     def close(self) -> None:
-        """End the browser; the next figure starts another."""
+        """Close the browser; the next figure starts another."""
         with self._lock:
             self._close()
 
@@ -169,12 +169,12 @@ class Browser:
 
 
 class _Page:
-    """The page that Plotly draws on: it has the font, so that text is measured as it is drawn."""
+    """The page that Plotly draws on, with the font, so that text is measured as it is drawn."""
 
     def generate_index(self) -> str:
         from kaleido._page_generator import PageGenerator
 
-        # No MathJax: it would come over the network, and no figure has formulas.
+        # No MathJax, which would be loaded from the network: no figure has formulas.
         page = PageGenerator(mathjax=False).generate_index()
         shown = '<p style="font-family:Inter;position:absolute;opacity:0">→ 0</p>'
         styled = page.replace("</title>", f"</title><style>{font_face()}</style>", 1)
@@ -188,8 +188,8 @@ async def _drawn(
         answer = await tab.send_command(command, params=params)
         if "error" in answer:
             raise RuntimeError(str(answer["error"].get("message", command)))
-        found: dict[str, Any] = answer["result"]
-        return found
+        result: dict[str, Any] = answer["result"]
+        return result
 
     await ask("Page.enable")
     await ask("Page.navigate", url="about:blank")

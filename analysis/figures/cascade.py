@@ -1,4 +1,4 @@
-"""The cascade: forgotten images left against the share of answers that go to the dense model."""
+"""The cascade: forgotten images left against the share of answers sent to the dense model."""
 
 import pandas as pd
 import plotly.graph_objects as go

@@ -1,4 +1,4 @@
-"""Numbers written in the cells of a heat map, dark on bright colours and white on dark ones."""
+"""Numbers in the cells of a heat map: dark on bright colours, white on dark ones."""
 
 import copy
 
@@ -13,7 +13,7 @@ _EQUAL = 0.179
 
 
 def with_letters(cells: go.Heatmap) -> list[go.Heatmap]:
-    """Return a heat map as two, whose letters differ: in every cell they can be read.
+    """Split a heat map into two with dark and white letters, legible in every cell.
 
     Parameters
     ----------
@@ -49,5 +49,5 @@ def _luminance(cells: go.Heatmap, z: npt.NDArray[np.float64]) -> npt.NDArray[np.
     colors = sample_colorscale(scale, [*share.ravel()])
     rgb = np.array([unlabel_rgb(color) for color in colors]) / 255
     linear = np.where(rgb <= 0.03928, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    found = (linear @ [0.2126, 0.7152, 0.0722]).reshape(z.shape)
-    return np.where(np.isfinite(z), found, 1.0)
+    luminance = (linear @ [0.2126, 0.7152, 0.0722]).reshape(z.shape)
+    return np.where(np.isfinite(z), luminance, 1.0)

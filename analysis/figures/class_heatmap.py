@@ -26,7 +26,7 @@ _SINGLE = "One model each, tested over images: McNemar's exact test of the chang
 
 @dataclass(frozen=True)
 class ClassHeatmapInfo:
-    """Values, p and q of every class under every variant, [C, V]; NaN where nothing is known.
+    """Values, p and q of every class under every variant, [C, V]; NaN if unknown.
 
     ``value`` names what the values are; p is over runs (the paper's), q over runs and images; of
     models that are ``is_single`` both are McNemar's.
@@ -52,7 +52,7 @@ class ClassHeatmapInfo:
 
 
 def class_heatmap_info(classes: pd.DataFrame, *, value: str | None = None) -> ClassHeatmapInfo:
-    """Spread a classes table of any variants to class x variant, in order of appearance.
+    """Pivot a classes table of any variants to class x variant, in order of appearance.
 
     Of single models ``value`` is by default the change of recall, which McNemar's test is of.
 
@@ -84,7 +84,7 @@ def class_heatmap_info(classes: pd.DataFrame, *, value: str | None = None) -> Cl
 
 
 def _tested(is_single: bool) -> str:
-    """Name the change that is tested and drawn by default."""
+    """Name the change that is drawn by default, which the tests are of."""
     return "recall_delta" if is_single else "normalized_recall_delta"
 
 
@@ -121,7 +121,7 @@ def class_heatmap(classes: pd.DataFrame, *, value: str | None = None, note: str 
     Returns
     -------
     Figure
-        ``customdata`` of every cell begins with class name and variant as they are in the data.
+        ``customdata`` of every cell begins with the unescaped class name and variant.
     """
     info = class_heatmap_info(classes, value=value)
     quantity = _NAMES.get(info.value, info.value.replace("_", " ").capitalize())
@@ -171,7 +171,7 @@ def class_heatmap(classes: pd.DataFrame, *, value: str | None = None, note: str 
 def _mark(
     figure: go.Figure, where: npt.NDArray[np.bool_], name: str, symbol: str, color: str, n: int
 ) -> None:
-    """Mark cells by shape: of two colours one is lost in the legend on a dark ground."""
+    """Mark cells by shape, since one of two colours would be invisible on a dark ground."""
     y, x = np.nonzero(where)
     if len(y):
         figure.add_scatter(
@@ -182,7 +182,7 @@ def _mark(
 
 
 def _custom(info: ClassHeatmapInfo) -> list[list[list[Any]]]:
-    def said(i: int, j: int) -> str:
+    def significance(i: int, j: int) -> str:
         if np.isnan(info.p[i, j]):
             return "not tested"
         if info.q_significant[i, j]:
@@ -195,7 +195,7 @@ def _custom(info: ClassHeatmapInfo) -> list[list[list[Any]]]:
 
     return [
         [
-            [name, variant, layout.escape(name), layout.escape(variant), said(i, j)]
+            [name, variant, layout.escape(name), layout.escape(variant), significance(i, j)]
             for j, variant in enumerate(info.variant_ids)
         ]
         for i, name in enumerate(info.class_names)

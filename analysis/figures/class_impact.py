@@ -1,4 +1,4 @@
-"""Class impact: what compression does to each class's recall, and whether it is significant."""
+"""Class impact: the change of each class's recall, and whether it is significant."""
 
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -33,7 +33,7 @@ _ABOUT = {
 _CROWDED = 110
 _SMALLEST = 1e-300
 _DELTA = "normalized_recall_delta"
-# The change that is drawn as a bar, where the other one has the marker and the interval.
+# The change drawn as a bar; the other one has the marker and the interval.
 _OTHER = {_DELTA: "recall_delta", "recall_delta": _DELTA}
 _TITLE = "Change of recall by class"
 _NAME = 40
@@ -59,7 +59,7 @@ class ClassImpactInfo:
 
 
 def usual_rule(classes: pd.DataFrame) -> Rule:
-    """Say what classes are judged by: q over runs and images, of one pair of models McNemar's p.
+    """Return the default rule of significance: q over runs and images; McNemar's p for one pair.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def class_impact(
     top: int | None = None,
     note: str = "",
 ) -> go.Figure:
-    """Draw what is tested of each class and its 95 % interval (marker), and the other change (bar).
+    """Draw the tested change of each class with its 95 % interval (marker), and the other (bar).
 
     That is the normalized change of recall, of one pair of models the change of recall itself:
     colour, symbol, marker and interval speak of one quantity.
@@ -157,7 +157,7 @@ def class_impact(
     Returns
     -------
     Figure
-        ``customdata`` of bars and markers begins with the class name as it is in the data.
+        ``customdata`` of bars and markers begins with the unescaped class name.
     """
     info = class_impact_info(classes, rule=rule, sort=sort, top=top)
     title = f"{_TITLE}, {layout.short(info.variant_id, _NAME)}" if info.variant_id else _TITLE
@@ -184,12 +184,12 @@ def class_impact(
 
 
 def _tested(rule: str) -> str:
-    """Name the change that a rule's test is of: what the marker shows, with its interval."""
+    """Name the change that a rule tests, which the marker shows with its interval."""
     return "recall_delta" if exact_rule(rule) else _DELTA
 
 
 def _ends(rule: str) -> tuple[str, str]:
-    """Name the ends of the interval of that change."""
+    """Name the columns of the interval of that change."""
     if exact_rule(rule):
         return "mcnemar_low", "mcnemar_high"
     kind = "" if rule in ("p", "q") else "_two_way"
@@ -230,7 +230,7 @@ def _draw(figure: go.Figure, rows: pd.DataFrame, sign: str, rule: str) -> None:
 
 
 def _bar(sign: str, *, is_tested: bool) -> dict[str, Any]:
-    """How a bar looks: of one pair of models it is no part of the test, and has no sign."""
+    """Style of a bar; for one pair of models it is not tested and has no sign."""
     shown = sign if is_tested else "not significant"
     color = theme.SIGN_COLORS[shown]
     return {
@@ -276,7 +276,7 @@ def exact_rule(rule: str) -> bool:
 
 def _subtitle(info: ClassImpactInfo, rule: str) -> str:
     if not info.n_tested:
-        found = "No test: intervals and significance need at least two runs of both populations."
+        findings = "No test: intervals and significance need at least two runs of both populations."
     else:
         exact = exact_rule(rule)
         by_chance = (
@@ -285,14 +285,14 @@ def _subtitle(info: ClassImpactInfo, rule: str) -> str:
         chance = f", {by_chance}" if rule in ("p", "mcnemar_p") else ""
         about = f"{_RULES[rule]} ≤ {ALPHA}, {_ABOUT[rule]}{chance}"
         more = "" if exact else " more than overall accuracy did"
-        found = (
+        findings = (
             f"{info.n_lost:,} of {info.n_classes:,} classes lost and {info.n_gained:,} gained"
             f"{more} ({about})."
         )
         if info.n_gained and more:
-            found += " A gain may only mean that others lost."
+            findings += " A gain may only mean that others lost."
         if not info.n_lost and not info.n_gained:
-            found = f"No class is significant ({about})."
+            findings = f"No class is significant ({about})."
     empty = f" {info.n_empty:,} without test images left out." if info.n_empty else ""
     has_interval = info.rows[_ends(rule)[0]].notna().any()
     over = "runs" if rule in ("p", "q") else "images" if exact_rule(rule) else "runs and images"
@@ -301,4 +301,4 @@ def _subtitle(info: ClassImpactInfo, rule: str) -> str:
         drawn = f"Marker: change of recall{interval}. Bar: that minus the change of accuracy."
     else:
         drawn = f"Bar: change of recall. Marker: that minus the change of accuracy{interval}."
-    return f"{found}{empty} {drawn}"
+    return f"{findings}{empty} {drawn}"

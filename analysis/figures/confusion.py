@@ -1,4 +1,4 @@
-"""Confusion flow: which class the PIEs left, and which one they went to."""
+"""Confusion flow: dense and variant modal labels of the PIEs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

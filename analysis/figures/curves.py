@@ -27,7 +27,7 @@ _LONGEST = 40
 _UNITS = {"size_bytes": ("MB", 1e-6, ",.3~f"), "latency_ms": ("ms", 1.0, ",.3~f")}
 _PERCENT = ("%", 1.0, ".3~%")
 _X = "Measured sparsity (share of the prunable weights)"
-_X_ASKED = "Sparsity, as asked where it was not measured (share of the prunable weights)"
+_X_TARGET = "Sparsity, or its target where it was not measured (share of the prunable weights)"
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class MetricCurveInfo:
     @property
     def x(self) -> str:
         """Title of the axis of sparsity."""
-        return _X if self.is_measured else _X_ASKED
+        return _X if self.is_measured else _X_TARGET
 
     @property
     def is_empty(self) -> bool:
@@ -69,7 +69,7 @@ def metric_curve_info(curves: pd.DataFrame, *, metric: str = "top1") -> MetricCu
         Metric of the table to take.
     """
     rows = curves[curves["metric"] == metric]
-    # Of what was imported only the sparsity that was asked for is known.
+    # For imported predictions only the target sparsity is known.
     measured = rows[schema.SPARSITY].astype(float)
     rows = rows.assign(sparsity=measured.fillna(rows[schema.TARGET_SPARSITY].astype(float)))
     is_dense = rows[schema.METHOD] == "dense"
@@ -215,7 +215,7 @@ def _draw_dense(figure: go.Figure, info: MetricCurveInfo) -> None:
             y0=low, y1=high, fillcolor=theme.faded(theme.DENSE_COLOR, 0.22), line_width=0,
             layer="below",
         )  # fmt: skip
-    # A trace as wide as the axis, so that the reference stands in the legend and can be hovered.
+    # A trace as wide as the axis, so that the reference has a legend entry and a hover text.
     figure.add_scatter(
         x=[-1, 0, 2], y=[mean] * 3, mode="lines", name="dense", hovertemplate=_hover(info, "dense"),
         customdata=_custom(info, info.dense) * 3,

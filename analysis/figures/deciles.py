@@ -1,4 +1,4 @@
-"""The PIE excess by tenths of a number that each image has."""
+"""The PIE excess by deciles of a numeric attribute."""
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -10,7 +10,7 @@ _Y = "PIEs beyond seed noise (percentage points)"
 
 
 def deciles(rows: pd.DataFrame, *, note: str = "") -> go.Figure:
-    """Draw the excess of every tenth with its 95 % interval over runs and images.
+    """Draw the excess of every decile with its 95 % interval over runs and images.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a figure draws, as a table: a row a mark, in the units of its axes."""
+"""The data of a figure as a table: one row a mark, in the units of its axes."""
 
 import html
 import re
@@ -15,7 +15,7 @@ _COLUMNS = ("series", "name", "x", "x_low", "x_high", "y", "y_low", "y_high", "v
 
 
 def drawn_data(figure: go.Figure) -> pd.DataFrame:
-    """Return every mark that a figure draws: its series, what it is of, where it stands.
+    """Return every mark of a figure: its series, name and position.
 
     Parameters
     ----------
@@ -25,9 +25,9 @@ def drawn_data(figure: go.Figure) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``series name x x_low x_high y y_low y_high value``, those that the figure has. Numbers are
-        those that the axes say: a share on an axis in percent is in percent. ``value`` is what the
-        colour of a cell stands for. Marks that only set others off, such as rings, are left out.
+        The columns of ``series name x x_low x_high y y_low y_high value`` that the figure has.
+        Numbers are in the units of the axes: a share on an axis in percent is in percent.
+        ``value`` is encoded by the colour of a cell. Decorations such as rings are left out.
     """
     bands = _bands(figure)
     rows: list[dict[str, Any]] = []
@@ -43,7 +43,7 @@ def drawn_data(figure: go.Figure) -> pd.DataFrame:
 
 
 def units(figure: go.Figure) -> dict[str, Any]:
-    """Say what the columns of :func:`drawn_data` are, for a file beside them.
+    """Describe the columns of :func:`drawn_data`, for a file beside them.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def units(figure: go.Figure) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``figure subtitle note``, plain text, and ``columns``: of each its ``title`` and ``unit``.
+        ``figure subtitle note``, plain text; ``columns`` with the ``title`` and ``unit`` of each.
     """
     words = words_of(figure)
     columns: dict[str, dict[str, str]] = {}
@@ -63,7 +63,8 @@ def units(figure: go.Figure) -> dict[str, Any]:
         if name == "value":
             title = _of_colours(figure)
         shown = str(axis.tickformat or "") if axis is not None else ""
-        unit = "%" if shown.endswith("%") else (found[1] if (found := _UNIT.search(title)) else "")
+        match = _UNIT.search(title)
+        unit = "%" if shown.endswith("%") else (match[1] if match else "")
         columns[name] = {"title": title or name.replace("_", " "), "unit": unit}
     return {
         "figure": html.unescape(words.get("title", "")),
@@ -93,7 +94,7 @@ def _scale(axis: Any) -> float:
 
 
 def _place(axis: Any, value: Any) -> Any:
-    """Return the name of a row or column at a place; a number as the axis says it."""
+    """Return the name of a row or column at a position, or a number in the unit of the axis."""
     if isinstance(value, str) or value is None:
         return value
     if axis.ticktext is not None and axis.type != "log":
@@ -104,7 +105,7 @@ def _place(axis: Any, value: Any) -> Any:
 
 
 def _is_named(axis: Any) -> bool:
-    """Whether an axis has a name a place, and no scale."""
+    """Whether an axis has a name at each position instead of a scale."""
     return bool(axis.ticktext) and [float(v) for v in axis.tickvals] == [
         float(i * round(axis.tickvals[1] - axis.tickvals[0])) if len(axis.tickvals) > 1 else 0.0
         for i in range(len(axis.tickvals))
@@ -113,7 +114,7 @@ def _is_named(axis: Any) -> bool:
 
 def _marks(figure: go.Figure, trace: Any, band: dict[float, tuple[float, float]]) -> list[Any]:
     across, up = (_axis(figure, c, getattr(trace, f"{c}axis") or "") for c in "xy")
-    made = []
+    rows = []
     for i, (x, y) in enumerate(zip(trace.x, trace.y, strict=True)):
         if x is None or y is None or (isinstance(x, float) and np.isnan(x)):
             continue
@@ -130,8 +131,8 @@ def _marks(figure: go.Figure, trace: Any, band: dict[float, tuple[float, float]]
                 row[f"{letter}_high"] = (float(value) + high) * _scale(axis)
         if isinstance(x, int | float | np.number) and float(x) in band:
             row["y_low"], row["y_high"] = (end * _scale(up) for end in band[float(x)])
-        made.append(row)
-    return made
+        rows.append(row)
+    return rows
 
 
 def _ends(error: Any, i: int) -> tuple[float | None, float]:
@@ -144,19 +145,19 @@ def _ends(error: Any, i: int) -> tuple[float | None, float]:
 
 
 def _bands(figure: go.Figure) -> dict[str, dict[float, tuple[float, float]]]:
-    """Return the ends of each band, by its legend group and the place along the axis."""
-    found = {}
+    """Return the ends of each band, by its legend group and the position on the axis."""
+    bands = {}
     for trace in figure.data:
         if getattr(trace, "fill", None) == "toself" and trace.legendgroup:
             n = len(trace.x) // 2
             high, low = trace.y[:n], trace.y[n:][::-1]
             ends = zip(trace.x[:n], low, high, strict=True)
-            found[str(trace.legendgroup)] = {float(x): (float(a), float(b)) for x, a, b in ends}
-    return found
+            bands[str(trace.legendgroup)] = {float(x): (float(a), float(b)) for x, a, b in ends}
+    return bands
 
 
 def _name(custom: Any) -> str | None:
-    """Return what a mark is of: the first texts of its data, without those that repeat them."""
+    """Return the name of a mark: the first texts of its data, without repetitions."""
     cells = list(custom) if isinstance(custom, list | tuple | np.ndarray) else [custom]
     texts: list[str] = []
     for one in cells:
@@ -167,7 +168,7 @@ def _name(custom: Any) -> str | None:
 
 
 def _cells(traces: list[Any]) -> list[dict[str, Any]]:
-    """Return the cells of a heat map, which is several traces where its letters differ."""
+    """Return the cells of a heat map, which is several traces if its letters differ."""
     if not traces:
         return []
     custom = traces[0].customdata
@@ -176,9 +177,9 @@ def _cells(traces: list[Any]) -> list[dict[str, Any]]:
     values = parts[0]
     for part in parts[1:]:
         values = np.where(np.isnan(values), part, values)
-    made = []
+    cells = []
     for i, j in np.argwhere(~np.isnan(values)):
         y, x = custom[i][j][0], custom[i][j][1]
         number = float(values[i, j]) * (100.0 if is_percent else 1.0)
-        made.append({"x": x, "y": y, "value": number})
-    return made
+        cells.append({"x": x, "y": y, "value": number})
+    return cells

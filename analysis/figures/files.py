@@ -1,4 +1,4 @@
-"""Figures and tables as bytes of a file: PNG, SVG, PDF, self-contained HTML, JSON and CSV."""
+"""Encoding of figures and tables as files: PNG, SVG, PDF, self-contained HTML, JSON and CSV."""
 
 import re
 import struct
@@ -37,12 +37,12 @@ def figure_bytes(
     Parameters
     ----------
     figure : Figure
-        Left as it is; a copy is laid out for the preset. One that has a width of its own keeps it
-        where the preset is the usual one.
+        Unchanged; a copy is laid out for the preset. A figure with a width of its own keeps it
+        under the default preset.
     format : {"png", "svg", "pdf", "html", "json"}
-        HTML holds all it needs and opens offline; JSON is the figure itself, of no size.
+        HTML is self-contained and opens offline; JSON is the figure itself, without a size.
     preset : FigurePreset
-        Width, size of letters, dots an inch, and which of the words around it are drawn.
+        Width, size of letters, dots per inch, and which texts around the figure are drawn.
     has_font : bool
         Whether an SVG carries its font, some 60 kB.
 
@@ -51,24 +51,24 @@ def figure_bytes(
     FigureExportError
         No Chrome or Chromium was found, or it failed to draw.
     ValueError
-        The format is another one.
+        The format is unknown.
     """
     if format not in FORMATS:
         raise ValueError(f"format must be one of {', '.join(FORMATS)}, not {format!r}")
     if format == "json":
         return str(dress(figure, "white").to_json()).encode()
     if format == "html":
-        whole = dress(_fitted(figure, preset), "white")
+        fitted = dress(_fitted(figure, preset), "white")
         if preset == SCREEN and figure.layout.width is None:
-            whole.update_layout(width=None)
-        html = whole.to_html(include_plotlyjs=True, full_html=True, include_mathjax=False)
+            fitted.update_layout(width=None)
+        html = fitted.to_html(include_plotlyjs=True, full_html=True, include_mathjax=False)
         return str(html).encode()
     svg, width, height = _drawn(figure, preset)
     return picture_bytes(svg, format, width, height, preset, has_font=has_font)
 
 
 def figure_pictures(figure: go.Figure, preset: FigurePreset = SCREEN) -> dict[Picture, bytes]:
-    """Return a figure as the bytes of a PNG, an SVG and a PDF; Plotly draws it once for all.
+    """Return a figure as the bytes of a PNG, an SVG and a PDF, drawn by Plotly only once.
 
     Parameters
     ----------
@@ -87,10 +87,10 @@ def figure_pictures(figure: go.Figure, preset: FigurePreset = SCREEN) -> dict[Pi
 
 
 def _drawn(figure: go.Figure, preset: FigurePreset) -> tuple[str, float, float]:
-    """Draw a figure as SVG, and give its size on the ground of the preset."""
-    whole = dress(_fitted(figure, preset), "white")
-    width, height = whole.layout.width, whole.layout.height or _HEIGHT
-    drawn = browser.browser.svg(whole, width, height).decode()
+    """Draw a figure as SVG, and return its size under the preset."""
+    fitted = dress(_fitted(figure, preset), "white")
+    width, height = fitted.layout.width, fitted.layout.height or _HEIGHT
+    drawn = browser.browser.svg(fitted, width, height).decode()
     return drawn, width * preset.scale, height * preset.scale
 
 
@@ -117,18 +117,18 @@ def picture_bytes(
     *,
     has_font: bool = True,
 ) -> bytes:
-    """Return an SVG, whose own size is its ``viewBox``, as a file of a size.
+    """Encode an SVG, whose own size is its ``viewBox``, as a file of the given size.
 
     Parameters
     ----------
     svg : str
         Markup of the picture.
     format : {"png", "svg", "pdf"}
-        What is given back.
+        Format of the result.
     width, height : float
         Its size, CSS pixels.
     preset : FigurePreset
-        Unit of the size, and dots an inch of a PNG.
+        Unit of the size, and dots per inch of a PNG.
     has_font : bool
         Whether an SVG carries its font.
     """
@@ -139,26 +139,26 @@ def picture_bytes(
             in_px = _SIZE.sub(r'\1 width="{}" height="{}"\2'.format(*sides), svg, count=1)
         style = f"<style>{font_face()}</style>" if has_font else ""
         return re.sub(r"(<svg\b[^>]*>)", rf"\1{style}", in_px, count=1).encode()
-    made = browser.browser.picture(in_px, format, width, height, preset.dpi / _INCH)
-    return _with_dpi(made, preset.dpi) if format == "png" else _without_time(made)
+    content = browser.browser.picture(in_px, format, width, height, preset.dpi / _INCH)
+    return _with_dpi(content, preset.dpi) if format == "png" else _without_time(content)
 
 
 def _without_time(pdf: bytes) -> bytes:
-    """Return a PDF that does not say when it was made, as long as before: equal pictures repeat."""
+    """Replace the date of a PDF by a fixed one, so that equal pictures give equal files."""
     return re.sub(rb"(/(?:Creation|Mod)Date \(D:)\d{14}", rb"\g<1>19700101000000", pdf)
 
 
 def _with_dpi(png: bytes, dpi: int) -> bytes:
-    """Say in a PNG how many dots an inch it has, so that it is placed at its size."""
+    """Store the dots per inch in a PNG, so that documents place it at its size."""
     dots = round(dpi * _METRE_INCHES)
     body = b"pHYs" + struct.pack(">IIB", dots, dots, 1)
     chunk = struct.pack(">I", 9) + body + struct.pack(">I", zlib.crc32(body))
-    first = 8 + 25  # The signature, then the chunk that says how large it is.
+    first = 8 + 25  # The signature, then the chunk with the size.
     return png[:first] + chunk + png[first:]
 
 
 def csv_bytes(frame: pd.DataFrame) -> bytes:
-    """Return a frame as the bytes of a UTF-8 CSV file, as the command line writes it.
+    """Return a frame as the bytes of a UTF-8 CSV file, the same as on the command line.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Estimates with their intervals, a row each: what several figures of differences are made of."""
+"""Forest plots: estimates with their intervals, one a row, shared by several figures."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _ROW = 20
 
 @dataclass(frozen=True)
 class Marks:
-    """How rows of one sign are drawn."""
+    """Style of the rows of one sign."""
 
     color: str
     symbol: str
@@ -32,7 +32,7 @@ def forest(
     *,
     hover: str,
 ) -> go.Figure:
-    """Draw a marker and its interval a row, in the order of the rows, with a line at 0.
+    """Draw a marker with its interval in each row, and a line at 0.
 
     Parameters
     ----------

@@ -44,12 +44,12 @@ def pie_accuracy_info(summary: pd.DataFrame) -> PieAccuracyInfo:
     variants = variants.assign(dense_top1_mean=dense_top1.iloc[0] if len(dense_top1) else None)
     points = []
     for place, row in enumerate(variants.to_dict("records")):
-        found = [("A/A PIEs", "dense", row["dense_top1_on_aa_pies"])]
+        values = [("A/A PIEs", "dense", row["dense_top1_on_aa_pies"])]
         for images, (dense, variant, _, _) in _ACCURACY_SETS.items():
-            found += [(images, "dense", row[dense]), (images, "variant", row[variant])]
+            values += [(images, "dense", row[dense]), (images, "variant", row[variant])]
         points += [
             (row[schema.VARIANT_ID], place, images, population, float(value))
-            for images, population, value in found
+            for images, population, value in values
             if not pd.isna(value)
         ]
     columns = [schema.VARIANT_ID, "place", "images", "population", "accuracy"]
@@ -122,7 +122,7 @@ def _connect(figure: go.Figure, info: PieAccuracyInfo) -> None:
                     "y0": y, "y1": y, "line": {"color": theme.GREY, "width": 1}, "layer": "below",
                 }
             )  # fmt: skip
-    # All at once: added one by one, each is checked with all before it.
+    # All at once, since each addition checks all traces before it.
     figure.update_layout(shapes=[*figure.layout.shapes, *lines])
 
 

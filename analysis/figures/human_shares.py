@@ -1,4 +1,4 @@
-"""What people said of PIEs, of A/A PIEs and of non-PIEs of the same classes."""
+"""Shares of human labels among PIEs, A/A PIEs and non-PIEs of the same classes."""
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -28,7 +28,7 @@ def human_shares(shares: pd.DataFrame, *, note: str = "") -> go.Figure:
     Returns
     -------
     Figure
-        ``customdata`` of every marker begins with category and group as they are in the data.
+        ``customdata`` of every marker begins with the unescaped category and group.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""One image: how the runs of every variant vote, and how sure each run is."""
+"""One image: votes of the runs of every variant, and the confidence of each run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -116,7 +116,7 @@ def image_votes(
 def image_confidence(
     runs: pd.DataFrame, *, class_names: Sequence[str], note: str = ""
 ) -> go.Figure:
-    """Draw the softmax probability every run gives to what it predicts, right and wrong apart.
+    """Draw the confidence of every run in its prediction, right and wrong ones apart.
 
     Parameters
     ----------

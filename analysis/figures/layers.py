@@ -1,4 +1,4 @@
-"""Forgotten images that come back with layers in float, against the bytes that they add."""
+"""Culprit layers: forgotten images restored with layers in float, against the bytes added."""
 
 import math
 from typing import Any
@@ -16,7 +16,7 @@ _X, _Y = "Bytes added", "Forgotten images restored (%)"
 _NAME, _LONG = 40, 24
 _SETS, _SINGLES = "the best together", "one layer"
 _WIDE, _HIGH, _LINE, _POINT, _LETTERS, _MARGIN = 700.0, 330.0, 15.0, 5.0, 11, 30.0
-# On which side of its point a name stands, tried in this order.
+# Sides of a point for its name, tried in this order.
 _SIDES = {
     "middle right": (1, 0), "middle left": (-1, 0), "top center": (0, -1), "bottom center": (0, 1),
     "top right": (1, -1), "bottom right": (1, 1), "top left": (-1, -1), "bottom left": (-1, 1),
@@ -29,7 +29,7 @@ _HOVER = (
 
 
 def culprit_layers(rows: pd.DataFrame, *, note: str = "") -> go.Figure:
-    """Draw what each layer in float gives back, and the best together, with 95 % intervals.
+    """Draw the images restored by each layer in float, and by the best sets, with 95 % intervals.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def culprit_layers(rows: pd.DataFrame, *, note: str = "") -> go.Figure:
     Returns
     -------
     Figure
-        ``customdata`` of every marker begins with the layer as it is in the data.
+        ``customdata`` of every marker begins with the unescaped layer.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def culprit_layers(rows: pd.DataFrame, *, note: str = "") -> go.Figure:
     singles = known[known["k"] == 1]
     sets = known[(known["k"] > 1) | (known["rank"] == 1)].sort_values("k", kind="stable")
     places = _Places(known)
-    # Sets first: where there is no room for a name, it is that of a single layer.
+    # Sets first, so that names without room are those of single layers.
     for_sets = [places.put(row, _set_label(row)) for row in sets.to_dict("records")]
     for_singles = [places.put(row, _label(row)) for row in singles.to_dict("records")]
     _add(figure, singles, _SINGLES, theme.BLUE, "circle", for_singles)
@@ -104,7 +104,7 @@ def _add(
 
 
 class _Places:
-    """Where names stand so that none covers another, in pixels of the figure as it is usual."""
+    """Positions of names that do not overlap, in pixels at the default width."""
 
     def __init__(self, rows: pd.DataFrame) -> None:
         self.is_log = _spans_decades(rows)
@@ -121,7 +121,7 @@ class _Places:
         return x, -_HIGH * row["forgotten_restored"]
 
     def put(self, row: Any, text: str) -> tuple[str, str]:
-        """Return a name and on which side of its point it stands; none where there is no room."""
+        """Return a name and the side of its point with room for it; empty without room."""
         x, y = self._at(row)
         width = layout.text_width([text])
         for place, (across, down) in _SIDES.items():
@@ -136,7 +136,7 @@ class _Places:
 
 
 def _spans_decades(rows: pd.DataFrame) -> bool:
-    """Whether layers differ so much in size that small ones would stand on one another."""
+    """Whether layers differ so much in size that small ones would overlap."""
     bytes_added = rows["bytes_added"]
     return bool(bytes_added.min() > 0 and bytes_added.max() > _DECADES * bytes_added.min())
 
@@ -146,7 +146,7 @@ def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
 
 
 def _label(row: Any) -> str:
-    """Name the first layers of the ranking; the very first is named as a set."""
+    """Name the first layers of the ranking; the very first is labelled as a set."""
     return layout.short(row["layer"], _LONG) if 1 < row["rank"] <= MOST_NAMED else ""
 
 

@@ -1,4 +1,4 @@
-"""The words around a figure and the room they need, at the width that it is drawn at."""
+"""The texts around a figure, and the room they need at its width."""
 
 import html
 import re
@@ -32,10 +32,10 @@ _LINE, _NOTE_LINE = 16, 14
 _NOTE = 10
 WIDTH = 900
 _EDGE = 14
-# What stands beside each name of a legend: its mark and the space around it.
+# Room beside each name of a legend: its mark and the space around it.
 _KEY = 46
 _RIGHT = 24
-# Of a narrow figure the names of rows take less than half, and its height follows the width.
+# In a narrow figure, names of rows take less than half, and the height follows the width.
 _MOST_NAMES = 0.42
 _SHAPE, _LOWEST = 0.62, 190
 _NARROW, _PHONE = 640, 390
@@ -44,7 +44,7 @@ _NUMBER = re.compile(r"[-+−]?[\d.,]+( ?%)?")
 
 @dataclass(frozen=True)
 class Words:
-    """The words around a figure: ``title`` says the quantity, ``x`` and ``y`` the units.
+    """The texts around a figure: ``title`` names the quantity, ``x`` and ``y`` the units.
 
     ``title`` is escaped already; ``subtitle`` and ``note`` are plain text and are escaped here.
     """
@@ -65,9 +65,9 @@ def compose(
     top_labels: int = 0,
     bottom_labels: int = 24,
 ) -> go.Figure:
-    """Give a figure its words and margins, with room for each so that none covers another.
+    """Add the texts and margins of a figure, so that none covers another.
 
-    What it takes to lay it out at another width is kept in ``layout.meta`` for :func:`fit`.
+    Data for another width are stored in ``layout.meta`` for :func:`fit`.
 
     Parameters
     ----------
@@ -107,18 +107,18 @@ def fit(
     note: bool = True,
     smallest: int = _NOTE,
 ) -> go.Figure:
-    """Return a copy of a composed figure, laid out anew for a width; of any other, of that width.
+    """Return a copy of a figure for another width; a composed one is laid out again.
 
     Parameters
     ----------
     figure : Figure
-        Left as it is.
+        Not modified.
     width : float
         Pixels, at letters of 12 px.
     title, subtitle, note : bool
-        What of the words around it is drawn.
+        Which of the texts around it are drawn.
     smallest : int
-        Size that smaller letters are brought to, pixels.
+        Smallest size of letters, to which smaller ones are enlarged, pixels.
     """
     fitted = go.Figure(figure)
     fitted.update_layout(width=round(width))
@@ -133,7 +133,7 @@ def fit(
 
 
 def words_of(figure: go.Figure) -> dict[str, str]:
-    """Return title (escaped), subtitle and note of a composed figure; empty of another.
+    """Return title (escaped), subtitle and note of a composed figure; empty for others.
 
     Parameters
     ----------
@@ -145,26 +145,26 @@ def words_of(figure: go.Figure) -> dict[str, str]:
 
 
 def bare(figure: go.Figure) -> go.Figure:
-    """Return a copy without the words around it, for a page that writes and wraps them itself.
+    """Return a copy without the texts around it, for a page that writes them itself.
 
     Parameters
     ----------
     figure : Figure
-        Left as it is.
+        Not modified.
     """
-    made = fit(figure, _NARROW, title=False, subtitle=False, note=False)
-    if made.layout.meta:
-        # The page may be a phone's: the titles of the axes are broken for that.
-        meta = dict(made.layout.meta)
+    copy = fit(figure, _NARROW, title=False, subtitle=False, note=False)
+    if copy.layout.meta:
+        # The page may be narrow, as on a phone: wrap the titles of the axes.
+        meta = dict(copy.layout.meta)
         titles = [meta["words"]["x"], *meta["panels"]]
-        more = _name_axes(made, titles, _PHONE - made.layout.margin.l - _RIGHT) - 1
-        bottom = made.layout.margin.b + _LINE * max(more, 0)
-        made.update_layout(margin_b=bottom, height=made.layout.height + _LINE * max(more, 0))
-    return made.update_layout(width=None)
+        more = _name_axes(copy, titles, _PHONE - copy.layout.margin.l - _RIGHT) - 1
+        bottom = copy.layout.margin.b + _LINE * max(more, 0)
+        copy.update_layout(margin_b=bottom, height=copy.layout.height + _LINE * max(more, 0))
+    return copy.update_layout(width=None)
 
 
 def _laid_out(figure: go.Figure, width: float, *, smallest: int = _NOTE) -> go.Figure:
-    """Set words, margins and height for a width."""
+    """Set texts, margins and height for a width."""
     meta = dict(figure.layout.meta)
     words, rows = Words(**meta["words"]), meta["rows"]
     room = width - 2 * _EDGE
@@ -212,7 +212,7 @@ def _laid_out(figure: go.Figure, width: float, *, smallest: int = _NOTE) -> go.F
 
 
 def _heading(head: list[str], lines: list[str], size: int) -> dict[str, Any]:
-    # Plotly sets the middle of several lines where it would set one.
+    # Plotly centres several lines at the position of one.
     down = _EDGE + round(0.65 * size) * max(len(head) - 1, 0)
     made: dict[str, Any] = {
         "text": "<br>".join(map(escape, head)), "x": 0, "xanchor": "left", "xref": "container",
@@ -224,7 +224,7 @@ def _heading(head: list[str], lines: list[str], size: int) -> dict[str, Any]:
 
 
 def _within(labels: list[str], width: float) -> list[str]:
-    """Cut escaped labels further, so that the longest leaves the plot its room."""
+    """Cut escaped labels further, so that the longest leaves room for the plot."""
     if label_width(labels) <= width:
         return labels
     plain = [html.unescape(label) for label in labels]
@@ -246,9 +246,9 @@ def _name_axes(figure: go.Figure, titles: list[str], width: float) -> int:
 
 
 def _turned(figure: go.Figure, width: float) -> int:
-    """Keep labels at places of their own apart: of numbers some are left out, names are turned.
+    """Keep tick labels apart: leave some numbers out, rotate names.
 
-    Returns the height that turned names take beyond one line.
+    Returns the extra height of rotated names.
     """
     more = 0
     for axis in figure.select_xaxes():
@@ -271,7 +271,7 @@ def _turned(figure: go.Figure, width: float) -> int:
 
 
 def _spanned(axis: Any, n: int) -> float:
-    """Into how many steps between its labels the axis would be divided."""
+    """Number of steps between labels that the axis would have."""
     if not axis.range or n < 2:
         return n
     step = (axis.tickvals[-1] - axis.tickvals[0]) / (n - 1)
@@ -279,7 +279,7 @@ def _spanned(axis: Any, n: int) -> float:
 
 
 def _enlarge(figure: go.Figure, smallest: int) -> None:
-    """Bring letters that are smaller than the smallest allowed to its size."""
+    """Enlarge letters to the smallest size allowed."""
     for one in (*figure.layout.annotations, figure.layout.xaxis, figure.layout.yaxis):
         letters = one.font if hasattr(one, "font") else one.tickfont
         if letters.size is not None and letters.size < smallest:
@@ -287,14 +287,14 @@ def _enlarge(figure: go.Figure, smallest: int) -> None:
 
 
 def empty(words: Words, reason: str) -> go.Figure:
-    """Return a figure without data: its title, its axes and a line that says why.
+    """Return a figure without data: its title, its axes and a line with the reason.
 
     Parameters
     ----------
     words : Words
         Title and axes.
     reason : str
-        Why nothing is drawn, plain text.
+        Reason for the empty figure, plain text.
     """
     figure = go.Figure()
     compose(figure, words, plot_height=220)
@@ -310,7 +310,7 @@ def empty(words: Words, reason: str) -> go.Figure:
 
 
 def _name_rows(figure: go.Figure, labels: list[str], height: int) -> None:
-    """Name rows from the top, as many as there is room for; classes of one name stay apart."""
+    """Label rows from the top, as many as there is room for; classes of one name stay apart."""
     step = _step(len(labels), height)
     figure.update_yaxes(
         tickvals=list(range(0, len(labels), step)),
@@ -322,7 +322,7 @@ def _name_rows(figure: go.Figure, labels: list[str], height: int) -> None:
 
 
 def _step(n: int, height: int) -> int:
-    """Of how many rows one is named, so that the names stay apart."""
+    """Label every n-th row, so that the names stay apart: return n."""
     return -(-n * 14 // height)
 
 

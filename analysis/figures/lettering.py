@@ -1,4 +1,4 @@
-"""Text of a figure: data shown literally, cut, measured and broken into lines."""
+"""Text in figures: escaped, cut, measured and wrapped."""
 
 import html
 import unicodedata
@@ -11,7 +11,7 @@ LETTER = 12
 
 
 def escape(text: object) -> str:
-    """Return data text as plotly shows it literally: no tag, entity, TeX or hover template.
+    """Escape data text, so that Plotly shows it literally: no tag, entity, TeX or hover template.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def escape(text: object) -> str:
 
 
 def short(text: object, width: int = 24) -> str:
-    """Return data text escaped and, where it is long, cut in the middle for an axis.
+    """Escape data text and cut it in the middle for an axis, if it is long.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def short(text: object, width: int = 24) -> str:
 
 
 def cut(text: object, width: int) -> str:
-    """Return data text as one line, where it is long cut in the middle: names differ at the end.
+    """Return data text as one line, cut in the middle if long, since names differ at the end.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def one_line(text: object) -> str:
 
 
 def points(value: float, digits: int = 2) -> str:
-    """Write a difference of fractions in percentage points, with its sign; NaN is unknown.
+    """Format a difference of fractions in percentage points, with its sign; NaN is unknown.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def points(value: float, digits: int = 2) -> str:
 
 
 def points_between(low: float, high: float, digits: int = 2) -> str:
-    """Write an interval of a difference of fractions in percentage points.
+    """Format an interval of a difference of fractions in percentage points.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def _width(character: str) -> float:
 
 
 def wrapped(text: str, width: float, size: int = LETTER) -> list[str]:
-    """Break plain text into lines that a width in pixels has room for; words stay whole.
+    """Wrap plain text into lines of a width in pixels, at blanks.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Change of recall against how many training images a class has."""
+"""Change of recall against the number of training images of a class."""
 
 import numpy as np
 import pandas as pd
@@ -30,7 +30,7 @@ def long_tail(classes: pd.DataFrame, summary: pd.DataFrame, *, note: str = "") -
     Returns
     -------
     Figure
-        ``customdata`` of every marker begins with the class name as it is in the data.
+        ``customdata`` of every marker begins with the unescaped class name.
     """
     variant_id = str(classes[schema.VARIANT_ID].iloc[0]) if len(classes) else ""
     title = f"{_TITLE}, {layout.short(variant_id, _NAME)}" if variant_id else _TITLE
@@ -70,14 +70,14 @@ def long_tail(classes: pd.DataFrame, summary: pd.DataFrame, *, note: str = "") -
 
 
 def _ticks(counts: pd.Series) -> list[int]:
-    """1, 2 and 5 times powers of ten around the counts."""
+    """Return ticks at 1, 2 and 5 times powers of ten around the counts."""
     low, high = float(counts.min()), float(counts.max())
     steps = [m * 10**e for e in range(9) for m in (1, 2, 5)]
     return [step for step in steps if low / 2.5 < step < high * 2.5]
 
 
 def _band(figure: go.Figure, known: pd.DataFrame, row: pd.Series) -> None:
-    """Line of the slope through the classes' middle, and what its interval allows."""
+    """Return the line of the slope through the mean of the classes, with its 95 % band."""
     logs = np.log2(known["n_train"].astype(float))
     middle = logs.mean()
     height = 100 * known["normalized_recall_delta"].astype(float).mean()

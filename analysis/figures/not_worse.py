@@ -1,4 +1,4 @@
-"""Not worse by more than d: what loss of recall is ruled out for each class."""
+"""Non-inferiority: upper bounds of the loss of recall of each class."""
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -40,7 +40,7 @@ def not_worse(classes: pd.DataFrame, *, margin: float = 0.02, note: str = "") ->
     Returns
     -------
     Figure
-        ``customdata`` of every marker begins with the class name as it is in the data.
+        ``customdata`` of every marker begins with the unescaped class name.
     """
     variant_id = str(classes[schema.VARIANT_ID].iloc[0]) if len(classes) else ""
     title = f"{_TITLE}, {layout.short(variant_id, _NAME)}" if variant_id else _TITLE

@@ -1,4 +1,4 @@
-"""Over-representation: which values of the metadata PIEs have more of, beside the A/A PIEs."""
+"""Over-representation of metadata values among PIEs, beside A/A PIEs."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ _X = "Share among the PIEs / share among all images"
 
 @dataclass(frozen=True)
 class OverRepresentationInfo:
-    """Values that occur among the images, as given; ``n_hidden`` beyond the 40 shown."""
+    """Values that occur among the images, in order; ``n_hidden`` beyond the 40 shown."""
 
     variant_id: str
     rows: pd.DataFrame
@@ -60,7 +60,7 @@ def over_representation(attributes: pd.DataFrame, *, note: str = "") -> go.Figur
     Returns
     -------
     Figure
-        ``customdata`` of every marker begins with attribute and value as they are in the data.
+        ``customdata`` of every marker begins with the unescaped attribute and value.
     """
     info = over_representation_info(attributes)
     title = f"{_TITLE}, {layout.short(info.variant_id, _NAME)}" if info.variant_id else _TITLE

@@ -1,4 +1,4 @@
-"""Overlap: how much the PIE sets of every two variants have in common."""
+"""Overlap of the PIE sets of every two variants."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ class PieOverlapInfo:
 
 
 def pie_overlap_info(overlap: pd.DataFrame) -> PieOverlapInfo:
-    """Spread the overlap table to variant x variant, in order of appearance.
+    """Pivot the overlap table to variant x variant, in order of appearance.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def pie_overlap(overlap: pd.DataFrame, *, note: str = "") -> go.Figure:
 
 
 def _brief(share: float) -> str:
-    """Write a share in as little room as there is in a cell of a narrow figure: .44, 1."""
+    """Format a share briefly, for a cell of a narrow figure: .44, 1."""
     if np.isnan(share):
         return ""
     return f"{share:.2f}".removeprefix("0") if share < 0.995 else "1"

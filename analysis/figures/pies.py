@@ -1,4 +1,4 @@
-"""How many PIEs, of which kind, and their share beside what seed noise alone makes."""
+"""Numbers of PIEs by kind, and their share beside the noise floor."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""How figures are set for a paper: their width, the size of their letters, what stands around."""
+"""Presets of figures for a paper: width, size of letters, texts around them."""
 
 import re
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ from analysis.options import check_options, option
 
 _WIDTH = re.compile(r"(\d{1,4}(?:\.\d{1,2})?)(mm|px)", re.ASCII)
 _INCH_MM, _INCH_PX, _INCH_PT = 25.4, 96.0, 72.0
-# What figures are laid out in: letters of 12 px, which is what 9 pt are at 96 dots an inch.
+# Figures are laid out with letters of 12 px, which are 9 pt at 96 dots per inch.
 LETTER_PX = 12.0
 _NARROWEST, _WIDEST = 200.0, 6_000.0
-_GROUP = "figures: how every one of them is set"
+_GROUP = "figures: size and style of every figure"
 
 
 @dataclass(frozen=True)
 class FigurePreset:
-    """How figures are written into files; the same for all figures of a paper."""
+    """Size and style of figures in files, the same for all figures of a paper."""
 
     width: str = option(
         "900px",
@@ -32,7 +32,7 @@ class FigurePreset:
         group=_GROUP,
         least=4.0,
     )
-    dpi: int = option(192, help="dots an inch of a PNG", group=_GROUP, least=36)
+    dpi: int = option(192, help="dots per inch of a PNG", group=_GROUP, least=36)
     no_title: bool = option(False, help="leave the title out", group=_GROUP)
     no_subtitle: bool = option(False, help="leave the lines below the title out", group=_GROUP)
     no_footnote: bool = option(False, help="leave the footnote out", group=_GROUP)
@@ -55,24 +55,24 @@ class FigurePreset:
 
     @property
     def is_for_print(self) -> bool:
-        """Whether the width is one of paper: no letter is smaller than the others then."""
+        """Whether the width is one of paper, for which no letter is smaller than the others."""
         return self.width.endswith("mm")
 
     @property
     def width_px(self) -> float:
         """Width in CSS pixels, 96 an inch."""
-        found = _WIDTH.fullmatch(self.width)
-        number = float(found[1]) if found else 0.0
+        match = _WIDTH.fullmatch(self.width)
+        number = float(match[1]) if match else 0.0
         return number * _INCH_PX / _INCH_MM if self.width.endswith("mm") else number
 
     @property
     def scale(self) -> float:
-        """By how much what is laid out with letters of 12 px becomes larger."""
+        """Factor from the layout with letters of 12 px to the size of the file."""
         return self.type_size * _INCH_PX / _INCH_PT / LETTER_PX
 
     @property
     def layout_px(self) -> float:
-        """Width that is laid out, so that letters of 12 px come out at the size asked for."""
+        """Width of the layout, in which letters of ``type_size`` have 12 px."""
         return self.width_px / self.scale
 
 

@@ -1,4 +1,4 @@
-"""How much likelier compression than seeds makes images of each value of an attribute PIEs."""
+"""Risk differences: how much likelier compression makes images of each value PIEs than seeds do."""
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -12,7 +12,7 @@ _TITLE = "PIEs that compression adds, by value"
 _NAME = 40
 _X = "Share of the value's images that are PIEs beyond seed noise (percentage points)"
 MORE, FEWER = "more than seeds make", "fewer"
-SAME, UNKNOWN = "not told from seeds", "no interval"
+SAME, UNKNOWN = "not significant", "no interval"
 _MARKS = {
     MORE: Marks(theme.VERMILLION, "diamond"),
     FEWER: Marks(theme.BLUE, "square"),
@@ -39,7 +39,7 @@ def risk_difference(rows: pd.DataFrame, *, note: str = "") -> go.Figure:
     Returns
     -------
     Figure
-        ``customdata`` of every marker begins with attribute and value as they are in the data.
+        ``customdata`` of every marker begins with the unescaped attribute and value.
 
     Raises
     ------
@@ -91,11 +91,11 @@ def _written(row: dict[str, object], name: str) -> str:
 
 
 def _signs(low: pd.Series, high: pd.Series) -> pd.Series:
-    found = pd.Series(SAME, index=low.index, dtype=object)
-    found[low.isna() | high.isna()] = UNKNOWN
-    found[high < 0] = FEWER
-    found[low > 0] = MORE
-    return found
+    signs = pd.Series(SAME, index=low.index, dtype=object)
+    signs[low.isna() | high.isna()] = UNKNOWN
+    signs[high < 0] = FEWER
+    signs[low > 0] = MORE
+    return signs
 
 
 def _subtitle(drawn: pd.DataFrame, n_hidden: int) -> str:
@@ -108,6 +108,6 @@ def _subtitle(drawn: pd.DataFrame, n_hidden: int) -> str:
     hidden = f" {n_hidden:,} values with smaller differences are not shown." if n_hidden else ""
     return (
         f"Images of {above} of {len(drawn)} values are likelier to be PIEs than seeds alone make "
-        f"them, of {below} less likely: 95 % intervals over runs and images, each by itself."
+        f"them, of {below} less likely: 95 % intervals over runs and images, uncorrected."
         f"{hidden}"
     )

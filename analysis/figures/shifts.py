@@ -1,7 +1,4 @@
-"""Accuracy under shifts.
-
-What variants keep, as heatmap and as curve, and pairs of single models.
-"""
+"""Accuracy under shifts: relative to clean accuracy, and of pairs of single models."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +15,7 @@ from analysis.figures.curves import metric_curve
 
 ALPHA = 0.05
 FloatArray = npt.NDArray[np.float64]
-# Symbol, fill and edge: apart without colour, and seen on a light and on a dark legend.
+# Symbol, fill and edge: distinct without colour, visible on light and dark legends.
 _MARKS = {
     "p ≤ 0.05 alone": ("circle", "#FFFFFF", "#111111"),
     "q ≤ 0.05": ("diamond", "#111111", "#FFFFFF"),
@@ -27,7 +24,7 @@ _MARKS = {
 
 @dataclass(frozen=True)
 class ShiftGrid:
-    """What is known of every variant under every shift, [S, V]: ``values`` are what is drawn.
+    """Results of every variant under every shift, [S, V]; ``values`` are drawn.
 
     NaN where nothing is known; p and q also where no run differs from another.
     """
@@ -57,7 +54,7 @@ class ShiftGrid:
 
 
 def spread(rows: pd.DataFrame, columns: Sequence[str]) -> ShiftGrid:
-    """Spread a table, a row a variant and shift, in order of appearance.
+    """Pivot a table with one row a variant and shift, in order of appearance.
 
     Parameters
     ----------
@@ -70,14 +67,14 @@ def spread(rows: pd.DataFrame, columns: Sequence[str]) -> ShiftGrid:
     variants = list(dict.fromkeys(rows[schema.VARIANT_ID]))
 
     def wide(column: str) -> FloatArray:
-        found = rows.pivot(index=schema.SHIFT, columns=schema.VARIANT_ID, values=column)
-        return np.asarray(found.reindex(index=shifts, columns=variants), np.float64)
+        grid = rows.pivot(index=schema.SHIFT, columns=schema.VARIANT_ID, values=column)
+        return np.asarray(grid.reindex(index=shifts, columns=variants), np.float64)
 
     return ShiftGrid(tuple(shifts), tuple(variants), *map(wide, columns))
 
 
 def shift_heatmap(info: ShiftGrid, words: layout.Words, hover: str) -> go.Figure:
-    """Draw a grid on a scale centred on 0; ``hover`` says what both accuracies of a cell are.
+    """Draw a grid on a scale centred on 0; ``hover`` describes both accuracies of a cell.
 
     Parameters
     ----------
@@ -127,7 +124,7 @@ def shift_heatmap(info: ShiftGrid, words: layout.Words, hover: str) -> go.Figure
 def _mark(figure: go.Figure, where: npt.NDArray[np.bool_], name: str) -> None:
     symbol, fill, edge = _MARKS[name]
     y, x = np.nonzero(where)
-    # The legend names both marks, also one that no cell has.
+    # The legend shows both marks, even without such a cell.
     figure.add_scatter(
         x=x if len(x) else [None], y=y if len(y) else [None], mode="markers", name=name,
         hoverinfo="skip",
@@ -136,7 +133,7 @@ def _mark(figure: go.Figure, where: npt.NDArray[np.bool_], name: str) -> None:
 
 
 def _custom(info: ShiftGrid) -> list[list[list[Any]]]:
-    def said(i: int, j: int) -> str:
+    def significance(i: int, j: int) -> str:
         if np.isnan(info.p[i, j]):
             return "not tested"
         if info.q[i, j] <= ALPHA:
@@ -147,7 +144,8 @@ def _custom(info: ShiftGrid) -> list[list[list[Any]]]:
         [
             [
                 shift, variant, layout.escape(shift), layout.escape(variant),
-                info.relative[i, j], info.dense_relative[i, j], said(i, j),
+                info.relative[i, j], info.dense_relative[i, j],
+                significance(i, j),
             ]
             for j, variant in enumerate(info.variant_ids)
         ]
@@ -160,7 +158,7 @@ _NAMES = {"top1": "Top-1 accuracy", "top5": "Top-5 accuracy"}
 
 
 def robustness_info(table: pd.DataFrame, *, metric: str = "top1") -> ShiftGrid:
-    """Spread a robustness table to shift x variant, in order of appearance.
+    """Pivot a robustness table to shift x variant, in order of appearance.
 
     Parameters
     ----------
@@ -194,7 +192,7 @@ def robustness_heatmap(table: pd.DataFrame, *, metric: str = "top1", note: str =
     Returns
     -------
     Figure
-        ``customdata`` of every cell begins with shift and variant as they are in the data.
+        ``customdata`` of every cell begins with the unescaped shift and variant.
     """
     info = robustness_info(table, metric=metric)
     title = f"{_NAMES[metric]} kept under shifts, against dense"
@@ -269,14 +267,14 @@ CLEAN = "clean"
 
 
 def shift_pairs_info(table: pd.DataFrame, clean: pd.DataFrame) -> ShiftGrid:
-    """Spread the changes of accuracy of pairs of single models to shift x variant.
+    """Pivot the changes of accuracy of pairs of single models to shift x variant.
 
     Parameters
     ----------
     table : DataFrame
         The shift-pairs table.
     clean : DataFrame
-        The pairs table: the test images as they are, as a first row ``clean`` without q.
+        The pairs table: the clean test images, as a first row ``clean`` without q.
     """
     first = clean[clean[schema.VARIANT_ID].isin(table[schema.VARIANT_ID])]
     rows = pd.concat([first.assign(**{schema.SHIFT: CLEAN}), table], ignore_index=True)
@@ -287,7 +285,7 @@ def shift_pairs_heatmap(table: pd.DataFrame, clean: pd.DataFrame, *, note: str =
     """Draw shift x variant: top-1 accuracy minus that of dense, of one model each.
 
     Marks as in :func:`robustness_heatmap`, of McNemar's exact test over images. The first row are
-    the test images as they are.
+    the clean test images.
 
     Parameters
     ----------
@@ -301,7 +299,7 @@ def shift_pairs_heatmap(table: pd.DataFrame, clean: pd.DataFrame, *, note: str =
     Returns
     -------
     Figure
-        ``customdata`` of every cell begins with shift and variant as they are in the data.
+        ``customdata`` of every cell begins with the unescaped shift and variant.
     """
     title = "Top-1 accuracy under shifts, minus that of dense"
     if table.empty:

@@ -1,4 +1,4 @@
-"""How every figure looks: one template, fixed colours and marks, and the footnote."""
+"""The style of all figures: one template, fixed colours and marks, the footnote."""
 
 from typing import Literal
 from zlib import crc32
@@ -6,7 +6,7 @@ from zlib import crc32
 import plotly.graph_objects as go
 
 Ground = Literal["white", "light", "dark"]
-# The font that files carry with them comes first; a page that has none falls back.
+# The font that is embedded in files comes first; pages without it fall back.
 FAMILY = "Inter, Arial, Helvetica, sans-serif"
 
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -133,12 +133,12 @@ def template(ground: Ground = "light") -> go.layout.Template:
 
 
 def dress(figure: go.Figure, ground: Ground) -> go.Figure:
-    """Return a copy of a figure for another ground: ``white`` for files, or that of a page.
+    """Return a copy of a figure for another background: ``white`` for files, or that of a page.
 
     Parameters
     ----------
     figure : Figure
-        Left as it is.
+        Not modified.
     ground : {"white", "light", "dark"}
         What the figure stands on.
     """
@@ -150,7 +150,7 @@ def dress(figure: go.Figure, ground: Ground) -> go.Figure:
 def footnote(
     name: str, manifest_updated: str, k: int, ties: str, variant_id: str | None = None
 ) -> str:
-    """Say what a figure is of: sweep, variant, runs a variant, tie rule and date of the cache.
+    """Format a footnote: sweep, variant, runs per variant, tie rule and date of the cache.
 
     Parameters
     ----------

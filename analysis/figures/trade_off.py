@@ -1,4 +1,4 @@
-"""What compression buys and costs: size, accuracy and forgotten images, with the Pareto front."""
+"""Trade-off of size, accuracy and forgotten images, with the Pareto front."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ from analysis.figures import layout, theme
 
 
 def is_undominated(costs: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """Tell of each model whether no other is at least as good in everything and better in one.
+    """Find the Pareto front: models that no other matches in everything and beats in one.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class TradeOffInfo:
 
 
 def usual_cost(summary: pd.DataFrame) -> str:
-    """Say which cost tells the variants apart: size, or the weights kept.
+    """Return the cost in which the variants differ: size, or the weights kept.
 
     Pruned weights are stored with their zeros, so most pruned variants are as large as dense; where
     fewer sizes than shares of weights differ, the weights kept are what compression buys.
@@ -75,12 +75,13 @@ def usual_cost(summary: pd.DataFrame) -> str:
         The summary table.
     """
     sizes = summary["size_bytes"].astype(float).round(-3).nunique()
-    kept = summary[schema.SPARSITY].astype(float).round(3).nunique()
+    n_sparsities = summary[schema.SPARSITY].astype(float).round(3).nunique()
     return (
         "kept"
-        if kept > sizes
+        if n_sparsities > sizes
         else next(
-            (one for one in ("size_bytes", "latency_ms") if summary[one].notna().sum() > 1), "kept"
+            (one for one in ("size_bytes", "latency_ms") if summary[one].notna().sum() > 1),
+            "kept",
         )
     )
 
@@ -113,7 +114,7 @@ def trade_off_info(summary: pd.DataFrame, *, cost: str | None = None) -> TradeOf
     is_dense = rows[schema.VARIANT_ID] == DENSE_ID
     # Dense forgets nothing against itself.
     harm = rows["harm"].mask(is_dense, 0.0)
-    # Where no excess is known at all, as with one run a variant, the front is of the other two.
+    # Without any excess, as with one run a variant, the front is of the other two.
     costs = [rows["cost"], -rows["top1"]] + ([harm] if harm[~is_dense].notna().any() else [])
     rows["front"] = is_undominated(np.column_stack([np.asarray(one, float) for one in costs]))
     return TradeOffInfo(cost, rows)
@@ -186,7 +187,7 @@ def _draw(figure: go.Figure, method: str, rows: pd.DataFrame, word: str) -> None
         "size": 12,
         "line": {"width": 1, "color": theme.GREY},
     }
-    # Which method it is stands in the legend without a colour: that is the excess.
+    # The legend shows methods without colour, which encodes the excess.
     figure.add_scatter(x=[None], y=[None], marker=marker | {"color": theme.GREY}, **look)
     is_coloured = rows["harm"].notna().all() and method != DENSE_ID
     colour = (

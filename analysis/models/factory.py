@@ -12,16 +12,16 @@ from torch import nn
 from analysis.errors import UserError, one_line
 from analysis.models.checkpoint import load_checkpoint, read_checkpoint
 from analysis.models.geometry import CROP_MODES, INTERPOLATIONS
+from analysis.models.library import import_timm
 from analysis.models.spec import ModelSpec, Size
-from analysis.models.torchvision_shim import import_timm
+from analysis.models.tiny_cnn import NAME as TINY
+from analysis.models.tiny_cnn import tiny_cnn
 from analysis.models.weights import prunable_weights
-
-timm = import_timm()
 
 
 def model_names() -> list[str]:
     """Return the sorted names of all models."""
-    return list(timm.list_models())
+    return list(import_timm().list_models())
 
 
 def resolve(
@@ -46,8 +46,8 @@ def resolve(
         The model is unknown, does not support the input, or the weights are unavailable or do not
         fit.
     """
-    if not timm.is_model(name):
-        near = difflib.get_close_matches(name, timm.list_models(), n=3)
+    if name != TINY and not import_timm().is_model(name):
+        near = difflib.get_close_matches(name, model_names(), n=3)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         if Path(name).suffix:
             hint = f"; a model file is evaluated, not trained: --models dense={name}"
@@ -74,7 +74,7 @@ def resolve(
 def _with_weights(spec: ModelSpec, cfg: dict[str, Any]) -> ModelSpec:
     _, note = start(spec)
     if cfg.get("mean") is not None:
-        data = timm.data.resolve_data_config({}, pretrained_cfg=cfg)
+        data = import_timm().data.resolve_data_config({}, pretrained_cfg=cfg)
         mean, std = (_per_channel(data[key], spec.channels) for key in ("mean", "std"))
         spec = replace(spec, mean=mean, std=std)
         if spec.image_size == tuple(data["input_size"][-2:]):
@@ -150,9 +150,16 @@ def _channels_last(model: nn.Module) -> nn.Module:
 def _create(
     name: str, n_classes: int, channels: int, size: Size | None, *, pretrained: bool = False
 ) -> nn.Module:
-    options = {"num_classes": n_classes, "in_chans": channels, "pretrained": pretrained}
+    options: dict[str, Any] = {
+        "num_classes": n_classes,
+        "in_chans": channels,
+        "pretrained": pretrained,
+    }
     try:
-        if size is not None and name != "tiny_cnn":
+        if name == TINY:  # without timm, whose import takes longer than a small sweep
+            return tiny_cnn(**options)
+        timm = import_timm()
+        if size is not None:
             try:
                 return timm.create_model(name, **options, img_size=size)
             except TypeError:
@@ -177,53 +184,3 @@ def _check_forward(model: nn.Module, spec: ModelSpec) -> None:
             f"model '{spec.name}' has outputs of shape {shape}; expected (2, {spec.n_classes}): "
             "it is not a plain image classifier"
         )
-
-
-WIDTHS = (16, 32, 64)
-
-
-class TinyCNN(nn.Module):
-    """``tiny_cnn``: three convolutions for images of 8 to 32 pixels, 24 thousand weights.
-
-    Convolution, batch norm and ReLU three times, mean over positions, one linear layer.
-
-    Input (B, in_chans, H, W) of any size from 4 x 4, output (B, num_classes) logits.
-    """
-
-    def __init__(self, num_classes: int = 10, in_chans: int = 1) -> None:
-        super().__init__()
-        self.num_classes = num_classes
-        layers: list[nn.Module] = []
-        width = in_chans
-        for i, wider in enumerate(WIDTHS):
-            layers += [
-                nn.Conv2d(width, wider, 3, stride=1 if i == 0 else 2, padding=1, bias=False),
-                nn.BatchNorm2d(wider),
-                nn.ReLU(inplace=True),
-            ]
-            width = wider
-        self.features = nn.Sequential(*layers)
-        self.fc = nn.Linear(width, num_classes)
-
-    def get_classifier(self) -> nn.Module:
-        """Return the classifier head, as timm's models do."""
-        return self.fc
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Return the logits of a batch."""
-        return self.fc(self.features(images).mean((2, 3)))
-
-
-@timm.models.register_model
-def tiny_cnn(pretrained: bool = False, **kwargs: Any) -> TinyCNN:
-    """Create a small convolutional network for tiny images, without pretrained weights."""
-    if pretrained:
-        raise ValueError("tiny_cnn has no pretrained weights")
-    known = {key: kwargs[key] for key in ("num_classes", "in_chans") if key in kwargs}
-    model = TinyCNN(**known)
-    model.pretrained_cfg = {  # type: ignore[assignment]
-        "input_size": (known.get("in_chans", 1), 32, 32),
-        "native_size": True,
-        "classifier": "fc",
-    }
-    return model

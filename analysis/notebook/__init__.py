@@ -1,5 +1,5 @@
-"""``audit`` in a notebook: models or scores that are in memory become an ordinary sweep.
+"""``lethe.audit``: turn models or scores in memory into an ordinary sweep.
 
-``given`` checks arrays and labels, ``collect`` runs models over a loader, ``pictures`` makes the
-tiles, ``publish`` writes the sweep as an import does, ``found`` is what a notebook gets.
+``inputs`` checks arrays and labels, ``collect`` runs models over a loader, ``pictures`` makes the
+thumbnails, ``audit`` writes the sweep as an import does, ``result`` is returned to the notebook.
 """

@@ -1,4 +1,4 @@
-"""Run models over a loader, once for all of them, and give the models back as they were."""
+"""Evaluation of models over a loader, in one pass for all of them."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
@@ -16,7 +16,7 @@ from tqdm import tqdm
 from analysis.datasets.preprocess import thumbnail_row
 from analysis.errors import UserError, one_line
 from analysis.external.torch_modules import arrays
-from analysis.notebook.given import Array, Run, as_array
+from analysis.notebook.inputs import Array, Run, as_array
 from analysis.notebook.pictures import FedPictures, Pictures, of_files, picture_of
 from analysis.outputs.scores import as_table
 
@@ -27,7 +27,7 @@ _PREFERRED = ("logits", "output", "probabilities", "prob")
 
 @dataclass
 class Collected:
-    """What models gave over a loader: scores of each run, labels, tiles, and what is to be said."""
+    """Results of models over a loader: scores of each run, labels, thumbnails and notes."""
 
     scores: dict[Run, Array]
     label: Array
@@ -49,7 +49,7 @@ def collect(models: Mapping[Run, Any], loader: Iterable[Any]) -> Collected:
     Raises
     ------
     UserError
-        The loader gives no batch or one of another form, or a model fails.
+        The loader has no batch or an unexpected one, or a model fails.
     """
     if not isinstance(loader, Iterable):
         raise UserError(
@@ -70,7 +70,7 @@ def _collected(models: Mapping[Run, Any], loader: Any, fed: FedPictures) -> Coll
     parts: dict[Run, list[Array]] = {run: [] for run in models}
     names: dict[Run, str] = {}
     labels: list[Array] = []
-    # Where the dataset has the pictures, what was fed is not put aside.
+    # If the dataset has pictures, the inputs need not be stored.
     are_shown = not (_is_in_order(loader) and len(_held(_unwrapped(loader.dataset)[0])))
     with ExitStack() as stack:
         for model in {id(model): model for model in models.values()}.values():
@@ -84,11 +84,11 @@ def _collected(models: Mapping[Run, Any], loader: Any, fed: FedPictures) -> Coll
                 parts[run].append(_scores(run, model, images, len(label), place, names))
     if not labels:
         raise UserError(
-            "audit: the loader gave no batch; a generator can be iterated once: make it again, or "
-            "give a DataLoader"
+            "audit: the loader has no batch; a generator can be iterated only once: "
+            "create it again, or give a DataLoader"
         )
     label = np.concatenate(labels)
-    scores = {run: _joined(run, found) for run, found in parts.items()}
+    scores = {run: _joined(run, batches) for run, batches in parts.items()}
     classes, pictures, notes = _of_dataset(loader, label)
     if pictures is None and are_shown:
         pictures = fed.pictures()
@@ -97,7 +97,7 @@ def _collected(models: Mapping[Run, Any], loader: Any, fed: FedPictures) -> Coll
 
 
 def _with_bar(loader: Iterable[Any]) -> Iterator[Any]:
-    """Iterate with a bar that comes after two seconds."""
+    """Iterate with a progress bar, shown after two seconds."""
     n = length_hint(loader, -1)
     total = n if n >= 0 else None
     yield from tqdm(loader, desc="predicting", total=total, unit="batch", delay=2, leave=False)
@@ -105,7 +105,7 @@ def _with_bar(loader: Iterable[Any]) -> Iterator[Any]:
 
 @contextmanager
 def _evaluating(model: Any) -> Iterator[None]:
-    """Put a module into evaluation mode; every part of it is given back in its own mode."""
+    """Put a module into evaluation mode, and restore the mode of each of its parts."""
     module = model if isinstance(model, nn.Module) else getattr(model, "__self__", None)
     if not isinstance(module, nn.Module):
         yield
@@ -114,7 +114,7 @@ def _evaluating(model: Any) -> Iterator[None]:
     try:
         module.eval()
     except NotImplementedError:
-        modes = []  # a program of torch.export, which has its mode from there
+        modes = []  # a program of torch.export, whose mode is fixed
     try:
         yield
     finally:
@@ -126,19 +126,19 @@ def _of_batch(batch: Any, place: int) -> tuple[Any, Array]:
     what = f"batch {place} of the loader"
     if isinstance(batch, Mapping):
         images = next((batch[key] for key in _IMAGES if key in batch), None)
-        given = next((batch[key] for key in _LABELS if key in batch), None)
-        if images is None or given is None:
+        labels = next((batch[key] for key in _LABELS if key in batch), None)
+        if images is None or labels is None:
             raise UserError(
                 f"{what} has {', '.join(map(str, batch))}; expected 'pixel_values' and 'labels'"
             )
     elif isinstance(batch, tuple | list) and len(batch) >= 2:
-        images, given = batch[0], batch[1]
+        images, labels = batch[0], batch[1]
     else:
         raise UserError(
             f"{what} is {type(batch).__name__}; expected (images, labels), or a mapping with "
             "'pixel_values' and 'labels'"
         )
-    label = as_array(given, f"the labels of {what}")
+    label = as_array(labels, f"the labels of {what}")
     if label.ndim == 2 and label.shape[1] == 1:
         label = label[:, 0]
     if label.ndim != 1:
@@ -169,11 +169,11 @@ def _scores(run: Run, model: Any, images: Any, n: int, place: int, names: dict[R
             f"audit: {name} gives {shapes} for {n} images; expected scores [{n}, classes], or "
             f"labels [{n}]"
         )
-    return np.array(tables[names[run]])  # its own memory: a model may use its output again
+    return np.array(tables[names[run]])  # a copy, since a model may reuse its output
 
 
 def _moved(model: Any, images: Any) -> Any:
-    """Images where a module is, of the type of its weights; a function gets them as they are."""
+    """Move images to the device and type of a module's weights; leave them for a function."""
     module = model if isinstance(model, nn.Module) else getattr(model, "__self__", None)
     if not isinstance(module, nn.Module):
         return images
@@ -201,7 +201,7 @@ def _joined(run: Run, parts: list[Array]) -> Array:
 def _of_dataset(
     loader: Any, label: Array
 ) -> tuple[tuple[str, ...] | None, Pictures | None, list[str]]:
-    """Class names and pictures of the loader's dataset; none where their order is not known."""
+    """Return class names, pictures and notes of the loader's dataset, if its order is known."""
     dataset, indices = _unwrapped(getattr(loader, "dataset", None))
     names = getattr(dataset, "classes", None)
     classes = (
@@ -214,26 +214,32 @@ def _of_dataset(
     if not n:
         return classes, None, []
     if not _is_in_order(loader):
-        return classes, None, ["the loader shuffles, so pictures cannot be found in its dataset"]
-    places = (np.arange(n) if indices is None else indices)[: len(label)]  # it may drop some
-    unlike = (
-        "the labels of the loader are not those of its dataset's pictures, so that no tile is "
+        return (
+            classes,
+            None,
+            ["the loader shuffles, so its images have no known pictures in the dataset"],
+        )
+    places = (np.arange(n) if indices is None else indices)[
+        : len(label)
+    ]  # the loader may drop some
+    mismatch = (
+        "the labels of the loader differ from those of its dataset's pictures, so no thumbnail is "
         "shown; images=… gives them"
     )
     if len(places) < len(label) or places.max() >= n:
-        return classes, None, [unlike]
+        return classes, None, [mismatch]
     if isinstance(held, list):
         try:
             paths = [Path(held[i][0]) for i in places]
             own = [held[i][1] for i in places]
         except (TypeError, IndexError, KeyError):
-            return classes, None, [unlike]
+            return classes, None, [mismatch]
         if own != label.tolist() or not all(path.is_file() for path in paths):
-            return classes, None, [unlike]
+            return classes, None, [mismatch]
         return classes, of_files(paths), []
     targets = np.asarray(getattr(dataset, "targets", getattr(dataset, "labels", [])))
     if len(targets) != n or not np.array_equal(targets[places], label):
-        return classes, None, [unlike]
+        return classes, None, [mismatch]
     pixels = np.asarray(held)
 
     def row(index: int) -> dict[str, Any]:
@@ -244,7 +250,7 @@ def _of_dataset(
 
 
 def _held(dataset: Any) -> Any:
-    """The pictures of a dataset: ``samples`` of files, or ``data`` of pixels; else nothing."""
+    """Return the pictures of a dataset: ``samples`` of files, ``data`` of pixels, or nothing."""
     samples = getattr(dataset, "samples", getattr(dataset, "imgs", None))
     if isinstance(samples, list):
         return samples
@@ -253,13 +259,13 @@ def _held(dataset: Any) -> Any:
 
 
 def _is_pixels(data: Any) -> bool:
-    """Whether a dataset's ``data`` are its pictures, as those of torchvision are."""
+    """Whether a dataset's ``data`` are pictures, as in torchvision."""
     kind = str(getattr(data, "dtype", ""))
     return kind.endswith("uint8") and getattr(data, "ndim", 0) in (3, 4)
 
 
 def _unwrapped(dataset: Any) -> tuple[Any, Array | None]:
-    """The dataset below any Subset, and which of its images are used."""
+    """Return the dataset below any Subset, and the indices of its images in use."""
     indices: Array | None = None
     while isinstance(dataset, torch.utils.data.Subset):
         own = np.asarray(dataset.indices, np.int64)
@@ -269,7 +275,7 @@ def _unwrapped(dataset: Any) -> tuple[Any, Array | None]:
 
 
 def _is_in_order(loader: Any) -> bool:
-    """Whether a DataLoader takes its dataset's images one after the other."""
+    """Whether a DataLoader reads its dataset's images in order."""
     data = torch.utils.data
     if not isinstance(loader, data.DataLoader):
         return False

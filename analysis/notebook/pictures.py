@@ -1,4 +1,4 @@
-"""The tiles of images that are in memory, in files, or were fed to a model."""
+"""Thumbnails of images in memory, in files, or from the inputs of models."""
 
 import tempfile
 import warnings
@@ -17,7 +17,7 @@ from analysis import schema
 from analysis.datasets.decode import UnusableImageError, upright
 from analysis.datasets.preprocess import thumbnail_row
 from analysis.errors import UserError
-from analysis.notebook.given import Labels
+from analysis.notebook.inputs import Labels
 
 _BLOCK = 256
 _KEPT_PX = 128
@@ -27,8 +27,8 @@ _KEPT_PX = 128
 class Pictures:
     """Pictures of all images, in order.
 
-    ``row`` makes the tile of one, None where it has none; ``paths`` names their files; ``note``
-    says where they come from.
+    ``row`` makes the thumbnail of one image, or None; ``paths`` names their files; ``note``
+    describes their origin.
     """
 
     n: int
@@ -37,13 +37,13 @@ class Pictures:
     note: str = ""
 
     def blocks(self, label: Labels) -> tuple[pa.Schema, Iterator[pa.Table]]:
-        """Rows of ``images.parquet``, in blocks."""
+        """Return the schema and the rows of ``images.parquet``, in blocks."""
         return schema.images_schema(None), self._blocks(label)
 
     def _blocks(self, label: Labels) -> Iterator[pa.Table]:
         layout = schema.images_schema(None)
         with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
-            warnings.simplefilter("ignore")  # of odd EXIF data
+            warnings.simplefilter("ignore")  # from odd EXIF data
             for start in range(0, self.n, _BLOCK):
                 places = range(start, min(start + _BLOCK, self.n))
                 rows = list(pool.map(self._tile, places))
@@ -64,16 +64,16 @@ class Pictures:
         try:
             return self.row(index) or {}
         except UnusableImageError:
-            return {}  # its predictions stay
+            return {}  # its predictions are kept
 
 
 def pictures_of(images: Any, n: int) -> Pictures:
-    """Read images that are given: arrays or tensors, PIL images, paths, or a list of them.
+    """Read images: arrays or tensors, PIL images, paths, or a list of them.
 
     Raises
     ------
     UserError
-        They are of another number, or one is no image.
+        Their number is wrong, or one is no image.
     """
     if isinstance(images, str | PathLike):
         raise UserError("images: expected one an image; a folder is audited with --dataset")
@@ -85,7 +85,7 @@ def pictures_of(images: Any, n: int) -> Pictures:
         )
     if len(images) != n:
         raise UserError(
-            f"images: {len(images):,} are given, and {n:,} labels; expected one an image, in order"
+            f"images: {len(images):,} images for {n:,} labels; expected one a label, in order"
         )
     items: Any = images.tolist() if _is_text(images) else images
     if isinstance(items[0], str | PathLike):
@@ -95,7 +95,7 @@ def pictures_of(images: Any, n: int) -> Pictures:
             raise UserError(f"images: {missing}: there is no such file")
         return of_files(paths)
     low, high = _range(items)
-    picture_of(items[0], low, high)  # which says what is wrong with the first
+    picture_of(items[0], low, high)  # check the first image
 
     def row(index: int) -> dict[str, Any]:
         return thumbnail_row(picture_of(items[index], low, high))
@@ -109,7 +109,7 @@ def _is_text(images: Any) -> bool:
 
 
 def of_files(paths: Sequence[Path]) -> Pictures:
-    """Pictures of files; ``path`` is relative to the folder that holds all of them."""
+    """Return pictures of files; ``path`` is relative to their common folder."""
     texts = [path.absolute().as_posix() for path in paths]
     folders = [text.split("/")[:-1] for text in texts]
     first, last = min(folders), max(folders)
@@ -126,7 +126,7 @@ def picture_of(image: Any, low: float = 0, high: float = 255) -> Image.Image:
     Raises
     ------
     UserError
-        It is of another shape.
+        The shape is wrong.
     """
     if isinstance(image, Image.Image):
         turned = ImageOps.exif_transpose(image)
@@ -153,7 +153,7 @@ def picture_of(image: Any, low: float = 0, high: float = 255) -> Image.Image:
 
 
 def _range(items: Any) -> tuple[float, float]:
-    """Values that are black and white in all images: of bytes 0 and 255, of 0..1 these."""
+    """Return the values for black and white: 0 and 255, 0 and 1, or the range of all images."""
     low, high = np.inf, -np.inf
     step = max(1, len(items) // 2_000)
     for i in range(0, len(items), step):
@@ -176,15 +176,15 @@ def _named_range(low: float, high: float) -> tuple[float, float]:
 
 
 def scaled_note(low: float, high: float) -> str:
-    """Say that tiles are not the pictures themselves."""
+    """Return the note that thumbnails are not the pictures themselves."""
     return (
-        f"tiles show the numbers that the models saw, {low:.4g} to {high:.4g} over all images from "
+        f"thumbnails show the inputs of the models, {low:.4g} to {high:.4g} over all images from "
         "black to white, not the pictures' own colours"
     )
 
 
 class FedPictures:
-    """Tiles of the numbers that models were fed, put aside until their range is known."""
+    """Thumbnails of the inputs of models, stored until their range is known."""
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile(prefix="lethe-")  # noqa: SIM115
@@ -193,7 +193,7 @@ class FedPictures:
         self._at = 0
 
     def add(self, images: Any) -> bool:
-        """Put the images of a batch aside; False where they are none that can be shown."""
+        """Store the images of a batch; return False if they cannot be shown."""
         values = np.asarray(images.detach().cpu().float() if hasattr(images, "detach") else images)
         if values.ndim == 3:
             values = values[:, None]
@@ -213,11 +213,11 @@ class FedPictures:
         return True
 
     def close(self) -> None:
-        """Close what they were put aside in; tiles that were returned stay."""
+        """Close the temporary file; thumbnails already returned stay valid."""
         self._file.close()
 
     def pictures(self) -> Pictures:
-        """Return the tiles of all that was put aside."""
+        """Return the thumbnails of all stored images."""
         low, high = _named_range(self._low, self._high)
         if self._places:
             self._file.flush()

@@ -1,1 +1,1 @@
-"""What the outputs of a model mean: which scores they are, of which classes, in which order."""
+"""Interpretation of model outputs: kind of scores, label space, order of classes, predictions."""

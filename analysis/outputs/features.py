@@ -1,4 +1,4 @@
-"""From what a model computes before its last layer to the features that a sweep keeps."""
+"""Features of a sweep's images, reduced from the input of a model's last layer."""
 
 import tempfile
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ _MOST_BYTES = 2**36
 
 @dataclass(frozen=True)
 class Features:
-    """Features of a sweep's images, (N, D) float16, and what they are of."""
+    """Features of a sweep's images, (N, D) float16, and a description of their source."""
 
     values: npt.NDArray[np.float16]
     about: str
@@ -30,24 +30,24 @@ class Features:
 def gathered(
     parts: Iterable[npt.NDArray[Any]], n_images: int, folder: Path, about: str
 ) -> Features:
-    """Reduce features that come in batches of images; they wait in a file meanwhile.
+    """Reduce features that come in batches of images, through a temporary file.
 
     Parameters
     ----------
     parts : iterable of array, (n, D)
-        Together a row an image.
+        Batches, together one row an image.
     n_images : int
     folder : Path
-        Where the file may lie.
+        Folder for the temporary file.
     about : str
-        What they are of.
+        Description of the features.
 
     Raises
     ------
     RunError
-        They are not of one shape, or would fill the disk.
+        Batches differ in shape, or the features are too many.
     UserError
-        All images have the same, or none has finite ones.
+        All images have the same features, or none has finite ones.
     """
     with tempfile.TemporaryDirectory(dir=folder) as work:
         rows: Any = None
@@ -65,24 +65,24 @@ def gathered(
             rows[start : start + len(part)] = part
             start += len(part)
         if rows is None or start != n_images:
-            raise RunError(f"features of {start:,} images where there are {n_images:,}")
+            raise RunError(f"features of {start:,} images instead of {n_images:,}")
         return reduced(rows, about)
 
 
 def reduced(values: npt.NDArray[np.floating[Any]], about: str) -> Features:
-    """Reduce features to the columns that a sweep keeps.
+    """Reduce features to the columns that a sweep stores.
 
     Raises
     ------
     UserError
-        All images have the same, or none has finite ones.
+        All images have the same features, or none has finite ones.
     """
-    found = reduce_features(values, MOST_COLUMNS)
-    return Features(np.clip(found, -LARGEST, LARGEST).astype(np.float16), about)
+    columns = reduce_features(values, MOST_COLUMNS)
+    return Features(np.clip(columns, -LARGEST, LARGEST).astype(np.float16), about)
 
 
-def publish_features(folder: SweepFolder, manifest: Manifest, found: Features) -> None:
-    """Write features into a sweep, in one step for readers. Lock the sweep before."""
-    with aside(folder) as made:
-        manifest.files[FEATURES] = write_features(made, found.values, about=found.about)
-        publish(made, folder, manifest)
+def publish_features(folder: SweepFolder, manifest: Manifest, features: Features) -> None:
+    """Write features into a locked sweep, in one step for readers."""
+    with aside(folder) as temporary:
+        manifest.files[FEATURES] = write_features(temporary, features.values, about=features.about)
+        publish(temporary, folder, manifest)

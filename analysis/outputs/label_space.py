@@ -1,4 +1,4 @@
-"""Whose classes: the outputs of a model by name, and which class of the images each one is."""
+"""Label spaces: names of a model's outputs, and the output of each class of the images."""
 
 import difflib
 import json
@@ -21,7 +21,7 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class LabelSpace:
-    """The classes of a model, one an output, and those of the images among them.
+    """The classes of a model, one per output, and the outputs of the images' classes.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class LabelSpace:
     of_class : tuple of int
         Output of each class of the images, in the order of their class ids.
     source : str
-        Where the names come from, in words.
+        Source of the names, in words.
     """
 
     names: tuple[str, ...]
@@ -39,7 +39,7 @@ class LabelSpace:
 
     @property
     def is_identity(self) -> bool:
-        """Whether classes and outputs are the same, in the same order."""
+        """Whether classes and outputs coincide, in order."""
         return self.of_class == tuple(range(len(self.names)))
 
 
@@ -52,7 +52,7 @@ def read_class_names(path: Path) -> tuple[str, ...]:
     Raises
     ------
     UserError
-        It cannot be read, has another form, or names an output twice or not at all.
+        It cannot be read, has another form, or an output has no name or two.
     """
     text = read_text(path, "--classes", most_bytes=_MOST_BYTES, what="a list of classes")
     if path.suffix.lower() == ".json":
@@ -68,34 +68,36 @@ def read_class_names(path: Path) -> tuple[str, ...]:
         if "" in names:
             raise UserError(f"--classes {path}: line {names.index('') + 1} is empty")
     if not names:
-        raise UserError(f"--classes {path}: it names no class; expected one a line, or JSON")
+        raise UserError(f"--classes {path}: it has no class name; expected one a line, or JSON")
     return names
 
 
-def names_in(found: Any) -> tuple[str, ...]:
-    """Names of outputs in what a JSON file or a model's metadata holds.
+def names_in(content: Any) -> tuple[str, ...]:
+    """Extract the names of outputs from JSON, of a file or of a model's metadata.
 
     Raises
     ------
     ValueError
-        It has another form.
+        The content has another form.
     """
-    if isinstance(found, dict) and isinstance(found.get("id2label"), dict):
-        found = found["id2label"]
-    elif isinstance(found, dict) and isinstance(found.get("label2id"), dict):
-        found = found["label2id"]
-    if isinstance(found, list) and all(isinstance(one, str | int) for one in found):
-        return tuple(str(one) for one in found)
-    if not isinstance(found, dict) or not found:
+    if isinstance(content, dict) and isinstance(content.get("id2label"), dict):
+        content = content["id2label"]
+    elif isinstance(content, dict) and isinstance(content.get("label2id"), dict):
+        content = content["label2id"]
+    if isinstance(content, list) and all(isinstance(one, str | int) for one in content):
+        return tuple(str(one) for one in content)
+    if not isinstance(content, dict) or not content:
         raise ValueError("it is no list of names")
-    if all(_is_number(key) for key in found) and all(isinstance(v, str) for v in found.values()):
-        places = {int(key): name for key, name in found.items()}
-    elif all(_is_number(value) for value in found.values()):
-        places = {int(value): str(name) for name, value in found.items()}
+    if all(_is_number(key) for key in content) and all(
+        isinstance(v, str) for v in content.values()
+    ):
+        places = {int(key): name for key, name in content.items()}
+    elif all(_is_number(value) for value in content.values()):
+        places = {int(value): str(name) for name, value in content.items()}
     else:
-        raise ValueError("it says of no output which class it is")
+        raise ValueError("it assigns no class to any output")
     lacking = next((i for i in range(len(places)) if i not in places), None)
-    if lacking is not None or len(places) != len(found):
+    if lacking is not None or len(places) != len(content):
         raise ValueError(f"output {lacking or 0} has no name, or one has two")
     return tuple(places[i] for i in range(len(places)))
 
@@ -115,7 +117,7 @@ def label_space(
     offset: int = 0,
     subject: str = "the model",
 ) -> LabelSpace:
-    """Find which output each class of the images is.
+    """Find the output of each class of the images.
 
     Parameters
     ----------
@@ -124,17 +126,17 @@ def label_space(
     n_outputs : int
         Outputs of the model.
     names : sequence of str
-        Names of its outputs, where something says them; ``source`` says what.
+        Names of its outputs, if known from ``source``.
     offset : int
-        How many outputs stand before the first class, such as one of a background.
+        Number of outputs before the first class, such as one for the background.
     subject : str
-        What messages call the model.
+        Name of the model in messages.
 
     Raises
     ------
     UserError
-        No names are known and the numbers differ, the names are of another number of outputs, or a
-        class of the images is no output.
+        The numbers of classes, names and outputs do not match, or a class of the images has no
+        output.
     """
     if offset and (names and len(names) == n_outputs - offset):
         names = [*(f"output {i}" for i in range(offset)), *names]
@@ -145,11 +147,11 @@ def label_space(
             f"{subject} has {n_outputs} outputs, and {source} names {len(names)} classes"
             + _hint(n_outputs - len(names))
         )
-    found = _matched(class_names, names, source, subject)
+    outputs = _matched(class_names, names, source, subject)
     shown = list(names)
-    for class_id, place in enumerate(found):
+    for class_id, place in enumerate(outputs):
         shown[place] = class_names[class_id]
-    return LabelSpace(_each_once(shown), tuple(found), source)
+    return LabelSpace(_distinct(shown), tuple(outputs), source)
 
 
 def _by_place(class_names: Sequence[str], n_outputs: int, offset: int, subject: str) -> LabelSpace:
@@ -160,46 +162,46 @@ def _by_place(class_names: Sequence[str], n_outputs: int, offset: int, subject: 
             f"{subject} has {n_outputs} outputs, and the images have {n} classes"
             f"{after} ({_some(class_names)}): --classes FILE names the outputs, one a line"
             + _hint(n_outputs - n - offset)
-            + "; where those are not its classes, the images are of another dataset or folder"
+            + "; if those are not its classes, the images are of another dataset or folder"
         )
     before = [f"output {i}" for i in range(offset)]
     return LabelSpace(
-        _each_once([*before, *class_names]),
+        _distinct([*before, *class_names]),
         tuple(range(offset, n_outputs)),
         "the classes of the images, in their order",
     )
 
 
 def _hint(more: int) -> str:
-    return "; --label-offset 1 where the first output is a background class" if more == 1 else ""
+    return "; --label-offset 1 if the first output is a background class" if more == 1 else ""
 
 
 def _matched(
     class_names: Sequence[str], names: Sequence[str], source: str, subject: str
 ) -> list[int]:
-    """Output of each class; a name that several outputs have is the one that no other class is."""
+    """Return the output of each class; of outputs that share a name, the one no other class has."""
     index = _index(names)
     places = [_places(name, index) for name in class_names]
     if not any(places) and all(name.isdecimal() and int(name) < len(names) for name in class_names):
-        places = [[int(name)] for name in class_names]  # folders that are called by class ids
-    lacking = [name for name, found in zip(class_names, places, strict=True) if not found]
+        places = [[int(name)] for name in class_names]  # folders named by class ids
+    lacking = [name for name, options in zip(class_names, places, strict=True) if not options]
     if lacking:
         raise UserError(_unmatched(lacking, names, source, subject))
-    taken = {found[0] for found in places if len(found) == 1}
+    taken = {options[0] for options in places if len(options) == 1}
     chosen: list[int] = []
-    for class_id, found in enumerate(places):
-        free = [place for place in found if place not in taken] or found
-        if len(found) == 1:
-            free = found
-        elif class_id in found and len(class_names) == len(names):
+    for class_id, options in enumerate(places):
+        free = [place for place in options if place not in taken] or options
+        if len(options) == 1:
+            free = options
+        elif class_id in options and len(class_names) == len(names):
             free = [class_id]
         elif len(free) > 1:
             free = [place for place in free if names[place] == class_names[class_id]] or free
         if len(free) > 1:
             raise UserError(
                 f"the class {class_names[class_id]!r} of the images can be the outputs "
-                f"{' and '.join(map(str, free[:3]))} of {subject}, which {source} calls alike; "
-                "give --classes FILE with a name of its own for each output"
+                f"{' and '.join(map(str, free[:3]))} of {subject}, to which {source} gives one "
+                "name; give --classes FILE with a distinct name for each output"
             )
         chosen.append(free[0])
         taken.add(free[0])
@@ -209,13 +211,13 @@ def _matched(
         raise UserError(
             f"the classes {other!r} and {class_names[twice]!r} of the images are both output "
             f"{chosen[twice]}, {names[chosen[twice]]!r}, of {subject}; give --classes FILE with a "
-            "name of its own for each output"
+            "distinct name for each output"
         )
     return chosen
 
 
 def _index(names: Sequence[str]) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
-    """Outputs by whole name, and by every name between commas."""
+    """Index outputs by whole name, and by each name between commas."""
     whole: dict[str, list[int]] = {}
     parts: dict[str, list[int]] = {}
     for place, name in enumerate(names):
@@ -226,12 +228,12 @@ def _index(names: Sequence[str]) -> tuple[dict[str, list[int]], dict[str, list[i
 
 
 def plain(name: str) -> str:
-    """Write a class name as it is compared: lower case, without spaces, ``_`` and ``-``."""
+    """Normalize a class name for comparison: lower case, without spaces, ``_`` and ``-``."""
     return _SPACES.sub("", name).casefold()
 
 
 def _places(name: str, index: tuple[dict[str, list[int]], dict[str, list[int]]]) -> list[int]:
-    """Outputs that a class can be, by its name, its synonyms and its WordNet id."""
+    """Find possible outputs of a class, by its name, its synonyms and its WordNet id."""
     words = [name]
     synset = _SYNSET.match(name)
     if synset is not None:
@@ -240,28 +242,28 @@ def _places(name: str, index: tuple[dict[str, list[int]], dict[str, list[int]]])
         words += [part for part in name.split(",") if part]
         words += [word for one in _synset_of(name) for word in (one, *_of_synset(one))]
     words = [plain(word) for word in words]
-    found = [places[word] for places in index for word in words if word in places]
-    return next((one for one in found if len(one) == 1), found[0] if found else [])
+    candidates = [places[word] for places in index for word in words if word in places]
+    return next((one for one in candidates if len(one) == 1), candidates[0] if candidates else [])
 
 
 def _of_synset(synset: str) -> list[str]:
-    """Names of a WordNet id, all of them first; empty where it is not known."""
+    """Return the names of a WordNet id, first all of them as one; empty if unknown."""
     described = _synsets().get(synset)
     return [] if described is None else [described, *described.split(",")]
 
 
 def _synset_of(name: str) -> list[str]:
-    found = _by_description().get(plain(name))
-    return [found] if found else []
+    synset = _by_description().get(plain(name))
+    return [synset] if synset else []
 
 
 @cache
 def _synsets() -> dict[str, str]:
-    """Names of WordNet ids as a file of timm has them, which is read without importing timm."""
-    found = find_spec("timm")
-    if found is None or not found.submodule_search_locations:
+    """Read the names of WordNet ids from a file of timm, without importing timm."""
+    spec = find_spec("timm")
+    if spec is None or not spec.submodule_search_locations:
         return {}
-    folder = Path(found.submodule_search_locations[0]) / "data" / "_info"
+    folder = Path(spec.submodule_search_locations[0]) / "data" / "_info"
     try:
         text = (folder / "imagenet_synset_to_lemma.txt").read_text(encoding="utf-8")
     except OSError:
@@ -271,11 +273,11 @@ def _synsets() -> dict[str, str]:
 
 @cache
 def _by_description() -> dict[str, str]:
-    """WordNet ids of ImageNet's 1,000 classes by each of their names; ambiguous names left out."""
-    found = find_spec("timm")
-    if found is None or not found.submodule_search_locations:
+    """Index the WordNet ids of ImageNet's 1,000 classes by their unambiguous names."""
+    spec = find_spec("timm")
+    if spec is None or not spec.submodule_search_locations:
         return {}
-    file = Path(found.submodule_search_locations[0]) / "data" / "_info" / "imagenet_synsets.txt"
+    file = Path(spec.submodule_search_locations[0]) / "data" / "_info" / "imagenet_synsets.txt"
     try:
         ids = file.read_text(encoding="utf-8").split()
     except OSError:
@@ -309,11 +311,11 @@ def _some(names: Sequence[str]) -> str:
     return shown + (f", … {len(names)} in all" if len(names) > _SHOWN else "")
 
 
-def _each_once(names: Sequence[str]) -> tuple[str, ...]:
-    """Names as they are, those that come twice with their place."""
+def _distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """Add their position to repeated names."""
     seen: set[str] = set()
-    found = []
+    distinct = []
     for place, name in enumerate(names):
-        found.append(f"{name} ({place})" if name in seen else name)
+        distinct.append(f"{name} ({place})" if name in seen else name)
         seen.add(name)
-    return tuple(found)
+    return tuple(distinct)

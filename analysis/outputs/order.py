@@ -1,8 +1,7 @@
-"""Order check: whether the outputs of a model are the classes they are taken for.
+"""Order check: whether the outputs of a model are in the order of the classes.
 
-Two swapped classes cost many points and say nothing. The assignment of classes to outputs that the
-confusion matrix likes best is found on one half of the images and judged on the other, against the
-one in use.
+Two swapped classes cost many points silently. The best assignment of classes to outputs is found
+from the confusion matrix of one half of the images, and compared on the other with the one in use.
 """
 
 from collections.abc import Sequence
@@ -21,29 +20,29 @@ IntArray = npt.NDArray[Any]
 _FEWEST = 5
 _P = 1e-3
 _POINTS = 0.03
-# Of the images of the classes that would move: two classes of a thousand are few of all images.
+# Of the images of moved classes: two classes of a thousand are a small share of all images.
 _POINTS_OF_MOVED = 0.25
-# Of the same images, in the other order: below, the model knows too little to say its order.
+# Of the same images, in the other order: below, the model is too weak to infer its order.
 _FEWEST_RIGHT = 1 / 3
 _SHOWN = 6
 
 
 @dataclass(frozen=True)
 class OrderFinding:
-    """What the order check found.
+    """Result of the order check.
 
     Parameters
     ----------
     sentence : str
-        It in words.
+        The result in words.
     is_wrong : bool
         Whether another assignment is right on significantly more images.
     names : tuple of str or None
-        Class names in the order of the outputs that would be right; None where it is not wrong.
+        Class names in the right order of the outputs; None if the order in use is not wrong.
     gain : float
-        Share of the judged images that is right with that assignment, minus the share in use.
+        Accuracy on the judged images with that assignment, minus the accuracy in use.
     p : float
-        McNemar's exact p of it; NaN where nothing was tested.
+        McNemar's exact p of the gain; NaN if not tested.
     """
 
     sentence: str
@@ -53,7 +52,7 @@ class OrderFinding:
     p: float = float("nan")
 
     def listing(self, limit: int = 40) -> str:
-        """Return the lines of the ``--classes`` file that would mend it, at most so many."""
+        """Return the lines of the ``--classes`` file that corrects it, at most ``limit``."""
         names = self.names or ()
         more = []
         if len(names) > limit:
@@ -69,24 +68,24 @@ def check_order(
     *,
     random_seed: int = 0,
 ) -> OrderFinding:
-    """Check that a model's outputs are the classes they are taken for.
+    """Check that a model's outputs are in the order of the classes.
 
-    Half of the images of each class finds the assignment of classes to outputs with the most
-    images right (the Hungarian method); it is judged on the other half by McNemar's exact test.
-    It is wrong where p < .001 and the other assignment is right on more than 3 points more of the
-    images, or on more than 25 points more of those whose class would move, and on a third of
-    those. Classes with fewer than 5 images take no part.
+    On half of the images of each class, the assignment of classes to outputs with the highest
+    accuracy is found (the Hungarian method); it is tested on the other half by McNemar's exact
+    test. The order is wrong if p < .001 and the other assignment gains more than 3 points on all
+    images, or more than 25 points on those of moved classes, and is right on a third of the
+    latter. Classes with fewer than 5 images are left out.
 
     Parameters
     ----------
     label, prediction : integer arrays, shape (N,)
-        Outputs: the true one by the assignment in use, and the predicted one; -1 for no answer.
+        True output by the assignment in use, and predicted output; -1 for no answer.
     class_names : sequence of str
-        A name an output.
+        Name of each output.
     answered : bool array, shape (N,), optional
         Images that count; those with an answer by default.
     random_seed : int
-        Of the halves.
+        Random seed of the halves.
     """
     used = prediction >= 0 if answered is None else answered
     label, prediction = np.asarray(label)[used], np.asarray(prediction)[used]
@@ -117,7 +116,7 @@ def check_order(
         return OrderFinding(
             f"order of the classes not clear: the model is right on {100 * now.mean():.1f} % of "
             f"{len(now):,} images, in the best other order on {100 * then.mean():.1f} %, too few "
-            "to tell another order from a model that is fed what it does not know",
+            "to distinguish another order from wrongly fed images",
             gain=gain, p=p,
         )  # fmt: skip
     names = _renamed(class_names, classes[moved], output)
@@ -133,7 +132,7 @@ def _right(classes: IntArray, label: IntArray) -> OrderFinding:
 
 
 def _half(label: IntArray, random_seed: int) -> npt.NDArray[np.bool_]:
-    """One half of the images of each class, drawn."""
+    """Draw one half of the images of each class."""
     generator = np.random.default_rng(random_seed)
     order = generator.permutation(len(label))
     order = order[np.argsort(label[order], kind="stable")]
@@ -145,7 +144,7 @@ def _half(label: IntArray, random_seed: int) -> npt.NDArray[np.bool_]:
 
 
 def _best(label: IntArray, prediction: IntArray, classes: IntArray, n: int) -> IntArray:
-    """Output of each class with the most images right; the one in use where that is as good."""
+    """Return the assignment with the most images right, preferring the one in use."""
     row = np.full(n, -1)
     row[classes] = np.arange(len(classes))
     count = np.zeros((len(classes), n))
@@ -158,16 +157,16 @@ def _best(label: IntArray, prediction: IntArray, classes: IntArray, n: int) -> I
 
 
 def _renamed(names: Sequence[str], moved: IntArray, output: IntArray) -> tuple[str, ...]:
-    """Names in the order of the outputs; what is displaced takes the places left free, in order."""
-    found: list[str | None] = list(names)
+    """Return the names in the order of the outputs; displaced ones fill free places in order."""
+    renamed: list[str | None] = list(names)
     taken = {int(output[c]) for c in moved}
     free = [int(c) for c in moved if int(c) not in taken]
     displaced = [names[o] for o in sorted(taken) if o not in set(moved.tolist())]
     for c in moved.tolist():
-        found[int(output[c])] = names[c]
+        renamed[int(output[c])] = names[c]
     for place, name in zip(free, displaced, strict=False):
-        found[place] = name
-    return tuple(name or "" for name in found)
+        renamed[place] = name
+    return tuple(name or "" for name in renamed)
 
 
 def _sentence(
@@ -182,6 +181,6 @@ def _sentence(
     more = f"; and {len(moved) - _SHOWN} more" if len(moved) > _SHOWN else ""
     return (
         f"the outputs seem to be in another order than the classes: {'; '.join(swaps)}{more}. With "
-        f"these exchanged {100 * then.mean():.1f} % of {len(then):,} images that took no part in "
-        f"finding them are right, as it is {100 * now.mean():.1f} % (McNemar {p_text(p)})"
+        f"these exchanged {100 * then.mean():.1f} % of {len(then):,} images of the other half are "
+        f"right, now {100 * now.mean():.1f} % (McNemar {p_text(p)})"
     )

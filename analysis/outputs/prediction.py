@@ -1,4 +1,4 @@
-"""From scores to the columns of a run's predictions. Importable without torch."""
+"""Prediction columns of a run, computed from its scores, without torch."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from analysis import schema
 Logits = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.int64]
 _ROWS = 16_384
-# Scores of a block: temporaries of few megabytes stay in the processor's cache.
+# Scores in a block: temporaries of a few megabytes stay in the processor's cache.
 _VALUES = 2**16
 _ZERO = 1e-300
 
@@ -35,7 +35,7 @@ def true_rank(logits: Logits, label: Labels) -> Labels:
 
 
 def rank_of_no_answer(n_classes: int) -> int:
-    """Return the rank of the true class where there is no answer: wrong in the top 5, too."""
+    """Return the rank of the true class without an answer, which is wrong in the top 5, too."""
     return max(n_classes, 5)
 
 
@@ -46,8 +46,8 @@ def prediction_table(
 
     ``el2n = || softmax - onehot ||_2`` of this trained run (Paul et al. 2021 measure it early in
     training); ``kl_from_dense = KL(p_dense || p_run)`` in nats, null without ``dense_logits``;
-    ``margin`` the largest minus the second softmax; ``score_ties`` how many classes share the
-    largest score, of which the smallest is the prediction.
+    ``margin`` the largest minus the second softmax; ``score_ties`` the number of classes that
+    share the largest score; the smallest of them is the prediction.
 
     An image with a score that is not finite has no answer: ``prediction`` is -1, ``true_rank``
     :func:`rank_of_no_answer`, and all else is null.
@@ -58,7 +58,7 @@ def prediction_table(
         Of this run, and of the dense run it is paired with.
     label : integer array, shape (N,)
     floor : float
-        What a probability of 0 counts as for the true class and for KL.
+        Value for probabilities of 0, for the true class and for KL.
     """
     parts = []
     size = min(_ROWS, max(64, _VALUES // max(1, logits.shape[1])))
@@ -71,7 +71,7 @@ def prediction_table(
 
 
 def label_table(prediction: Labels, n_classes: int) -> pa.Table:
-    """Prediction columns of a run that gives labels alone; all but the prediction are null."""
+    """Prediction columns of a run with labels alone; all but the prediction are null."""
     return _table({schema.PREDICTION: prediction}, len(prediction), n_classes)
 
 
@@ -85,7 +85,7 @@ def _columns(
     rows = np.arange(len(label))
     prediction = scores.argmax(axis=1)
     ties = (scores == scores.max(axis=1, keepdims=True)).sum(axis=1)
-    found: dict[str, npt.NDArray[Any]] = {
+    columns: dict[str, npt.NDArray[Any]] = {
         schema.CONFIDENCE: p[rows, prediction],
         schema.TRUE_CONFIDENCE: _floored(p[rows, label], floor),
         schema.EL2N: _el2n(p, rows, label),
@@ -95,27 +95,27 @@ def _columns(
     if dense is not None:
         both = answered & np.isfinite(dense).all(axis=1)
         beside = log_softmax(np.where(both[:, None], dense, 0))
-        found[schema.KL_FROM_DENSE] = np.where(
+        columns[schema.KL_FROM_DENSE] = np.where(
             both, _kl(beside, np.log(_floored(p, floor)) if floor else log_p), np.nan
         )
-    for values in found.values():
+    for values in columns.values():
         values[~answered] = np.nan
-    found[schema.PREDICTION] = np.where(answered, prediction, schema.NO_ANSWER)
-    found[schema.TRUE_RANK] = np.where(
+    columns[schema.PREDICTION] = np.where(answered, prediction, schema.NO_ANSWER)
+    columns[schema.TRUE_RANK] = np.where(
         answered, true_rank(scores, label), rank_of_no_answer(logits.shape[1])
     )
-    return found
+    return columns
 
 
 def _el2n(
     p: npt.NDArray[np.float64], rows: npt.NDArray[Any], label: Labels
 ) -> npt.NDArray[np.float64]:
-    """Distance from the true answer; ``p`` is changed meanwhile, for a copy takes as long."""
-    kept = p[rows, label]
+    """Distance from the true answer; ``p`` is modified and restored, which saves a copy."""
+    true_p = p[rows, label]
     p[rows, label] -= 1.0
-    found = np.linalg.norm(p, axis=1)
-    p[rows, label] = kept
-    return np.asarray(found)
+    distance = np.linalg.norm(p, axis=1)
+    p[rows, label] = true_p
+    return np.asarray(distance)
 
 
 def _margin(
@@ -128,17 +128,17 @@ def _margin(
     p[rows, prediction] = -1.0
     second = p.max(axis=1)
     p[rows, prediction] = best
-    # Scores that differ can have one probability, and the smaller of them be taken for it.
+    # Different scores can round to one probability, so the second may exceed the best.
     return np.asarray(np.abs(best - second))
 
 
 def _floored(p: npt.NDArray[np.float64], floor: float) -> npt.NDArray[np.float64]:
-    """Probabilities of 0, as near as their logarithms come to it, at what they count as."""
+    """Replace probabilities of 0, or too near it for logarithms, by the floor."""
     return np.where(p < _ZERO, floor, p) if floor else p
 
 
 def _kl(log_p: npt.NDArray[np.float64], log_q: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    # Rounding can leave a divergence of equal distributions a hair below 0.
+    # Rounding can leave a divergence of equal distributions slightly below 0.
     terms = log_p - log_q
     terms *= np.exp(log_p)
     return np.maximum(terms.sum(axis=1), 0.0)
@@ -151,7 +151,7 @@ def _table(columns: dict[str, npt.NDArray[Any]], n: int, n_classes: int) -> pa.T
 
 
 def _column(values: npt.NDArray[Any] | None, kind: pa.DataType, n: int) -> pa.Array:
-    """One column; NaN is null."""
+    """Build one column, with null for NaN."""
     if values is None:
         return pa.nulls(n, kind)
     unknown = np.isnan(values) if values.dtype.kind == "f" else np.zeros(n, bool)

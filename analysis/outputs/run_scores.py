@@ -1,4 +1,4 @@
-"""All scores of one run, and its predictions: what they are is decided over all of them."""
+"""Scores of one run, whose kind is decided over all of them, and its predictions."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -35,11 +35,11 @@ class RunScores:
         (N, C), or labels (N,).
     kind : {"logits", "probabilities", "labels"}
     summary : ScoreSummary or None
-        Of the scores; None of labels.
+        Of the scores; None for labels.
     grid : Grid or None
-        What whole numbers stand for; None of floating-point numbers, and of labels.
+        Scale of whole numbers; None for floating-point numbers and labels.
     columns : tuple of int or None
-        Which scores are the classes, in their order; None: all, as they are.
+        Indices of the scores of the classes, in order; None: all scores.
     """
 
     scores: Array
@@ -49,7 +49,7 @@ class RunScores:
     columns: tuple[int, ...] | None = None
 
     def logits(self, start: int, stop: int) -> Array:
-        """Logits of the classes of some rows; of probabilities their logarithms."""
+        """Return the logits of the classes of some rows; for probabilities their logarithms."""
         block = self.scores[start:stop]
         if self.kind == "probabilities" and self.summary is not None:
             block = log_probabilities(block, self.summary)
@@ -59,62 +59,62 @@ class RunScores:
 
     @property
     def floor(self) -> float:
-        """What a probability of 0 counts as; 0 for logits, which have none."""
+        """Value for probabilities of 0; 0 for logits."""
         if self.kind != "probabilities" or self.summary is None:
             return 0.0
         return self.summary.floor
 
     def blocks(self) -> Iterator[tuple[int, int]]:
-        """First and last place of blocks of rows, of which a table is made at a time."""
+        """Yield start and stop of the blocks of rows that are processed at a time."""
         n, size = len(self.scores), _rows(self.scores)
         for start in range(0, max(n, 1), size):
             yield start, min(n, start + size)
 
 
 def _rows(scores: Array) -> int:
-    """Rows of a block: of many classes fewer, so that memory is bounded."""
+    """Number of rows in a block: fewer for many classes, so that memory is bounded."""
     return min(_ROWS, max(64, _VALUES // max(1, *scores.shape[1:]))) if scores.ndim > 1 else _ROWS
 
 
 def run_scores(
     scores: Array,
-    asked: str = "auto",
+    kind: str = "auto",
     *,
     name: str = "the scores",
     columns: tuple[int, ...] | None = None,
 ) -> RunScores:
-    """Decide what the scores of a run are, over all of them.
+    """Decide the kind of the scores of a run, over all of them.
 
     Parameters
     ----------
     scores : array
         (N, C), (N, 1) of the second of two classes, or labels (N,).
-    asked : str
-        ``auto``, or what they are said to be.
+    kind : str
+        ``auto``, or the declared kind.
     name : str
-        What messages call them.
+        Name of the scores in messages.
     columns : tuple of int, optional
-        Which of them are classes, in their order; what they are is decided over all of them, since
+        Indices of the scores of the classes, in order. The kind is decided over all scores, since
         probabilities of some classes do not sum to 1.
 
     Raises
     ------
     UserError
-        They are those of a multi-label model, or not what they are said to be.
+        They are those of a multi-label model, or not of the declared kind.
     """
     if scores.ndim == 1:
         return RunScores(scores, "labels", None)
     if scores.shape[1] == 1:
-        scores = two_classes(scores, asked)
+        scores = two_classes(scores, kind)
     size, grid = _rows(scores), None
     if scores.dtype.kind != "f":
         blocks = (scores[start : start + size] for start in range(0, len(scores), size))
-        grid = grid_of(blocks, asked, name=name)
+        grid = grid_of(blocks, kind, name=name)
         scores = grid.scores(scores)
     summary = ScoreSummary()
     for start in range(0, len(scores), size):
         summary.add(scores[start : start + size])
-    return RunScores(scores, kind_of(summary, asked, name=name), summary, grid, columns)
+    return RunScores(scores, kind_of(summary, kind, name=name), summary, grid, columns)
 
 
 def table_of(
@@ -125,10 +125,10 @@ def table_of(
     *,
     n_threads: int = 1,
 ) -> pa.Table:
-    """Prediction columns of a run, one row an image.
+    """Return the prediction columns of a run, one row an image.
 
-    ``dense`` are the scores that it is compared with, image by image; None without. ``n_threads``
-    compute blocks of rows beside one another.
+    ``dense`` are the scores that it is compared with, image by image, if any. Blocks of rows are
+    computed by ``n_threads`` in parallel.
     """
     if run.kind == "labels":
         return label_table(run.scores, n_classes)
@@ -151,30 +151,30 @@ def predictions(scores: Array) -> npt.NDArray[np.int64]:
     if scores.ndim == 1:
         return scores.astype(np.int64)
     answered: npt.NDArray[np.bool_] = np.asarray(np.isfinite(scores).all(axis=1))
-    # A copy of all scores only where one needs it.
+    # Copy the scores only if some are not finite.
     finite = scores if answered.all() else np.where(answered[:, None], scores, 0)
     best = finite.argmax(axis=1)
     return np.where(answered, best, schema.NO_ANSWER)
 
 
 def notes_of(run: RunScores, label: Labels) -> list[str]:
-    """Say what is remarkable of a run's scores."""
-    found = [] if run.grid is None else [run.grid.words(run.kind)]
+    """Return notes on a run's scores: their interpretation, missing answers, zeros."""
+    notes = [] if run.grid is None else [run.grid.words(run.kind)]
     if run.summary is not None and run.summary.n_unanswered:
-        found.append(
+        notes.append(
             f"{run.summary.n_unanswered:,} images have no answer: a score that is not finite (of "
             "16-bit floats usually an overflow); they count as wrong"
         )
     if run.kind == "probabilities" and run.summary is not None:
         if run.summary.off > 1e-2:
-            found.append(
-                f"probabilities whose rows sum to 1 but for {run.summary.off:.3g}, as quantized "
+            notes.append(
+                f"probabilities whose rows sum to 1 within {run.summary.off:.3g}, as quantized "
                 "ones do: they are renormalized"
             )
         zeros = n_zeros(run.scores, label)
         if zeros:
-            found.append(
+            notes.append(
                 f"the true class has a probability of 0 on {zeros:,} images; it counts as half the "
                 f"smallest step, {run.summary.floor:.3g}"
             )
-    return found
+    return notes

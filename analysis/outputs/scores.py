@@ -1,7 +1,7 @@
-"""One rule for the scores of any model: logits, probabilities or labels, decided over all rows.
+"""Kinds of scores: logits, probabilities or labels, decided by one rule over all rows.
 
-``sweep --models``, ``import`` and ``audit`` use the same one, so that a model has the same numbers
-by every door.
+``sweep --models``, ``import`` and ``audit`` share the rule, so that a model has the same numbers
+whichever is used.
 """
 
 from dataclasses import dataclass, field
@@ -19,18 +19,18 @@ KINDS: tuple[Kind, ...] = ("logits", "probabilities", "labels")
 _OUTSIDE = 1e-2
 SUM_SLACK = 0.05
 _MEAN_SLACK = 0.25
-# Half a step of 8 bits: of scores that have fewer values than that steps say nothing.
+# Half a step of 8 bits, for scores with too few values to detect steps.
 _LARGEST_FLOOR = 1 / 512
 _TINY = float(np.finfo(np.float64).tiny)
-# Quantized scores come in steps of one size; 8 bits make at most 256 of them.
+# Quantized scores have steps of one size; 8 bits make at most 256 of them.
 _MOST_STEPS = 1_024
 
 
 @dataclass
 class ScoreSummary:
-    """What has been seen of the scores of one run, a block of rows at a time.
+    """Summary of the scores of one run, updated by blocks of rows.
 
-    Rows with a score that is not finite are no answers and decide nothing.
+    Rows with a score that is not finite are no answers and are ignored.
     """
 
     n: int = 0
@@ -44,7 +44,7 @@ class ScoreSummary:
     _values: Array | None = field(default_factory=lambda: np.empty(0))
 
     def add(self, scores: Array) -> None:
-        """Look at some rows, (n, C)."""
+        """Add some rows, (n, C)."""
         answered = np.isfinite(scores).all(axis=1)
         self.n += len(scores)
         self.n_unanswered += int((~answered).sum())
@@ -61,7 +61,7 @@ class ScoreSummary:
         off = np.abs(rows.sum(axis=1, dtype=np.float64) - 1)
         self.off, self.total_off = max(self.off, float(off.max())), self.total_off + off.sum()
         if self._values is not None:
-            # Most scores of an unquantized model differ: a few rows show it.
+            # Most scores of an unquantized model differ, which a few rows show.
             few = np.unique(rows[:64])
             if len(few) <= _MOST_STEPS:
                 self._values = np.unique(np.concatenate([self._values, np.unique(rows)]))
@@ -70,12 +70,12 @@ class ScoreSummary:
 
     @property
     def is_within_one(self) -> bool:
-        """Whether no score lies outside 0..1, but for a rounding."""
+        """Whether all scores lie in 0..1, up to rounding."""
         return self.low >= -_OUTSIDE and self.high <= 1 + _OUTSIDE
 
     @property
     def step(self) -> float | None:
-        """Return the step between scores where all lie on one grid of steps, as quantized ones."""
+        """Return the step of scores that all lie on one grid, as quantized ones do, or None."""
         if self._values is None or len(self._values) < 2:
             return None
         step = float(np.diff(self._values).min())
@@ -85,19 +85,19 @@ class ScoreSummary:
 
     @property
     def smallest_step(self) -> float:
-        """Return what the smallest step between scores is: of the grid, else the smallest score."""
+        """Return the step of the grid, else the smallest positive score."""
         return self.step or (self.smallest if np.isfinite(self.smallest) else 1.0)
 
     @property
     def floor(self) -> float:
-        """Return what a probability of 0 counts as: half the smallest step, at most 1/512."""
+        """Return the value for a probability of 0: half the smallest step, at most 1/512."""
         return min(self.smallest_step / 2, _LARGEST_FLOOR)
 
     def are_probabilities(self) -> bool:
         """Whether the scores are probabilities: in 0..1, and every row sums to 1.
 
-        A sum may be off by 0.05; of quantized scores by half a step a class, in the mean over rows
-        by no more than 0.25.
+        A sum may be off by 0.05; for quantized scores by half a step per class, and by at most
+        0.25 in the mean over rows.
         """
         n = self.n - self.n_unanswered
         if not n or not self.is_within_one:
@@ -109,29 +109,29 @@ class ScoreSummary:
         return is_near and self.total_off / n <= _MEAN_SLACK
 
 
-def kind_of(summary: ScoreSummary, asked: str = "auto", *, name: str = "the scores") -> Kind:
-    """Decide what scores are.
+def kind_of(summary: ScoreSummary, kind: str = "auto", *, name: str = "the scores") -> Kind:
+    """Decide the kind of scores.
 
     Parameters
     ----------
     summary : ScoreSummary
         Of all rows of the run.
-    asked : str
-        ``auto``, or what they are said to be.
+    kind : str
+        ``auto``, or the declared kind.
     name : str
-        What messages call them.
+        Name of the scores in messages.
 
     Raises
     ------
     UserError
-        They lie in 0..1 and do not sum to 1, as those of a multi-label model; or they are said to
-        be probabilities and are none.
+        They lie in 0..1 and do not sum to 1, as those of a multi-label model; or they are declared
+        as probabilities and are none.
     """
-    if asked == "logits":
+    if kind == "logits":
         return "logits"
     if summary.are_probabilities():
         return "probabilities"
-    if asked == "probabilities":
+    if kind == "probabilities":
         off = f" and a row's sum is off 1 by up to {summary.off:.4g}" if summary.off else ""
         raise UserError(
             f"{name} are no probabilities: they go from {summary.low:.4g} to {summary.high:.4g}"
@@ -140,24 +140,24 @@ def kind_of(summary: ScoreSummary, asked: str = "auto", *, name: str = "the scor
     if summary.n > summary.n_unanswered and summary.is_within_one and summary.high > 0:
         raise UserError(
             f"{name} lie in 0..1 and do not sum to 1 (off by up to {summary.off:.4g}), as those of "
-            "a multi-label model, a sigmoid a class: Lethe audits single-label classifiers; where "
-            "they are logits of one, say so with --scores logits"
+            "a multi-label model, a sigmoid a class: Lethe audits single-label classifiers; for "
+            "logits of such a classifier, add --scores logits"
         )
     return "logits"
 
 
 def log_probabilities(scores: Array, summary: ScoreSummary) -> npt.NDArray[np.float64]:
-    """Take logarithms of probabilities that are made to sum to 1, (n, C).
+    """Return logarithms of probabilities, normalized to sum to 1, (n, C).
 
-    A probability of 0, whose logarithm is no number, counts as the smallest number there is, so
-    that all others stay as they are: ``summary.floor`` is what it counts as beside another run.
+    A probability of 0 counts as the smallest positive number, which leaves all others unchanged;
+    for comparisons with another run it counts as ``summary.floor``.
     """
     exact = np.maximum(scores.astype(np.float64), 0)
     has_no_zero = summary.low > 0
     with np.errstate(invalid="ignore", divide="ignore"):
         exact /= exact.sum(axis=1, keepdims=True)
-        found = np.log(exact if has_no_zero else np.where(exact == 0, _TINY, exact))
-    return np.asarray(found)
+        logarithms = np.log(exact if has_no_zero else np.where(exact == 0, _TINY, exact))
+    return np.asarray(logarithms)
 
 
 def n_zeros(scores: Array, label: npt.NDArray[np.int64]) -> int:
@@ -166,10 +166,10 @@ def n_zeros(scores: Array, label: npt.NDArray[np.int64]) -> int:
 
 
 def as_table(output: Array, n_images: int) -> Array | None:
-    """Scores a row an image: (N, C), or labels (N,); None where an output has another shape.
+    """Reshape an output to scores (N, C) or labels (N,); None for other shapes.
 
-    Axes of length 1 are dropped: [N, C, 1, 1], [N, 1, C] and [1, N, C] are taken as [N, C]. What
-    whole numbers stand for is for :mod:`analysis.outputs.whole_numbers` to say.
+    Axes of length 1 are dropped: [N, C, 1, 1], [N, 1, C] and [1, N, C] become [N, C]. For the scale
+    of whole numbers see :mod:`analysis.outputs.whole_numbers`.
     """
     if output.ndim >= 3 and output.shape[0] == 1 and output.shape[1] == n_images != 1:
         output = output[0]
@@ -183,13 +183,13 @@ def as_table(output: Array, n_images: int) -> Array | None:
     return output.reshape(n_images)
 
 
-def two_classes(scores: Array, asked: str = "auto") -> Array:
-    """Scores of two classes from one output, the second's: a probability, or its logit.
+def two_classes(scores: Array, kind: str = "auto") -> Array:
+    """Return scores of two classes from those of the second: a probability, or its logit.
 
-    All rows of a run belong here: those of a few images may lie in 0..1 by chance.
+    Pass all rows of a run, since those of a few images may lie in 0..1 by chance.
     """
     second = scores[:, :1]
-    if asked == "logits":
+    if kind == "logits":
         return np.concatenate([np.zeros_like(second), second], axis=1)
     answered = second[np.isfinite(second)]
     if len(answered) and answered.min() >= -_OUTSIDE and answered.max() <= 1 + _OUTSIDE:

@@ -1,5 +1,5 @@
-"""What is said in words, once, for the screen, the report and the terminal.
+"""Results in words, shared by the screen, the report and the terminal.
 
-``findings`` are sentences on a sweep, ``tables`` the tables written for reading, ``formatting`` how
-numbers and data text are written.
+``findings`` composes sentences on a sweep, ``tables`` formats tables for reading, ``formatting``
+numbers and text from the data.
 """

@@ -1,4 +1,4 @@
-"""What was found by value of the metadata, in a sentence: both signs, and nothing said plainly."""
+"""Findings by value of metadata columns: losses and gains, or that nothing is significant."""
 
 import pandas as pd
 
@@ -7,7 +7,7 @@ from analysis.stats.classes import ALPHA
 
 
 def of_attribute_pairs(rows: pd.DataFrame) -> str:
-    """Say on which values the accuracy of one pair of models changed significantly.
+    """Name the values on which the accuracy of one pair of models changed significantly.
 
     Parameters
     ----------
@@ -17,7 +17,7 @@ def of_attribute_pairs(rows: pd.DataFrame) -> str:
     Returns
     -------
     str
-        Plain text; empty where no value was tested.
+        Plain text; empty if no value was tested.
     """
     tested = rows[rows["mcnemar_q"].notna()]
     if tested.empty:
@@ -48,7 +48,7 @@ def of_attribute_pairs(rows: pd.DataFrame) -> str:
 
 
 def of_risks(rows: pd.DataFrame) -> str:
-    """Say on the images of which values compression makes PIEs beyond those of seeds.
+    """Name the values on whose images compression makes PIEs beyond those of seeds.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def of_risks(rows: pd.DataFrame) -> str:
     Returns
     -------
     str
-        Plain text; empty where there are too few runs to compare.
+        Plain text; empty with too few runs to compare.
     """
     known = rows[rows["risk_difference_low"].notna()]
     if known.empty:
@@ -71,23 +71,23 @@ def of_risks(rows: pd.DataFrame) -> str:
         "them by chance"
     )
     if more.empty and less.empty:
-        said = f"On the images of none of {what} PIEs beyond seed noise are told ({chance})."
+        sentence = f"None of {what} has more or fewer PIEs than seeds make ({chance})."
     else:
         largest = more.loc[more["risk_difference"].astype(float).sort_values().index[::-1]]
-        said = (
+        sentence = (
             f"Compression makes images of {len(more):,} of {what} likelier to be PIEs than seeds "
             f"do{_named(largest, 'risk_difference')}, of {len(less):,} less likely ({chance})."
         )
     at_q = known[known["contrast_q"] <= ALPHA]
     if at_q.empty:
         return (
-            f"{said} No value is told to be hit harder or less than the other images (contrast, "
-            f"q ≤ {ALPHA})."
+            f"{sentence} No value is hit significantly harder or less than the other images "
+            f"(contrast, q ≤ {ALPHA})."
         )
     contrast = at_q["contrast"].astype(float)
     harder = at_q.loc[contrast[contrast > 0].sort_values(ascending=False).index]
     return (
-        f"{said} Against the other images of their attribute, {len(harder):,} are hit harder"
+        f"{sentence} Against the other images of their attribute, {len(harder):,} are hit harder"
         f"{_named(harder, 'contrast')} and {len(at_q) - len(harder):,} less (contrast, "
         f"q ≤ {ALPHA})."
     )

@@ -1,4 +1,4 @@
-"""What is said of classes: which moved, what is shown not to be worse, and of the long tail."""
+"""Findings on classes: those that moved, bounds of their losses, and the long tail."""
 
 import math
 
@@ -18,7 +18,7 @@ def of_classes(
     has_seeds: bool = True,
     alpha: float = ALPHA,
 ) -> str:
-    """Say how many classes moved against overall accuracy, both signs, and by which test.
+    """Count the classes that moved against overall accuracy, losses and gains, with the test.
 
     Parameters
     ----------
@@ -27,11 +27,11 @@ def of_classes(
     classes : DataFrame
         Its rows of the classes table.
     spread_p : float
-        p of the Q test that the classes differ; NaN where it is not known.
+        p of the Q test that the classes differ; NaN if unknown.
     has_seeds : bool
         Whether other seeds are in the tests; with one run a variant they are not.
     alpha : float
-        What q is compared with.
+        Level that q is compared with.
     """
     tested = classes[classes["p_two_way"].notna()]
     if tested.empty:
@@ -44,15 +44,15 @@ def of_classes(
     if at_q.empty:
         reach = _reach(tested) if has_seeds else ""
         return (
-            f"At {variant_id} no class out of {n} is told to have moved against overall accuracy "
+            f"At {variant_id} no class out of {n} moved significantly against overall accuracy "
             f"({rule}).{paper}{reach}"
         )
     name_it = not spread_p > ALPHA
     unnamed = (
         ""
         if name_it
-        else f" Their changes are not told from one another (Q test, {p_text(spread_p)}), so none "
-        "is named as the most changed."
+        else f" Their changes do not differ significantly (Q test, {p_text(spread_p)}), so none is "
+        "named as the most changed."
     )
     return (
         f"At {variant_id}, {len(at_q):,} of {n} classes moved against overall accuracy ({rule}): "
@@ -77,13 +77,13 @@ def _paper_rule(tested: pd.DataFrame, alpha: float) -> str:
 
 
 def _reach(tested: pd.DataFrame) -> str:
-    """Say what so many runs and images could have told."""
-    tells, floor = (tested[name].median() for name in ("detectable", "image_floor"))
-    if is_missing(tells) or math.isnan(tells):
+    """State the differences that so many runs and images could detect."""
+    detectable, floor = (tested[name].median() for name in ("detectable", "image_floor"))
+    if is_missing(detectable) or math.isnan(detectable):
         return ""
     return (
-        f" For the median class so many seeds tell {100 * tells:.1f} points (80 % power), and so "
-        f"many images no less than {100 * floor:.1f}, whatever the seeds."
+        f" For the median class so many seeds detect {100 * detectable:.1f} points (80 % power), "
+        f"and so many images no less than {100 * floor:.1f}, whatever the seeds."
     )
 
 
@@ -106,7 +106,7 @@ def _most(rows: pd.DataFrame) -> str:
 
 
 def of_losses(variant_id: str, classes: pd.DataFrame, *, has_seeds: bool = True) -> str:
-    """Say what loss of recall is ruled out for every class; empty where nothing can be.
+    """State the loss of recall that is ruled out for every class; empty without bounds.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def of_losses(variant_id: str, classes: pd.DataFrame, *, has_seeds: bool = True)
         return ""
     worst = known.loc[known["loss_upper"].astype(float).idxmax()]
     unknown = int((classes["n_images"] > 0).sum()) - len(known)
-    but = "" if not unknown else f" ({unknown:,} with too few images to say left out)"
+    but = "" if not unknown else f" ({unknown:,} with too few images left out)"
     others = "seeds and images" if has_seeds else "images, with these two models"
     return (
         f"At {variant_id} no class{but} loses more than {100 * worst['loss_upper']:.1f} points of "
@@ -132,14 +132,14 @@ def of_losses(variant_id: str, classes: pd.DataFrame, *, has_seeds: bool = True)
 
 
 def of_long_tail(row: pd.Series, *, alpha: float = ALPHA) -> str:
-    """Say whether rare classes lose more; empty where nothing is known of it.
+    """State whether rare classes lose more; empty if that is unknown.
 
     Parameters
     ----------
     row : Series
         The variant's row of the summary.
     alpha : float
-        What p is compared with.
+        Level that p is compared with.
     """
     slope, p = row.get("long_tail_slope"), row.get("long_tail_p")
     if is_missing(slope) or is_missing(p):
@@ -149,7 +149,7 @@ def of_long_tail(row: pd.Series, *, alpha: float = ALPHA) -> str:
     where = f"At {row[schema.VARIANT_ID]}"
     if p > alpha:
         return (
-            f"{where} rare classes are not told to lose more or less than frequent ones: "
+            f"{where} rare classes lose neither significantly more nor less than frequent ones: "
             f"{points(slope)} points of recall a doubling of training images ({test})."
         )
     which = "rare classes lose more" if slope > 0 else "frequent classes lose more"

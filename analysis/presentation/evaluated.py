@@ -1,4 +1,4 @@
-"""What was evaluated, in words: the images, how external models are fed, what was noted."""
+"""Descriptions of an evaluation: its images, how models are fed, notes, looks and machines."""
 
 from analysis.presentation.formatting import many, one_line
 from analysis.store.machines import runs_by_machine
@@ -6,7 +6,7 @@ from analysis.store.manifest import Manifest
 
 
 def images_sentence(manifest: Manifest) -> str:
-    """Say which images of the dataset the sweep is of; empty where the manifest does not say.
+    """Name the evaluated images of the dataset; empty if the manifest does not record them.
 
     Parameters
     ----------
@@ -17,44 +17,44 @@ def images_sentence(manifest: Manifest) -> str:
 
 
 def feeding_sentences(manifest: Manifest) -> list[str]:
-    """Say how external models are fed, those that are fed alike in one sentence.
+    """Describe how external models are fed, with one sentence for those fed in the same way.
 
     Parameters
     ----------
     manifest : Manifest
-        Its ``models`` hold the input of each run; the places of the files are left out.
+        Its ``models`` hold the input of each run; the paths of the files are left out.
 
     Returns
     -------
     list of str
-        ``"dense, int8: float32 [N, 3, 224, 224], centre crop, …"``, plain text; empty where
-        nothing external was run.
+        ``"dense, int8: float32 [N, 3, 224, 224], centre crop, …"``, plain text; empty without
+        external models.
     """
-    alike: dict[str, list[str]] = {}
+    variants: dict[str, list[str]] = {}
     for run, one in manifest.models.items():
         variant_id = run.partition("@")[0]
-        _, found, said = one.input.partition(f"={one.model}: ")
-        names = alike.setdefault(one_line(said if found else one.input), [])
+        _, separator, feeding = one.input.partition(f"={one.model}: ")
+        names = variants.setdefault(one_line(feeding if separator else one.input), [])
         if variant_id not in names:
             names.append(variant_id)
-    return [f"{one_line(', '.join(names))}: {said}" for said, names in alike.items()]
+    return [f"{one_line(', '.join(names))}: {feeding}" for feeding, names in variants.items()]
 
 
 def note_sentences(manifest: Manifest) -> list[str]:
-    """Return what was noted of the images and the models, each once, as plain text.
+    """Return the notes on images, models and machines, each once, as plain text.
 
     Parameters
     ----------
     manifest : Manifest
         Its dataset holds the notes: a better feeding, an accepted order of the classes, images
-        without an answer. Then what is to be known of the machines.
+        without an answer.
     """
     notes = [*manifest.dataset.notes, *machine_notes(manifest)]
     return list(dict.fromkeys(filter(None, map(one_line, notes))))
 
 
 def looks_sentence(manifest: Manifest) -> str:
-    """Say how often seeds were added once results could be seen; empty where none were.
+    """State how often seeds were added once results could be seen; empty if none were.
 
     Parameters
     ----------
@@ -71,12 +71,12 @@ def looks_sentence(manifest: Manifest) -> str:
 
 
 def machine_sentences(manifest: Manifest) -> list[str]:
-    """Say which machines the runs were made on, those alike together, most runs first.
+    """List the kinds of machine that the runs were made on, most runs first.
 
     Parameters
     ----------
     manifest : Manifest
-        Older ones do not say it of their runs.
+        Older ones do not record machines.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def machine_sentences(manifest: Manifest) -> list[str]:
 
 
 def machine_notes(manifest: Manifest) -> list[str]:
-    """Warn where the runs were made on machines that round otherwise; empty where they were not.
+    """Warn of runs made on kinds of machine that round differently; empty if all are of one kind.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def machine_notes(manifest: Manifest) -> list[str]:
     effect = (
         "a model's scores differ between them by rounding"
         if manifest.origin == "external"
-        else "they round otherwise, which grows during pruning until a seed is nearly a new one, "
+        else "they round differently, which grows during pruning until a seed is nearly a new one, "
         "so runs of one seed that were made on different ones share little but its number"
     )
     return [f"the runs were made on {len(kinds)} kinds of machine ({listed}): {effect}"]

@@ -1,18 +1,21 @@
-"""What a sweep found, in plain sentences: both signs, no verdict, each with its question.
+"""Findings of a sweep as sentences: losses and gains alike, each with the question it answers.
 
-Over several runs: PIEs beyond what other seeds would make, and classes for other seeds and other
-images. With one run a variant: the two models compared image by image.
+Over several runs: PIEs beyond those of other seeds, and classes for other seeds and images. With
+one run a variant: the two models compared image by image.
 """
+
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
 from analysis import schema
 from analysis.config import DENSE_ID
+from analysis.p_values import p_text
 from analysis.presentation.class_findings import of_classes, of_long_tail, of_losses
-from analysis.presentation.formatting import percent
-from analysis.presentation.noise_findings import beyond_noise, what_is_added
+from analysis.presentation.formatting import is_missing, many, percent, points
 from analysis.presentation.pair_findings import one_pair
-from analysis.presentation.score_findings import of_scores, ties_of_forgotten
+from analysis.stats.classes import ALPHA
 from analysis.stats.planning import alpha_at_look
 
 CONTROLS = ("random",)
@@ -28,11 +31,11 @@ def findings(
     look: int = 1,
     is_pending: bool = False,
 ) -> list[str]:
-    """Say what was found: PIEs of the focus variant, PIEs beyond seed noise, changed classes.
+    """Summarize the findings: PIEs of the focus variant, PIEs beyond seed noise, changed classes.
 
-    The focus is the most compressed variant whose mean top-1 is within one point of dense, where
-    there is one, else the most compressed one; a control (``random``) never is. Where they
-    differ, the most compressed one is told of too.
+    The focus is the most compressed variant whose mean top-1 is within one point of dense, if
+    there is one, else the most compressed one; never a control (``random``). If the two differ, the
+    most compressed one is described too.
 
     Parameters
     ----------
@@ -41,19 +44,19 @@ def findings(
     classes : DataFrame
         The classes table of any number of variants, the focus among them.
     pairs : DataFrame, optional
-        The pairs table: where the focus is in it, one run a variant, what is said of single models
-        takes the place of what takes populations.
+        The pairs table; if the focus is in it, sentences on single models replace those on
+        populations.
     single : str, optional
-        The variant of the pairs table that is spoken of instead of the focus.
+        A variant of the pairs table to describe instead of the focus.
     look : int
         How often results have been looked at with more seeds, from 1.
     is_pending : bool
-        Whether what holds for other seeds is still to be computed.
+        Whether the inference for other seeds is still to be computed.
 
     Returns
     -------
     list of str
-        Sentences in plain text, percent with one decimal; empty where there is dense alone.
+        Sentences in plain text, percent with one decimal; empty for dense alone.
     """
     compressed = summary[summary[schema.VARIANT_ID] != DENSE_ID]
     dense = summary[summary[schema.VARIANT_ID] == DENSE_ID]
@@ -67,31 +70,31 @@ def findings(
     part = classes[classes[schema.VARIANT_ID] == variant_id]
     n_images = int(part["n_images"].sum())
     scores = of_scores(summary[summary[schema.VARIANT_ID].isin([DENSE_ID, variant_id])])
-    said = [_pies(focus, before, n_images), *scores]
+    sentences = [_pies(focus, before, n_images), *scores]
     if pairs is not None and (pairs[schema.VARIANT_ID] == variant_id).any():
         return [
-            *said,
+            *sentences,
             *one_pair(pairs.set_index(schema.VARIANT_ID, drop=False).loc[variant_id], part),
         ]
     if most is not focus:
-        said.append(_pies(most, before, n_images))
+        sentences.append(_pies(most, before, n_images))
     alpha = alpha_at_look(look)
-    said.append(beyond_noise(compressed, alpha=alpha, is_pending=is_pending))
+    sentences.append(beyond_noise(compressed, alpha=alpha, is_pending=is_pending))
     for row in (focus,) if most is focus else (focus, most):
         name = str(row[schema.VARIANT_ID])
         of_row = classes[classes[schema.VARIANT_ID] == name]
-        said += [
+        sentences += [
             what_is_added(row),
             of_classes(name, of_row, row.get("class_spread_p", float("nan")), alpha=alpha),
             of_losses(name, of_row),
             of_long_tail(row, alpha=alpha),
         ]
-    said.append(_looks(look))
-    return [sentence for sentence in said if sentence]
+    sentences.append(_looks(look))
+    return [sentence for sentence in sentences if sentence]
 
 
 def focus_of(summary: pd.DataFrame) -> pd.Series:
-    """Return the row of the focus variant: what is said of a sweep is said of it first.
+    """Return the row of the focus variant, which findings describe first.
 
     Parameters
     ----------
@@ -105,7 +108,7 @@ def focus_of(summary: pd.DataFrame) -> pd.Series:
 def headline(
     summary: pd.DataFrame, classes: pd.DataFrame, pairs: pd.DataFrame, *, look: int = 1
 ) -> list[str]:
-    """Say the three things one has to know: PIEs of the focus, PIEs beyond seeds, its classes.
+    """Return the three main findings: PIEs of the focus, PIEs beyond seeds, its classes.
 
     Parameters
     ----------
@@ -124,16 +127,16 @@ def headline(
         return [first, *one_pair(row, part)[:2]]
     alpha = alpha_at_look(look)
     spread = focus.get("class_spread_p", float("nan"))
-    found = [
+    sentences = [
         first,
         beyond_noise(summary[~is_dense], alpha=alpha),
         of_classes(name, part, spread, alpha=alpha),
     ]
-    return [sentence for sentence in found if sentence]
+    return [sentence for sentence in sentences if sentence]
 
 
 def _focus(compressed: pd.DataFrame, dense: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """The variant that is spoken of, and the most compressed one."""
+    """Return the rows of the focus variant and of the most compressed one."""
     is_control = compressed[schema.METHOD].isin(CONTROLS)
     candidates = compressed if is_control.all() else compressed[~is_control]
     lost = float(dense["top1_mean"]) - candidates["top1_mean"].astype(float)
@@ -177,3 +180,174 @@ def _looks(look: int) -> str:
         f"Seeds were added after results were seen: this is look {look}, and p and q are compared "
         f"with {alpha_at_look(look):.2g}: all later looks together add at most 2 % of errors."
     )
+
+
+_NAMED = 3
+PENDING = (
+    "Intervals and tests for other seeds are not computed yet, so PIEs beyond seed noise are "
+    "unknown."
+)
+
+
+def beyond_noise(variants: pd.DataFrame, *, alpha: float = ALPHA, is_pending: bool = False) -> str:
+    """Name the variants that make more or fewer PIEs than seeds alone, for other seeds.
+
+    A finding rests on the permutation test over runs, Holm-corrected over the variants; intervals
+    of the excess, over runs and images, are shown beside it.
+
+    Parameters
+    ----------
+    variants : DataFrame
+        Rows of the summary of compressed variants.
+    alpha : float
+        Level that p is compared with.
+    is_pending : bool
+        Whether the tests are still to be computed.
+    """
+    known = variants[variants["pie_excess"].notna()]
+    if known.empty:
+        return (
+            "There are too few runs for a noise floor, so changes by compression cannot be "
+            "separated from those that another seed would make."
+        )
+    if is_pending:
+        return PENDING
+    floor = percent(known["noise_floor_share"].iloc[0])
+    start = f"Between halves of the dense runs, seeds alone make {floor} of the images PIEs"
+    p_more, p_fewer = (known[name].astype(float) for name in ("seed_p_holm", "seed_p_fewer_holm"))
+    more, fewer = p_more <= alpha, p_fewer <= alpha
+    # Show the p of the side on which a variant lies.
+    p = p_more.where(more | ~fewer & (known["pie_excess"].astype(float) >= 0), p_fewer)
+    over = known["pie_excess_low"].astype(float) > 0
+    under = known["pie_excess_high"].astype(float) < 0
+    clauses = [
+        f"{words}{_with_excess(known[which], p)}"
+        for words, which in (
+            ("more than that, like for like, for other seeds: ", more),
+            ("fewer, for other seeds: ", fewer & ~more),
+            (
+                "outside it by the interval, but not by the test over seeds: ",
+                (over | under) & ~more & ~fewer,
+            ),
+        )
+        if which.any()
+    ]
+    n_same = int((~more & ~fewer & ~over & ~under).sum())
+    if not clauses:
+        clauses = [f"none of {many(len(known), 'variant')} differs from that significantly"]
+    elif n_same:
+        others = "one other variant does" if n_same == 1 else f"{n_same} other variants do"
+        clauses.append(f"{others} not differ from it significantly")
+    corrected = " (permutation test over runs, Holm over the variants of the sweep)"
+    return f"{start}; {'; '.join(clauses)}{corrected}.{_reach(known, alpha)}"
+
+
+def _with_excess(rows: pd.DataFrame, p: pd.Series) -> str:
+    size = rows["pie_excess"].astype(float).abs()
+    largest = rows.reindex(size.sort_values(ascending=False, kind="stable").index)
+    named = [
+        f"{row[schema.VARIANT_ID]} ({percent(row['pie_share_half'])} between halves, "
+        f"{points(row['pie_excess'])} points{_interval(row)}{_p(p[at])})"
+        for at, row in largest.head(_NAMED).iterrows()
+    ]
+    rest = len(rows) - len(named)
+    return ", ".join(named) + (f" and {rest} more" if rest else "")
+
+
+def _interval(row: pd.Series) -> str:
+    low, high = row["pie_excess_low"], row["pie_excess_high"]
+    return "" if is_missing(low) else f" [{points(low)}, {points(high)}]"
+
+
+def _p(p: float) -> str:
+    return "" if is_missing(float(p)) else f", {p_text(float(p))}"
+
+
+def _reach(known: pd.DataFrame, alpha: float) -> str:
+    """Warn of variants whose runs are too few for the test to become significant."""
+    smallest = known["seed_smallest_p"].astype(float)
+    is_mute = smallest.isna() | (smallest * len(known) > alpha)
+    if not is_mute.any():
+        return ""
+    which = "" if is_mute.all() else f" of {', '.join(known.loc[is_mute, schema.VARIANT_ID])}"
+    return (
+        f" The runs{which} are too few for the test over runs to reach {alpha:.2g} over "
+        f"{many(len(known), 'variant')}, whatever it finds."
+    )
+
+
+def what_is_added(row: pd.Series) -> str:
+    """Describe how hard the images are that compression adds to the PIEs of seeds, if known.
+
+    Parameters
+    ----------
+    row : Series
+        The variant's row of the summary.
+    """
+    added, others, seeds = (
+        row.get(name)
+        for name in ("dense_top1_on_added", "dense_top1_on_non_pies", "dense_top1_on_aa_pies")
+    )
+    if is_missing(added) or is_missing(others):
+        return ""
+    hard = "harder" if float(added) < float(others) else "easier"
+    beside = "" if is_missing(seeds) else f"; on PIEs that seeds alone make it is {percent(seeds)}"
+    return (
+        f"The images that {row[schema.VARIANT_ID]} adds to those of seeds are {hard} for dense "
+        f"than non-PIEs: its accuracy is {percent(added)} on them and {percent(others)} on "
+        f"non-PIEs{beside}."
+    )
+
+
+_SCORE_PROBLEMS = (
+    (
+        "n_score_tied",
+        "Several classes share the top score of",
+        "the first of them is taken as the prediction, so that a forgotten image may be a tie that "
+        "holds the truth",
+    ),
+    ("n_no_answer", "The scores are not finite of", "that is no answer, and counts as wrong"),
+)
+
+
+def ties_of_forgotten(row: Mapping[Any, Any] | pd.Series) -> str:
+    """Count, in brackets, the forgotten images whose true class shares the top score.
+
+    Parameters
+    ----------
+    row : mapping
+        A row of the summary; with several runs its ``n_forgotten_tied`` is null, the text empty.
+    """
+    n = row.get("n_forgotten_tied")
+    if is_missing(n) or not n:
+        return ""
+    ties = "a tie that holds" if n == 1 else "ties that hold"
+    return f" ({int(n):,} of them {ties} the truth)"
+
+
+def of_scores(variants: pd.DataFrame) -> list[str]:
+    """Count the predictions that rest on a tied top score, and those without an answer.
+
+    Parameters
+    ----------
+    variants : DataFrame
+        Rows of the summary, dense too.
+
+    Returns
+    -------
+    list of str
+        A sentence in plain text for each of the two that occurs.
+    """
+    rows = variants.to_dict("records")
+    sentences = []
+    for column, what, about in _SCORE_PROBLEMS:
+        named = [
+            f"{many(int(row[column]), 'image' if row['n_runs'] == 1 else 'prediction')} at "
+            f"{row[schema.VARIANT_ID]}"
+            for row in rows
+            if not is_missing(row.get(column)) and row[column]
+        ]
+        rest = f" and at {len(named) - _NAMED} more variants" if len(named) > _NAMED else ""
+        if named:
+            sentences.append(f"{what} {', '.join(named[:_NAMED])}{rest}: {about}.")
+    return sentences

@@ -1,4 +1,4 @@
-"""What the words of the field mean, in one sentence each: for every page that uses them."""
+"""Glossary: the words of the field, explained in one sentence each."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ TERMS: Final = {
     "Modal label": "The class that most models of a variant, one a seed, predict for an image.",
     "Dense": "The uncompressed models, which every variant is compared with.",
     "Variant": "The models compressed in one way: a method, and a level where it takes one.",
-    "Tie": "Two classes get equally many votes for an image; the tie rule says which of them is "
+    "Tie": "Two classes get equally many votes for an image; the tie rule decides which of them is "
     "the modal label.",
     "Noise floor": "The share of PIEs between two random halves of the dense runs: what other "
     "seeds change without any compression.",
@@ -29,7 +29,7 @@ TERMS: Final = {
 
 
 def explained(*terms: str) -> str:
-    """Explain words in a paragraph each, as Markdown for a help tooltip.
+    """Return the definitions of terms, a paragraph each, as Markdown for a help tooltip.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What is said of culprit layers: which to put back to float, what it gives, what it costs."""
+"""Findings on culprit layers: which to put back to float, images restored, bytes added."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ _LONGEST = 60
 
 
 def chosen_set(table: pd.DataFrame) -> pd.Series:
-    """Return the row to go by: the set that gave back most on the ranking half, the smallest first.
+    """Return the recommended row: the smallest set that restored most on the ranking half.
 
     Sets are the first layer of the ranking, the first two, and so on.
 
@@ -28,16 +28,16 @@ def chosen_set(table: pd.DataFrame) -> pd.Series:
 
 
 def names_in(cell: Any) -> list[str]:
-    """Read a cell of names, a list in JSON; empty where it is none."""
+    """Read a cell of names, a list in JSON; empty if it is not one."""
     try:
-        found = json.loads(cell)
+        names = json.loads(cell)
     except (TypeError, ValueError, RecursionError):
         return []
-    return [f"{one}" for one in found] if isinstance(found, list) else []
+    return [f"{name}" for name in names] if isinstance(names, list) else []
 
 
 def layers_sentence(table: pd.DataFrame) -> str:
-    """Say what the first layer of the ranking, and the set to go by, give back.
+    """Count the images that the first layer of the ranking and the recommended set restore.
 
     Parameters
     ----------
@@ -45,16 +45,16 @@ def layers_sentence(table: pd.DataFrame) -> str:
         The layers table of one variant.
     """
     first, best = table.iloc[0], chosen_set(table)
-    said = (
+    sentence = (
         f"{one_line(first['variant_id'])}, seed {int(first['seed'])}: "
-        f"{_given_back(first)}, on the half of the images that did not rank the layers"
+        f"{_restored(first)}, on the half of the images that did not rank the layers"
     )
     if best["k"] > 1:
-        said += f"; {_given_back(best)}"
-    return f"{said}. The intervals are over other images, of these models as they are."
+        sentence += f"; {_restored(best)}"
+    return f"{sentence}. The intervals are over other images, for these models."
 
 
-def _given_back(row: Any) -> str:
+def _restored(row: Any) -> str:
     name = shortened(row["layer"], 200)
     what = f"layers {name} in float give" if row["k"] > 1 else f"layer {name} in float gives"
     n = f"{int(row['n_restored'])} of {int(row['n_forgotten'])}"
@@ -70,7 +70,7 @@ def _interval(row: Any) -> str:
 
 
 def layers_text(table: pd.DataFrame) -> str:
-    """Write the table of one variant as Markdown: the first layers of the ranking, then the sets.
+    """Format the table of one variant as Markdown: the first layers of the ranking, then sets.
 
     Parameters
     ----------

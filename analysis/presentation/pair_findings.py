@@ -1,4 +1,4 @@
-"""What is said of single models (K = 1), and of how runs belong together."""
+"""Findings on pairs of single models (K = 1), and descriptions of how runs are paired."""
 
 import math
 
@@ -14,13 +14,13 @@ from analysis.stats.classes import ALPHA
 from analysis.store.manifest import Manifest
 
 MORE_RUNS = (
-    "What belongs to these two models and what other seeds would do too cannot be told apart: a "
+    "Effects of these two models cannot be separated from those of compression with other seeds: a "
     "noise floor takes two dense runs, tests of classes two runs a variant; ten make both sharp."
 )
 
 
 def one_pair(pair: pd.Series, classes: pd.DataFrame) -> list[str]:
-    """Say how accuracy changed, which classes did, what is shown of all, and what more runs give.
+    """Describe the change of accuracy and of classes, bounds of all losses, and the need for runs.
 
     Parameters
     ----------
@@ -30,30 +30,29 @@ def one_pair(pair: pd.Series, classes: pd.DataFrame) -> list[str]:
         Its rows of the classes table.
     """
     variant_id = str(pair[schema.VARIANT_ID])
-    said = [
+    sentences = [
         _accuracy(pair),
         _flipped_classes(classes),
         of_classes(variant_id, classes, math.nan, has_seeds=False),
         of_losses(variant_id, classes, has_seeds=False),
         MORE_RUNS,
     ]
-    return [sentence for sentence in said if sentence]
+    return [sentence for sentence in sentences if sentence]
 
 
 def pairing(manifest: Manifest) -> str:
-    """Say how the runs of dense and of the variants belong together, single models image by image.
+    """Describe how the runs of dense and of the variants are paired.
 
-    Of single models nothing rests on whether their seeds are paired: they are the one pair there
-    is.
+    Single models are compared image by image, whether or not their seeds are paired.
     """
     done = {one.variant_id: manifest.done_seeds(one.variant_id) for one in manifest.variants}
     n_dense = len(done.pop(DENSE_ID, ()))
     n_of = {len(seeds) for seeds in done.values() if seeds}
     if n_dense != 1 or n_of != {1}:
         return manifest.pairing
-    made = [one.variant_id for one in manifest.variants if one.paired and one.variant_id in done]
+    paired = [one.variant_id for one in manifest.variants if one.paired and one.variant_id in done]
     return "one run a variant: each model is compared with the dense one image by image" + (
-        f"; made from the dense one: {', '.join(made)}" if made else ""
+        f"; made from the dense one: {', '.join(paired)}" if paired else ""
     )
 
 
@@ -96,7 +95,7 @@ def _flipped_classes(classes: pd.DataFrame) -> str:
 
 
 def pairs_under_shifts(table: pd.DataFrame) -> str:
-    """Say under how many shifts single models are right on fewer or on more images than dense.
+    """Count the shifts under which single models are right on fewer or more images than dense.
 
     Parameters
     ----------
@@ -128,12 +127,11 @@ def pairs_under_shifts(table: pd.DataFrame) -> str:
 
 
 def pairing_hints(results: SweepResults) -> list[str]:
-    """Name the variants whose runs look made from the dense runs of their seeds, and the way out.
+    """Warn of variants whose runs look made from the dense runs of their seeds.
 
-    Taken as independent, such runs are given more seed noise than they have: fewer PIEs than the
-    noise floor, wider intervals.
+    If taken as independent, they seem to have fewer PIEs than the noise floor and wide intervals.
     """
-    way = (
+    remedy = (
         "import its files again with --paired --overwrite"
         if results.manifest.origin == "imported"
         else "run the models again with --paired, under another --name"
@@ -141,7 +139,7 @@ def pairing_hints(results: SweepResults) -> list[str]:
     return [
         f"{variant_id} differs from the dense run of its seed on at most {percent(tie.equal)} of "
         f"the images, from those of other seeds on at least {percent(tie.different)}: its runs "
-        f"look made from them, and are taken as independent; {way}"
+        f"look made from them, and are taken as independent; {remedy}"
         for variant_id, tie in results.seed_ties().items()
         if tie.is_likely
     ]

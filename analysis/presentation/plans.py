@@ -1,4 +1,4 @@
-"""What is said of seeds and images: what those that are there tell, and what a difference takes."""
+"""Planning in words: differences that runs and images detect, and what a difference takes."""
 
 from typing import Any
 
@@ -7,16 +7,16 @@ import pandas as pd
 from analysis import schema
 from analysis.presentation.formatting import is_missing, one_line
 
-_HEADER = ("class", "images", "seeds tell", "images tell", "seeds needed", "images needed")
+_HEADER = ("class", "images", "seeds detect", "images detect", "seeds needed", "images needed")
 
 
 def plan_sentence(row: dict[str, Any]) -> str:
-    """Say what one row of the plan table says.
+    """Describe one row of the plan table in a sentence.
 
     Parameters
     ----------
     row : dict
-        A row of the plan table; its class is null where it is of all images.
+        A row of the plan table; its class is null for all images.
     """
     what = (
         "top-1 of all images"
@@ -28,26 +28,26 @@ def plan_sentence(row: dict[str, Any]) -> str:
             f"{row[schema.VARIANT_ID]}, {what}: it takes two runs a variant, or some that differ."
         )
     d, floor = 100 * row["difference"], 100 * row["image_floor"]
-    said = (
-        f"{row[schema.VARIANT_ID]}, {what}: {int(row['n_runs'])} seeds tell "
+    sentence = (
+        f"{row[schema.VARIANT_ID]}, {what}: {int(row['n_runs'])} seeds detect "
         f"{100 * row['detectable']:.1f} points (80 % power at 0.05); {d:.3g} points take "
         f"{seeds_text(row['seeds_needed'])}"
     )
     if row["image_floor"] > row["difference"]:
         return (
-            f"{said}, but no number of seeds tells less than {floor:.1f} points on "
+            f"{sentence}, but no number of seeds detects less than {floor:.1f} points on "
             f"{int(row['n_images']):,} images: it takes about {int(row['images_needed']):,}."
         )
-    return f"{said}."
+    return f"{sentence}."
 
 
 def seeds_text(seeds: float) -> str:
-    """Write a number of seeds."""
+    """Format a number of seeds."""
     return "more than 100,000 seeds" if seeds == float("inf") else f"{int(seeds):,} seeds"
 
 
 def plan_text(plan: pd.DataFrame) -> str:
-    """Write the plan of one variant as Markdown.
+    """Format the plan of one variant as Markdown.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def plan_text(plan: pd.DataFrame) -> str:
 
 
 def _cell(name: object) -> str:
-    """Write a name into a cell of a table."""
+    """Format a name for a cell of a Markdown table."""
     return one_line(name).replace("|", "\\|")
 
 

@@ -1,6 +1,6 @@
 """The sections of a report."""
 
-# By their names on the command line, in the order of the page, which begins with the verdict.
+# Titles by their names on the command line, in the order of the page, after the verdict.
 SECTIONS = {
     "found": "What was found",
     "variants": "Variants",

@@ -1,4 +1,4 @@
-"""Tables written for reading: the summary, variants, and single models beside dense."""
+"""Tables formatted for reading: the summary, variants, and single models beside dense."""
 
 from typing import Any
 
@@ -12,11 +12,9 @@ from analysis.presentation.glossary import TERMS
 from analysis.presentation.pair_findings import MORE_RUNS
 from analysis.store.manifest import Manifest
 
-_NOTHING = "–"
-
 
 def summary_text(summary: pd.DataFrame) -> str:
-    """Write the summary as Markdown; shares in percent, the excess with its 95 % interval."""
+    """Format the summary as Markdown; shares in percent, the excess with its 95 % interval."""
     header = (
         "variant", "runs", "top-1 %", "PIEs (% of images)", "tied", "floor %", "halves %",
         "excess, points [95 %]", "p, seeds", "impacted p / q", "dense on PIEs %", "on A/A PIEs %",
@@ -31,7 +29,7 @@ _COUNTS = ("n_forgotten", "n_forgotten_tied", "n_recovered", "n_changed")
 
 
 def pairs_text(pairs: pd.DataFrame, summary: pd.DataFrame) -> str:
-    """Write variants of one run each as Markdown, and what more runs would give; empty without."""
+    """Format variants of one run each as Markdown, with a note on more runs; empty without any."""
     if pairs.empty:
         return ""
     header = (
@@ -47,10 +45,10 @@ def pairs_text(pairs: pd.DataFrame, summary: pd.DataFrame) -> str:
         rows.append(
             (
                 row["variant_id"],
-                *(_whole(of[name]) for name in _COUNTS),
+                *(count(of[name]) for name in _COUNTS),
                 f"{100 * row['top1_delta']:+.2f} [{100 * low:+.2f}, {100 * high:+.2f}]",
                 f"{row['mcnemar_p']:.2g}",
-                _NOTHING if pd.isna(kl) else f"{kl:.3g}",
+                NOTHING if pd.isna(kl) else f"{kl:.3g}",
             )
         )
     return f"{_markdown(rows)}\n\n{MORE_RUNS}"
@@ -66,12 +64,12 @@ def _cells(row: dict[Any, Any]) -> tuple[str, ...]:
         str(row["n_runs"]),
         _joined(" ± ", _percent(row["top1_mean"], 2), _percent(row["top1_std"], 2)),
         _with_share(row["n_pies"], row["pie_share"]),
-        _whole(row["n_tied"]),
+        count(row["n_tied"]),
         _percent(row["noise_floor_share"], 2),
         _percent(row["pie_share_half"], 2),
         _excess_cell(row),
         _p(row),
-        _joined(" / ", _whole(row["n_impacted_p"]), _whole(row["n_impacted_q"])),
+        _joined(" / ", count(row["n_impacted_p"]), count(row["n_impacted_q"])),
         _percent(row["dense_top1_on_pies"]),
         _percent(row["dense_top1_on_aa_pies"]),
         _percent(row["dense_top1_on_non_pies"]),
@@ -79,24 +77,20 @@ def _cells(row: dict[Any, Any]) -> tuple[str, ...]:
 
 
 def _percent(value: Any, digits: int = 1) -> str:
-    return _NOTHING if pd.isna(value) else f"{100 * value:.{digits}f}"
+    return NOTHING if pd.isna(value) else f"{100 * value:.{digits}f}"
 
 
-def _whole(value: Any) -> str:
-    return _NOTHING if pd.isna(value) else f"{int(value):,}"
-
-
-def _with_share(count: Any, share: Any) -> str:
-    return _NOTHING if pd.isna(count) else f"{int(count):,} ({100 * share:.2f})"
+def _with_share(n: Any, share: Any) -> str:
+    return NOTHING if pd.isna(n) else f"{int(n):,} ({100 * share:.2f})"
 
 
 def _joined(between: str, first: str, second: str) -> str:
-    return first if second == _NOTHING else f"{first}{between}{second}"
+    return first if second == NOTHING else f"{first}{between}{second}"
 
 
 def _excess_cell(row: dict[Any, Any]) -> str:
     if pd.isna(row["pie_excess"]):
-        return _NOTHING
+        return NOTHING
     low, high = row["pie_excess_low"], row["pie_excess_high"]
     interval = "" if pd.isna(low) else f" [{100 * low:+.2f}, {100 * high:+.2f}]"
     return f"{100 * row['pie_excess']:+.2f}{interval}"
@@ -104,9 +98,8 @@ def _excess_cell(row: dict[Any, Any]) -> str:
 
 PAIR_HELP = {
     "Top-1, points": "Change of top-1 accuracy against dense, in percentage points.",
-    "95 % interval": "Of that change, over images, with these two models as they are (Bonett and "
-    "Price 2012).",
-    "McNemar's p": "Exact test over the images that flip; of each model by itself.",
+    "95 % interval": "Of that change, over images, with these two models (Bonett and Price 2012).",
+    "McNemar's p": "Exact test over the images that flip, for each model on its own.",
     "To wrong": "Images that dense is right on and the model is not.",
     "To right": "Images that the model is right on and dense is not.",
     "KL, nats": "Mean KL divergence of the model's outputs from those of dense.",
@@ -114,7 +107,7 @@ PAIR_HELP = {
 
 
 def pair_table(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Write the pairs table for reading: one row a variant, text in every cell.
+    """Format the pairs table for reading: one row a variant, text in every cell.
 
     Parameters
     ----------
@@ -138,7 +131,7 @@ def _pair_row(row: dict[Any, Any]) -> dict[str, str]:
 
 
 VARIANT_HELP = {
-    "Runs": "Finished runs of those asked, one a seed.",
+    "Runs": "Finished runs of those planned, one a seed.",
     "Top-1": "Accuracy; of several runs their mean and standard deviation.",
     "PIEs": f"{TERMS['PIE']} Of one run its prediction counts. Share of all images.",
     "Noise floor": TERMS["Noise floor"],
@@ -165,27 +158,27 @@ _OF_SCORES = {
 
 
 def variant_table(summary: pd.DataFrame, manifest: Manifest) -> pd.DataFrame:
-    """Write the summary for reading: one row a variant, text in every cell.
+    """Format the summary for reading: one row a variant, text in every cell.
 
     Parameters
     ----------
     summary
         The summary table.
     manifest
-        Says how many runs were asked.
+        Has the number of planned runs.
     """
     table = pd.DataFrame([_variant_row(row, manifest) for row in summary.to_dict("records")])
-    # Of scores alone where there is something to say.
-    has_none = [name for name in _OF_SCORES if table[name].isin([NOTHING, "0"]).all()]
-    return table.drop(columns=has_none)
+    # Columns on scores only if they have something to show.
+    unused = [name for name in _OF_SCORES if table[name].isin([NOTHING, "0"]).all()]
+    return table.drop(columns=unused)
 
 
 def _variant_row(row: dict[str, Any], manifest: Manifest) -> dict[str, str]:
-    n_runs, asked = int(row["n_runs"]), len(manifest.seeds)
+    n_runs, n_planned = int(row["n_runs"]), len(manifest.seeds)
     spread = "" if is_missing(row["top1_std"]) else f" ± {100 * row['top1_std']:.2f}"
     return {
         "Variant": row[schema.VARIANT_ID],
-        "Runs": str(n_runs) if n_runs >= asked else f"{n_runs} of {asked}",
+        "Runs": str(n_runs) if n_runs >= n_planned else f"{n_runs} of {n_planned}",
         "Top-1": f"{100 * row['top1_mean']:.2f}{spread} %",
         "Top-5": percent(row["top5_mean"], 2),
         "PIEs": _pies(row),

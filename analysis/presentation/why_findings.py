@@ -1,10 +1,14 @@
-"""What is said of scores, slices, the forecast and the cascade: one sentence, with its question."""
+"""Findings on scores, slices, the forecast and the cascade, in a sentence each."""
 
 import numpy as np
 import pandas as pd
 
+from analysis.errors import LetheError
 from analysis.p_values import short_p
 from analysis.presentation.formatting import count, one_line, percent, shortened
+from analysis.presentation.layer_findings import layers_sentence
+from analysis.presentation.why_missing import no_cascade, no_forecast, no_scores, no_slices
+from analysis.results import SweepResults
 from analysis.stats.forecast import Skill
 from analysis.stats.image_scores import SCORES
 
@@ -14,7 +18,7 @@ _WORDS = {one.name: one.word for one in SCORES}
 
 
 def scores_sentence(table: pd.DataFrame) -> str:
-    """State the paper's claim for one variant, either way.
+    """State whether the paper's claim holds for one variant: PIEs are atypical or mislabelled.
 
     Parameters
     ----------
@@ -35,8 +39,8 @@ def scores_sentence(table: pd.DataFrame) -> str:
         words = _listed([_WORDS[name] for name in claimed])
         beyond = f" ({words} included)" if words else ""
         return (
-            "PIEs are hard images, and so are those that seeds alone make. No score tells what "
-            f"compression adds from seed noise here{beyond}: {question}."
+            "PIEs are hard images, and so are those that seeds alone make. No score separates "
+            f"what compression adds from seed noise here{beyond}: {question}."
         )
     parts = [
         f"{'more' if row['auc_difference'] > 0 else 'less'} {_WORDS[name]} "
@@ -45,36 +49,36 @@ def scores_sentence(table: pd.DataFrame) -> str:
         for name, row in significant.iterrows()
     ]
     silent = [_WORDS[name] for name in claimed if name not in significant.index]
-    rest = f" Not told from seed noise: {_listed(silent)}." if silent else ""
+    rest = f" Not separated from seed noise: {_listed(silent)}." if silent else ""
     return f"Beside the PIEs that seeds alone make, PIEs are {_listed(parts)}: {question}.{rest}"
 
 
-def forecast_sentence(event: str, found: Skill) -> str:
-    """Say how well dense doubt ranks the images that a variant changes.
+def forecast_sentence(event: str, skill: Skill) -> str:
+    """State how well dense doubt ranks the images that a variant changes.
 
     Parameters
     ----------
     event : str
         ``flips`` or ``PIEs``.
-    found : Skill
+    skill : Skill
     """
-    if np.isnan(found.auroc):
-        return f"How well doubt ranks {event} cannot be said: no image is one, or all are."
+    if np.isnan(skill.auroc):
+        return f"The skill of doubt at ranking {event} is undefined: no image is one, or all are."
     circular = (
-        " Seeds alone make PIEs of doubtful images too: the scores say what compression adds."
+        " Seeds alone make PIEs of doubtful images too: the scores show what compression adds."
         if event == "PIEs"
         else ""
     )
     return (
-        f"Doubt of the dense runs ranks the {event} with AUROC {found.auroc:.3f} "
-        f"[{found.auroc_low:.3f}, {found.auroc_high:.3f}] and average precision {found.ap:.3f} "
-        f"[{found.ap_low:.3f}, {found.ap_high:.3f}] (by chance {found.base_rate:.3f}); intervals "
+        f"Doubt of the dense runs ranks the {event} with AUROC {skill.auroc:.3f} "
+        f"[{skill.auroc_low:.3f}, {skill.auroc_high:.3f}] and average precision {skill.ap:.3f} "
+        f"[{skill.ap_low:.3f}, {skill.ap_high:.3f}] (by chance {skill.base_rate:.3f}); intervals "
         f"over other images, with these runs.{circular}"
     )
 
 
 def cascade_sentence(table: pd.DataFrame, share: float = 0.1) -> str:
-    """Say what is left of the forgotten images where a share of the answers is sent to dense.
+    """State the share of forgotten images that remain if a share of the answers is sent to dense.
 
     Parameters
     ----------
@@ -85,7 +89,7 @@ def cascade_sentence(table: pd.DataFrame, share: float = 0.1) -> str:
     """
     row = table[table["share_sent"] == share].iloc[0]
     if np.isnan(row["forgotten_left"]):
-        return "There is nothing to get back: no image of the test half is forgotten."
+        return "There is nothing to regain: no image of the test half is forgotten."
     drawn = "runs and images" if row["n_runs"] > 1 else "images, with these two models"
     control = (
         f" Sent to another compressed run, {percent(row['control_forgotten_left'])} are left."
@@ -101,7 +105,7 @@ def cascade_sentence(table: pd.DataFrame, share: float = 0.1) -> str:
 
 
 def slices_sentence(table: pd.DataFrame) -> str:
-    """Say how many groups of images stand out, and which most.
+    """Count the groups of images that stand out, and describe the first.
 
     Parameters
     ----------
@@ -128,3 +132,28 @@ def slices_sentence(table: pd.DataFrame) -> str:
 
 def _listed(words: list[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def why_and_what_now(results: SweepResults, variant_id: str) -> list[str]:
+    """Return the findings on slices, scores, forecast, cascade and layers, a sentence each.
+
+    Parameters
+    ----------
+    results : SweepResults
+    variant_id : str
+        The compressed variant.
+    """
+    sentences = [
+        no_slices(results, variant_id) or slices_sentence(results.slices(variant_id)),
+        no_scores(results) or scores_sentence(results.scores(variant_id)),
+        no_forecast(results)
+        or forecast_sentence(
+            results.forecast_event(variant_id), results.forecast_skill(variant_id)
+        ),
+        no_cascade(results, variant_id) or cascade_sentence(results.cascade(variant_id)),
+    ]
+    try:
+        layers = results.layers(variant_id)
+    except LetheError as problem:
+        return [*sentences, str(problem)]
+    return [*sentences, layers_sentence(layers)] if len(layers) else sentences

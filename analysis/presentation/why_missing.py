@@ -1,4 +1,4 @@
-"""What is missing where reasons and remedies cannot be had, and what would give it."""
+"""Reasons why slices, scores, forecast, cascade or layers are missing, and how to get them."""
 
 from analysis.config import DENSE_ID
 from analysis.results import SweepResults
@@ -8,16 +8,16 @@ _SCORE_RUNS, _HALVES_RUNS, _TO_HALVE = 6, 3, 2
 
 
 def more_runs(manifest: Manifest, seeds: int) -> str:
-    """Say how a sweep comes to so many seeds."""
+    """Describe how to get a sweep with so many seeds."""
     if manifest.origin == "imported":
-        return f"'import' with the predictions of {seeds} seeds brings them"
+        return f"'import' with the predictions of {seeds} seeds adds them"
     if manifest.origin == "external":
-        return f"models of {seeds} seeds, VARIANT@SEED=MODEL, give them"
-    return f"the same sweep with --seeds {seeds} makes them"
+        return f"models of {seeds} seeds, VARIANT@SEED=MODEL, add them"
+    return f"the same sweep with --seeds {seeds} adds them"
 
 
 def no_slices(results: SweepResults, variant_id: str) -> str:
-    """Say why slices of a variant cannot be tested; empty where they can be."""
+    """Explain why slices of a variant cannot be tested; empty if they can."""
     if results.can_test_slices(variant_id):
         return ""
     manifest = results.manifest
@@ -30,7 +30,7 @@ def no_slices(results: SweepResults, variant_id: str) -> str:
 
 
 def no_scores(results: SweepResults) -> str:
-    """Say why scores of images cannot be tested; empty where dense has the runs."""
+    """Explain why scores of images cannot be tested; empty if dense has the runs."""
     n = len(results.manifest.done_seeds(DENSE_ID))
     if n >= _SCORE_RUNS:
         return ""
@@ -42,7 +42,7 @@ def no_scores(results: SweepResults) -> str:
 
 
 def no_forecast(results: SweepResults) -> str:
-    """Say why images cannot be ranked by doubt; empty where they can be."""
+    """Explain why images cannot be ranked by doubt; empty if they can."""
     if results.has_doubt:
         return ""
     return (
@@ -52,7 +52,7 @@ def no_forecast(results: SweepResults) -> str:
 
 
 def no_cascade(results: SweepResults, variant_id: str) -> str:
-    """Say why a variant has no cascade; empty where it has one."""
+    """Explain why a variant has no cascade; empty if it has one."""
     manifest = results.manifest
     if not results.cascade(variant_id).empty:
         return ""
@@ -63,13 +63,13 @@ def no_cascade(results: SweepResults, variant_id: str) -> str:
             f"{more_runs(manifest, len(manifest.seeds))}."
         )
     return (
-        "There is no cascade: the variant's runs give labels alone, and nothing says which answers "
-        f"are unsure; {_confidences(manifest)}."
+        "There is no cascade: the variant's runs give labels alone, so uncertain answers are "
+        f"unknown; {_confidences(manifest)}."
     )
 
 
 def no_layers(results: SweepResults, variant_id: str) -> str:
-    """Say why no layer of a variant can be put back; empty where one may be."""
+    """Explain why no layer of a variant can be put back to float; empty if one can."""
     manifest = results.manifest
     record = manifest.variant(variant_id)
     if manifest.origin == "imported":
@@ -95,5 +95,5 @@ def no_layers(results: SweepResults, variant_id: str) -> str:
 
 def _confidences(manifest: Manifest) -> str:
     if manifest.origin == "imported":
-        return "'import' of a table with the column confidence, or of scores, brings them"
+        return "'import' of a table with the column confidence, or of scores, adds them"
     return "models that give scores have them ('sweep --scores auto')"

@@ -1,7 +1,7 @@
-"""The report of a sweep: one HTML page that opens offline, every figure as files, every table.
+"""The report of a sweep: one HTML page that opens offline, with all figures and tables as files.
 
-``scope`` says what is reported, ``figures`` lists every figure, ``pictures`` writes them,
-``tables`` writes the tables, ``gallery`` the images, ``page`` renders the page and ``build`` puts
+``scope`` selects variants, ``contents`` sections; ``figures`` lists the figures, ``pictures`` and
+``tables`` write files, ``gallery`` selects images, ``page`` renders the page and ``build`` puts
 all in place, whole or not at all.
 """
 

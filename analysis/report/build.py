@@ -1,4 +1,4 @@
-"""Write a report: figures, tables and the page, built aside and put in place as a whole."""
+"""Writing a report: figures, tables and the page, built aside and put in place as a whole."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from analysis.figures.preset import SCREEN, FigurePreset
 from analysis.filesystem import folders
 from analysis.filesystem.atomic import exists, is_dir
 from analysis.presentation.sections import SECTIONS
-from analysis.report.asked import Asked
+from analysis.report.contents import Contents
 from analysis.report.figures import Drawing, drawings
 from analysis.report.page import render
 from analysis.report.pictures import draw
@@ -19,24 +19,24 @@ from analysis.report.tables import write_tables
 from analysis.results import SweepResults
 
 PAGE = "index.html"
-# What a report puts into its folder; the page last, so that it never names what is not there.
+# Everything a report puts into its folder; the page last, so that it never links to missing files.
 ITEMS = ("figures", "tables", ".lethe-report", PAGE)
 _MARK = ".lethe-report"
 
 
 @contextmanager
 def filled(out: Path, *, overwrite: bool) -> Iterator[Path]:
-    """Give a folder to write a report into; what was written takes its place at the end.
+    """Yield a temporary folder to write a report into, and move its content to ``out`` at the end.
 
-    Of a folder that a report made, or that may be overwritten, the report's own files are replaced
-    and others stay.
+    In the folder of an earlier report, or with ``overwrite``, only the report's own files are
+    replaced.
 
     Raises
     ------
     UserError
-        The place is a file, or a folder with other content.
+        ``out`` is a file, or a folder with other content.
     RunError
-        The disk refused it; what was there is as it was.
+        The disk refused it; earlier content is unchanged.
     """
     _check(out, overwrite=overwrite)
     with folders.filled(out, own=ITEMS, last=PAGE) as aside:
@@ -48,25 +48,25 @@ def _check(out: Path, *, overwrite: bool) -> None:
     if exists(out) and not is_dir(out):
         raise UserError(f"--out {out} is a file; name a folder")
     if not out.name:
-        raise UserError(f"--out {out}: name a folder, not where it lies")
+        raise UserError(f"--out {out}: name the folder itself")
     if not is_dir(out.absolute().parent):
         raise UserError(f"--out {out}: the folder {out.parent} does not exist; make it first")
     if is_dir(out) and not overwrite:
-        there = sorted(path.name for path in out.iterdir())
-        if there and _MARK not in there:
+        present = sorted(path.name for path in out.iterdir())
+        if present and _MARK not in present:
             raise UserError(
-                f"--out {out} holds other files ({there[0]}, …); name an empty folder, or add "
+                f"--out {out} holds other files ({present[0]}, …); name an empty folder, or add "
                 "--overwrite to put the report among them"
             )
 
 
 Progress = Callable[[str, int, int], None]
-_EVERYTHING = Asked()
+_EVERYTHING = Contents()
 
 
 @dataclass(frozen=True)
 class Written:
-    """What was written: the page, its size, how many figures and tables, and what is missing."""
+    """A written report: its page and size, numbers of figures and tables, notes on omissions."""
 
     page: Path
     n_bytes: int
@@ -88,7 +88,7 @@ def write_report(
     overwrite: bool = False,
     progress: Progress = _silent,
     preset: FigurePreset = SCREEN,
-    asked: Asked = _EVERYTHING,
+    contents: Contents = _EVERYTHING,
 ) -> Written:
     """Write the report of a sweep into a folder, whole or not at all.
 
@@ -101,26 +101,26 @@ def write_report(
     title : str, optional
         Heading of the page; the sweep's name by default.
     variant_ids : list of str, optional
-        Report these variants alone.
+        Report only these variants.
     overwrite : bool
-        Whether the folder may hold other files; they stay.
+        Whether the folder may hold other files, which stay.
     preset : FigurePreset
-        How its figures are set.
-    asked : Asked
-        Its sections, a budget to hold the sweep against, and whether people are named.
+        Size and fonts of its figures.
+    contents : Contents
+        Its sections, a budget to check the sweep against, and whether people are named.
 
     Raises
     ------
     UserError
-        The folder cannot be used, a variant is not there, or there is nothing to report yet.
+        The folder cannot be used, a variant does not exist, or there is nothing to report yet.
     """
     scope = scope_of(results, variant_ids)
     with filled(out, overwrite=overwrite) as folder:
-        tables = write_tables(scope, folder / "tables", progress, has_details=asked.has_details)
-        listed = [one for one in drawings(scope) if _section_of(one) in asked.sections]
+        tables = write_tables(scope, folder / "tables", progress, has_details=contents.has_details)
+        listed = [one for one in drawings(scope) if _section_of(one) in contents.sections]
         pictures = draw(listed, folder / "figures", progress, preset)
         heading = title or f"What compression forgot: {scope.manifest.name}"
-        html = render(scope, pictures, tables, title=heading, asked=asked)
+        html = render(scope, pictures, tables, title=heading, contents=contents)
         (folder / PAGE).write_text(html, encoding="utf-8")
     missing = [table.name for table in tables if table.n_rows is None]
     notes = (
@@ -136,5 +136,5 @@ def write_report(
 
 
 def _section_of(drawing: Drawing) -> str:
-    """Name the section of the page that a figure stands in; those of one variant under it."""
+    """Name the section of a figure on the page; figures of one variant are in ``each``."""
     return drawing.section if drawing.section in SECTIONS else "each"

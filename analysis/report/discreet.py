@@ -1,11 +1,11 @@
-"""What a report leaves out unless it is asked for: names of people, times, paths of a machine."""
+"""Removal of private details from a report: names of people, times, paths of a machine."""
 
 import re
 from typing import Any
 
 import pandas as pd
 
-# At least two folders deep: what is shorter says nothing of a machine. No part of an address.
+# At least two folders deep, since shorter paths reveal nothing; not within URLs.
 _POSIX = re.compile(r"(?<![\w./~-])~?(?:/[^\s/:;,'\"<>|]+){2,}/?")
 _WINDOWS = re.compile(r"(?<!\w)[A-Za-z]:\\(?:[^\\\s:;,'\"<>|]+\\?)+")
 _TIME = re.compile(
@@ -16,41 +16,41 @@ _PRIVATE = ("time", "comment")
 
 
 def without_paths(text: str) -> str:
-    """Return a text whose paths are cut to their last part, and whose times are dates.
+    """Shorten paths in a text to their last part, and times to dates.
 
     Parameters
     ----------
     text : str
-        What is written of a sweep: an option, a command, the message of an error.
+        An option, a command or an error message of a sweep.
     """
 
-    def last(found: re.Match[str]) -> str:
-        return "…/" + re.split(r"[/\\]", found[0].rstrip("/\\"))[-1]
+    def last(match: re.Match[str]) -> str:
+        return "…/" + re.split(r"[/\\]", match[0].rstrip("/\\"))[-1]
 
     return _TIME.sub(r"\1", _WINDOWS.sub(last, _POSIX.sub(last, text)))
 
 
-def discreet(given: Any) -> Any:
-    """Return texts, and lists and mappings of them, as :func:`without_paths` has each."""
-    if isinstance(given, str):
-        return without_paths(given)
-    if isinstance(given, dict):
-        return {key: discreet(value) for key, value in given.items()}
-    if isinstance(given, list):
-        return [discreet(value) for value in given]
-    return given
+def discreet(value: Any) -> Any:
+    """Apply :func:`without_paths` to all texts of nested lists and mappings."""
+    if isinstance(value, str):
+        return without_paths(value)
+    if isinstance(value, dict):
+        return {key: discreet(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [discreet(item) for item in value]
+    return value
 
 
 def without_people(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table whose raters are numbered by study, without times and comments.
+    """Number the raters of a table by study, and drop times and comments.
 
-    The same person has the same number in every table of a study: raters count in the order of
+    A person has the same number in every table of a study: raters are numbered in the order of
     their names.
 
     Parameters
     ----------
     table : DataFrame
-        Any table of a sweep; one without raters is returned as it is.
+        Any table of a sweep; one without raters is returned unchanged.
     """
     people = [name for name in _PEOPLE if name in table]
     if not people:

@@ -1,4 +1,4 @@
-"""Every figure of a sweep by its name: what the command line, the Export page and reports draw."""
+"""Registry of all figures of a sweep, for the command line, the Export page and reports."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -43,24 +43,24 @@ _LONGEST = 60
 
 @dataclass(frozen=True)
 class Drawing:
-    """One figure of a sweep; nothing is computed before it is drawn.
+    """One figure of a sweep, computed only when it is drawn.
 
     Parameters
     ----------
     name : str
         Stem of its files, and its name on the command line.
     title : str
-        What it is called where one is chosen.
+        Its title in menus.
     section : str
-        Where it stands in a report; figures of one variant stand under that variant.
+        Its section of a report; for figures of one variant, the variant.
     draw : callable
-        Takes the table and draws it.
+        Draws the table.
     table : callable
-        Computes the table that holds its data.
+        Computes the table of its data.
     method, arguments
-        The method of ``SweepResults`` that gives that table, and what it takes.
+        The method of ``SweepResults`` that computes the table, and its arguments.
     rows : tuple of str, optional
-        Column and value that the rows shown have; without it all rows are.
+        Column and value that select the rows to show; all rows by default.
     """
 
     name: str
@@ -78,12 +78,12 @@ class Drawing:
         return self.draw(self.table())
 
     def data(self) -> pd.DataFrame:
-        """Return the rows that it shows."""
+        """Return the rows shown."""
         table = self.table()
         return table if self.rows is None else table[table[self.rows[0]] == self.rows[1]]
 
     def code(self, scope: Scope) -> str:
-        """Write the Python lines that give its data in a notebook."""
+        """Return the Python code that computes its data in a notebook."""
         code = table_code(scope.results, self.method, *self.arguments, **self.named)
         return code if self.rows is None else code + where(*self.rows)
 
@@ -94,14 +94,14 @@ def drawings(scope: Scope, problems: list[str] | None = None) -> list[Drawing]:
     Parameters
     ----------
     scope : Scope
-        The results and the variants.
+        Results and variants.
     problems : list of str, optional
-        Takes what is damaged; the figures of the rest are listed all the same.
+        Collects messages on damaged files, instead of raising; other figures are listed.
 
     Raises
     ------
     CacheError
-        Something that a figure is listed from is damaged, and ``problems`` does not take it.
+        A file is damaged, and ``problems`` is None.
     """
     note = scope.note()
 
@@ -137,13 +137,13 @@ def drawings(scope: Scope, problems: list[str] | None = None) -> list[Drawing]:
 
 
 def _shifts(scope: Scope) -> list[Drawing]:
-    """Figures of accuracy under shifts, where a sweep has any; one a shift where they are few."""
+    """Figures of accuracy under shifts; one a shift if they are few."""
     table, note = scope.table("robustness"), scope.note()
     pairs, clean = scope.table("shift-pairs"), scope.table("pairs")
     names = list(dict.fromkeys(table[schema.SHIFT]))
-    found = []
+    figures = []
     if len(pairs):
-        found.append(
+        figures.append(
             Drawing(
                 "shift-pairs", "Shifts, one model each", "shifts",
                 lambda rows: shift_pairs_heatmap(rows, clean, note=note), lambda: pairs,
@@ -151,7 +151,7 @@ def _shifts(scope: Scope) -> list[Drawing]:
             )
         )  # fmt: skip
     for metric in dict.fromkeys(table["metric"]):
-        found.append(
+        figures.append(
             Drawing(
                 f"robustness-{metric}", f"Robustness, {metric}", "shifts",
                 partial(robustness_heatmap, metric=metric, note=note), lambda: table, "robustness",
@@ -159,19 +159,19 @@ def _shifts(scope: Scope) -> list[Drawing]:
             )
         )  # fmt: skip
     for shift in names if len(names) <= _FEW_SHIFTS else []:
-        found.append(
+        figures.append(
             Drawing(
                 f"robustness-{shift}", f"Robustness, {shift}", "shifts",
                 partial(robustness_curve, shift=shift, note=note), lambda: table, "robustness",
                 rows=(schema.SHIFT, shift),
             )
         )  # fmt: skip
-    return found
+    return figures
 
 
 def _curves(scope: Scope) -> list[Drawing]:
-    there, note = set(scope.curves["metric"]), scope.note()
-    # The floor has one value; it stands in the figure of PIE shares.
+    known, note = set(scope.curves["metric"]), scope.note()
+    # The noise floor is a single value, shown in the figure of PIE shares.
     return [
         Drawing(
             f"curve-{metric.replace('_', '-')}", QUANTITIES[metric], "curves",
@@ -179,7 +179,7 @@ def _curves(scope: Scope) -> list[Drawing]:
             rows=("metric", metric),
         )
         for metric in QUANTITIES
-        if metric in there and metric != "noise_floor_share"
+        if metric in known and metric != "noise_floor_share"
     ]  # fmt: skip
 
 
@@ -192,7 +192,7 @@ def _heatmap(classes: pd.DataFrame, *, note: str) -> go.Figure:
 
 
 def _breaking_points(scope: Scope) -> list[Drawing]:
-    """One figure where a method was swept over sparsities."""
+    """One figure, if a method was swept over sparsities."""
     table, note = scope.results.breaking_points(), scope.note()
     if table.empty:
         return []
@@ -205,7 +205,7 @@ def _breaking_points(scope: Scope) -> list[Drawing]:
 
 
 def _studies(scope: Scope) -> list[Drawing]:
-    """One figure a study that people have answered."""
+    """One figure a study with answers."""
     shares, note = scope.table("annotation-shares"), scope.note()
     return [
         Drawing(
@@ -226,7 +226,7 @@ def _of_variant(scope: Scope, variant_id: str) -> list[Drawing]:
         top = _EACH_END if many else None
         return class_impact(classes, rule=usual_rule(classes), top=top, note=note)
 
-    found = [
+    figures = [
         Drawing(
             f"class-impact-{variant_id}", f"Class impact, {variant_id}", variant_id, impact,
             partial(results.classes, variant_id), "classes", (variant_id,),
@@ -244,14 +244,14 @@ def _of_variant(scope: Scope, variant_id: str) -> list[Drawing]:
         ),
     ]  # fmt: skip
     if len(set(results.manifest.dataset.train_counts or ())) > 1:
-        found.append(
+        figures.append(
             Drawing(
                 f"long-tail-{variant_id}", f"Long tail, {variant_id}", variant_id,
                 lambda classes: long_tail(classes, scope.summary, note=note),
                 partial(results.classes, variant_id), "classes", (variant_id,),
             )
         )  # fmt: skip
-    found.append(
+    figures.append(
         Drawing(
             f"cascade-{variant_id}", f"Cascade, {variant_id}", variant_id,
             partial(cascade, note=note), partial(results.cascade, variant_id), "cascade",
@@ -260,38 +260,37 @@ def _of_variant(scope: Scope, variant_id: str) -> list[Drawing]:
     )  # fmt: skip
     layers = partial(results.layers, variant_id)
     if not layers().empty:
-        found.append(
+        figures.append(
             Drawing(
                 f"layers-{variant_id}", f"Culprit layers, {variant_id}", variant_id,
                 partial(culprit_layers, note=note), layers, "layers", (variant_id,),
             )
         )  # fmt: skip
-    found += _of_attributes(scope, variant_id)
-    return found
+    return figures + _of_attributes(scope, variant_id)
 
 
 def _of_attributes(scope: Scope, variant_id: str) -> list[Drawing]:
     """Figures of the metadata of one variant: values, numbers, and one pair of models."""
     results, note = scope.results, scope.note(variant_id)
     kinds = results.attribute_kinds()
-    found = []
+    figures = []
     if kinds["categorical"].any():
         values = partial(results.attributes, variant_id)
-        found.append(
+        figures.append(
             Drawing(
                 f"risk-difference-{variant_id}", f"PIEs added, by value, {variant_id}", variant_id,
                 partial(risk_difference, note=note), values, "attributes", (variant_id,),
             )
         )  # fmt: skip
         if results.manifest.is_single(variant_id):
-            found.append(
+            figures.append(
                 Drawing(
                     f"attribute-pairs-{variant_id}", f"Accuracy by value, {variant_id}", variant_id,
                     partial(attribute_pairs, note=note),
                     partial(results.attribute_pairs, variant_id), "attribute_pairs", (variant_id,),
                 )
             )  # fmt: skip
-        found.append(
+        figures.append(
             Drawing(
                 f"over-representation-{variant_id}", f"Over-representation, {variant_id}",
                 variant_id, partial(over_representation, note=note),
@@ -299,7 +298,7 @@ def _of_attributes(scope: Scope, variant_id: str) -> list[Drawing]:
             )
         )  # fmt: skip
     numeric = kinds.loc[kinds["numeric"].astype(bool) & ~kinds["is_id"], "attribute"].tolist()
-    found += [
+    figures += [
         Drawing(
             f"deciles-{stem}-{variant_id}", f"PIE excess by {one_line(attribute)}, {variant_id}",
             variant_id, partial(deciles, note=note),
@@ -308,17 +307,17 @@ def _of_attributes(scope: Scope, variant_id: str) -> list[Drawing]:
         )
         for attribute, stem in zip(numeric, _stems(numeric), strict=True)
     ]  # fmt: skip
-    return found
+    return figures
 
 
 def _stems(names: Sequence[str]) -> list[str]:
-    """Turn names of attributes, which may hold anything, into parts of file names, each its own."""
-    found: list[str] = []
+    """Turn names of attributes, which may hold any character, into distinct parts of file names."""
+    stems: list[str] = []
     for name in names:
         plain = re.sub(r"[^A-Za-z0-9_+-]+", "-", name)[:_LONGEST].strip("-") or "attribute"
         stem, n = plain, 1
-        while stem in found:
+        while stem in stems:
             n += 1
             stem = f"{plain}-{n}"
-        found.append(stem)
-    return found
+        stems.append(stem)
+    return stems

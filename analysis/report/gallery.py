@@ -1,4 +1,4 @@
-"""The images a variant forgot most surely, and those it recovered, as tiles of the page."""
+"""Tiles of the page: the images a variant forgot most surely, and those it recovered."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class Tile:
-    """One image: its picture as a data URI (empty without one), and what was said of it.
+    """One image: its picture as a data URI (empty without one), labels and kind.
 
-    The shares are agreements; of single models confidences in the true class, NaN where unknown.
+    The shares are agreements; for single models confidences in the true class, NaN if unknown.
     """
 
     image_id: int
@@ -43,7 +43,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Gallery:
-    """The first tiles of each kind, how many images there are, and their order in words."""
+    """The first tiles of each kind, numbers of images, and their order in words."""
 
     tiles: dict[str, list[Tile]]
     counts: dict[str, int]
@@ -51,9 +51,9 @@ class Gallery:
 
 
 def galleries(scope: Scope) -> dict[str, Gallery]:
-    """Gather the most forgotten images of every variant, and a third as many recovered ones.
+    """Collect the most forgotten images of every variant, and a third as many recovered ones.
 
-    At most 24 of the forgotten a variant, fewer where there are many variants, never below 6.
+    At most 24 forgotten images a variant, fewer with many variants, never below 6.
     """
     n = max(_FEWEST, min(_MOST, _TILES * 3 // 4 // len(scope.variant_ids)))
     wanted = {"forgotten": n, "recovered": -(-n // 3)}
@@ -86,11 +86,11 @@ def most_forgotten(scope: Scope, variant_id: str, n: int) -> list[Tile]:
     Parameters
     ----------
     scope : Scope
-        What is reported.
+        Results and reported variants.
     variant_id : str
         The variant.
     n : int
-        How many at most.
+        Largest number of tiles.
     """
     pies, _ = _sorted(scope, variant_id)
     first = pies[pies["kind"] == "forgotten"].head(n)
@@ -98,12 +98,12 @@ def most_forgotten(scope: Scope, variant_id: str, n: int) -> list[Tile]:
 
 
 def tiles_of(scope: Scope, variant_id: str, ids: Sequence[int]) -> list[Tile]:
-    """Return these images in their order, as they stand beside one variant.
+    """Return tiles of some images, in their order, for one variant.
 
     Parameters
     ----------
     scope : Scope
-        What is reported.
+        Results and reported variants.
     variant_id : str
         The variant.
     ids : sequence of int
@@ -115,7 +115,7 @@ def tiles_of(scope: Scope, variant_id: str, ids: Sequence[int]) -> list[Tile]:
 
 
 def _with_shares(scope: Scope, variant_id: str) -> pd.DataFrame:
-    """Images with what a tile says of each: agreements, or confidences of single models."""
+    """Images with the shares of a tile: agreements, or confidences of single models."""
     is_single = scope.results.manifest.is_single(variant_id)
     images = scope.results.images(variant_id, columns=(*_COLUMNS, *COLUMNS * is_single))
     dense, variant = COLUMNS[:2] if is_single else ("dense_agreement", "agreement")
@@ -123,10 +123,10 @@ def _with_shares(scope: Scope, variant_id: str) -> pd.DataFrame:
 
 
 def _sorted(scope: Scope, variant_id: str) -> tuple[pd.DataFrame, str]:
-    """PIEs with their shares, in order, and that in words.
+    """Sort the PIEs, and describe their order in words.
 
-    By vote distance; of single models as :func:`single_order` says, recovered ones by the
-    confidence gained.
+    By vote distance; for single models by :func:`single_order`, recovered ones by the confidence
+    gained.
     """
     images = _with_shares(scope, variant_id)
     if not scope.results.manifest.is_single(variant_id):
@@ -142,7 +142,7 @@ def _sorted(scope: Scope, variant_id: str) -> tuple[pd.DataFrame, str]:
 
 
 def _pictures(scope: Scope, ids: list[int]) -> dict[int, tuple[str, bool, str]]:
-    """Data URI, whether the original is small, and path of each image."""
+    """Return the data URI, smallness of the original, and path of each image."""
     columns = [schema.PATH, schema.WIDTH, schema.HEIGHT, schema.IMAGE]
     rows = scope.results.folder.image_rows(columns).take(ids)
     content = pc.struct_field(rows[schema.IMAGE], "bytes").to_pylist()

@@ -1,4 +1,7 @@
-"""The page of a report: one HTML file that holds all it shows, every text of the data escaped."""
+"""The page of a report: one self-contained HTML file, with all text from the data escaped.
+
+It begins with a first page: a verdict, three sentences, four numbers and twelve images.
+"""
 
 import shlex
 from dataclasses import dataclass
@@ -12,109 +15,149 @@ from markupsafe import Markup
 
 from analysis import __version__, schema
 from analysis.budgets import HEADER as BUDGET_HEADER
+from analysis.budgets import Verdict, cells, check, is_held
 from analysis.config import DENSE_ID
-from analysis.figures.class_impact import usual_rule
 from analysis.p_values import short_p
 from analysis.presentation.evaluated import looks_sentence, machine_notes, machine_sentences
-from analysis.presentation.findings import findings
-from analysis.presentation.formatting import NOTHING, count, is_missing, percent, points
+from analysis.presentation.findings import findings, focus_of, headline
+from analysis.presentation.formatting import count, is_missing, percent, points
 from analysis.presentation.pair_findings import pairing
 from analysis.presentation.tables import PAIR_HELP, VARIANT_HELP, pair_table, variant_table
-from analysis.report.asked import Asked
+from analysis.presentation.why_findings import why_and_what_now
+from analysis.report.contents import Contents
 from analysis.report.discreet import discreet
-from analysis.report.gallery import galleries, tiles_of
+from analysis.report.gallery import Tile, galleries, most_forgotten, tiles_of
 from analysis.report.pictures import Pictures
 from analysis.report.scope import Scope
-from analysis.report.tables import MOST_ROWS, TableFile
-from analysis.report.verdict import first_page
-from analysis.report.why import why_and_what_now
-from analysis.stats.classes import ALPHA
+from analysis.report.tables import MOST_ROWS, TableFile, class_rows
 from analysis.store.manifest import Manifest
 from analysis.sweep.command import shift_words, sweep_command
 
-MANY = 60
-_EACH_END = 15
+_LIMITS, _IMAGES = 6, 12
+PASSES, FAILS, UNDECIDED, NO_BUDGET = "passes", "fails", "cannot tell", "no budget"
+_HEADINGS = {
+    PASSES: "Within the budget",
+    FAILS: "Over the budget",
+    UNDECIDED: "Cannot tell: some limits could not be tested",
+    NO_BUDGET: "No budget was given",
+}
 
 
 @dataclass(frozen=True)
-class ClassRow:
-    """One class, written for reading; ``sign`` is ``lost`` or ``gained`` where q <= 0.05."""
+class FirstPage:
+    """The summary for a decision, on the focus ``variant``.
 
-    name: str
-    n_images: str
-    dense_recall: str
-    recall: str
-    change: str
-    normalized: str
-    interval: str
-    p: str
-    q: str
-    at_most: str
-    sign: str
-    mark: str
-
-
-@dataclass(frozen=True)
-class ClassRows:
-    """Rows by rising normalized change, and how many classes are not among them.
-
-    ``is_single`` where p and q are McNemar's, of one pair of models.
+    ``limits`` are table cells of the budget's limits, breaches first; ``n_more`` counts the limits
+    not shown. ``numbers`` are tuples of title, value and note.
     """
 
-    rows: list[ClassRow]
-    n_hidden: int
-    is_single: bool
+    state: str
+    heading: str
+    about: str
+    variant: str
+    limits: list[tuple[str, ...]]
+    n_more: int
+    sentences: list[str]
+    numbers: list[tuple[str, str, str]]
+    tiles: list[Tile]
+    n_forgotten: int
 
 
-def class_rows(classes: pd.DataFrame) -> ClassRows:
-    """Write the classes table of one variant.
+def first_page(scope: Scope, contents: Contents) -> FirstPage:
+    """Check the reported variants against the budget, and summarize the focus variant.
 
-    Beyond 60 classes the 15 at either end are kept, and every one with q <= 0.05 up to 60.
+    Parameters
+    ----------
+    scope : Scope
+        Results and reported variants.
+    contents : Contents
+        With the budget, if there is one.
+
+    Raises
+    ------
+    UserError
+        The budget names a class, attribute or variant that does not exist.
     """
-    delta = "normalized_recall_delta"
-    is_single = usual_rule(classes) == "mcnemar_p"
-    if is_single:
-        classes = classes.assign(p=classes["mcnemar_p"], q_two_way=classes["mcnemar_q"])
-    known = classes[classes["n_images"] > 0].sort_values(delta, kind="stable")
-    if len(known) > MANY:
-        ends = {*known.index[:_EACH_END], *known.index[-_EACH_END:]}
-        significant = known[known["q_two_way"] <= ALPHA][delta].abs().nlargest(MANY - len(ends))
-        shown = known[known.index.isin(ends | set(significant.index))]
-    else:
-        shown = known
-    rows = [_row(row, "recall_delta" if is_single else delta) for row in shown.to_dict("records")]
-    return ClassRows(rows, len(classes) - len(shown), is_single)
-
-
-def _row(row: dict[str, float | str], tested: str) -> ClassRow:
-    """Write one row; ``tested`` is the change whose sign q is about."""
-    delta, p, q = (row[name] for name in ("normalized_recall_delta", "p", "q_two_way"))
-    sign = ""
-    if not is_missing(q) and float(q) <= ALPHA:
-        sign = "lost" if float(row[tested]) < 0 else "gained"
-    low, high, bound = row["ci_low_two_way"], row["ci_high_two_way"], row["loss_upper"]
-    return ClassRow(
-        name=str(row[schema.CLASS_NAME]),
-        n_images=count(row["n_images"]),
-        dense_recall=percent(row["dense_recall"]),
-        recall=percent(row["recall"]),
-        change=points(row["recall_delta"]),
-        normalized=points(delta),
-        interval=NOTHING if is_missing(low) else f"{points(low)} to {points(high)}",
-        p=NOTHING if is_missing(p) else short_p(float(p)),
-        q=NOTHING if is_missing(q) else short_p(float(q)),
-        at_most=NOTHING if is_missing(bound) else points(bound),
-        sign=sign,
-        mark=f"{'▼' if sign == 'lost' else '▲'} {sign}, q ≤ {ALPHA}" if sign else "",
+    summary = scope.summary
+    focus = focus_of(summary)
+    variant_id = str(focus[schema.VARIANT_ID])
+    classes = scope.classes[scope.classes[schema.VARIANT_ID] == variant_id]
+    verdicts = (
+        check(scope.results, contents.budget, list(scope.variant_ids)) if contents.budget else None
+    )
+    state = NO_BUDGET if verdicts is None else _state(verdicts, contents)
+    rows = [cells(one, contents.budget) for one in verdicts or [] if contents.budget]
+    return FirstPage(
+        state=state,
+        heading=_HEADINGS[state],
+        about=_about(verdicts, scope),
+        variant=variant_id,
+        limits=rows[:_LIMITS],
+        n_more=max(0, len(rows) - _LIMITS),
+        sentences=headline(
+            summary, scope.classes, scope.results.pairs(), look=scope.manifest.n_looks
+        ),
+        numbers=_numbers(summary[summary[schema.VARIANT_ID] == DENSE_ID].iloc[0], focus, classes),
+        tiles=most_forgotten(scope, variant_id, _IMAGES),
+        n_forgotten=int(focus["n_forgotten"]),
     )
 
 
+def _state(verdicts: list[Verdict], contents: Contents) -> str:
+    if any(one.verdict == "breach" for one in verdicts):
+        return FAILS
+    held = contents.budget is not None and is_held(verdicts, contents.budget)
+    return PASSES if held else UNDECIDED
+
+
+def _about(verdicts: list[Verdict] | None, scope: Scope) -> str:
+    if verdicts is None:
+        return (
+            "A verdict needs limits: lethe report SWEEP --budget FILE.toml --out DIR checks the "
+            "sweep against them."
+        )
+    variants = {one.variant_id for one in verdicts}
+    n = {word: sum(one.verdict == word for one in verdicts) for word in ("breach", "untested")}
+    return (
+        f"{len(verdicts)} limits of {len(variants)} of {len(scope.variant_ids)} variants: "
+        f"{n['breach']} breached, {n['untested']} not testable."
+    )
+
+
+def _numbers(
+    dense: pd.Series, focus: pd.Series, classes: pd.DataFrame
+) -> list[tuple[str, str, str]]:
+    before, after = float(dense["top1_mean"]), float(focus["top1_mean"])
+    excess, low, high = (focus[f"pie_excess{end}"] for end in ("", "_low", "_high"))
+    interval = (
+        "no interval: too few runs"
+        if is_missing(low)
+        else f"95 % {points(low)} to {points(high)}, other seeds and images"
+    )
+    bound = classes["loss_upper"].max()
+    return [
+        ("Top-1, points", points(after - before), f"{percent(before)} to {percent(after)}"),
+        (
+            "Forgotten, recovered",
+            f"{count(focus['n_forgotten'])}, {count(focus['n_recovered'])}",
+            f"of {count(classes['n_images'].sum())} images; {count(focus['n_changed'])} changed",
+        ),
+        ("PIEs beyond seeds, points", points(excess), interval),
+        (
+            "No class loses more than",
+            "–" if is_missing(bound) else f"{points(bound).lstrip('+')} points",
+            "one-sided 95 % bounds of recall, other images"
+            + ("" if int(focus["n_runs"]) == 1 else " and seeds"),
+        ),
+    ]
+
+
 def facts(scope: Scope) -> dict[str, str]:
-    """Say what the sweep is of and how it was made, each in a few words."""
+    """Describe the data, models and making of a sweep, each in a few words."""
     manifest = scope.manifest
     dataset, model, device = manifest.dataset, manifest.model, manifest.device
     size = " x ".join(str(side) for side in model.image_size or ())
-    given = {
+    values = {
         "Dataset": dataset.spec,
         "Test images": count(len(scope.results.label)),
         "Train images": count(dataset.n_train) if dataset.n_train else None,
@@ -141,34 +184,34 @@ def facts(scope: Scope) -> dict[str, str]:
         "Git commit of the sweep": manifest.git_commit,
         "Tie rule": scope.results.ties,
     }
-    return {name: str(value) for name, value in given.items() if value}
+    return {name: str(value) for name, value in values.items() if value}
 
 
 def options(manifest: Manifest) -> dict[str, str]:
-    """Every option that results depend on and that has a value, by its name."""
-    given = dict(manifest.config.options)
-    training = given.pop("training", {})
+    """Return the options that results depend on, by name, if they have a value."""
+    stored = dict(manifest.config.options)
+    training = stored.pop("training", {})
     return {
         key.replace("_", "-"): str(value)
-        for key, value in (given | training).items()
+        for key, value in (stored | training).items()
         if value is not None
     }
 
 
 def versions(manifest: Manifest) -> dict[str, str]:
-    """Libraries that made the sweep, and the Lethe that wrote the report."""
+    """Return the versions of libraries that made the sweep, and of Lethe for the report."""
     return manifest.versions | {"lethe (this report)": __version__}
 
 
 def commands(scope: Scope) -> list[str]:
-    """Commands that make the sweep, the report and its tables again; quoted for a shell."""
+    """Return shell commands that reproduce the sweep, the report and its tables."""
     manifest, name = scope.manifest, scope.manifest.name
     ties = [] if scope.results.ties == "confidence" else ["--ties", scope.results.ties]
     chosen = [] if scope.is_whole else [w for v in scope.variant_ids for w in ("--variant", v)]
     is_known = bool(manifest.config.options)
-    made = [sweep_command(manifest, *shift_words(manifest))] if is_known else []
+    sweep = [sweep_command(manifest, *shift_words(manifest))] if is_known else []
     return [
-        *made,
+        *sweep,
         shlex.join(["python", "-m", "analysis", "report", name, "--out", "report", *chosen, *ties]),
         shlex.join(["python", "-m", "analysis", "show", name, "--results"]),
         shlex.join(["python", "-m", "analysis", "export", name, "images", *ties, "--out",
@@ -183,22 +226,27 @@ _OF_VIEW = 240
 
 
 def render(
-    scope: Scope, pictures: Pictures, tables: list[TableFile], *, title: str, asked: Asked
+    scope: Scope,
+    pictures: Pictures,
+    tables: list[TableFile],
+    *,
+    title: str,
+    contents: Contents,
 ) -> str:
     """Render the page.
 
     Parameters
     ----------
     scope : Scope
-        What is reported.
+        Results and reported variants.
     pictures : Pictures
         Its figures, drawn.
     tables : list of TableFile
         Its tables, written.
     title : str
         Heading of the page, plain text.
-    asked : Asked
-        Its sections, budget and view, and whether people, times and paths are in it.
+    contents : Contents
+        Its sections, budget and view, and whether to include people, times and paths.
     """
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
@@ -215,29 +263,29 @@ def render(
         pictures=pictures,
         tables=tables,
         most_rows=MOST_ROWS,
-        sections=asked.sections,
-        view=asked.view,
-        **_found(scope, asked),
-        **(_made(scope) if asked.has_details else discreet(_made(scope))),
-        **_cache(scope, has_details=asked.has_details),
+        sections=contents.sections,
+        view=contents.view,
+        **_results(scope, contents),
+        **(_provenance(scope) if contents.has_details else discreet(_provenance(scope))),
+        **_cache(scope, has_details=contents.has_details),
     )
 
 
-def _found(scope: Scope, asked: Asked) -> dict[str, Any]:
-    """What the sweep found, in words, tables and pictures."""
+def _results(scope: Scope, contents: Contents) -> dict[str, Any]:
+    """Variables of the template: findings, tables and images."""
     summary, manifest = scope.summary, scope.manifest
     overall = variant_table(summary, manifest)
     dense = summary[summary["variant_id"] == DENSE_ID].iloc[0]
     of_pairs = pair_table(scope.table("pairs"))
-    first = first_page(scope, asked)
-    shown = asked.view.image_ids[:_OF_VIEW] if asked.view else ()
+    first = first_page(scope, contents)
+    shown = contents.view.image_ids[:_OF_VIEW] if contents.view else ()
     return {
         "first": first,
         "limit_header": BUDGET_HEADER,
         "view_tiles": tiles_of(scope, scope.variant_ids[0], shown) if shown else [],
         "findings": findings(summary, scope.classes, scope.results.pairs(), look=manifest.n_looks),
         "why": why_and_what_now(scope.results, first.variant)
-        if "remedies" in asked.sections
+        if "remedies" in contents.sections
         else [],
         "header": [(name, VARIANT_HELP.get(name, "")) for name in overall.columns],
         "overall": overall.to_dict("split")["data"],
@@ -246,12 +294,12 @@ def _found(scope: Scope, asked: Asked) -> dict[str, Any]:
         "noise_floor": dense["noise_floor_share"],
         "seed_tests": _seed_tests(scope),
         "paired": summary.loc[summary["paired"].eq(True), "variant_id"].tolist(),
-        "variants": _each(scope, first.variant) if "each" in asked.sections else [],
+        "variants": _each(scope, first.variant) if "each" in contents.sections else [],
     }
 
 
 def _each(scope: Scope, focus: str) -> list[dict[str, Any]]:
-    """What is said of every variant by itself; on paper of the focus alone."""
+    """Gallery and classes of each variant; only the focus variant is printed on paper."""
     return [
         {
             "id": variant_id,
@@ -264,17 +312,17 @@ def _each(scope: Scope, focus: str) -> list[dict[str, Any]]:
 
 
 def _seed_tests(scope: Scope) -> list[dict[str, str]]:
-    """The permutation tests beside the excess, written for reading."""
+    """Rows of the permutation tests beside the excess, formatted for reading."""
     excess = scope.summary.set_index("variant_id")
     rows = []
     for row in scope.seed_tests.to_dict("records"):
-        one = excess.loc[row["variant_id"]]
-        low, high = one["pie_excess_low"], one["pie_excess_high"]
+        summary = excess.loc[row["variant_id"]]
+        low, high = summary["pie_excess_low"], summary["pie_excess_high"]
         rows.append(
             {
                 "variant": str(row["variant_id"]),
-                "half": percent(one["pie_share_half"]),
-                "excess": points(one["pie_excess"]),
+                "half": percent(summary["pie_share_half"]),
+                "excess": points(summary["pie_excess"]),
                 "interval": "–" if is_missing(low) else f"{points(low)} to {points(high)}",
                 "share": percent(row["pie_share"]),
                 "exchanged": percent(row["exchanged_pie_share"]),
@@ -286,15 +334,15 @@ def _seed_tests(scope: Scope) -> list[dict[str, str]]:
 
 
 def _cache(scope: Scope, *, has_details: bool) -> dict[str, Any]:
-    """How commands name the cache: by its path, where that may be told; else a sentence asks it."""
+    """Name the cache in commands by its path, or without details by a sentence."""
     root = f"{scope.results.folder.path.parent}"
     is_usual = root == "cache"
     named = f" --cache {shlex.quote(root)}" if has_details and not is_usual else ""
     return {"cache": named, "asks_for_cache": not is_usual and not has_details}
 
 
-def _made(scope: Scope) -> dict[str, Any]:
-    """How the sweep was made."""
+def _provenance(scope: Scope) -> dict[str, Any]:
+    """Variables of the template: provenance of the sweep."""
     manifest = scope.manifest
     n_runs = max((len(manifest.done_seeds(v)) for v in scope.results.variant_ids), default=0)
     failed = [

@@ -1,9 +1,8 @@
 """Figures as files and as markup of the page.
 
-On the page a figure is a static SVG: some 20 kB where the drawing library alone has 5 MB, no script
-at all, sharp on paper, there as soon as the page is, and in the colours of the page, light or dark.
-SVG is drawn by a browser; without one the page holds the interactive figures instead, and the
-library once.
+On the page a figure is a static SVG: some 20 kB where the drawing library alone has 5 MB, without
+scripts, sharp on paper, and in the colours of the page, light or dark. SVG is drawn by a browser;
+without one the page holds interactive figures instead, and the library once.
 """
 
 import json
@@ -31,9 +30,9 @@ _CONFIG = {"responsive": True, "displaylogo": False}
 
 @dataclass
 class Pictures:
-    """Figures of a report: ``markup`` by section, in order; ``problem`` says why files are missing.
+    """Figures of a report: ``markup`` by section, in order; ``problem`` explains missing files.
 
-    ``script`` is what the page needs besides: the drawing library, or nothing.
+    ``script`` is the drawing library, if the page needs it.
     """
 
     markup: dict[str, list[Markup]] = field(default_factory=dict)
@@ -41,16 +40,16 @@ class Pictures:
     problem: str | None = None
 
     def of(self, section: str) -> list[Markup]:
-        """Figures of one section of the page."""
+        """Return the figures of one section of the page."""
         return self.markup.get(section, [])
 
 
 def draw(
     drawings: Sequence[Drawing], folder: Path, progress: Progress, preset: FigurePreset = SCREEN
 ) -> Pictures:
-    """Draw every figure, into files where a browser is there, and for the page.
+    """Draw every figure into files, if there is a browser, and for the page.
 
-    Beside each lies what it draws as CSV, and what the columns of that are as JSON.
+    Beside each figure lie its data as CSV, and the units of the columns as JSON.
     """
     figures = [(one, one.figure()) for one in drawings]
     folder.mkdir(parents=True)
@@ -74,12 +73,12 @@ def draw(
 
 
 def units_text(figure: go.Figure) -> str:
-    """Write what the columns of a figure's data are."""
+    """Format the units of the columns of a figure's data as JSON."""
     return json.dumps(units(figure), ensure_ascii=False, indent=1)
 
 
 def _svg(figure: go.Figure, name: str) -> Markup:
-    """Return a figure as SVG in the page's own ink, on its ground, as wide as a column."""
+    """Return a figure as SVG in the page's own colours, as wide as a column."""
     narrow = fit(figure, _PAGE_WIDTH).update_layout(paper_bgcolor=_CLEAR, legend_bgcolor=_CLEAR)
     text = _INK.sub("var(--ink)", figure_bytes(narrow, "svg", has_font=False).decode())
     label = Markup.escape(_title(figure) or name)
@@ -89,7 +88,7 @@ def _svg(figure: go.Figure, name: str) -> Markup:
 
 
 def _title(figure: go.Figure) -> str:
-    """Return a figure's title as text; it is escaped there."""
+    """Return a figure's title as plain text; in the figure it is escaped."""
     return Markup(figure.layout.title.text or "").unescape()
 
 

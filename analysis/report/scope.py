@@ -1,4 +1,4 @@
-"""What a report is of: a sweep's results, restricted to some of its variants."""
+"""Scope of a report: the results of a sweep, restricted to some of its variants."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +15,7 @@ from analysis.store.manifest import Manifest
 
 @dataclass(frozen=True)
 class Scope:
-    """Results, and the compressed variants among them that are reported; dense always is."""
+    """Results and the compressed variants to report; dense is always included."""
 
     results: SweepResults
     variant_ids: tuple[str, ...]
@@ -34,8 +34,8 @@ class Scope:
     def summary(self) -> pd.DataFrame:
         """The summary of dense and the reported variants."""
         summary = self.results.summary()
-        kept = summary[schema.VARIANT_ID].isin([DENSE_ID, *self.variant_ids])
-        return summary[kept].reset_index(drop=True)
+        reported = summary[schema.VARIANT_ID].isin([DENSE_ID, *self.variant_ids])
+        return summary[reported].reset_index(drop=True)
 
     @cached_property
     def curves(self) -> pd.DataFrame:
@@ -53,7 +53,7 @@ class Scope:
         return self.table("seed-test")
 
     def table(self, name: str) -> pd.DataFrame:
-        """Return a table by its name on the command line, of the reported variants alone."""
+        """Return a table by its name on the command line, restricted to the reported variants."""
         if self.is_whole:
             return self.results.table(name)
         if name == "summary":
@@ -66,9 +66,9 @@ class Scope:
         return pd.concat([self.results.table(name, v) for v in ids], ignore_index=True)
 
     def note(self, variant_id: str | None = None) -> str:
-        """Write the footnote of a figure, as the screen does."""
-        asked = [variant_id] if variant_id else self.results.variant_ids
-        k = max((len(self.manifest.done_seeds(v)) for v in asked), default=0)
+        """Return the footnote of a figure, the same as on the screen."""
+        variants = [variant_id] if variant_id else self.results.variant_ids
+        k = max((len(self.manifest.done_seeds(v)) for v in variants), default=0)
         return footnote(self.manifest.name, self.manifest.updated, k, self.results.ties, variant_id)
 
 
@@ -78,7 +78,7 @@ def scope_of(results: SweepResults, variant_ids: list[str] | None) -> Scope:
     Raises
     ------
     UserError
-        A variant is not there or has no run, or there is nothing to compare with dense.
+        A variant does not exist or has no run, or there is nothing to compare with dense.
     """
     manifest = results.manifest
     for name in variant_ids or ():

@@ -1,9 +1,8 @@
-"""Human annotation: start a study, and tables of its answers, shares by group and agreement."""
+"""Tables of human annotation: answers, shares by group, agreement between raters."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -28,17 +27,14 @@ from analysis.store import SweepFolder
 from analysis.store.manifest import Manifest
 from analysis.store.study import Study
 
-if TYPE_CHECKING:
-    pass
-
 KAPPA, ALPHA = "cohen-kappa", "krippendorff-alpha"
 
 
 @dataclass(frozen=True)
 class Excess:
-    """By how much compression makes each image likelier a PIE, and what a study drew from, (N,).
+    """PIE excess of each image, and the groups that a study drew from, (N,).
 
-    ``of_image`` is NaN for images that the halves were not compared on; ``label`` [N] true classes.
+    ``of_image`` is NaN for images outside the sample of the halves; ``label`` [N] true classes.
     """
 
     of_image: FloatArray
@@ -57,22 +53,23 @@ def studies(folder: SweepFolder, manifest: Manifest, variant_id: str | None) -> 
     """
     if variant_id is not None:
         manifest.variant(variant_id)
-    kept = folder.annotations
-    found = [kept.read(name) for name in kept.names()]
-    return [one for one in found if variant_id in (None, one.design.variant_id)]
+    annotations = folder.annotations
+    studies = (annotations.read(name) for name in annotations.names())
+    return [study for study in studies if variant_id in (None, study.design.variant_id)]
 
 
 def table(studies: Sequence[Study]) -> pd.DataFrame:
-    """One row an answer that stands; ``group`` names both groups of an image that is in two."""
+    """One row a valid answer; ``group`` names both groups of an image that is in two."""
     rows = [
         (
-            study.name, study.design.variant_id, said.image_id, study.design.labels[said.image_id],
-            " ".join(study.design.groups_of(said.image_id)), rater, said.category, said.time,
-            said.comment or None,
+            study.name, study.design.variant_id, answer.image_id,
+            study.design.labels[answer.image_id],
+            " ".join(study.design.groups_of(answer.image_id)), rater, answer.category,
+            answer.time, answer.comment or None,
         )
         for study in studies
         for rater in study.raters
-        for said in study.answers(rater).values()
+        for answer in study.answers(rater).values()
     ]  # fmt: skip
     frames = [pd.DataFrame(rows, columns=list(schema.ANNOTATIONS_COLUMNS))] if rows else []
     return stack(frames, schema.ANNOTATIONS_COLUMNS)
@@ -83,8 +80,8 @@ def shares(
 ) -> pd.DataFrame:
     """One row a study with answers and category: shares by group, differences and tests.
 
-    ``added_share``, and its interval, is of the images that compression adds to the PIEs of seeds;
-    null where ``excess`` gives nothing for the study.
+    ``added_share``, with its interval, is of the images that compression adds to the PIEs of seeds;
+    null where ``excess`` returns None for the study.
     """
     frames = []
     for study in studies:
@@ -94,7 +91,7 @@ def shares(
         codes = np.array([*range(len(protocol.keys)), DIVIDED])
         members = {group: members_of(study, group) for group in GROUPS}
         chosen = majority(ratings(study), len(protocol.keys))
-        made = category_shares(
+        rows = category_shares(
             chosen,
             pie=members[PIE],
             aa_pie=members[AA_PIE],
@@ -106,23 +103,23 @@ def shares(
         added = [np.full(len(codes), np.nan)] * 3
         if known is not None:
             added = list(added_shares(judged_images(study, chosen, members, known), codes))
-        made = made.assign(
+        rows = rows.assign(
             study=study.name,
             variant_id=study.design.variant_id,
             category_name=[*protocol.names.values(), NO_MAJORITY_NAME],
             **dict(zip(("added_share", "added_low", "added_high"), added, strict=True)),
         )
-        frames.append(made[list(schema.ANNOTATION_SHARES_COLUMNS)])
+        frames.append(rows[list(schema.ANNOTATION_SHARES_COLUMNS)])
     return stack(frames, schema.ANNOTATION_SHARES_COLUMNS)
 
 
 def judged_images(
     study: Study, chosen: IntArray, members: Mapping[str, BoolArray], excess: Excess
 ) -> Judged:
-    """Read the groups of a study as samples of strata that have no image in common.
+    """Turn the groups of a study into samples of disjoint strata.
 
-    They are the PIEs, the A/A PIEs that are none, and the other images of each class; an image that
-    was drawn for another stratum's group than its own is left out.
+    The strata are the PIEs, the A/A PIEs that are not PIEs, and the other images of each class; an
+    image that was drawn for another stratum's group than its own is left out.
 
     Parameters
     ----------
@@ -154,16 +151,16 @@ def agreement(studies: Sequence[Study]) -> pd.DataFrame:
     """One row a study and pair of raters, and one of all of them where there are two or more."""
     rows = []
     for study in studies:
-        given, n_categories = ratings(study), len(study.design.protocol.keys)
-        if len(given) < 2:
+        answers, n_categories = ratings(study), len(study.design.protocol.keys)
+        if len(answers) < 2:
             continue
         of_study = {"study": study.name, schema.VARIANT_ID: study.design.variant_id}
-        for first, second in combinations(range(len(given)), 2):
-            kappa = cohen_kappa(given[first], given[second], n_categories)
+        for first, second in combinations(range(len(answers)), 2):
+            kappa = cohen_kappa(answers[first], answers[second], n_categories)
             raters = {"rater": study.raters[first], "other_rater": study.raters[second]}
-            rows.append(of_study | {"measure": KAPPA, "n_raters": 2} | raters | _said(kappa))
-        alpha = krippendorff_alpha(given, n_categories)
-        rows.append(of_study | {"measure": ALPHA, "n_raters": len(given)} | _said(alpha))
+            rows.append(of_study | {"measure": KAPPA, "n_raters": 2} | raters | _columns(kappa))
+        alpha = krippendorff_alpha(answers, n_categories)
+        rows.append(of_study | {"measure": ALPHA, "n_raters": len(answers)} | _columns(alpha))
     columns = list(schema.ANNOTATION_AGREEMENT_COLUMNS)
     frames = [pd.DataFrame(rows, columns=columns)] if rows else []
     return stack(frames, schema.ANNOTATION_AGREEMENT_COLUMNS)
@@ -183,26 +180,26 @@ def human_labels(study: Study) -> pd.DataFrame:
     )
 
 
-def images_said(study: Study, category: str, group: str) -> list[int]:
-    """Name the images of a group whose majority is a category, or that have none."""
+def images_of_majority(study: Study, category: str, group: str) -> list[int]:
+    """Return the images of a group whose majority is a category, or that have no majority."""
     codes = {key: code for code, key in enumerate(study.design.protocol.keys)}
     code = DIVIDED if category == NO_MAJORITY else codes.get(category)
     if code is None:
         return []
     chosen = majority(ratings(study), len(codes))
-    meant = (chosen == code) & members_of(study, group)
-    return [image for image, is_meant in zip(study.images, meant, strict=True) if is_meant]
+    keep = (chosen == code) & members_of(study, group)
+    return [image for image, is_kept in zip(study.images, keep, strict=True) if is_kept]
 
 
 def ratings(study: Study) -> npt.NDArray[np.int64]:
     """Category that each rater gave to each image of the study, -1 without, shape (R, I)."""
     place = {image: i for i, image in enumerate(study.images)}
-    given = np.full((len(study.raters), len(place)), MISSING, np.int64)
+    categories = np.full((len(study.raters), len(place)), MISSING, np.int64)
     keys = study.design.protocol.keys
-    for row, rater in zip(given, study.raters, strict=True):
-        for said in study.answers(rater).values():
-            row[place[said.image_id]] = keys.index(said.category)
-    return given
+    for row, rater in zip(categories, study.raters, strict=True):
+        for answer in study.answers(rater).values():
+            row[place[answer.image_id]] = keys.index(answer.category)
+    return categories
 
 
 def members_of(study: Study, group: str) -> npt.NDArray[np.bool_]:
@@ -210,7 +207,7 @@ def members_of(study: Study, group: str) -> npt.NDArray[np.bool_]:
     return np.isin(study.images, study.design.groups.get(group, ()))
 
 
-def _said(one: Agreement) -> dict[str, object]:
+def _columns(one: Agreement) -> dict[str, object]:
     return {
         "n_images": one.n_images,
         "observed": one.observed,

@@ -1,7 +1,10 @@
-"""Tables of metadata columns: excess and over-representation among PIEs, subgroups, numbers."""
+"""Tables of groups of images: values of metadata columns, subgroups, curves of one class."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from analysis import schema
@@ -14,12 +17,13 @@ from analysis.results.source import Source
 from analysis.results.variants import VariantTables
 from analysis.stats.attribute_pairs import attribute_pairs, corrected
 from analysis.stats.attributes import attribute_table, numeric_row
+from analysis.stats.curves import accuracy_on, curve_row, curve_table
 from analysis.stats.deciles import decile_table, deciles
 from analysis.stats.subgroups import SubgroupRates, subgroup_rates, subgroup_table
 
 
 class AttributeTables:
-    """Tables of given attributes, of one variant or all."""
+    """Tables of attributes, of one variant or all."""
 
     def __init__(self, source: Source, variants: VariantTables, inference: SeedInference) -> None:
         self._source = source
@@ -49,7 +53,7 @@ class AttributeTables:
     def deciles(
         self, variant_ids: Sequence[str], attributes: Sequence[Attribute], *, wait: bool = True
     ) -> pd.DataFrame:
-        """One row a variant, numeric attribute and tenth of its values."""
+        """One row a variant, numeric attribute and decile of its values."""
         frames = []
         for one in attributes:
             if one.number is None:
@@ -57,8 +61,8 @@ class AttributeTables:
             code, edges = deciles(one.number)
             for variant_id in variant_ids:
                 n = max(len(edges) - 1, 0)
-                found = self._inference.groups(variant_id, code, n, wait=wait)
-                frames.append(decile_table(variant_id, one.name, code, edges, found))
+                excess = self._inference.groups(variant_id, code, n, wait=wait)
+                frames.append(decile_table(variant_id, one.name, code, edges, excess))
         return stack(frames, schema.DECILES_COLUMNS)
 
     def pairs(self, variant_ids: Sequence[str], attributes: Sequence[Attribute]) -> pd.DataFrame:
@@ -124,7 +128,13 @@ class AttributeTables:
         return stack(frames, schema.SUBGROUPS_COLUMNS)
 
     def crossed(self, attributes: Sequence[Attribute]) -> Attribute:
-        """One attribute as it is, or the intersection of several; each must be categorical."""
+        """Return the attribute, or the intersection of several.
+
+        Raises
+        ------
+        UserError
+            One is not categorical.
+        """
         for one in attributes:
             if one.code is None:
                 why = one.reason or "is numeric"
@@ -151,4 +161,67 @@ class AttributeTables:
         if isinstance(positive, int) and 0 <= positive < len(names):
             return [positive]
         shown = ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
-        raise UserError(f"no class '{positive}' to take as positive; there: {shown}")
+        raise UserError(f"no class '{positive}' to take as positive; choose among {shown}")
+
+
+OF_CLASS = "recall"
+OF_VALUE = "top1_on_value"
+
+
+class GroupCurves:
+    """Curves of the images of one class, or of one value of a metadata column."""
+
+    def __init__(self, source: Source, variants: VariantTables) -> None:
+        self._source = source
+        self._variants = variants
+
+    def of_class(self, class_name: str, summary: pd.DataFrame) -> pd.DataFrame:
+        """Recall of a class: curve rows of one metric, ``recall``.
+
+        Raises
+        ------
+        UserError
+            There is no such class.
+        """
+        if class_name not in self._source.class_names:
+            raise UserError(f"there is no class '{class_name[:80]}' in this sweep")
+        class_id = self._source.class_names.index(class_name)
+
+        def recall(variant_id: str) -> npt.NDArray[np.float64]:
+            runs = self._variants.of_classes.class_runs(variant_id)
+            of_class = runs.loc[runs[schema.CLASS_ID] == class_id, "recall"]
+            return of_class.to_numpy(np.float64)
+
+        return self._curves(OF_CLASS, recall, summary)
+
+    def of_value(self, attribute: Attribute, value: str, summary: pd.DataFrame) -> pd.DataFrame:
+        """Accuracy on the images of a value: curve rows of one metric, ``top1_on_value``.
+
+        Raises
+        ------
+        UserError
+            The attribute has no such value.
+        """
+        if attribute.values is None or attribute.code is None or value not in attribute.values:
+            raise UserError(f"'{attribute.name[:80]}' has no value '{value[:80]}'")
+        chosen = attribute.code == attribute.values.index(value)
+
+        def accuracy(variant_id: str) -> npt.NDArray[np.float64]:
+            return self._variants.cache.once(
+                f"on {attribute.name}\0{value}",
+                variant_id,
+                lambda: accuracy_on(self._source.correct(variant_id), chosen),
+            )
+
+        return self._curves(OF_VALUE, accuracy, summary)
+
+    def _curves(
+        self,
+        metric: str,
+        per_run: Callable[[str], npt.NDArray[np.float64]],
+        summary: pd.DataFrame,
+    ) -> pd.DataFrame:
+        ids = self._source.variant_ids if DENSE_ID in self._source.variant_ids else []
+        rows: dict[str, Any] = summary.set_index(schema.VARIANT_ID).to_dict("index")
+        of_variants = (curve_row(rows[v], metric, per_run(v)) for v in ids)
+        return curve_table(row for row in of_variants if row is not None)

@@ -1,4 +1,4 @@
-"""Tables of the classes of single variants, and what of the summary rests on classes."""
+"""Tables of classes: recall with its tests, the long tail, and the plan of seeds and images."""
 
 import numpy as np
 import numpy.typing as npt
@@ -11,43 +11,49 @@ from analysis.results.source import ResultCache, Source
 from analysis.stats.classes import ClassRecall, class_recall, class_table
 from analysis.stats.long_tail import LongTail, long_tail
 from analysis.stats.pairs import Rows, class_flips, paired_rows
+from analysis.stats.planning import (
+    detectable_difference,
+    detectable_paired,
+    image_floor,
+    seeds_needed,
+)
 from analysis.stats.splits import columns_of
-from analysis.stats.two_way import Changes, changes
+from analysis.stats.two_way import Changes, changes, class_variances
 from analysis.stats.votes import FloatArray, IntArray
 
 
 class ClassTables:
-    """What is computed of the classes of single variants, kept once it is there."""
+    """Recalls, changes and training counts of the classes of single variants, computed once."""
 
-    def __init__(self, source: Source, kept: ResultCache) -> None:
+    def __init__(self, source: Source, cache: ResultCache) -> None:
         self._source = source
-        self._kept = kept
+        self._cache = cache
 
     def classes(self, variant_id: str) -> pd.DataFrame:
         """One row a class."""
-        return self._kept.shelved("classes", variant_id, lambda: self._make_classes(variant_id))
+        return self._cache.table("classes", variant_id, lambda: self._make_classes(variant_id))
 
     def class_runs(self, variant_id: str) -> pd.DataFrame:
         """One row a run and class, ``seed class_id recall``; NaN without test images."""
 
         def compute() -> pd.DataFrame:
-            found = self.recall(variant_id).recall
+            recall = self.recall(variant_id).recall
             seeds = self._source.population(variant_id).seeds
-            n_runs, n_classes = found.shape
+            n_runs, n_classes = recall.shape
             return pd.DataFrame(
                 {
                     schema.SEED: np.repeat(seeds, n_classes),
                     schema.CLASS_ID: np.tile(np.arange(n_classes), n_runs),
-                    "recall": found.ravel(),
+                    "recall": recall.ravel(),
                 }
             )
 
-        return self._kept.shelved("class-runs", variant_id, compute)
+        return self._cache.table("class-runs", variant_id, compute)
 
     def recall(self, variant_id: str) -> ClassRecall:
         """Recall of every run in every class."""
         population = self._source.population(variant_id)
-        return self._kept.once(
+        return self._cache.once(
             "recall",
             variant_id,
             lambda: class_recall(
@@ -63,7 +69,7 @@ class ClassTables:
         if len(images) == len(self._source.label):
             return self.recall(variant_id)
         population = self._source.population(variant_id)
-        return self._kept.once(
+        return self._cache.once(
             f"recall-{len(images)}",
             variant_id,
             lambda: class_recall(
@@ -94,7 +100,7 @@ class ClassTables:
         )
 
     def changes(self, variant_id: str) -> Changes:
-        """What the runs of dense and of the variant get right, image by image."""
+        """Compare the runs of dense and of the variant image by image: which are right."""
         source = self._source
         return changes(
             source.correct(DENSE_ID),
@@ -105,7 +111,7 @@ class ClassTables:
         )
 
     def pairs(self, variant_id: str) -> tuple[Rows, Rows] | None:
-        """Rows of runs that equal seeds tie; None where nothing does."""
+        """Rows of the runs that equal seeds pair; None where the variant is not paired."""
         if not self._source.is_paired(variant_id):
             return None
         source = self._source
@@ -113,17 +119,17 @@ class ClassTables:
         return paired_rows(*seeds, paired=True)
 
     def _mean_train_counts(self) -> FloatArray | None:
-        """Training images of each class, (C,); of a tail that is rotated the mean over seeds."""
+        """Training images of each class, (C,); the mean over seeds where the tail is rotated."""
         counts = self.train_counts(DENSE_ID)
         return None if counts is None else counts.mean(axis=0)
 
     def train_counts(self, variant_id: str) -> IntArray | None:
-        """Training images of each class and run, [K, C]; None where they are not known."""
+        """Training images of each class and run, [K, C]; None if unknown."""
         seeds = self._source.population(variant_id).seeds
         return train_counts_by_seed(self._source.manifest, seeds)
 
     def long_tail(self, variant_id: str) -> LongTail | None:
-        """Slope of the change of recall on training images; None where they are not known."""
+        """Slope of the change of recall on training images; None if unknown."""
         dense, variant = self.train_counts(DENSE_ID), self.train_counts(variant_id)
         if dense is None or variant is None:
             return None
@@ -136,3 +142,74 @@ class ClassTables:
             variant,
             self.pairs(variant_id),
         )
+
+
+class Plans:
+    """Differences that the runs of a sweep can detect, and the runs that a difference takes."""
+
+    def __init__(self, source: Source, classes: ClassTables) -> None:
+        self._source = source
+        self._classes = classes
+
+    def table(self, variant_id: str, difference: float) -> pd.DataFrame:
+        """One row for top-1 of all images, whose class is null, and one a class.
+
+        Raises
+        ------
+        ValueError
+            The difference is not larger than 0.
+        """
+        source, classes = self._source, self._classes
+        pairs, changes = classes.pairs(variant_id), classes.changes(variant_id)
+        dense, variant = classes.recall(DENSE_ID), classes.recall(variant_id)
+        if pairs is not None:
+            dense, variant = dense.rows(pairs[0]), variant.rows(pairs[1])
+        is_paired = pairs is not None
+        detectable, variance = _over_runs(dense, variant, is_paired=is_paired)
+        floors = _floors(changes, dense, variant)
+        n_images = np.array([len(source.label), *source.class_sizes])
+        table = pd.DataFrame(
+            {
+                schema.VARIANT_ID: variant_id,
+                schema.CLASS_ID: [np.nan, *range(len(source.class_names))],
+                schema.CLASS_NAME: [None, *source.class_names],
+                "n_images": n_images,
+                "n_runs": len(variant.recall),
+                "paired": is_paired,
+                "detectable": detectable,
+                "image_floor": floors,
+                "difference": difference,
+                "seeds_needed": seeds_needed(variance, difference, is_paired=is_paired),
+                "images_needed": np.ceil(n_images * np.maximum(floors / difference, 1.0) ** 2),
+            },
+            columns=list(schema.PLAN_COLUMNS),
+        )
+        return table[table["n_images"] > 0].reset_index(drop=True)
+
+
+def _over_runs(
+    dense: ClassRecall, variant: ClassRecall, *, is_paired: bool
+) -> tuple[FloatArray, FloatArray]:
+    """Detectable difference, and the variance over runs of one difference; top-1 first."""
+    of_dense, of_variant = (
+        np.column_stack([one.accuracy, one.shifted]) for one in (dense, variant)
+    )
+    k_dense, k_variant = len(of_dense), len(of_variant)
+    if min(k_dense, k_variant) < 2:
+        nothing = np.full(of_dense.shape[1], np.nan)
+        return nothing, nothing
+    if is_paired:
+        variance = (of_variant - of_dense).var(axis=0, ddof=1)
+        return detectable_paired(variance, k_dense), variance
+    parts = of_variant.var(axis=0, ddof=1), of_dense.var(axis=0, ddof=1)
+    return detectable_difference(parts[0], k_variant, parts[1], k_dense), parts[0] + parts[1]
+
+
+def _floors(changes: Changes, dense: ClassRecall, variant: ClassRecall) -> FloatArray:
+    """Smallest difference that any number of seeds detects on so many images; top-1 first."""
+    n = len(changes.mean)
+    overall = changes.mean.var(ddof=1) / n if n > 1 else np.nan
+    parts = class_variances(changes, dense.shifted, variant.shifted)
+    images = np.array([overall, *parts.images])
+    both = np.array([changes.noise.sum() / n**2, *parts.both])
+    return image_floor(images, both)

@@ -1,4 +1,4 @@
-"""Tables of one shape whatever is in them: columns in order, and a type for each."""
+"""Data frames with fixed columns and types, whether or not they have rows."""
 
 import pandas as pd
 
@@ -18,14 +18,14 @@ _NOT_NUMBERS = frozenset(
 
 
 def stack(frames: list[pd.DataFrame], columns: tuple[str, ...]) -> pd.DataFrame:
-    """Join tables with these columns; one without rows has them too."""
+    """Concatenate tables; without any, return an empty one with these columns."""
     if not frames:
         return typed(pd.DataFrame(columns=list(columns)))
     return typed(pd.concat(frames, ignore_index=True))
 
 
 def typed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Turn columns of numbers with nothing known into float64, so that null is always NaN."""
+    """Turn numeric columns of type object into float64, so that null is always NaN."""
     untyped = [
         name
         for name in frame.columns
@@ -34,13 +34,13 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(untyped, "float64"))
 
 
-def rows_of(whole: pd.DataFrame, variant: VariantRecord) -> pd.DataFrame:
+def rows_of(table: pd.DataFrame, variant: VariantRecord) -> pd.DataFrame:
     """Keep one variant's rows; curves name it by method and target sparsity alone."""
-    if schema.VARIANT_ID in whole:
-        return whole[whole[schema.VARIANT_ID] == variant.variant_id].reset_index(drop=True)
+    if schema.VARIANT_ID in table:
+        return table[table[schema.VARIANT_ID] == variant.variant_id].reset_index(drop=True)
     same_level = (
-        whole[schema.TARGET_SPARSITY].isna()
+        table[schema.TARGET_SPARSITY].isna()
         if variant.target_sparsity is None
-        else whole[schema.TARGET_SPARSITY] == variant.target_sparsity
+        else table[schema.TARGET_SPARSITY] == variant.target_sparsity
     )
-    return whole[(whole[schema.METHOD] == variant.method) & same_level].reset_index(drop=True)
+    return table[(table[schema.METHOD] == variant.method) & same_level].reset_index(drop=True)

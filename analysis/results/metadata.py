@@ -1,4 +1,4 @@
-"""Tables of metadata columns: over-representation among PIEs, subgroups, curves of one value."""
+"""Metadata columns of the images as attributes: categorical, numeric or unused."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,7 +24,7 @@ class Attribute:
 
     Where it is categorical: ``values`` and, per image, ``code`` [N] (-1 without a value). Where it
     is numeric: ``number`` [N] (NaN without). Where it is neither, ``reason`` says why. ``is_id``
-    where it numbers the images: nothing can be read from its mean.
+    marks a column that numbers the images, whose mean has no meaning.
     """
 
     name: str
@@ -36,18 +36,18 @@ class Attribute:
 
 
 def attributes_of(columns: pa.Table) -> dict[str, Attribute]:
-    """Tell what each ``meta_*`` column of a table can be compared by.
+    """Classify each ``meta_*`` column of a table as categorical, numeric or unused.
 
     Text and booleans are categorical up to 60 values; whole numbers are categorical up to 20
     values, numeric above 2 values (both between); other numbers are numeric. Infinite numbers
     count as missing.
     """
-    found = {}
+    attributes = {}
     for name in columns.column_names:
         if name.startswith(schema.META_PREFIX):
             short = name.removeprefix(schema.META_PREFIX)
-            found[short] = _attribute(short, columns[name].combine_chunks())
-    return found
+            attributes[short] = _attribute(short, columns[name].combine_chunks())
+    return attributes
 
 
 def intersection(parts: list[Attribute]) -> Attribute:
@@ -86,13 +86,13 @@ def _attribute(name: str, values: pa.Array) -> Attribute:
 
 
 def _numbers_images(number: npt.NDArray[np.float64]) -> bool:
-    """Whether whole numbers are another one of every image: an index, or the id of a file."""
+    """Whether whole numbers differ on every image: an index, or the id of a file."""
     known = number[~np.isnan(number)]
     return len(known) > 1 and not (known % 1).any() and len(np.unique(known)) == len(known)
 
 
 def _categorical(name: str, values: pa.Array) -> Attribute:
-    # Written as pandas and CSV files write them.
+    # Spelled as pandas and CSV files spell booleans.
     is_flag = pa.types.is_boolean(values.type)
     text = pc.if_else(values, "True", "False") if is_flag else values.cast(pa.string())
     distinct = sorted(value for value in pc.unique(text).to_pylist() if value is not None)
@@ -105,17 +105,17 @@ def _categorical(name: str, values: pa.Array) -> Attribute:
 
 
 class Metadata:
-    """The images of a sweep without their thumbnails, read when they are first asked for."""
+    """The table of a sweep's images without their thumbnails, read on first use."""
 
     def __init__(self, folder: SweepFolder, table: pa.Table | None = None) -> None:
         self._folder = folder
-        self._given = table
+        self._joined = table
 
     @cached_property
     def table(self) -> pa.Table:
         """One row an image: ``image_id label path width height`` and the ``meta_*`` columns."""
-        if self._given is not None:
-            return self._given
+        if self._joined is not None:
+            return self._joined
         names = [name for name in self._folder.image_columns() if name != schema.IMAGE]
         return self._folder.read_images(names)
 
@@ -132,8 +132,8 @@ class Metadata:
         UserError
             The table cannot be read or matched.
         """
-        given, name = joinable.as_table(table), self._folder.name
-        added = matching.matched(given, self.table, overwrite=overwrite, sweep=name)
+        columns, name = joinable.as_table(table), self._folder.name
+        added = matching.matched(columns, self.table, overwrite=overwrite, sweep=name)
         return Metadata(self._folder, matching.with_columns(self.table, added))
 
     def chosen(self, name: str | None) -> list[Attribute]:
@@ -142,22 +142,22 @@ class Metadata:
         Raises
         ------
         UserError
-            The sweep has none of that name; the message lists those it has.
+            The sweep has no attribute of that name; the message lists those it has.
         """
         if name is None:
             return list(self.attributes.values())
         short = name.removeprefix(schema.META_PREFIX)
         if short not in self.attributes:
-            there = ", ".join(self.attributes) or "none; 'python -m analysis join' adds columns"
+            known = ", ".join(self.attributes) or "none; 'python -m analysis join' adds columns"
             raise UserError(
-                f"sweep '{self._folder.name}' has no attribute '{short}'; it has {there}"
+                f"sweep '{self._folder.name}' has no attribute '{short}'; it has {known}"
             )
         return [self.attributes[short]]
 
     def kinds(self) -> pd.DataFrame:
-        """Say of every attribute whether it is categorical, numeric or unused, and why.
+        """One row an attribute: whether it is categorical, numeric or unused, and why.
 
-        Those that number the images come last.
+        Attributes that number the images come last.
         """
         return pd.DataFrame(
             [

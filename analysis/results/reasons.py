@@ -1,7 +1,4 @@
-"""Tables of why images were forgotten and what keeping them costs: scores, slices, cascade.
-
-A part of :class:`analysis.results.sweep_results.SweepResults`, which computes what they rest on.
-"""
+"""Tables of reasons and remedies: scores, forecast, slices, cascade and culprit layers."""
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +19,7 @@ from analysis.store.layers import read_layers
 
 
 class Reasons:
-    """The tables of a sweep that say what forgotten images share, and what to do."""
+    """Methods of :class:`SweepResults` on what forgotten images share, and on remedies."""
 
     _source: Source
     _variants: VariantTables
@@ -30,39 +27,39 @@ class Reasons:
     _slices: SliceTables
 
     def scores(self, variant_id: str | None = None) -> pd.DataFrame:
-        """One row a variant, score of the images and tenth of it: the PIE excess.
+        """One row a variant, score of the images and decile of it: the PIE excess.
 
         The scores come from a third of the dense runs, the excess from the others; empty with fewer
         than six. In every row of a score: its AUC for PIEs of halves and for A/A PIEs, and their
         difference with its test over runs and images.
         """
-        return stack([self._scores(v) for v in self._source.asked(variant_id)], _SCORES)
+        return stack([self._scores(v) for v in self._source.requested(variant_id)], _SCORES)
 
     def _scores(self, variant_id: str) -> pd.DataFrame:
-        return self._variants.kept.shelved(
+        return self._variants.cache.table(
             "scores", variant_id, lambda: self._doubt.scores(variant_id), always=True
         )
 
     def forecast(self, variant_id: str | None = None) -> pd.DataFrame:
         """One row a variant and image, the most doubtful first: its rank by dense doubt.
 
-        ``expected_share_caught``: of all flips (of PIEs where runs are independent), how many are
-        on images of this rank or before, by the half of the images that this one is not in. Of a
-        sweep of dense runs alone the ranks, with nulls.
+        ``expected_share_caught``: share of all flips (of PIEs where runs are independent) on images
+        up to this rank, estimated on the half of the images that this one is not in; null for a
+        sweep of dense runs alone.
         """
-        asked = self._source.asked(variant_id)
-        if not asked:
+        variants = self._source.requested(variant_id)
+        if not variants:
             has_dense = DENSE_ID in self._source.variant_ids
             return stack([self._doubt.forecast(None)] if has_dense else [], _FORECAST)
-        return stack([self._doubt.forecast(v) for v in asked], _FORECAST)
+        return stack([self._doubt.forecast(v) for v in variants], _FORECAST)
 
     def forecast_skill(self, variant_id: str) -> Skill:
-        """How well dense doubt ranks the images that a variant changes, over other images."""
-        (asked,) = self._source.asked(variant_id)
-        return self._variants.kept.once("skill", asked, lambda: self._doubt.skill(asked))
+        """Skill of dense doubt at ranking the images that a variant changes, over other images."""
+        (checked,) = self._source.requested(variant_id)
+        return self._variants.cache.once("skill", checked, lambda: self._doubt.skill(checked))
 
     def forecast_event(self, variant_id: str) -> str:
-        """Name what is forecast of a variant: ``flips``, or ``PIEs`` where runs are independent."""
+        """Name the event that is forecast: ``flips``, or ``PIEs`` where runs are independent."""
         return self._doubt.event_name(variant_id)
 
     def slices(self, variant_id: str | None = None) -> pd.DataFrame:
@@ -70,22 +67,22 @@ class Reasons:
 
         Found on one half of the images, tested on the other.
         """
-        return stack([self._slices.table(v) for v in self._source.asked(variant_id)], _SLICES)
+        return stack([self._slices.table(v) for v in self._source.requested(variant_id)], _SLICES)
 
     def can_test_slices(self, variant_id: str) -> bool:
-        """Whether there are the runs to test slices of a variant: a pair, or three of each."""
+        """Whether the runs suffice to test slices of a variant: a pair, or three of each."""
         return self._slices.can_test(variant_id)
 
     @property
     def has_doubt(self) -> bool:
-        """Whether dense runs say how sure they are, which a forecast is made from."""
+        """Whether dense runs have confidences, which a forecast needs."""
         return not np.isnan(self._doubt.doubt).all()
 
     def knows_reasons(self, variant_id: str) -> bool:
-        """Whether slices and scores of a variant are kept already, or take a moment alone."""
-        kept = self._variants.kept
+        """Whether slices and scores of a variant are stored already, or take but a moment."""
+        cache = self._variants.cache
         return not self._source.is_large or all(
-            kept.is_known(name, variant_id) for name in ("slices", "scores")
+            cache.is_known(name, variant_id) for name in ("slices", "scores")
         )
 
     def slice_images(self, key: str) -> npt.NDArray[np.int64]:
@@ -99,30 +96,31 @@ class Reasons:
         return self._slices.images(key)
 
     def cascade(self, variant_id: str | None = None) -> pd.DataFrame:
-        """One row a variant and share of its answers that are sent to dense: what is left.
+        """One row a variant and share of its answers sent to dense: forgotten images that remain.
 
-        Each run with the dense run of its seed; the threshold is chosen on one half of the images,
-        the figures are of the other. Variants without such runs, or without confidences, are left
-        out.
+        Each run goes with the dense run of its seed. The threshold is chosen on one half of the
+        images, the figures are of the other. Variants without pairs or confidences are left out.
         """
-        found = [self._cascade(v) for v in self._source.asked(variant_id)]
-        return stack([one[list(_CASCADE)] for one in found if len(one)], _CASCADE)
+        tables = [self._cascade(v) for v in self._source.requested(variant_id)]
+        return stack([table[list(_CASCADE)] for table in tables if len(table)], _CASCADE)
 
     def _cascade(self, variant_id: str) -> pd.DataFrame:
-        """Return the table, and what the thresholds are of in a column more; computed once."""
-        kept = self._variants.kept
-        return kept.shelved("cascade", variant_id, lambda: self._make_cascade(variant_id))
+        """Return the table with a column more, the measure of the thresholds; computed once."""
+        return self._variants.cache.table(
+            "cascade", variant_id, lambda: self._make_cascade(variant_id)
+        )
 
     def _make_cascade(self, variant_id: str) -> pd.DataFrame:
         dense, variant = self._variants.both(variant_id)
         is_single = self._source.manifest.is_single(variant_id)
         rows = paired_rows(dense.seeds, variant.seeds, paired=not is_single)
-        said = self._certainty(variant_id)
-        if not len(rows[0]) or said is None:
+        certainty = self._certainty(variant_id)
+        if not len(rows[0]) or certainty is None:
             return pd.DataFrame(columns=[*_CASCADE, _MEASURE])
         right = self._source.correct(variant_id)[rows[1]]
         other = np.roll(right, -1, axis=0) if len(right) > 1 else None
-        runs = CascadeRuns(said[1][rows[1]], self._source.correct(DENSE_ID)[rows[0]], right, other)
+        measure, values = certainty
+        runs = CascadeRuns(values[rows[1]], self._source.correct(DENSE_ID)[rows[0]], right, other)
         latency, size = (
             tuple(self._median(v, name) for v in (DENSE_ID, variant_id))
             for name in ("latency_ms", "size_bytes")
@@ -133,16 +131,16 @@ class Reasons:
             latency_ms=(latency[0], latency[1]),
             size_bytes=(size[0], size[1]),
         )
-        return table.assign(**{_MEASURE: said[0]})
+        return table.assign(**{_MEASURE: measure})
 
     def _median(self, variant_id: str, name: str) -> float:
-        """Median of what is measured of a variant's runs, NaN where it is of none."""
+        """Median over a variant's runs of a field of their records; NaN where no run has it."""
         manifest = self._source.manifest
         runs = [manifest.run(variant_id, seed) for seed in manifest.done_seeds(variant_id)]
         return float(pd.Series([getattr(run, name) for run in runs], dtype="float64").median())
 
     def _certainty(self, variant_id: str) -> tuple[str, FloatArray] | None:
-        """Name how certain runs are and say it, [K, N]: by margin, else by confidence, or None."""
+        """Name and values [K, N] of a measure of certainty: margin, else confidence, or None."""
         variant = self._source.population(variant_id)
         for name in (schema.MARGIN, schema.CONFIDENCE):
             values = (
@@ -157,30 +155,30 @@ class Reasons:
         return None
 
     def most_forgotten(self, variant_id: str) -> int:
-        """Images that dense gets right and a run of the variant wrong: the most of any run."""
+        """Largest number of forgotten images of any run of a variant."""
         rows = paired_rows(*(one.seeds for one in self._variants.both(variant_id)), paired=True)
         dense, variant = (self._source.correct(one) for one in (DENSE_ID, variant_id))
         counts = (dense[rows[0]] & ~variant[rows[1]]).sum(axis=1)
         return int(counts.max(initial=0))
 
     def layers(self, variant_id: str | None = None) -> pd.DataFrame:
-        """One row a variant and layer in float, then the best together: what it gives back.
+        """One row a variant and layer in float, then the best layers together: images restored.
 
-        Of the run that ``remedy SWEEP layers`` looked at, on the half of the images that did not
+        Of the run that ``remedy SWEEP layers`` examined, on the half of the images that did not
         rank the layers: share of the forgotten images restored with its 95 % interval over images,
-        accuracy, bytes added. Empty where it was not looked at, or the run is another one by now.
+        accuracy, bytes added. Empty where no run was examined, or the run has changed since.
         """
-        found = [
-            read_layers(self._source.folder, self._source.manifest, one)
-            for one in self._source.asked(variant_id)
+        tables = [
+            read_layers(self._source.folder, self._source.manifest, v)
+            for v in self._source.requested(variant_id)
         ]
-        frames = [one.to_pandas() for one in found if one is not None]
+        frames = [table.to_pandas() for table in tables if table is not None]
         return stack(frames, schema.LAYERS_COLUMNS)
 
     def cascade_measure(self, variant_id: str) -> str | None:
-        """Name what the cascade's thresholds are of: ``margin`` or ``confidence``; None: labels."""
-        found = self._cascade(variant_id)
-        return str(found[_MEASURE].iloc[0]) if len(found) else None
+        """Name the measure of the cascade's thresholds, ``margin`` or ``confidence``, or None."""
+        table = self._cascade(variant_id)
+        return str(table[_MEASURE].iloc[0]) if len(table) else None
 
 
 _MEASURE = "measured_by"

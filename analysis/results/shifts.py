@@ -1,4 +1,4 @@
-"""How the variants fare on the shifts of a sweep; one population in memory at a time."""
+"""Tables of shifts: robustness of the variants, with one population in memory at a time."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -23,7 +23,7 @@ _SCORES = (schema.PREDICTION, schema.TRUE_RANK)
 
 
 class RobustnessTables:
-    """Accuracies of every run on every shift, each read once and nothing of the rest kept."""
+    """Robustness tables, from the accuracies of every run on every shift, each read once."""
 
     def __init__(self, source: Source, variants: VariantTables) -> None:
         self._source = source
@@ -33,7 +33,7 @@ class RobustnessTables:
         self._labels: dict[str, npt.NDArray[np.int32]] = {}
 
     def shifts(self) -> pd.DataFrame:
-        """One row a shift: what it is, how many images and how many runs it has."""
+        """One row a shift: corruption and severity or dataset, numbers of images and of runs."""
         manifest = self._source.manifest
         rows = [
             (
@@ -90,14 +90,14 @@ class RobustnessTables:
             if not self._seeds(variant_id, shift.name):
                 continue
             after, kl = read(variant_id)
-            found, known = pair(before, after), kl[~np.isnan(kl)]
+            compared, known = pair(before, after), kl[~np.isnan(kl)]
             rows.append(
                 {
                     schema.VARIANT_ID: variant_id,
                     schema.SHIFT: shift.name,
                     "dense_top1": float(before.mean()),
                     "top1": float(after.mean()),
-                    **found.row(),
+                    **compared.row(),
                     schema.KL_FROM_DENSE: float(known.mean()) if len(known) else np.nan,
                 }
             )
@@ -123,7 +123,7 @@ class RobustnessTables:
         )
 
     def _pairs(self, variant_id: str, shift: str) -> Pairs | None:
-        """Runs that are tied to dense ones; None where the variant is not paired."""
+        """Rows of the runs that equal seeds pair; None where the variant is not paired."""
         if not self._source.is_paired(variant_id):
             return None
         seeds = (tuple(self._seeds(v, shift)) for v in (DENSE_ID, variant_id))

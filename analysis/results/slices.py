@@ -1,4 +1,4 @@
-"""Slices of a sweep: which candidates there are, what was found, and which images are in one."""
+"""Slices of a sweep: candidate groups of images, those that stand out, and their images."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -48,12 +48,12 @@ class SliceTables:
 
     def table(self, variant_id: str) -> pd.DataFrame:
         """One row a slice that stands out on the half of the images that did not choose it."""
-        return self._variants.kept.shelved(
+        return self._variants.cache.table(
             "slices", variant_id, lambda: self._table(variant_id), always=True
         )
 
     def can_test(self, variant_id: str) -> bool:
-        """Whether there are the runs to test slices of a variant."""
+        """Whether the runs suffice to test slices of a variant."""
         manifest = self._source.manifest
         if manifest.is_single(variant_id):
             return True
@@ -84,19 +84,19 @@ class SliceTables:
 
     @cached_property
     def _partitions(self) -> list[Partition]:
-        """All candidates, of all images."""
+        """All candidates, on all images."""
         label, names = self._source.label, self._source.class_names
-        found = [Partition("class", label.astype(np.int64), names)]
+        candidates = [Partition("class", label.astype(np.int64), names)]
         if self._features is not None:
-            frame = self._variants.kept.shelved(
+            frame = self._variants.cache.table(
                 "slice-clusters", DENSE_ID, self._clusters, always=True
             )
-            found += self._named(frame)
-        found += self._of_metadata()
+            candidates += self._named(frame)
+        candidates += self._of_metadata()
         n_runs = self._doubt.held_out.n_score_runs
         prediction = self._source.population(DENSE_ID).prediction[:n_runs]
         disputed = borders(prediction, names)
-        return [*found, *([disputed] if disputed is not None else [])]
+        return [*candidates, *([disputed] if disputed is not None else [])]
 
     def _clusters(self) -> pd.DataFrame:
         features = self._features
@@ -105,7 +105,7 @@ class SliceTables:
         return pd.DataFrame({p.key: p.code for p in [*clusters(features), *parts]})
 
     def _named(self, frame: pd.DataFrame) -> Iterator[Partition]:
-        """Clusters as they are kept, with their names."""
+        """Name the groups of stored clusters."""
         label, names = self._source.label, self._source.class_names
         for key in frame.columns:
             code = frame[key].to_numpy(np.int64)
@@ -121,10 +121,10 @@ class SliceTables:
             yield Partition(key, code, of_groups)
 
     def _of_metadata(self) -> list[Partition]:
-        """Values of metadata columns, tenths of numbers, and values with others or with classes."""
+        """Values and deciles of metadata columns, and values with other values or with classes."""
         attributes = [one for one in self._metadata.attributes.values() if not one.is_id]
         attributes = attributes[:_MOST_ATTRIBUTES]
-        found, categorical = [], []
+        numeric, categorical = [], []
         for one in attributes:
             if one.code is not None and one.values:
                 names = [f"{one.name} = {value}" for value in one.values]
@@ -133,7 +133,7 @@ class SliceTables:
                 code, edges = deciles(one.number)
                 spans = pairwise(edges)
                 names = [f"{one.name} {low:.3g} to {high:.3g}" for low, high in spans]
-                found.append(Partition(f"tenths:{one.name}", _small(code), names))
+                numeric.append(Partition(f"tenths:{one.name}", _small(code), names))
         pairs = [
             _together(f"{one.key} & {other.key.removeprefix('meta:')}", one, other)
             for one, other in combinations(categorical, 2)
@@ -141,9 +141,9 @@ class SliceTables:
         label, names = self._source.label, self._source.class_names
         classes = Partition("class", label, [f"class {name}" for name in names])
         within = [_together(f"in-class:{one.key}", one, classes) for one in categorical]
-        return [*categorical, *found, *pairs, *within]
+        return [*categorical, *numeric, *pairs, *within]
 
-    # --- what is found --------------------------------------------------------------------------
+    # --- findings ------------------------------------------------------------------------------
     def _table(self, variant_id: str) -> pd.DataFrame:
         sample, half, floor, jackknife = self._excess(variant_id)
         rows = []
@@ -156,12 +156,12 @@ class SliceTables:
     def _excess(
         self, variant_id: str
     ) -> tuple[npt.NDArray[np.intp], FloatArray | None, FloatArray | None, Jackknife | None]:
-        """Return what is tested on each image of a sample: halves, or one pair of models."""
+        """Return the sample of images and the values tested on each: of halves, or of one pair."""
         everything = np.arange(len(self._source.label))
         if self._source.manifest.is_single(variant_id):
-            found = self._variants.flips(variant_id)
-            # No run varies: what is said holds for these two models and other images.
-            return everything, found.to_wrong, found.to_right, Jackknife(())
+            flips = self._variants.flips(variant_id)
+            # No run varies: the finding holds for these two models and other images.
+            return everything, flips.to_wrong, flips.to_right, Jackknife(())
         held_out = self._doubt.held_out.excess(variant_id)
         if held_out is not None:
             return held_out.sample, held_out.half, held_out.floor, held_out.jackknife
@@ -206,7 +206,7 @@ class SliceTables:
         return np.asarray(ids[np.argsort(away, kind="stable")[:_TYPICAL]])
 
     def _description(self, members: BoolArray) -> str:
-        """What distinguishes the images of a slice, in words."""
+        """Describe the classes and attributes that are frequent in a slice."""
         names, label = self._source.class_names, self._source.label
         counts = np.bincount(label[members], minlength=len(names))
         top = int(counts.argmax())
@@ -228,7 +228,7 @@ class SliceTables:
 
 
 def _together(key: str, one: Partition, other: Partition) -> Partition:
-    """Groups of two partitions that occur together, in their order."""
+    """Intersect the groups of two partitions, keeping the combinations that occur."""
     size = len(other.names)
     known = (one.code >= 0) & (other.code >= 0)
     cell = np.where(known, one.code.astype(np.int64) * size + other.code, -1)
@@ -239,9 +239,9 @@ def _together(key: str, one: Partition, other: Partition) -> Partition:
 
 
 def _small(code: IntArray) -> IntArray:
-    """The same codes in as few bytes as hold them and one more: there may be hundreds of columns.
+    """Store codes in as few bytes as hold them: there may be hundreds of columns.
 
-    One more, since images in no group are a group of their own when they are tested.
+    One code more must fit, since images in no group are a group of their own when tested.
     """
     most = int(code.max(initial=0)) + 2
     return code.astype(np.min_scalar_type(-most))

@@ -1,4 +1,4 @@
-"""Read a sweep for its results, each column once, and keep what was computed within a bound."""
+"""Reading a sweep for its results, each column once, and bounded caches of computed tables."""
 
 import hashlib
 from collections.abc import Callable, Collection, Sequence
@@ -75,8 +75,8 @@ class Source:
         ids = self.variant_ids
         return [v for v in ids if v != DENSE_ID] if DENSE_ID in ids else []
 
-    def asked(self, variant_id: str | None) -> list[str]:
-        """Return the variant named, checked, or all that can be compared with dense.
+    def requested(self, variant_id: str | None) -> list[str]:
+        """Return the requested variant, checked, or all that can be compared with dense.
 
         Raises
         ------
@@ -88,7 +88,7 @@ class Source:
         self.manifest.variant(variant_id)
         if variant_id == DENSE_ID:
             raise CacheError(
-                "'dense' is what the other variants are compared with and has no such table; "
+                "'dense' is the baseline of the other variants and has no such table; "
                 f"choose among {', '.join(self.compressed_ids) or 'none yet'}"
             )
         return [variant_id]
@@ -105,16 +105,16 @@ class Source:
             self._populations[variant_id] = self.folder.read_population(
                 variant_id, _VOTES, self._seeds(variant_id), len(self.label)
             )
-            self._forget(variant_id)
+            self._evict(variant_id)
         return self._populations[variant_id]
 
-    def _forget(self, newest: str) -> None:
-        """Let go of populations read earlier, dense last, once they fill too much memory."""
-        kept = self._populations
-        for variant_id in [v for v in kept if v not in (DENSE_ID, newest)]:
-            if sum(population.n_bytes for population in kept.values()) <= _POPULATION_BYTES:
+    def _evict(self, newest: str) -> None:
+        """Drop populations read earlier, once they fill too much memory; dense always stays."""
+        held = self._populations
+        for variant_id in [v for v in held if v not in (DENSE_ID, newest)]:
+            if sum(population.n_bytes for population in held.values()) <= _POPULATION_BYTES:
                 return
-            del kept[variant_id]
+            del held[variant_id]
 
     def mean_of(self, variant_id: str, column: str) -> npt.NDArray[np.float64]:
         """Mean of one prediction column over the runs that have it, shape (N,); NaN without any."""
@@ -132,7 +132,7 @@ class Source:
     def score_ties(self, variant_id: str) -> npt.NDArray[np.float64]:
         """How many classes share a run's largest score of an image, [K, N]; NaN where unknown.
 
-        That is where only labels are known, or the run was made before this was counted.
+        Unknown are runs of labels alone, and those stored before this was counted.
         """
         ties = self.folder.read_population(
             variant_id, (schema.SCORE_TIES,), self._seeds(variant_id), len(self.label)
@@ -144,43 +144,42 @@ class Source:
         prediction = self.population(variant_id).prediction
         return np.asarray(prediction == self.label.astype(prediction.dtype))
 
-    def kept(
+    def derived_table(
         self, name: str, compute: Callable[[], pd.DataFrame], *, always: bool = False
     ) -> pd.DataFrame:
-        """Return a table that takes long on a large sweep: from the shelf, else computed and kept.
+        """Return a table that takes long on a large sweep: from disk, else computed and stored.
 
-        Of a small sweep only what is ``always`` kept is; of one still being made, nothing.
+        Tables of small sweeps are stored if ``always``, those of incomplete sweeps never.
         """
-        if self._shelf is None or not (always or self.is_large):
+        if self._stored is None or not (always or self.is_large):
             return compute()
         name = self._name(name)
-        found = self._shelf.get(name)
-        if found is not None:
-            kept: pd.DataFrame = found.to_pandas()
-            return kept
+        stored = self._stored.get(name)
+        if stored is not None:
+            return pd.DataFrame(stored.to_pandas())
         frame = compute()
-        self._shelf.put(name, pa.Table.from_pandas(frame, preserve_index=False))
+        self._stored.put(name, pa.Table.from_pandas(frame, preserve_index=False))
         return frame
 
-    def is_kept(self, name: str) -> bool:
-        """Whether a table lies on the shelf."""
-        return self._shelf is not None and self._shelf.has(self._name(name))
+    def is_stored(self, name: str) -> bool:
+        """Whether a table is stored on disk."""
+        return self._stored is not None and self._stored.has(self._name(name))
 
     def _name(self, name: str) -> str:
         return f"{name}-{self.ties}-{self.n_splits or 'all'}"
 
     @property
-    def has_shelf(self) -> bool:
-        """Whether tables that take long are kept on disk."""
-        return self._shelf is not None and not self._shelf.is_read_only
+    def can_store(self) -> bool:
+        """Whether tables that take long are stored on disk."""
+        return self._stored is not None and not self._stored.is_read_only
 
     @cached_property
     def is_large(self) -> bool:
-        """Whether the sweep is so large that its tables are kept."""
+        """Whether the sweep is so large that its tables are stored."""
         return self.manifest.n_runs * len(self.label) >= _LARGE
 
     @cached_property
-    def _shelf(self) -> DerivedTables | None:
+    def _stored(self) -> DerivedTables | None:
         if not self.manifest.is_complete:
             return None
         rests_on = hashlib.sha256(f"{STATS_VERSION}\0{self.manifest.to_json()}".encode())
@@ -199,19 +198,19 @@ class Source:
         return seeds
 
 
-_SAID = (
+_OF_RUN = (
     schema.PREDICTION, schema.CONFIDENCE, schema.TRUE_CONFIDENCE, schema.TRUE_RANK,
     schema.KL_FROM_DENSE,
 )  # fmt: skip
 
 
-def runs_on(source: Source, image_id: int, columns: Sequence[str] = _SAID) -> pd.DataFrame:
-    """What every run says of one image, one row a run: the columns of its predictions."""
+def runs_on(source: Source, image_id: int, columns: Sequence[str] = _OF_RUN) -> pd.DataFrame:
+    """Read the predictions of every run on one image, one row a run."""
     done = [(v, seed) for v in source.variant_ids for seed in source.manifest.done_seeds(v)]
-    said = source.folder.read_image_of_runs(done, columns, image_id)
+    predictions = source.folder.read_image_of_runs(done, columns, image_id)
     rows = [
         {schema.VARIANT_ID: variant_id, schema.SEED: seed, **row}
-        for (variant_id, seed), row in zip(done, said, strict=True)
+        for (variant_id, seed), row in zip(done, predictions, strict=True)
     ]
     runs = pd.DataFrame(rows, columns=[schema.VARIANT_ID, schema.SEED, *columns])
     return runs.assign(correct=runs[schema.PREDICTION] == int(source.label[image_id]))
@@ -236,7 +235,7 @@ def votes_on(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 T = TypeVar("T")
-_KEPT_BYTES = 2**28
+_CACHE_BYTES = 2**28
 
 
 class ResultCache:
@@ -244,18 +243,18 @@ class ResultCache:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._kept: dict[tuple[str, str], Any] = {}
+        self._values: dict[tuple[str, str], Any] = {}
         self._sizes: dict[tuple[str, str], int] = {}
 
     def once(self, what: str, variant_id: str, compute: Callable[[], T]) -> T:
-        """Return what was computed under that name for that variant, computed the first time."""
+        """Return the value of that name and variant, computed on the first call."""
         key = (what, variant_id)
-        if key not in self._kept:
-            self._kept[key] = compute()
-        found: T = self._kept[key]
-        return found
+        if key not in self._values:
+            self._values[key] = compute()
+        value: T = self._values[key]
+        return value
 
-    def shelved(
+    def table(
         self,
         what: str,
         variant_id: str,
@@ -263,36 +262,33 @@ class ResultCache:
         *,
         always: bool = False,
     ) -> pd.DataFrame:
-        """Return a table of one variant: computed once, and on the shelf where that takes long.
-
-        ``always``: of a small sweep too.
-        """
-
-        def kept() -> pd.DataFrame:
-            return self._source.kept(f"{what}-{variant_id}", compute, always=always)
-
-        found = self.once(what, variant_id, kept)
-        if self._source.has_shelf and self._source.is_large:
-            self._forget((what, variant_id))
-        return found
+        """Return a table of one variant, computed once; see :meth:`Source.derived_table`."""
+        table = self.once(
+            what,
+            variant_id,
+            lambda: self._source.derived_table(f"{what}-{variant_id}", compute, always=always),
+        )
+        if self._source.can_store and self._source.is_large:
+            self._evict((what, variant_id))
+        return table
 
     def take(self, other: "ResultCache", names: Collection[str]) -> None:
-        """Take over values of some names that another has computed of the same sweep."""
-        self._kept |= {key: value for key, value in other._kept.items() if key[0] in names}
+        """Copy values of some names from the cache of the same sweep."""
+        self._values |= {key: value for key, value in other._values.items() if key[0] in names}
 
     def is_known(self, what: str, variant_id: str) -> bool:
-        """Whether a table is in memory or on the shelf."""
-        return (what, variant_id) in self._kept or self._source.is_kept(f"{what}-{variant_id}")
+        """Whether a table is in memory or on disk."""
+        return (what, variant_id) in self._values or self._source.is_stored(f"{what}-{variant_id}")
 
-    def _forget(self, newest: tuple[str, str]) -> None:
-        """Let go of tables that the shelf has too, oldest first, once they fill too much memory."""
-        # Measured once: a page asks for the same tables many times.
-        for key, value in self._kept.items():
+    def _evict(self, newest: tuple[str, str]) -> None:
+        """Drop tables that are on disk too, oldest first, once they fill too much memory."""
+        # Measured once, since a page needs the same tables many times.
+        for key, value in self._values.items():
             if key not in self._sizes and isinstance(value, pd.DataFrame):
                 self._sizes[key] = int(value.memory_usage().sum())
         total = sum(self._sizes.values())
         for key in [key for key in self._sizes if key != newest]:
-            if total <= _KEPT_BYTES:
+            if total <= _CACHE_BYTES:
                 return
             total -= self._sizes.pop(key)
-            del self._kept[key]
+            del self._values[key]

@@ -1,4 +1,4 @@
-"""Starting a study: what there is to draw from, and what was drawn, written down."""
+"""Starting a study of human annotation: count the supply of images, draw and store a sample."""
 
 import secrets
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SIZES = (20, 500)
 MOST_PRACTICE = 20
-_LOOKED_AT = 64
+_CHECKED_PIES = 64
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def supply(results: "SweepResults", variant_id: str) -> Supply:
     return Supply(
         n_pies=len(pies),
         n_aa_pies=None if aa_pies is None else int(aa_pies.sum()),
-        has_pictures=bool(has_picture(results, pies[:_LOOKED_AT]).any()),
+        has_pictures=bool(has_picture(results, pies[:_CHECKED_PIES]).any()),
     )
 
 
@@ -72,12 +72,11 @@ def start_study(
         PIEs and A/A PIEs to draw, 20 to 500 each, or all there are; non-PIEs are matched to the
         PIEs by class.
     seed : int, optional
-        Of the drawing and of the raters' orders; drawn at random and written down without.
-
+        Of the sample and of the raters' orders; drawn at random by default, and stored.
     protocol : Protocol, optional
-        What raters read and are asked; the paper's categories and no text without.
+        Texts and categories shown to raters; by default the paper's categories and no text.
     practice : int
-        Images of practice to draw, up to 20, from those that are none of the study's.
+        Practice images to draw, up to 20, from those outside the study.
 
     Raises
     ------
@@ -85,18 +84,18 @@ def start_study(
         A number is out of range, a text or category cannot be used, nothing can be drawn, or the
         cache is on another machine.
     RunError
-        The disk refused it.
+        The study cannot be written.
     """
     if not SIZES[0] <= size <= SIZES[1]:
         raise UserError(f"size {size}: expected {SIZES[0]} to {SIZES[1]} images a group")
     if not 0 <= practice <= MOST_PRACTICE:
         raise UserError(f"practice {practice}: expected 0 to {MOST_PRACTICE} images")
-    asked = protocol or Protocol()
-    check_categories(asked.categories)
-    asked = replace(
-        asked,
-        instructions=plain_text("instructions", asked.instructions),
-        consent=plain_text("consent", asked.consent),
+    protocol = protocol or Protocol()
+    check_categories(protocol.categories)
+    protocol = replace(
+        protocol,
+        instructions=plain_text("instructions", protocol.instructions),
+        consent=plain_text("consent", protocol.consent),
     )
     seed = secrets.randbits(32) if seed is None else seed
     table = results.images(variant_id, columns=["is_pie"])
@@ -133,7 +132,7 @@ def start_study(
         groups={name: tuple(ids.tolist()) for name, ids in groups.items()},
         available={PIE: sample.n_pies, AA_PIE: sample.n_aa_pies},
         n_unmatched=sample.n_unmatched,
-        protocol=replace(asked, practice={i: int(results.label[i]) for i in drawn.tolist()}),
+        protocol=replace(protocol, practice={i: int(results.label[i]) for i in drawn.tolist()}),
     )
     return results.folder.annotations.start(design)
 
@@ -146,9 +145,9 @@ def has_picture(results: "SweepResults", images: IntArray) -> BoolArray:
 
 
 def is_of(results: "SweepResults", study: Study) -> bool:
-    """Whether the images of a study, and their classes, are those that the sweep has now."""
+    """Whether the sweep still has the images of a study, with the same classes."""
     label, design = results.label, study.design
-    asked = {**design.labels, **design.protocol.practice}
+    labels = {**design.labels, **design.protocol.practice}
     return design.dataset_fingerprint == results.manifest.dataset_fingerprint and all(
-        image < len(label) and label[image] == its_label for image, its_label in asked.items()
+        image < len(label) and label[image] == its_label for image, its_label in labels.items()
     )

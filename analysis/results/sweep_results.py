@@ -1,27 +1,26 @@
-"""A sweep's results: every table by its method, each computed once, on demand.
+"""The results of a sweep: one method a table, each computed once, on demand.
 
-The parts that compute them are composed here and share one source, which reads the cache and keeps
-what was read within a bound of bytes.
+The parts that compute the tables are composed here and share one source, which reads the cache and
+bounds the memory of what it has read.
 """
 
 import copy
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from analysis import schema
-from analysis.results import notebook
-from analysis.results.attribute_tables import AttributeTables
+from analysis.results.attribute_tables import AttributeTables, GroupCurves
+from analysis.results.class_tables import Plans
+from analysis.results.code import as_html, as_text
 from analysis.results.doubt import DoubtTables
 from analysis.results.frames import stack, typed
-from analysis.results.group_curves import GroupCurves
-from analysis.results.image_facts import ImageFacts
-from analysis.results.images import ImageTables
+from analysis.results.images import ImageFacts, ImageTables
 from analysis.results.inference import SeedInference
 from analysis.results.metadata import Metadata
-from analysis.results.plans import Plans
 from analysis.results.reasons import Reasons
 from analysis.results.shifts import RobustnessTables
 from analysis.results.slices import SliceTables
@@ -33,7 +32,7 @@ from analysis.stats.pairs import SeedTie
 from analysis.stats.pie import RESAMPLES, sort_pies
 from analysis.stats.summary import with_inference
 from analysis.stats.votes import TieRule
-from analysis.store import Population, SweepFolder, joinable
+from analysis.store import Cache, Population, SweepFolder, joinable
 from analysis.store.features import read_features
 from analysis.store.manifest import Manifest
 
@@ -41,7 +40,7 @@ from analysis.store.manifest import Manifest
 class SweepResults(ImageFacts, Reasons):
     """The results of one sweep under one tie rule.
 
-    Variants count as soon as one of their runs is done; ``n_runs`` says how many there are.
+    Variants are included once one of their runs is done; ``n_runs`` counts them.
 
     Parameters
     ----------
@@ -50,7 +49,7 @@ class SweepResults(ImageFacts, Reasons):
     ties : {"confidence", "reference", "exclude"}
         How tied modal labels are broken.
     n_splits : int, optional
-        So many random splits that the noise floor is the mean over, instead of all distinct ones.
+        Number of random splits for the noise floor, instead of all distinct ones.
     """
 
     def __init__(
@@ -63,7 +62,7 @@ class SweepResults(ImageFacts, Reasons):
         self._attributes = AttributeTables(self._source, self._variants, self._inference)
         self._robustness = RobustnessTables(self._source, self._variants)
         self._groups = GroupCurves(self._source, self._variants)
-        self._plans = Plans(self._source, self._variants)
+        self._plans = Plans(self._source, self._variants.of_classes)
         self._metadata = Metadata(folder)
         self._doubt = DoubtTables(self._source, self._variants)
         self._slices = SliceTables(
@@ -129,10 +128,10 @@ class SweepResults(ImageFacts, Reasons):
         return self._source.population(variant_id)
 
     def __repr__(self) -> str:
-        return notebook.as_text(self.manifest, self.ties)
+        return as_text(self.manifest, self.ties)
 
     def _repr_html_(self) -> str:
-        return notebook.as_html(self.manifest, self.ties)
+        return as_html(self.manifest, self.ties)
 
     def runs(self) -> pd.DataFrame:
         """One row a run, dense included: accuracy, calibration error, size and latency."""
@@ -141,30 +140,29 @@ class SweepResults(ImageFacts, Reasons):
     def images(
         self, variant_id: str | None = None, *, columns: Iterable[str] | None = None
     ) -> pd.DataFrame:
-        """One row an image (and variant, where none is named): modal labels, PIE, kind, votes.
+        """One row an image (and variant, unless one is named): modal labels, PIE, kind, votes.
 
-        Further on difficulty, flips, KL and breaking point. ``columns`` names those wanted, besides
+        Also difficulty, flips, KL and breaking point. ``columns`` selects columns besides
         ``variant_id`` and ``image_id``; only what they need is read and computed.
         """
         wanted = None if columns is None else tuple(columns)
-        frames = [self._images.images(v, wanted) for v in self._source.asked(variant_id)]
+        frames = [self._images.images(v, wanted) for v in self._source.requested(variant_id)]
         return stack(frames, schema.IMAGES_COLUMNS)
 
     def pies(self, variant_id: str | None = None) -> pd.DataFrame:
         """Return the PIEs of ``images``, by falling vote distance within a variant."""
-        frames = [sort_pies(self._images.images(v)) for v in self._source.asked(variant_id)]
+        frames = [sort_pies(self._images.images(v)) for v in self._source.requested(variant_id)]
         return stack(frames, schema.IMAGES_COLUMNS)
 
     def classes(self, variant_id: str | None = None) -> pd.DataFrame:
         """One row a class (and variant): recall deltas, tests over runs and over images too."""
-        asked = self._source.asked(variant_id)
-        whole = stack(
+        table = stack(
             [self._variants.of_classes.classes(v) for v in self.compressed_ids],
             schema.CLASSES_COLUMNS,
         )
-        # Over all classes and variants of the sweep, of which one is asked for.
-        whole = whole.assign(q_sweep=benjamini_hochberg(whole["p_two_way"].to_numpy(np.float64)))
-        return whole[whole[schema.VARIANT_ID].isin(asked)].reset_index(drop=True)
+        # Over all classes and variants of the sweep, whichever is requested.
+        q = benjamini_hochberg(table["p_two_way"].to_numpy(np.float64))
+        return self._requested(table.assign(q_sweep=q), variant_id)
 
     def summary(self, *, wait: bool = True) -> pd.DataFrame:
         """One row a variant, dense first; empty without dense runs.
@@ -172,47 +170,47 @@ class SweepResults(ImageFacts, Reasons):
         Parameters
         ----------
         wait : bool
-            Whether what holds for other seeds, which takes long once, is computed where it is not
-            known yet; else its columns are null then.
+            Whether to compute the inference for other seeds, which takes long once, if it is not
+            known yet; otherwise its columns are null until then.
         """
-        found = self._source.kept("summary", self._variants.all_summaries)
+        table = self._source.derived_table("summary", self._variants.all_summaries)
         if wait or self._inference.is_known:
-            return with_inference(found, self._inference.columns())
-        return found
+            return with_inference(table, self._inference.columns())
+        return table
 
     @property
     def inference(self) -> SeedInference:
-        """What holds for other seeds: whether it is known yet, and how it is computed and kept."""
+        """The inference for other seeds: whether it is known yet; to compute and store it."""
         return self._inference
 
     def curves(self) -> pd.DataFrame:
         """One row a variant and metric, with 95 % intervals over runs."""
-        return self._source.kept("curves", self._variants.all_curves)
+        return self._source.derived_table("curves", self._variants.all_curves)
 
     def seed_ties(self) -> dict[str, SeedTie]:
-        """Compare runs of equal seeds with others, of variants that are said to be independent."""
+        """Compare runs of equal seeds with others, for variants declared independent."""
         return self._variants.seed_ties()
 
-    def keep_tables(self, told: Callable[[str, int, int], None]) -> None:
-        """Compute what takes long on a large sweep, so that whoever looks first need not wait.
+    def keep_tables(self, on_progress: Callable[[str, int, int], None]) -> None:
+        """Compute and store what takes long, so that the first visitor need not wait.
 
-        Of a small sweep that is what holds for other seeds; of one still being made, nothing.
+        For a small sweep that is the inference for other seeds, for an incomplete one nothing.
         """
-        if not self._source.has_shelf:
+        if not self._source.can_store:
             return
         if self._source.is_large:
             for done, variant_id in enumerate(self.variant_ids):
-                told("tables", done, len(self.variant_ids))
+                on_progress("tables", done, len(self.variant_ids))
                 self._variants.summary(variant_id)
             self.seed_ties()
             self.curves()
-            told("tables", len(self.variant_ids), len(self.variant_ids))
-        self._inference.keep(told)
+            on_progress("tables", len(self.variant_ids), len(self.variant_ids))
+        self._inference.keep(on_progress)
         self.summary()
-        # Of a small sweep they take a moment when they are asked for.
+        # For a small sweep they take a moment when they are needed.
         ids = self.compressed_ids if self._source.is_large else []
         for done, variant_id in enumerate(ids):
-            told("scores and slices", done, len(ids))
+            on_progress("scores and slices", done, len(ids))
             self.scores(variant_id)
             self.slices(variant_id)
             self.cascade(variant_id)
@@ -241,19 +239,19 @@ class SweepResults(ImageFacts, Reasons):
     def stability(
         self, variant_id: str | None = None, *, n_resamples: int = RESAMPLES
     ) -> pd.DataFrame:
-        """One row an image: in which share of resamples of the seeds it is a PIE, 0..1.
+        """One row an image: share of resamples of the seeds in which it is a PIE, 0..1.
 
-        Null where a population has fewer than two runs. It takes seconds on large sweeps, so it is
-        no part of ``images``.
+        Null where a population has fewer than two runs. Not part of ``images``, since it takes
+        seconds on large sweeps.
         """
 
         def of(variant_id: str) -> pd.DataFrame:
-            return self._source.kept(
+            return self._source.derived_table(
                 f"stability-{n_resamples}-{variant_id}",
                 lambda: self._images.stability(variant_id, n_resamples),
             )
 
-        frames = [of(v) for v in self._source.asked(variant_id)]
+        frames = [of(v) for v in self._source.requested(variant_id)]
         return stack(frames, schema.STABILITY_COLUMNS)
 
     def seed_test(self, variant_id: str | None = None) -> pd.DataFrame:
@@ -263,33 +261,31 @@ class SweepResults(ImageFacts, Reasons):
         one-sided permutation p, and Holm's over the variants of the sweep; null below two runs a
         side. ``smallest_p`` is the smallest that so few runs can give.
         """
-        whole = self._inference.seed_tests()
-        asked = self._source.asked(variant_id)
-        return whole[whole[schema.VARIANT_ID].isin(asked)].reset_index(drop=True)
+        return self._requested(self._inference.seed_tests(), variant_id)
 
     def halves(self, variant_id: str | None = None, *, wait: bool = True) -> pd.DataFrame:
         """One row a variant and scalar: of a half of its runs, and of A/A halves of the dense ones.
 
-        Either against the other dense half, medians over at most 20 splits, with the smallest and
+        Both against the other dense half, medians over at most 20 splits, with the smallest and
         the largest of the A/A halves: what seeds alone make of each figure. Without ``wait``,
         variants whose halves are not compared yet are left out.
         """
-        asked = self._source.asked(variant_id)
+        variants = self._source.requested(variant_id)
         halves = self._inference.halves
-        frames = [halves.table(v) for v in asked if wait or halves.is_known(v)]
+        frames = [halves.table(v) for v in variants if wait or halves.is_known(v)]
         return stack(frames, schema.HALVES_COLUMNS)
 
     def plan(self, variant_id: str | None = None, *, difference: float = 0.02) -> pd.DataFrame:
-        """One row a variant and class, one of all images first: what its seeds and images tell.
+        """One row a variant and class, one of all images first: differences that it can detect.
 
-        ``detectable`` at so many seeds, ``image_floor`` at any number, and how many seeds and
-        images ``difference``, a fraction, takes (80 % power at 0.05).
+        ``detectable`` with the seeds of the sweep, ``image_floor`` with any number, and the seeds
+        and images that ``difference``, a fraction, takes (80 % power at 0.05).
         """
-        frames = [self._plans.table(v, difference) for v in self._source.asked(variant_id)]
+        frames = [self._plans.table(v, difference) for v in self._source.requested(variant_id)]
         return stack(frames, schema.PLAN_COLUMNS)
 
     def pairs(self, variant_id: str | None = None) -> pd.DataFrame:
-        """One row a variant that is one single model beside one dense one (K = 1).
+        """One row a variant of one single model, beside one dense model (K = 1).
 
         Change of top-1 with its interval over images (Bonett and Price 2012), McNemar's exact p,
         flips, mean KL from dense in nats. Empty where there are more runs.
@@ -303,9 +299,8 @@ class SweepResults(ImageFacts, Reasons):
         Columns as of ``pairs``, and ``mcnemar_q``, Benjamini-Hochberg over all variants and shifts.
         """
         single = self._single(None)
-        table = self._source.kept("shift-pairs", lambda: self._robustness.pairs(single))
-        asked = self._source.asked(variant_id)
-        return table[table[schema.VARIANT_ID].isin(asked)].reset_index(drop=True)
+        table = self._source.derived_table("shift-pairs", lambda: self._robustness.pairs(single))
+        return self._requested(table, variant_id)
 
     def overlap(self) -> pd.DataFrame:
         """One row a pair of variants: how much their PIE sets have in common (Jaccard, 0..1)."""
@@ -313,28 +308,27 @@ class SweepResults(ImageFacts, Reasons):
 
     @property
     def shifts(self) -> pd.DataFrame:
-        """One row a shift: corruption and severity or dataset, images, runs done and asked."""
+        """One row a shift: corruption and severity or dataset, images, runs done and planned."""
         return self._robustness.shifts()
 
     def robustness(self, variant_id: str | None = None) -> pd.DataFrame:
-        """One row a variant, shift and metric: how much of its clean accuracy is kept.
+        """One row a variant, shift and metric: share of its clean accuracy that is kept.
 
-        Beside it what dense keeps, the difference with its interval and p, and q over all variants
-        and shifts of the metric. Where a shift lacks classes, clean accuracy is of those it has.
+        Also the share that dense keeps, the difference with its interval and p, and q over all
+        variants and shifts of the metric. Clean accuracy is of the classes that the shift has.
         """
-        asked = self._source.asked(variant_id)
-        whole = self._source.kept("robustness", self._robustness.table)
-        return whole[whole[schema.VARIANT_ID].isin(asked)].reset_index(drop=True)
+        table = self._source.derived_table("robustness", self._robustness.table)
+        return self._requested(table, variant_id)
 
     def breaking_points(self) -> pd.DataFrame:
         """One row an image and method with levels of sparsity: ``method image_id breaking_point``.
 
-        Methods tested at a single level are left out: they have nothing to break between.
+        Methods tested at a single level have no breaking point and are left out.
         """
         return self._images.breaking_points()
 
     def features(self) -> npt.NDArray[np.float32] | None:
-        """Features of the images, (N, D): alike images lie close together; None without any."""
+        """Features of the images, (N, D), close together for similar images; None without any."""
         return read_features(self.folder)
 
     def aa_pies(self) -> npt.NDArray[np.bool_] | None:
@@ -344,26 +338,26 @@ class SweepResults(ImageFacts, Reasons):
     def join(self, table: joinable.Joinable, *, overwrite: bool = False) -> "SweepResults":
         """Return these results with the columns of a table as ``meta_*`` columns of the images.
 
-        Nothing is written: ``python -m analysis join`` keeps the columns in the cache.
+        Nothing is written: ``python -m analysis join`` stores the columns in the cache.
 
         Parameters
         ----------
         table : DataFrame, pyarrow Table, or path of a CSV, Parquet or JSON-lines file
             Rows are matched by ``image_id``, or by ``path`` without it.
         overwrite : bool
-            Whether a column that is there already is replaced.
+            Whether to replace columns that exist already.
 
         Raises
         ------
         UserError
-            The table cannot be read or matched; the message says what is wrong with it.
+            The table cannot be read or matched.
         """
         view = copy.copy(self)
         view._metadata = self._metadata.joined(table, overwrite=overwrite)
         return view
 
     def table(self, name: str, variant_id: str | None = None) -> pd.DataFrame:
-        """Return a table by its name on the command line, of one variant where it is named."""
+        """Return a table by its name on the command line, of one variant if it is named."""
         return TABLES[name].rows(self, variant_id)
 
     def votes(self, image_id: int) -> pd.DataFrame:
@@ -371,5 +365,33 @@ class SweepResults(ImageFacts, Reasons):
         return votes_on(runs_on(self._source, image_id, (schema.PREDICTION,)))
 
     def runs_on(self, image_id: int) -> pd.DataFrame:
-        """Return what every run says of one image: its prediction, confidences, rank and KL."""
+        """One row a run: its prediction on one image, confidences, rank and KL."""
         return runs_on(self._source, image_id)
+
+    def _requested(self, table: pd.DataFrame, variant_id: str | None) -> pd.DataFrame:
+        variants = self._source.requested(variant_id)
+        return table[table[schema.VARIANT_ID].isin(variants)].reset_index(drop=True)
+
+
+def load_sweep(
+    name: str,
+    *,
+    cache: str | Path = "cache",
+    ties: TieRule = "confidence",
+    n_splits: int | None = None,
+) -> SweepResults:
+    """Open a sweep of the cache; until a table is requested, only its manifest is read.
+
+    Parameters
+    ----------
+    ties : {"confidence", "reference", "exclude"}
+        How tied modal labels are broken.
+    n_splits : int, optional
+        Number of random splits for the noise floor, instead of all distinct ones.
+
+    Raises
+    ------
+    UserError
+        There is no sweep of that name, or its manifest is damaged.
+    """
+    return SweepResults(Cache(cache).existing(name), ties=ties, n_splits=n_splits)

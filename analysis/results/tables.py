@@ -1,4 +1,4 @@
-"""Every table of a sweep by its name: what the command line, the Export page and reports offer."""
+"""Registry of all tables of a sweep, which the command line, the Export page and reports offer."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,11 +15,11 @@ class Table:
     Parameters
     ----------
     name : str
-        What it is called on the command line; its method of ``SweepResults`` has underscores.
+        Name on the command line; its method of ``SweepResults`` has underscores.
     about : str
-        What a row is and what the columns say, in one sentence.
+        One sentence on its rows and columns.
     takes_variant : bool
-        Whether it is computed for one variant; else the rows of one are kept of the whole.
+        Whether it is computed for one variant; otherwise its rows are filtered.
     has_dense : bool
         Whether dense has rows of its own.
     is_contract : bool
@@ -38,7 +38,7 @@ class Table:
         return self.name.replace("-", "_")
 
     def rows(self, results: Any, variant_id: str | None = None) -> pd.DataFrame:
-        """Compute the table of a ``SweepResults``, of one variant alone where one is named.
+        """Compute the table of a ``SweepResults``, of one variant if it is named.
 
         Raises
         ------
@@ -49,8 +49,8 @@ class Table:
         if self.takes_variant:
             frame: pd.DataFrame = compute(variant_id)
             return frame
-        whole: pd.DataFrame = compute()
-        return whole if variant_id is None else rows_of(whole, results.manifest.variant(variant_id))
+        table: pd.DataFrame = compute()
+        return table if variant_id is None else rows_of(table, results.manifest.variant(variant_id))
 
 
 _ALL = (
@@ -71,8 +71,8 @@ _ALL = (
     Table("seed-test", "One row a variant: whether it has more PIEs than other seeds would make."),
     Table("halves", "One row a variant and scalar (CEV, impacted classes, …): of a half of its "
           "runs, and what seeds alone make of it between halves of the dense runs."),
-    Table("plan", "One row a variant and class, one of all images first: what its seeds and images "
-          "tell, and how many a difference of 2 points takes."),
+    Table("plan", "One row a variant and class, one of all images first: differences "
+          "that its seeds and images detect, and how many a difference of 2 points takes."),
     Table("pairs", "One row a variant of one single model (K = 1): change of accuracy, McNemar's "
           "test, flips."),
     Table("shift-pairs", "One row a variant of one single model (K = 1) and shift: the pair on its "
@@ -107,5 +107,5 @@ _ALL = (
           "Krippendorff's alpha."),
 )  # fmt: skip
 TABLES: dict[str, Table] = {table.name: table for table in _ALL}
-# Those whose names and columns other programs rely on.
+# Tables whose names and columns other programs rely on.
 CONTRACT_TABLES = tuple(table.name for table in _ALL if table.is_contract)

@@ -1,4 +1,4 @@
-"""The tables of one variant, each computed once."""
+"""Tables of single variants: runs, PIEs, summary and curves; pairs of variants compared."""
 
 from functools import cached_property
 from typing import Any
@@ -35,18 +35,18 @@ from analysis.stats.summary import VariantResults, summary_row
 from analysis.stats.votes import BoolArray, FloatArray, IntArray, Modal, modal, vote_entropy
 from analysis.store import Population
 
-# A tie is seen on some seeds and images.
+# Some seeds and images suffice to see a tie.
 _TIE_SEEDS, _TIE_IMAGES = 4, 10_000
 Accuracies = npt.NDArray[np.float64]
 
 
 class VariantTables:
-    """What is computed of single variants, kept once it is there."""
+    """Tables of single variants, each computed once."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self.kept = ResultCache(source)
-        self.of_classes = ClassTables(source, self.kept)
+        self.cache = ResultCache(source)
+        self.of_classes = ClassTables(source, self.cache)
 
     # --- the dense population -----------------------------------------------------------------
     @cached_property
@@ -80,12 +80,12 @@ class VariantTables:
     # --- tables -------------------------------------------------------------------------------
     def runs(self, variant_id: str) -> pd.DataFrame:
         """One row a run."""
-        return self.kept.shelved("runs", variant_id, lambda: self._make_runs(variant_id))
+        return self.cache.table("runs", variant_id, lambda: self._make_runs(variant_id))
 
     def pies(self, variant_id: str) -> pd.DataFrame:
         """One row an image: votes, PIE and kind."""
         source = self._source
-        return self.kept.shelved(
+        return self.cache.table(
             "pies",
             variant_id,
             lambda: image_table(
@@ -100,7 +100,7 @@ class VariantTables:
 
     def summary(self, variant_id: str) -> dict[str, Any]:
         """The variant's row of the summary."""
-        return self.kept.once(
+        return self.cache.once(
             "summary",
             variant_id,
             lambda: summary_row(
@@ -126,15 +126,15 @@ class VariantTables:
         """The first runs of dense and of the variant, compared image by image: one row."""
 
         def compute() -> pd.DataFrame:
-            found = pair(self._source.correct(DENSE_ID)[0], self._source.correct(variant_id)[0])
+            compared = pair(self._source.correct(DENSE_ID)[0], self._source.correct(variant_id)[0])
             kl = self._mean_kl(variant_id)
             known = {schema.KL_FROM_DENSE: np.nan if kl is None else kl}
-            return pd.DataFrame([{schema.VARIANT_ID: variant_id, **found.row(), **known}])
+            return pd.DataFrame([{schema.VARIANT_ID: variant_id, **compared.row(), **known}])
 
-        return self.kept.shelved("pair", variant_id, compute)
+        return self.cache.table("pair", variant_id, compute)
 
     def seed_tie(self, variant_id: str) -> SeedTie:
-        """Whether runs of equal seeds agree more than others: of some seeds and images."""
+        """Compare how far runs of equal and of other seeds agree, on some seeds and images."""
 
         def compute() -> pd.DataFrame:
             dense, variant = self.both(variant_id)
@@ -144,11 +144,11 @@ class VariantTables:
             tie = seed_tie(dense.prediction[:, ::step], variant.prediction[:, ::step], some)
             return pd.DataFrame([vars(tie)])
 
-        found = self.kept.shelved("seed-tie", variant_id, compute)
-        return SeedTie(float(found["equal"].iloc[0]), float(found["different"].iloc[0]))
+        tie = self.cache.table("seed-tie", variant_id, compute)
+        return SeedTie(float(tie["equal"].iloc[0]), float(tie["different"].iloc[0]))
 
     def half_pies(self, variant_id: str) -> HalfPies | None:
-        """PIEs of halves beside A/A PIEs, for what is said of sets of images; None without."""
+        """PIEs of halves beside A/A PIEs; None with too few runs."""
         frequency, floor = self.half_frequency(variant_id), self.floor
         if frequency is None or floor is None:
             return None
@@ -163,7 +163,7 @@ class VariantTables:
         if floor is None:
             return None
         dense, variant = self.both(variant_id)
-        return self.kept.once(
+        return self.cache.once(
             "half",
             variant_id,
             lambda: half_population_frequency(
@@ -177,11 +177,11 @@ class VariantTables:
         )
 
     def flips(self, variant_id: str) -> Flips:
-        """What single runs lost and won, image by image."""
+        """Share of the runs that flip on each image, either way."""
         source = self._source
         dense, variant = self.both(variant_id)
         pairs = paired_rows(dense.seeds, variant.seeds, paired=source.is_paired(variant_id))
-        return self.kept.once(
+        return self.cache.once(
             "flips",
             variant_id,
             lambda: flips(source.correct(DENSE_ID), source.correct(variant_id), pairs),
@@ -195,13 +195,13 @@ class VariantTables:
             correct = self._source.correct(variant_id)
             return accuracy_on(correct, pie), accuracy_on(correct, ~pie)
 
-        return self.kept.once("on_pies", variant_id, compute)
+        return self.cache.once("on_pies", variant_id, compute)
 
     def both(self, variant_id: str) -> tuple[Population, Population]:
         """Return the dense population and the variant's."""
         return self._source.population(DENSE_ID), self._source.population(variant_id)
 
-    # --- how ----------------------------------------------------------------------------------
+    # --- computing ----------------------------------------------------------------------------
     def _make_runs(self, variant_id: str) -> pd.DataFrame:
         source = self._source
         population = source.population(variant_id)
@@ -239,8 +239,8 @@ class VariantTables:
         # For the curves, while the population is in memory.
         self._accuracy_on_pies(variant_id)
         self.of_classes.class_runs(variant_id)
-        # Where nothing is paired the column is null; reading it would cost as much as the votes.
-        held = paired or all(len(population.seeds) == 1 for population in self.both(variant_id))
+        # Unpaired, the column is null, and reading it would cost as much as the votes.
+        has_kl = paired or all(len(population.seeds) == 1 for population in self.both(variant_id))
         return VariantResults(
             images=self.pies(variant_id),
             classes=self.of_classes.classes(variant_id),
@@ -251,7 +251,7 @@ class VariantTables:
             intensification=intensification(
                 self.of_classes.recall(DENSE_ID), self.of_classes.recall(variant_id), paired=paired
             ),
-            kl_from_dense=self._mean_kl(variant_id) if held else None,
+            kl_from_dense=self._mean_kl(variant_id) if has_kl else None,
             tied_with_truth=self._tied_with_truth(variant_id),
             long_tail=self.of_classes.long_tail(variant_id),
         )
@@ -281,9 +281,9 @@ class VariantTables:
         return pie_overlap(ids, np.stack([self.pies(v)["is_pie"].to_numpy() for v in ids]))
 
     def seed_ties(self) -> dict[str, SeedTie]:
-        """Compare runs of equal seeds with others, of variants said to be independent.
+        """Compare runs of equal seeds with others, for variants declared independent.
 
-        How the runs of sweeps trained here are tied is known; nothing is compared.
+        Empty for sweeps trained here, whose pairing is known.
         """
         manifest = self._source.manifest
         if manifest.origin == "trained":

@@ -80,8 +80,8 @@ def calibration_error(
     """
     if answered is not None and not answered.all():
         rows = zip(confidence, correct, answered, strict=True)
-        found = [calibration_error(c[None, a], r[None, a])[0] for c, r, a in rows]
-        return np.array(found)
+        of_runs = [calibration_error(c[None, a], r[None, a])[0] for c, r, a in rows]
+        return np.array(of_runs)
     if not confidence.shape[1]:
         return np.full(len(confidence), np.nan)
     n = confidence.shape[1]

@@ -1,4 +1,4 @@
-"""What people say of the images that compression adds to the PIEs of seeds."""
+"""Shares of human labels among the images that compression adds to the PIEs of seeds."""
 
 from dataclasses import dataclass
 

@@ -46,7 +46,7 @@ def attribute_pairs(
 
     Notes
     -----
-    It is over images with these two models as they are: no seed of theirs is drawn.
+    It is over images, for these two models: their seeds are fixed.
     """
     rows = []
     for place, value in enumerate(values):

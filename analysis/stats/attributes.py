@@ -10,7 +10,7 @@ import pandas as pd
 from analysis import schema
 from analysis.stats.excess import Groups
 from analysis.stats.multiple import benjamini_hochberg
-from analysis.stats.rank_tests import mann_whitney, van_elteren
+from analysis.stats.two_sample import mann_whitney, van_elteren
 from analysis.stats.votes import BoolArray, FloatArray, IntArray
 
 RESAMPLES = 1000
@@ -137,7 +137,7 @@ def attribute_table(
     makes; ``half_over_representation`` that of the PIEs of variant halves, like for like with
     them, and ``difference`` the last minus the A/A one. A group whose risk doubled has a
     difference near 0 where all groups' risks rose alike.
-    Their intervals are 95 % bootstrap intervals over images; the seeds are taken as they are.
+    Their intervals are 95 % bootstrap intervals over images; the seeds are fixed.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def attribute_table(
         ``n_missing``.
     pie : bool array, shape (N,)
     halves : HalfPies or None
-        None where there are too few runs: the columns that rest on it are null.
+        None with too few runs; its columns are null.
     excess : Groups or None
         Excess of the images of each value; None likewise.
     variant_id : str
@@ -194,7 +194,7 @@ def attribute_table(
         table["half_over_representation"], table["aa_over_representation"] = half, aa
         table["aa_ci_low"], table["aa_ci_high"] = interval(aa, both.drawn[:, 1])
         table["difference"] = difference
-        # A value that neither set has differs by 0 in every resample, which is no knowledge.
+        # A value in neither set differs by 0 in every resample, which carries no information.
         table["difference_low"], table["difference_high"] = interval(
             np.where(half + aa > 0, 1.0, np.nan), both.drawn[:, 0] - both.drawn[:, 1]
         )
@@ -301,7 +301,7 @@ def numeric_row(
         NaN where an image has no value: left out, and counted in ``n_missing``.
     label, pie : arrays, shape (N,)
     halves : HalfPies or None
-        None where there are too few runs: the columns that rest on it are null.
+        None with too few runs; its columns are null.
     is_more : bool
         Whether the interval of the excess lies above 0; else nothing is added for certain.
     variant_id : str
@@ -338,8 +338,8 @@ def numeric_row(
         chosen = x[halves.sample]
         here = ~np.isnan(chosen)
         names = ("half_mean", "aa_mean", "difference", "difference_low", "difference_high")
-        found = mean_difference(chosen[here], halves.variant[here], halves.aa[here])
-        row |= dict(zip(names, found, strict=True))
+        means = mean_difference(chosen[here], halves.variant[here], halves.aa[here])
+        row |= dict(zip(names, means, strict=True))
         weight = (halves.variant - halves.aa)[here].astype(np.float64)
         if is_more and weight.sum() > 0:
             row["added_mean"] = float((chosen[here] * weight).sum() / weight.sum())

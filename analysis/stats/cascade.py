@@ -57,10 +57,9 @@ def cascade_table(
     -------
     DataFrame
         Columns ``schema.CASCADE_COLUMNS``, a row a share. ``threshold`` is the mean over runs (null
-        where none or all are sent),
-        ``share_sent_found`` the share that is sent on the test half: more than asked for where many
-        answers are equally certain. ``mean_latency_ms`` and ``mean_bytes_read`` are those of the
-        compressed model plus the found share of dense.
+        where none or all are sent), ``share_sent_found`` the share that is sent on the test half:
+        more than ``share_sent`` where many answers are equally certain. ``mean_latency_ms`` and
+        ``mean_bytes_read`` are those of the compressed model plus that share of dense.
 
     Notes
     -----
@@ -79,7 +78,7 @@ def cascade_table(
     dense_top1, top1 = float(dense.mean()), float(variant.mean())
     rows = []
     for share, threshold in zip(SHARES, thresholds, strict=True):
-        found = np.count_nonzero(judged <= threshold[:, None]) / judged.size
+        share_sent = np.count_nonzero(judged <= threshold[:, None]) / judged.size
         left = of_forgotten > threshold[forgotten.run]
         value, low, high = forgotten.share(left)
         gained = np.count_nonzero(~left)
@@ -96,12 +95,12 @@ def cascade_table(
                 "forgotten_left_high": high,
                 "top1": after,
                 "control_forgotten_left": control,
-                "mean_latency_ms": latency_ms[1] + found * latency_ms[0],
+                "mean_latency_ms": latency_ms[1] + share_sent * latency_ms[0],
                 "split": SPLIT,
-                "share_sent_found": found,
+                "share_sent_found": share_sent,
                 "n_forgotten": len(forgotten.run) / len(judged),
                 "lost_top1_recovered": (after - top1) / lost if lost > 0 else np.nan,
-                "mean_bytes_read": size_bytes[1] + found * size_bytes[0],
+                "mean_bytes_read": size_bytes[1] + share_sent * size_bytes[0],
                 "n_runs": len(judged),
             }
         )
@@ -114,13 +113,13 @@ def _thresholds(certainty: FloatArray) -> list[FloatArray]:
     counts = [round(share * n) for share in SHARES]
     wanted = sorted({count - 1 for count in counts if 0 < count < n})
     ranked = np.partition(certainty, wanted, axis=1) if wanted else certainty
-    found = []
+    thresholds = []
     for share, count in zip(SHARES, counts, strict=True):
         if share >= 1 or count >= n:
-            found.append(np.full(k, np.inf))
+            thresholds.append(np.full(k, np.inf))
         else:
-            found.append(ranked[:, count - 1] if count else np.full(k, -np.inf))
-    return found
+            thresholds.append(ranked[:, count - 1] if count else np.full(k, -np.inf))
+    return thresholds
 
 
 @dataclass(frozen=True)
@@ -147,7 +146,7 @@ class _Events:
         if not total:
             return np.nan, np.nan, np.nan
         value = np.count_nonzero(part) / total
-        # The residual of an event is 1 or 0 as it is in the part, less the share of all events.
+        # The residual of an event: whether it is in the part, minus the share of all events.
         residual = part - value
         of_images = np.bincount(self.image, residual, self.n)
         images = float((of_images**2).sum())

@@ -1,20 +1,27 @@
-"""What compression does to each class: recall deltas, their tests, bounds and error rates."""
+"""Changes of each class: recall deltas with tests, upper bounds of the loss, error rates."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtri, stdtrit
 
 from analysis import schema
 from analysis.stats.multiple import benjamini_hochberg, holm
-from analysis.stats.not_worse import LossBounds, loss_bounds, pair_loss_bounds
 from analysis.stats.pairs import Counts, Rows, change_interval, mcnemar
 from analysis.stats.planning import detectable_difference, detectable_paired, image_floor
 from analysis.stats.rates import false_positive_rate
 from analysis.stats.spread import spread
-from analysis.stats.t_tests import TTest, paired, welch
-from analysis.stats.two_way import Changes, change_variances, class_variances, two_way
+from analysis.stats.two_sample import TTest, paired, welch
+from analysis.stats.two_way import (
+    NO_VARIANCE,
+    Changes,
+    Variances,
+    change_variances,
+    class_variances,
+    two_way,
+)
 from analysis.stats.votes import FloatArray, IntArray
 
 ALPHA = 0.05
@@ -39,7 +46,7 @@ class ClassRecall:
         return self.recall - self.accuracy[:, None]
 
     def rows(self, rows: Rows) -> "ClassRecall":
-        """Return some of the runs.
+        """Select runs.
 
         Parameters
         ----------
@@ -74,6 +81,77 @@ def class_recall(
     return ClassRecall(recall, correct.mean(axis=1), seeds, fpr)
 
 
+@dataclass(frozen=True)
+class LossBounds:
+    """One-sided upper bounds of the loss of recall of each class, (C,); NaN without one.
+
+    ``upper`` is at .05: *no class loses more than d* where every one is at most d. ``named`` is at
+    .05 / C: each class whose bound is at most d may be named as safe.
+    """
+
+    upper: FloatArray
+    named: FloatArray
+
+
+def loss_bounds(recall_delta: FloatArray, variances: Variances, n_images: IntArray) -> LossBounds:
+    """Upper bounds of the loss of every class, for other seeds and other images.
+
+    ``U_c = -delta_c + t_(1 - alpha, df) sqrt(V_c)`` with the two-way variance V_c of the change of
+    recall, never below ``1 / (n_c + 2)^2``; df is that of the variance without that floor, and
+    the quantile is the normal one where V_c = 0. At most 1. Null for a class of one image or none.
+
+    Parameters
+    ----------
+    recall_delta : float array, shape (C,)
+    variances : Variances
+        Of ``recall_delta``.
+    n_images : integer array, shape (C,)
+
+    Notes
+    -----
+    That every bound holds at .05 without correction is an intersection-union test (Berger 1982):
+    the statement "no class loses more than d" is false with probability at most .05.
+    """
+    total, df = variances.total, variances.df
+    error = np.sqrt(np.maximum(np.nan_to_num(total), 1 / (n_images + 2.0) ** 2))
+    known = (n_images > 1) & ~np.isnan(total)
+    n_classes = max(int((n_images > 0).sum()), 1)
+
+    def bound(alpha: float) -> FloatArray:
+        has_varied = np.nan_to_num(total) > NO_VARIANCE
+        quantile = np.where(has_varied, stdtrit(df, 1 - alpha), ndtri(1 - alpha))
+        return np.where(known, np.minimum(-recall_delta + quantile * error, 1.0), np.nan)
+
+    return LossBounds(bound(ALPHA), bound(ALPHA / n_classes))
+
+
+def pair_loss_bounds(to_wrong: IntArray, to_right: IntArray, n_images: IntArray) -> LossBounds:
+    """Upper bounds of the loss of every class of one pair of models, for other images.
+
+    With ``q = (b + 1) / (n + 2)`` of the b images that flip to wrong and ``r = (c + 1) / (n + 2)``
+    of the c that flip to right: ``q - r + z_(1 - alpha) sqrt((q + r - (q - r)^2) / (n + 2))``, at
+    most 1. The seeds are not in it. Null for a class of one image or none.
+
+    Parameters
+    ----------
+    to_wrong, to_right, n_images : integer arrays, shape (C,)
+
+    Notes
+    -----
+    Source: Bonett and Price 2012, one-sided.
+    """
+    n = n_images + 2.0
+    q, r = (to_wrong + 1) / n, (to_right + 1) / n
+    error = np.sqrt((q + r - (q - r) ** 2) / n)
+    n_classes = max(int((n_images > 0).sum()), 1)
+
+    def bound(alpha: float) -> FloatArray:
+        upper = np.minimum(q - r + ndtri(1 - alpha) * error, 1.0)
+        return np.where(n_images > 1, upper, np.nan)
+
+    return LossBounds(bound(ALPHA), bound(ALPHA / n_classes))
+
+
 def class_table(
     variant_id: str,
     class_names: list[str],
@@ -95,14 +173,14 @@ def class_table(
     the runs. ``q`` is Benjamini-Hochberg over the classes of this variant, ``holm`` Holm's p.
 
     *Other seeds and other images*: the columns that end in ``two_way``, of which ``q_two_way`` is
-    the headline; ``q_sweep``, over all variants of a sweep, is filled in by who has them all.
+    the headline; ``q_sweep``, over all variants of a sweep, is filled in where all are known.
     ``loss_upper`` and ``loss_upper_named`` bound the loss of recall, and ``shrunken_delta`` is D
     drawn to 0 by its own variance. Of paired runs both deltas are those of the pairs, as the tests
     are: other runs would add seed noise that no pair has.
 
     ``excess_gap`` is -D. FPR and FNR are one versus rest, means over the runs. ``detectable`` is
-    the smallest \|D\| that such runs tell at 80 % power, ``image_floor`` what no number of them
-    tells on so many images.
+    the smallest \|D\| that so many runs detect at 80 % power, ``image_floor`` the smallest that any
+    number of runs detects on so many images.
 
     Parameters
     ----------
@@ -188,7 +266,7 @@ def class_table(
             "loss_upper": bounds.upper,
             "loss_upper_named": bounds.named,
             "shrunken_delta": spread(normalized, both.se, n_images).shrunken,
-            # With one run a side the noise of single runs cannot be told from that of images.
+            # With one run a side the noise of single runs cannot be separated from that of images.
             "image_floor": image_floor(variances.images, variances.both)
             if changes.has_seeds
             else nothing,

@@ -62,7 +62,7 @@ def curve_rows(
     per_run: dict[str, Any] = {metric: runs[metric] for metric in _PER_RUN}
     if on_pies is not None and on_non_pies is not None:
         per_run |= {"top1_on_pies": on_pies, "top1_on_non_pies": on_non_pies}
-    whole = {
+    population = {
         "pie_share": summary["pie_share"],
         "noise_floor_share": summary["noise_floor_share"],
         "agreement": agreement,
@@ -71,8 +71,12 @@ def curve_rows(
     for metric in METRICS:
         if metric in per_run:
             rows.append(curve_row(summary, metric, per_run[metric]))
-        elif metric in whole and whole[metric] is not None and not np.isnan(whole[metric]):
-            rows.append(_row(summary, metric, whole[metric], len(runs)))
+        elif (
+            metric in population
+            and population[metric] is not None
+            and not np.isnan(population[metric])
+        ):
+            rows.append(_row(summary, metric, population[metric], len(runs)))
     return [row for row in rows if row is not None]
 
 
@@ -84,7 +88,7 @@ def curve_row(summary: dict[str, Any], metric: str, per_run: Any) -> dict[str, A
     summary
         The variant's summary row.
     per_run : array, shape (K,)
-        The metric of each run, NaN where it is unknown.
+        The metric of each run, NaN if unknown.
     metric : str
         Name of the metric.
     """

@@ -1,4 +1,4 @@
-"""The PIE excess by tenths of a number that each image has."""
+"""The PIE excess by deciles of a numeric attribute."""
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ N_DECILES = 10
 
 
 def deciles(x: FloatArray) -> tuple[IntArray, FloatArray]:
-    """Tenth of each value, by equal counts; equal values are in one tenth.
+    """Decile of each value, by equal counts; equal values are in the same one.
 
     Parameters
     ----------
@@ -34,15 +34,15 @@ def deciles(x: FloatArray) -> tuple[IntArray, FloatArray]:
     values = x[known]
     cuts = np.quantile(values, np.arange(1, N_DECILES) / N_DECILES, method="higher")
     group = np.searchsorted(np.unique(cuts), values, side="right")
-    found, code[known] = np.unique(group, return_inverse=True)
-    edges = [values[code[known] == g].min() for g in range(len(found))]
+    groups, code[known] = np.unique(group, return_inverse=True)
+    edges = [values[code[known] == g].min() for g in range(len(groups))]
     return code, np.array([*edges, values.max()])
 
 
 def decile_table(
-    variant_id: str, attribute: str, code: IntArray, edges: FloatArray, found: Groups | None
+    variant_id: str, attribute: str, code: IntArray, edges: FloatArray, excess: Groups | None
 ) -> pd.DataFrame:
-    """PIE excess of every tenth of a numeric attribute, with its interval over runs and images.
+    """PIE excess of every decile of a numeric attribute, with its interval over runs and images.
 
     Parameters
     ----------
@@ -51,9 +51,9 @@ def decile_table(
     attribute : str
         Name of the metadata column, without ``meta_``.
     code, edges : arrays
-        As :func:`deciles` gives them.
-    found : Groups, optional
-        Excess of each tenth; None with too few runs: its columns are null.
+        From :func:`deciles`.
+    excess : Groups, optional
+        Excess of each decile; None with too few runs, and its columns are null.
     """
     n = max(len(edges) - 1, 0)
     table = pd.DataFrame(
@@ -66,7 +66,7 @@ def decile_table(
             "n_images": np.bincount(code[code != MISSING], minlength=n),
         }
     )
-    if found is not None:
-        table["excess"] = found.risk.difference
-        table["excess_low"], table["excess_high"] = found.risk.low, found.risk.high
+    if excess is not None:
+        table["excess"] = excess.risk.difference
+        table["excess_low"], table["excess_high"] = excess.risk.low, excess.risk.high
     return table.reindex(columns=list(schema.DECILES_COLUMNS))

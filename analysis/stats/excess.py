@@ -23,7 +23,7 @@ def excess_over_images(half: FloatArray, floor: FloatArray) -> tuple[float, floa
     Returns
     -------
     excess, low, high : float
-        Shares, -1..1. The interval is that of drawing images; the seeds are taken as they are.
+        Shares, -1..1. The interval is that of drawing images; the seeds are fixed.
     """
     difference = half - floor
     excess = float(difference.mean())
@@ -44,7 +44,7 @@ class Groups:
     contrast: TwoWay
 
 
-def excess_test(half: FloatArray, floor: FloatArray, found: Jackknife | None) -> TwoWay:
+def excess_test(half: FloatArray, floor: FloatArray, moves: Jackknife | None) -> TwoWay:
     """PIE excess with its test over runs and images, arrays of one element.
 
     ``V_s = sum over populations (K - 1) / K sum_j (theta_(-j) - mean)^2``, ``V_i = s^2(half_i -
@@ -55,15 +55,15 @@ def excess_test(half: FloatArray, floor: FloatArray, found: Jackknife | None) ->
     ----------
     half, floor : float arrays, shape (n,)
         How often each image is a PIE of the variant half, and of the other dense half.
-    found : Jackknife, optional
+    moves : Jackknife, optional
         Without it there is no test.
     """
     everything = np.zeros(len(half), np.int64)
-    return group_excess(half, floor, found, everything, 1).risk
+    return group_excess(half, floor, moves, everything, 1).risk
 
 
 def group_excess(
-    half: FloatArray, floor: FloatArray, found: Jackknife | None, code: IntArray, n_groups: int
+    half: FloatArray, floor: FloatArray, moves: Jackknife | None, code: IntArray, n_groups: int
 ) -> Groups:
     """Risk difference of every group of images, and its contrast with all others.
 
@@ -75,7 +75,7 @@ def group_excess(
     Parameters
     ----------
     half, floor : float arrays, shape (n,)
-    found : Jackknife, optional
+    moves : Jackknife, optional
         Without it there are no tests.
     code : integer array, shape (n,)
         Group of each image, 0..G-1; -1 in none.
@@ -88,7 +88,7 @@ def group_excess(
     """
     known = code >= 0
     place, difference = code[known], (half - floor)[known]
-    moved = found.moved if found is not None else ()
+    moved = moves.moved if moves is not None else ()
     if not known.all():
         moved = tuple(part[:, known] for part in moved)
 
@@ -108,7 +108,7 @@ def group_excess(
         [part.sum(axis=1, keepdims=True) - part for part in runs],
         noise.sum() - noise,
     )
-    has_runs = found is not None
+    has_runs = moves is not None
     risk = inside.variances(inside.runs_mean, has_runs=has_runs)
     apart = [x - y for x, y in zip(inside.runs_mean, outside.runs_mean, strict=True)]
     both = outside.variances(apart, has_runs=has_runs)
@@ -124,11 +124,11 @@ def group_excess(
 
 
 def _over_runs_of_image(moved: tuple[FloatArray, ...], n: int) -> FloatArray:
-    found = np.zeros(n)
+    total = np.zeros(n)
     for part in moved:
         k = len(part)
-        found += (k - 1) / k * ((part - part.mean(axis=0)) ** 2).sum(axis=0)
-    return found
+        total += (k - 1) / k * ((part - part.mean(axis=0)) ** 2).sum(axis=0)
+    return total
 
 
 @dataclass(frozen=True)
@@ -157,6 +157,6 @@ class _Side:
             k = len(part)
             share = (k - 1) / k * ((part - part.mean(axis=0)) ** 2).sum(axis=0)
             seeds, terms = seeds + share, terms + share**2 / (k - 1)
-        # Without a jackknife there is no test at all: the seeds would not be in it.
+        # Without a jackknife there is no test, since it would ignore the seeds.
         df = np.where(has_runs, self.n - 1.0, 0.0)
         return Variances(seeds, terms, within / n, df, self.noise / n**2, at_least_seeds=False)

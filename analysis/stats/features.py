@@ -1,8 +1,8 @@
-"""Features of images made short: the directions along which they differ most.
+"""Reduction of image features to their principal components.
 
-Principal components, by the covariance; of very many columns by subspace iteration (Halko,
-Martinsson and Tropp 2011, algorithm 4.4). Either reads blocks of rows, so that a file larger than
-memory can be given.
+By the covariance; for very many columns by subspace iteration (Halko,
+Martinsson and Tropp 2011, algorithm 4.4). Either reads blocks of rows, so that the array
+may be a file larger than memory.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from analysis.errors import UserError
 Values = npt.NDArray[np.floating[Any]]
 Floats = npt.NDArray[np.float64]
 _ROWS = 8_192
-# So many columns or fewer have their covariance computed whole: beyond, iterating costs less.
+# So many columns or fewer have their covariance computed in full: beyond, iterating costs less.
 _WHOLE = 2_560
 _MORE = 32
 _PASSES = 6
@@ -62,12 +62,12 @@ def reduce_features(values: Values, most: int = 128) -> npt.NDArray[np.float32]:
     axes = directions @ inner[:, order]
     places = np.abs(axes).argmax(axis=0)
     axes *= np.sign(axes[places, np.arange(len(order))]) / np.sqrt(largest)
-    found = np.empty((len(values), len(order)), np.float32)
+    reduced = np.empty((len(values), len(order)), np.float32)
     start = 0
     for block in rows.centred():
-        found[start : start + len(block)] = block @ axes.astype(np.float32)
+        reduced[start : start + len(block)] = block @ axes.astype(np.float32)
         start += len(block)
-    return found
+    return reduced
 
 
 def pooled(values: npt.NDArray[Any], *, is_map: bool) -> npt.NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Which images compression will cost, ranked from dense runs alone; how well that is known."""
+"""Forecast of the images that compression forgets, from dense runs alone, and its skill."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ _NORMAL = 1.959963984540054
 
 
 def halves_of_images(n: int) -> BoolArray:
-    """Which of N images choose, the others judge: a fixed random half, bool (N,).
+    """Draw the half of N images that chooses, a fixed random one, bool (N,); the others judge.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def caught(doubt: FloatArray, event: FloatArray) -> FloatArray:
         How much of the event happened on each image, 0..1.
     """
     choosing = halves_of_images(len(doubt))
-    found = np.full(len(doubt), np.nan)
+    share = np.full(len(doubt), np.nan)
     for here in (choosing, ~choosing):
         other = ~here
         total = float(event[other].sum())
@@ -50,10 +50,10 @@ def caught(doubt: FloatArray, event: FloatArray) -> FloatArray:
         order = np.argsort(doubt[other], kind="stable")
         values = doubt[other][order]
         above = np.concatenate([[0.0], np.cumsum(event[other][order][::-1])])[::-1]
-        found[here] = above[np.searchsorted(values, doubt[here], side="left")] / total
+        share[here] = above[np.searchsorted(values, doubt[here], side="left")] / total
     order = np.argsort(-doubt, kind="stable")
-    found[order] = np.maximum.accumulate(found[order])
-    return found
+    share[order] = np.maximum.accumulate(share[order])
+    return share
 
 
 def forecast_table(variant_id: str | None, doubt: FloatArray, event: FloatArray) -> pd.DataFrame:
@@ -119,7 +119,7 @@ def skill(doubt: FloatArray, event: FloatArray) -> Skill:
     Notes
     -----
     The interval of the AUROC is DeLong's, by its influence function; that of the average precision
-    is the percentile interval of 200 resamples of the images. The runs are taken as they are.
+    is the percentile interval of 200 resamples of the images. The runs are fixed.
     """
     known = ~np.isnan(doubt) & ~np.isnan(event)
     score, happened = doubt[known], event[known]
@@ -157,5 +157,5 @@ def _precision(
     happened, all_of_them = happened[last], all_of_them[last]
     gained = np.diff(happened, prepend=0.0)
     shares = np.divide(happened, all_of_them, out=np.zeros(len(last)), where=all_of_them > 0)
-    found = (gained * shares).sum() / happened[-1]
-    return float(found)
+    precision = (gained * shares).sum() / happened[-1]
+    return float(precision)

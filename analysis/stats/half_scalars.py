@@ -1,4 +1,4 @@
-"""Scalars of a variant beside the same scalars that seeds alone make: half against half."""
+"""Scalars of a variant beside those that seeds alone make: half of the runs against half."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,8 +26,8 @@ SCALARS = (
 class Half:
     """Half of a population: K runs on n images of C classes.
 
-    ``correct`` [K, n] says what each run gets right, ``modal`` [n] are the modal labels, and
-    ``n_train`` [K, C] the training images of each run, None where they are not known.
+    ``correct`` [K, n] flags correct predictions, ``modal`` [n] are the modal labels, and
+    ``n_train`` [K, C] the training images of each run, None if unknown.
     """
 
     recall: ClassRecall
@@ -45,7 +45,7 @@ class Runs:
     n_train: IntArray | None
 
     def half(self, rows: Rows, modal: IntArray) -> Half:
-        """Return some of the runs.
+        """Select runs.
 
         Parameters
         ----------
@@ -78,10 +78,10 @@ def half_scalars(
     Returns
     -------
     dict
-        A value of each of ``SCALARS``; NaN where it is not defined.
+        A value of each of ``SCALARS``; NaN if undefined.
     """
-    found = changes(before.correct, after.correct, label, len(class_names), None)
-    classes = class_table("", list(class_names), before.recall, after.recall, found)
+    of_images = changes(before.correct, after.correct, label, len(class_names), None)
+    classes = class_table("", list(class_names), before.recall, after.recall, of_images)
     slope = None
     if before.n_train is not None and after.n_train is not None:
         slope = long_tail(before.correct, after.correct, label, before.n_train, after.n_train, None)
@@ -101,7 +101,7 @@ def beside_seeds(
 ) -> pd.DataFrame:
     """One row a scalar: its median over variant halves, and median and range over A/A halves.
 
-    Columns ``scalar half aa aa_low aa_high n_splits``; splits where it is not defined are left out.
+    Columns ``scalar half aa aa_low aa_high n_splits``; splits where it is undefined are left out.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""A map of the images: two dimensions in which those with alike features lie close together.
+"""A map of the images: two dimensions in which images with similar features lie close together.
 
-UMAP (McInnes, Healy and Melville 2018) by its own library, on the directions of the features. Of
-many images a sample is laid out, and the others lie among their nearest ones of it.
+UMAP (McInnes, Healy and Melville 2018), from the library umap-learn, on the directions of the
+features. Of many images a sample is laid out, and the others are placed among their neighbours.
 """
 
 import warnings
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 Map = npt.NDArray[np.float32]
-Told = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 MOST_LAID_OUT = 100_000
 SAMPLE = 50_000
 _SEED = 0
@@ -23,7 +23,7 @@ VERSION = 1
 
 
 def unit(features: npt.NDArray[np.floating[Any]]) -> Map:
-    """Return features as directions, each row of length 1; one of zeros stays.
+    """Return features as directions, each row of length 1; rows of zeros stay.
 
     Parameters
     ----------
@@ -35,21 +35,23 @@ def unit(features: npt.NDArray[np.floating[Any]]) -> Map:
 
 
 def sample_of(n: int, size: int) -> npt.NDArray[np.int64]:
-    """Draw images, rising, always the same ones; all where there are no more.
+    """Draw the same random sample of images every time, ascending; all where ``n <= size``.
 
     Parameters
     ----------
     n : int
-        How many there are.
+        Number of images.
     size : int
-        How many are drawn.
+        Size of the sample.
     """
     if n <= size:
         return np.arange(n)
     return np.sort(np.random.default_rng(_SEED).choice(n, size, replace=False))
 
 
-def image_map(features: npt.NDArray[np.floating[Any]], told: Told = lambda *_: None) -> Map:
+def image_map(
+    features: npt.NDArray[np.floating[Any]], on_progress: OnProgress = lambda *_: None
+) -> Map:
     """Place the images on a map, (N, 2), both coordinates from 0 to 1.
 
     Up to 100,000 images are laid out together. Of more, 50,000 drawn ones are, and each of the
@@ -58,31 +60,33 @@ def image_map(features: npt.NDArray[np.floating[Any]], told: Told = lambda *_: N
     Parameters
     ----------
     features : array, (N, D)
-    told : callable
-        Hears how many steps of how many are done, in hundredths.
+    on_progress : callable
+        Called with the steps done and their number, in hundredths.
     """
     rows = unit(features)
     n = len(rows)
     chosen = sample_of(n, n if n <= MOST_LAID_OUT else SAMPLE)
     share = 100 if len(chosen) == n else 60
-    placed = _laid_out(rows[chosen], features[chosen], lambda done: told(int(share * done), 100))
+    placed = _laid_out(
+        rows[chosen], features[chosen], lambda done: on_progress(int(share * done), 100)
+    )
     if len(chosen) == n:
-        told(100, 100)
+        on_progress(100, 100)
         return _within(placed)
-    found = np.empty((n, 2), np.float32)
-    found[chosen] = placed
+    positions = np.empty((n, 2), np.float32)
+    positions[chosen] = placed
     rest = np.setdiff1d(np.arange(n), chosen)
     for start in range(0, len(rest), _BLOCK):
         here = rest[start : start + _BLOCK]
-        found[here] = _among(rows[here], rows[chosen], placed)
-        told(share + int((100 - share) * (start + len(here)) / len(rest)), 100)
-    return _within(found)
+        positions[here] = _among(rows[here], rows[chosen], placed)
+        on_progress(share + int((100 - share) * (start + len(here)) / len(rest)), 100)
+    return _within(positions)
 
 
-def _laid_out(rows: Map, features: Map, told: Callable[[float], None]) -> Map:
+def _laid_out(rows: Map, features: Map, on_progress: Callable[[float], None]) -> Map:
     n = len(rows)
     start = _first_two(features)
-    told(0.0)
+    on_progress(0.0)
     if n <= 4:
         return start
     with warnings.catch_warnings():
@@ -92,23 +96,23 @@ def _laid_out(rows: Map, features: Map, told: Callable[[float], None]) -> Map:
         model = umap.UMAP(
             n_neighbors=min(_NEIGHBORS, n - 1), min_dist=0.1, metric="euclidean", init=start,
             random_state=_SEED, n_jobs=1, verbose=True,
-            tqdm_kwds={"file": _Steps(told), "bar_format": "{n}/{total}", "disable": False},
+            tqdm_kwds={"file": _Steps(on_progress), "bar_format": "{n}/{total}", "disable": False},
         )  # fmt: skip
         return np.nan_to_num(np.asarray(model.fit_transform(rows), np.float32))
 
 
 def _first_two(features: Map) -> Map:
-    """Return the two directions in which images differ most, a little moved so that none meet."""
+    """Return the first two principal components, with a little noise so that no two coincide."""
     centred = np.asarray(features, np.float64)
     centred = centred - centred.mean(axis=0)
     _, axes = np.linalg.eigh(centred.T @ centred)
     axes = axes[:, ::-1][:, :2]
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
-    found = np.zeros((len(centred), 2))
-    found[:, : axes.shape[1]] = centred @ axes
-    found *= 10 / max(float(np.abs(found).max()), 1e-12)
-    noise = np.random.default_rng(_SEED).normal(scale=1e-3, size=found.shape)
-    return np.asarray(found + noise, np.float32)
+    positions = np.zeros((len(centred), 2))
+    positions[:, : axes.shape[1]] = centred @ axes
+    positions *= 10 / max(float(np.abs(positions).max()), 1e-12)
+    noise = np.random.default_rng(_SEED).normal(scale=1e-3, size=positions.shape)
+    return np.asarray(positions + noise, np.float32)
 
 
 def _among(rows: Map, others: Map, placed: Map) -> Map:
@@ -127,32 +131,32 @@ def _among(rows: Map, others: Map, placed: Map) -> Map:
 
 
 def _within(placed: Map) -> Map:
-    """Scale both axes alike, so that the longer one fills 0 to 1."""
+    """Scale both axes by one factor, so that the longer one fills 0 to 1."""
     low, high = placed.min(axis=0), placed.max(axis=0)
     side = max(float((high - low).max()), 1e-12)
     return np.asarray((placed - (low + high) / 2) / side + 0.5, np.float32)
 
 
 class _Steps:
-    """Takes what a bar of tqdm writes, ``7/200``, and tells the share that is done."""
+    """A stream for a progress bar of tqdm (``7/200``), which passes on the share that is done."""
 
-    def __init__(self, told: Callable[[float], None]) -> None:
-        self._told = told
+    def __init__(self, on_progress: Callable[[float], None]) -> None:
+        self._on_progress = on_progress
 
     def write(self, text: str) -> None:
         done, _, total = text.strip().partition("/")
         if done.isdecimal() and total.isdecimal() and int(total):
             # Finding neighbours takes about half of the time.
-            self._told(0.5 + 0.5 * int(done) / int(total))
+            self._on_progress(0.5 + 0.5 * int(done) / int(total))
 
     def flush(self) -> None:
-        """Do nothing: nothing is kept back."""
+        """Do nothing, since nothing is buffered."""
 
 
 def nearest_images(
     rows: Map, image_id: int, k: int = 12
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """Find the k images nearest to one by cosine, and their likeness, falling, at most 1.
+    """Find the k images nearest to one by cosine, and their cosine similarity, descending.
 
     Parameters
     ----------
@@ -167,7 +171,7 @@ def nearest_images(
     k = min(k, len(rows) - 1)
     if k < 1:
         return np.empty(0, np.int64), np.empty(0, np.float32)
-    found = np.argpartition(-likeness, k - 1)[:k]
+    nearest = np.argpartition(-likeness, k - 1)[:k]
     # Equally near ones come in the order of their ids.
-    found = found[np.lexsort((found, -likeness[found]))]
-    return found.astype(np.int64), likeness[found]
+    nearest = nearest[np.lexsort((nearest, -likeness[nearest]))]
+    return nearest.astype(np.int64), likeness[nearest]

@@ -1,7 +1,7 @@
-"""Scores of how doubtful an image is, from models that know nothing of compression.
+"""Scores of how doubtful an image is, from dense runs alone.
 
-All are larger where an image is harder: less certain, less typical, its label less likely, its
-class rarer in training.
+All are larger for harder images: less certain, less typical, with a less likely label or a class
+that is rarer in training.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ NEIGHBOUR = 10
 
 @dataclass(frozen=True)
 class Score:
-    """A score by its name in tables, and what an image with a large one is called."""
+    """A score: its name in tables, and an adjective for images with a large one."""
 
     name: str
     word: str
@@ -77,7 +77,7 @@ def runs_scores(
 def label_suspicion(
     prediction: IntArray, confidence: FloatArray, true_confidence: FloatArray, label: IntArray
 ) -> FloatArray:
-    """Whether one run suspects each label, 0 or 1, shape (N,): confident learning.
+    """Label suspicion by one run, 0 or 1, shape (N,): confident learning.
 
     With ``t_j`` the mean confidence in class j over the images labelled j: 1 where another class
     than the label is predicted with a confidence above its own t. NaN where nothing is known.
@@ -120,9 +120,9 @@ def atypicality(features: FloatArray, label: IntArray) -> FloatArray:
     Source: the inverse of the trust score of Jiang et al. 2018, of the label instead of the
     prediction.
     """
-    from sklearn.neighbors import NearestNeighbors  # takes longer to import than most pages to draw
+    from sklearn.neighbors import NearestNeighbors  # takes long to import
 
-    found = np.full(len(label), np.nan)
+    ratio = np.full(len(label), np.nan)
     values = np.asarray(features, np.float32)
     n_all = len(label)
     for one in np.unique(label):
@@ -137,6 +137,6 @@ def atypicality(features: FloatArray, label: IntArray) -> FloatArray:
         outside = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(values[others])
         far = outside.kneighbors(values[own])[0][:, -1]
         with np.errstate(divide="ignore", invalid="ignore"):
-            found[own] = np.where(far > 0, near / far, np.where(near > 0, np.inf, 1.0))
-    largest = found[np.isfinite(found)].max(initial=1.0)
-    return np.where(np.isinf(found), largest, found)
+            ratio[own] = np.where(far > 0, near / far, np.where(near > 0, np.inf, 1.0))
+    largest = ratio[np.isfinite(ratio)].max(initial=1.0)
+    return np.where(np.isinf(ratio), largest, ratio)

@@ -135,7 +135,7 @@ class Jackknife:
 
     ``moved`` holds, of each population of runs (of both together where they are paired), an array
     [K, n]: the mean over the splits of ``half_i - floor_i`` without that run, less that with all.
-    ``floors`` has the moves of ``floor_i`` alone, where they were asked for.
+    ``floors`` has the moves of ``floor_i`` alone, or is None.
     """
 
     moved: tuple[FloatArray, ...]
@@ -218,14 +218,14 @@ def jackknife(
     images = np.unique(np.concatenate([a.images, other.images]))
     for start in range(0, len(images), _CHUNK):
         part = images[start : start + _CHUNK]
-        found = _Chunk(a.of(part), b.of(part), other.of(part), len(dense.splits), dense.ties)
-        of_dense[:, part] = found.moved("a", a.owner, dense.n_runs)
-        of_dense[:, part] += found.moved("paired" if paired else "b", b.owner, dense.n_runs)
+        chunk = _Chunk(a.of(part), b.of(part), other.of(part), len(dense.splits), dense.ties)
+        of_dense[:, part] = chunk.moved("a", a.owner, dense.n_runs)
+        of_dense[:, part] += chunk.moved("paired" if paired else "b", b.owner, dense.n_runs)
         if not paired:
-            of_variant[:, part] = found.moved("variant", other.owner, k_variant)
+            of_variant[:, part] = chunk.moved("variant", other.owner, k_variant)
         if floors is not None:
-            floors[:, part] = found.moved("a", a.owner, dense.n_runs, of_floor=True)
-            floors[:, part] += found.moved("b", b.owner, dense.n_runs, of_floor=True)
+            floors[:, part] = chunk.moved("a", a.owner, dense.n_runs, of_floor=True)
+            floors[:, part] += chunk.moved("b", b.owner, dense.n_runs, of_floor=True)
     if floors is None:
         return Jackknife((of_dense,) if paired else (of_dense, of_variant))
     if paired:
@@ -251,7 +251,7 @@ class _Chunk:
         *,
         of_floor: bool = False,
     ) -> FloatArray:
-        """Move of the excess where runs of one side are deleted, [K, m]; others are as they are.
+        """Move of the excess where runs of one side are deleted, [K, m]; others are unchanged.
 
         With ``of_floor`` that of the noise floor alone.
         """
@@ -259,9 +259,9 @@ class _Chunk:
         a, b, variant = (
             self._halves(name, deleted=name in sides[deleted]) for name in ("a", "b", "variant")
         )
-        whole = [self._halves(name, deleted=False) for name in ("a", "b", "variant")]
+        complete = [self._halves(name, deleted=False) for name in ("a", "b", "variant")]
         measured = self._floor if of_floor else self._excess
-        change = measured(a, b, variant) - measured(*whole)
+        change = measured(a, b, variant) - measured(*complete)
         # Whole numbers, which float32 sums exactly.
         deletes = np.zeros((len(owner), k), np.float32)
         deletes[np.arange(len(owner)), owner] = 1

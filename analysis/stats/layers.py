@@ -1,7 +1,7 @@
-"""Which layer of a compressed model costs the answers: images that come back with a layer in float.
+"""Culprit layers: forgotten images that a compressed model regains with one layer in float.
 
 An image is forgotten where the dense model of the run is right and the compressed one is wrong.
-Layers are ranked on one half of the images and shown on the other, which had no say in it.
+Layers are ranked on one half of the images and shown on the other, which did not rank them.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ SHOWN = "test half"
 
 @dataclass(frozen=True)
 class Answer:
-    """Which images a model is right on with some layers in float, (N,), and the bytes it adds."""
+    """Images that a model is right on with some layers in float, (N,), and the bytes it adds."""
 
     layers: tuple[str, ...]
     right: BoolArray
@@ -51,7 +51,7 @@ def ranking_half(forgotten: BoolArray) -> BoolArray:
 def ranked(
     singles: Sequence[Answer], dense: BoolArray, compressed: BoolArray, half: BoolArray
 ) -> list[int]:
-    """Rank single layers, the one that gives back most first: their places, on one half.
+    """Rank single layers on one half, the one that regains most images first: their positions.
 
     By forgotten images restored, then by images right, then by fewer bytes, then as they come.
 
@@ -76,14 +76,14 @@ def ranked(
 def layer_rows(
     answers: Sequence[Answer], dense: BoolArray, compressed: BoolArray, half: BoolArray
 ) -> pd.DataFrame:
-    """Show what each answer gives back, on the images that did not rank the layers.
+    """Count the images that each answer regains, among those that did not rank the layers.
 
     ``forgotten_restored`` is the share of the forgotten images that are answered right again, with
-    Wilson's 95 % interval: over other images of the kind, with these models as they are.
+    Wilson's 95 % interval: over other images of the kind, for these models.
     ``n_restored`` of ``n_forgotten`` are the images; ``top1``, ``dense_top1`` and
     ``compressed_top1`` accuracies; ``to_right`` and ``to_wrong`` images on which the answer differs
     in being right from the compressed model, with McNemar's exact p and, over the rows,
-    Benjamini-Hochberg's q; ``ranking_restored`` of ``ranking_forgotten`` what it was ranked by.
+    Benjamini-Hochberg's q; ``ranking_restored`` of ``ranking_forgotten`` on the ranking half.
 
     Parameters
     ----------

@@ -78,7 +78,7 @@ def long_tail(
     else:
         samples = [_moments(y - x for x, y in zip(before, after, strict=True))]
         change = samples[0].mean
-    # One image of a class says nothing about others: it varies as all images do.
+    # A class of one image has no variance of its own: take that of all images.
     alone = used & (n_images == 1)
     overall = 0.0
     if alone.any() and len(label) > 1:
@@ -106,14 +106,14 @@ def _weights(counts: IntArray, used: BoolArray, n_images: IntArray) -> FloatArra
 
 
 def _parts(right: BoolArray, label: IntArray, weights: FloatArray) -> Iterator[FloatArray]:
-    """What each image adds to the slope of each run, (N,) a run."""
+    """Contribution of each image to the slope of each run, (N,) a run."""
     for row, of_class in zip(right, weights, strict=True):
         yield row * of_class[label]
 
 
 @dataclass(frozen=True)
 class _Moments:
-    """Of one sample of runs: its slopes [K], the mean part of each image [N], its variance [N]."""
+    """Slopes of a sample of runs [K]; mean and variance over runs of each image's part [N]."""
 
     slopes: FloatArray
     mean: FloatArray

@@ -114,7 +114,7 @@ def pair(dense_correct: BoolArray, variant_correct: BoolArray) -> Pair:
 
     Notes
     -----
-    It is over images with these two models as they are: no seed of theirs is drawn. Bonett and
+    It is over images, for these two models: their seeds are fixed. Bonett and
     Price 2012; McNemar 1947 (exact, two-sided).
     """
     n = len(dense_correct)
@@ -251,11 +251,11 @@ WORDS: dict[SingleOrder, str] = {
 
 
 def single_order(images: pd.DataFrame) -> tuple[SingleOrder, npt.NDArray[np.float64]]:
-    """Say what images are sorted by, and how large that is, the largest first, NaN last.
+    """Return the name and the values of the key to sort images by, largest first, NaN last.
 
-    ``dense_true_confidence - true_confidence``, -1..1; where that is not known of any image, the
-    confidence of dense in what it predicts, 0..1: what it was surest of comes first. Where no
-    confidence is known at all zeros, which leaves the order of ``image_id``.
+    ``dense_true_confidence - true_confidence``, -1..1; if unknown for all images, the confidence of
+    dense in its prediction, 0..1, so that its surest predictions come first. Without any
+    confidences zeros, which leaves the order of ``image_id``.
 
     Parameters
     ----------

@@ -235,7 +235,7 @@ def breaking_point(sparsity: Sequence[float], pie: BoolArray) -> FloatArray:
     levels = np.unique(tested)[::-1]
     flags = np.stack([pie[tested == level].all(axis=0) for level in levels])
     held = np.logical_and.accumulate(flags, axis=0).sum(axis=0)
-    # As many of the largest sparsities as hold without a gap: the last of them is the point.
+    # The largest sparsities without a gap: the smallest of them is the breaking point.
     return np.append(levels, np.nan)[held - 1]
 
 
@@ -301,7 +301,7 @@ def pie_stability(
     Parameters
     ----------
     dense, variant : (prediction, confidence), arrays of shapes (K_dense, N) and (K_t, N)
-        Confidences may be None, or NaN where they are not known.
+        Confidences may be None, or NaN if unknown.
     paired : bool
         Whether equal seeds tie the runs: then a seed that both populations have is drawn for both
         together, and the others on their own.

@@ -1,9 +1,9 @@
-"""How many seeds and images: what a number of runs can tell, and how many a difference takes."""
+"""Planning: differences that a number of runs can detect, and seeds that a difference takes."""
 
 import numpy as np
 from scipy.special import gammaincinv, ndtr, stdtrit
 
-from analysis.stats.t_tests import NO_VARIANCE
+from analysis.stats.two_sample import NO_VARIANCE
 from analysis.stats.votes import FloatArray
 
 _SMOOTH = 24
@@ -28,14 +28,14 @@ def detectable_difference(
     k_x, k_y : int
         Runs of either population.
     power : float
-        Probability of detection asked for, 0..1.
+        Probability of detection, 0..1.
 
     Notes
     -----
     ``P(|T'| > t_crit)`` is the mean of ``Phi(ncp - t_crit s) + Phi(-ncp - t_crit s)`` over s^2, a
     chi-squared variable over its df, by quadrature over its quantiles: scipy's own noncentral t is
     NaN in places. Welch's df is itself an estimate, so with two or three runs the true power is
-    lower than asked.
+    lower than ``power``.
     """
     if k_x < 2 or k_y < 2:
         return np.full(len(variance_x), np.nan)
@@ -47,7 +47,7 @@ def detectable_difference(
 
 
 def detectable_paired(variance: FloatArray, k: int, *, power: float = 0.8) -> FloatArray:
-    """Smallest |D| that K pairs of runs tell with 80 % power at alpha 0.05, shape (C,).
+    """Smallest |D| that K pairs of runs detect with 80 % power at alpha 0.05, shape (C,).
 
     As :func:`detectable_difference`, with ``sqrt(s^2 / K)`` of the differences and K - 1 df.
 
@@ -58,7 +58,7 @@ def detectable_paired(variance: FloatArray, k: int, *, power: float = 0.8) -> Fl
     k : int
         Pairs, K.
     power : float
-        Probability of detection asked for, 0..1.
+        Probability of detection, 0..1.
     """
     if k < 2:
         return np.full(len(variance), np.nan)
@@ -67,7 +67,7 @@ def detectable_paired(variance: FloatArray, k: int, *, power: float = 0.8) -> Fl
 
 
 def seeds_needed(variance: FloatArray, difference: float, *, is_paired: bool) -> FloatArray:
-    """Seeds a variant that tell a difference with 80 % power at alpha 0.05, shape (C,).
+    """Seeds per variant that detect a difference with 80 % power at alpha 0.05, shape (C,).
 
     The smallest K >= 2 with ``(t_.975 + t_.8)^2 s^2 / K <= d^2``, where s^2 is the variance of the
     differences (paired, K - 1 degrees of freedom) or the sum of both populations' (2 K - 2).
@@ -99,12 +99,12 @@ def seeds_needed(variance: FloatArray, difference: float, *, is_paired: bool) ->
     # The largest variance that K seeds are enough for; it grows with K.
     enough = k * difference**2 / (stdtrit(df, 0.975) + stdtrit(df, 0.8)) ** 2
     place = np.searchsorted(enough, np.nan_to_num(variance) * (1 - 1e-12))
-    found = np.where(place < len(k), k[np.minimum(place, len(k) - 1)], np.inf)
-    return np.where(np.isnan(variance), np.nan, found)
+    seeds = np.where(place < len(k), k[np.minimum(place, len(k) - 1)], np.inf)
+    return np.where(np.isnan(variance), np.nan, seeds)
 
 
 def image_floor(images: FloatArray, both: FloatArray) -> FloatArray:
-    """Smallest |D| that more seeds would tell on the same images: ``2.8 sqrt(V_i - V_x)``.
+    """Smallest |D| that any number of seeds detects on the same images: ``2.8 sqrt(V_i - V_x)``.
 
     A smaller difference takes more images. 0 where V_i is no larger than V_x.
 
@@ -137,18 +137,18 @@ def alpha_at_look(look: int) -> float:
 def _detected_noncentrality(df: FloatArray, power: float) -> FloatArray:
     """Noncentrality that is found with this power, NaN where df is, shape of df."""
     known = ~np.isnan(df)
-    found = np.full(df.shape, np.nan)
+    noncentrality = np.full(df.shape, np.nan)
     if known.sum() <= _SMOOTH:
-        found[known] = _solve_noncentrality(df[known], power)
-        return found
+        noncentrality[known] = _solve_noncentrality(df[known], power)
+        return noncentrality
     # It is a smooth function of 1 / df, so a polynomial through few solutions gives all others.
     inverse = 1 / df[known]
     domain = [inverse.min(), max(inverse.max(), inverse.min() + 1e-9)]
     curve = np.polynomial.Chebyshev.interpolate(
         lambda u: _solve_noncentrality(1 / u, power), _SMOOTH - 1, domain
     )
-    found[known] = curve(inverse)
-    return found
+    noncentrality[known] = curve(inverse)
+    return noncentrality
 
 
 def _solve_noncentrality(df: FloatArray, power: float) -> FloatArray:

@@ -16,7 +16,7 @@ MISSING = -1
 RESAMPLES = 1000
 _PRACTICE = 1
 _RANDOM_SEED = 20191113
-# Rounding alone: an expected disagreement below this is none.
+# Below this, an expected disagreement is a rounding error.
 _NOTHING = 1e-12
 
 
@@ -42,7 +42,7 @@ def cohen_kappa(
     r"""Cohen's kappa of two raters, at most 1: ``(p_o - p_e) / (1 - p_e)``.
 
     ``p_o`` is the share of images to which both gave the same category, ``p_e = sum_c a_c b_c``
-    with the shares a_c, b_c of category c in what each of the two gave.
+    with the shares a_c, b_c of category c among the answers of each of the two.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def cohen_kappa(
     -------
     Agreement
         ``coefficient`` is None where no image was rated by both, and where both gave one and the
-        same category to all: ``p_e`` is 1 then and nothing can be said beyond chance. Resamples in
+        same category to all: ``p_e`` is 1 then, and agreement beyond chance undefined. Resamples in
         which that happens are left out.
 
     Notes
@@ -100,8 +100,7 @@ def krippendorff_alpha(
     ----------
     ratings : integer array, shape (R, I)
         Category that each rater gave to each image, 0..C-1; -1 where none was given. Any number of
-        raters, each with any images; images with fewer than two ratings say nothing of agreement
-        and are left out.
+        raters, each with any images; images with fewer than two ratings are left out.
     n_resamples : int
         Bootstrap resamples of the images, from a fixed random seed, for the percentile interval.
     n_categories : int
@@ -111,7 +110,7 @@ def krippendorff_alpha(
     -------
     Agreement
         ``coefficient`` is None where no image has two ratings, and where all ratings are of one
-        category (D_e = 0): without variation nothing can be said. Resamples in which that happens
+        category (D_e = 0): without variation alpha is undefined. Resamples in which that happens
         are left out.
 
     Notes
@@ -123,7 +122,7 @@ def krippendorff_alpha(
     votes = votes[votes.sum(axis=1) >= 2]
     if not len(votes):
         return Agreement(0, None, None, None, None)
-    # Images of equal votes are exchangeable: a resample says how many there are of each such kind.
+    # Images of equal votes are exchangeable: a resample is the number of images of each kind.
     kinds, counts = np.unique(votes, axis=0, return_counts=True)
     n = len(votes)
     generator = np.random.default_rng([_RANDOM_SEED, n])
@@ -265,7 +264,7 @@ class Sample:
     """Image ids of each group, ascending; an image may be in two.
 
     ``n_pies`` and ``n_aa_pies`` is how many there are at all, ``n_unmatched`` how many drawn PIEs
-    have no non-PIE of their class left to stand beside them.
+    have no matched non-PIE of their class left.
     """
 
     pie: Ids
@@ -299,9 +298,9 @@ def draw_study(
         PIEs of the variant and of one split of the dense runs; ``aa_pie`` None where the dense runs
         cannot be split.
     usable : callable
-        Tells which of some images can be shown; asked of no more than it takes.
+        Returns which of some image ids can be shown; called with no more of them than needed.
     seed : int
-        Of the drawing: the same gives the same images.
+        Random seed of the draw.
     size : int
         Images of the study.
     """
@@ -336,7 +335,7 @@ def draw_practice(
     taken : sequence of int
         Images of the study.
     usable : callable
-        Tells which of some images can be shown.
+        Returns which of some image ids can be shown.
     size : int
         Images to draw; fewer where there are fewer.
     seed : int
@@ -366,12 +365,12 @@ def rater_order(images: Sequence[int], *, seed: int, rater: str) -> Ids:
 
 
 def _some(generator: np.random.Generator, ids: IntArray, size: int, usable: Usable) -> Ids:
-    """Draw ``size`` of the ids that are usable, or all; asked in the order of the drawing."""
+    """Draw ``size`` of the ids that are usable, or all of these."""
     order = generator.permutation(ids).astype(np.int64)
-    found: list[int] = []
+    drawn: list[int] = []
     for start in range(0, len(order), size):
-        asked = order[start : start + size]
-        found += asked[usable(asked)].tolist()
-        if len(found) >= size:
+        batch = order[start : start + size]
+        drawn += batch[usable(batch)].tolist()
+        if len(drawn) >= size:
             break
-    return np.sort(np.array(found[:size], np.int64))
+    return np.sort(np.array(drawn[:size], np.int64))

@@ -10,7 +10,7 @@ import pandas as pd
 from analysis import schema
 from analysis.stats.accuracy import mean_interval, top_k
 from analysis.stats.multiple import benjamini_hochberg
-from analysis.stats.t_tests import TTest, paired, welch
+from analysis.stats.two_sample import TTest, paired, welch
 from analysis.stats.votes import FloatArray, IntArray
 
 METRICS = ("top1", "top5")

@@ -1,4 +1,4 @@
-"""Whether a score of images tells PIEs from others better than it tells those that seeds make."""
+"""AUC of an image score for PIEs, tested against its AUC for the PIEs that seeds alone make."""
 
 from dataclasses import dataclass
 
@@ -54,8 +54,8 @@ def auc_influence(score: FloatArray, weight: FloatArray) -> tuple[float, FloatAr
     ----------
     score, weight : float arrays, shape (n,)
     """
-    found = _auc(score, weight)
-    return found.value, found.of_image
+    area = _auc(score, weight)
+    return area.value, area.of_image
 
 
 def _auc(score: FloatArray, weight: FloatArray) -> _Auc:
@@ -80,7 +80,7 @@ def _share_below(score: FloatArray, weight: FloatArray) -> FloatArray:
 
 
 def auc_test(
-    score: FloatArray, half: FloatArray, floor: FloatArray, found: Jackknife | None
+    score: FloatArray, half: FloatArray, floor: FloatArray, moves: Jackknife | None
 ) -> AucTest:
     """``AUC(PIEs of halves) - AUC(A/A PIEs)`` of a score, with its test over runs and images.
 
@@ -93,7 +93,7 @@ def auc_test(
         NaN where an image has none: left out.
     half, floor : float arrays, shape (n,)
         How often each image is a PIE of the variant half, and of the other dense half.
-    found : Jackknife, optional
+    moves : Jackknife, optional
         With the moves of the floor. Without it there is no test.
 
     Notes
@@ -107,11 +107,11 @@ def auc_test(
     influence = of_half.of_image - of_floor.of_image
     images = float(influence.var(ddof=1)) / n if n > 1 else np.nan
     seeds = terms = both = np.nan
-    if found is not None and found.floors is not None:
+    if moves is not None and moves.floors is not None:
         seeds = terms = both = 0.0
-        for moved, floors in zip(found.moved, found.floors, strict=True):
+        for moved, floors in zip(moves.moved, moves.floors, strict=True):
             k = len(moved)
-            # What the deleted run moves on each image, of the difference of the two AUC.
+            # Effect of the deleted run on each image, on the difference of the two AUC.
             part = moved[:, known] * of_half.of_weight
             part = part + floors[:, known] * (of_half.of_weight - of_floor.of_weight)
             total = part.sum(axis=1) / n

@@ -19,12 +19,12 @@ from analysis.stats.votes import BoolArray, DrawnModal, FloatArray, IntArray, Ti
 
 @dataclass(frozen=True)
 class NoiseFloor:
-    """PIE share between halves of the dense population, and what those A/A PIEs are like.
+    """PIE share between halves of the dense population, and properties of those A/A PIEs.
 
     ``share`` is the mean over the splits, ``frequency`` [n] how often each sampled image is an A/A
     PIE, ``standard_error`` that of sampling images (0 where all were taken),
     ``dense_top1_on_aa_pies`` the accuracy of the dense runs on A/A PIEs, pooled over the splits
-    (None where there is none). ``half`` holds the modal labels of half A in every split: what a
+    (None without one). ``half`` holds the modal labels of half A in every split: what a
     variant's halves are compared with.
     """
 

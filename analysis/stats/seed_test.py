@@ -40,7 +40,7 @@ def seed_test(
     ties: TieRule = "confidence",
     n_exchanges: int = EXCHANGES,
 ) -> SeedTest | None:
-    """Permutation test of the PIE share, with the runs as what is drawn.
+    """Permutation test of the PIE share, which permutes the runs.
 
     H0: the variant's runs predict as the dense ones do, but for the seed. Then the runs of both can
     be exchanged: independent ones are dealt again into populations of the same sizes, paired ones
@@ -133,7 +133,7 @@ def smallest_p(
 
 
 def _exchanges(k_dense: int, k_variant: int, n: int, *, is_paired: bool) -> FloatArray:
-    """Which runs are on the side of dense, 0 or 1, [K_dense + K_t, 1 + B]: first as they are."""
+    """Assign runs to the side of dense, 0 or 1, [K_dense + K_t, 1 + B]; first the actual one."""
     k = k_dense + k_variant
     ways = n_ways(k_dense, k_variant, is_paired=is_paired)
     chosen: list[IntArray] = []

@@ -10,8 +10,8 @@ _Z = 1.959963984540054
 def wilson(count: IntArray | FloatArray, n: float) -> tuple[FloatArray, FloatArray]:
     """95 % interval of a share ``count / n``, 0..1, by Wilson's score; shapes of ``count``.
 
-    ``(p + z^2/2n +- z sqrt(p (1 - p)/n + z^2/4n^2)) / (1 + z^2/n)``: it stays within 0..1 and says
-    something where ``count`` is 0 or n. NaN where n is 0. Source: Wilson 1927.
+    ``(p + z^2/2n +- z sqrt(p (1 - p)/n + z^2/4n^2)) / (1 + z^2/n)``: it stays within 0..1 and has
+    a width where ``count`` is 0 or n. NaN where n is 0. Source: Wilson 1927.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def wilson(count: IntArray | FloatArray, n: float) -> tuple[FloatArray, FloatArr
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)
     margin = _Z * np.sqrt(p * (1 - p) / n + z2 / (4 * n**2)) / (1 + z2 / n)
     low, high = np.clip(centre - margin, 0, 1), np.clip(centre + margin, 0, 1)
-    # What rounding leaves of nothing and of everything.
+    # Remove rounding errors at 0 and n.
     return np.where(count == 0, 0.0, low), np.where(count == n, 1.0, high)
 
 

@@ -1,4 +1,4 @@
-"""Slices: groups of images that compression costs more than others, found and tested.
+"""Slices: groups of images that compression costs more than others, moves and tested.
 
 Candidates are ranked on one random half of the images and tested on the other.
 """
@@ -17,7 +17,7 @@ from analysis.stats.two_way import TwoWay
 from analysis.stats.votes import BoolArray, FloatArray, IntArray
 
 TESTED = 10
-# Candidates that hardly stood out where they were chosen cost the others power.
+# Candidates that hardly stood out on the choosing half would cost the others power.
 MIN_T = 1.0
 MIN_IMAGES = 10
 LEVEL = 0.05
@@ -63,14 +63,14 @@ def clusters(features: FloatArray) -> list[Partition]:
     ----------
     features : float array, shape (N, d)
     """
-    found: dict[int, Partition] = {}
+    moves: dict[int, Partition] = {}
     most = min(_MOST, len(features) // _PER_CLUSTER)
     fewest = min(_FEWEST, most)
     for k in (fewest, round((fewest * most) ** 0.5), most):
-        if k > 1 and k not in found:
+        if k > 1 and k not in moves:
             names = [f"cluster {i + 1} of {k}" for i in range(k)]
-            found[k] = Partition(f"clusters-{k}", _k_means(features, k), names)
-    return list(found.values())
+            moves[k] = Partition(f"clusters-{k}", _k_means(features, k), names)
+    return list(moves.values())
 
 
 def class_parts(features: FloatArray, label: IntArray, names: Sequence[str]) -> list[Partition]:
@@ -83,7 +83,7 @@ def class_parts(features: FloatArray, label: IntArray, names: Sequence[str]) -> 
     names : sequence of str
         Class names by class id.
     """
-    found = []
+    moves = []
     for size in _PARTS:
         code = np.full(len(label), -1, np.int64)
         of_groups: list[str] = []
@@ -94,8 +94,8 @@ def class_parts(features: FloatArray, label: IntArray, names: Sequence[str]) -> 
             code[here] = _k_means(features[here], size) + len(of_groups)
             of_groups += [f"{names[one]}, part {i + 1} of {size}" for i in range(size)]
         if of_groups:
-            found.append(Partition(f"parts-{size}", code, of_groups))
-    return found
+            moves.append(Partition(f"parts-{size}", code, of_groups))
+    return moves
 
 
 def _k_means(features: FloatArray, k: int) -> npt.NDArray[np.int64]:
@@ -141,7 +141,7 @@ def find_slices(
     partitions: Sequence[Partition],
     half: FloatArray,
     floor: FloatArray,
-    found: Jackknife | None,
+    moves: Jackknife | None,
     *,
     n_tested: int = TESTED,
 ) -> list[Found]:
@@ -150,7 +150,7 @@ def find_slices(
     On one half of the images candidates are ranked by the t of their contrast; the first
     ``n_tested`` of those at 1 or more that are no near copies of one before are tested on the other
     half, and listed where risk difference and contrast are both above 0 at q <= 0.05
-    (one-sided, since the first half said where to look; Benjamini-Hochberg over the tested ones).
+    (one-sided, since the first half chose the direction; Benjamini-Hochberg over the tested ones).
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ def find_slices(
     half, floor : float arrays, shape (n,)
         How often each image is a PIE of the variant half, and of the other dense half; of a pair
         of single models whether it was forgotten, and whether it was recovered.
-    found : Jackknife, optional
+    moves : Jackknife, optional
         Without it nothing can be tested. One without populations: no run varies.
     n_tested : int
         Candidates that are tested.
@@ -170,10 +170,10 @@ def find_slices(
         The largest contrast first.
     """
     choosing = halves_of_images(len(half))
-    chosen = _chosen(partitions, half, floor, found, choosing, n_tested)
-    if not chosen or found is None:
+    chosen = _chosen(partitions, half, floor, moves, choosing, n_tested)
+    if not chosen or moves is None:
         return []
-    judging = _Half.of(half, floor, found, ~choosing)
+    judging = _Half.of(half, floor, moves, ~choosing)
     tests = [(partition, group, judging.tested(partition)) for partition, group in chosen]
     risk_p, contrast_p = (
         np.array([_one_sided(getattr(groups, name), group) for _, group, groups in tests])
@@ -204,46 +204,46 @@ def find_slices(
 
 
 def _one_sided(test: TwoWay, group: int) -> float:
-    """P of a value above 0: the other half said in which direction to look."""
+    """One-sided p of a value above 0: the other half chose the direction."""
     half = float(test.p[group]) / 2
     return half if test.difference[group] > 0 else 1 - half
 
 
 @dataclass(frozen=True)
 class _Half:
-    """What is known of some of the images, taken out once for all candidates."""
+    """The values of half of the images, selected once for all candidates."""
 
     images: BoolArray
     half: FloatArray
     floor: FloatArray
-    found: Jackknife
+    moves: Jackknife
 
     @classmethod
     def of(
-        cls, half: FloatArray, floor: FloatArray, found: Jackknife, images: BoolArray
+        cls, half: FloatArray, floor: FloatArray, moves: Jackknife, images: BoolArray
     ) -> "_Half":
-        moved = tuple(part[:, images] for part in found.moved)
+        moved = tuple(part[:, images] for part in moves.moved)
         return cls(images, half[images], floor[images], Jackknife(moved))
 
     def tested(self, partition: Partition) -> Groups:
-        # Images in none of the groups are among the others all the same.
+        # Images in none of the groups still count as others.
         n, code = len(partition.names), partition.code[self.images]
         code = np.where(code >= 0, code, n)
-        return group_excess(self.half, self.floor, self.found, code, n + 1)
+        return group_excess(self.half, self.floor, self.moves, code, n + 1)
 
 
 def _chosen(
     partitions: Sequence[Partition],
     half: FloatArray,
     floor: FloatArray,
-    found: Jackknife | None,
+    moves: Jackknife | None,
     choosing: BoolArray,
     n_tested: int,
 ) -> list[tuple[Partition, int]]:
-    if found is None:
+    if moves is None:
         return []
     candidates = []
-    suggesting = _Half.of(half, floor, found, choosing)
+    suggesting = _Half.of(half, floor, moves, choosing)
     for partition in partitions:
         groups = suggesting.tested(partition)
         known = partition.code >= 0

@@ -30,7 +30,7 @@ def make_splits(k: int, n_splits: int | None = None) -> list[Split]:
     """Halves of floor(K / 2) of K seeds; one seed is left out where K is odd.
 
     All distinct ones where there are at most 200 (126 at K = 10), else 60 random ones from a fixed
-    random seed. Which half is A is drawn. Empty for K < 2, where there is nothing to split.
+    random seed. Which half is A is random. Empty for K < 2.
 
     Parameters
     ----------
@@ -51,13 +51,13 @@ def make_splits(k: int, n_splits: int | None = None) -> list[Split]:
 
 def _distinct(k: int, half: int) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
     """Every pair of halves once: A holds the smallest of the runs that are in either."""
-    found = []
+    splits = []
     for inside in combinations(range(k), 2 * half):
         first, *others = inside
         for rest in combinations(others, half - 1):
             a = (first, *rest)
-            found.append((a, tuple(run for run in inside if run not in a)))
-    return found
+            splits.append((a, tuple(run for run in inside if run not in a)))
+    return splits
 
 
 def _drawn_order(

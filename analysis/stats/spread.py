@@ -10,7 +10,7 @@ from analysis.stats.votes import FloatArray, IntArray
 
 @dataclass(frozen=True)
 class Spread:
-    """How much the deltas of classes differ in truth.
+    """The spread of the classes' true deltas.
 
     ``variance`` is tau^2, ``q`` Cochran's Q with ``df`` degrees of freedom and its ``p``;
     ``shrunken`` [C] the deltas drawn towards 0. NaN where fewer than two classes have a variance.
@@ -45,7 +45,7 @@ def spread(delta: FloatArray, error: FloatArray, n_images: IntArray) -> Spread:
     of the variance of the class's own part, by which alone the classes differ. Without that factor
     Q rejects too often where nothing differs, the more so the fewer the classes.
     Source: DerSimonian and Laird 1986. The largest of many noisy deltas is too large; a shrunken
-    one is not. Where Q is not significant, no class is told from the others.
+    one is not. Where Q is not significant, no class differs from the others.
     """
     known = ~np.isnan(delta) & ~np.isnan(error)
     d, v = delta[known], error[known] ** 2

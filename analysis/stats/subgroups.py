@@ -55,9 +55,9 @@ def subgroup_rates(
     false_positive, false_negative = np.zeros(cells), np.zeros(cells)
     for row in prediction:
         (wrong,) = np.nonzero(row[inside] != truth)
-        says = row[inside][wrong]
-        said = says != schema.NO_ANSWER
-        false_positive += np.bincount(offset[wrong][said] + says[said], minlength=cells)
+        predicted = row[inside][wrong]
+        valid = predicted != schema.NO_ANSWER
+        false_positive += np.bincount(offset[wrong][valid] + predicted[valid], minlength=cells)
         false_negative += np.bincount(offset[wrong] + truth[wrong], minlength=cells)
     k = len(prediction)
     return SubgroupRates(

@@ -28,12 +28,12 @@ _IMPACTED = {"n_impacted_p": "p", "n_impacted_q": "q_two_way", "n_impacted_holm"
 
 @dataclass(frozen=True)
 class VariantResults:
-    """What the summary of one variant is made of; ``half_frequency`` is None without two halves.
+    """Everything that the summary of one variant needs; without halves ``half_frequency`` is None.
 
     ``entropy`` [N] is the vote entropy of the dense runs, ``kl_from_dense`` the mean over images
     and paired runs in nats, None where nothing is paired. ``tied_with_truth`` [N] says where the
     true class shares the top score of the variant's only run; None with several. ``long_tail``
-    is None where there are too few runs, or no training counts.
+    is None with too few runs, or no training counts.
     """
 
     images: pd.DataFrame
@@ -130,7 +130,7 @@ def _pie_columns(images: pd.DataFrame) -> dict[str, Any]:
 
 
 def class_scalars(classes: pd.DataFrame) -> dict[str, Any]:
-    """CEV, SDE, impacted classes and spread of the deltas: what the summary says of the classes.
+    """CEV, SDE, impacted classes and spread of the deltas: the columns of the summary on classes.
 
     Parameters
     ----------
@@ -146,12 +146,12 @@ def class_scalars(classes: pd.DataFrame) -> dict[str, Any]:
     for name, column in _IMPACTED.items():
         if classes[column].notna().any():
             columns[name] = int(impacted(classes, column).sum())
-    found = spread(
+    deltas = spread(
         classes["normalized_recall_delta"].to_numpy(np.float64),
         classes["se_two_way"].to_numpy(np.float64),
         classes["n_images"].to_numpy(np.int64),
     )
-    columns["class_spread"], columns["class_spread_p"] = np.sqrt(found.variance), found.p
+    columns["class_spread"], columns["class_spread_p"] = np.sqrt(deltas.variance), deltas.p
     return columns
 
 
@@ -199,20 +199,20 @@ def _excess_columns(half: FloatArray | None, floor: NoiseFloor | None) -> dict[s
     }
 
 
-def _long_tail_columns(found: LongTail | None) -> dict[str, Any]:
-    if found is None:
+def _long_tail_columns(tail: LongTail | None) -> dict[str, Any]:
+    if tail is None:
         return {}
     return {
-        "long_tail_slope": found.slope,
-        "long_tail_low": found.low,
-        "long_tail_high": found.high,
-        "long_tail_p": found.p,
-        "long_tail_classes": found.n_classes,
+        "long_tail_slope": tail.slope,
+        "long_tail_low": tail.low,
+        "long_tail_high": tail.high,
+        "long_tail_p": tail.p,
+        "long_tail_classes": tail.n_classes,
     }
 
 
 def with_inference(summary: pd.DataFrame, inference: pd.DataFrame) -> pd.DataFrame:
-    """Fill in what holds for other seeds: intervals of the excess, tests, and what is added.
+    """Fill in the inference for other seeds: intervals of the excess, tests, and what is added.
 
     ``dense_top1_on_added``, ``top1_on_added`` and ``dense_entropy_on_added`` are means over the
     images that compression adds to the PIEs of seeds; null unless ``pie_excess_low`` > 0.
@@ -224,9 +224,9 @@ def with_inference(summary: pd.DataFrame, inference: pd.DataFrame) -> pd.DataFra
     inference : DataFrame
         ``variant_id pie_excess_low pie_excess_high seed_p seed_p_holm`` of some variants.
     """
-    found = inference.set_index(schema.VARIANT_ID).reindex(summary[schema.VARIANT_ID])
-    columns: dict[str, Any] = {name: found[name].to_numpy() for name in found.columns}
-    is_more = found["pie_excess_low"].to_numpy(np.float64) > 0
+    rows = inference.set_index(schema.VARIANT_ID).reindex(summary[schema.VARIANT_ID])
+    columns: dict[str, Any] = {name: rows[name].to_numpy() for name in rows.columns}
+    is_more = rows["pie_excess_low"].to_numpy(np.float64) > 0
     half, floor = (
         summary[name].to_numpy(np.float64) for name in ("pie_share_half", "noise_floor_share")
     )

@@ -23,8 +23,8 @@ class Variances:
     ``seeds`` is the variance over runs (NaN with one run a side: seeds are not in it then),
     ``seeds_df`` the sum over populations of its share squared over its degrees of freedom,
     ``images`` that over images, ``images_df`` the degrees of freedom of ``images``, and ``both``
-    what the first two both count. ``at_least_seeds``: whether the total is never below ``seeds``
-    either, as it is never below ``images``.
+    the part that the first two share. ``at_least_seeds``: whether the total is never below
+    ``seeds`` either, as it is never below ``images``.
     """
 
     seeds: FloatArray
@@ -50,15 +50,15 @@ class Variances:
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             terms = np.nan_to_num(self.seeds_df) + self.images**2 / self.images_df
-        found = np.full(np.shape(terms), np.nan)
+        df = np.full(np.shape(terms), np.nan)
         with np.errstate(all="ignore"):
-            np.divide(self.total**2, terms, out=found, where=terms > 0)
-        return np.maximum(found, 1.0)
+            np.divide(self.total**2, terms, out=df, where=terms > 0)
+        return np.maximum(df, 1.0)
 
 
 @dataclass(frozen=True)
 class TwoWay:
-    """A test over runs and images, arrays of one shape; NaN where it is not defined.
+    """A test over runs and images, arrays of one shape; NaN if undefined.
 
     ``se`` is the standard error of ``difference``, ``low`` and ``high`` its 95 % interval.
     """
@@ -100,7 +100,7 @@ def two_way(difference: FloatArray, variances: Variances) -> TwoWay:
 
 @dataclass(frozen=True)
 class Changes:
-    """What the runs of two populations say of each image, arrays of shape (N,).
+    """Changes of each image between two populations of runs, arrays of shape (N,).
 
     ``mean`` is the share of the variant's runs that are right minus that of the dense runs, and
     ``noise`` the variance of that difference over runs. ``n_dense`` and ``n_variant`` count the
@@ -117,7 +117,7 @@ class Changes:
 
     @property
     def has_seeds(self) -> bool:
-        """Whether there are runs enough, two a side, for a variance over runs."""
+        """Whether either side has the two runs that it takes for a variance over runs."""
         return min(self.n_dense, self.n_variant) > 1
 
     @property
@@ -127,15 +127,15 @@ class Changes:
         n = np.maximum(self.n_images, 1)
         centre = np.bincount(self.label, weights=self.mean, minlength=n_classes) / n
         squares = (self.mean - centre[self.label]) ** 2
-        found = np.bincount(self.label, weights=squares, minlength=n_classes)
+        variance = np.bincount(self.label, weights=squares, minlength=n_classes)
         overall = float(self.mean.var(ddof=1)) if len(self.mean) > 1 else 0.0
-        return np.where(self.n_images > 1, found / np.maximum(self.n_images - 1, 1), overall)
+        return np.where(self.n_images > 1, variance / np.maximum(self.n_images - 1, 1), overall)
 
     @property
     def noise_of_class(self) -> FloatArray:
         """Sum of ``noise`` over the images of each class, (C,)."""
-        found = np.bincount(self.label, weights=self.noise, minlength=len(self.n_images))
-        return found.astype(np.float64)
+        total = np.bincount(self.label, weights=self.noise, minlength=len(self.n_images))
+        return total.astype(np.float64)
 
 
 def changes(
@@ -145,7 +145,7 @@ def changes(
     n_classes: int,
     pairs: tuple[Rows, Rows] | None,
 ) -> Changes:
-    """Compare what the runs of two populations get right, image by image.
+    """Compare two populations image by image: which runs are right.
 
     With ``y[i,k,t] = 1`` where run k of t is right on image i: ``mean = ybar_t - ybar_dense`` and
     ``noise = s_t^2 / K_t + s_dense^2 / K_dense``, s^2 the sample variance of y over runs; of
@@ -212,7 +212,7 @@ def over_runs(
     return variance, terms
 
 
-def normalized_change(found: Changes, dense: FloatArray, variant: FloatArray) -> TwoWay:
+def normalized_change(of_images: Changes, dense: FloatArray, variant: FloatArray) -> TwoWay:
     """Test of the normalized recall delta D of each class, for other seeds and images, (C,).
 
     ``D = sum_i w_i mean_i`` with ``w_i = [i in c] / n_c - 1 / N``; ``V_s`` over runs of the recall
@@ -221,54 +221,56 @@ def normalized_change(found: Changes, dense: FloatArray, variant: FloatArray) ->
 
     Parameters
     ----------
-    found : Changes
+    of_images : Changes
         Of the two populations.
     dense, variant : float arrays, shapes (K_dense, C) and (K_t, C)
-        Recall minus own accuracy of each run that ``found`` rests on; of paired runs in pairs.
+        Recall minus own accuracy of each run that ``of_images`` rests on; of paired runs in pairs.
     """
     return two_way(
-        variant.mean(axis=0) - dense.mean(axis=0), class_variances(found, dense, variant)
+        variant.mean(axis=0) - dense.mean(axis=0), class_variances(of_images, dense, variant)
     )
 
 
-def change_variances(found: Changes, dense: FloatArray, variant: FloatArray) -> Variances:
+def change_variances(of_images: Changes, dense: FloatArray, variant: FloatArray) -> Variances:
     """Variances of the change of recall of each class, ``w_i = [i in c] / n_c``, arrays (C,).
 
     Parameters
     ----------
-    found : Changes
+    of_images : Changes
         Of the two populations.
     dense, variant : float arrays, shapes (K_dense, C) and (K_t, C)
-        Recall of each run that ``found`` rests on; of paired runs in pairs.
+        Recall of each run that ``of_images`` rests on; of paired runs in pairs.
     """
-    n = np.maximum(found.n_images, 1)
-    seeds, terms = over_runs(dense, variant, is_paired=found.is_paired)
-    images = np.where(found.n_images > 0, found.within / n, np.nan)
-    return Variances(seeds, terms, images, found.n_images - 1.0, found.noise_of_class / n**2)
+    n = np.maximum(of_images.n_images, 1)
+    seeds, terms = over_runs(dense, variant, is_paired=of_images.is_paired)
+    images = np.where(of_images.n_images > 0, of_images.within / n, np.nan)
+    return Variances(
+        seeds, terms, images, of_images.n_images - 1.0, of_images.noise_of_class / n**2
+    )
 
 
-def class_variances(found: Changes, dense: FloatArray, variant: FloatArray) -> Variances:
+def class_variances(of_images: Changes, dense: FloatArray, variant: FloatArray) -> Variances:
     """Variances of the normalized recall delta of each class, as :func:`normalized_change` has it.
 
     Parameters
     ----------
-    found : Changes
+    of_images : Changes
         Of the two populations.
     dense, variant : float arrays, shapes (K_dense, C) and (K_t, C)
-        Recall minus own accuracy of each run that ``found`` rests on; of paired runs in pairs.
+        Recall minus own accuracy of each run that ``of_images`` rests on; of paired runs in pairs.
     """
-    seeds, terms = over_runs(dense, variant, is_paired=found.is_paired)
-    n_all, n = len(found.label), np.maximum(found.n_images, 1)
+    seeds, terms = over_runs(dense, variant, is_paired=of_images.is_paired)
+    n_all, n = len(of_images.label), np.maximum(of_images.n_images, 1)
     inside, outside = (1 / n - 1 / n_all) ** 2, 1 / n_all**2
 
     def weighted(of_class: FloatArray) -> FloatArray:
         return inside * of_class + outside * (of_class.sum() - of_class)
 
-    images = weighted(found.n_images * found.within)
+    images = weighted(of_images.n_images * of_images.within)
     return Variances(
         seeds,
         terms,
-        np.where(found.n_images > 0, images, np.nan),
-        found.n_images - 1.0,
-        weighted(found.noise_of_class),
+        np.where(of_images.n_images > 0, images, np.nan),
+        of_images.n_images - 1.0,
+        weighted(of_images.noise_of_class),
     )

@@ -49,7 +49,7 @@ def modal(
     prediction : integer array, shape (K, N)
         Predicted class of K runs on N images.
     confidence : float array, shape (K, N), optional
-        Softmax probability of the predicted class, 0..1; NaN where it is not known.
+        Softmax probability of the predicted class, 0..1; NaN if unknown.
     ties : {"confidence", "reference", "exclude"}
         Among tied classes, ``confidence`` and ``exclude`` take the one with the larger sum of the
         confidences of the runs that predict it (float64; within 1e-6 relative counts as equal),
@@ -94,7 +94,7 @@ def modal(
 def is_contested(*populations: IntArray) -> BoolArray:
     """Whether the runs of populations, arrays [K, N], disagree on an image, shape (N,).
 
-    On most images they do not, and what is counted of votes is known there without counting.
+    On most images they do not, and their counts of votes are known without counting.
     """
     first = populations[0][0]
     contested = np.zeros(first.shape, np.bool_)
@@ -233,7 +233,7 @@ def drawn_modal(
     Parameters
     ----------
     prediction, confidence : arrays, shape (K, n)
-        Confidences may be None, or NaN where they are not known.
+        Confidences may be None, or NaN if unknown.
     drawn : float array, shape (K, R)
         How often each run is in each draw, whole numbers: 0 or 1 for halves, counts for resamples
         with replacement.
@@ -297,7 +297,7 @@ def _count(
     for number, of_image in enumerate(classes):
         voted = (prediction == of_image) & (of_image != NO_ANSWER)
         votes = (voted.T.astype(np.float32) @ weight).astype(count)
-        # Where no run of a draw answers there is no vote, and the label stays -1.
+        # If no run of a draw answers, there is no vote, and the label stays -1.
         more, equal = votes > best, (votes == best) & (votes > 0)
         tied = (tied & ~more) | equal
         np.copyto(winner, np.int16(number), where=more | equal if ties == "reference" else more)
@@ -333,7 +333,7 @@ def _most_confident_drawn(
     largest = total.max(axis=0)
     largest -= EQUAL * np.abs(largest)
     winner = np.zeros(most.shape, np.int16)
-    # The smallest class last, so that it stands where several are equal.
+    # The smallest class last, so that it wins ties.
     for number in reversed(range(len(classes))):
         np.copyto(winner, np.int16(number), where=total[number] >= largest)
     return winner

@@ -8,7 +8,7 @@ from scipy.special import expit, logit
 
 from analysis.stats.multiple import benjamini_hochberg, holm
 from analysis.stats.planning import detectable_difference
-from analysis.stats.t_tests import welch
+from analysis.stats.two_sample import welch
 from benchmarks.calibration.rows import Row, row
 
 Floats = npt.NDArray[np.float64]

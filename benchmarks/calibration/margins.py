@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.optimize import brentq
 
-from analysis.stats.not_worse import LossBounds, loss_bounds, pair_loss_bounds
+from analysis.stats.classes import LossBounds, loss_bounds, pair_loss_bounds
 from analysis.stats.pairs import class_flips
 from analysis.stats.two_way import change_variances, changes
 from benchmarks.calibration.coverage import pairs_of

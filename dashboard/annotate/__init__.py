@@ -1,1 +1,1 @@
-"""The human study: images asked about one by one, and what people said of them."""
+"""The human study: images judged one by one, and the answers of the raters."""

@@ -35,7 +35,7 @@ _rater = st.components.v2.component(
 
 
 def _show_rater(data: dict[str, Any], on_act: Callable[[], None]) -> None:
-    """Show the image to judge and the categories; what is said of it arrives as ``act``."""
+    """Show the image to judge and the categories; the answer arrives as ``act``."""
     _rater(key=KEY, data=data, on_act_change=on_act)
 
 
@@ -44,9 +44,9 @@ _RATER, _NAME, _REFUSED = "annotate-rater-name", "annotate-name", "annotate-name
 
 
 def rater_of(study: Study) -> str | None:
-    """Return who rates in this session, spelled as in the study; None before a name was given."""
-    given = state.recall(_RATER)
-    return None if given is None else rater_name(given, study.known_raters())
+    """Return the rater of this session, spelled as in the study; None before a name is typed."""
+    typed = state.recall(_RATER)
+    return None if typed is None else rater_name(typed, study.known_raters())
 
 
 def ask(context: Context, study: Study) -> None:
@@ -69,8 +69,8 @@ def go_on(context: Context, study: Study, rater: str, *, token: str | None = Non
     Parameters
     ----------
     token
-        Of the link that the rater came by: nothing is said of other raters, results or files, and
-        nothing is taken once it is withdrawn.
+        Token of the link that the rater came by: other raters, results and files are not mentioned,
+        and no answer is taken once it is withdrawn.
     """
     check_same_images(context, study)
     if not introduction.is_over(context, study, rater):
@@ -85,7 +85,7 @@ NO_LINK = "This link leads to no study. Ask whoever sent it for a new one."
 
 
 def check_same_images(context: Context, study: Study) -> None:
-    """See that the images asked about are those that the sweep has.
+    """Check that the images of the study are those of the sweep.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def check_same_images(context: Context, study: Study) -> None:
     if not is_of(context.results, study):
         raise NothingYetError(
             f"{study.name} was drawn from other images than this sweep has now: nobody can go on "
-            "rating it. What was said stays under Results; a new study can be started."
+            "rating it. Its answers stay under Results; a new study can be started."
         )
 
 
@@ -218,18 +218,18 @@ def _do(context: Context, name: str, rater: str, who: str, action: dict[str, Any
     study = data.study(context.results, name)
     later = [image for image in state.recall(_later(who), []) if image != action.get("image")]
     protocol = study.design.protocol
-    asked = {**study.design.labels, **protocol.practice}
+    images = {**study.design.labels, **protocol.practice}
     match action:
         case {"type": "rate", "image": int(image), "category": str(category)}:
             before = {**study.answers(rater), **study.practice_of(rater)}.get(image)
             comment = comment_text(str(action.get("comment", "")))
-            is_known = image in asked and category in protocol.keys
+            is_known = image in images and category in protocol.keys
             # Sent again after the server was started again: it stands already.
             stands = before is not None and (before.category, before.comment) == (category, comment)
             if is_known and not stands:
                 kept.annotate(name, rater, image, category, comment)
             state.remember(_later(who), later)
-        case {"type": "skip", "image": int(image)} if image in asked:
+        case {"type": "skip", "image": int(image)} if image in images:
             state.remember(_later(who), [*later, image])
         case {"type": "undo"}:
             kept.undo(name, rater)

@@ -70,22 +70,22 @@ _USUAL_PRACTICE = 3
 
 
 def _what_raters_read() -> None:
-    with st.expander("What raters read and are asked", icon=":material/description:"):
+    with st.expander("Texts and questions for raters", icon=":material/description:"):
         st.text_area(
             "Instructions",
-            key=state.field(_FORM, "instructions", ""),
+            **state.text(_FORM, "instructions"),
             placeholder="Plain text, shown before the first image and kept within reach.",
             max_chars=MAX_TEXT,
         )
         st.text_area(
             "Consent text",
-            key=state.field(_FORM, "consent", ""),
+            **state.text(_FORM, "consent"),
             placeholder="Whoever takes part agrees to it first; when is written down.",
             max_chars=MAX_TEXT,
         )
         st.text_area(
             "Categories of your own",
-            key=state.field(_FORM, "categories", ""),
+            **state.text(_FORM, "categories"),
             placeholder="blurred = Blurred | Too blurred to tell\nclear = Clear",
             help="KEY = NAME | MEANING, one a line, 2 to 10; KEY is how the answer is stored, and "
             "the meaning may be left out. Without any, the eight of Hooker et al. 2019.",
@@ -94,7 +94,7 @@ def _what_raters_read() -> None:
             "Images of practice",
             0,
             MOST_PRACTICE,
-            key=state.field(_FORM, "practice", _USUAL_PRACTICE),
+            **state.amount(_FORM, "practice", _USUAL_PRACTICE),
             help="Judged first by everybody; they are none of the study's and count for nothing.",
         )
     state.filled(_FORM, _TEXTS)
@@ -102,20 +102,20 @@ def _what_raters_read() -> None:
 
 def _start(context: Context, variant: str) -> None:
     size = int(state.widget(_SIZE) or _DEFAULT_SIZE)
-    given = state.filled(_FORM, _TEXTS)
+    texts = state.filled(_FORM, _TEXTS)
     try:
         permissions.check("start a study")
         protocol = Protocol(
-            str(given["instructions"] or ""),
-            str(given["consent"] or ""),
-            categories_from(str(given["categories"] or "")),
+            str(texts["instructions"] or ""),
+            str(texts["consent"] or ""),
+            categories_from(str(texts["categories"] or "")),
         )
         name = start_study(
             context.results,
             variant,
             size=size,
             protocol=protocol,
-            practice=int(given["practice"] or 0),
+            practice=int(texts["practice"] or 0),
         )
         state.remember(CHOSEN, (context.manifest.name, name))
     except LetheError as problem:
@@ -131,7 +131,7 @@ def _about_aa(n: int | None) -> str:
     if n is None:
         return (
             "no A/A PIEs, since a single dense run cannot be split into halves: what people say of "
-            "PIEs then cannot be told from what they would say of seed noise"
+            "PIEs then cannot be told apart from seed noise"
         )
     if n == 0:
         return "no A/A PIEs, since two halves of the dense runs agree on every image"

@@ -14,7 +14,7 @@ _AGREES, _REFUSED = "annotate-agrees", "annotate-consent-refused"
 
 
 def is_over(context: Context, study: Study, rater: str) -> bool:
-    """Whether a rater has agreed, where that is asked, and read the instructions."""
+    """Whether a rater has read the instructions and, where consent is required, agreed."""
     protocol = study.design.protocol
     if protocol.consent:
         return rater in study.consents

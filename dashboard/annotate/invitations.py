@@ -55,7 +55,7 @@ def _list(context: Context, study: Study) -> None:
         st.button(
             "Withdraw",
             icon=":material/link_off:",
-            help="It leads nowhere from then on, on open pages too. Answers given by it stand, and "
+            help="It stops working at once, on open pages too. Answers given through it stay, and "
             "the rater can be given another link.",
             on_click=_withdraw,
             args=(context, study.name, whose),
@@ -72,10 +72,10 @@ def _time(written: str | None) -> str:
 
 
 def _invite(context: Context, name: str) -> None:
-    given = str(state.widget(_NAMES) or "").splitlines()
+    lines = str(state.widget(_NAMES) or "").splitlines()
     try:
         permissions.check("make links for raters")
-        for one in filter(None, map(str.strip, given)):
+        for one in filter(None, map(str.strip, lines)):
             context.results.folder.annotations.invite(name, one)
     except LetheError as problem:
         state.remember(_REFUSED, str(problem))

@@ -55,7 +55,7 @@ def _found(token: str) -> tuple[Context, Study, str] | None:
             try:
                 study = data.study_in(kept, name)
             except LetheError:
-                continue  # Damaged: told where studies are looked at.
+                continue  # Damaged: reported on the page of studies.
             rater = study.invited(token)
             if rater is not None:
                 return _opened(sweep), study, rater

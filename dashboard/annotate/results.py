@@ -1,4 +1,4 @@
-"""What people said: shares by group, agreement, and everything as CSV."""
+"""Answers of the raters: shares by group, agreement, and everything as CSV."""
 
 from collections.abc import Callable
 from functools import partial
@@ -63,7 +63,8 @@ def show(context: Context, study: Study) -> None:
         "among themselves; their classes are not those of the PIEs. “Added” is the share of a "
         "category among the images that compression adds to what seeds make PIEs of, estimated "
         "from the images judged, each standing for those it was drawn from; the interval is over "
-        "these images alone. It is left out where the PIE excess is not told from 0."
+        "these images alone. It is left out where the PIE excess does not differ significantly "
+        "from 0."
     )
     _shares(made)
     _agreement(context, study)
@@ -92,7 +93,7 @@ def _about(context: Context, study: Study) -> None:
     if design.n_unmatched:
         sentences.append(f"{count(design.n_unmatched)} PIEs have no non-PIE of their class.")
     if not groups[AA_PIE]:
-        sentences.append("There is no A/A PIE: PIEs cannot be told from seed noise here.")
+        sentences.append("There is no A/A PIE: PIEs cannot be told apart from seed noise here.")
     if (now := len(context.manifest.done_seeds(design.variant_id))) != design.n_variant_runs or (
         len(context.manifest.done_seeds(DENSE_ID)) != design.n_dense_runs
     ):
@@ -234,9 +235,9 @@ def _join(context: Context, study: Study) -> None:
             args=(context, study),
             key="annotate-join",
         )
-        said = state.recall(_JOINED)
-        if said:
-            st.caption(plain(said))
+        outcome = state.recall(_JOINED)
+        if outcome:
+            st.caption(plain(outcome))
             state.remember(_JOINED, None)
             if is_there:
                 st.page_link(

@@ -179,7 +179,7 @@ def bar(context: Context, found: Found) -> None:
             if is_open:
                 st.caption("These images in a notebook, in this order.")
                 st.code(gallery_code(context, found), language="python", wrap_lines=True)
-    kept.said(context)
+    kept.show_outcome(context)
 
 
 @contextmanager

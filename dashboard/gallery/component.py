@@ -75,14 +75,14 @@ def strip(
 
 
 def _figure(context: Context, shown: dict[str, object], variant_id: str, words: str | None) -> str:
-    asked = {"sweep": context.manifest.name, "variant": variant_id, "image": shown["id"]}
+    params = {"sweep": context.manifest.name, "variant": variant_id, "image": shown["id"]}
     picture = (
         f'<img class="lethe-picture" src="{shown["src"]}" alt="{alt_text(shown["alt"])}">'
         if shown["src"]
         else '<div class="lethe-no-image">no image</div>'
     )
     kind = str(shown["kind"])
-    address = escape(f"image?{urlencode(asked)}")
+    address = escape(f"image?{urlencode(params)}")
     return (
         f'<a class="lethe-strip-tile" target="_self" href="{address}">{picture}'
         f"<b>{escape(str(shown['label']))}</b>"

@@ -47,17 +47,17 @@ def counted(
     return lambda one: f"{(words or {}).get(one, one)} ({count(counts[one])})"
 
 
-def understood(given: Any, options: Sequence[str], words: Mapping[str, str] | None = None) -> Any:
+def understood(value: Any, options: Sequence[str], words: Mapping[str, str] | None = None) -> Any:
     """Return the option, or the options of a list, that is meant; labels with any number count.
 
     What is no option under any number stays as it is.
     """
-    if isinstance(given, list | tuple):
-        return tuple(understood(one, options, words) for one in given)
-    if given in options:
-        return given
-    bare = _NUMBER.sub("", str(given))
-    return next((one for one in options if (words or {}).get(one, one) == bare), given)
+    if isinstance(value, list | tuple):
+        return tuple(understood(one, options, words) for one in value)
+    if value in options:
+        return value
+    bare = _NUMBER.sub("", str(value))
+    return next((one for one in options if (words or {}).get(one, one) == bare), value)
 
 
 # So many classes are listed as they are, about 25 bytes each; of more, the first with most images.
@@ -109,8 +109,8 @@ def class_choice(
     help: str | None = None,
 ) -> str:
     """Choose one class, kept in the address as ``of_class``."""
-    asked = st.query_params.get("of_class", "")
-    chosen = asked if asked in names else names[default]
+    in_address = st.query_params.get("of_class", "")
+    chosen = in_address if in_address in names else names[default]
 
     def take(one: str) -> None:
         st.query_params["of_class"] = one

@@ -21,7 +21,7 @@ _USED = "view-used"
 _OF_TODAY = ("sweep", "page", "image")
 
 
-def said(context: Context) -> None:
+def show_outcome(context: Context) -> None:
     """Say what went wrong, or what was done last and how it is undone."""
     trouble = state.recall(_TROUBLE) or data.marks_problem(context.results.folder)
     if trouble:

@@ -101,14 +101,14 @@ def at_level(rungs: Sequence[Rung], text: str) -> Rung | None:
     """Return the variant of a level as an address writes it: ``0.9`` is ``0.90``."""
     if not _LEVEL.fullmatch(text):
         return None
-    asked = float(text)
+    level = float(text)
     return next(
         (
             rung
             for rung in rungs
             if rung.is_named
             and rung.level is not None
-            and math.isclose(rung.level, asked, rel_tol=0, abs_tol=1e-9)
+            and math.isclose(rung.level, level, rel_tol=0, abs_tol=1e-9)
         ),
         None,
     )

@@ -25,10 +25,10 @@ def panel(context: Context, index: ImageIndex, image_id: int) -> None:
         return
     st.header("Nearest images", anchor=False)
     ids, likeness = nearest_images(rows, image_id, _MOST)
-    said = {}
+    captions = {}
     for other, value in zip(ids.tolist(), likeness.tolist(), strict=True):
         is_own = index.label[other] == index.label[image_id]
-        said[other] = f"{'= same class' if is_own else '≠ other class'}, {value:.2f}"
+        captions[other] = f"{'= same class' if is_own else '≠ other class'}, {value:.2f}"
     with st.container(key="image-neighbors"):
-        strip(context, index, ids.tolist(), context.variant, said)
+        strip(context, index, ids.tolist(), context.variant, captions)
     st.caption(_WORDS)

@@ -1,6 +1,6 @@
 """Ranges of the gallery: a slider each, beside the histogram of the images it chooses among.
 
-What they are of takes long on a large sweep, so there they are computed when they are asked for.
+What they are of takes long on a large sweep, so there they are computed on request.
 """
 
 from typing import Any

@@ -29,7 +29,7 @@ def is_single(context: Context, variant_id: str | None = None) -> bool:
 
 
 def settled(context: Context) -> Context:
-    """Sort single models as :func:`single_order` says where nothing else is asked for."""
+    """Sort single models as :func:`single_order` says unless the address names another order."""
     selection = context.selection
     if selection.sort != "vote_distance" or not is_single(context):
         return context
@@ -40,7 +40,7 @@ def settled(context: Context) -> Context:
 
 
 def ordering(context: Context, variant_id: str | None = None) -> tuple[SingleOrder, Values]:
-    """Return what images come by where nothing else is asked for, and N values of it."""
+    """Return the column of the default order of images, and its N values."""
     variant = variant_id or context.variant
     columns = {name: data.image_values(context.results, variant, name) for name in COLUMNS}
     return single_order(pd.DataFrame(columns, copy=False))
@@ -50,8 +50,8 @@ def sorts(context: Context) -> tuple[str, ...]:
     """Name what can be sorted by."""
     if not is_single(context):
         return tuple(SORTS)
-    asked = context.selection.sort
-    return tuple(key for key, one in SORTS.items() if key == asked or not one.of_populations)
+    chosen = context.selection.sort
+    return tuple(key for key, one in SORTS.items() if key == chosen or not one.of_populations)
 
 
 def true_confidences(context: Context) -> tuple[Values, Values]:

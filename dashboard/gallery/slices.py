@@ -17,14 +17,14 @@ from dashboard.selection import Selection
 Ids = npt.NDArray[np.int64]
 
 
-def names(opened: SweepResults, asked: Sequence[str]) -> list[str]:
+def names(opened: SweepResults, requested: Sequence[str]) -> list[str]:
     """Name the slices that an address may choose; none where it asks for none."""
-    if not asked:
+    if not requested:
         return []
     there = list(data.marks(opened.folder).slices)
     return [
         *there,
-        *(name for name in asked if name not in there and _found(opened, name) is not None),
+        *(name for name in requested if name not in there and _found(opened, name) is not None),
     ]
 
 

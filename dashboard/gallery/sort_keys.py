@@ -34,7 +34,7 @@ class Sort:
         How the value of one image is written, as a format with ``value`` and ``percent``; empty
         where a tile shows it anyway.
     why_unknown : str
-        What is said where no image has a value.
+        Message where no image has a value.
     of_populations : bool
         Whether it has two values at most, or none, with one run a variant.
     """

@@ -59,8 +59,8 @@ def ranged(context: Context) -> dict[str, Values]:
 
 
 def _of_ranges(context: Context) -> dict[str, Values]:
-    asked = {one.column: sort_of_range(one.column) for one in context.selection.ranges}
-    values = {column: computed(context, sort) for column, sort in asked.items()}
+    sorts = {one.column: sort_of_range(one.column) for one in context.selection.ranges}
+    values = {column: computed(context, sort) for column, sort in sorts.items()}
     return {column: one for column, one in values.items() if one is not None}
 
 

@@ -88,12 +88,12 @@ def _voted(context: Context, index: ImageIndex, ids: Ids) -> list[_Column]:
 
 def _numbers(context: Context, ids: Ids) -> list[_Column]:
     """Return the numbers that are known, and those the selection sorts or filters by."""
-    asked = [sort_of(context.selection.sort).key]
-    asked += [sort_of_range(one.column).key for one in context.selection.ranges]
+    keys = [sort_of(context.selection.sort).key]
+    keys += [sort_of_range(one.column).key for one in context.selection.ranges]
     usual = _NUMBERS if ranges.is_small(context) else ()
     shown = {"image_id", "label", "agreement_drop", "vote_distance"}
     made: list[_Column] = []
-    for key in dict.fromkeys([*usual, *asked]):
+    for key in dict.fromkeys([*usual, *keys]):
         sort = sort_of(key)
         values = None if key in shown else sorts.computed(context, sort)
         if values is not None and not np.isnan(np.asarray(values, np.float64)).all():

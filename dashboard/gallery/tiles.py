@@ -229,10 +229,10 @@ def _tied_scores(context: Context, index: ImageIndex, image_id: int) -> list[tup
     if not any(share > 0 for share in shares):
         return []
     if single.is_single(context):
-        said = [("tied" if share > 0 else "not tied") for share in shares]
+        words = [("tied" if share > 0 else "not tied") for share in shares]
     else:
-        said = [f"tied in {percent(share, 0)} of the runs" for share in shares]
-    return [("Top score", f"{said[0]} (dense) → {said[1]} ({context.variant})")]
+        words = [f"tied in {percent(share, 0)} of the runs" for share in shares]
+    return [("Top score", f"{words[0]} (dense) → {words[1]} ({context.variant})")]
 
 
 def _voted(index: ImageIndex, image_id: int) -> list[tuple[str, str]]:

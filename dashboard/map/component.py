@@ -1,4 +1,4 @@
-"""The browser components of the map: the points on a canvas, and what is told of one of them."""
+"""Browser components of the map: the points on a canvas, and the card of one of them."""
 
 import base64
 import hashlib
@@ -49,12 +49,12 @@ def draw(shown: dict[str, Any], on_act: Callable[[], None]) -> None:
     _map(key=MAP_KEY, data=shown, on_act_change=on_act)
 
 
-def tip(of: str, told: dict[str, Any] | None, on_ask: Callable[[], None]) -> None:
-    """Show what is told of the image under the pointer, which is asked for as ``ask``.
+def tip(of: str, card: dict[str, Any] | None, on_ask: Callable[[], None]) -> None:
+    """Show the card of the image under the pointer, which the browser requests as ``ask``.
 
-    ``of`` names what it is told of: what was told of another sweep or variant is another thing.
+    ``of`` names the sweep and variant, so that a card of another one is not taken for it.
     """
-    _tip(key=TIP_KEY, data={"of": of, "told": told}, on_ask_change=on_ask)
+    _tip(key=TIP_KEY, data={"of": of, "told": card}, on_ask_change=on_ask)
 
 
 def map_data(

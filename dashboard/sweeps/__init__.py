@@ -1,1 +1,1 @@
-"""Sweeps from the screen: child processes of the server, what they are asked, and how they are."""
+"""Sweeps from the screen: child processes of the server, their forms, and their state."""

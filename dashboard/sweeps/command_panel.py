@@ -70,7 +70,7 @@ def show(
     Parameters
     ----------
     there
-        What is said where a sweep of this name is in the cache.
+        Message where a sweep of this name is in the cache.
     trials
         What can be tried before; one at a time.
     start
@@ -119,8 +119,8 @@ def show(
 
 
 def _tried_out(commands: list[tuple[list[str], Trial]]) -> None:
-    """Say what the last trial said, where it is of one of these commands."""
-    estimate, said = launch.estimate()
+    """Show the output of the last trial, where it is of one of these commands."""
+    estimate, output = launch.estimate()
     if estimate.is_running:
         state.remember("was-estimating", True)
         box = st.status(
@@ -147,9 +147,9 @@ def _tried_out(commands: list[tuple[list[str], Trial]]) -> None:
         minutes = round(launch.seconds(estimate.words) / 60)
         st.caption(f"It was given up, by hand or after {minutes} minutes.")
     elif estimate.words[:1] == ("doctor",):
-        _examined(estimate, said, of[0])
+        _examined(estimate, output, of[0])
     else:
-        st.code(said.strip(), language=None, wrap_lines=True)
+        st.code(output.strip(), language=None, wrap_lines=True)
 
 
 def _doing(estimate: State) -> str:
@@ -161,9 +161,9 @@ def _doing(estimate: State) -> str:
 _GIVE = "Give: "
 
 
-def _examined(check: State, said: str, trial: Trial) -> None:
+def _examined(check: State, output: str, trial: Trial) -> None:
     """Show the ranking of the feedings, and what to type where another one is better."""
-    lines = said.strip().splitlines()
+    lines = output.strip().splitlines()
     if check.has_finding and lines[-1].startswith(_GIVE):
         advised = lines.pop().removeprefix(_GIVE)
         st.warning(
@@ -182,7 +182,7 @@ def _examined(check: State, said: str, trial: Trial) -> None:
                 )
     elif check.has_finding:
         st.warning(
-            "The outputs seem to be in another order than the classes, as said below.",
+            "The outputs seem to be in another order than the classes, see below.",
             icon=":material/stethoscope:",
         )
     else:
@@ -207,7 +207,7 @@ def _start(start: Callable[[str, list[str]], None], name: str, words: list[str])
 
 
 def tried(act: Callable[[], Any]) -> bool:
-    """Do something; where it is refused, keep the reason to be told by the form."""
+    """Run an action; where it is refused, keep the reason for the form to show."""
     try:
         act()
     except LetheError as problem:

@@ -73,18 +73,18 @@ def show() -> None:
         _feeding()
         _outputs()
     filled = state.filled(FORM, _FIELDS)
-    given = external_options.options(filled)
-    words = external_options.words(given)
+    options = external_options.options(filled)
+    words = external_options.words(options)
     command = command_panel.checked(
         words,
-        lambda: external_options.checked(given),
-        external_options.lacking(filled, given),
+        lambda: external_options.checked(options),
+        external_options.lacking(filled, options),
     )
     check = Trial(
         _CHECK,
         _CHECK_TIP,
         icon=":material/stethoscope:",
-        words=external_options.doctor_words(given),
+        words=external_options.doctor_words(options),
         take=_take,
     )
     command_panel.show(command, there=_THERE, trials=(_TRIAL, check))
@@ -99,7 +99,7 @@ def _models() -> None:
     st.header("Models", anchor=False)
     st.text_area(
         "VARIANT=MODEL, one a line",
-        key=state.field(FORM, "models", ""),
+        **state.text(FORM, "models"),
         placeholder="dense=/models/net.onnx\nint8=/models/net-int8.onnx",
         help="dense is the uncompressed model and must be there. Several runs of a variant take a "
         "seed each: dense@0=a.onnx, dense@1=b.onnx.",
@@ -128,18 +128,19 @@ def _images() -> None:
 
 def _feeding() -> None:
     st.header("How they are fed", anchor=False)
+    options = ["", *NORMALIZATIONS, OWN_NUMBERS]
     chosen = st.selectbox(
         "Normalization",
-        ["", *NORMALIZATIONS, OWN_NUMBERS],
+        options,
         format_func=lambda one: _NORMALIZATIONS.get(one, one),
-        key=state.field(FORM, "normalize", ""),
+        **state.choice(FORM, "normalize", options, ""),
         help="What the models were trained with; it stands in no ONNX file.",
     )
     with st.container(horizontal=True):
         for name, label in (("mean", "Mean"), ("std", "Standard deviation")):
             st.text_input(
                 label,
-                key=state.field(FORM, name, ""),
+                **state.text(FORM, name),
                 disabled=chosen != OWN_NUMBERS,
                 placeholder="Such as 0.49 0.48 0.45" if chosen == OWN_NUMBERS else "Not needed",
                 help="One number or three, of pixels from 0 to 1.",
@@ -182,11 +183,12 @@ def _outputs() -> None:
 def _choice(name: str, label: str, words: Mapping[str, str]) -> None:
     """Draw the field of an option with choices; empty, as each model says itself."""
     about, first = external_options.about(name), external_options.default(name)
+    options = [*([""] if first == "" else []), *about.about.choices]
     st.selectbox(
         label,
-        [*([""] if first == "" else []), *about.about.choices],
+        options,
         format_func=lambda one: words.get(one, one or _AS_MODEL),
-        key=state.field(FORM, name, first),
+        **state.choice(FORM, name, options, first),
         help=about.tip,
     )
 
@@ -194,7 +196,7 @@ def _choice(name: str, label: str, words: Mapping[str, str]) -> None:
 def _words(name: str, label: str, placeholder: str) -> None:
     st.text_input(
         label,
-        key=state.field(FORM, name, ""),
+        **state.text(FORM, name),
         placeholder=placeholder,
         help=external_options.about(name).tip,
     )
@@ -205,7 +207,7 @@ def _sweep() -> None:
     with st.container(horizontal=True):
         st.text_input(
             "Name",
-            key=state.field(FORM, "name", ""),
+            **state.text(FORM, "name"),
             placeholder="After the dataset",
             help="Folder of the sweep in the cache. The name of one that is there, "
             "with the same options, extends it.",
@@ -213,14 +215,14 @@ def _sweep() -> None:
         workers(FORM)
     st.checkbox(
         "Paired",
-        key=state.field(FORM, "paired", False),
+        **state.amount(FORM, "paired", False),
         help="Seed k of every variant was made from seed k of dense, as a quantized copy is.",
     )
     with st.expander("Options of the runtime", icon=":material/settings:"):
         number(FORM, ExternalModelsConfig, "time_limit", "Seconds for an image")
         st.text_area(
             "[VARIANT:]KEY=VALUE, one a line",
-            key=state.field(FORM, "session_option", ""),
+            **state.text(FORM, "session_option"),
             placeholder="intra_op_num_threads=1\nint8:graph_optimization_level=disable_all",
             help=option_named(ExternalModelsConfig, "session_option").tip,
         )

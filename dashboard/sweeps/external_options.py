@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from analysis.cli.external_models import asked_from
+from analysis.cli.external_models import config_from
 from analysis.external.options import (
     NORMALIZATIONS,
     ExternalModelsConfig,
@@ -35,9 +35,9 @@ _OF_SWEEPS = ("name", "paired", "corruptions")
 
 
 def options(filled: dict[str, Any]) -> dict[str, Any]:
-    """Options of the command from the fields of the form, what is left out left out."""
+    """Return the options of the command that the fields of the form say."""
     normalize = filled["normalize"]
-    given = {
+    chosen = {
         "name": fields.text(filled["name"]),
         "dataset": fields.spec(filled["kind"], filled["place"]),
         "normalize": None if normalize == OWN_NUMBERS else normalize,
@@ -47,28 +47,28 @@ def options(filled: dict[str, Any]) -> dict[str, Any]:
         "corruptions": [f"{name}={filled['severity']}" for name in filled["corruptions"]],
     }
     if normalize == OWN_NUMBERS:
-        given |= {name: _numbers(filled[name]) for name in NUMBERS}
-    given["models"] = _lines(filled["models"])
-    return {name: value for name, value in given.items() if not fields.is_left_out(value)}
+        chosen |= {name: _numbers(filled[name]) for name in NUMBERS}
+    chosen["models"] = _lines(filled["models"])
+    return {name: value for name, value in chosen.items() if not fields.is_left_out(value)}
 
 
-def words(given: dict[str, Any]) -> list[str]:
-    """Words of the command with these options, verb first."""
-    plain = {name: value for name, value in given.items() if name not in (*NUMBERS, "models")}
+def words(options: dict[str, Any]) -> list[str]:
+    """Return the words of the command with these options, verb first."""
+    plain = {name: value for name, value in options.items() if name not in (*NUMBERS, "models")}
     found = option_words(plain)
     for name in (*NUMBERS, "models"):
-        if name in given:
-            found += [f"--{name}", *map(str, given[name])]
+        if name in options:
+            found += [f"--{name}", *map(str, options[name])]
     return found
 
 
-def doctor_words(given: dict[str, Any]) -> list[str]:
-    """Words of ``doctor`` with these options, verb first; what it does not take is left out."""
-    kept = {name: value for name, value in given.items() if name not in _OF_SWEEPS}
+def doctor_words(options: dict[str, Any]) -> list[str]:
+    """Return the words of ``doctor`` with these options, verb first, without those it lacks."""
+    kept = {name: value for name, value in options.items() if name not in _OF_SWEEPS}
     return ["doctor", *words(kept)[1:]]
 
 
-def checked(given: dict[str, Any]) -> str:
+def checked(options: dict[str, Any]) -> str:
     """Return the name of the sweep.
 
     Raises
@@ -77,14 +77,14 @@ def checked(given: dict[str, Any]) -> str:
         What the command line would say before it looks at data and models; or a model is code,
         which this dashboard does not run.
     """
-    name = asked_from(given).name
-    trust.check(words(given))
+    name = config_from(options).name
+    trust.check(words(options))
     return name
 
 
-def lacking(filled: dict[str, Any], given: dict[str, Any]) -> str | None:
+def lacking(filled: dict[str, Any], options: dict[str, Any]) -> str | None:
     """Say what is not filled in yet; None where all is."""
-    if "models" not in given:
+    if "models" not in options:
         return "The models are still missing."
     if fields.lacks_place(filled["kind"], filled["place"]):
         return "The place of the dataset is still missing."
@@ -103,11 +103,11 @@ def filled_from(manifest: Manifest) -> dict[str, Any]:
     """
     from analysis.datasets import dataset_kinds
 
-    said = manifest.config.options
-    kind, _, place = str(said.get("dataset", "")).partition(":")
-    numbers = {name: said.get(name) for name in NUMBERS}
+    stored = manifest.config.options
+    kind, _, place = str(stored.get("dataset", "")).partition(":")
+    numbers = {name: stored.get(name) for name in NUMBERS}
     has_numbers = all(isinstance(values, list) for values in numbers.values())
-    normalize = OWN_NUMBERS if has_numbers else said.get("normalize")
+    normalize = OWN_NUMBERS if has_numbers else stored.get("normalize")
     return {
         "name": manifest.name,
         "kind": kind if kind in dataset_kinds() else "folder",
@@ -116,10 +116,10 @@ def filled_from(manifest: Manifest) -> dict[str, Any]:
         **{
             name: " ".join(map(str, numbers[name] or [])) if has_numbers else "" for name in NUMBERS
         },
-        **{name: _size(said.get(name)) for name in SIZES},
-        **{name: _usable(name, said.get(name)) for name in OF},
-        "session_option": _as_lines(said.get("session_option")),
-        "paired": said.get("paired") is True,
+        **{name: _size(stored.get(name)) for name in SIZES},
+        **{name: _usable(name, stored.get(name)) for name in OF},
+        "session_option": _as_lines(stored.get("session_option")),
+        "paired": stored.get("paired") is True,
         "models": "\n".join(trust.models_of(manifest)),
     }
 
@@ -130,17 +130,17 @@ _TOGETHER = (("normalize", *NUMBERS, "pixels"), ("resize", "crop_pct"))
 
 def filled_by(advised: list[str]) -> dict[str, Any]:
     """Return what the fields hold with the options that ``doctor`` advises, as they are typed."""
-    said: dict[str, list[str]] = {}
+    advice: dict[str, list[str]] = {}
     for word in advised:
         if word.startswith("--"):
-            said[word[2:].replace("-", "_")] = []
-        elif said:
-            said[list(said)[-1]].append(word)
+            advice[word[2:].replace("-", "_")] = []
+        elif advice:
+            advice[list(advice)[-1]].append(word)
     filled: dict[str, Any] = {}
     for group in _TOGETHER:
-        if said.keys() & {*group}:
+        if advice.keys() & {*group}:
             filled |= {name: default(name) if name in OF else "" for name in group}
-    for name, values in said.items():
+    for name, values in advice.items():
         if name in OF:
             number = {int: int, float: float}.get(about(name).kind, str)
             filled[name] = _usable(name, number(values[0]))

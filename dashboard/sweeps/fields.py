@@ -24,7 +24,7 @@ _DATA = ("train_limit", "test_limit", "image_size", "workers")
 
 def options(filled: dict[str, Any]) -> dict[str, Any]:
     """Options of ``sweep`` from the fields of the form, those at their default left out."""
-    given: dict[str, Any] = {
+    options: dict[str, Any] = {
         "name": text(filled["name"]) or None,
         "dataset": spec(filled["kind"], filled["place"]),
         "model": text(filled["model"]) or None,
@@ -36,19 +36,19 @@ def options(filled: dict[str, Any]) -> dict[str, Any]:
         "rotate_tail": filled["rotate_tail"] and has_tail(filled["kind"]),
     }
     for name in _TRAINING:
-        given[name] = filled[name] if filled[name] != getattr(_USUAL, name) else None
-    given |= {name: filled[name] for name in _DATA}
+        options[name] = filled[name] if filled[name] != getattr(_USUAL, name) else None
+    options |= {name: filled[name] for name in _DATA}
     severity = filled["severity"]
-    given["corruptions"] = [f"{name}={severity}" for name in filled["corruptions"]]
-    return {name: value for name, value in given.items() if not is_left_out(value)}
+    options["corruptions"] = [f"{name}={severity}" for name in filled["corruptions"]]
+    return {name: value for name, value in options.items() if not is_left_out(value)}
 
 
-def words(given: dict[str, Any]) -> list[str]:
+def words(options: dict[str, Any]) -> list[str]:
     """Words of the command with these options, verb first."""
-    return option_words(given)
+    return option_words(options)
 
 
-def checked(given: dict[str, Any]) -> Sweep:
+def checked(options: dict[str, Any]) -> Sweep:
     """Return the sweep that the options ask for.
 
     Raises
@@ -56,7 +56,7 @@ def checked(given: dict[str, Any]) -> Sweep:
     UserError
         What the command line would say of them before it looks at the data.
     """
-    sweep = sweep_from(given)
+    sweep = sweep_from(options)
     requested_variants(sweep)
     check_data(sweep)
     return sweep
@@ -115,7 +115,7 @@ def text(value: str | None) -> str:
 _KINDS = {
     "digits": "1,797 real handwritten digits, embedded",
     "digits-longtail": "the digits, long-tailed in training, with planted difficulties; embedded",
-    "fashion-mnist": "the publisher's four idx files; downloaded where no folder is given",
+    "fashion-mnist": "the publisher's four idx files; downloaded unless a folder is named",
     "cifar10": "Parquet in Hugging Face's image layout, or the publisher's binary version",
     "folder": "a folder of class folders, with train/ and test/, or split 70 : 30",
     "parquet": "Parquet in Hugging Face's image layout",
@@ -138,11 +138,12 @@ def dataset(form: str, usual: str, *, label: str, tip: str, nothing: str = "") -
     known = sorted(
         dataset_kinds(), key=lambda one: list(_KINDS).index(one) if one in _KINDS else 99
     )
+    options = ["", *known] if nothing else known
     kind = st.selectbox(
         label,
-        ["", *known] if nothing else known,
+        options,
         format_func=lambda one: one or nothing,
-        key=state.field(form, "kind", usual),
+        **state.choice(form, "kind", options, usual),
         help=tip,
     )
     if kind:
@@ -150,7 +151,7 @@ def dataset(form: str, usual: str, *, label: str, tip: str, nothing: str = "") -
     is_needed = bool(kind) and not is_embedded(kind)
     st.text_input(
         "Place",
-        key=state.field(form, "place", ""),
+        **state.text(form, "place"),
         disabled=not is_needed,
         placeholder="/path/on/the/server, or a name of the hub" if is_needed else "Not needed",
         help="Folder or file on the machine that this dashboard runs on, not on yours.",
@@ -161,16 +162,17 @@ def corruptions(form: str) -> None:
     """Draw the fields ``corruptions`` and ``severity``."""
     from analysis.shifts.corruptions.registry import corruptions as known
 
+    names = ["all", *known()]
     st.multiselect(
         "Corruptions",
-        ["all", *known()],
-        key=state.field(form, "corruptions", []),
+        names,
+        **state.choices(form, "corruptions", names),
         help="Also predict on the test images made worse, to see what compression costs there.",
     )
     st.select_slider(
         "Severity",
         SEVERITIES,
-        key=state.field(form, "severity", 3),
+        **state.amount(form, "severity", 3),
         help="How much worse, from 1 to 5.",
     )
 
@@ -187,26 +189,22 @@ def number(form: str, owner: type, name: str, label: str, *, nothing: str | None
     """
     about = option_named(owner, name)
     is_whole = about.kind is int
-    least = about.about.least or 0
-    more: dict[str, Any] = {
-        "min_value": int(least) if is_whole else float(least),
-        "step": 1 if is_whole else 0.01,
-        "format": "%d" if is_whole else "%g",
-    }
-    if nothing is not None:
-        more |= {"value": None, "placeholder": nothing}
+    least = int(about.about.least or 0) if is_whole else float(about.about.least or 0)
     st.number_input(
         label,
-        key=state.field(form, name, None if nothing else about.default),
+        min_value=least,
+        step=1 if is_whole else 0.01,
+        format="%d" if is_whole else "%g",
+        placeholder=nothing,
         help=about.tip,
-        **more,
+        **state.amount(form, name, None if nothing else about.default, least=least),
     )
 
 
 def tick(form: str, owner: type, name: str, label: str, *, disabled: bool = False) -> None:
-    """Draw the field of an option that is given or not."""
-    key = state.field(form, name, False)
-    st.checkbox(label, key=key, help=option_named(owner, name).tip, disabled=disabled)
+    """Draw the field of an option that is on or off."""
+    held = state.amount(form, name, False)
+    st.checkbox(label, help=option_named(owner, name).tip, disabled=disabled, **held)
 
 
 def workers(form: str) -> None:

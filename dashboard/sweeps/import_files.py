@@ -100,7 +100,7 @@ def _peeked(name: str, uploaded: Uploaded | None) -> Peek:
             found = peek(Path(name)) if uploaded is None else _of_upload(uploaded)
             known = dict([*known.items()][-8:]) | {key: found}
     except (LetheError, OSError, ValueError):
-        return _NOTHING  # what is wrong with it is told by the import
+        return _NOTHING  # the import reports what is wrong with it
     state.remember(_PEEKED, known)
     return known[key]
 
@@ -123,6 +123,8 @@ def roles(form: str, names: Sequence[str]) -> None:
             key = state.field(form, role, "")
             if st.session_state[key] not in ("", *names):
                 st.session_state[key] = ""
+            options = ["", *names]
+            held = state.choice(form, role, options, "")
             columns[place % 2].selectbox(
-                label, ["", *names], format_func=lambda one: one or "None", key=key
+                label, options, format_func=lambda one: one or "None", **held
             )

@@ -46,7 +46,7 @@ def words(filled: dict[str, Any], files: Sequence[str], *, are_uploaded: bool) -
     beside = {role: filled[role] for role in ROLES if filled[role] in files}
     paths = [one for one in files if one not in beside.values()]
     layout = filled["layout"]
-    given = {
+    options = {
         "name": fields.text(filled["name"]),
         "variant": _files_of(filled["dense_file"], paths) if layout == FILES else [],
         "wide": _columns_of(filled) if layout == WIDE else [],
@@ -63,7 +63,7 @@ def words(filled: dict[str, Any], files: Sequence[str], *, are_uploaded: bool) -
     } | {name: bool(filled[name]) for name in _SWITCHES}
     # No option, whatever it begins with.
     named = [] if layout == FILES else [f"./{one}" if one.startswith("-") else one for one in paths]
-    return ["import", *named, *option_words(given)[1:]]
+    return ["import", *named, *option_words(options)[1:]]
 
 
 def _files_of(dense: str | None, paths: Sequence[str]) -> list[str]:
@@ -221,14 +221,14 @@ def _files() -> tuple[Sequence[Uploaded], list[str]]:
         "Files",
         (UPLOAD, SERVER),
         horizontal=True,
-        key=state.field(FORM, "source", UPLOAD),
+        **state.choice(FORM, "source", (UPLOAD, SERVER), UPLOAD),
     )
     if source == UPLOAD:
         files = import_files.files()
         return files, [one.name for one in files]
     text = st.text_area(
         "Paths, one a line",
-        key=state.field(FORM, "paths", ""),
+        **state.text(FORM, "paths"),
         placeholder="/path/on/the/server/*.parquet",
         help="Files on the machine that this dashboard runs on; patterns are expanded there.",
     )
@@ -242,7 +242,7 @@ def _layout(predicted: Sequence[str], found: Peek) -> None:
         tuple(LAYOUTS),
         format_func=LAYOUTS.get,
         horizontal=True,
-        key=state.field(FORM, "layout", ROWS),
+        **state.choice(FORM, "layout", tuple(LAYOUTS), ROWS),
     )
     if layout == FILES:
         _choice("dense_file", "File of the dense model", predicted, "Not chosen")
@@ -253,7 +253,8 @@ def _layout(predicted: Sequence[str], found: Peek) -> None:
         _choice("dense_column", "Column of the dense model", models, "Not chosen")
         key = state.field(FORM, "compressed_columns", [])
         st.session_state[key] = [one for one in st.session_state[key] or [] if one in models]
-        st.multiselect("Columns of compressed models", models, key=key)
+        held = state.choices(FORM, "compressed_columns", models)
+        st.multiselect("Columns of compressed models", models, **held)
     elif variants := _variants(found):
         usual = DENSE_ID if DENSE_ID in variants else ""
         _choice("dense", "The dense model is called", variants, "Not chosen", usual)
@@ -276,7 +277,9 @@ def _choice(
     key = state.field(FORM, name, usual)
     if st.session_state[key] not in options:
         st.session_state[key] = usual if usual in options else ""
-    where.selectbox(label, ["", *options], format_func=lambda one: one or nothing, key=key)
+    listed = ["", *options]
+    held = state.choice(FORM, name, listed, usual)
+    where.selectbox(label, listed, format_func=lambda one: one or nothing, **held)
 
 
 def _columns(found: Peek) -> None:
@@ -304,7 +307,7 @@ def _columns(found: Peek) -> None:
                 )  # fmt: skip
             else:
                 places[place % 2].text_input(
-                    ours, key=state.field(FORM, f"column-{ours}", ""), placeholder=ours
+                    ours, placeholder=ours, **state.text(FORM, f"column-{ours}")
                 )
 
 
@@ -312,7 +315,7 @@ def _sweep() -> None:
     st.header("Sweep", anchor=False)
     st.text_input(
         "Name",
-        key=state.field(FORM, "name", ""),
+        **state.text(FORM, "name"),
         placeholder="Such as cifar10-int8",
         help="Folder of the sweep in the cache, new or imported before.",
     )
@@ -325,22 +328,22 @@ def _sweep() -> None:
             "Number of classes",
             min_value=1,
             step=1,
-            value=None,
             placeholder="As the files say",
-            key=state.field(FORM, "classes", None),
+            **state.amount(FORM, "classes", None),
             help="How many there are, where neither names nor scores nor images say it.",
         )
         st.number_input(
             "Outputs before the first class",
             min_value=0,
             step=1,
-            key=state.field(FORM, "label_offset", 0),
+            **state.amount(FORM, "label_offset", 0),
             help=option_named(ImportConfig, "label_offset").tip,
         )
+        kinds = ("auto", *KINDS)
         st.selectbox(
             "Scores are",
-            ("auto", *KINDS),
-            key=state.field(FORM, "scores", "auto"),
+            kinds,
+            **state.choice(FORM, "scores", kinds, "auto"),
             help=option_named(ImportConfig, "scores").tip,
         )
         tick(FORM, ImportConfig, "accept_classes", "Accept classes")
@@ -357,11 +360,12 @@ def _pictures() -> None:
         nothing="No pictures",
     )
     if _held("kind"):
+        splits = (None, *SPLITS)
         st.selectbox(
             "Split",
-            (None, *SPLITS),
+            splits,
             format_func=lambda one: one or "As the files name them",
-            key=state.field(FORM, "split", None),
+            **state.choice(FORM, "split", splits, None),
             help=option_named(ImportConfig, "split").tip,
         )
 

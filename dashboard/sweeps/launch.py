@@ -30,8 +30,8 @@ _waiting: list[threading.Timer] = []
 def state() -> State:
     """Tell how the sweep is that this server started last; a demo about to start runs already.
 
-    That one runs is told to everybody. How it ended, which may name files of who started it, is
-    told in that visit alone; of what the server started by itself, in every visit.
+    Everybody sees that one runs. How it ended, which may name files of whoever started it, is
+    shown in that visit alone; of what the server started by itself, in every visit.
     """
     child = _running.state()
     if child.is_running:
@@ -122,7 +122,7 @@ def resuming(manifest: Manifest) -> list[str]:
 
 
 def lacks_something(manifest: Manifest) -> bool:
-    """Whether runs that were asked are missing, or their predictions on shifts."""
+    """Whether requested runs are missing, or their predictions on shifts."""
     return not manifest.is_complete or manifest.n_shifted_done < manifest.n_shifted
 
 
@@ -191,7 +191,7 @@ def seconds(words: Sequence[str]) -> float:
 
 
 def estimate() -> tuple[State, str]:
-    """Tell how the estimate is, and what it said."""
+    """Return the state of the estimate, and its output."""
     return _estimating.state(), _estimating.output()
 
 

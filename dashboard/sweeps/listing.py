@@ -25,7 +25,7 @@ def show() -> None:
     if refused:
         tell(refused)
         state.remember(_REFUSED, None)
-    manage.said()
+    manage.show_outcome()
     states = data.sweep_states()
     shown = states
     if len(states) > _AT_MOST:

@@ -14,17 +14,17 @@ from dashboard import data, permissions, state
 from dashboard.sweeps import launch
 from dashboard.text import plain
 
-_SAID = "managed"
+_OUTCOME = "managed"
 _SHOWN = 20
 
 
-def said() -> None:
-    """Tell once what came of what was done last."""
-    told = state.recall(_SAID)
-    if told is None:
+def show_outcome() -> None:
+    """Show once how the last action ended."""
+    outcome = state.recall(_OUTCOME)
+    if outcome is None:
         return
-    state.remember(_SAID, None)
-    is_good, text = told
+    state.remember(_OUTCOME, None)
+    is_good, text = outcome
     (st.success if is_good else st.error)(
         plain(text), icon=":material/check_circle:" if is_good else ":material/error:"
     )
@@ -160,11 +160,11 @@ def _removed(name: str) -> str:
 
 
 def _tried(act: Callable[[], str | None]) -> None:
-    """Do something and draw the page anew; what came of it is told there."""
+    """Run an action and draw the page again, which shows how it ended."""
     try:
-        told = act()
+        message = act()
     except LetheError as problem:
-        state.remember(_SAID, (False, str(problem)))
+        state.remember(_OUTCOME, (False, str(problem)))
     else:
-        state.remember(_SAID, None if told is None else (True, told))
+        state.remember(_OUTCOME, None if message is None else (True, message))
     st.rerun()

@@ -44,7 +44,7 @@ _AT_MOST = 40
 
 
 def show() -> None:
-    """Draw what there is to be said; nothing while it runs, and of a sweep that was trained."""
+    """Draw how it ended; nothing while it runs, and of a sweep that was trained."""
     child = launch.state()
     if child.failure is not None:
         _failure()
@@ -55,7 +55,7 @@ def show() -> None:
 
 
 def _failure() -> None:
-    """Show the end of the log; what went wrong is told above the page."""
+    """Show the end of the log; the page shows above what went wrong."""
     with st.container(horizontal=True, vertical_alignment="top"):
         with st.expander("What it wrote last", icon=":material/description:"):
             st.code("\n".join(_lines()), language=None, wrap_lines=True)

@@ -218,6 +218,6 @@ def _send(process: "subprocess.Popen[bytes]", ending: signal.Signals) -> None:
 def python_path() -> str:
     """Where a child finds the packages, wherever the app was started from."""
     root = Path(__file__).resolve().parents[2]
-    given = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    paths = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     # Absolute ones, since a child may work in another folder.
-    return os.pathsep.join([str(root), *map(os.path.abspath, given)])
+    return os.pathsep.join([str(root), *map(os.path.abspath, paths)])

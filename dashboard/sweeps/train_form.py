@@ -35,13 +35,13 @@ _PATIENCE = 120.0
 
 def model_names() -> list[str]:
     """Return the usual models first, then every other name once the list has been made."""
-    asked = _asked()
-    found = asked.result() if asked.done() else []
+    names = _names()
+    found = names.result() if names.done() else []
     return [*USUAL, *(name for name in found if name not in USUAL)]
 
 
 @cache
-def _asked() -> "Future[list[str]]":
+def _names() -> "Future[list[str]]":
     future: Future[list[str]] = Future()
     Thread(target=_ask, args=(future,), daemon=True).start()
     return future
@@ -105,13 +105,13 @@ def _data() -> None:
 
 def _model() -> None:
     st.header("Model", anchor=False)
-    chosen = state.field(_FORM, "model", USUAL[0])
     known = model_names()
-    held = st.session_state[chosen]
+    held = st.session_state[state.field(_FORM, "model", USUAL[0])]
+    options = known if held is None or held in known else [held, *known]
     st.selectbox(
         "Model",
-        known if held is None or held in known else [held, *known],
-        key=chosen,
+        options,
+        **state.choice(_FORM, "model", options, USUAL[0]),
         accept_new_options=True,
         help="tiny_cnn is for images of 8 to 32 pixels; any model of timm can be searched for by "
         "its name.",
@@ -129,7 +129,7 @@ def _training() -> None:
         "Schedule",
         SCHEDULES,
         format_func=lambda one: _SCHEDULES.get(one, one),
-        key=state.field(_FORM, "schedule", _USUAL.schedule),
+        **state.choice(_FORM, "schedule", SCHEDULES, _USUAL.schedule),
         help="When pruning happens. Quantization always comes after training.",
     )
     tick(_FORM, Training, "paired", "Paired")
@@ -150,25 +150,26 @@ def _variants() -> None:
     st.multiselect(
         "Pruning",
         pruning,
-        key=state.field(_FORM, "pruning", ["magnitude"]),
+        **state.choices(_FORM, "pruning", pruning, ["magnitude"]),
         help="Methods that remove weights or channels: " + "; ".join(map(described, pruning)),
     )
     st.text_input(
         "Sparsities",
-        key=state.field(_FORM, "levels", "0.5, 0.7, 0.9"),
+        **state.text(_FORM, "levels", "0.5, 0.7, 0.9"),
         help="Shares that are removed, from 0 to 1, each a variant of every pruning method above.",
     )
     st.multiselect(
         "Quantization",
         quantization,
-        key=state.field(_FORM, "quantization", ["int8-static"]),
+        **state.choices(_FORM, "quantization", quantization, ["int8-static"]),
         help="Methods that store weights in fewer bits: " + "; ".join(map(described, quantization)),
     )
-    typed = state.field(_FORM, "more", [])
+    typed = st.session_state[state.field(_FORM, "more", [])]
+    written = list(dict.fromkeys(["magnitude=0.9+int8-static", *typed]))
     st.multiselect(
         "More, as on the command line",
-        list(dict.fromkeys(["magnitude=0.9+int8-static", *st.session_state[typed]])),
-        key=typed,
+        written,
+        **state.choices(_FORM, "more", written),
         accept_new_options=True,
         placeholder="Such as gradient=0.8, or magnitude=0.9+int8-static",
         help="METHOD=LEVEL,LEVEL; A=0.9+B prunes first and quantizes then.",
@@ -181,14 +182,14 @@ def _runs() -> None:
         st.number_input(
             "Seeds a variant",
             min_value=1,
-            key=state.field(_FORM, "seeds", 10),
+            **state.amount(_FORM, "seeds", 10),
             help="Models that are trained of every variant. Ten tell compression from seed noise "
             "well; with fewer than four no test can.",
         )
         workers(_FORM)
     st.text_input(
         "Name",
-        key=state.field(_FORM, "name", ""),
+        **state.text(_FORM, "name"),
         placeholder="After dataset and model",
         help="Folder of the sweep in the cache. The name of one that is there, with the same "
         "options, extends it.",
@@ -222,8 +223,8 @@ def show() -> None:
         "elsewhere or close the browser, and ends with the server. What it has finished stays."
     )
     _demo()
-    given = fields.options(filled_fields())
-    command = command_panel.checked(fields.words(given), lambda: fields.checked(given).name)
+    options = fields.options(filled_fields())
+    command = command_panel.checked(fields.words(options), lambda: fields.checked(options).name)
     command_panel.show(command, there=_THERE, trials=(_TRIAL,))
 
 

@@ -46,7 +46,7 @@ def why_not_run_again(manifest: Manifest) -> str | None:
 
 
 def models_of(manifest: Manifest) -> list[str]:
-    """Write the models of a sweep as they were given: ``VARIANT@SEED=MODEL``.
+    """Return the models of a sweep as its command names them: ``VARIANT@SEED=MODEL``.
 
     Raises
     ------

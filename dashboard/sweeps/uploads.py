@@ -18,7 +18,7 @@ from analysis.importing.sources import GZIPPED, SUFFIXES
 
 @cache
 def own_folder() -> Path:
-    """Return it, made when it is first asked for."""
+    """Return the folder, made on first use."""
     kept = tempfile.TemporaryDirectory(prefix="lethe-server-")
     atexit.register(kept.cleanup)
     return Path(kept.name)

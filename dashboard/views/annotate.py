@@ -14,7 +14,7 @@ _RATE, _RATERS, _RESULTS = "Rate", "Links", "Results"
 
 
 def show() -> None:
-    """Show one study: the next image, or what was said."""
+    """Show one study: the next image, or the answers."""
     context = contexts.current()
     names = context.results.folder.annotations.names()
     why_not = drawing.why_not_writable(context)

@@ -130,8 +130,8 @@ def risks(
         Takes attribute and value of a mark and opens their images; without it clicks do nothing.
     """
     st.header("PIEs that compression adds", anchor=False)
-    if said := of_risks(rows):
-        html_text(said, testid="attribute-findings")
+    if finding := of_risks(rows):
+        html_text(finding, testid="attribute-findings")
     figure(
         context,
         risk_difference(rows, note=note(context, context.variant)),

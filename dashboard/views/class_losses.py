@@ -70,11 +70,11 @@ def show_long_tail(context: Context, classes: pd.DataFrame) -> None:
         The classes table of the chosen variant.
     """
     summary = context.summary
-    said = of_long_tail(summary[summary[schema.VARIANT_ID] == context.variant].iloc[0])
-    if not said:
+    finding = of_long_tail(summary[summary[schema.VARIANT_ID] == context.variant].iloc[0])
+    if not finding:
         return
     st.header("Long tail", anchor=False)
-    html_text(said, testid="long-tail")
+    html_text(finding, testid="long-tail")
     if classes["n_train"].nunique() < 2:
         st.caption("The tail is rotated over the seeds, so that every class has every count.")
         return
@@ -96,7 +96,7 @@ def show_plan(context: Context) -> None:
     st.header("How many seeds, how many images", anchor=False)
     with st.container(key="filter-difference", width=260):
         difference = st.number_input(
-            "Difference that is to be told, points",
+            "Difference to detect, points",
             _MARGINS[0],
             _MARGINS[-1],
             step=0.5,
@@ -108,9 +108,9 @@ def show_plan(context: Context) -> None:
         return
     html_text(plan_sentence(plan.to_dict("records")[0]), testid="plan")
     number = st.column_config.NumberColumn
-    told = {name: 100 * plan[name] for name in ("detectable", "image_floor")}
+    points = {name: 100 * plan[name] for name in ("detectable", "image_floor")}
     shown = plan.assign(
-        **told, name=plan[schema.CLASS_NAME].fillna("All images (top-1)").astype("string")
+        **points, name=plan[schema.CLASS_NAME].fillna("All images (top-1)").astype("string")
     )
     listing(
         context,

@@ -22,7 +22,7 @@ from dashboard.shell import guarded
 from dashboard.text import plain
 
 _EVERY = 1.0
-_TOLD = "map-told"
+_POINTED = "map-pointed"
 Bools = npt.NDArray[np.bool_]
 
 
@@ -141,13 +141,13 @@ def _meant(event: Any, placed: Map, colored: Coloring) -> npt.NDArray[np.int64] 
 
 
 def _tip(context: Context, index: ImageIndex) -> None:
-    """Tell of the image under the pointer; drawn alone, while the map stays as it is."""
-    image_id = state.recall(_TOLD)
-    told = None
+    """Draw the card of the image under the pointer; the map stays as it is."""
+    image_id = state.recall(_POINTED)
+    card = None
     if isinstance(image_id, int) and 0 <= image_id < context.n_images:
         uri = data.thumbnail_uris(context.results, [image_id])[0]
         tile = tiles.tile(context, index, image_id, uri)
-        told = {
+        card = {
             "id": image_id,
             "src": uri,
             "alt": tile["alt"],
@@ -155,13 +155,13 @@ def _tip(context: Context, index: ImageIndex) -> None:
             "lines": [f"{tile['dense']} → {tile['variant']}", f"{tile['icon']} {tile['kindText']}"],
             "link": tiles.link(context, image=image_id),
         }
-    component.tip(f"{context.manifest.name} {context.variant}", told, _ask)
+    component.tip(f"{context.manifest.name} {context.variant}", card, _ask)
 
 
 def _ask() -> None:
     event = state.event(component.TIP_KEY, "ask")
     if isinstance(event, dict) and isinstance(event.get("id"), int):
-        state.remember(_TOLD, event["id"])
+        state.remember(_POINTED, event["id"])
 
 
 def _waiting(context: Context, index: ImageIndex, by: str) -> None:

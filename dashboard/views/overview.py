@@ -105,7 +105,7 @@ def _what_it_is(context: Context) -> None:
         st.warning(
             plain(
                 f"{len(failed)} runs failed, the first one {failed[0][0]}, seed {failed[0][1]}: "
-                f"{failed[0][2] or 'no reason given'}"
+                f"{failed[0][2] or 'no reason recorded'}"
             ),
             icon=":material/warning:",
         )
@@ -114,9 +114,9 @@ def _what_it_is(context: Context) -> None:
 def _what_was_evaluated(context: Context) -> None:
     """Say which images and how models are fed, and warn of what was noted."""
     manifest = context.manifest
-    said = images_sentence(manifest)
-    if said:
-        html_text(f"Evaluated on {said}.", role="lethe-note", testid="evaluated")
+    images = images_sentence(manifest)
+    if images:
+        html_text(f"Evaluated on {images}.", role="lethe-note", testid="evaluated")
     fed = feeding_sentences(manifest)
     for one in fed[:_MOST]:
         html_text(f"Fed to {one}.", role="lethe-note", testid="feeding")

@@ -68,8 +68,8 @@ def _how_to(context: Context) -> None:
     known = context.manifest.config.options
     more = ("--corruptions", "all")
     # Without its options a sweep cannot be repeated: what stands for them must be filled in.
-    given = (*sweep_words(context.manifest), *more)
-    command = typed(given) if known else f"… {' '.join(more)}"
+    words = (*sweep_words(context.manifest), *more)
+    command = typed(words) if known else f"… {' '.join(more)}"
     st.code(command, language="bash", wrap_lines=True)
     st.write("Images of your own, in folders named after the classes, are added with this option:")
     st.code("--shift phone=folder:path/to/images", language="bash")

@@ -17,7 +17,7 @@ from dashboard.sweeps import (
 from dashboard.sweeps.process import State
 from dashboard.text import plain
 
-_TOLD = "failure-told"
+_SHOWN = "failure-shown"
 _FORMS = {
     fields.TRAIN: train_form.show,
     fields.IMPORT: import_form.show,
@@ -31,9 +31,9 @@ def show() -> None:
     outcome.show()
     states, child = data.sweep_states(), launch.state()
     names = {one.name for one in states}
-    if _never_began(child, names) and state.recall(_TOLD) != child.words:
-        # What cannot be done is mended where it was asked: once, and not again while it stands.
-        state.remember(_TOLD, child.words)
+    if _never_began(child, names) and state.recall(_SHOWN) != child.words:
+        # A failed start leads back to its form: once, and not again while the failure stands.
+        state.remember(_SHOWN, child.words)
         state.put_local(fields.PART, _PART_OF[outcome.kind(child.words)])
     if permissions.is_read_only():
         st.caption(
@@ -64,7 +64,7 @@ def show() -> None:
 
 
 def _never_began(child: State, names: set[str]) -> bool:
-    """Whether what was asked failed without a trace; of an import all runs come in, or none."""
+    """Whether a command failed without a trace; of an import all runs come in, or none."""
     if child.failure is None:
         return False
     return child.name not in names or outcome.kind(child.words) == "import"

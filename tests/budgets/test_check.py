@@ -223,8 +223,8 @@ def test_a_value_at_its_limit_is_within(made: SweepFolder, tmp_path: Path) -> No
         ("top5_drop = {max = 1, judge = 'significant'}", "no interval: that needs at least two"),
         ("ece_increase = {max = 1, judge = 'assured'}", "no interval: that needs at least two"),
         ("robustness_drop = 1", "no run of this variant and of dense is predicted on a shift"),
-        ("pie_excess = 1", "it is not known"),
-        ("pie_excess = {max = 1, judge = 'seeds'}", "it is not known"),
+        ("pie_excess = 1", "the value is unknown"),
+        ("pie_excess = {max = 1, judge = 'seeds'}", "the value is unknown"),
     ],
 )
 def test_one_run_is_untested_and_says_why(
@@ -426,10 +426,10 @@ def test_names_of_the_data_are_written_as_they_are(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[default]\nclasses.fox = 0.1", "class 'fox' that is not there; there: ant, bee"),
+        ("[default]\nclasses.fox = 0.1", "unknown class 'fox'; expected one of ant, bee"),
         ("[default]\nsubgroup_gap = {attribute='age', max=0.1}", "no attribute 'age'"),
         ("[variant.int4]\ntop1_drop = 0.1", "no variant 'int4'"),
-        ("[variant.dense]\ntop1_drop = 0.1", "'dense' is what the budget is compared with"),
+        ("[variant.dense]\ntop1_drop = 0.1", "'dense' is the baseline of the budget"),
         ("[variant.'magnitude-0.90']\ntop1_drop = 0.1", "no rule for any variant"),
     ],
 )
@@ -461,4 +461,4 @@ def test_classes_without_images_are_passed_over(tmp_path: Path) -> None:
     assert one.verdict == "pass"
     assert np.isfinite(one.measured)
     named = verdicts(folder, tmp_path, "classes.nothing = {max = 1, judge = 'point'}")[0]
-    assert (named.verdict, named.note) == ("untested", "it is not known")
+    assert (named.verdict, named.note) == ("untested", "the value is unknown")

@@ -84,11 +84,11 @@ def test_a_variant_has_its_own_margin_or_none(tmp_path: Path) -> None:
         ("[not_worse]\nmax_loss = 0.1\njudge = 'q'", "unknown key 'judge'"),
         ("not_worse = 0.02", "not_worse is 0.02; expected a table"),
         ("[default]\nnot_worse = 0.02", "not_worse is 0.02; expected a table"),
-        ("not_worse = false", "holds no rule"),
+        ("not_worse = false", "has no rule"),
         ("[variant.int8.not_worse]\nmax = 1", '[variant."int8".not_worse] has an unknown key'),
         (
             "[not_worse]\nmax_loss = 0.1\n[default.not_worse]\nmax_loss = 0.2",
-            "both [not_worse] and default.not_worse are there",
+            "both [not_worse] and default.not_worse are given",
         ),
     ],
 )

@@ -75,9 +75,9 @@ def test_subgroups_are_named_with_rate_change_and_positive_class(tmp_path: Path)
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "holds no rule"),
-        ("[default]\n", "holds no rule"),
-        ("[default]\ntop1_drop = false", "holds no rule"),
+        ("", "has no rule"),
+        ("[default]\n", "has no rule"),
+        ("[default]\ntop1_drop = false", "has no rule"),
         ("[default]\ntop_1_drop = 0.1", "unknown key 'top_1_drop'; known: top1_drop, "),
         ("top1_drop = 0.1", "unknown key 'top1_drop'; known: default, variant"),
         ("[default]\ntop1_drop = '1 %'", "default.top1_drop is '1 %'; expected a number"),

@@ -6,7 +6,7 @@ import pytest
 
 from analysis.presentation.attribute_findings import of_risks
 from analysis.presentation.class_findings import of_losses
-from analysis.presentation.noise_findings import PENDING
+from analysis.presentation.findings import PENDING
 from analysis.presentation.plans import plan_sentence
 from analysis.results import SweepResults
 from analysis.store.join import join

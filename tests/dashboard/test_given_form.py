@@ -48,8 +48,8 @@ def test_the_form_is_the_command_it_shows():
     )
     given = vars(build_parser().parse_args([*words, "--cache", "here"]))
     assert given["cache"] == "here"
-    asked = external_models.asked_from(given)
-    assert asked == external_models.asked_from(external_options.options(FILLED))
+    asked = external_models.config_from(given)
+    assert asked == external_models.config_from(external_options.options(FILLED))
     assert external_options.checked(external_options.options(FILLED)) == "pair"
 
 
@@ -76,8 +76,8 @@ def test_every_option_of_feeding_and_outputs_has_a_field():
     given = vars(
         build_parser().parse_args(external_options.words(external_options.options(filled)))
     )
-    asked = external_models.asked_from(given)
-    assert asked == external_models.asked_from(external_options.options(filled))
+    asked = external_models.config_from(given)
+    assert asked == external_models.config_from(external_options.options(filled))
     assert (asked.feeding.crop_pct, asked.feeding.channels, asked.split) == (0.9, "bgr", "test")
     assert (asked.outputs.output, asked.outputs.dense_top1) == ("out", 87.5)
     assert asked.options_of_session("int8")[1] == ("graph_optimization_level", "basic")
@@ -99,8 +99,8 @@ def test_the_check_is_doctor_with_the_same_options():
     given = external_options.options(FILLED | MORE | {"normalize": ""})
     words = external_options.doctor_words(given)
     assert words[0] == "doctor"
-    asked = external_models.asked_from(vars(build_parser().parse_args(words)))
-    swept = external_models.asked_from(given)
+    asked = external_models.config_from(vars(build_parser().parse_args(words)))
+    swept = external_models.config_from(given)
     assert (asked.feeding, asked.outputs) == (swept.feeding, swept.outputs)
     assert not {"--name", "--paired", "--corruptions"} & {*words}
 

@@ -8,8 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from analysis import schema
-from analysis.presentation.findings import findings
-from analysis.presentation.score_findings import of_scores, ties_of_forgotten
+from analysis.presentation.findings import findings, of_scores, ties_of_forgotten
 from analysis.presentation.tables import pairs_text, variant_table
 from analysis.results import SweepResults
 from dashboard.gallery import component

@@ -173,7 +173,7 @@ def test_values_are_drawn_by_the_sign_of_their_interval():
     drawn = {t.name: [row[1] for row in t.customdata] for t in figure.data}
     assert drawn == {
         "more than seeds make": ["more"], "fewer": ["less"],
-        "not told from seeds": ["same"], "no interval": ["unknown"],
+        "not significant": ["same"], "no interval": ["unknown"],
     }  # fmt: skip
     assert len({(t.marker.symbol, t.marker.color) for t in figure.data}) == 4
     (more,) = [t for t in figure.data if t.name == "more than seeds make"]

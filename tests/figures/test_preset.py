@@ -119,7 +119,7 @@ def test_pruning_that_leaves_the_size_is_shown_by_the_weights_kept():
 
 
 def test_a_legend_has_room_for_the_rows_it_takes_and_no_more():
-    names = ["more than seeds make", "not told from seeds"]
+    names = ["more than seeds make", "not significant"]
     assert _legend_rows(names, 347) == 1
     assert _legend_rows(names, 200) == 2
     longer = [f"dense on PIEs {i}" for i in range(7)]

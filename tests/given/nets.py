@@ -13,7 +13,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from analysis.cli.external_models import asked_from
+from analysis.cli.external_models import config_from
 from analysis.cli.main import main
 from analysis.datasets import open_dataset
 from analysis.external.fit import Fit
@@ -115,7 +115,7 @@ def write_pt2(module: nn.Module, path: Path, *, batch: int | None = None, size: 
 def tried(item: str, *, dataset: str = "digits", **options: Any) -> Fit:
     """Try one model, of whatever variant, on some digits, fed with pixels from 0 to 1."""
     given = {"dataset": dataset, "models": ["dense=net.onnx"], "normalize": "none"} | options
-    config = SimpleNamespace(**vars(asked_from(given)))
+    config = SimpleNamespace(**vars(config_from(given)))
     config.models, config.options_of_session = parse_models([item]), lambda _: ()
     with tempfile.TemporaryDirectory() as folder:
         fitting = Fitting(

@@ -23,7 +23,7 @@ from analysis.external.declared import (
 from analysis.external.model import Feeding, Loaded
 from analysis.external.registry import open_model
 from analysis.external.spec import parse_models
-from analysis.models.torchvision_shim import import_timm
+from analysis.models.library import import_timm
 from tests.given.nets import NEEDED, write_linear
 from tests.given.quantized import write_integers
 

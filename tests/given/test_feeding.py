@@ -10,7 +10,7 @@ from analysis.external.options import FeedingOptions
 from analysis.external.signature import Input, Signature
 from analysis.external.spec import ModelFile
 from analysis.models.geometry import Geometry
-from analysis.models.torchvision_shim import import_timm
+from analysis.models.library import import_timm
 
 OF_TRAINING = ((0.2, 0.3, 0.4), (0.1, 0.1, 0.1))
 WAY = Input("NCHW", None, 3, (8, 8))

@@ -251,7 +251,7 @@ def test_from_a_file(capsys: pytest.CaptureFixture[str]) -> None:
         (("--models", "dense=net.onnx", "slim@3=slim.onnx"), "dense has no seed 3"),
         (("--models", "dense=net.onnx", "slim=gone.onnx"), "slim=gone.onnx: no such file"),
         ((*BOTH, "--variants", "int8-static"), "--variants does not go with --models"),
-        ((*BOTH, "--seeds", "3"), "the seed of a model is named with it"),
+        ((*BOTH, "--seeds", "3"), "name the seed with the model"),
         ((*BOTH, "--epochs", "3"), "--epochs does not go with --models"),
         ((*BOTH, "--corruptions", "rain"), "unknown corruption"),
         ((*BOTH, "--device", "mps"), "run on cpu or cuda"),

@@ -64,7 +64,9 @@ def test_curves_stand_at_the_sparsity_that_was_asked(tmp_path: Path) -> None:
 def test_tables_and_report_of_an_import(tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     imported(cache, write(named(table()).replace(HOSTILE), tmp_path / "t.csv"))
-    assert main(["report", "mine", "--out", str(tmp_path / "r"), "--cache", str(cache)]) == 0
+    sections = [word for name in ("found", "variants", "made") for word in ("--section", name)]
+    words = ["report", "mine", "--out", str(tmp_path / "r"), "--cache", str(cache), *sections]
+    assert main(words) == 0
     (page,) = (tmp_path / "r").glob("*.html")
     text = page.read_text(encoding="utf-8")
     assert "imported predictions" in text

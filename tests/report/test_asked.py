@@ -10,7 +10,7 @@ from analysis.budgets import check, read_budget
 from analysis.cli.main import main
 from analysis.presentation.sections import SECTIONS
 from analysis.report import write_report
-from analysis.report.asked import Asked, View
+from analysis.report.contents import Contents, View
 from analysis.report.discreet import discreet, without_paths, without_people
 from analysis.report.gallery import galleries, tiles_of
 from analysis.report.scope import scope_of
@@ -34,8 +34,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> SweepFolder:
     )  # fmt: skip
 
 
-def _page(folder: SweepFolder, out: Path, asked: Asked, **more: object) -> tuple[str, Page]:
-    written = write_report(SweepResults(folder), out, asked=asked, **more)  # type: ignore[arg-type]
+def _page(folder: SweepFolder, out: Path, asked: Contents, **more: object) -> tuple[str, Page]:
+    written = write_report(SweepResults(folder), out, contents=asked, **more)  # type: ignore[arg-type]
     html = written.page.read_text(encoding="utf-8")
     return html, Page(html)
 
@@ -72,7 +72,7 @@ def test_the_verdict_is_that_of_check(tmp_path: Path, text: str, seeds: int, hea
 
 
 def test_without_a_budget_the_page_says_how_to_give_one(made: SweepFolder, tmp_path: Path) -> None:
-    html, page = _page(made, tmp_path / "out", Asked(sections=("found",)))
+    html, page = _page(made, tmp_path / "out", Contents(sections=("found",)))
     assert "No budget was given" in page.texts
     assert "--budget FILE.toml" in html
     assert html.index("No budget was given") < html.index('id="found"')
@@ -81,7 +81,7 @@ def test_without_a_budget_the_page_says_how_to_give_one(made: SweepFolder, tmp_p
 def test_the_first_page_has_three_sentences_four_numbers_and_at_most_twelve_images(
     made: SweepFolder, tmp_path: Path
 ) -> None:
-    html, _ = _page(made, tmp_path / "out", Asked(sections=("found",)))
+    html, _ = _page(made, tmp_path / "out", Contents(sections=("found",)))
     first = html[html.index('<section class="verdict') : html.index("</section>")]
     assert 1 < first[: first.index("</ol>")].count("<li>") <= 3
     assert first.count('<dd class="value">') == 4
@@ -105,7 +105,7 @@ def test_a_budget_that_names_what_is_not_there_writes_nothing(
 
 # --- sections -----------------------------------------------------------------------------------
 def test_sections_that_are_chosen_are_the_page(made: SweepFolder, tmp_path: Path) -> None:
-    html, page = _page(made, tmp_path / "out", Asked(sections=("classes", "made")))
+    html, page = _page(made, tmp_path / "out", Contents(sections=("classes", "made")))
     there = {found["id"] for found in page.of("h2") if found.get("id")}
     assert there == {"classes", "made"}
     links = {str(found["href"]) for found in page.of("a") if str(found.get("href")).startswith("#")}
@@ -114,7 +114,7 @@ def test_sections_that_are_chosen_are_the_page(made: SweepFolder, tmp_path: Path
 
 
 def test_every_section_is_there_unless_some_are_chosen(made: SweepFolder, tmp_path: Path) -> None:
-    _, page = _page(made, tmp_path / "out", Asked())
+    _, page = _page(made, tmp_path / "out", Contents())
     there = {str(found["id"]) for found in page.of("h2") if found.get("id")}
     # Without shifts and studies there is nothing to say of them.
     assert set(SECTIONS) - there == {"shifts", "people", "each"}
@@ -130,10 +130,10 @@ def test_an_unknown_section_is_refused_with_those_there_are(
 
 
 def test_printed_is_one_variant_of_many(made: SweepFolder, tmp_path: Path) -> None:
-    html, _ = _page(made, tmp_path / "out", Asked(sections=("each",)))
+    html, _ = _page(made, tmp_path / "out", Contents(sections=("each",)))
     assert html.count('<section class="of-variant on-screen">') == 1
     assert html.count('<section class="of-variant">') == 1
-    alone, _ = _page(made, tmp_path / "alone", Asked(sections=("each",)), variant_ids=[PRUNED])
+    alone, _ = _page(made, tmp_path / "alone", Contents(sections=("each",)), variant_ids=[PRUNED])
     assert "on-screen" not in alone[alone.index("<main>") :]
 
 
@@ -141,7 +141,9 @@ def test_printed_is_one_variant_of_many(made: SweepFolder, tmp_path: Path) -> No
 def test_the_images_of_a_view_stand_first_in_their_order(made: SweepFolder, tmp_path: Path) -> None:
     ids = tuple(SweepResults(made).pies(PRUNED)["image_id"].iloc[[2, 0, 1]].tolist())
     view = View("PIEs, class <b>", ids)
-    html, page = _page(made, tmp_path / "out", Asked(("found",), view=view), variant_ids=[PRUNED])
+    html, page = _page(
+        made, tmp_path / "out", Contents(("found",), view=view), variant_ids=[PRUNED]
+    )
     part = html[html.index('id="view"') : html.index('id="found"')]
     places = [part.index(f"<dd>{one}</dd>\n") for one in ids]
     assert places == sorted(places)
@@ -189,11 +191,11 @@ def test_what_a_machine_is_called_stays_out_unless_asked_for(tmp_path: Path) -> 
     manifest.dataset.spec = "folder:/home/ann/secret/birds"
     manifest.dataset.notes = ["/home/ann/secret/birds/a.png was left out at 2026-01-02T03:04:05"]
     folder.write_manifest(manifest)
-    shown, _ = _page(folder, tmp_path / "out", Asked())
+    shown, _ = _page(folder, tmp_path / "out", Contents())
     assert "/home/ann" not in shown
     assert "03:04" not in shown
     assert "folder:…/birds" in shown
-    whole, _ = _page(folder, tmp_path / "whole", Asked(has_details=True))
+    whole, _ = _page(folder, tmp_path / "whole", Contents(has_details=True))
     assert "folder:/home/ann/secret/birds" in whole
 
 

@@ -13,8 +13,8 @@ from analysis.report import page as provenance
 from analysis.report import write_report
 from analysis.report.figures import drawings
 from analysis.report.gallery import galleries
-from analysis.report.page import class_rows
 from analysis.report.scope import scope_of
+from analysis.report.tables import class_rows
 from analysis.results import SweepResults
 from analysis.store import SweepFolder
 from tests.figures import frames

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from analysis.report.asked import Asked
 
 from analysis import schema
 from analysis.cli.main import main
@@ -86,7 +87,9 @@ def test_a_table_of_slices_holds_no_formula(cache: Path, tmp_path: Path) -> None
 
 
 def test_a_report_names_the_first_slice_as_text(cache: Path, tmp_path: Path) -> None:
-    made = write_report(SweepResults(Cache(cache).existing("made")), tmp_path / "out").page
+    results = SweepResults(Cache(cache).existing("made"))
+    asked = Asked(sections=("found", "remedies"))
+    made = write_report(results, tmp_path / "out", asked=asked).page
     html = made.read_text(encoding="utf-8")
     assert "&lt;script&gt;window.struck" in html
     assert "<script>window.struck" not in html

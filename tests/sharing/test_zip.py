@@ -126,7 +126,7 @@ def test_a_zip_is_whole_or_not_there(
 
 def test_a_folder_with_content_is_left_alone(plain: SweepResults, tmp_path: Path) -> None:
     (tmp_path / "kept").write_text("mine")
-    with pytest.raises(UserError, match="is there already"):
+    with pytest.raises(UserError, match="exists already"):
         share(Chosen(plain, VARIANT, ids(1)), ZIP, tmp_path)
     names = share(Chosen(plain, VARIANT, ids(1)), ZIP, tmp_path / "new")
     assert (tmp_path / "new" / names[0]).read_bytes() == thumbnail(1)

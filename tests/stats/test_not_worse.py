@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.stats.not_worse import loss_bounds, pair_loss_bounds
+from analysis.stats.classes import loss_bounds, pair_loss_bounds
 from analysis.stats.two_way import Variances
 
 N_IMAGES = np.array([50, 8, 1, 0])

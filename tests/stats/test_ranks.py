@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import stats
 
-from analysis.stats.rank_tests import mann_whitney, van_elteren
+from analysis.stats.two_sample import mann_whitney, van_elteren
 
 N = 30
 VALUES = arrays.arrays(np.float64, N, elements=st.integers(0, 6).map(float))

@@ -11,7 +11,7 @@ from statsmodels.stats.multitest import multipletests
 
 from analysis.stats.multiple import benjamini_hochberg, holm
 from analysis.stats.planning import detectable_difference
-from analysis.stats.t_tests import paired, welch
+from analysis.stats.two_sample import paired, welch
 
 
 @pytest.fixture

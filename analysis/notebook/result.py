@@ -1,4 +1,4 @@
-"""What ``audit`` gives: a sweep's tables, and the dashboard beside the notebook."""
+"""The result of ``audit``: a sweep's tables, and the dashboard beside the notebook."""
 
 import atexit
 import os
@@ -19,7 +19,7 @@ from analysis.errors import RunError
 from analysis.results import SweepResults
 
 _SECONDS = 60
-# The process ends with the notebook's, however that ends.
+# The process ends with that of the notebook, however that ends.
 _START = (
     "import os, sys; from analysis.execution.local import end_with; end_with({parent}); "
     "from dashboard.__main__ import main; sys.exit(main(sys.argv[1:]))"
@@ -28,17 +28,16 @@ _RUNNING: "dict[str, tuple[subprocess.Popen[bytes], int]]" = {}
 
 
 class Audit:
-    """A sweep that was just made, and its tables.
+    """A sweep that was just made, with all tables and properties of ``lethe.load_sweep``.
 
-    Every table and property of ``lethe.load_sweep`` is one of this too: ``summary()``,
-    ``pies("int8")``, ``images("int8")``, ``classes()``, ``pairs()`` and so on.
+    ``summary()``, ``pies("int8")``, ``images("int8")``, ``classes()``, ``pairs()`` and so on.
 
     Parameters
     ----------
     results : SweepResults
         The sweep.
     notes : tuple of str
-        What was found remarkable.
+        Notes on models, scores and images.
     """
 
     def __init__(self, results: SweepResults, notes: tuple[str, ...] = ()) -> None:
@@ -59,7 +58,7 @@ class Audit:
         return sorted({*super().__dir__(), *shown})
 
     def show(self, variant: str | None = None) -> "Address":
-        """Start the dashboard in the background, or find the one that was started, for this sweep.
+        """Open this sweep in the dashboard, which is started in the background if necessary.
 
         Parameters
         ----------
@@ -69,12 +68,12 @@ class Audit:
         Raises
         ------
         RunError
-            It does not start.
+            The dashboard does not start.
         """
         cache = str(self.results.folder.path.parent.absolute())
         port = _serve(cache)
-        asked = {"sweep": self.name} | ({} if variant is None else {"variant": variant})
-        return Address(f"http://127.0.0.1:{port}/?{urllib.parse.urlencode(asked)}")
+        query = {"sweep": self.name} | ({} if variant is None else {"variant": variant})
+        return Address(f"http://127.0.0.1:{port}/?{urllib.parse.urlencode(query)}")
 
     def __repr__(self) -> str:
         lines = [repr(self.results).replace("SweepResults", "Audit", 1), *self.notes]
@@ -87,7 +86,7 @@ class Audit:
 
 @dataclass(frozen=True)
 class Address:
-    """Where the dashboard is; a link in a notebook."""
+    """Address of the dashboard, shown as a link in a notebook."""
 
     address: str
 
@@ -100,7 +99,7 @@ class Address:
 
 
 def stop() -> None:
-    """End every dashboard that was started from here."""
+    """Stop every dashboard that this process started."""
     for process, _ in _RUNNING.values():
         if process.poll() is None:
             process.terminate()
@@ -113,7 +112,7 @@ def stop() -> None:
 
 
 def _serve(cache: str) -> int:
-    """Return the port of the dashboard of a cache, started where none runs."""
+    """Return the port of the dashboard of a cache, which is started if none runs."""
     if cache in _RUNNING and _RUNNING[cache][0].poll() is None:
         return _RUNNING[cache][1]
     with socket.socket() as probe:

@@ -1,4 +1,4 @@
-"""Check what is given to ``audit`` in memory: runs by variant, scores, labels and class names."""
+"""Checks of the arguments of ``audit``: runs by variant, scores, labels and class names."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,7 +23,7 @@ def runs_of(models: Any) -> dict[Run, Any]:
     Raises
     ------
     UserError
-        It is no mapping, is empty, or a variant's name cannot be used.
+        ``models`` is no mapping or empty, or a variant's name cannot be used.
     """
     if not isinstance(models, Mapping) or not models:
         what = "an empty one" if isinstance(models, Mapping) else type(models).__name__
@@ -31,14 +31,14 @@ def runs_of(models: Any) -> dict[Run, Any]:
             "audit: expected a dict of models or scores by variant, such as {'dense': model, "
             f"'int8': quantized}}; this is {what}"
         )
-    found: dict[Run, Any] = {}
+    runs: dict[Run, Any] = {}
     for name, value in models.items():
         variant_id = variant_record(str(name), paired=False).variant_id
         for seed, one in _seeds(value).items():
-            if (variant_id, seed) in found:
+            if (variant_id, seed) in runs:
                 raise UserError(f"audit: {variant_id}@{seed} is given twice")
-            found[variant_id, seed] = one
-    return found
+            runs[variant_id, seed] = one
+    return runs
 
 
 def _seeds(value: Any) -> dict[int, Any]:
@@ -55,7 +55,7 @@ def _seeds(value: Any) -> dict[int, Any]:
 
 
 def _is_rows(value: Sequence[Any]) -> bool:
-    """Whether a list is the rows of one run's scores, or its labels, and no list of runs."""
+    """Whether a list holds rows of scores, or labels, of one run instead of several runs."""
     first = value[0]
     if callable(first) or getattr(first, "ndim", 0) >= 2:
         return False
@@ -64,29 +64,29 @@ def _is_rows(value: Sequence[Any]) -> bool:
     return not (isinstance(first, tuple | list) and first and hasattr(first[0], "__len__"))
 
 
-def check_variants(runs: Mapping[Run, Any], there: set[Run]) -> None:
-    """Check that a dense run is given, or is there already.
+def check_variants(runs: Mapping[Run, Any], existing: set[Run]) -> None:
+    """Check that there is a dense run, among the new ones or in the sweep.
 
     Raises
     ------
     UserError
-        There is none.
+        There is no dense run.
     """
-    if not any(variant_id == DENSE_ID for variant_id, _ in (*runs, *there)):
+    if not any(variant_id == DENSE_ID for variant_id, _ in (*runs, *existing)):
         names = ", ".join(dict.fromkeys(variant_id for variant_id, _ in runs))
         raise UserError(
             f"audit: none of {names} is 'dense', the uncompressed model that the others are "
-            "compared with; name it so: {'dense': …, …}"
+            "compared with; name it dense: {'dense': …, …}"
         )
 
 
 def as_array(value: Any, name: str) -> Array:
-    """Return an array of numbers or names: of NumPy, torch, a list, or anything NumPy takes.
+    """Convert NumPy arrays, torch tensors or lists to an array of numbers or names.
 
     Raises
     ------
     UserError
-        It is none.
+        The value is neither numbers nor names.
     """
     if hasattr(value, "detach"):  # a tensor of torch, of any device and type
         value = value.detach().cpu()
@@ -95,43 +95,43 @@ def as_array(value: Any, name: str) -> Array:
             value = value.float()  # NumPy has no bfloat16
         value = value.numpy()
     try:
-        found = np.asarray(value)
+        array = np.asarray(value)
     except (ValueError, TypeError) as error:
         raise UserError(f"{name}: rows of different lengths, or no numbers ({error})") from None
-    if found.dtype.kind == "O" and found.ndim == 1 and all(isinstance(v, str) for v in found):
-        found = found.astype(str)
-    if found.dtype.kind not in "fiubU":
-        raise UserError(f"{name} hold {found.dtype}; expected numbers, or names of classes")
-    return found
+    if array.dtype.kind == "O" and array.ndim == 1 and all(isinstance(v, str) for v in array):
+        array = array.astype(str)
+    if array.dtype.kind not in "fiubU":
+        raise UserError(f"{name} hold {array.dtype}; expected numbers, or names of classes")
+    return array
 
 
-def scores_of(value: Any, name: str, n: int, asked: str = "auto") -> Array:
-    """Scores (n, C) of a run, or its labels (n,).
+def scores_of(value: Any, name: str, n: int, kind: str = "auto") -> Array:
+    """Return the scores (n, C) of a run, or its labels (n,).
 
     Raises
     ------
     UserError
-        They are of another number of images, or have another shape.
+        The number of images or the shape is wrong.
     """
-    given = as_array(value, name)
-    if given.ndim and len(given) != n and not (given.ndim > 2 and given.shape[0] == 1):
+    array = as_array(value, name)
+    if array.ndim and len(array) != n and not (array.ndim > 2 and array.shape[0] == 1):
         raise UserError(
-            f"{name} have {len(given):,} rows, and there are {n:,} labels; expected a row an "
+            f"{name} have {len(array):,} rows, and there are {n:,} labels; expected a row an "
             "image, in the order of the labels"
         )
-    if given.ndim == 1 and given.dtype.kind == "U":
-        return given
-    table = as_table(given, n)
+    if array.ndim == 1 and array.dtype.kind == "U":
+        return array
+    table = as_table(array, n)
     if table is None:
         raise UserError(
-            f"{name} have the shape {list(given.shape)} of {given.dtype}; expected scores [N, "
+            f"{name} have the shape {list(array.shape)} of {array.dtype}; expected scores [N, "
             "classes], or predicted labels [N]"
         )
-    return two_classes(table, asked) if table.ndim == 2 and table.shape[1] == 1 else table
+    return two_classes(table, kind) if table.ndim == 2 and table.shape[1] == 1 else table
 
 
 def n_classes_of(scores: Mapping[Run, Array], names: Sequence[str] | None, label: Array) -> int:
-    """Count the classes: as many as scores a row, else names, else the largest label says.
+    """Return the number of classes: of scores a row, else of names, else the largest label + 1.
 
     Raises
     ------
@@ -157,17 +157,17 @@ def n_classes_of(scores: Mapping[Run, Array], names: Sequence[str] | None, label
         return next(iter(widths.values()))
     numbers = [one for one in (label, *scores.values()) if one.dtype.kind in "iub" and one.size]
     if len(numbers) <= len(scores):
-        raise UserError("audit: labels are given by name; class_names=[…] says their order")
+        raise UserError("audit: labels are names; class_names=[…] gives their order")
     return max(int(one.max()) for one in numbers) + 1
 
 
 def class_ids(value: Array, names: Sequence[str], name: str, *, is_prediction: bool) -> Labels:
-    """Class ids (N,), of ids or names; of predictions -1 is no answer.
+    """Convert ids or names to class ids (N,); for predictions, -1 is no answer.
 
     Raises
     ------
     UserError
-        One is no class.
+        A value is no class.
     """
     if value.ndim != 1:
         raise UserError(
@@ -176,12 +176,12 @@ def class_ids(value: Array, names: Sequence[str], name: str, *, is_prediction: b
         )
     if value.dtype.kind == "U":
         ids = {one: i for i, one in enumerate(names)}
-        found = np.array([ids.get(one, -2) for one in value.tolist()], np.int64)
+        class_id = np.array([ids.get(one, -2) for one in value.tolist()], np.int64)
     elif value.dtype.kind == "f" and not np.all(value == np.floor(value)):
         raise UserError(f"{name} are no whole numbers; expected class ids from 0")
     else:
-        found = value.astype(np.int64)
-    wrong = (found < (-1 if is_prediction else 0)) | (found >= len(names))
+        class_id = value.astype(np.int64)
+    wrong = (class_id < (-1 if is_prediction else 0)) | (class_id >= len(names))
     if wrong.any():
         row = int(np.argmax(wrong))
         raise UserError(
@@ -189,4 +189,4 @@ def class_ids(value: Array, names: Sequence[str], name: str, *, is_prediction: b
             + (", ".join(map(str, names[:_SHOWN])) + ", …" if value.dtype.kind == "U" else "")
             + (f"0 to {len(names) - 1}" if value.dtype.kind != "U" else "")
         )
-    return found
+    return class_id

@@ -1,4 +1,4 @@
-"""What a report is asked to hold: sections, a budget, the images of a view, and what stays out."""
+"""The contents of a report: sections, a budget, the images of a view, private details."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,26 +10,26 @@ from analysis.presentation.sections import SECTIONS
 
 @dataclass(frozen=True)
 class View:
-    """Images that are shown first, in their order; ``words`` say in a line how they were chosen."""
+    """Images to show first, in their order; ``words`` describe in a line how they were chosen."""
 
     words: str
     image_ids: tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a report holds besides its figures and tables.
+class Contents:
+    """Contents of a report besides its figures and tables.
 
     Parameters
     ----------
     sections : tuple of str
         Names of ``SECTIONS``; all by default.
     budget : Budget, optional
-        What the verdict holds the sweep against.
+        Limits that the verdict checks the sweep against.
     view : View, optional
-        Images that stand before everything else: those of a gallery as it was filtered.
+        Images shown before everything else: those of a filtered gallery.
     has_details : bool
-        Whether names of raters, times and paths of this machine are in it.
+        Whether to include names of raters, times and paths of this machine.
     """
 
     sections: tuple[str, ...] = tuple(SECTIONS)
@@ -39,7 +39,7 @@ class Asked:
 
 
 def chosen_sections(names: Sequence[str] | None) -> tuple[str, ...]:
-    """Return sections in the order of the page, all of them without names.
+    """Return the named sections in the order of the page; all of them by default.
 
     Raises
     ------
