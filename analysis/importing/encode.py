@@ -252,7 +252,7 @@ def _images(block: Block, codes: Codes, locate: Locate, first: int) -> tuple[Any
     column = plain(block[schema.IMAGE_ID], schema.IMAGE_ID, locate)
     try:
         image = whole_numbers(
-            column, schema.IMAGE_ID, locate, high=HIGHEST_ID, what="the place of the image"
+            column, schema.IMAGE_ID, locate, high=HIGHEST_ID, what="the index of the image"
         )
     except UserError as error:
         if is_text(column):

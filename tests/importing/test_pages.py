@@ -53,7 +53,7 @@ def test_curves_stand_at_the_sparsity_that_was_asked(tmp_path: Path) -> None:
     curves = SweepResults(imported(tmp_path, write(table(), tmp_path / "t.csv"))).curves()
     info = metric_curve_info(curves)
     assert info.pruned["magnitude"]["sparsity"].tolist() == [0.9]
-    assert metric_curve(curves).layout.xaxis.title.text.startswith("Sparsity, as asked")
+    assert metric_curve(curves).layout.xaxis.title.text.startswith("Sparsity, or its target")
     measured = curves.assign(sparsity=curves["target_sparsity"] - 0.01)
     assert metric_curve_info(measured).pruned["magnitude"]["sparsity"].tolist() == [
         pytest.approx(0.89)
