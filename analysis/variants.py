@@ -105,7 +105,7 @@ def _parse_level(text: str, item: str) -> float:
     except ValueError:
         level = math.nan
     if math.isnan(level):
-        raise UserError(f"variant '{item}': '{text}' is no number; expected METHOD=LEVEL,LEVEL")
+        raise UserError(f"variant '{item}': '{text}' is not a number; expected METHOD=LEVEL,LEVEL")
     return level
 
 

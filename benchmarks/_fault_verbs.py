@@ -177,7 +177,7 @@ def all_seen(root: Path) -> Seen:
             found[f"{name}: {problem}"] = "damage"
     for path in sorted((root / "cache").glob("*/annotations/*.jsonl")):
         complete = path.read_bytes().rpartition(b"\n")[0]  # a truncated last line does not count
-        # The time and the seal, which depends on it, are no part of the answer.
+        # The time and the seal, which depends on it, are not part of the answer.
         unsealed = (_SEAL.sub(b"", line) for line in complete.split(b"\n"))
         answers = [line.partition(b'"time"')[0] for line in unsealed]
         found[f"kept: {path.name}"] = digest(b"\n".join(dict.fromkeys(filter(None, answers))))

@@ -224,7 +224,7 @@ def test_outputs_of_every_form(tmp_path: Path) -> None:
         ({"class_names": ["a", "b"]}, r"2 names \(a, b…\), and the models have 4 scores"),
         ({"class_names": ["a", "b", "b", "c"]}, "'b' twice"),
         ({"images": np.zeros((3, 8, 8))}, "3 images for 60 labels"),
-        ({"images": ["gone.png"] * 60}, "there is no such file"),
+        ({"images": ["gone.png"] * 60}, "no such file"),
         ({"images": np.zeros((60, 2, 3, 4, 5))}, "is no image"),
         ({"images": "folder"}, "a folder is audited with --dataset"),
         ({"name": "../up"}, "sweep name"),

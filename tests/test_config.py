@@ -70,9 +70,9 @@ def test_the_method_of_a_variant_leaves_the_levels_out():
 @pytest.mark.parametrize(
     ("item", "said"),
     [
-        ("magnitude=", "is no number"),
-        ("magnitude=high", "'high' is no number"),
-        ("magnitude=nan", "is no number"),
+        ("magnitude=", "is not a number"),
+        ("magnitude=high", "'high' is not a number"),
+        ("magnitude=nan", "is not a number"),
         ("magnitude=90", "did you mean 0.9"),
         ("magnitude=-0.1", "from 0 to 1"),
         ("magnitude=inf", "from 0 to 1"),

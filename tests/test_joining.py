@@ -151,7 +151,7 @@ def test_a_column_that_is_there_already_is_replaced_only_when_asked(folder: Swee
         (labels().rename(columns={"angle": ""}), "has no name"),
         (labels(angle=[1, "x", 2, 3, 4, 5]), "the frame cannot be joined"),
         (pd.DataFrame([[1, 2, 3]], columns=["image_id", "a", "a"]), "Duplicate|two columns 'a'"),
-        ("there/is/none.csv", "there is no such file"),
+        ("there/is/none.csv", "no such file"),
         ("labels.xlsx", r"expected a name that ends in \.csv, \.parquet"),
     ],
 )  # fmt: skip
@@ -190,7 +190,7 @@ def test_images_without_paths_cannot_be_named_by_them(folder: SweepFolder) -> No
         (b"\xff\xfe\x00", "is UTF-16"),
         (b"image_id,a\n1,2\n2,3,4\n", "row 3: 3 columns where the header has 2"),
         (b"", "first line is empty"),
-        (b"image_id,a\n1,\xff\n", r"column 'a' is no UTF-8"),
+        (b"image_id,a\n1,\xff\n", r"column 'a' is not UTF-8"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named(

@@ -43,13 +43,13 @@ def refusal(act, *arguments):
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        ("folder:picture", "there is no such folder; there is pictures"),
+        ("folder:picture", "no such folder; there is pictures"),
         (
             "folder:nowhere/pictures",
             "the folder nowhere is missing too (looked for from this folder)",
         ),
         ("pictures", "a folder of class folders is folder:pictures"),
-        ("folder:pictures/cat", "which are read with folder:pictures"),
+        ("folder:pictures/cat", "open all classes with folder:pictures"),
         ("test.parquet", "a table of images is parquet:test.parquet"),
     ],
 )

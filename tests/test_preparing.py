@@ -22,7 +22,7 @@ from analysis.store.manifest import Manifest
 from analysis.sweep.run import run_sweep
 from tests.conftest import small_sweep
 
-_NO_IMAGE = "is no image that can be read"
+_NO_IMAGE = "is not a readable image"
 _ODD_NAMES = (
     "a space.png",
     "smile \U0001f600.png",

@@ -250,7 +250,7 @@ def test_the_example_of_a_method_of_ones_own_works_in_every_process(tmp_path: Pa
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "there is no such Python file"),
+        (None, "no such Python file"),
         ("import nowhere_at_all", "cannot be used: No module named 'nowhere_at_all'"),
         ("x = 1", "registers no method"),
         (

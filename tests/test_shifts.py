@@ -455,7 +455,7 @@ def test_a_class_that_the_sweep_has_not_is_named_before_anything_is_trained(
         (["--shift", "../x=digits"], "shift '../x': expected a name of letters"),
         (["--shift", "x=digits", "--shift", "x=folder:y"], "two different shifts are named 'x'"),
         (["--shift", "fog-3=digits", "--corruptions", "fog"], "shifts are named 'fog-3'"),
-        (["--shift", "x=folder:/there/is/none"], "there is no such folder"),
+        (["--shift", "x=folder:/there/is/none"], "no such folder"),
         (["--corruptions", "smog"], "unknown corruption"),
         (["--corruptions", "fog=9"], "from 1 to 5"),
     ],

@@ -128,7 +128,7 @@ def _load_file(file: Path) -> None:
     before = methods()
     loader = importlib.util.spec_from_file_location(f"lethe_method_{file.stem}", file)
     if not file.is_file() or loader is None or loader.loader is None:
-        raise UserError(f"--method-file {file}: there is no such Python file")
+        raise UserError(f"--method-file {file}: no such Python file")
     try:
         loader.loader.exec_module(importlib.util.module_from_spec(loader))
     except Exception as error:

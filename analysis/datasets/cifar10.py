@@ -26,7 +26,7 @@ def open_cifar10(place: str | None) -> Dataset:
     """Open CIFAR-10 (Krizhevsky 2009): 50,000 + 10,000 colour images, 32 x 32, 10 classes."""
     folder = _download() if place is None else Path(place)
     if not folder.is_dir():
-        raise UserError(f"dataset 'cifar10:{folder}': there is no such folder")
+        raise UserError(f"dataset 'cifar10:{folder}': no such folder")
     if any(folder.rglob("*.parquet")):
         dataset = open_folder_of_parquet(folder, class_names=CLASS_NAMES)
         return replace(dataset, native_size=(32, 32))
@@ -65,7 +65,7 @@ def _read_binary(paths: list[Path]) -> Split:
     for path in paths:
         content = np.fromfile(path, np.uint8)
         if not len(content) or len(content) % _RECORD:
-            raise UserError(f"{path} is damaged: its length is no multiple of {_RECORD} bytes")
+            raise UserError(f"{path} is damaged: its length is not a multiple of {_RECORD} bytes")
         parts.append(content.reshape(-1, _RECORD))
     records = np.concatenate(parts)
     labels = records[:, 0].astype(np.int64)

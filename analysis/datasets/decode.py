@@ -83,7 +83,7 @@ def upright(source: Path | IO[bytes], grey: GreyScale = GreyScale()) -> Image.Im
     except NoRegularFileError as error:
         raise UnusableImageError(f"{error}") from None
     except UnidentifiedImageError:
-        raise UnusableImageError("is no image that can be read") from None
+        raise UnusableImageError("is not a readable image") from None
     except Exception as error:
         # A damaged file can raise any exception.
         reason = " ".join(f"{error}".split()) or type(error).__name__

@@ -32,7 +32,7 @@ def open_fashion_mnist(place: str | None) -> Dataset:
     """Open Fashion-MNIST (Xiao et al. 2017): 60,000 + 10,000 grey images, 28 x 28, 10 classes."""
     folder = _download() if place is None else Path(place)
     if not folder.is_dir():
-        raise UserError(f"dataset 'fashion-mnist:{folder}': there is no such folder")
+        raise UserError(f"dataset 'fashion-mnist:{folder}': no such folder")
     return Dataset(
         CLASS_NAMES,
         _split(folder, "train"),

@@ -43,7 +43,7 @@ def read_text(path: Path, option: str, *, most_bytes: int, what: str) -> str:
     except OverflowError:
         raise UserError(f"{option} {path}: larger than {what} can be") from None
     except FileNotFoundError:
-        raise UserError(f"{option} {path}: there is no such file") from None
+        raise UserError(f"{option} {path}: no such file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{option} {path} cannot be read as text: {error}") from None
 

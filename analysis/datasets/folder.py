@@ -142,7 +142,7 @@ def open_folder(place: str | None) -> Dataset:
         raise UserError("dataset 'folder' needs a folder: folder:DIR")
     root = Path(place)
     if not root.is_dir():
-        raise UserError(f"dataset 'folder:{root}': there is no such folder{nearby(root)}")
+        raise UserError(f"dataset 'folder:{root}': no such folder{nearby(root)}")
     found = scan(root)
     splits = _splits(found.files)
     table = read_tables(root, found.files, dict.fromkeys(("", *splits)))

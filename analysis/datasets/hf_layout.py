@@ -85,7 +85,7 @@ def _layout(tables: Sequence[pa.Table], where: str, class_names: Sequence[str] |
                 raise UserError(f"{where}: a split has no column '{column}'")
         kind = table.schema.field(image).type
         if not pa.types.is_struct(kind) or kind.get_field_index("bytes") < 0:
-            raise UserError(f"{where}: column '{image}' is no struct with 'bytes'")
+            raise UserError(f"{where}: column '{image}' is not a struct with 'bytes'")
     names = class_names or features.get(label, {}).get("names")
     if names:
         kind = tables[0].schema.field(label).type
@@ -132,7 +132,7 @@ def _split(table: pa.Table, layout: Layout, name: str, skipped: list[LeftOut]) -
     for row in np.flatnonzero(~known):
         file = paths[row] if paths is not None else f"{name}[{row}]"
         label = table[layout.label][int(row)].as_py()
-        reason = "has no label" if label is None else f"has label {label!r}, which is no class"
+        reason = "has no label" if label is None else f"has label {label!r}, which is not a class"
         skipped.append({"file": file, "split": name, "reason": reason})
     kept = pa.array(known)
     table = table.filter(kept)

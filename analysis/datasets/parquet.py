@@ -36,7 +36,7 @@ def open_parquet(place: str | None) -> Dataset:
     if path.is_file():
         return dataset_of(read_parquet([path], "given"), None, f"parquet:{path}")
     if not path.is_dir():
-        raise UserError(f"dataset 'parquet:{path}': there is no such file or folder")
+        raise UserError(f"dataset 'parquet:{path}': no such file or folder")
     return open_folder_of_parquet(path)
 
 

@@ -19,9 +19,9 @@ def read_regular(path: Path) -> bytes:
         with open_regular(path) as file:
             return file.read()
     except FileNotFoundError:
-        raise UserError(f"there is no such file{nearby(path)}") from None
+        raise UserError(f"no such file{nearby(path)}") from None
     except (NoRegularFileError, IsADirectoryError):
-        raise UserError("this is no file") from None
+        raise UserError("not a file") from None
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}") from None
 

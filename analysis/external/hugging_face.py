@@ -37,7 +37,7 @@ def open_folder(where: str, needed: Needed) -> Loaded:
     folder = Path(where)
     config = read_json(folder / "config.json")
     if not config:
-        raise UserError("its config.json is no JSON object")
+        raise UserError("its config.json is not a JSON object")
     files = _weights(folder)
     _check_architecture(config)
     digest = hashlib.sha256(read_regular(folder / "config.json"))

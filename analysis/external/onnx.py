@@ -75,9 +75,9 @@ def open_onnx(where: str, needed: Needed) -> Loaded:
     try:
         model = onnx.load_model_from_string(content)
     except Exception:
-        raise UserError("this is no ONNX file, or it is damaged: copy or export it again") from None
+        raise UserError("not an ONNX file, or it is damaged: copy or export it again") from None
     if not model.graph.node:
-        raise UserError("this is no ONNX file, or it has no operator")
+        raise UserError("not an ONNX file, or it has no operator")
     files = _external_files(model, path.parent)
     digest = hashlib.sha256(content)
     for file in files:

@@ -52,7 +52,7 @@ def open_openvino(where: str, needed: Needed) -> Loaded:
     path = Path(where)
     content = read_regular(path)
     if b"<net" not in content[:4096]:
-        raise UserError("this is no OpenVINO model: expected <net> in its first lines")
+        raise UserError("not an OpenVINO model: expected <net> in its first lines")
     weights_path = path.with_suffix(".bin")
     if not weights_path.is_file():
         raise UserError(f"its weights, {weights_path.name}, are missing beside it: copy it there")

@@ -72,7 +72,7 @@ def _parse(item: str) -> ModelFile:
         )
     variant, at, number = name.partition("@")
     if at and not (number.isascii() and number.isdecimal() and int(number) <= _HIGHEST_SEED):
-        raise UserError(f"--models {item}: '{number}' is no seed; expected a whole number from 0")
+        raise UserError(f"--models {item}: '{number}' is not a seed; expected whole numbers from 0")
     try:
         variant_id = variant_of(variant).variant_id
     except UserError as error:

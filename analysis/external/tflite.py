@@ -49,7 +49,7 @@ def open_tflite(where: str, needed: Needed) -> Loaded:
         raise UserError("TFLite models run on the CPU; --device cpu")
     content = read_regular(Path(where))
     if content[4:8] != b"TFL3":
-        raise UserError("this is no TFLite file: its first bytes are not those of one")
+        raise UserError("not a TFLite file: its first bytes are not those of one")
     contents = contents_of(content)  # raises for a damaged file
     interpreter = _interpreter(litert, content, options, contents.custom)
     inputs = interpreter.get_input_details()

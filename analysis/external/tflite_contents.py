@@ -59,7 +59,7 @@ def contents_of(content: bytes) -> Contents:
         raise
     except Exception:
         # A damaged file can raise any exception.
-        raise UserError("this is no TFLite file, or it is damaged") from None
+        raise UserError("not a TFLite file, or it is damaged") from None
     declared, names = _metadata(model, content)
     return Contents(figures, declared, names, custom)
 

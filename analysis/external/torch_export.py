@@ -52,7 +52,7 @@ def open_exported(where: str, needed: Needed) -> Loaded:
         ) from None
     except Exception as error:
         raise UserError(
-            f"this is no program of torch.export: {one_line(error)}; write it with "
+            f"not a program of torch.export: {one_line(error)}; write it with "
             "'torch.export.save(torch.export.export(model, (images,)), \"model.pt2\")'"
         ) from None
     shape, dtype = _input(program)
@@ -142,6 +142,6 @@ def _input(program: Any) -> tuple[tuple[int | None, ...], str]:
     node = next(one for one in program.graph.nodes if one.name == names[0])
     value = node.meta.get("val")
     if not isinstance(value, torch.Tensor):
-        raise UserError("its input is no tensor")
+        raise UserError("its input is not a tensor")
     shape = tuple(side if isinstance(side, int) else None for side in value.shape)
     return shape, input_dtype(value.dtype)

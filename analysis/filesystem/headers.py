@@ -55,7 +55,7 @@ def _message(path: Path, error: str, what: str) -> str:
             f"{text[:80]!r}; a separator or quotation mark too many or too few, or a decimal comma?"
         )
     if found := _NO_UTF8.search(error):
-        return f"{path}, row {found[1]}: its text is no UTF-8; save the file as UTF-8"
+        return f"{path}, row {found[1]}: its text is not UTF-8; save the file as UTF-8"
     return f"{path} cannot be read as {what}: {error}"
 
 
@@ -92,7 +92,7 @@ def csv_header(path: Path, raw: io.BufferedReader) -> tuple[Names, str]:
     try:
         text = line.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError:
-        raise UserError(f"{path}: its header is no UTF-8 text; save it as UTF-8") from None
+        raise UserError(f"{path}: its header is not UTF-8 text; save it as UTF-8") from None
     if "\r" in text:
         raise UserError(
             f"{path}: its lines end with carriage returns alone; save it with line feeds (Unix or "

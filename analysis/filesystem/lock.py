@@ -45,7 +45,7 @@ class Holder:
 class Lease:
     """The right to write to a remote place: a file that names the writer and is kept fresh.
 
-    It guards against starting a sweep twice, but is no proof: a writer suspended for longer than
+    It guards against starting a sweep twice, but is not a proof: a writer suspended for longer than
     ``STALE`` learns of its successor at the next refresh, and clocks may differ. Files are
     complete in any case.
     """

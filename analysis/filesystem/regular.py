@@ -24,7 +24,7 @@ class NoRegularFileError(OSError):
 
 def what_it_is(mode: int) -> str:
     """Describe a path that is not a regular file."""
-    return _KINDS.get(stat.S_IFMT(mode), "is no file")
+    return _KINDS.get(stat.S_IFMT(mode), "is not a file")
 
 
 def open_regular(path: Path) -> io.BufferedReader:
@@ -77,7 +77,7 @@ def read_toml(option: str, path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(read_bounded(path, _MOST_TOML_BYTES).decode())
     except FileNotFoundError:
-        raise UserError(f"{option} {path}: there is no such file") from None
+        raise UserError(f"{option} {path}: no such file") from None
     except (
         OSError, OverflowError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError
     ) as error:  # fmt: skip

@@ -158,11 +158,11 @@ def _lines(path: Path, content: bytes, row: int, flatten: Flatten | None) -> pa.
         try:
             record = json.loads(line.decode())
         except (ValueError, RecursionError) as error:
-            raise UserError(f"{where} is no JSON: {first_line(error)}") from None
+            raise UserError(f"{where} is not JSON: {first_line(error)}") from None
         if flatten is not None and is_list_of_scores(record):
             record = {"scores": record}
         if not isinstance(record, dict):
-            raise UserError(f"{where} is no JSON object; expected one object a line")
+            raise UserError(f"{where} is not a JSON object; expected one object a line")
         records.append(record)
     return _table_of(path, records, row, flatten)
 
@@ -220,4 +220,4 @@ def _column(records: list[dict[str, Any]], name: str, path: Path, row: int) -> p
     try:
         return pa.array(texts, pa.large_string())
     except (pa.ArrowException, UnicodeError):
-        raise UserError(f"{path}: column {name!r} holds text that is no valid Unicode") from None
+        raise UserError(f"{path}: column {name!r} holds text that is not valid Unicode") from None

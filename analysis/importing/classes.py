@@ -94,7 +94,7 @@ class Classes:
             if -1 in found or len(set(found)) < len(found):
                 unknown = names[found.index(-1)] if -1 in found else names[0]
                 raise UserError(
-                    f"{source} has scores of {unknown!r:.60}, which is no class; expected "
+                    f"{source} has scores of {unknown!r:.60}, which is not a class; expected "
                     f"{len(self.names)} classes, such as {', '.join(self.names[:3])}"
                 )
             of_output = np.array(found, np.int32)
@@ -252,7 +252,7 @@ class ClassValues:
     def _check_quantity(self, text: str, value: int | str, where: Where) -> None:
         if _QUANTITY.fullmatch(text):
             raise UserError(
-                f"{self._place(value, where)} is {text}, which is no class id; Lethe audits "
+                f"{self._place(value, where)} is {text}, which is not a class id; Lethe audits "
                 "classifiers, whose predictions are classes, not quantities"
             )
 
@@ -326,7 +326,7 @@ class ClassValues:
             where_it_is = f"{where(self._first[self._codes[value]][column])}: column '{column}'"
             more = "" if outputs.names else "; --classes FILE names all classes of the model"
             raise UserError(
-                f"{where_it_is} is {value!r:.60}, which is no class of {source}; "
+                f"{where_it_is} is {value!r:.60}, which is not a class of {source}; "
                 f"expected a class id from 0 to {len(classes) - 1}, or one of {_some(names)}{more}"
             )
 

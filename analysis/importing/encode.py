@@ -252,12 +252,12 @@ def _images(block: Block, codes: Codes, locate: Locate, first: int) -> tuple[Any
     column = plain(block[schema.IMAGE_ID], schema.IMAGE_ID, locate)
     try:
         image = whole_numbers(
-            column, schema.IMAGE_ID, locate, high=HIGHEST_ID, what="the place of the image"
+            column, schema.IMAGE_ID, locate, high=HIGHEST_ID, what="the index of the image"
         )
     except UserError as error:
         if is_text(column):
             raise UserError(f"{error}; names of images are read with --map path=image_id") from None
-        raise UserError(f"{error}; ids that are no places: --map path=image_id") from None
+        raise UserError(f"{error}; ids that are not indices: --map path=image_id") from None
     codes.highest_id = max(codes.highest_id, int(image.max()))
     if schema.PATH not in block:
         return image, -1

@@ -143,8 +143,8 @@ class ImageKeys:
         paths = self.paths
         if paths is None:
             raise UserError(
-                f"--labels {truth.path} names images by path, and the predictions by place; "
-                "give the path of each place with --paths FILE, or labels with image_id"
+                f"--labels {truth.path} names images by path, and the predictions by index; "
+                "give the paths in order with --paths FILE, or labels with image_id"
             )
         tails = PathTails(label_paths)
         row = np.array(tails.indices_of(paths), np.int64)

@@ -234,5 +234,5 @@ def check_matchable(known: Known, *, by_path: bool) -> None:
     if by_path and known.paths is None:
         raise UserError(
             f"the images of {known.what} have no paths; expected a column 'image_id' with their "
-            "places"
+            "indices"
         )

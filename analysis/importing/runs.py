@@ -206,7 +206,7 @@ def table_of_rows(
 ) -> pa.Table:
     """Return the predictions of one run sorted by image, with nulls for missing columns.
 
-    A missing prediction is no answer: -1, without confidence, and wrong in every top k.
+    A missing prediction means no answer: -1, without confidence, and wrong in every top k.
 
     Parameters
     ----------

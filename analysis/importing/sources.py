@@ -85,7 +85,7 @@ def kind_of(path: Path) -> str:
     if is_dir(path):
         raise UserError(f"{path} is a folder; name its files, such as '{path}/*.parquet'")
     if not exists(path):
-        raise UserError(f"{path}: there is no such file")
+        raise UserError(f"{path}: no such file")
     is_gzipped = path.suffix.lower() == ".gz"
     suffix = (Path(path.stem).suffix if is_gzipped else path.suffix).lower()
     kind = _KINDS.get(suffix)

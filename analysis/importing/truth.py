@@ -126,7 +126,7 @@ def _table(path: Path, kind: str, codes: Codes, mapped: dict[str, str]) -> Truth
             keys += [f"{values[i]}" for i in indices.tolist()]
         elif schema.IMAGE_ID in block:
             column = block[schema.IMAGE_ID]
-            what = "the place of the image"
+            what = "the index of the image"
             keys.append(whole_numbers(column, schema.IMAGE_ID, locate, high=HIGHEST_ID, what=what))
     if not code:
         raise UserError(f"{path} has no row; expected one row an image")

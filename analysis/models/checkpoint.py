@@ -36,7 +36,7 @@ def read_checkpoint(path: str) -> State:
             warnings.simplefilter("ignore")  # of old forms of pickle
             content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise UserError(f"{where}: there is no such file") from None
+        raise UserError(f"{where}: no such file") from None
     except pickle.UnpicklingError:
         raise UserError(
             f"{where} is damaged, or holds pickled objects besides tensors, which can run any "

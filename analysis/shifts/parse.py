@@ -76,7 +76,7 @@ def _severity(text: str, item: str) -> int:
         return int(text)
     except ValueError:
         raise UserError(
-            f"--corruptions '{item}': '{text}' is no severity; expected 1 to 5"
+            f"--corruptions '{item}': '{text}' is not a severity; expected 1 to 5"
         ) from None
 
 

@@ -81,7 +81,7 @@ class Annotations:
         try:
             return path.read_bytes()
         except FileNotFoundError:
-            raise CacheError(f"{path}: there is no such study") from None
+            raise CacheError(f"{path}: no such study") from None
         except OSError as error:
             raise atomic.unreadable(path, error) from error
 

@@ -56,7 +56,7 @@ def as_table(source: Joinable) -> pa.Table:
         with translate_errors(path, kind), open_regular(path) as raw:
             return _read(path, raw, kind)
     except FileNotFoundError:
-        raise UserError(f"{path}: there is no such file") from None
+        raise UserError(f"{path}: no such file") from None
 
 
 def _read(path: Path, raw: io.BufferedReader, kind: str) -> pa.Table:
@@ -77,7 +77,7 @@ def _read(path: Path, raw: io.BufferedReader, kind: str) -> pa.Table:
         broken = next((f.name for f in read.schema if pa.types.is_binary(f.type)), None)
         if broken is not None:
             raise UserError(
-                f"{path}: the text of the column {broken!r} is no UTF-8; save the file as UTF-8"
+                f"{path}: the text of the column {broken!r} is not UTF-8; save the file as UTF-8"
             )
         return read.rename_columns(list(header))
     tables = list(json_tables(path, bounded, None))

@@ -33,8 +33,8 @@ def seeds_seen(manifest: Manifest) -> Seeds:
 def note_look(manifest: Manifest, seen: Seeds) -> None:
     """Record a look in the manifest if a variant whose results could be seen has more seeds now.
 
-    New variants and resumed runs are no look. During a look, its number of seeds is updated to the
-    requested one.
+    New variants and resumed runs are not a look. During a look, its number of seeds is updated to
+    the requested one.
 
     Parameters
     ----------

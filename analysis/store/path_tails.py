@@ -58,7 +58,7 @@ class PathTails:
         """Explain why a path matches none of the known ones."""
         if self._by_tail(as_posix(path)) == _SEVERAL:
             return "whose tail fits several images"
-        return "which is no image"
+        return "which is not an image"
 
     @property
     def note(self) -> str:

@@ -140,7 +140,7 @@ class Study:
     ``by_rater`` holds the valid answers by rater and image, in order: a rater's last answer to an
     image counts, undone ones do not. ``practice_by_rater`` holds those to practice images, which do
     not count. ``consents`` has the time of each rater's consent, ``invitations`` the token of each
-    rater's valid link. ``unreadable`` numbers the lines that are no complete record, ``damaged``
+    rater's valid link. ``unreadable`` numbers the lines that are not complete records, ``damaged``
     those of them that are not explained by an interrupted write.
     """
 

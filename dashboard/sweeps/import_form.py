@@ -355,7 +355,7 @@ def _pictures() -> None:
         FORM,
         "",
         label="Images",
-        tip="All images of a dataset, matched by path, else by place. Without them tables and "
+        tip="All images of a dataset, matched by path, else by index. Without them tables and "
         "figures are the same, and tiles show a placeholder.",
         nothing="No pictures",
     )

@@ -110,5 +110,5 @@ def test_what_is_not_understood_is_refused_in_a_line(
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"none\.toml: there is no such file"):
+    with pytest.raises(UserError, match=r"none\.toml: no such file"):
         read_budget(tmp_path / "none.toml")

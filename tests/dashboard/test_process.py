@@ -115,7 +115,7 @@ def test_secrets_that_cannot_be_read_start_nothing(tmp_path, monkeypatch):
 
 def test_an_address_that_is_none_is_refused(tmp_path):
     arguments = ("--cache", tmp_path, "--port", free_port(), "--address")
-    assert "there is no such address" in refused(*arguments, "no such host")
+    assert "no such address" in refused(*arguments, "no such host")
     assert "192.0.2.1" in refused(*arguments, "192.0.2.1")
 
 

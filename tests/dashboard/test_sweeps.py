@@ -73,7 +73,7 @@ def test_the_form_is_the_command_it_shows():
     ("field", "value", "expected"),
     [
         ("levels", "50", "did you mean 0.5"),
-        ("levels", "half", "is no number"),
+        ("levels", "half", "is not a number"),
         ("more", ["nonsense"], "unknown method"),
         ("name", "../out", "sweep name '../out'"),
         ("name", "a; rm -rf /", "sweep name"),

@@ -168,7 +168,7 @@ def test_what_is_named_brings_features_anew(tmp_path, monkeypatch, capsys):
     assert main(words) == 0
     (tmp_path / "made" / "features.parquet").write_bytes(b"torn")
     assert main(["map", "made"]) == 3
-    assert "features made --from FILE.npy' brings it anew" in capsys.readouterr().err
+    assert "features made --from FILE.npy' imports it again" in capsys.readouterr().err
     assert main(words) == 0
     assert main(["slices", "made"]) == 0
-    assert "anew" not in capsys.readouterr().err
+    assert "imports it again" not in capsys.readouterr().err

@@ -178,7 +178,7 @@ def test_heic_names_the_package_that_reads_it(brand: bytes, tmp_path: Path) -> N
     (tmp_path / "a.heic").write_bytes(content)
     with pytest.raises(UnusableImageError, match="pillow-heif"):
         upright(tmp_path / "a.heic")
-    with pytest.raises(UnusableImageError, match="no image"):
+    with pytest.raises(UnusableImageError, match="not a readable image"):
         upright(io.BytesIO(b"\0\0\0\x18ftypmp42" + bytes(200)))
 
 

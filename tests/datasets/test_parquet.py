@@ -90,7 +90,7 @@ def test_rows_without_a_class_are_left_out_and_named(tmp_path: Path) -> None:
     dataset = open_dataset(f"parquet:{tmp_path}")
     assert dataset.train.labels.tolist() == [0, 1, 0, 1]
     assert {entry["file"]: entry["reason"] for entry in dataset.left_out} == {
-        "2.png": "has label -1, which is no class", "5.png": "has no label",
+        "2.png": "has label -1, which is not a class", "5.png": "has no label",
     }  # fmt: skip
 
 
@@ -98,7 +98,7 @@ def test_rows_without_a_class_are_left_out_and_named(tmp_path: Path) -> None:
     ("table", "message"),
     [
         (pa.table({"picture": [1], "label": [1]}), "has no column image or img"),
-        (pa.table({"image": [1], "label": [1]}), "no struct with 'bytes'"),
+        (pa.table({"image": [1], "label": [1]}), "not a struct with 'bytes'"),
         (_table([1, 1, 1]), "fewer than two classes"),
         (_table(["a", "b"], names=["a", "b"]), "must hold class ids"),
     ],

@@ -116,9 +116,9 @@ def test_what_is_no_tflite_model_is_said(tmp_path: Path) -> None:
     bad = tmp_path / "bad.tflite"
     for content in (b"", b"onnx" * 50, good[:60], good[: len(good) // 2], good[:8] + b"\xff" * 99):
         bad.write_bytes(content)
-        with pytest.raises(UserError, match="no TFLite file"):
+        with pytest.raises(UserError, match="not a TFLite file"):
             opened(bad)
-    with pytest.raises(UserError, match="there is no such file"):
+    with pytest.raises(UserError, match="no such file"):
         opened(tmp_path / "none.tflite")
     with pytest.raises(UserError, match=r"FlexReshape; .*TFLITE_BUILTINS"):
         opened(write_tflite(tmp_path / "flex.tflite", custom=True))
@@ -147,7 +147,7 @@ def test_an_openvino_model(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"its weights, a\.bin, are missing beside it"):
         opened(tmp_path / "a.xml")
     (tmp_path / "b.xml").write_text("<annotation/>")
-    with pytest.raises(UserError, match="no OpenVINO model"):
+    with pytest.raises(UserError, match="not an OpenVINO model"):
         opened(tmp_path / "b.xml")
     (tmp_path / "c.xml").write_text("<net/>")
     (tmp_path / "c.bin").write_bytes(b"0")

@@ -196,7 +196,7 @@ def test_a_model_that_fails_on_a_shift_is_named_and_the_rest_goes_on(
     [
         (("--corruptions", "fog=9"), "a severity is a whole number"),
         (("--shift", "phone"), "expected NAME=SPEC"),
-        (("--shift", "phone=folder:nowhere"), "there is no such folder"),
+        (("--shift", "phone=folder:nowhere"), "no such folder"),
         (("--shift", "a=digits", "--shift", "a=digits-longtail"), "two different shifts"),
     ],
 )

@@ -249,7 +249,7 @@ def test_from_a_file(capsys: pytest.CaptureFixture[str]) -> None:
         (("--models", "slim=net.onnx"), "none is 'dense'"),
         (("--models", "dense=net.onnx", "dense=slim.onnx"), "dense@0 occurs twice"),
         (("--models", "dense=net.onnx", "slim@3=slim.onnx"), "dense has no seed 3"),
-        (("--models", "dense=net.onnx", "slim=gone.onnx"), "slim=gone.onnx: there is no such file"),
+        (("--models", "dense=net.onnx", "slim=gone.onnx"), "slim=gone.onnx: no such file"),
         ((*BOTH, "--variants", "int8-static"), "--variants does not go with --models"),
         ((*BOTH, "--seeds", "3"), "name the seed with the model"),
         ((*BOTH, "--epochs", "3"), "--epochs does not go with --models"),

@@ -206,11 +206,11 @@ def test_what_cannot_be_used_is_named_in_one_line(
     Path("broken_maker.py").write_text("def net():\n    raise ValueError('no weights here')\n")
     Path("odd_maker.py").write_text("def net():\n    return 3\nnumber = 3\n")
     for model, expected in {
-        "absent.onnx": "there is no such file",
-        "folder.onnx": "this is no file",
-        "not.onnx": "no ONNX file",
-        "empty.onnx": "no ONNX file",
-        "not.pt2": "no program of torch.export",
+        "absent.onnx": "no such file",
+        "folder.onnx": "not a file",
+        "not.onnx": "not an ONNX file",
+        "empty.onnx": "not an ONNX file",
+        "not.pt2": "not a program of torch.export",
         "seven.onnx": "has 7 outputs, and the images have 10 classes.*--classes FILE",
         "wide.onnx": "does not take float32",
         "five.onnx": "expected images of 1 or 3 channels",
@@ -223,7 +223,7 @@ def test_what_cannot_be_used_is_named_in_one_line(
         "odd_maker:net": "returned int",
         "odd_maker:number": "has no function 'number'",
         "timm:no_such_net": "timm has no model of that name",
-        "timm:tiny_cnn:absent.safetensors": "absent.safetensors: there is no such file",
+        "timm:tiny_cnn:absent.safetensors": "absent.safetensors: no such file",
     }.items():
         with pytest.raises(UserError, match=expected) as raised:
             tried(f"slim@2={model}")
@@ -267,8 +267,8 @@ def test_pickles_are_not_opened(tmp_path: Path) -> None:
         (["dense="], "expected VARIANT"),
         (["Dense!=a.onnx"], "variant 'Dense!'"),
         (["../up=a.onnx"], "variant '../up'"),
-        (["dense@x=a.onnx"], "'x' is no seed"),
-        (["dense@-1=a.onnx"], "'-1' is no seed"),
+        (["dense@x=a.onnx"], "'x' is not a seed"),
+        (["dense@-1=a.onnx"], "'-1' is not a seed"),
         (["dense=a.pth"], "weights alone do not name"),
         (["dense=a.h5"], "TFLiteConverter"),
         (["dense=timm:"], "a name is missing"),

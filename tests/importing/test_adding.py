@@ -110,7 +110,7 @@ def test_other_data_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "d.csv, row 2: column 'label' of image 0" in message
     assert "in sweep 'mine'" in message
     unknown = write(named(new), tmp_path / "e.csv")
-    assert "which is no class of sweep 'mine'" in refused(capsys, cache, unknown)
+    assert "which is not a class of sweep 'mine'" in refused(capsys, cache, unknown)
     assert contents(folder) == before
 
 

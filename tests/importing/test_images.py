@@ -144,16 +144,16 @@ def test_what_does_not_fit_the_pictures(
     frame = frame_of(paths(pictures)).reset_index(drop=True)
     other = frame.replace({"path": {frame["path"][2]: "cat/none.png"}})
     message = refused(capsys, cache, write(other, tmp_path / "a.csv"), *options)
-    assert "column 'path' is 'cat/none.png', which is no image of --images folder:" in message
+    assert "column 'path' is 'cat/none.png', which is not an image of --images folder:" in message
     other = frame.replace({"label": {"cat": "dog", "dog": "cat"}})
     message = refused(capsys, cache, write(other, tmp_path / "b.csv"), *options)
     assert "column 'label' of image" in message
     assert "in --images folder:" in message
     other = frame.replace({"prediction": {"cat": "wolf"}})
     message = refused(capsys, cache, write(other, tmp_path / "c.csv"), *options)
-    assert "column 'prediction' is 'wolf', which is no class of --images folder:" in message
+    assert "column 'prediction' is 'wolf', which is not a class of --images folder:" in message
     message = refused(capsys, cache, write(frame, tmp_path / "d.csv"), "--images", "digits")
-    assert "have no paths" in message or "no class of --images digits" in message
+    assert "have no paths" in message or "not a class of --images digits" in message
 
 
 def test_a_picture_that_cannot_be_shown_keeps_its_predictions(

@@ -167,8 +167,8 @@ def test_a_rank_that_contradicts_its_prediction(
 @pytest.mark.parametrize(
     ("lines", "expected"),
     [
-        (['{"image_id": 0, "label": 0'], "row 1 is no JSON"),
-        (["[1, 2]"], "no JSON object"),
+        (['{"image_id": 0, "label": 0'], "row 1 is not JSON"),
+        (["[1, 2]"], "not a JSON object"),
         (['{"image_id": 0, "label": [0], "seed": 0, "variant_id": "dense", "prediction": 0}'],
          "row 1: column 'label' holds list"),
         (['{"image_id": 0, "label": 0, "seed": 0, "variant_id": "dense", "prediction": {"a": 1}}'],
@@ -252,7 +252,7 @@ def test_npz_that_cannot_be_used(
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (HEAD.encode() + b"0,caf\xe9,0,dense,caf\xe9\n", "t.csv, row 2: its text is no UTF-8"),
+        (HEAD.encode() + b"0,caf\xe9,0,dense,caf\xe9\n", "t.csv, row 2: its text is not UTF-8"),
         (b"PAR1\0\0\0PAR1", "t.csv: its content is Parquet"),
         (b"PK\x03\x04\0\0", "t.csv: its content is a ZIP file"),
         (gzip.compress(HEAD.encode() * 50)[:30], "t.csv: its gzip is cut off"),
@@ -307,7 +307,7 @@ def test_npz_that_says_more_than_it_holds(
 
 def test_files_that_are_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cache = tmp_path / "cache"
-    assert "there is no such file" in refused(capsys, cache, str(tmp_path / "no.csv"))
+    assert "no such file" in refused(capsys, cache, str(tmp_path / "no.csv"))
     assert "no file matches" in refused(capsys, cache, str(tmp_path / "no-*.csv"))
     (tmp_path / "dir.csv").mkdir()
     assert "is a folder" in refused(capsys, cache, str(tmp_path / "dir.csv"))
@@ -329,7 +329,7 @@ def test_text_that_is_cut_off_or_no_text(
     assert "t.csv.gz: its gzip is cut off" in refused(capsys, tmp_path / "cache", str(whole))
     bad = tmp_path / "b.csv"
     bad.write_bytes(HEAD.encode() + b"0,\xff\xfe,0,dense,0\n")
-    assert "b.csv, row 2: its text is no UTF-8" in refused(capsys, tmp_path / "cache", str(bad))
+    assert "b.csv, row 2: its text is not UTF-8" in refused(capsys, tmp_path / "cache", str(bad))
 
 
 @pytest.mark.parametrize(

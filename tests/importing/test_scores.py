@@ -401,7 +401,7 @@ def test_paths_that_do_not_fit(
     for changed, expected in (
         (lines[:-1], "60 rows, and --paths"),
         ([*lines[:-1], lines[0]], "is repeated"),
-        ([*lines[:-1], "two/none.png"], "which is no image of"),
+        ([*lines[:-1], "two/none.png"], "which is not an image of"),
         ([*lines[:-1], ""], "59 lines"),
     ):
         paths.write_text("\n".join(changed))

@@ -357,7 +357,7 @@ def test_a_train_split_is_never_taken_for_the_test_split(
 ) -> None:
     path = write(wide(prefix="/data/train/"), tmp_path / "wide.csv")
     images = ("--images", f"folder:{pictures}", "--split", "test")
-    assert "which is no image" in refused(capsys, tmp_path / "cache", path, *WIDE, *images)
+    assert "which is not an image" in refused(capsys, tmp_path / "cache", path, *WIDE, *images)
 
 
 def test_files_whose_paths_begin_otherwise_are_of_the_same_images(tmp_path: Path) -> None:
@@ -398,7 +398,7 @@ def test_check_says_what_would_come_in_and_writes_nothing(
         (("t.csv", "--wide", "dense=fp32", "--map", "int8_conf=x"), "no --wide int8=COLUMN"),
         (("t.csv", "--paths", "p.txt", *WIDE), "goes with .npy or .npz"),
         (("t.csv", "--split", "test", *WIDE), "expected with --images"),
-        (("t.csv", "--classes", "none.txt", *WIDE), "--classes none.txt: there is no such file"),
+        (("t.csv", "--classes", "none.txt", *WIDE), "--classes none.txt: no such file"),
         (("t.csv", "--features", "none.npy", *WIDE), "none.npy"),
     ],
 )

@@ -43,7 +43,7 @@ def deep(path: Path) -> Path:
 BOMBS = [
     ("keys.jsonl", a_new_key_a_row, "different keys"),
     ("bomb.parquet", a_dictionary_bomb, "bytes of text"),
-    ("deep.jsonl", deep, "row 1 is no JSON"),
+    ("deep.jsonl", deep, "row 1 is not JSON"),
 ]
 
 
@@ -72,7 +72,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(
     assert "Traceback" not in done.stderr
     assert name in done.stderr
     assert peak < 900_000  # kB; the libraries alone take a third of it
-    if verb == "join" or said == "row 1 is no JSON":
+    if verb == "join" or said == "row 1 is not JSON":
         assert said in done.stderr
 
 

@@ -136,4 +136,4 @@ def test_what_was_not_read_is_told_once_and_legibly(
     assert main(["show", "mine", "--cache", str(cache)]) == 0
     assert not UNSEEN.search(capsys.readouterr().out)
     notes = json.loads((cache / "mine" / "manifest.json").read_text())["dataset"]["notes"]
-    assert sum("not read" in note for note in notes) == 1
+    assert sum("that are ignored" in note for note in notes) == 1
