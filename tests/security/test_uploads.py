@@ -102,7 +102,7 @@ def test_hostile_rows_are_imported_and_shown_as_they_are(watched, address):  # n
     outcome = watched.locator(".st-key-outcome")
     outcome.wait_for(timeout=60_000)
     # Columns of no use are named in the notes, by their first letters.
-    see(watched, f"not read: {STRINGS['script'][:40]}")
+    see(watched, f"ignored: {STRINGS['script'][:40]}")
     check(watched)
     outcome.get_by_role("link", name="Open its Overview").click()
     watched.get_by_role("heading", name="Overview").wait_for()
