@@ -163,7 +163,7 @@ class Training:
     ``prune_begin`` and ``prune_end`` are fractions of the training steps, ``prune_every`` the
     number of steps between two mask updates, ``gradient_batches`` the batches to average a gradient
     over. ``finetune_epochs`` applies to each of the ``finetune_steps``. With 0 epochs a pretrained
-    model is used untrained.
+    model is used without further training.
     """
 
     epochs: int = option(20, group=_TRAINING, help="passes over the train split", least=0)
@@ -313,17 +313,17 @@ class Sweep:
         if self.pretrained and self.checkpoint is not None:
             raise UserError("--pretrained and --checkpoint: a model starts from one of the two")
         if self.training.epochs == 0:
-            self._check_untrained()
+            self._check_trained_already()
 
-    def _check_untrained(self) -> None:
+    def _check_trained_already(self) -> None:
         if not self.pretrained and self.checkpoint is None:
             raise UserError(
                 "--epochs 0: only a model with --pretrained or --checkpoint is trained already"
             )
         if self.seeds > 1:
             raise UserError(
-                f"--seeds {self.seeds}: an untrained model makes one dense run; use --seeds 1, or "
-                "train every seed with --epochs"
+                f"--seeds {self.seeds}: a model that is not trained further makes one dense run; "
+                "use --seeds 1, or train every seed further with --epochs"
             )
 
     def options(self) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def add_verbs(verbs: Any, common: argparse.ArgumentParser) -> None:
         ("forecast", "rank the images that compression will cost", _FORECAST, run_forecast),
         (
             "slices",
-            "find groups of images that compression costs most",
+            "find groups of images that compression costs more than others",
             _SLICES,
             run_slices,
         ),

@@ -165,7 +165,7 @@ def of_metadata(metadata: Mapping[str, str]) -> Feeding:
 def normalized(
     feeding: Feeding, mean: tuple[float, ...] | None, std: tuple[float, ...] | None
 ) -> Feeding:
-    """Add mean and standard deviation, in pixels from 0 to 1 or, if larger than 2, to 255."""
+    """Add mean and standard deviation, in pixels from 0 to 1, or to 255 if any is above 2."""
     if mean is None or std is None or len(mean) not in (1, 3) or len(std) not in (1, 3):
         return feeding
     if min(std) <= 0:
@@ -184,7 +184,8 @@ def range_of(scale: float, zero_point: int, lowest: int, highest: int) -> str | 
     ----------
     scale, zero_point
         value = scale * (integer - zero point).
-    lowest, highest : int        Range of the integers.
+    lowest, highest : int
+        Range of the integers.
     """
     low, high = scale * (lowest - zero_point), scale * (highest - zero_point)
     for name, (least, most) in {"0..255": (0, 255), "0..1": (0, 1), "-1..1": (-1, 1)}.items():

@@ -83,7 +83,7 @@ def decide(
     )  # fmt: skip
     defaults = {"resize": "crop", "crop_pct": None, "interpolation": "bicubic", "channels": "rgb"}
     places = (
-        (from_options, "by option"),
+        (from_options, "as asked"),
         (signature.declared, declared_in),
         (from_dense, "as dense"),
     )
@@ -120,7 +120,7 @@ def _range(
     if signature.takes_integers:
         return "its type", {"pixels": "0..255", **plain}
     if options.mean is not None and options.std is not None:
-        return "by option", {
+        return "as asked", {
             "pixels": options.pixels or "0..1",
             "mean": options.mean,
             "std": options.std,
@@ -129,9 +129,9 @@ def _range(
         mean, std = {"imagenet": IMAGENET, "0.5": ((0.5,), (0.5,)), "none": ((0.0,), (1.0,))}[
             options.named
         ]
-        return "by option", {"pixels": options.pixels or "0..1", "mean": mean, "std": std}
+        return "as asked", {"pixels": options.pixels or "0..1", "mean": mean, "std": std}
     if options.pixels is not None and options.named is None:
-        return "by option", {"pixels": options.pixels, **plain}
+        return "as asked", {"pixels": options.pixels, **plain}
     if options.named is None:
         for one, source in ((declared, by), (dense, "as dense")):
             if one.pixels is not None or one.mean is not None:
@@ -141,7 +141,7 @@ def _range(
                     "std": one.std or (1.0,),
                 }
     mean, std = statistics(geometry)
-    source = _DEFAULT if options.named is None else "by option"
+    source = _DEFAULT if options.named is None else "as asked"
     return source, {"pixels": options.pixels or "0..1", "mean": mean, "std": std}
 
 

@@ -114,7 +114,8 @@ class Loaded:
     run : callable
         Input array -> all outputs by name, arrays whose first axis is the image. Unnamed outputs
         are called by index, ``0``, ``1``.
-    sha256 : str        Digest of its files.
+    sha256 : str
+        Digest of its files.
     figures : Figures
     shape : tuple or None
         Declared input shape, None for a free side; None without a declaration.

@@ -47,7 +47,7 @@ class FeedingOptions:
     )  # fmt: skip
     pixels: str | None = option(
         None, group=_FEEDING, choices=PIXELS,
-        help="range of the input's values; disables normalization unless set too",
+        help="range of the input's values; disables normalization unless that is set too",
     )  # fmt: skip
     channels: str | None = option(
         None, group=_FEEDING, choices=CHANNELS, help="order of colours in the input"
@@ -150,7 +150,7 @@ class ExternalModelsConfig:
     time_limit: float = option(
         60.0, flag="time-limit", group=_MODELS, metavar="SECONDS",
         is_ok=lambda x: 0 <= x < math.inf, range="seconds, 0 or more",
-        help="seconds for an image; a run that takes longer is stopped and has failed; "
+        help="seconds for an image; a model that takes longer is stopped and its run has failed; "
         "opening a model counts as 10 images; 0 for no limit",
     )  # fmt: skip
     train_limit: int | None = None

@@ -77,7 +77,7 @@ def _ticks(counts: pd.Series) -> list[int]:
 
 
 def _band(figure: go.Figure, known: pd.DataFrame, row: pd.Series) -> None:
-    """Return the line of the slope through the mean of the classes, with its 95 % band."""
+    """Draw the line of the slope through the mean of the classes, with its 95 % band."""
     logs = np.log2(known["n_train"].astype(float))
     middle = logs.mean()
     height = 100 * known["normalized_recall_delta"].astype(float).mean()

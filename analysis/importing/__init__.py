@@ -1,7 +1,7 @@
-"""Import predictions of external models as a sweep.
+"""Import predictions from files as a sweep.
 
 files -> blocks of columns (``readers``) -> rows of numbers, spilled by run (``encode``) -> compared
-run by run (``consistency``) -> written aside (``writing``) -> published as a whole (``pipeline``).
+run by run (``consistency``) -> written aside (``runs``) -> published as a whole (``pipeline``).
 """
 
 from typing import TYPE_CHECKING, Any

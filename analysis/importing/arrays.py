@@ -56,7 +56,6 @@ def open_arrays(
     mapped : dict
         Names of our arrays in an .npz file.
     kind : str
-        kind : str
         The declared kind of its scores.
     has_labels : bool
         Whether another file or the dataset has the labels.

@@ -269,15 +269,15 @@ class ClassValues:
                     f"expected less than {_MOST:,}"
                 )
             if number >= n or (self._is_label(value) and number >= n - offset):
-                hint = (
-                    "say how many classes there are"
-                    if outputs.n is None
-                    else "there are more classes than --classes"
-                )
+                if outputs.has_scores:
+                    hint = "there are more classes than columns of scores"
+                elif outputs.n is None:
+                    hint = f"say how many classes there are (--classes {number + 1})"
+                else:
+                    hint = f"there are more classes than --classes (--classes {number + 1})"
                 raise UserError(
                     f"{self._place(value, where)} is class {value}, and the classes go from 0 to "
-                    f"{n - 1 - offset * self._is_label(value)}; {hint} (--classes {number + 1}), "
-                    "or mend the file"
+                    f"{n - 1 - offset * self._is_label(value)}; {hint}, or mend the file"
                 )
         names = (*(f"output {i}" for i in range(offset)), *map(str, range(n - offset)))
         missing = schema.NO_ANSWER

@@ -43,7 +43,7 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 def variant_record(variant_id: str, *, paired: bool) -> VariantRecord:
     """Describe a variant by its id; an id in our grammar has method and level.
 
-    Levels have two decimals. The level of an unregistered method is its target sparsity.
+    Levels have at least two decimals. The level of an unregistered method is its target sparsity.
 
     Raises
     ------

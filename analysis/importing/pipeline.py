@@ -70,7 +70,7 @@ class Imported:
 def import_predictions(
     config: ImportConfig, cache: Cache, *, progress: Progress = _silent
 ) -> Imported:
-    """Import predictions of external models into a new or an imported sweep.
+    """Import predictions from files into a new or an imported sweep.
 
     All runs are imported or none: files are prepared aside and published together.
 
@@ -204,7 +204,7 @@ class _Import:
         if not read.codes.has_seeds:
             notes.append("a table has no column 'seed'; its runs have seed 0")
         for typed, ours in read.codes.respelled.items():
-            notes.append(f"variant {typed} is stored as {ours}, with two decimals")
+            notes.append(f"variant {typed} is stored as {ours}")
         for file, names in list(read.unread.items())[:1]:
             first = ", ".join(f"{name[:40]!r}"[1:-1] for name in names[:6])
             more = f" and {len(names) - 6} more" if len(names) > 6 else ""

@@ -217,7 +217,7 @@ def _of_dataset(
         return (
             classes,
             None,
-            ["the loader shuffles, so its images have no known pictures in the dataset"],
+            ["the loader shuffles, so its images cannot be matched to the pictures of the dataset"],
         )
     places = (np.arange(n) if indices is None else indices)[
         : len(label)

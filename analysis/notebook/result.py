@@ -30,7 +30,7 @@ _RUNNING: "dict[str, tuple[subprocess.Popen[bytes], int]]" = {}
 class Audit:
     """A sweep that was just made, with all tables and properties of ``lethe.load_sweep``.
 
-    ``summary()``, ``pies("int8")``, ``images("int8")``, ``classes()``, ``pairs()`` and so on.
+    Among them are ``summary()``, ``pies("int8")``, ``images("int8")`` and ``classes()``.
 
     Parameters
     ----------

@@ -181,6 +181,6 @@ def _sentence(
     more = f"; and {len(moved) - _SHOWN} more" if len(moved) > _SHOWN else ""
     return (
         f"the outputs seem to be in another order than the classes: {'; '.join(swaps)}{more}. With "
-        f"these exchanged {100 * then.mean():.1f} % of {len(then):,} images of the other half are "
-        f"right, now {100 * now.mean():.1f} % (McNemar {p_text(p)})"
+        f"these exchanged {100 * then.mean():.1f} % of {len(then):,} images that took no part in "
+        f"finding them are right, {100 * now.mean():.1f} % as it is (McNemar {p_text(p)})"
     )

@@ -71,7 +71,9 @@ def of_risks(rows: pd.DataFrame) -> str:
         "them by chance"
     )
     if more.empty and less.empty:
-        sentence = f"None of {what} has more or fewer PIEs than seeds make ({chance})."
+        sentence = (
+            f"None of {what} has significantly more or fewer PIEs than seeds make ({chance})."
+        )
     else:
         largest = more.loc[more["risk_difference"].astype(float).sort_values().index[::-1]]
         sentence = (

@@ -44,7 +44,7 @@ def write_features(
     Raises
     ------
     UserError
-        The shape is reason, or a value is not finite or too large for float16.
+        The shape is wrong, or a value is not finite or too large for float16.
     """
     if values.ndim != 2 or not 1 <= values.shape[1] <= MOST_COLUMNS:
         raise UserError(

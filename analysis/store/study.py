@@ -31,7 +31,7 @@ class Design:
     image may be in two), ``available`` each group to the number of images to draw from.
     ``n_dense_runs`` and ``n_variant_runs`` are those of the populations at that time, ``size`` the
     requested images per group, ``seed`` that of the drawing and of every rater's order, ``created``
-    the time in UTC.
+    the time in UTC, ``protocol`` what raters read and choose from.
     """
 
     variant_id: str

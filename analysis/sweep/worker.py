@@ -77,7 +77,7 @@ def start_worker(parent: int) -> None:
 
 
 def use_one_thread() -> None:
-    """Set one thread and the log levels, on which results and speed depend."""
+    """Set one thread, on which results and speed depend, and quiet logging."""
     torch.set_num_threads(1)
     logging.getLogger().setLevel(logging.ERROR)
     logging.getLogger("analysis").setLevel(logging.WARNING)
@@ -124,7 +124,7 @@ def resolve_model(
     )
     if spec.weights_note and sweep.training.epochs == 0:
         raise UserError(
-            f"the model cannot be used untrained, {spec.weights_note} where the data have "
+            f"the model cannot be used without training, {spec.weights_note} where the data have "
             f"{n_classes}; train it with --epochs"
         )
     _check_float_layers(sweep, spec)

@@ -130,8 +130,8 @@ def _of(n: int) -> str:
 def _about_aa(n: int | None) -> str:
     if n is None:
         return (
-            "no A/A PIEs, since a single dense run cannot be split into halves: what people say of "
-            "PIEs then cannot be told apart from seed noise"
+            "no A/A PIEs, since a single dense run cannot be split into halves: answers on "
+            "PIEs cannot be compared with answers on images that seeds alone change"
         )
     if n == 0:
         return "no A/A PIEs, since two halves of the dense runs agree on every image"

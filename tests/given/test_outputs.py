@@ -248,7 +248,7 @@ def test_doctor_names_the_value_range_and_says_nothing_of_a_right_feeding(
 def test_a_value_range_is_typed_as_it_is_documented() -> None:
     assert sweep_with("--pixels", "-1..1") == 0
     notes = Cache("cache").sweep("range").manifest().models["dense@0"].input
-    assert "pixels scaled to -1..1 (by option)" in notes
+    assert "pixels scaled to -1..1 (as asked)" in notes
 
 
 def sweep_with(*words: str) -> int:

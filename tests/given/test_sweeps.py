@@ -38,7 +38,7 @@ def test_two_models_and_the_same_as_imported_scores(
     said = capsys.readouterr().out
     assert (
         "dense=net.onnx: float32 [N, 1, 8, 8], centre crop, bicubic (by default), pixels scaled to "
-        "0..1 (by option), outputs 10 logits\n" in said
+        "0..1 (as asked), outputs 10 logits\n" in said
     )
     assert "mine: 2 of 2 runs done" in said
     folder = Cache("cache").sweep("mine")
