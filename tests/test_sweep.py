@@ -248,7 +248,7 @@ def test_a_corrupt_image_is_left_out_and_named(tmp_path: Path) -> None:
     manifest = run_sweep(sweep, Cache(tmp_path / "cache"), n_workers=1, device="cpu")
     reasons = {entry.file: entry.reason for entry in manifest.left_out}
     assert set(reasons) == {"b/broken.png", "a/empty.jpg"}
-    assert "no image" in reasons["b/broken.png"]
+    assert "not a readable image" in reasons["b/broken.png"]
     assert manifest.dataset.n_train + manifest.dataset.n_test == 20
     assert manifest.is_complete
 
