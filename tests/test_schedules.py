@@ -147,7 +147,7 @@ def test_a_checkpoint_is_taken_as_it_is_where_nothing_is_trained(
         ({"training": Training(epochs=0, schedule="oneshot")}, "only a model with --pretrained"),
         (
             {"training": Training(epochs=0, schedule="finetune"), "checkpoint": "w.pt"},
-            "an untrained model makes one dense run",
+            "a model that is not trained further makes one dense run",
         ),
         ({"pretrained": True, "checkpoint": "w.pt"}, "one of the two"),
     ],
@@ -224,7 +224,7 @@ def test_a_head_of_other_classes_is_said_and_not_taken_untrained(
     given = ("--checkpoint", str(tmp_path / "three.safetensors"), "--seeds", "1")
     said = "the head is a new one: the checkpoint has one of 3 classes"
     assert main(_words(tmp_path, *given, "--schedule", "oneshot")) == 2
-    assert f"cannot be used untrained, {said}" in capsys.readouterr().err
+    assert f"cannot be used without training, {said}" in capsys.readouterr().err
     assert main(_words(tmp_path, *given, "--epochs", "1")) == 0
     assert said in capsys.readouterr().out
 
