@@ -17,8 +17,9 @@ run: $(VENV)/.installed
 demo: $(VENV)/.installed
 	$(BIN)/python -m analysis demo --cache $(CACHE)
 
+# Three processes: while a browser's page is waited for, two leave a core idle.
 test: $(VENV)/.installed-dev
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

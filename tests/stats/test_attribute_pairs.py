@@ -88,7 +88,9 @@ def test_values_against_seed_noise_in_a_sentence():
     assert "1 are hit harder" in said
     assert "and 1 less (contrast" in said
     nothing = of_risks(rows.iloc[[1]])
-    assert nothing.startswith("None of 1 value has more or fewer PIEs than seeds make")
+    assert nothing.startswith(
+        "None of 1 value has significantly more or fewer PIEs than seeds make"
+    )
     assert "No value is hit significantly harder" in nothing
     assert of_risks(rows.assign(risk_difference_low=None)) == ""
 
