@@ -59,10 +59,9 @@ _NO_CODE = (
 def show() -> None:
     """Draw the form, and beneath it the command, its trials and its start."""
     st.caption(
-        "Models that are there already are run over the images of a dataset: a file .onnx, "
-        ".tflite, .xml or .pt2, a folder of Hugging Face, timm:NAME or timm:NAME:CHECKPOINT, or "
-        "module:function. They lie on the server's machine; nothing is uploaded, since a model can "
-        "be code."
+        "Run existing models on the images of a dataset: a file .onnx, .tflite, .xml or .pt2, a "
+        "folder of Hugging Face, timm:NAME or timm:NAME:CHECKPOINT, or module:function. They are "
+        "on the server's machine; nothing is uploaded, since a model can be code."
     )
     left, right = st.columns(2, gap="large")
     with left:
@@ -98,7 +97,7 @@ def _take(advised: list[str]) -> None:
 def _models() -> None:
     st.header("Models", anchor=False)
     st.text_area(
-        "VARIANT=MODEL, one a line",
+        "VARIANT=MODEL, one per line",
         **state.text(FORM, "models"),
         placeholder="dense=/models/net.onnx\nint8=/models/net-int8.onnx",
         help="dense is the uncompressed model and must be there. Several runs of a variant take a "
@@ -127,7 +126,7 @@ def _images() -> None:
 
 
 def _feeding() -> None:
-    st.header("How they are fed", anchor=False)
+    st.header("Preprocessing", anchor=False)
     options = ["", *NORMALIZATIONS, OWN_NUMBERS]
     chosen = st.selectbox(
         "Normalization",
@@ -221,7 +220,7 @@ def _sweep() -> None:
     with st.expander("Options of the runtime", icon=":material/settings:"):
         number(FORM, ExternalModelsConfig, "time_limit", "Seconds for an image")
         st.text_area(
-            "[VARIANT:]KEY=VALUE, one a line",
+            "[VARIANT:]KEY=VALUE, one per line",
             **state.text(FORM, "session_option"),
             placeholder="intra_op_num_threads=1\nint8:graph_optimization_level=disable_all",
             help=option_named(ExternalModelsConfig, "session_option").tip,

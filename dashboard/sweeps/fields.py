@@ -209,7 +209,7 @@ def tick(form: str, owner: type, name: str, label: str, *, disabled: bool = Fals
 
 def workers(form: str) -> None:
     """Draw the field ``workers``."""
-    number(form, Machine, "workers", "Workers", nothing="One a core")
+    number(form, Machine, "workers", "Workers", nothing="One per core")
 
 
 PART = "part"

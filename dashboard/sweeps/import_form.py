@@ -28,9 +28,9 @@ _USUAL = ("path", "label", "variant_id", "prediction", "seed", "confidence")
 OURS = (*_USUAL, *(one for one in (*COLUMNS, *MEMBERS) if one not in _USUAL))
 ROWS, WIDE, FILES = "rows", "wide", "files"
 LAYOUTS = {
-    ROWS: "A row an image and run",
-    WIDE: "A column a model",
-    FILES: "A file a model",
+    ROWS: "One row per image and run",
+    WIDE: "One column per model",
+    FILES: "One file per model",
 }
 _SWITCHES = ("paired", "allow_missing", "overwrite", "accept_classes", "check")
 _OF_RUN = re.compile(r"(.+)__seed-(\d{1,9})")
@@ -188,7 +188,7 @@ _THERE = (
 def show() -> None:
     """Draw the form, and beneath it the command and its start."""
     st.caption(
-        "A table with a row an image and run, a column a model or a file a model; or arrays of "
+        "A table with one row per image and run, one column or one file per model; or arrays of "
         "scores, .npz named dense__seed-0.npz or .npy. One model is the dense one, which was not "
         "compressed. All runs come in, or none."
     )
@@ -227,7 +227,7 @@ def _files() -> tuple[Sequence[Uploaded], list[str]]:
         files = import_files.files()
         return files, [one.name for one in files]
     text = st.text_area(
-        "Paths, one a line",
+        "Paths, one per line",
         **state.text(FORM, "paths"),
         placeholder="/path/on/the/server/*.parquet",
         help="Files on the machine that this dashboard runs on; patterns are expanded there.",

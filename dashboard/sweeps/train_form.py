@@ -180,7 +180,7 @@ def _runs() -> None:
     st.header("Runs", anchor=False)
     with st.container(horizontal=True):
         st.number_input(
-            "Seeds a variant",
+            "Seeds per variant",
             min_value=1,
             **state.amount(_FORM, "seeds", 10),
             help="Models that are trained of every variant. Ten tell compression from seed noise "
@@ -237,7 +237,7 @@ def _demo() -> None:
         states = {one.name: one for one in data.sweep_states()}
         is_made = launch.DEMO in states and states[launch.DEMO].is_complete
         st.button(
-            "It is made already" if is_made else "Start the demo",
+            "Made already" if is_made else "Start the demo",
             icon=":material/check:" if is_made else ":material/play_arrow:",
             disabled=is_made or launch.state().is_running,
             on_click=_start_demo,

@@ -70,7 +70,7 @@ def _what_it_is(context: Context) -> None:
         "Test images": count(context.n_images),
         "Classes": count(len(manifest.class_names)),
         "Variants": count(len(manifest.variants)),
-        "Seeds a variant": count(len(manifest.seeds)),
+        "Seeds per variant": count(len(manifest.seeds)),
         "Runs done": f"{manifest.n_done} of {manifest.n_runs}",
         "Updated": manifest.updated[:16].replace("T", " "),
     }

@@ -24,7 +24,7 @@ def test_models_are_named_tried_run_and_opened(tmp_path, page):
     cache.mkdir()
     with serving(cache, free_port()) as (address, _):
         page.goto(f"{address}/sweeps?part=models")
-        models = page.get_by_role("textbox", name="VARIANT=MODEL, one a line")
+        models = page.get_by_role("textbox", name="VARIANT=MODEL, one per line")
         models.fill(f"dense={net}\nslim={slim}")
         models.press("Control+Enter")
         settled(page)

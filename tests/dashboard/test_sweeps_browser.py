@@ -23,7 +23,7 @@ def test_a_sweep_is_filled_in_estimated_started_watched_and_opened(tmp_path, pag
         page.get_by_text("The command", exact=True).wait_for()
         page.get_by_text("Corruptions, and fewer or smaller images").click()
         for label, text in (
-            ("Epochs", "2"), ("Seeds a variant", "2"), ("Sparsities", "0.95"), ("Workers", "1"),
+            ("Epochs", "2"), ("Seeds per variant", "2"), ("Sparsities", "0.95"), ("Workers", "1"),
             ("Name", "tried"), ("Test images", "200"),
         ):  # fmt: skip
             fill(page, label, text)
