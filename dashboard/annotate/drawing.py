@@ -87,8 +87,8 @@ def _what_raters_read() -> None:
             "Categories of your own",
             **state.text(_FORM, "categories"),
             placeholder="blurred = Blurred | Too blurred to tell\nclear = Clear",
-            help="KEY = NAME | MEANING, one per line, 2 to 10; KEY is how the answer is stored, the "
-            "meaning may be left out. Without any, the eight of Hooker et al. 2019.",
+            help="KEY = NAME | MEANING, one per line, 2 to 10; KEY is how the answer is stored, "
+            "its meaning may be left out. Without any, the eight of Hooker et al. 2019.",
         )
         st.number_input(
             "Images of practice",
