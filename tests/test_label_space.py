@@ -14,11 +14,11 @@ def test_classes_are_matched_by_name_whatever_their_spelling() -> None:
     found = label_space(["great_white-shark", "Hen", "T-SHIRT/TOP"], 4, names=names, source="x")
     assert found.of_class == (1, 2, 3)
     assert found.names == ("tench", "great_white-shark", "Hen", "T-SHIRT/TOP")
-    assert not found.is_identity
 
 
 def test_without_names_classes_are_outputs_in_their_order() -> None:
-    assert label_space(["a", "b"], 2).is_identity
+    plain = label_space(["a", "b"], 2)
+    assert (plain.names, plain.of_class) == (("a", "b"), (0, 1))
     shifted = label_space(["a", "b"], 3, offset=1)
     assert (shifted.names, shifted.of_class) == (("output 0", "a", "b"), (1, 2))
     with pytest.raises(UserError, match=r"--classes FILE.*--label-offset 1"):

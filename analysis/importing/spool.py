@@ -36,11 +36,6 @@ class Rows:
         """Return a row's index in its file."""
         return row - self._starts[self._file(row)]
 
-    @property
-    def n_of_file(self) -> int:
-        """Number of rows of the current file so far."""
-        return self.total - self._starts[-1]
-
     def where(self, row: int | np.integer) -> str:
         """Return file and row for messages."""
         number = int(row)

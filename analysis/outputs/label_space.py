@@ -37,11 +37,6 @@ class LabelSpace:
     of_class: tuple[int, ...]
     source: str
 
-    @property
-    def is_identity(self) -> bool:
-        """Whether classes and outputs coincide, in order."""
-        return self.of_class == tuple(range(len(self.names)))
-
 
 def read_class_names(path: Path) -> tuple[str, ...]:
     """Read the names of a model's outputs, in their order.
