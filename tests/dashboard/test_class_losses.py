@@ -145,6 +145,7 @@ def test_the_long_tail_is_shown_where_it_is_known(tmp_path, open_page, drawn, co
 # --- attributes -----------------------------------------------------------------------------------
 def test_risk_differences_head_the_attributes(tmp_path, open_page, drawn):
     results = SweepResults(make_sweep(tmp_path, n_images=300, seeds=6))
+    results.inference.keep(lambda *_: None)  # A page does not wait for it.
     for params in ({}, {"attribute": "planted"}):
         app = open_page("attributes", **params)
         assert not app.error, told(app)

@@ -12,6 +12,7 @@ from streamlit.util import calc_hash
 from analysis.results import SweepResults
 from analysis.store import Cache
 from analysis.store.join import join
+from dashboard import data
 from dashboard.gallery import slices
 from dashboard.selection import Selection
 from dashboard.sweeps import launch
@@ -34,6 +35,8 @@ def to_page(app, name):
 def open_page(tmp_path, monkeypatch):
     st.cache_resource.clear()
     monkeypatch.setenv("LETHE_CACHE", str(tmp_path))
+    # A busy machine may take any time for what a page would go on without.
+    monkeypatch.setattr(data, "PATIENCE", 120)
 
     def opened(page="", /, **params):
         app = AppTest.from_file(APP, default_timeout=60)
@@ -277,9 +280,11 @@ def test_a_stability_that_takes_long_is_announced_and_then_shown(tmp_path, open_
         return compute(self, *args, **kwargs)
 
     monkeypatch.setattr(SweepResults, "stability", slowly)
+    monkeypatch.setattr(data, "PATIENCE", 0.1)
     app = open_page("gallery", sort="stability")
     assert any("is being computed" in caption.value for caption in app.caption)
     finish.set()
+    monkeypatch.setattr(data, "PATIENCE", 120)
     app.run()
     assert not any("is being computed" in caption.value for caption in app.caption)
 
