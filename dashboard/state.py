@@ -152,18 +152,18 @@ def field(form: str, name: str, default: Any) -> str:
 
 
 def text(form: str, name: str, default: str = "") -> dict[str, Any]:
-    """Return the arguments of a field of text.
+    """Return the arguments of a text field.
 
-    What is set from here reaches the browser once, and not at all where the next run begins before
-    it is sent: the field would then show, and be taken for, what its widget begins with. So every
-    widget of a form begins with what its field holds.
+    Values set in the session state are sent to the browser once, and lost if the next run begins
+    before that: the browser then shows, and sends back, the widget's own default. So every widget
+    of a form has the value of its field as its default.
     """
     key = field(form, name, default)
     return {"key": key, "value": st.session_state[key] or ""}
 
 
 def choice(form: str, name: str, options: Sequence[Any], default: Any) -> dict[str, Any]:
-    """Return the arguments of a field in which one option is chosen; see :func:`text`."""
+    """Return the arguments of a field with one chosen option; see :func:`text`."""
     key = field(form, name, default)
     held = st.session_state[key]
     return {"key": key, "index": options.index(held) if held in options else 0}
@@ -172,7 +172,7 @@ def choice(form: str, name: str, options: Sequence[Any], default: Any) -> dict[s
 def choices(
     form: str, name: str, options: Sequence[Any], default: Sequence[Any] = ()
 ) -> dict[str, Any]:
-    """Return the arguments of a field in which several options are chosen; see :func:`text`."""
+    """Return the arguments of a field with several chosen options; see :func:`text`."""
     key = field(form, name, list(default))
     held = st.session_state[key] or []
     return {"key": key, "default": [one for one in held if one in options]}
@@ -181,7 +181,7 @@ def choices(
 def amount(
     form: str, name: str, default: float | None, *, least: float | None = None
 ) -> dict[str, Any]:
-    """Return the arguments of a field of a number, or a tick; see :func:`text`."""
+    """Return the arguments of a number field or a checkbox; see :func:`text`."""
     key = field(form, name, default)
     held = st.session_state[key]
     return {"key": key, "value": held if held is None or least is None else max(held, least)}

@@ -26,7 +26,7 @@ _MARKS = {
 class ShiftGrid:
     """Results of every variant under every shift, [S, V]; ``values`` are drawn.
 
-    NaN where nothing is known; p and q also where no run differs from another.
+    NaN if unknown; p and q also where no run differs from another.
     """
 
     shifts: tuple[str, ...]

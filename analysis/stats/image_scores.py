@@ -80,7 +80,7 @@ def label_suspicion(
     """Label suspicion by one run, 0 or 1, shape (N,): confident learning.
 
     With ``t_j`` the mean confidence in class j over the images labelled j: 1 where another class
-    than the label is predicted with a confidence above its own t. NaN where nothing is known.
+    than the label is predicted with a confidence above its own t. NaN if unknown.
 
     Parameters
     ----------

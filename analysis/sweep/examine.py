@@ -136,7 +136,7 @@ def check_top1(share: float, n: int, known: float | None) -> None:
     n : int
         Images.
     known : float or None
-        Per cent; None where nothing is known.
+        Per cent; None if unknown.
 
     Raises
     ------
